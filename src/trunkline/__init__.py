@@ -1,0 +1,1 @@
+"""Trunkline: a self-hosted server for Notify, Messaging, Programmable Chat and Sync."""

@@ -1,0 +1,1 @@
+"""How the API speaks: routes, parameters, pages, errors, credentials. Knows no product."""

@@ -1,0 +1,155 @@
+"""From a matched route to an answer: permission, parameters, action, view. Knows no transport."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from trunkline.api import paging, params
+from trunkline.api.auth import Directory, refused
+from trunkline.api.errors import ApiError, not_found
+from trunkline.api.operation import ONE, Call, Kind, Style
+from trunkline.api.paging import Cursor, Page, Window
+from trunkline.api.params import Fields
+from trunkline.api.principal import Credential, Principal
+from trunkline.api.router import Match, Route
+from trunkline.api.views import Urls
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database, Tx
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request whose route, caller and fields are known. ``path`` is the path below the prefix, as requested."""
+
+    match: Match
+    principal: Principal
+    base: str
+    path: str
+    query: Fields = ()
+    body: Fields = ()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A status and a JSON body (empty for 204)."""
+
+    status: int
+    body: bytes
+
+
+class Dispatcher:
+    """Carries out requests."""
+
+    def __init__(self, database: Database, directory: Directory, vault: Vault) -> None:
+        self._database = database
+        self._directory = directory
+        self._vault = vault
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer one request. Raises ApiError; a change is durable when this returns."""
+        route = request.match.route
+        operation = route.operation
+        _permit(route, request.principal)
+        window = None
+        if operation.kind is Kind.LIST:
+            codes = route.mount.codes
+            window = paging.window(request.query, operation.order, operation.maximum, codes)
+        typed = params.read(operation.input, request.query, request.body if operation.writes else ())
+
+        async def act(tx: Tx) -> Any:
+            principal = await self._acting(tx, request)
+            call = Call(principal, request.match.path, typed, self._vault, window or ONE)
+            return await operation.action(tx, call)
+
+        result = await (self._database.write if operation.writes else self._database.read)(act)
+        if result is None or result is False:
+            raise self._missing(request)
+        return self._answer(request, result, window)
+
+    async def _acting(self, tx: Tx, request: Request) -> Principal:
+        """2010 paths carry the account that is acted on (doc): the caller's own, or a subaccount of it."""
+        named = request.match.path.get("AccountSid")
+        if named is None or named == request.principal.account_sid:
+            return request.principal
+        acting = await self._directory.reach(tx, request.principal, named)
+        if acting is None:
+            raise self._missing(request)
+        return acting
+
+    @staticmethod
+    def _missing(request: Request) -> ApiError:
+        mount = request.match.route.mount
+        path = request.path if mount.names_version else request.path.removeprefix(f"/{mount.version}")
+        return not_found(path)
+
+    @staticmethod
+    def _answer(request: Request, result: Any, window: Window | None) -> Answer:
+        operation, mount = request.match.route.operation, request.match.route.mount
+        if operation.kind is Kind.DELETE:
+            return Answer(operation.status, b"")
+        assert operation.view is not None
+        urls = Urls(request.base, mount.version)
+        if window is None:
+            return Answer(operation.status, msgspec.json.encode(operation.view(result, urls)))
+        page = window.page(result)
+        rows = [operation.view(row, urls) for row in page.rows]
+        write = _meta_page if mount.style is Style.META else _flat_page
+        return Answer(operation.status, msgspec.json.encode(write(request, window, page, rows)))
+
+
+def _permit(route: Route, principal: Principal) -> None:
+    operation = route.operation
+    if not principal.may(operation.access):
+        raise refused(detail="This API key may not use this resource.")
+    if principal.credential is Credential.RESTRICTED_KEY:
+        words = {operation.kind.value} | ({"read"} if operation.kind is Kind.LIST else set())
+        if not principal.allows(*(f"/twilio/{route.resource}/{word}" for word in words)):
+            raise ApiError(70051)
+
+
+def _filters(request: Request) -> str:
+    known = params.names(request.match.route.operation.input)
+    return "&".join(
+        f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in request.query if name in known
+    )
+
+
+def _meta_page(request: Request, window: Window, page: Page[Any], rows: list[Any]) -> dict[str, Any]:
+    filters, start = _filters(request), request.base + request.path
+
+    def link(cursor: Cursor | None, number: int) -> str:
+        return f"{start}?{paging.query_string(filters, window.size, number, cursor)}"
+
+    meta = {
+        "page": window.number,
+        "page_size": window.size,
+        "first_page_url": link(None, 0),
+        "previous_page_url": page.previous and link(page.previous, max(window.number - 1, 0)),
+        "url": link(window.cursor, window.number),
+        "next_page_url": page.following and link(page.following, window.number + 1),
+        "key": request.match.route.operation.key,
+    }
+    return {"meta": meta, request.match.route.operation.key: rows}
+
+
+def _flat_page(request: Request, window: Window, page: Page[Any], rows: list[Any]) -> dict[str, Any]:
+    """The 2010 form. URIs are relative and never carry a path prefix: the SDK puts its base in front (client).
+    Exactly one further key holds the rows (client)."""
+    filters, number = _filters(request), window.number
+
+    def link(cursor: Cursor | None, number: int) -> str:
+        return f"{request.path}?{paging.query_string(filters, window.size, number, cursor)}"
+
+    start = number * window.size if rows else 0
+    return {
+        "first_page_uri": link(None, 0),
+        "end": start + len(rows) - 1 if rows else 0,
+        "previous_page_uri": page.previous and link(page.previous, max(number - 1, 0)),
+        request.match.route.operation.key: rows,
+        "uri": link(window.cursor, number),
+        "page_size": window.size,
+        "start": start,
+        "next_page_uri": page.following and link(page.following, number + 1),
+        "page": number,
+    }

@@ -1,0 +1,67 @@
+"""What an API error is, and how its body reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trunkline.api.catalogue import CATALOGUE
+
+MORE_INFO = "https://www.twilio.com/docs/errors/"
+"""Clients show this link as it stands, so it keeps the vendor's form (client)."""
+
+
+class ApiError(Exception):
+    """An answer that refuses: the catalogue decides status and text, unless the caller knows better.
+
+    ``detail`` and ``details`` appear in the body when given; ``headers`` go out with the answer.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        message: str | None = None,
+        *,
+        detail: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        entry = CATALOGUE[code]
+        self.code = code
+        self.status = entry.status
+        self.message = entry.text if message is None else message
+        self.detail = detail
+        self.details = details
+        self.headers = headers or {}
+        super().__init__(f"{code} {self.message}")
+
+    def body(self) -> bytes:
+        """The JSON body. Never has ``type`` and ``title``: SDKs would raise another exception class (client)."""
+        body: dict[str, Any] = {
+            "code": self.code,
+            "message": self.message,
+            "more_info": f"{MORE_INFO}{self.code}",
+            "status": self.status,
+        }
+        if self.detail is not None:
+            body["detail"] = self.detail
+        if self.details is not None:
+            body["details"] = self.details
+        return msgspec.json.encode(body)
+
+
+def invalid(parameter: str, why: str = "") -> ApiError:
+    """The generic refusal of a parameter: 400, code 20001, naming the parameter (inferred text)."""
+    return ApiError(20001, f"Invalid parameter {parameter}{': ' + why if why else ''}")
+
+
+def missing(parameter: str) -> ApiError:
+    """The refusal of a request without a required parameter: 400, code 20001 (inferred text)."""
+    return ApiError(20001, f"Missing required parameter {parameter} in the post body")
+
+
+def not_found(path: str) -> ApiError:
+    """The refusal of an unknown SID or route: 404, code 20404, naming the path (doc)."""
+    return ApiError(20404, f"The requested resource {path} was not found")

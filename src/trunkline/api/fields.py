@@ -1,0 +1,68 @@
+"""From the bytes of a query or body to name and value pairs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.params import Fields
+
+MAX_FIELDS = 1000
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def form(raw: bytes, what: str) -> Fields:
+    """The fields of a query string or form body, blanks kept. ``what`` names the place in errors.
+
+    Refuses (400, code 20001) broken percent escapes, bytes that are not UTF-8 and more than 1,000 fields.
+    """
+    if not raw:
+        return ()
+    if _BROKEN_ESCAPE.search(raw):
+        raise ApiError(20001, f"Invalid percent-encoding in the {what}")
+    if raw.count(b"&") >= MAX_FIELDS:
+        raise ApiError(20001, f"Too many parameters in the {what}: at most {MAX_FIELDS} are accepted")
+    try:
+        return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise ApiError(20001, f"The {what} is not UTF-8") from None
+
+
+def body(raw: bytes, content_type: str) -> Fields:
+    """The fields of a request body: a form, or leniently a JSON object (inferred). Raises ApiError."""
+    if not raw:
+        return ()
+    kind = content_type.split(";", 1)[0].strip().lower()
+    if kind in ("", "application/x-www-form-urlencoded"):
+        return form(raw, "body")
+    if kind == "application/json":
+        return _json(raw)
+    raise ApiError(20001, "The Content-Type of the body must be application/x-www-form-urlencoded")
+
+
+def _json(raw: bytes) -> Fields:
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ApiError(20001, "The body is not valid JSON") from None
+    if not isinstance(document, dict):
+        raise ApiError(20001, "The body must be a JSON object")
+    fields = [
+        (name, _text(item))
+        for name, value in document.items()
+        for item in (value if isinstance(value, list) else [value])
+    ]
+    if len(fields) > MAX_FIELDS:
+        raise ApiError(20001, f"Too many parameters in the body: at most {MAX_FIELDS} are accepted")
+    return fields
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,42 @@
+"""The headers that every API answer carries, errors included (doc: captured)."""
+
+from __future__ import annotations
+
+import secrets
+
+Headers = list[tuple[bytes, bytes]]
+
+_FIXED: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-allow-headers",
+        b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, "
+        b"Idempotency-Key, X-Twilio-Webhook-Enabled",
+    ),
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
+    (b"access-control-expose-headers", b"ETag, Retry-After, Twilio-Request-Id"),
+    (b"access-control-allow-credentials", b"true"),
+    (b"x-home-region", b"us1"),
+]
+
+
+def new_request_id() -> str:
+    """A request id: ``RQ`` and 32 hex digits."""
+    return "RQ" + secrets.token_hex(16)
+
+
+def standard(request_id: str, host: str = "", concurrent: int = 0, seconds: float = 0.0) -> Headers:
+    """The standard headers: ``host`` is the product's label, ``concurrent`` the account's requests in flight,
+    ``seconds`` what the request took."""
+    return [
+        (b"twilio-concurrent-requests", b"%d" % concurrent),
+        (b"twilio-request-id", request_id.encode()),
+        (b"twilio-request-duration", b"%.3f" % seconds),
+        *_FIXED,
+        (b"x-api-domain", f"{host or 'api'}.twilio.com".encode()),
+    ]
+
+
+def json_body(length: int) -> Headers:
+    """The headers of a JSON body of ``length`` bytes."""
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]

@@ -1,0 +1,161 @@
+"""Pages: keyset cursors, so that rows that come and go while a client pages are never repeated or hidden.
+
+A page token carries a direction and the sort key of the row at which the page starts, never an offset; it stays good
+when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before) and
+base64url. Numbers (doc, spec): 50 rows a page unless ``PageSize`` says otherwise; the maximum is the resource's.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from trunkline.api.errors import ApiError, invalid
+from trunkline.api.params import Fields
+
+DEFAULT_SIZE = 50
+
+Key = tuple[int, str]
+"""A sort key: an integer (such as a creation time) and a text that breaks ties (such as a SID)."""
+
+R = TypeVar("R")
+
+
+class Codes(msgspec.Struct, frozen=True):
+    """Which errors a product answers for a bad PageSize and a bad PageToken."""
+
+    size: int = 20001
+    token: int = 21481
+
+
+class Order(msgspec.Struct, frozen=True):
+    """How a list is sorted: by an integer column, ties broken by a text column."""
+
+    number: str = "date_created"
+    text: str = "sid"
+    descending: bool = False
+
+    def key(self, row: Any) -> Key:
+        """The sort key of a row that carries both columns as attributes."""
+        return getattr(row, self.number), getattr(row, self.text)
+
+
+OLDEST_FIRST = Order()
+NEWEST_FIRST = Order(descending=True)
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where a page starts: strictly behind ``key`` in the list's order, or strictly before it."""
+
+    key: Key
+    backward: bool = False
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Which part of a list is asked for; makes the SQL that selects it."""
+
+    order: Order
+    size: int
+    number: int = 0
+    cursor: Cursor | None = None
+
+    @property
+    def _reversed(self) -> bool:
+        return self.cursor is not None and self.cursor.backward
+
+    @property
+    def tail(self) -> str:
+        """The end of a SELECT: a condition (``AND …``), the order and the limit, one row more than the page has."""
+        order = self.order
+        down = order.descending != self._reversed
+        way = "DESC" if down else "ASC"
+        sign = "<" if down else ">"
+        start = f"AND ({order.number}, {order.text}) {sign} (:key_number, :key_text) " if self.cursor else ""
+        return f"{start}ORDER BY {order.number} {way}, {order.text} {way} LIMIT :row_limit"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters in ``tail``."""
+        values: dict[str, Any] = {"row_limit": self.size + 1}
+        if self.cursor:
+            values["key_number"], values["key_text"] = self.cursor.key
+        return values
+
+    def page(self, rows: Sequence[R]) -> Page[R]:
+        """The page that the selected rows make up."""
+        kept, more = list(rows[: self.size]), len(rows) > self.size
+        if self._reversed:
+            kept.reverse()
+        forward = self.cursor is not None if self._reversed else more
+        backward = more if self._reversed else self.cursor is not None
+        following = Cursor(self.order.key(kept[-1])) if forward and kept else None
+        previous = Cursor(self.order.key(kept[0]), backward=True) if backward and kept else None
+        return Page(kept, following, previous)
+
+
+class Page(msgspec.Struct, Generic[R], frozen=True):
+    """Rows in the list's order, and where the neighbouring pages start (None at the ends)."""
+
+    rows: list[R]
+    following: Cursor | None = None
+    previous: Cursor | None = None
+
+
+def encode(cursor: Cursor) -> str:
+    """The token of a cursor."""
+    body = base64.urlsafe_b64encode(f"{cursor.key[0]:x}.{cursor.key[1]}".encode()).rstrip(b"=").decode()
+    return ("PB" if cursor.backward else "PA") + body
+
+
+_BODY = re.compile(r"(-?[0-9a-f]{1,15})\.([^\x00]*)", re.DOTALL)
+
+
+def decode(token: str, code: int) -> Cursor:
+    """The cursor of a token. Raises ApiError with ``code``."""
+    try:
+        if token[:2] not in ("PA", "PB"):
+            raise ValueError(token[:2])
+        body = token[2:].encode("ascii")
+        content = base64.b64decode(body + b"=" * (-len(body) % 4), altchars=b"-_", validate=True).decode()
+        if not (match := _BODY.fullmatch(content)):
+            raise ValueError(content)
+    except ValueError:  # also UnicodeError and binascii.Error
+        raise ApiError(code) from None
+    return Cursor((int(match[1], 16), match[2]), backward=token[:2] == "PB")
+
+
+def window(query: Fields, order: Order, maximum: int, codes: Codes) -> Window:
+    """The window that ``PageSize``, ``Page`` and ``PageToken`` ask for. A size above the maximum is cut to it."""
+    values = dict(query)
+    size = _count(values.get("PageSize"), "PageSize", codes.size, 1)
+    number = _count(values.get("Page"), "Page", 20001, 0)
+    token = values.get("PageToken")
+    return Window(
+        order,
+        min(DEFAULT_SIZE if size is None else size, maximum),
+        number or 0,
+        decode(token, codes.token) if token else None,
+    )
+
+
+def _count(value: str | None, name: str, code: int, low: int) -> int | None:
+    if value is None or (value == "" and low == 0):
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) < low:
+        raise invalid(name, f"must be an integer of at least {low}") if code == 20001 else ApiError(code)
+    return int(value)
+
+
+Linker = Callable[[Window, Cursor | None, int], str]
+"""Makes a page's URL or URI: the window (its size), where it starts, and its number."""
+
+
+def query_string(filters: str, size: int, number: int, cursor: Cursor | None) -> str:
+    """The query of a page's URL: the filters first, as the vendor's samples have it (spec)."""
+    start = f"{filters}&" if filters else ""
+    token = f"&PageToken={encode(cursor)}" if cursor else ""
+    return f"{start}PageSize={size}&Page={number}{token}"

@@ -1,0 +1,46 @@
+"""Who calls: the account and the kind of credential, and what that kind may do."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Credential(enum.Enum):
+    """The kinds of credentials (doc)."""
+
+    AUTH_TOKEN = "auth token"  # noqa: S105
+    MAIN_KEY = "main"
+    STANDARD_KEY = "standard"
+    RESTRICTED_KEY = "restricted"
+    OPERATOR = "operator"
+    """The person at the machine: the command line."""
+
+
+class Access(enum.Enum):
+    """Which credentials an operation takes."""
+
+    ANY_KEY = "any"
+    MAIN = "main"
+    """Auth token or main key: Accounts and Keys (doc)."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
+    (itself for a main account); ``policy`` what a restricted key may do."""
+
+    account_sid: str
+    owner_sid: str
+    credential: Credential
+    key_sid: str | None = None
+    policy: frozenset[str] = frozenset()
+
+    def may(self, access: Access) -> bool:
+        """Whether the credential's kind is enough; a restricted key's policy is looked at apart."""
+        full = (Credential.AUTH_TOKEN, Credential.MAIN_KEY, Credential.OPERATOR)
+        return access is Access.ANY_KEY or self.credential in full
+
+    def allows(self, *permissions: str) -> bool:
+        """Whether a restricted key's policy grants one of ``permissions``; other credentials are not restricted."""
+        return self.credential is not Credential.RESTRICTED_KEY or not self.policy.isdisjoint(permissions)

@@ -1,0 +1,111 @@
+"""From method and path to an Operation: a trie over path segments. REST and realtime both enter here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from trunkline.api.errors import ApiError, not_found
+from trunkline.api.operation import Mount, Operation, Product
+
+
+class Route(msgspec.Struct, frozen=True):
+    """An operation where it is mounted, with the names of its path variables and its name for policies, metrics
+    and logs (such as ``sync/services``)."""
+
+    product: str
+    mount: Mount
+    operation: Operation
+    variables: tuple[str, ...]
+    resource: str
+
+    @property
+    def name(self) -> str:
+        """The operation's name, such as ``sync.services.create``."""
+        return f"{self.resource.replace('/', '.')}.{self.operation.kind.name.lower()}"
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A route that fits, with the values of its variables."""
+
+    route: Route
+    path: dict[str, str]
+
+
+class _Node:
+    __slots__ = ("children", "routes", "variable")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.variable: _Node | None = None
+        self.routes: dict[str, Route] = {}
+
+
+class Router:
+    """All operations of all products."""
+
+    def __init__(self, products: Iterable[Product]) -> None:
+        self._roots: dict[tuple[str, str], tuple[Mount, _Node]] = {}
+        self.routes: list[Route] = []
+        for product in products:
+            for mount in product.mounts:
+                root = self._roots.setdefault((mount.host, mount.version), (mount, _Node()))[1]
+                for operation in mount.operations:
+                    self._add(root, product.name, mount, operation)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The first host labels (or path prefixes) under which something is mounted."""
+        return frozenset(host for host, _ in self._roots)
+
+    def _add(self, root: _Node, product: str, mount: Mount, operation: Operation) -> None:
+        node, variables, names = root, [], [product]
+        for segment in operation.path.strip("/").split("/"):
+            if segment.startswith("{"):
+                variables.append(segment[1:-1])
+                node.variable = node.variable or _Node()
+                node = node.variable
+            else:
+                names.append(segment.lower())
+                node = node.children.setdefault(segment, _Node())
+        route = Route(product, mount, operation, tuple(variables), f"{product}/{names[-1]}")
+        if operation.method in node.routes:
+            raise ValueError(f"two operations answer {operation.method} {operation.path}")
+        node.routes[operation.method] = route
+        self.routes.append(route)
+
+    def match(self, host: str, method: str, segments: tuple[str, ...], path: str) -> Match:
+        """The operation for ``segments`` (the version first). ``path`` is for the error text. Raises ApiError:
+        20404 for an unknown path, 20004 for another method on a known one (doc)."""
+        found = self._roots.get((host, segments[0])) if segments else None
+        if found is None:
+            raise not_found(path)
+        mount, root = found
+        rest = segments[1:]
+        if mount.suffix and rest and rest[-1].endswith(".json"):
+            rest = (*rest[:-1], rest[-1].removesuffix(".json"))
+        located = _walk(root, rest, 0, ())
+        if located is None:
+            raise not_found(path)
+        node, values = located
+        route = node.routes.get(method)
+        if route is None:
+            allowed = sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
+            raise ApiError(20004, headers={"Allow": ", ".join(allowed)})
+        return Match(route, dict(zip(route.variables, values, strict=True)))
+
+
+def _walk(
+    node: _Node, segments: tuple[str, ...], depth: int, values: tuple[str, ...]
+) -> tuple[_Node, tuple[str, ...]] | None:
+    """The deepest fitting node; a literal segment is preferred to a variable."""
+    if depth == len(segments):
+        return (node, values) if node.routes else None
+    segment = segments[depth]
+    child = node.children.get(segment)
+    if child is not None and (found := _walk(child, segments, depth + 1, values)):
+        return found
+    if node.variable is not None and segment:
+        return _walk(node.variable, segments, depth + 1, (*values, segment))
+    return None

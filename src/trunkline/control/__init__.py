@@ -1,0 +1,1 @@
+"""The control API below ``/_trunkline``: what the operator asks of a node."""

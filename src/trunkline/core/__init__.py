@@ -1,0 +1,1 @@
+"""What the products stand on. Knows no product and no HTTP."""

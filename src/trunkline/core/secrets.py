@@ -1,0 +1,89 @@
+"""Encryption of what must be readable again: auth tokens, key secrets, credentials.
+
+AES-256-GCM under one master key. A sealed value is bound to the place it belongs to (its label), so a value that
+is copied to another row does not open there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hmac
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_VERSION = b"\x01"
+
+
+class BadMasterKey(Exception):
+    """The master key is malformed, or not the one with which the data were sealed."""
+
+
+class Vault:
+    """Seals and opens secrets under the master key."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise BadMasterKey(f"The master key must be {KEY_BYTES} bytes long, it is {len(key)}.")
+        self._cipher = AESGCM(key)
+        # Ciphertexts are unique, so the cache can never answer with an outdated secret.
+        self.open = lru_cache(maxsize=4096)(self._open)
+
+    def seal(self, label: str, secret: str) -> bytes:
+        """Encrypt ``secret`` for the place called ``label``, such as ``AC…/auth_token``."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.encode(), label.encode())
+
+    def _open(self, label: str, sealed: bytes) -> str:
+        """Decrypt what ``seal`` made for the same label. Raises BadMasterKey."""
+        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, label.encode()).decode()
+        except InvalidTag:
+            raise BadMasterKey(
+                "A stored secret does not open with this master key: was the key file replaced?"
+            ) from None
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two secrets in constant time."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def parse_key(text: str) -> bytes:
+    """The master key from its text form, base64 of 32 bytes. Raises BadMasterKey."""
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (ValueError, binascii.Error):
+        raise BadMasterKey("The master key is not base64.") from None
+    if len(key) != KEY_BYTES:
+        raise BadMasterKey(f"The master key must be base64 of {KEY_BYTES} bytes, it has {len(key)}.")
+    return key
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """The master key in ``path``; a new one (mode 0600) on first use. Raises BadMasterKey, OSError."""
+    fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n"
+    # Written aside and linked into place: whoever comes second finds a whole file, never an empty one.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(fresh)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+        finally:
+            os.unlink(aside)
+    path.chmod(0o600)
+    return parse_key(path.read_text())

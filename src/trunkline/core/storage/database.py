@@ -1,0 +1,149 @@
+"""The one interface to storage: transactions, reads and what may go wrong.
+
+Rules that hold on every engine:
+
+1. An action is ``async def action(tx)`` and awaits nothing but ``tx``. On SQLite such a coroutine never
+   suspends, so the writer thread steps it inside a savepoint and many share one commit.
+2. ``write`` returns only after the commit is durable. When the action raises, nothing of it stays. An action
+   may be run more than once (PostgreSQL asks for that after a deadlock), so it changes nothing but ``tx``.
+3. After a ``Conflict``, or any other error from ``tx``, the transaction is over, even when the action catches
+   it: use ``ON CONFLICT DO NOTHING`` to look before leaping.
+4. SQL is text with named parameters (``:sid``) that both engines run. Types are TEXT, BIGINT, BOOLEAN and
+   BLOB; TEXT compares bytewise; times are integer microseconds since 1970 UTC.
+
+How to write SQL that both engines run:
+
+- A parameter whose type does not follow from a column beside it needs a cast: ``CAST(:x AS TEXT) IS NULL``;
+  so do all parameters in the SELECT of an ``INSERT ... SELECT``, and ``CAST(sum(n) AS BIGINT)``.
+- A boolean is ``flag`` or ``NOT flag``, never ``flag = 1``. In a ``Row`` it is a bool; from ``value`` it is
+  0 or 1 on SQLite.
+- The order of a column that may be NULL says ``NULLS FIRST`` or ``NULLS LAST``.
+- ``LIKE`` tells capitals apart on both, and always names its ``ESCAPE``.
+- ``one`` and ``value`` stop at the first row, but an ORDER BY still sorts all: end it with ``LIMIT 1``.
+- Text holds no NUL character; PostgreSQL refuses it with a StorageError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any, Protocol, TypeVar, dataclass_transform
+
+import msgspec
+
+T = TypeVar("T")
+R = TypeVar("R", bound="Row")
+
+
+class StorageError(Exception):
+    """Storage could not do what was asked; apart from OutcomeUnknown the transaction left nothing behind."""
+
+
+class Conflict(StorageError):
+    """A uniqueness or reference rule of the schema was broken; ends the transaction."""
+
+
+class Unavailable(StorageError):
+    """The engine is closed, out of reach, or its queue is full; safe to try again."""
+
+
+class OutcomeUnknown(StorageError):
+    """The connection was lost during the commit: the change may or may not have been made."""
+
+
+class NewerDatabase(StorageError):
+    """The database was written by a newer version and is not touched."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=False)
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One row of a table; fields stand in the order of the columns that ``columns`` lists."""
+
+
+@cache
+def columns(row: type[Row], alias: str = "") -> str:
+    """The column list of ``row`` for a SELECT, each with the table alias in front when one is given."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + name for name in row.__struct_fields__)
+
+
+@cache
+def placeholders(row: type[Row]) -> str:
+    """The named parameters of ``row`` for an INSERT, in the order of ``columns``."""
+    return ", ".join(f":{name}" for name in row.__struct_fields__)
+
+
+def assignments(names: tuple[str, ...]) -> str:
+    """``a = :a, b = :b`` for an UPDATE; the names must be column names from code, never from a request."""
+    return ", ".join(f"{name} = :{name}" for name in names)
+
+
+class Tx(Protocol):
+    """An open transaction. ``now`` is its one reading of the clock, in microseconds since 1970 UTC."""
+
+    now: int
+
+    async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
+        """The first row of the answer, or None."""
+        ...
+
+    async def all(self, row: type[R], sql: str, /, **values: Any) -> list[R]:
+        """Every row of the answer, in its order."""
+        ...
+
+    async def value(self, sql: str, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        ...
+
+    async def run(self, sql: str, /, **values: Any) -> int:
+        """Carry out a change and answer how many rows it touched. Raises Conflict."""
+        ...
+
+    async def insert(self, table: str, row: Row, /) -> None:
+        """Insert ``row`` into ``table``. Raises Conflict."""
+        ...
+
+    async def lock(self, key: str, /) -> None:
+        """Hold off every other transaction that locks the same key, until this one ends."""
+        ...
+
+
+Action = Callable[[Tx], Awaitable[T]]
+
+
+class Database(Protocol):
+    """An engine: SQLite or PostgreSQL."""
+
+    @property
+    def name(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        ...
+
+    @property
+    def queued(self) -> int:
+        """Writes that wait for their commit now, for the metrics."""
+        ...
+
+    async def start(self) -> None:
+        """Open the database and bring its schema up to date. Raises NewerDatabase or StorageError."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish the writes that were accepted, then close."""
+        ...
+
+    async def write(self, action: Action[T], /) -> T:
+        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        ...
+
+    async def read(self, action: Action[T], /) -> T:
+        """Run ``action`` on a consistent view without changing anything; meant for a few quick queries."""
+        ...
+
+    async def scan(self, action: Action[T], /) -> T:
+        """As ``read``, for queries that may take long: they do not hold up others."""
+        ...
+
+    async def check(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        ...

@@ -1,0 +1,40 @@
+"""Which engine an address stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trunkline.core.clock import Clock
+from trunkline.core.storage.database import Database, StorageError
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.sqlite import SqliteDatabase
+
+FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
+"""The addresses that ``open_database`` understands."""
+
+
+def open_database(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:
+    """The engine for ``url``, not started yet.
+
+    Raises StorageError, which never repeats the address, when no engine understands it or when the package
+    for PostgreSQL is missing.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
+        return SqliteDatabase(Path(rest[1:]), migrations, clock)
+    if scheme in ("postgresql", "postgres") and rest:
+        return _postgres(url, migrations, clock)
+    raise StorageError(f"a database address is {FORMS}")
+
+
+def _postgres(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:
+    try:
+        from trunkline.core.storage.postgres import PostgresDatabase
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise StorageError(
+            "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
+        ) from error
+    return PostgresDatabase(url, migrations, clock)

@@ -1,0 +1,255 @@
+"""The engine for several nodes: PostgreSQL through asyncpg.
+
+1. A write is a READ COMMITTED transaction of its own, run again when it met a deadlock.
+2. The connections are read-only unless a transaction says otherwise, so a view cannot change anything.
+3. A view starts without a transaction, which makes the usual one query one round trip. When its action asks
+   for a second one, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from trunkline.core.clock import Clock
+from trunkline.core.storage.database import (
+    Action,
+    OutcomeUnknown,
+    StorageError,
+    T,
+    Tx,
+    Unavailable,
+)
+from trunkline.core.storage.migrate import REGISTER, Migration, due, for_postgres
+from trunkline.core.storage.postgres_tx import (
+    DRIVER_ERRORS,
+    Again,
+    Connection,
+    PostgresTx,
+    SecondQuery,
+    translate,
+)
+
+_ATTEMPTS = 5
+_CONNECT_SECONDS = 10.0
+_ACQUIRE_SECONDS = 10.0
+_CHECK_SECONDS = 5.0
+_SCAN_CONNECTIONS = 2
+_STATEMENTS = 1_000
+_MIGRATION_LOCK = 0x7472756E6B6C696E  # "trunklin"
+_SETTINGS = {
+    "application_name": "trunkline",
+    "default_transaction_read_only": "on",
+    "synchronous_commit": "on",
+}
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+class PostgresDatabase:
+    """Implements ``Database`` on a PostgreSQL server, which any number of nodes may share.
+
+    ``pool_size`` connections serve writes and reads, two more serve scans. At most ``max_queue`` writes are
+    under way or wait for a connection; further ones, and a wait of over 10 s, raise Unavailable.
+    """
+
+    name = "postgresql"
+
+    def __init__(
+        self,
+        dsn: str,
+        migrations: Sequence[Migration],
+        clock: Clock,
+        *,
+        pool_size: int = 10,
+        max_queue: int = 10_000,
+    ) -> None:
+        self._dsn = dsn
+        self._migrations = migrations
+        self._clock = clock
+        self._pool_size = pool_size
+        self._max_queue = max_queue
+        self._pools: tuple[Pool, Pool] | None = None
+        self._writes = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def queued(self) -> int:
+        """Writes that wait for their commit now."""
+        return self._writes
+
+    async def start(self) -> None:
+        """Connect and bring the schema up to date; nodes that start together take turns.
+
+        Raises NewerDatabase, Unavailable when the server cannot be reached or refuses, and StorageError when
+        the address cannot be understood or the database does not hold UTF-8.
+        """
+        try:
+            await self._migrate()
+            self._pools = (await self._pool(self._pool_size), await self._pool(_SCAN_CONNECTIONS))
+        except (asyncpg.PostgresError, OSError) as error:
+            raise Unavailable(f"cannot open the PostgreSQL database: {error}") from error
+        except (asyncpg.InterfaceError, ValueError) as error:
+            # What the driver says of an address may repeat its password.
+            raise StorageError("cannot understand the address of the PostgreSQL database") from error
+
+    async def stop(self) -> None:
+        """Finish the writes that were accepted, then close."""
+        pools, self._pools = self._pools, None
+        await self._idle.wait()
+        for pool in pools or ():
+            await pool.close()
+
+    async def write(self, action: Action[T], /) -> T:
+        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        pool = self._open_pools()[0]
+        if self._writes >= self._max_queue:
+            raise Unavailable("too many writes are waiting")
+        self._writes += 1
+        self._idle.clear()
+        try:
+            return await self._write(pool, action)
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self._idle.set()
+
+    async def read(self, action: Action[T], /) -> T:
+        """Run ``action`` on one snapshot without changing anything."""
+        return await self._view(self._open_pools()[0], action)
+
+    async def scan(self, action: Action[T], /) -> T:
+        """As ``read``, on connections of its own."""
+        return await self._view(self._open_pools()[1], action)
+
+    async def check(self) -> None:
+        """Raise Unavailable when the database does not answer within 5 s."""
+
+        async def ping(tx: Tx) -> None:
+            await tx.value("SELECT count(*) FROM schema_migrations")
+
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self.read(ping)
+        except (StorageError, TimeoutError) as error:
+            raise Unavailable("the database does not answer") from error
+
+    def _open_pools(self) -> tuple[Pool, Pool]:
+        if self._pools is None:
+            raise Unavailable("the database is closed")
+        return self._pools
+
+    async def _write(self, pool: Pool, action: Action[T]) -> T:
+        for _ in range(_ATTEMPTS):
+            async with _Lease(pool) as connection:
+                await _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                try:
+                    result = await self._run(PostgresTx(connection, self._clock()), action)
+                    await _commit(connection)
+                except Again:
+                    continue
+                return result
+        raise Unavailable("the change kept meeting others")
+
+    async def _view(self, pool: Pool, action: Action[T]) -> T:
+        async with _Lease(pool) as connection:
+            try:
+                return await self._run(PostgresTx(connection, self._clock(), single=True), action)
+            except SecondQuery:
+                await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return await self._run(PostgresTx(connection, self._clock()), action)
+
+    async def _run(self, tx: PostgresTx, action: Action[T]) -> T:
+        result = await action(tx)
+        if tx.failed is not None:
+            raise tx.failed from tx.failed.__cause__
+        return result
+
+    async def _pool(self, size: int) -> Pool:
+        return await asyncpg.create_pool(
+            self._dsn,
+            min_size=1,
+            max_size=size,
+            timeout=_CONNECT_SECONDS,
+            statement_cache_size=_STATEMENTS,
+            server_settings=_SETTINGS,
+            reset=_reset,
+        )
+
+    async def _migrate(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
+        try:
+            if connection.get_settings().server_encoding != "UTF8":
+                raise StorageError("the PostgreSQL database must have the encoding UTF8")
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+                await self._apply(connection)
+        finally:
+            await connection.close()
+
+    async def _apply(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        applied: list[asyncpg.Record] = []
+        if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+            applied = await connection.fetch("SELECT room, number FROM schema_migrations")
+        pending = due(self._migrations, {(room, number) for room, number in applied})
+        await connection.execute(for_postgres(REGISTER))
+        for migration in pending:
+            for statement in migration.statements:
+                await connection.execute(for_postgres(statement))
+            await connection.execute(
+                "INSERT INTO schema_migrations VALUES ($1, $2, $3)",
+                migration.room,
+                migration.number,
+                self._clock(),
+            )
+
+
+class _Lease:
+    """A connection of the pool for a while; not getting one is Unavailable."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._held = pool.acquire(timeout=_ACQUIRE_SECONDS)
+
+    async def __aenter__(self) -> Connection:
+        try:
+            return await self._held.__aenter__()
+        except DRIVER_ERRORS as error:
+            raise Unavailable("the database cannot be used at the moment") from error
+
+    async def __aexit__(self, *failure: Any) -> None:
+        # The outcome is known by now; a connection that cannot be reset is closed by the pool.
+        with suppress(*DRIVER_ERRORS):
+            await self._held.__aexit__(*failure)
+
+
+async def _reset(connection: Connection) -> None:
+    """Make a connection ready for its next user: nothing outlives a transaction here but a failed one itself.
+
+    The driver's own way costs a round trip after every use.
+    """
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _execute(connection: Connection, sql: str) -> None:
+    try:
+        await connection.execute(sql)
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
+
+
+async def _commit(connection: Connection) -> None:
+    try:
+        status = await connection.execute("COMMIT")
+    except DRIVER_ERRORS as error:
+        failure = translate(error)
+        if isinstance(failure, Unavailable):
+            raise OutcomeUnknown("the connection to the database was lost during a commit") from error
+        raise failure from error
+    if status != "COMMIT":
+        raise StorageError("the database undid the transaction")

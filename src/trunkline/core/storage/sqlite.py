@@ -1,0 +1,198 @@
+"""The embedded engine: one SQLite file in WAL mode, one writing thread, reads on the event loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from trunkline.core.clock import Clock
+from trunkline.core.storage.database import Action, StorageError, T, Tx, Unavailable
+from trunkline.core.storage.migrate import REGISTER, Migration, due
+from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
+from trunkline.core.storage.sqlite_writer import SqliteWriter
+
+_BUSY_MS = 5_000
+_SWITCH_SECONDS = 50e-6
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    # macOS keeps an ordinary fsync in the drive's cache; elsewhere these two do nothing.
+    "PRAGMA fullfsync=ON",
+    "PRAGMA checkpoint_fullfsync=ON",
+    "PRAGMA foreign_keys=ON",
+    # LIKE tells capitals apart, as it does on PostgreSQL.
+    "PRAGMA case_sensitive_like=ON",
+)
+
+
+class SqliteDatabase:
+    """Implements ``Database`` on one file, which one process at a time may have open.
+
+    ``max_queue`` is how many writes may wait for their commit; further ones raise Unavailable. Reads run on
+    the calling thread and see every write that has returned; scans take turns on a thread of their own.
+    """
+
+    name = "sqlite"
+
+    def __init__(
+        self, path: Path, migrations: Sequence[Migration], clock: Clock, *, max_queue: int = 10_000
+    ) -> None:
+        self._path = path
+        self._migrations = migrations
+        self._clock = clock
+        self._max_queue = max_queue
+        self._lock: int | None = None
+        self._writer: SqliteWriter | None = None
+        self._connections: list[apsw.Connection] = []
+        self._scanner: ThreadPoolExecutor | None = None
+
+    @property
+    def queued(self) -> int:
+        """Writes that wait for their commit now."""
+        return 0 if self._writer is None else self._writer.waiting
+
+    async def start(self) -> None:
+        """Take the file's lock, open it and bring its schema up to date.
+
+        Raises NewerDatabase, and StorageError when the file cannot be opened, is not a database or is in use
+        by another process.
+        """
+        self._lock = _take_lock(self._path)
+        try:
+            self._open()
+        except apsw.Error as error:
+            self._close()
+            raise StorageError(f"cannot open the database {self._path}: {error}") from error
+        except BaseException:
+            self._close()
+            raise
+        # An event loop that is never idle lets go of the interpreter only for an instant each turn. With the
+        # default of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
+        self._writer = SqliteWriter(self._connections[0], self._clock, self._max_queue)
+
+    async def stop(self) -> None:
+        """Finish the writes that were accepted and the scans that run, then close."""
+        if self._writer is not None:
+            await self._writer.stop()
+            self._writer = None
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            await asyncio.get_running_loop().run_in_executor(None, scanner.shutdown)
+        self._close()
+
+    async def write(self, action: Action[T], /) -> T:
+        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        if self._writer is None:
+            raise Unavailable("the database is closed")
+        return await self._writer.write(action)
+
+    async def read(self, action: Action[T], /) -> T:
+        """Run ``action`` on one snapshot, right here: the event loop waits, so it must be quick."""
+        if self._writer is None:
+            raise Unavailable("the database is closed")
+        return self._view(self._connections[1], action)
+
+    async def scan(self, action: Action[T], /) -> T:
+        """As ``read``, on the scanning thread."""
+        if self._scanner is None:
+            raise Unavailable("the database is closed")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scanner, self._view, self._connections[2], action)
+
+    async def check(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+
+        async def ping(tx: Tx) -> None:
+            await tx.value("SELECT count(*) FROM schema_migrations")
+
+        try:
+            await self.read(ping)
+        except Unavailable:
+            raise
+        except StorageError as error:
+            raise Unavailable("the database does not answer") from error
+
+    def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
+        try:
+            connection.execute("BEGIN")
+        except apsw.Error as error:
+            raise translate(error) from error
+        try:
+            return advance(action, SqliteTx(connection, self._clock()))
+        finally:
+            # After some errors SQLite has ended the transaction by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _open(self) -> None:
+        writing = self._connect()
+        self._migrate(writing)
+        for _ in ("reads", "scans"):
+            self._connect().execute("PRAGMA query_only=ON")
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self._path))
+        self._connections.append(connection)
+        connection.set_busy_timeout(_BUSY_MS)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).fetchall()
+        return connection
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        with_register = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            applied: list[tuple[Any, ...]] = []
+            if connection.execute(with_register).fetchall():
+                applied = connection.execute("SELECT room, number FROM schema_migrations").fetchall()
+            pending = due(self._migrations, {(room, number) for room, number in applied})
+            connection.execute(REGISTER)
+            for migration in pending:
+                for statement in migration.statements:
+                    connection.execute(statement).fetchall()
+                connection.execute(
+                    "INSERT INTO schema_migrations VALUES (?, ?, ?)",
+                    (migration.room, migration.number, self._clock()),
+                )
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _close(self) -> None:
+        # The writing connection goes last, so that closing it can empty the write-ahead log into the file.
+        while self._connections:
+            self._connections.pop().close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _take_lock(path: Path) -> int:
+    """Lock ``path`` for this process through a file beside it; the kernel lets go when the process ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The database holds credentials: it and its lock are made for their owner's eyes only.
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StorageError(f"the database {path} is in use by another process") from error
+    except OSError as error:
+        os.close(lock)
+        raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
+    return lock

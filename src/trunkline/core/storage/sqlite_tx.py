@@ -1,0 +1,121 @@
+"""A SQLite transaction as actions see it, and how an action is stepped through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+import msgspec
+
+from trunkline.core.storage.database import Action, Conflict, R, Row, StorageError, T, Unavailable
+from trunkline.core.storage.rows import insertion, reader
+
+_BROKEN_RULES = frozenset(
+    {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_FOREIGNKEY}
+)
+_PASSING = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.ConnectionClosedError,
+    apsw.FullError,
+    apsw.InterruptError,
+    apsw.IOError,
+    apsw.LockedError,
+)
+# What the driver raises for a value that SQLite cannot hold, such as an integer over 64 bits.
+_REFUSED = (apsw.Error, OverflowError, TypeError, UnicodeError)
+
+
+class SqliteTx:
+    """Implements ``Tx``. ``failed`` is the first error that a call raised; after one nothing is committed."""
+
+    __slots__ = ("_connection", "failed", "now")
+
+    def __init__(self, connection: apsw.Connection, now: int) -> None:
+        self._connection = connection
+        self.now = now
+        self.failed: StorageError | None = None
+
+    async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
+        """The first row of the answer, or None."""
+        found = self._first(sql, values)
+        return None if found is None else reader(row)(found)
+
+    async def all(self, row: type[R], sql: str, /, **values: Any) -> list[R]:
+        """Every row of the answer, in its order."""
+        try:
+            found = self._connection.execute(sql, values).fetchall()
+        except _REFUSED as error:
+            raise self._failure(error) from error
+        return list(map(reader(row), found))
+
+    async def value(self, sql: str, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        found = self._first(sql, values)
+        return None if found is None else found[0]
+
+    async def run(self, sql: str, /, **values: Any) -> int:
+        """Carry out a change and answer how many rows it touched. Raises Conflict."""
+        return self._change(sql, values)
+
+    async def insert(self, table: str, row: Row, /) -> None:
+        """Insert ``row`` into ``table``. Raises Conflict."""
+        self._change(insertion(table, type(row), _marker), msgspec.structs.astuple(row))
+
+    async def lock(self, key: str, /) -> None:
+        """Nothing to do: there is one writer, so no other transaction runs beside this one."""
+
+    def _first(self, sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        try:
+            cursor = self._connection.execute(sql, values)
+            found: tuple[Any, ...] | None = cursor.fetchone()
+            cursor.close()
+        except _REFUSED as error:
+            raise self._failure(error) from error
+        return found
+
+    def _change(self, sql: str, values: dict[str, Any] | tuple[Any, ...]) -> int:
+        before = self._connection.total_changes()
+        try:
+            self._connection.execute(sql, values).fetchall()
+        except _REFUSED as error:
+            raise self._failure(error) from error
+        # changes() keeps the figure of the statement before when this one was not a change at all.
+        return self._connection.changes() if self._connection.total_changes() != before else 0
+
+    def _failure(self, error: Exception) -> StorageError:
+        failure = translate(error)
+        if self.failed is None:
+            self.failed = failure
+        return failure
+
+
+def advance(action: Action[T], tx: SqliteTx) -> T:
+    """Run ``action`` to its end in one step and answer its result.
+
+    Raises what it raises; StorageError when it waits for anything but ``tx``; and the first error of ``tx``
+    when the action kept that to itself.
+    """
+    step = action(tx).__await__()
+    try:
+        next(step)
+    except StopIteration as done:
+        if tx.failed is not None:
+            raise tx.failed from tx.failed.__cause__
+        result: T = done.value
+        return result
+    step.close()
+    raise StorageError("an action awaited something that is not its transaction")
+
+
+def translate(error: Exception) -> StorageError:
+    """The storage error for what SQLite or its driver raised; it repeats neither SQL nor values."""
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _BROKEN_RULES:
+        return Conflict("the change breaks a uniqueness or reference rule")
+    if isinstance(error, _PASSING):
+        return Unavailable("the database cannot be used at the moment")
+    return StorageError("the database refused the statement")
+
+
+def _marker(_: int) -> str:
+    return "?"

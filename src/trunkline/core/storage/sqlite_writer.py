@@ -1,0 +1,136 @@
+"""The one thread that writes to a SQLite file: operations that wait together share one commit.
+
+1. Each operation runs in a savepoint of its own, so its failure undoes nothing of its neighbours.
+2. Results are handed out after the COMMIT, with one call into the event loop for the whole batch.
+3. When BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays.
+4. An operation whose caller gave up before its turn is left out; later it is committed like the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import apsw
+
+from trunkline.core.clock import Clock
+from trunkline.core.storage.database import Action, T, Unavailable
+from trunkline.core.storage.sqlite_tx import SqliteTx, advance
+
+BATCH = 500
+"""The most operations that share one commit; keeps the wait of the first of them short."""
+
+
+class _Operation:
+    __slots__ = ("action", "error", "future", "result")
+
+    def __init__(self, action: Action[Any], future: asyncio.Future[Any]) -> None:
+        self.action = action
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class SqliteWriter:
+    """Owns ``connection`` from its making until ``stop`` returns; all methods belong to one event loop."""
+
+    def __init__(self, connection: apsw.Connection, clock: Clock, max_queue: int) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._max_queue = max_queue
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Operation | None] = SimpleQueue()
+        self._stopping = False
+        self._stopped = self._loop.create_future()
+        self.waiting = 0
+        # A daemon, since an interpreter that goes down mid-commit leaves a sound file all the same.
+        self._thread = threading.Thread(target=self._run, name="trunkline-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, action: Action[T]) -> T:
+        """Queue ``action`` and return its result once it is durable. Raises Unavailable when it cannot be."""
+        if self._stopping:
+            raise Unavailable("the database is closed")
+        if self.waiting >= self._max_queue:
+            raise Unavailable("too many writes are waiting")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self.waiting += 1
+        self._queue.put(_Operation(action, future))
+        return await future
+
+    async def stop(self) -> None:
+        """Carry out what is queued, then end the thread."""
+        if not self._stopping:
+            self._stopping = True
+            self._queue.put(None)
+        await asyncio.shield(self._stopped)
+        self._thread.join()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._take()
+            if batch:
+                self._carry_out(batch)
+                self._tell(self._deliver, batch)
+        self._tell(self._stopped.set_result, None)
+
+    def _take(self) -> tuple[list[_Operation], bool]:
+        """Wait for the next operations; False when the queue's end was reached."""
+        batch: list[_Operation] = []
+        operation = self._queue.get()
+        with suppress(Empty):
+            while operation is not None:
+                batch.append(operation)
+                if len(batch) == BATCH:
+                    return batch, True
+                operation = self._queue.get_nowait()
+            return batch, False
+        return batch, True
+
+    def _carry_out(self, batch: list[_Operation]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for operation in batch:
+                if not operation.future.cancelled():
+                    self._step(operation)
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            self._abandon(batch, error)
+
+    def _step(self, operation: _Operation) -> None:
+        execute = self._connection.execute
+        execute("SAVEPOINT operation")
+        try:
+            operation.result = advance(operation.action, SqliteTx(self._connection, self._clock()))
+        except BaseException as error:
+            operation.error = error
+            # Fails when SQLite rolled everything back by itself, as it may when the disk is full: then the
+            # whole batch is lost, which is what the caller makes of it.
+            execute("ROLLBACK TO operation")
+        execute("RELEASE operation")
+
+    def _abandon(self, batch: list[_Operation], cause: Exception) -> None:
+        with suppress(apsw.Error):
+            self._connection.execute("ROLLBACK")
+        for operation in batch:
+            operation.error = Unavailable("the commit failed; nothing was changed")
+            operation.error.__cause__ = cause
+
+    def _deliver(self, batch: list[_Operation]) -> None:
+        self.waiting -= len(batch)
+        for operation in batch:
+            if operation.future.done():
+                continue
+            if operation.error is None:
+                operation.future.set_result(operation.result)
+            else:
+                operation.future.set_exception(operation.error)
+
+    def _tell(self, callback: Any, argument: object) -> None:
+        # The loop is closed when the program ended without stopping the database; nobody is left to tell.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, argument)

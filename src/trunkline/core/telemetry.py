@@ -1,0 +1,86 @@
+"""Logs and metrics. Logs are JSON, one object a line, on standard error; nothing secret enters either."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import sys
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+LEVELS = ("debug", "info", "warning", "error")
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON; a record's ``extra={"fields": {...}}`` joins it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line: dict[str, Any] = {
+            "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(
+                timespec="milliseconds"
+            ),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def configure_logs(level: str) -> None:
+    """Send the program's logs of ``level`` and above to standard error. Idempotent."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn.error", "uvicorn.asgi"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class Metrics:
+    """What ``/_trunkline/metrics`` shows. One object a server, so that tests do not share counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "trunkline_requests",
+            "API requests answered.",
+            ("product", "operation", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "trunkline_request_seconds",
+            "Time from a request's head to its answer, in seconds.",
+            ("product",),
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
+        self.queue = Gauge(
+            "trunkline_storage_queue", "Writes that wait for their commit.", registry=self.registry
+        )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def observe(self, product: str, operation: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        key = (product, operation, status)
+        children = self._children.get(key)
+        if children is None:
+            children = (
+                self._requests.labels(product, operation, str(status)),
+                self._seconds.labels(product),
+            )
+            self._children[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def render(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

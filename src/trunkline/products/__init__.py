@@ -1,0 +1,1 @@
+"""The products: siblings of one shape, and the account API that they share."""

@@ -1,0 +1,17 @@
+"""Accounts, their credentials and who may use what: the API that the products share."""
+
+from __future__ import annotations
+
+from trunkline.api.operation import Mount, Product, Style
+from trunkline.products.accounts import accounts, auth_tokens, iam_keys, keys
+from trunkline.products.accounts.schema import MIGRATIONS
+
+PRODUCT = Product(
+    name="accounts",
+    mounts=(
+        Mount("api", "2010-04-01", accounts.OPERATIONS + keys.OPERATIONS, style=Style.FLAT, suffix=True),
+        Mount("iam", "v1", iam_keys.OPERATIONS),
+        Mount("accounts", "v1", auth_tokens.OPERATIONS),
+    ),
+    migrations=MIGRATIONS,
+)

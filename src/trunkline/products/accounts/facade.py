@@ -1,0 +1,111 @@
+"""What the rest of Trunkline may ask of accounts: the first account, the operator's account commands, the check of
+the master key."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.api.principal import Credential
+from trunkline.core.secrets import Vault
+from trunkline.core.sids import new_token
+from trunkline.core.storage.database import Database, Tx, columns
+from trunkline.products.accounts.store import (
+    Account,
+    Key,
+    change_account,
+    find_account,
+    insert_account,
+    insert_key,
+    token_label,
+)
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """An account with its auth token in clear; ``created`` tells whether it was made just now."""
+
+    account: Account
+    auth_token: str
+    created: bool = False
+
+
+class UnknownAccount(Exception):
+    """No account has the given SID."""
+
+
+_FIRST = f"""
+SELECT {columns(Account)} FROM accounts WHERE sid = owner_account_sid
+ORDER BY date_created, sid LIMIT 1
+"""
+
+
+async def check_master_key(database: Database, vault: Vault) -> None:
+    """Raise BadMasterKey when the accounts were sealed under another master key."""
+
+    async def first(tx: Tx) -> Account | None:
+        return await tx.one(Account, _FIRST)
+
+    account = await database.read(first)
+    if account is not None:
+        vault.open(token_label(account.sid), account.auth_token)
+
+
+async def first_account(database: Database, vault: Vault, sid: str, token: str) -> Opened:
+    """The account that a server starts with: the one with ``sid`` when it is given, else the oldest; made when it
+    is not there. A given token counts only for an account that is made."""
+
+    async def find_or_make(tx: Tx) -> Opened:
+        await tx.lock("first account")
+        account = await (find_account(tx, sid) if sid else tx.one(Account, _FIRST))
+        if account is not None:
+            return Opened(account, vault.open(token_label(account.sid), account.auth_token))
+        made = await insert_account(tx, vault, "Trunkline", sid=sid, token=token)
+        return Opened(made, vault.open(token_label(made.sid), made.auth_token), created=True)
+
+    return await database.write(find_or_make)
+
+
+async def create_main_account(database: Database, vault: Vault, friendly_name: str) -> Opened:
+    """Make a further main account."""
+
+    async def make(tx: Tx) -> Opened:
+        account = await insert_account(tx, vault, friendly_name)
+        return Opened(account, vault.open(token_label(account.sid), account.auth_token), created=True)
+
+    return await database.write(make)
+
+
+async def all_accounts(database: Database) -> list[Account]:
+    """Every account, oldest first."""
+
+    async def page(tx: Tx) -> list[Account]:
+        return await tx.all(Account, f"SELECT {columns(Account)} FROM accounts ORDER BY date_created, sid")
+
+    return await database.scan(page)
+
+
+async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Opened:
+    """Give an account a new auth token; the old one is void at once. Raises UnknownAccount."""
+
+    async def rotate(tx: Tx) -> Opened:
+        token = new_token()
+        account = await find_account(tx, account_sid)
+        if account is None:
+            raise UnknownAccount(account_sid)
+        await change_account(tx, account_sid, {"auth_token": vault.seal(token_label(account_sid), token)})
+        return Opened(account, token)
+
+    return await database.write(rotate)
+
+
+async def create_key(
+    database: Database, vault: Vault, account_sid: str, friendly_name: str, *, main: bool
+) -> tuple[Key, str]:
+    """Make a standard or main key; answers it and its secret. Raises UnknownAccount."""
+
+    async def make(tx: Tx) -> tuple[Key, str]:
+        if await find_account(tx, account_sid) is None:
+            raise UnknownAccount(account_sid)
+        kind = Credential.MAIN_KEY if main else Credential.STANDARD_KEY
+        return await insert_key(tx, vault, account_sid, friendly_name, kind=kind)
+
+    return await database.write(make)

@@ -1,0 +1,43 @@
+"""The tables of accounts and their credentials. Secrets are sealed under the master key."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "accounts",
+        1,
+        (
+            """CREATE TABLE accounts (
+                sid TEXT PRIMARY KEY,
+                owner_account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                friendly_name TEXT NOT NULL,
+                status TEXT NOT NULL,
+                auth_token BLOB NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL
+            )""",
+            # accounts.page_accounts
+            "CREATE INDEX accounts_by_owner ON accounts (owner_account_sid, date_created, sid)",
+            """CREATE TABLE secondary_auth_tokens (
+                account_sid TEXT PRIMARY KEY REFERENCES accounts (sid) ON DELETE CASCADE,
+                auth_token BLOB NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL
+            )""",
+            """CREATE TABLE api_keys (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                kind TEXT NOT NULL,
+                friendly_name TEXT NOT NULL,
+                secret BLOB NOT NULL,
+                policy TEXT,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL
+            )""",
+            # store.page_keys
+            "CREATE INDEX api_keys_by_creation ON api_keys (account_sid, date_created, sid)",
+        ),
+    ),
+)

@@ -1,0 +1,130 @@
+"""The rows of accounts and keys, and the queries that several of their resources and the command line share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trunkline.api.paging import Window
+from trunkline.api.principal import Credential
+from trunkline.core.secrets import Vault
+from trunkline.core.sids import new_sid, new_token
+from trunkline.core.storage.database import Row, Tx, assignments, columns
+
+
+class Account(Row, frozen=True):
+    """A row of ``accounts``. A main account is its own owner; ``status`` is active, suspended or closed."""
+
+    sid: str
+    owner_account_sid: str
+    friendly_name: str
+    status: str
+    auth_token: bytes
+    date_created: int
+    date_updated: int
+
+
+class Key(Row, frozen=True):
+    """A row of ``api_keys``; ``kind`` is a ``Credential`` value, ``policy`` the JSON text of a restricted key."""
+
+    sid: str
+    account_sid: str
+    kind: str
+    friendly_name: str
+    secret: bytes
+    policy: str | None
+    date_created: int
+    date_updated: int
+
+
+def token_label(account_sid: str) -> str:
+    """The vault's label of an account's auth token, primary or secondary."""
+    return f"{account_sid}/auth_token"
+
+
+def secret_label(key_sid: str) -> str:
+    """The vault's label of a key's secret."""
+    return f"{key_sid}/secret"
+
+
+async def insert_account(
+    tx: Tx, vault: Vault, friendly_name: str, *, owner: str = "", sid: str = "", token: str = ""
+) -> Account:
+    """Make an account: a main one, or a subaccount of ``owner``. Raises Conflict when ``sid`` is taken."""
+    sid = sid or new_sid("AC")
+    sealed = vault.seal(token_label(sid), token or new_token())
+    account = Account(sid, owner or sid, friendly_name, "active", sealed, tx.now, tx.now)
+    await tx.insert("accounts", account)
+    return account
+
+
+async def find_account(tx: Tx, sid: str) -> Account | None:
+    """The account with ``sid``."""
+    return await tx.one(Account, f"SELECT {columns(Account)} FROM accounts WHERE sid = :sid", sid=sid)
+
+
+async def change_account(tx: Tx, account_sid: str, changes: dict[str, Any]) -> None:
+    """Set columns of an account."""
+    changes = {**changes, "date_updated": tx.now}
+    await tx.run(
+        f"UPDATE accounts SET {assignments(tuple(changes))} WHERE sid = :sid", sid=account_sid, **changes
+    )
+
+
+async def insert_key(
+    tx: Tx,
+    vault: Vault,
+    account_sid: str,
+    friendly_name: str,
+    *,
+    kind: Credential = Credential.STANDARD_KEY,
+    policy: str | None = None,
+) -> tuple[Key, str]:
+    """Make an API key; answers it and its secret, which is never shown again."""
+    sid, secret = new_sid("SK"), new_token()
+    sealed = vault.seal(secret_label(sid), secret)
+    key = Key(sid, account_sid, kind.value, friendly_name, sealed, policy, tx.now, tx.now)
+    await tx.insert("api_keys", key)
+    return key, secret
+
+
+async def find_key(tx: Tx, account_sid: str, sid: str) -> Key | None:
+    """The account's key with ``sid``."""
+    return await tx.one(
+        Key,
+        f"SELECT {columns(Key)} FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
+    )
+
+
+async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
+    """The account's keys, oldest first (inferred)."""
+    return await tx.all(
+        Key,
+        f"SELECT {columns(Key)} FROM api_keys WHERE account_sid = :account_sid {window.tail}",
+        account_sid=account_sid,
+        **window.values,
+    )
+
+
+async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]) -> Key | None:
+    """Set columns of a key and answer it."""
+    changes = {**changes, "date_updated": tx.now}
+    await tx.run(
+        f"UPDATE api_keys SET {assignments(tuple(changes))} WHERE sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
+        **changes,
+    )
+    return await find_key(tx, account_sid, sid)
+
+
+async def delete_key(tx: Tx, account_sid: str, sid: str) -> bool:
+    """Remove a key: what it signed and its log-ins are refused from now on."""
+    return bool(
+        await tx.run(
+            "DELETE FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
+            sid=sid,
+            account_sid=account_sid,
+        )
+    )

@@ -1,0 +1,119 @@
+"""The X.509 profiles of the CA and of its server certificates (RFC 5280). Touches neither disk nor clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_NAME = "Trunkline local CA"
+AUTHORITY_DAYS = 3653
+"""Ten years, with their leap days."""
+SERVER_DAYS = 90
+
+# Clients whose clock is behind ours must accept a certificate that was minted just now.
+_BACKDATED = timedelta(days=1)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A new key on P-256, the curve that every TLS client takes."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    """The certificate in PEM."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The private key in PEM (PKCS #8), not encrypted."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def authority_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    """The CA's own certificate, for ten years.
+
+    It may sign server certificates only, no further CA, and only for names below twilio.com: whoever
+    gets hold of the key can impersonate nothing else. IP addresses are excluded by themselves because
+    a constraint on one kind of name leaves the other kinds free.
+    """
+    name = _name(AUTHORITY_NAME)
+    usage = _usage(signs_certificates=True)
+    return (
+        _builder(name, name, key.public_key(), now)
+        .not_valid_after(now + timedelta(days=AUTHORITY_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(_name_constraints(), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def server_certificate(
+    host: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: tuple[ec.EllipticCurvePrivateKey, x509.Certificate],
+    now: datetime,
+) -> x509.Certificate:
+    """A certificate for exactly `host`: 90 days from a day ago, never beyond its issuer's own end."""
+    issuer_key, authority = issuer
+    start = now - _BACKDATED
+    end = min(start + timedelta(days=SERVER_DAYS), authority.not_valid_after_utc)
+    authority_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    # The host stands in the alternative name alone: a common name holds no more than 64 characters.
+    return (
+        _builder(_name("Trunkline server"), authority.subject, key.public_key(), now)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id), critical=False
+        )
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATED)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _name_constraints() -> x509.NameConstraints:
+    return x509.NameConstraints(
+        permitted_subtrees=[x509.DNSName("twilio.com")],
+        excluded_subtrees=[x509.IPAddress(IPv4Network("0.0.0.0/0")), x509.IPAddress(IPv6Network("::/0"))],
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
