@@ -1,0 +1,194 @@
+"""The storage engines as tests use them: fresh databases on SQLite and on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from trunkline.core.clock import Clock, system_clock
+from trunkline.core.storage.database import Database
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.open import open_database
+
+POSTGRES_VARIABLE = "TRUNKLINE_TEST_POSTGRES_URL"
+"""Names a server to use instead of an own one; its user must be allowed to create databases."""
+
+_held: list[IO[str]] = []
+
+
+class Engine(Protocol):
+    """Makes databases for one test."""
+
+    name: str
+
+    def url(self, folder: Path) -> str:
+        """The address of a new, empty database."""
+        ...
+
+    def migrated_url(self, folder: Path, migrations: Sequence[Migration]) -> str:
+        """The address of a new database with its schema in place: quicker than migrating one for each test."""
+        ...
+
+    def drop(self) -> None:
+        """Delete the databases that were handed out and are not in a test's own folder."""
+        ...
+
+
+class SqliteEngine:
+    """Implements ``Engine`` with files; ``templates`` is the folder for migrated ones."""
+
+    name = "sqlite"
+    _templates: dict[tuple[Migration, ...], Path] = {}  # noqa: RUF012
+
+    def __init__(self, templates: Path) -> None:
+        self._folder = templates
+
+    def url(self, folder: Path) -> str:
+        return f"sqlite:///{folder / uuid4().hex}.db"
+
+    def migrated_url(self, folder: Path, migrations: Sequence[Migration]) -> str:
+        key = tuple(migrations)
+        if key not in self._templates:
+            url = self.url(self._folder)
+            _run(_migrate(url, key))
+            self._templates[key] = _path(url)
+        url = self.url(folder)
+        shutil.copyfile(self._templates[key], _path(url))
+        return url
+
+    def drop(self) -> None:
+        pass
+
+
+class PostgresEngine:
+    """Implements ``Engine`` on the server at ``admin_url``."""
+
+    name = "postgresql"
+    _templates: dict[tuple[str, tuple[Migration, ...]], str] = {}  # noqa: RUF012
+
+    def __init__(self, admin_url: str) -> None:
+        self._admin_url = admin_url
+        self._made: list[str] = []
+
+    def url(self, folder: Path) -> str:
+        return self._create("template1")
+
+    def migrated_url(self, folder: Path, migrations: Sequence[Migration]) -> str:
+        key = (self._admin_url, tuple(migrations))
+        if key not in self._templates:
+            name = f"template_{uuid4().hex}"
+            self._execute(f"CREATE DATABASE {name}")
+            _run(_migrate(self._address(name), migrations))
+            self._templates[key] = name
+        return self._create(self._templates[key])
+
+    def drop(self) -> None:
+        while self._made:
+            self._execute(f"DROP DATABASE {self._made.pop()} WITH (FORCE)")
+
+    @classmethod
+    def drop_templates(cls) -> None:
+        """Delete what ``migrated_url`` keeps; matters on a server that outlives the session."""
+        while cls._templates:
+            (admin_url, _), name = cls._templates.popitem()
+            cls(admin_url)._execute(f"DROP DATABASE {name}")
+
+    def _create(self, template: str) -> str:
+        name = f"test_{uuid4().hex}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._made.append(name)
+        return self._address(name)
+
+    def _address(self, name: str) -> str:
+        return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{name}"))
+
+    def _execute(self, statement: str) -> None:
+        async def execute() -> None:
+            connection = await asyncpg.connect(self._admin_url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        _run(execute())
+
+
+@asynccontextmanager
+async def opened(
+    url: str, migrations: Sequence[Migration], clock: Clock = system_clock
+) -> AsyncIterator[Database]:
+    """The database at ``url``, started, and stopped in the end."""
+    database = open_database(url, migrations, clock)
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+def postgres_url(folder: Path) -> str:
+    """The address of a server that the test processes with the same ``folder`` share, started when needed.
+
+    Raises RuntimeError when it cannot be started. It ends with the last of the processes, however that ends.
+    """
+    with (folder / "start.lock").open("a") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        users = (folder / "users.lock").open("a")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        _held.append(users)
+        address = folder / "url"
+        if not address.exists():
+            _start_keeper(folder)
+        return address.read_text()
+
+
+def _start_keeper(folder: Path) -> None:
+    log = folder / "keeper.log"
+    with log.open("w") as errors:
+        keeper = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("postgres_keeper.py"), folder],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # An interrupt from the keyboard is for the tests alone; the keeper follows when they are gone.
+            start_new_session=True,
+        )
+    assert keeper.stdout is not None
+    with keeper.stdout as answer:
+        if answer.read() != b"ready\n":
+            raise RuntimeError(f"no PostgreSQL server for the tests: {log.read_text()[-2000:]}")
+    keeper.returncode = 0  # It outlives this process; nobody waits for it.
+
+
+def configured_postgres() -> str | None:
+    """The server that the environment names, if any."""
+    return os.environ.get(POSTGRES_VARIABLE)
+
+
+async def _migrate(url: str, migrations: Sequence[Migration]) -> None:
+    async with opened(url, migrations):
+        pass
+
+
+def _run(work: Any) -> None:
+    """Run a coroutine to its end from anywhere, inside a running event loop too."""
+    runner: Callable[[Awaitable[None]], None] = asyncio.run  # type: ignore[assignment]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(runner, work).result()
+
+
+def _path(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))

