@@ -17,7 +17,7 @@ from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database, NeedsWrite, Tx
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -62,7 +62,10 @@ class Dispatcher:
             call = Call(principal, request.match.path, typed, self._vault, window or ONE)
             return await operation.action(tx, call)
 
-        result = await (self._database.write if operation.writes else self._database.read)(act)
+        try:
+            result = await (self._database.write if operation.writes else self._database.read)(act)
+        except NeedsWrite:
+            result = await self._database.write(act)
         if result is None or result is False:
             raise self._missing(request)
         return self._answer(request, result, window)

@@ -46,6 +46,8 @@ class Vault:
         """Decrypt what ``seal`` made for the same label. Raises BadMasterKey."""
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
+            if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
+                raise InvalidTag
             return self._cipher.decrypt(nonce, body, label.encode()).decode()
         except InvalidTag:
             raise BadMasterKey(
@@ -85,5 +87,6 @@ def load_or_create_key(path: Path) -> bytes:
                 os.link(aside, path)
         finally:
             os.unlink(aside)
-    path.chmod(0o600)
-    return parse_key(path.read_text())
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    return parse_key(path.read_text("latin-1"))

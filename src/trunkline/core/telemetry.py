@@ -26,7 +26,8 @@ class JsonFormatter(logging.Formatter):
             ),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            # A name from the file system may hold what UTF-8 cannot write.
+            "message": record.getMessage().encode("utf-8", "backslashreplace").decode(),
         }
         line.update(getattr(record, "fields", {}))
         if record.exc_info:

@@ -13,14 +13,10 @@ async def listen(host: str, port: int) -> list[socket.socket]:
 
     Port 0 takes a free one. Raises OSError when the name does not resolve or an address is taken.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     opened: list[socket.socket] = []
     try:
-        for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            listener = socket.create_server(
-                (address[0], port or _port(opened), *address[2:]), family=family, backlog=BACKLOG
-            )
+        for family, address in await _addresses(host):
+            listener = socket.create_server((address, port or _port(opened)), family=family, backlog=BACKLOG)
             listener.setblocking(False)
             opened.append(listener)
     except BaseException:
@@ -28,6 +24,12 @@ async def listen(host: str, port: int) -> list[socket.socket]:
             listener.close()
         raise
     return opened
+
+
+async def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
 def _port(opened: list[socket.socket]) -> int:

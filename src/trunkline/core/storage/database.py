@@ -51,6 +51,10 @@ class OutcomeUnknown(StorageError):
     """The connection was lost during the commit: the change may or may not have been made."""
 
 
+class NeedsWrite(Exception):
+    """An action that was begun as a read found that it must write first: begin it again with ``write``."""
+
+
 class NewerDatabase(StorageError):
     """The database was written by a newer version and is not touched."""
 
@@ -79,9 +83,11 @@ def assignments(names: tuple[str, ...]) -> str:
 
 
 class Tx(Protocol):
-    """An open transaction. ``now`` is its one reading of the clock, in microseconds since 1970 UTC."""
+    """An open transaction. ``now`` is its one reading of the clock, in microseconds since 1970 UTC; ``writable``
+    tells whether it may change anything."""
 
     now: int
+    writable: bool
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
         """The first row of the answer, or None."""

@@ -14,15 +14,17 @@ FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:
 """The addresses that ``open_database`` understands."""
 
 
-def open_database(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:
-    """The engine for ``url``, not started yet.
+def open_database(
+    url: str, migrations: Sequence[Migration], clock: Clock, *, shared: bool = False
+) -> Database:
+    """The engine for ``url``, not started yet. ``shared`` opens an SQLite file beside the server that has it.
 
     Raises StorageError, which never repeats the address, when no engine understands it or when the package
     for PostgreSQL is missing.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-        return SqliteDatabase(Path(rest[1:]), migrations, clock)
+        return SqliteDatabase(Path(rest[1:]), migrations, clock, shared=shared)
     if scheme in ("postgresql", "postgres") and rest:
         return _postgres(url, migrations, clock)
     raise StorageError(f"a database address is {FORMS}")

@@ -149,7 +149,7 @@ class PostgresDatabase:
             async with _Lease(pool) as connection:
                 await _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 try:
-                    result = await self._run(PostgresTx(connection, self._clock()), action)
+                    result = await self._run(PostgresTx(connection, self._clock(), writable=True), action)
                     await _commit(connection)
                 except Again:
                     continue
@@ -210,30 +210,34 @@ class PostgresDatabase:
 
 
 class _Lease:
-    """A connection of the pool for a while; not getting one is Unavailable."""
+    """A connection of the pool for a while; what is not committed in the end is undone.
+
+    Not getting a connection is Unavailable.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._held = pool.acquire(timeout=_ACQUIRE_SECONDS)
+        self._connection: Connection | None = None
 
     async def __aenter__(self) -> Connection:
         try:
-            return await self._held.__aenter__()
+            self._connection = await self._held.__aenter__()
         except DRIVER_ERRORS as error:
             raise Unavailable("the database cannot be used at the moment") from error
+        return self._connection
 
     async def __aexit__(self, *failure: Any) -> None:
-        # The outcome is known by now; a connection that cannot be reset is closed by the pool.
+        # The outcome is known by now; a connection that fails here is closed by the pool.
         with suppress(*DRIVER_ERRORS):
-            await self._held.__aexit__(*failure)
+            try:
+                if self._connection is not None and self._connection.is_in_transaction():
+                    await self._connection.execute("ROLLBACK")
+            finally:
+                await self._held.__aexit__(*failure)
 
 
-async def _reset(connection: Connection) -> None:
-    """Make a connection ready for its next user: nothing outlives a transaction here but a failed one itself.
-
-    The driver's own way costs a round trip after every use.
-    """
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+async def _reset(_: Connection) -> None:
+    """Nothing: a lease leaves no trace on its connection, and the driver's own way costs a round trip."""
 
 
 async def _execute(connection: Connection, sql: str) -> None:

@@ -12,7 +12,9 @@ from trunkline.core.storage.database import Conflict, R, Row, StorageError, T, U
 from trunkline.core.storage.postgres_sql import numbered
 from trunkline.core.storage.rows import insertion, reader
 
-Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+)
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Everything that the driver raises, short of a mistake in calling it."""
@@ -49,13 +51,14 @@ class PostgresTx:
     With ``single`` only one query is let through; the next raises SecondQuery.
     """
 
-    __slots__ = ("_asked", "_connection", "_single", "failed", "now")
+    __slots__ = ("_asked", "_connection", "_single", "failed", "now", "writable")
 
-    def __init__(self, connection: Connection, now: int, *, single: bool = False) -> None:
+    def __init__(self, connection: Connection, now: int, *, single: bool = False, writable: bool = False) -> None:
         self._connection = connection
         self._single = single
         self._asked = False
         self.now = now
+        self.writable = writable
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:

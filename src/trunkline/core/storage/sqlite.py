@@ -36,6 +36,7 @@ _PRAGMAS = (
 class SqliteDatabase:
     """Implements ``Database`` on one file, which one process at a time may have open.
 
+    With ``shared`` it is opened beside the process that has it, for a command of the operator.
     ``max_queue`` is how many writes may wait for their commit; further ones raise Unavailable. Reads run on
     the calling thread and see every write that has returned; scans take turns on a thread of their own.
     """
@@ -43,12 +44,19 @@ class SqliteDatabase:
     name = "sqlite"
 
     def __init__(
-        self, path: Path, migrations: Sequence[Migration], clock: Clock, *, max_queue: int = 10_000
+        self,
+        path: Path,
+        migrations: Sequence[Migration],
+        clock: Clock,
+        *,
+        max_queue: int = 10_000,
+        shared: bool = False,
     ) -> None:
         self._path = path
         self._migrations = migrations
         self._clock = clock
         self._max_queue = max_queue
+        self._shared = shared
         self._lock: int | None = None
         self._writer: SqliteWriter | None = None
         self._connections: list[apsw.Connection] = []
@@ -65,7 +73,7 @@ class SqliteDatabase:
         Raises NewerDatabase, and StorageError when the file cannot be opened, is not a database or is in use
         by another process.
         """
-        self._lock = _take_lock(self._path)
+        self._lock = _take_lock(self._path, shared=self._shared)
         try:
             self._open()
         except apsw.Error as error:
@@ -178,8 +186,9 @@ class SqliteDatabase:
             self._lock = None
 
 
-def _take_lock(path: Path) -> int:
-    """Lock ``path`` for this process through a file beside it; the kernel lets go when the process ends."""
+def _take_lock(path: Path, *, shared: bool) -> int:
+    """Lock ``path`` for this process through a file beside it; the kernel lets go when the process ends.
+    ``shared``: only make sure that both files are there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The database holds credentials: it and its lock are made for their owner's eyes only.
@@ -187,7 +196,8 @@ def _take_lock(path: Path) -> int:
     except OSError as error:
         raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not shared:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except BlockingIOError as error:
         os.close(lock)

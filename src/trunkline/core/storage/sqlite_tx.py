@@ -29,11 +29,12 @@ _REFUSED = (apsw.Error, OverflowError, TypeError, UnicodeError)
 class SqliteTx:
     """Implements ``Tx``. ``failed`` is the first error that a call raised; after one nothing is committed."""
 
-    __slots__ = ("_connection", "failed", "now")
+    __slots__ = ("_connection", "failed", "now", "writable")
 
-    def __init__(self, connection: apsw.Connection, now: int) -> None:
+    def __init__(self, connection: apsw.Connection, now: int, *, writable: bool = False) -> None:
         self._connection = connection
         self.now = now
+        self.writable = writable
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:

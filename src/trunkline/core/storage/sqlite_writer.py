@@ -105,7 +105,7 @@ class SqliteWriter:
         execute = self._connection.execute
         execute("SAVEPOINT operation")
         try:
-            operation.result = advance(operation.action, SqliteTx(self._connection, self._clock()))
+            operation.result = advance(operation.action, SqliteTx(self._connection, self._clock(), writable=True))
         except BaseException as error:
             operation.error = error
             # Fails when SQLite rolled everything back by itself, as it may when the disk is full: then the

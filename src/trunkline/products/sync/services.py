@@ -17,7 +17,7 @@ from trunkline.api.operation import Call, Empty, create, delete, fetch, listing,
 from trunkline.api.params import Given, boolean, given, integer, text, url
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import is_sid, new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.database import NeedsWrite, Row, Tx, assignments, columns
 
 DEFAULT_NAME = "default"
 DEFAULT_WINDOW = 5000
@@ -118,7 +118,8 @@ async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
 
 
 async def find(tx: Tx, account_sid: str, name: str) -> Service:
-    """The Service that ``name``, a SID or unique name, addresses. Raises ApiError 54050, 54056."""
+    """The Service that ``name``, a SID or unique name, addresses; the default one is made when it is missing.
+    Raises ApiError 54050, 54056, and NeedsWrite."""
     if is_sid(name):
         service = await _by_sid(tx, name)
         if service is None:
@@ -127,9 +128,15 @@ async def find(tx: Tx, account_sid: str, name: str) -> Service:
             raise ApiError(54056)
         return service
     service = await _by_name(tx, account_sid, name)
-    if service is None:
+    if service is not None:
+        return service
+    if name != DEFAULT_NAME:
         raise ApiError(54050)
-    return service
+    if not tx.writable:
+        raise NeedsWrite
+    await tx.lock(f"{account_sid} default sync service")
+    made = await _by_name(tx, account_sid, name)
+    return made or await _insert(tx, account_sid, DEFAULT_NAME, ServiceSettings())
 
 
 async def _insert(tx: Tx, account_sid: str, unique_name: str | None, settings: ServiceSettings) -> Service:

@@ -1,0 +1,164 @@
+"""The head parser: every rule as a row, and every way of cutting a head in two."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pytest
+
+from trunkline.switch.refusal import Refusal
+from trunkline.switch.request import MAX_HEAD, Head, Tunnel, read_head, served_host
+
+PYTHON = b"CONNECT sync.twilio.com:443 HTTP/1.0\r\n\r\n"
+NODE = b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com:443\r\nConnection: close\r\n\r\n"
+
+
+def outcome(data: bytes) -> Tunnel | Refusal:
+    head = read_head(data)
+    assert head is not None
+    return head.outcome
+
+
+def connect(target: str) -> Tunnel | Refusal:
+    return outcome(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("head", "host"),
+    [
+        (PYTHON, "sync.twilio.com"),
+        (NODE, "api.twilio.com"),
+        (b"CONNECT sync.twilio.com:443 HTTP/1.1\n\n", "sync.twilio.com"),
+        (b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nX-Empty:\r\nX: \xe9\t\r\n\r\n", "sync.twilio.com"),
+    ],
+)
+def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: str) -> None:
+    for cut in range(len(head)):
+        assert read_head(head[:cut]) is None
+    assert read_head(head) == Head(Tunnel(host), len(head))
+    assert read_head(head + b"\x16\x03\x01 hello\r\n\r\n") == Head(Tunnel(host), len(head))
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("SYNC.Twilio.COM:443", "sync.twilio.com"),
+        ("sync.twilio.com.:443", "sync.twilio.com"),
+        ("sync.dublin.ie1.twilio.com:443", "sync.dublin.ie1.twilio.com"),
+        ("ip-messaging.twilio.com:0443", "ip-messaging.twilio.com"),
+        ("a" * 63 + ".twilio.com:443", "a" * 63 + ".twilio.com"),
+    ],
+)
+def test_served_targets(target: str, host: str) -> None:
+    assert connect(target) == Tunnel(host)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "twilio.com:443",
+        ".twilio.com:443",
+        "sync..twilio.com:443",
+        "sync.twilio.com..:443",
+        "eviltwilio.com:443",
+        "sync.twilio.com.evil.example:443",
+        "sync.twilioxcom:443",
+        "*.twilio.com:443",
+        "-a.twilio.com:443",
+        "a_b.twilio.com:443",
+        "user@sync.twilio.com:443",
+        "a" * 64 + ".twilio.com:443",
+        "a." * 122 + "twilio.com:443",
+        "sync.twilio.com:80",
+        "sync.twilio.com:8443",
+        "127.0.0.1:443",
+        "[::1]:443",
+        "localhost:443",
+    ],
+)
+def test_other_targets_are_refused(target: str) -> None:
+    refusal = connect(target)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code) == (HTTPStatus.FORBIDDEN, 20403)
+    assert "only to *.twilio.com:443" in refusal.message
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 3\r\n\r\n",
+        b"connect sync.twilio.com:443 HTTP/1.1\r\n\r\n",
+        b"OPTIONS * HTTP/1.0\r\n\r\n",
+    ],
+)
+def test_other_methods_are_refused(head: bytes) -> None:
+    refusal = outcome(head)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code) == (HTTPStatus.METHOD_NOT_ALLOWED, 20004)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\r\n\r\n",
+        b"CONNECT\r\n\r\n",
+        b"CONNECT sync.twilio.com:443\r\n\r\n",
+        b"CONNECT  sync.twilio.com:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1 \r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/2\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 http/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com HTTP/1.1\r\n\r\n",
+        b"CONNECT :443 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com: HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:+443 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:\xb2 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:4433333 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com\x00:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nno colon\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\r\n\r\n",
+    ],
+)
+def test_malformed_heads_are_refused(head: bytes) -> None:
+    refusal = outcome(head)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code) == (HTTPStatus.BAD_REQUEST, 20001)
+
+
+@pytest.mark.parametrize("first", [b"\x16\x03\x01\x02\x00", b" ", b"\r\n", b"\x00"])
+def test_what_cannot_become_a_head_is_refused_at_its_first_byte(first: bytes) -> None:
+    refusal = outcome(first)
+    assert isinstance(refusal, Refusal)
+    assert refusal.status is HTTPStatus.BAD_REQUEST
+
+
+def padded(length: int) -> bytes:
+    start, end = b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nX: ", b"\r\n\r\n"
+    return start + b"x" * (length - len(start) - len(end)) + end
+
+
+def test_the_longest_head_is_read_and_one_byte_more_is_too_large() -> None:
+    longest = padded(MAX_HEAD)
+    assert outcome(longest) == Tunnel("sync.twilio.com")
+    assert read_head(longest[:-1]) is None
+    refusal = outcome(padded(MAX_HEAD + 1)[:MAX_HEAD])
+    assert isinstance(refusal, Refusal)
+    assert (int(refusal.status), refusal.code) == (431, 20413)
+
+
+def test_a_head_that_ends_beyond_the_limit_is_too_large_however_much_has_come() -> None:
+    refusal = outcome(padded(MAX_HEAD + 1))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == 20413
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [("Chat.Twilio.com.", "chat.twilio.com"), ("twilio.com", None), ("", None), ("chat.twilio.com\n", None)],
+)
+def test_served_host(name: str, host: str | None) -> None:
+    assert served_host(name) == host
