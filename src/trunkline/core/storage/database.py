@@ -88,6 +88,9 @@ class Tx(Protocol):
 
     now: int
     writable: bool
+    skip_locked: str
+    """The end of a SELECT that takes rows for this transaction alone and passes over those that another one
+    holds; empty on SQLite, where no other transaction writes."""
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
         """The first row of the answer, or None."""
@@ -109,12 +112,18 @@ class Tx(Protocol):
         """Insert ``row`` into ``table``. Raises Conflict."""
         ...
 
+    def announce(self, event: Any, /) -> None:
+        """Have ``event`` told to the database's listeners once this transaction is durable, and only then."""
+        ...
+
     async def lock(self, key: str, /) -> None:
         """Hold off every other transaction that locks the same key, until this one ends."""
         ...
 
 
 Action = Callable[[Tx], Awaitable[T]]
+Listener = Callable[[list[Any]], None]
+"""Hears the events of one transaction, in the order in which they were announced. It must not raise."""
 
 
 class Database(Protocol):
@@ -128,6 +137,10 @@ class Database(Protocol):
     @property
     def queued(self) -> int:
         """Writes that wait for their commit now, for the metrics."""
+        ...
+
+    def listen(self, listener: Listener, /) -> None:
+        """Call ``listener`` on the event loop with what each write announced, after its commit."""
         ...
 
     async def start(self) -> None:

@@ -18,6 +18,7 @@ import asyncpg
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import (
     Action,
+    Listener,
     OutcomeUnknown,
     StorageError,
     T,
@@ -74,6 +75,7 @@ class PostgresDatabase:
         self._pool_size = pool_size
         self._max_queue = max_queue
         self._pools: tuple[Pool, Pool] | None = None
+        self._listeners: list[Listener] = []
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,6 +84,10 @@ class PostgresDatabase:
     def queued(self) -> int:
         """Writes that wait for their commit now."""
         return self._writes
+
+    def listen(self, listener: Listener, /) -> None:
+        """Call ``listener`` with what each write announced, after its commit; writes of one moment in any order."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Connect and bring the schema up to date; nodes that start together take turns.
@@ -149,10 +155,14 @@ class PostgresDatabase:
             async with _Lease(pool) as connection:
                 await _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 try:
-                    result = await self._run(PostgresTx(connection, self._clock(), writable=True), action)
+                    tx = PostgresTx(connection, self._clock(), writable=True)
+                    result = await self._run(tx, action)
                     await _commit(connection)
                 except Again:
                     continue
+                if tx.announced:
+                    for listener in self._listeners:
+                        listener(tx.announced)
                 return result
         raise Unavailable("the change kept meeting others")
 

@@ -51,7 +51,9 @@ class PostgresTx:
     With ``single`` only one query is let through; the next raises SecondQuery.
     """
 
-    __slots__ = ("_asked", "_connection", "_single", "failed", "now", "writable")
+    __slots__ = ("_asked", "_connection", "_single", "announced", "failed", "now", "writable")
+
+    skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, connection: Connection, now: int, *, single: bool = False, writable: bool = False) -> None:
         self._connection = connection
@@ -59,6 +61,7 @@ class PostgresTx:
         self._asked = False
         self.now = now
         self.writable = writable
+        self.announced: list[Any] = []
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
@@ -85,6 +88,10 @@ class PostgresTx:
         """Insert ``row`` into ``table``. Raises Conflict."""
         sql = insertion(table, type(row), _marker)
         await self._call(self._connection.execute, sql, [getattr(row, n) for n in row.__struct_fields__])
+
+    def announce(self, event: Any, /) -> None:
+        """Have ``event`` told to the listeners after the commit."""
+        self.announced.append(event)
 
     async def lock(self, key: str, /) -> None:
         """Hold off every other transaction that locks the same key, on any node, until this one ends."""

@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, StorageError, T, Tx, Unavailable
+from trunkline.core.storage.database import Action, Listener, StorageError, T, Tx, Unavailable
 from trunkline.core.storage.migrate import REGISTER, Migration, due
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
@@ -59,6 +59,7 @@ class SqliteDatabase:
         self._shared = shared
         self._lock: int | None = None
         self._writer: SqliteWriter | None = None
+        self._listeners: list[Listener] = []
         self._connections: list[apsw.Connection] = []
         self._scanner: ThreadPoolExecutor | None = None
 
@@ -66,6 +67,10 @@ class SqliteDatabase:
     def queued(self) -> int:
         """Writes that wait for their commit now."""
         return 0 if self._writer is None else self._writer.waiting
+
+    def listen(self, listener: Listener, /) -> None:
+        """Call ``listener`` with what each write announced, after its commit, in the order of the commits."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Take the file's lock, open it and bring its schema up to date.
@@ -86,7 +91,7 @@ class SqliteDatabase:
         # default of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
-        self._writer = SqliteWriter(self._connections[0], self._clock, self._max_queue)
+        self._writer = SqliteWriter(self._connections[0], self._clock, self._max_queue, self._listeners)
 
     async def stop(self) -> None:
         """Finish the writes that were accepted and the scans that run, then close."""

@@ -29,12 +29,15 @@ _REFUSED = (apsw.Error, OverflowError, TypeError, UnicodeError)
 class SqliteTx:
     """Implements ``Tx``. ``failed`` is the first error that a call raised; after one nothing is committed."""
 
-    __slots__ = ("_connection", "failed", "now", "writable")
+    __slots__ = ("_connection", "announced", "failed", "now", "writable")
+
+    skip_locked = ""
 
     def __init__(self, connection: apsw.Connection, now: int, *, writable: bool = False) -> None:
         self._connection = connection
         self.now = now
         self.writable = writable
+        self.announced: list[Any] = []
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
@@ -62,6 +65,10 @@ class SqliteTx:
     async def insert(self, table: str, row: Row, /) -> None:
         """Insert ``row`` into ``table``. Raises Conflict."""
         self._change(insertion(table, type(row), _marker), msgspec.structs.astuple(row))
+
+    def announce(self, event: Any, /) -> None:
+        """Have ``event`` told to the listeners after the commit."""
+        self.announced.append(event)
 
     async def lock(self, key: str, /) -> None:
         """Nothing to do: there is one writer, so no other transaction runs beside this one."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, T, Unavailable
+from trunkline.core.storage.database import Action, Listener, T, Unavailable
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance
 
 BATCH = 500
@@ -25,19 +26,23 @@ BATCH = 500
 
 
 class _Operation:
-    __slots__ = ("action", "error", "future", "result")
+    __slots__ = ("action", "announced", "error", "future", "result")
 
     def __init__(self, action: Action[Any], future: asyncio.Future[Any]) -> None:
         self.action = action
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
+        self.announced: list[Any] = []
 
 
 class SqliteWriter:
     """Owns ``connection`` from its making until ``stop`` returns; all methods belong to one event loop."""
 
-    def __init__(self, connection: apsw.Connection, clock: Clock, max_queue: int) -> None:
+    def __init__(
+        self, connection: apsw.Connection, clock: Clock, max_queue: int, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self._listeners = listeners
         self._connection = connection
         self._clock = clock
         self._max_queue = max_queue
@@ -105,7 +110,9 @@ class SqliteWriter:
         execute = self._connection.execute
         execute("SAVEPOINT operation")
         try:
-            operation.result = advance(operation.action, SqliteTx(self._connection, self._clock(), writable=True))
+            tx = SqliteTx(self._connection, self._clock(), writable=True)
+            operation.result = advance(operation.action, tx)
+            operation.announced = tx.announced
         except BaseException as error:
             operation.error = error
             # Fails when SQLite rolled everything back by itself, as it may when the disk is full: then the
@@ -123,6 +130,9 @@ class SqliteWriter:
     def _deliver(self, batch: list[_Operation]) -> None:
         self.waiting -= len(batch)
         for operation in batch:
+            if operation.error is None and operation.announced:
+                for listener in self._listeners:
+                    listener(operation.announced)
             if operation.future.done():
                 continue
             if operation.error is None:
