@@ -1,0 +1,39 @@
+"""Messaging's tables."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "messaging",
+        1,
+        (
+            """CREATE TABLE messaging_services (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                friendly_name TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                inbound_request_url TEXT,
+                inbound_method TEXT NOT NULL,
+                fallback_url TEXT,
+                fallback_method TEXT NOT NULL,
+                status_callback TEXT,
+                sticky_sender BOOLEAN NOT NULL,
+                mms_converter BOOLEAN NOT NULL,
+                smart_encoding BOOLEAN NOT NULL,
+                scan_message_content TEXT NOT NULL,
+                fallback_to_long_code BOOLEAN NOT NULL,
+                area_code_geomatch BOOLEAN NOT NULL,
+                validity_period BIGINT NOT NULL,
+                synchronous_validation BOOLEAN NOT NULL,
+                usecase TEXT NOT NULL,
+                use_inbound_webhook_on_number BOOLEAN NOT NULL
+            )""",
+            # services.page_services
+            "CREATE INDEX messaging_services_by_creation"
+            " ON messaging_services (account_sid, date_created, sid)",
+        ),
+    ),
+)

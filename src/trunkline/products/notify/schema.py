@@ -1,0 +1,37 @@
+"""Notify's tables."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "notify",
+        1,
+        (
+            # messaging_service_sid is no reference: the SID stays when the Messaging Service goes.
+            """CREATE TABLE notify_services (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                friendly_name TEXT,
+                apn_credential_sid TEXT,
+                gcm_credential_sid TEXT,
+                fcm_credential_sid TEXT,
+                messaging_service_sid TEXT,
+                facebook_messenger_page_id TEXT,
+                alexa_skill_id TEXT,
+                default_apn_notification_protocol_version TEXT NOT NULL,
+                default_gcm_notification_protocol_version TEXT NOT NULL,
+                default_fcm_notification_protocol_version TEXT NOT NULL,
+                default_alexa_notification_protocol_version TEXT NOT NULL,
+                log_enabled BOOLEAN NOT NULL,
+                delivery_callback_url TEXT,
+                delivery_callback_enabled BOOLEAN NOT NULL
+            )""",
+            # services.page_services
+            "CREATE INDEX notify_services_by_creation ON notify_services (account_sid, date_created, sid)",
+        ),
+    ),
+)
