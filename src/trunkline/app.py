@@ -26,7 +26,7 @@ from trunkline.core.secrets import Vault, load_or_create_key, parse_key
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.open import open_database
 from trunkline.core.telemetry import Metrics
-from trunkline.products import accounts, sync
+from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.settings import Settings
@@ -43,7 +43,13 @@ CA_DIRECTORY = "ca"
 
 def products(settings: Settings) -> tuple[Product, ...]:
     """The manifests of all products."""
-    return (accounts.PRODUCT, sync.PRODUCT)
+    return (
+        accounts.PRODUCT,
+        chat.product(settings.chat_limits_as_seen),
+        messaging.PRODUCT,
+        notify.product(settings.max_notify_services),
+        sync.PRODUCT,
+    )
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -55,11 +61,12 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(load_or_create_key(settings.data_dir / MASTER_KEY_FILE))
 
 
-def open_storage(settings: Settings, clock: Clock = system_clock) -> Database:
-    """The configured database, not yet started. Raises StorageError."""
+def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
+    """The configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raises
+    StorageError."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     migrations = [migration for product in products(settings) for migration in product.migrations]
-    return open_database(settings.storage_url, migrations, clock)
+    return open_database(settings.storage_url, migrations, clock, shared=shared)
 
 
 def open_authority(settings: Settings) -> Authority:

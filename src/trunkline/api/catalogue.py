@@ -39,6 +39,7 @@ CATALOGUE: dict[int, Entry] = {
     # Notify
     # Messaging
     21205: Entry(400, "Invalid URL"),
+    21209: Entry(400, "Invalid Method"),
     21713: Entry(400, "Messaging Service Use Case is Invalid"),
     # Programmable Chat
     20161: Entry(400, "Update request carries no parameters"),
@@ -58,6 +59,7 @@ CATALOGUE: dict[int, Entry] = {
     50100: Entry(400, "Role not found"),
     50101: Entry(400, "Channel role not found"),
     50102: Entry(400, "Deployment role not found"),
+    50103: Entry(400, "Role SID not provided"),
     50104: Entry(400, "Permission not found"),
     50105: Entry(400, "Invalid role type"),
     # Sync

@@ -1,0 +1,34 @@
+"""Programmable Chat: Services and their roles.
+
+Versions 1 and 2 and both hosts are views of one store (inferred).
+"""
+
+from __future__ import annotations
+
+from trunkline.api.operation import Mount, Operation, Product
+from trunkline.products.chat import roles, services
+from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, Limits
+from trunkline.products.chat.schema import MIGRATIONS
+
+HOSTS = ("chat", "ip-messaging")
+
+
+def product(limits_as_seen: bool) -> Product:
+    """The manifest. ``limits_as_seen`` gives new Services the limits that the real service was seen to give instead
+    of the documented ones."""
+    limits = SEEN_LIMITS if limits_as_seen else DOCUMENTED_LIMITS
+    versions = {"v1": _operations_v1(limits), "v2": _operations_v2(limits)}
+    mounts = tuple(
+        Mount(host, version, operations, names_version=False)
+        for host in HOSTS
+        for version, operations in versions.items()
+    )
+    return Product("chat", mounts, MIGRATIONS)
+
+
+def _operations_v1(limits: Limits) -> tuple[Operation, ...]:
+    return (*services.operations_v1(limits), *roles.operations(maximum=1000))
+
+
+def _operations_v2(limits: Limits) -> tuple[Operation, ...]:
+    return (*services.operations_v2(limits), *roles.operations(maximum=100))

@@ -1,0 +1,23 @@
+"""What the resources below a Service ask about it."""
+
+from __future__ import annotations
+
+from trunkline.api.errors import ApiError
+from trunkline.core.storage.database import Tx
+
+
+async def lock_service(tx: Tx, sid: str) -> None:
+    """Hold off other changes of this Service, its roles and its defaults until the transaction ends."""
+    await tx.lock(f"chat service {sid}")
+
+
+async def require_service(tx: Tx, account_sid: str, sid: str) -> None:
+    """Raise ApiError 50050 when the account has no such Service: on what stands below a Service that is a 403
+    (seen)."""
+    found = await tx.value(
+        "SELECT 1 FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
+    )
+    if found is None:
+        raise ApiError(50050)
