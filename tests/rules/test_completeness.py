@@ -1,0 +1,56 @@
+"""The documents name everything: every error code, every option, every parameter of a Service."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from trunkline.api import params
+from trunkline.api.catalogue import CATALOGUE
+from trunkline.app import products
+from trunkline.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def words(name: str) -> set[str]:
+    """The words, numbers and dotted names of a document."""
+    return set(re.findall(r"[\w.]+", (ROOT / "docs" / name).read_text()))
+
+
+def test_every_code_is_explained() -> None:
+    documented = {int(word) for word in words("errors.md") if word.isdigit()}
+    assert set(CATALOGUE) <= documented
+    unknown = {code for code in documented if code > 10_000} - set(CATALOGUE)
+    assert not unknown, f"explained, but nothing answers them: {unknown}"
+
+
+def test_every_code_in_the_catalogue_is_brought_about_by_the_code() -> None:
+    text = "\n".join(
+        path.read_text() for path in (ROOT / "src").rglob("*.py") if path.name != "catalogue.py"
+    )
+    unused = [code for code in CATALOGUE if not re.search(rf"\b{code}\b", text)]
+    assert not unused
+
+
+@pytest.mark.parametrize("option", [field.name for field in dataclasses.fields(Settings)])
+def test_every_option_is_explained(option: str) -> None:
+    assert option in words("operate.md")
+
+
+def test_every_parameter_of_a_service_is_explained() -> None:
+    documented = words("services.md")
+    covered = re.compile(r"(Notifications|Webhooks)\..*")  # the document shows their pattern
+    missing = {
+        name
+        for product in products(Settings())
+        for mount in product.mounts
+        for operation in mount.operations
+        if operation.path.startswith("/Services") and operation.path.count("/") <= 2
+        for name in params.names(operation.input)
+        if not covered.fullmatch(name)
+    } - documented
+    assert not missing
