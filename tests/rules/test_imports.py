@@ -19,7 +19,15 @@ ROOMS: dict[str, frozenset[str]] = {
     "settings": frozenset({"trunkline.core"}),
     "core": frozenset(),
     "api": frozenset({"trunkline.core"}),
-    "products": frozenset({"trunkline.core", "trunkline.api", "trunkline.transports.base"}),
+    "products": frozenset(
+        {
+            "trunkline.core",
+            "trunkline.api",
+            "trunkline.transports.base",
+            "trunkline.realtime.border",
+            "trunkline.realtime.subscriptions",
+        }
+    ),
     "transports": frozenset({"trunkline.core", "trunkline.api"}),
     "realtime": frozenset({"trunkline.core", "trunkline.api"}),
     "control": frozenset({"trunkline.core", "trunkline.api"}),
@@ -44,9 +52,11 @@ ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "
 PURE = (
     "api/catalogue.py",
     "api/errors.py",
+    "api/fields.py",
     "api/params.py",
     "api/paging.py",
     "core/sids.py",
+    "core/tokens.py",
     "switch/environment.py",
     "switch/refusal.py",
     "switch/request.py",

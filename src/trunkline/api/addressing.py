@@ -2,13 +2,14 @@
 
 Order (inferred, each way verified with the SDKs): a path prefix ``/sync/v1/…``; the first label of the Host
 (``sync.twilio.com``, ``sync.dublin.ie1.twilio.com``, ``sync.localhost:8080``); a path that only one product has; the
-listener's default product.
+listener's default product. The prefix comes first so that it works on a host that happens to be called
+``api.example.com``; no product has a path that looks like a prefix.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
@@ -20,6 +21,9 @@ UNAMBIGUOUS = {
     ("v1", "AuthTokens"): "accounts",
 }
 """Starts of paths without a prefix on a neutral host, with the host label that they belong to."""
+
+_URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
+"""What stays as it is when a requested path is put into a URL: only bytes beyond ASCII need escapes."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -54,16 +58,19 @@ def resolve(
     if not _HOST.fullmatch(authority):
         raise ApiError(20001, "Invalid Host header")
     segments = segments_of(raw_path)
-    path = raw_path.decode("ascii", "replace")
+    path = raw_path.decode() if raw_path.isascii() else quote(raw_path, safe=_URL_SAFE)
     base = f"{scheme}://{authority}"
     if segments and segments[0] in hosts:
-        prefix = f"/{segments[0]}"
-        return Address(segments[0], segments[1:], path[len(prefix) :] or "/", base + prefix)
-    label = authority.split(".", 1)[0].lower()
+        prefix, slash, rest = path[1:].partition("/")
+        return Address(segments[0], segments[1:], slash + rest or "/", f"{base}/{prefix}")
+    label = authority.partition(".")[0].partition(":")[0].lower()
     if label in hosts:
         return Address(label, segments, path, base)
+    return Address(_only_owner(segments) or default, segments, path, base)
+
+
+def _only_owner(segments: tuple[str, ...]) -> str | None:
     for start, host in UNAMBIGUOUS.items():
-        named = segments[: len(start)]
-        if named == start or (named and (*named[:-1], named[-1].split(".")[0]) == start):
-            return Address(host, segments, path, base)
-    return Address(default, segments, path, base)
+        if segments[: len(start)] == start:
+            return host
+    return None

@@ -18,12 +18,16 @@ class InFlight:
         self._limit = limit
         self._counts: dict[str, int] = {}
 
+    def count(self, account_sid: str) -> int:
+        """How many of an account's requests are in flight."""
+        return self._counts.get(account_sid, 0)
+
     @contextmanager
     def enter(self, account_sid: str) -> Iterator[int]:
         """Hold a place for a request and tell how many are in flight with it. Raises ApiError 20429."""
         count = self._counts.get(account_sid, 0) + 1
         if count > self._limit:
-            raise ApiError(20429, headers={"Retry-After": "1", "Twilio-Concurrent-Requests": str(count)})
+            raise ApiError(20429, headers={"Retry-After": "1"})
         self._counts[account_sid] = count
         try:
             yield count

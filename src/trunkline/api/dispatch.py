@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from trunkline.api import paging, params
-from trunkline.api.auth import Directory, refused
+from trunkline.api.auth import CHALLENGE, Directory, refused
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.operation import ONE, Call, Kind, Style
 from trunkline.api.paging import Cursor, Page, Window
@@ -21,7 +22,8 @@ from trunkline.core.storage.database import Database, NeedsWrite, Tx
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request whose route, caller and fields are known. ``path`` is the path below the prefix, as requested."""
+    """A request whose route, caller and fields are known. ``path`` is the path below the prefix, as requested;
+    ``headers`` have lower-case names."""
 
     match: Match
     principal: Principal
@@ -29,13 +31,15 @@ class Request(msgspec.Struct, frozen=True):
     path: str
     query: Fields = ()
     body: Fields = ()
+    headers: Mapping[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status and a JSON body (empty for 204)."""
+    """A status, a JSON body (empty for 204) and headers beyond the standard ones."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class Dispatcher:
@@ -51,15 +55,17 @@ class Dispatcher:
         route = request.match.route
         operation = route.operation
         _permit(route, request.principal)
+        typed = params.read(operation.input, request.query, request.body if operation.writes else ())
         window = None
         if operation.kind is Kind.LIST:
-            codes = route.mount.codes
-            window = paging.window(request.query, operation.order, operation.maximum, codes)
-        typed = params.read(operation.input, request.query, request.body if operation.writes else ())
+            order = operation.ordering(typed) if operation.ordering else operation.order
+            window = paging.window(request.query, order, operation.maximum, route.mount.codes)
+        if operation.limit:
+            operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
         async def act(tx: Tx) -> Any:
             principal = await self._acting(tx, request)
-            call = Call(principal, request.match.path, typed, self._vault, window or ONE)
+            call = Call(principal, request.match.path, typed, self._vault, window or ONE, request.headers)
             return await operation.action(tx, call)
 
         try:
@@ -94,7 +100,9 @@ class Dispatcher:
         assert operation.view is not None
         urls = Urls(request.base, mount.version)
         if window is None:
-            return Answer(operation.status, msgspec.json.encode(operation.view(result, urls)))
+            status = operation.outcome(result) if operation.outcome else operation.status
+            tag = {"ETag": f'"{operation.etag(result)}"'} if operation.etag else {}
+            return Answer(status, msgspec.json.encode(operation.view(result, urls)), tag)
         page = window.page(result)
         rows = [operation.view(row, urls) for row in page.rows]
         write = _meta_page if mount.style is Style.META else _flat_page
@@ -108,7 +116,7 @@ def _permit(route: Route, principal: Principal) -> None:
     if principal.credential is Credential.RESTRICTED_KEY:
         words = {operation.kind.value} | ({"read"} if operation.kind is Kind.LIST else set())
         if not principal.allows(*(f"/twilio/{route.resource}/{word}" for word in words)):
-            raise ApiError(70051)
+            raise ApiError(70051, headers=CHALLENGE)
 
 
 def _filters(request: Request) -> str:

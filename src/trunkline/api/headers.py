@@ -6,6 +6,8 @@ import secrets
 
 Headers = list[tuple[bytes, bytes]]
 
+JSON = b"application/json"
+
 _FIXED: Headers = [
     (b"access-control-allow-origin", b"*"),
     (
@@ -37,6 +39,6 @@ def standard(request_id: str, host: str = "", concurrent: int = 0, seconds: floa
     ]
 
 
-def json_body(length: int) -> Headers:
-    """The headers of a JSON body of ``length`` bytes."""
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
+def content(kind: bytes, length: int) -> Headers:
+    """The headers of a body of ``length`` bytes of the media type ``kind``."""
+    return [(b"content-type", kind), (b"content-length", b"%d" % length)]

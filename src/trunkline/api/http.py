@@ -25,17 +25,17 @@ from trunkline.api.principal import Principal
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Conflict, Database, StorageError, Tx, Unavailable
-from trunkline.core.telemetry import Metrics
+from trunkline.core.storage.database import Conflict, Database, Tx, Unavailable
+from trunkline.core.telemetry import Metrics, log_request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Control = Callable[[str, str], Awaitable[tuple[int, bytes, bytes] | None]]
-"""Answers paths below ``/_trunkline`` by method and path: status, content type and body, or None."""
+"""Answers paths below ``/_trunkline`` by method and path: status, content type and body, or None for an unknown
+path. May raise ApiError."""
 
 log = logging.getLogger("trunkline.api")
-access_log = logging.getLogger("trunkline.access")
 
 CONTROL_PREFIX = b"/_trunkline"
 
@@ -67,18 +67,22 @@ class Door(msgspec.Struct, frozen=True):
 class _Exchange:
     """One request on its way to its answer."""
 
-    __slots__ = ("address", "concurrent", "fields", "match", "sid", "started")
+    __slots__ = ("address", "concurrent", "fields", "match", "repeats", "sid", "started")
 
     def __init__(self, scope: Scope) -> None:
         self.started = time.perf_counter()
         self.sid = headers.new_request_id()
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
+        self.repeats = len(self.fields) != len(scope["headers"])
         self.address: Address | None = None
         self.match: Match | None = None
         self.concurrent = 0
 
     def header(self, name: bytes) -> str:
         return self.fields.get(name, b"").decode("latin-1")
+
+    def named(self) -> dict[str, str]:
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.fields.items()}
 
 
 class Application:
@@ -95,36 +99,29 @@ class Application:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
-        raw_path: bytes = scope["raw_path"]
-        if raw_path.startswith(CONTROL_PREFIX):
-            await self._control(scope, send)
-            return
         exchange = _Exchange(scope)
-        more: Mapping[str, str] = {}
+        if scope["raw_path"].startswith(CONTROL_PREFIX):
+            await self._control(exchange, scope, send)
+            return
+        more: headers.Headers = []
         try:
-            status, body = await self._respond(exchange, scope, receive)
-        except ApiError as error:
-            status, body, more = error.status, error.body(), error.headers
-        except Unavailable as error:
-            log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": exchange.sid}})
-            refusal = ApiError(20503, headers={"Retry-After": "1"})
-            status, body, more = refusal.status, refusal.body(), refusal.headers
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            log.exception("a request failed", extra={"fields": {"request_id": exchange.sid}})
-            status, body = 500, ApiError(20500).body()
+            status, body, more = await self._respond(exchange, scope, receive)
+        except Exception as error:
+            status, body, more = _refusal(error, exchange)
         seconds = time.perf_counter() - exchange.started
         host = exchange.address.host if exchange.address else ""
-        lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds)
-        lines += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds) + more
         if status != 204:
-            lines += headers.json_body(len(body))
+            lines += headers.content(headers.JSON, len(body))
         await _send(scope, send, status, lines, body)
         self._observe(exchange, scope, status, seconds)
 
-    async def _respond(self, exchange: _Exchange, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    async def _respond(
+        self, exchange: _Exchange, scope: Scope, receive: Receive
+    ) -> tuple[int, bytes, headers.Headers]:
         method: str = scope["method"]
+        if exchange.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise ApiError(20001, "More than one Host header")
         exchange.address = address = addressing.resolve(
             self._scheme(exchange, scope),
             exchange.header(b"host"),
@@ -133,31 +130,33 @@ class Application:
             self._door.default_product,
         )
         if method == "OPTIONS":
-            return 200, b"{}"
+            return 200, b"{}", []
         exchange.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
         principal = await self._authenticate(exchange, scope)
+        exchange.concurrent = self._in_flight.count(principal.account_sid)
         with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
             query = fields.form(scope["query_string"], "query")
             body = await self._body(exchange, receive) if match.route.operation.writes else ()
-            answer = await self._dispatch(Request(match, principal, address.base, address.path, query, body))
-        return answer.status, answer.body
+            sent = exchange.named() if match.route.operation.writes else {}
+            answer = await self._dispatch(
+                Request(match, principal, address.base, address.path, query, body, sent)
+            )
+        return answer.status, answer.body, _lines(answer.headers)
 
     async def _dispatch(self, request: Request) -> Answer:
         try:
             return await self._dispatcher.handle(request)
         except Conflict:
             raise ApiError(20409) from None
-        except StorageError as error:
-            if isinstance(error, Unavailable):
-                raise
-            raise ApiError(20001) from error
 
     def _scheme(self, exchange: _Exchange, scope: Scope) -> str:
         forwarded = exchange.header(b"x-forwarded-proto").lower()
         if forwarded in ("http", "https") and self._door.trusted_proxies and scope.get("client"):
             peer = ipaddress.ip_address(scope["client"][0])
+            # A listener for both families shows an IPv4 peer as ::ffff:a.b.c.d.
+            peer = getattr(peer, "ipv4_mapped", None) or peer
             if any(peer in network for network in self._door.trusted_proxies):
                 return forwarded
         return str(scope["scheme"])
@@ -201,29 +200,46 @@ class Application:
         product, operation = (route.product, route.name) if route else ("", "")
         self._door.metrics.observe(product, operation, status, seconds)
         if self._door.log_requests:
-            line = {
-                "request_id": exchange.sid,
-                "method": scope["method"],
-                "path": scope["raw_path"].decode("ascii", "replace")[:512],
-                "status": status,
-                "seconds": round(seconds, 6),
-            }
-            access_log.info("request", extra={"fields": line})
+            path = scope["raw_path"].decode("ascii", "replace")[:512]
+            log_request(exchange.sid, scope["method"], path, status, seconds)
 
-    async def _control(self, scope: Scope, send: Send) -> None:
-        path = scope["raw_path"].decode("ascii", "replace").removeprefix(CONTROL_PREFIX.decode())
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        answer = await self._door.control(method, path.rstrip("/"))
-        if answer is None:
-            error = not_found(CONTROL_PREFIX.decode() + path)
-            answer = error.status, b"application/json", error.body()
-        status, kind, body = answer
-        lines = [
-            (b"content-type", kind),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-        ]
-        await _send(scope, send, status, lines, body)
+    async def _control(self, exchange: _Exchange, scope: Scope, send: Send) -> None:
+        """Answer the operator. No CORS headers: a web page of another origin has no business here."""
+        kind = headers.JSON
+        more: headers.Headers = []
+        try:
+            path = scope["raw_path"].decode("ascii", "replace").removeprefix(CONTROL_PREFIX.decode())
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            answer = await self._door.control(method, path.rstrip("/"))
+            if answer is None:
+                raise not_found(CONTROL_PREFIX.decode() + path)
+            status, kind, body = answer
+        except Exception as error:
+            status, body, more = _refusal(error, exchange)
+        lines = [(b"twilio-request-id", exchange.sid.encode()), (b"cache-control", b"no-store"), *more]
+        await _send(scope, send, status, lines + headers.content(kind, len(body)), body)
+
+
+def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers.Headers]:
+    """Status, body and further headers for an error. What is not the client's doing is logged, and told without
+    detail."""
+    if isinstance(error, ApiError):
+        refusal = error
+    elif isinstance(error, Unavailable):
+        log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": exchange.sid}})
+        refusal = ApiError(20503, headers={"Retry-After": "1"})
+    else:
+        log.error("a request failed", exc_info=error, extra={"fields": {"request_id": exchange.sid}})
+        refusal = ApiError(20500)
+    lines = _lines(refusal.headers)
+    if b"expect" in exchange.fields and "Connection" not in refusal.headers:
+        # The client may keep back the body that it announced: what follows on the line could be anything.
+        lines.append((b"connection", b"close"))
+    return refusal.status, refusal.body(), lines
+
+
+def _lines(named: Mapping[str, str]) -> headers.Headers:
+    return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
 async def _send(scope: Scope, send: Send, status: int, lines: headers.Headers, body: bytes) -> None:

@@ -7,7 +7,7 @@ versions. The same operation serves REST and tunnelled realtime requests.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -32,13 +32,14 @@ class Empty(msgspec.Struct, frozen=True):
 
 class Call(msgspec.Struct, Generic[I], frozen=True):
     """What an action is told: who calls, the path's variables by their names, the typed input, the vault that
-    opens and seals secrets, and for a list its window."""
+    opens and seals secrets, for a list its window, and for a change the request's headers by lower-case name."""
 
     principal: Principal
     path: dict[str, str]
     input: I
     vault: Vault
     window: Window = ONE
+    headers: Mapping[str, str] = {}
 
     @property
     def account_sid(self) -> str:
@@ -61,7 +62,10 @@ class Kind(enum.Enum):
 
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path. ``action`` answers a row, a list of rows (LIST), or None for not found; for DELETE
-    it answers whether there was something to delete."""
+    it answers whether there was something to delete. ``ordering`` makes a list's order from its input, in place of
+    ``order``; ``etag`` makes a row's entity tag, without quotes; ``limit`` is asked before anything is done and
+    may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
+    result, in place of ``status``."""
 
     kind: Kind
     path: str
@@ -73,10 +77,17 @@ class Operation(msgspec.Struct, frozen=True):
     order: Order = OLDEST_FIRST
     maximum: int = 1000
     access: Access = Access.ANY_KEY
+    ordering: Callable[[Any], Order] | None = None
+    etag: Callable[[Any], str] | None = None
+    limit: Callable[[Call[Any]], None] | None = None
+    verb: str = ""
+    outcome: Callable[[Any], int] | None = None
 
     @property
     def method(self) -> str:
-        """The HTTP method: updates are POST on the instance, never PUT or PATCH (client)."""
+        """The HTTP method: over REST updates are POST on the instance, never PUT or PATCH (client)."""
+        if self.verb:
+            return self.verb
         return {Kind.FETCH: "GET", Kind.LIST: "GET", Kind.DELETE: "DELETE"}.get(self.kind, "POST")
 
     @property

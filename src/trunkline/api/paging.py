@@ -1,15 +1,16 @@
 """Pages: keyset cursors, so that rows that come and go while a client pages are never repeated or hidden.
 
 A page token carries a direction and the sort key of the row at which the page starts, never an offset; it stays good
-when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before) and
-base64url. Numbers (doc, spec): 50 rows a page unless ``PageSize`` says otherwise; the maximum is the resource's.
+when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before),
+``PC`` and ``PD`` where a request chose a descending order, and base64url. Numbers (doc, spec): 50 rows a page unless
+``PageSize`` says otherwise; the maximum is the resource's.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -33,11 +34,13 @@ class Codes(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """How a list is sorted: by an integer column, ties broken by a text column."""
+    """How a list is sorted: by an integer column, ties broken by a text column. When the request may choose the
+    direction (``chosen``), page tokens carry it and supersede what a later request says."""
 
     number: str = "date_created"
     text: str = "sid"
     descending: bool = False
+    chosen: bool = False
 
     def key(self, row: Any) -> Key:
         """The sort key of a row that carries both columns as attributes."""
@@ -49,10 +52,13 @@ NEWEST_FIRST = Order(descending=True)
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a page starts: strictly behind ``key`` in the list's order, or strictly before it."""
+    """Where a page starts: strictly behind ``key`` in the list's order, or strictly before it; ``inclusive`` takes
+    ``key`` itself in, which no token does. ``descending`` is told only for an order that the request chose."""
 
     key: Key
     backward: bool = False
+    descending: bool = False
+    inclusive: bool = False
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -73,7 +79,7 @@ class Window(msgspec.Struct, frozen=True):
         order = self.order
         down = order.descending != self._reversed
         way = "DESC" if down else "ASC"
-        sign = "<" if down else ">"
+        sign = ("<" if down else ">") + ("=" if self.cursor and self.cursor.inclusive else "")
         start = f"AND ({order.number}, {order.text}) {sign} (:key_number, :key_text) " if self.cursor else ""
         return f"{start}ORDER BY {order.number} {way}, {order.text} {way} LIMIT :row_limit"
 
@@ -92,8 +98,9 @@ class Window(msgspec.Struct, frozen=True):
             kept.reverse()
         forward = self.cursor is not None if self._reversed else more
         backward = more if self._reversed else self.cursor is not None
-        following = Cursor(self.order.key(kept[-1])) if forward and kept else None
-        previous = Cursor(self.order.key(kept[0]), backward=True) if backward and kept else None
+        down = self.order.chosen and self.order.descending
+        following = Cursor(self.order.key(kept[-1]), False, down) if forward and kept else None
+        previous = Cursor(self.order.key(kept[0]), True, down) if backward and kept else None
         return Page(kept, following, previous)
 
 
@@ -105,10 +112,15 @@ class Page(msgspec.Struct, Generic[R], frozen=True):
     previous: Cursor | None = None
 
 
+_SIGNS = ("PA", "PB", "PC", "PD")
+"""After or before a row, in a chosen descending order after or before it."""
+
+
 def encode(cursor: Cursor) -> str:
     """The token of a cursor."""
+    sign = _SIGNS[cursor.backward + 2 * cursor.descending]
     body = base64.urlsafe_b64encode(f"{cursor.key[0]:x}.{cursor.key[1]}".encode()).rstrip(b"=").decode()
-    return ("PB" if cursor.backward else "PA") + body
+    return sign + body
 
 
 _BODY = re.compile(r"(-?[0-9a-f]{1,15})\.([^\x00]*)", re.DOTALL)
@@ -117,15 +129,14 @@ _BODY = re.compile(r"(-?[0-9a-f]{1,15})\.([^\x00]*)", re.DOTALL)
 def decode(token: str, code: int) -> Cursor:
     """The cursor of a token. Raises ApiError with ``code``."""
     try:
-        if token[:2] not in ("PA", "PB"):
-            raise ValueError(token[:2])
+        sign = _SIGNS.index(token[:2])
         body = token[2:].encode("ascii")
         content = base64.b64decode(body + b"=" * (-len(body) % 4), altchars=b"-_", validate=True).decode()
         if not (match := _BODY.fullmatch(content)):
             raise ValueError(content)
     except ValueError:  # also UnicodeError and binascii.Error
         raise ApiError(code) from None
-    return Cursor((int(match[1], 16), match[2]), backward=token[:2] == "PB")
+    return Cursor((int(match[1], 16), match[2]), backward=bool(sign & 1), descending=bool(sign & 2))
 
 
 def window(query: Fields, order: Order, maximum: int, codes: Codes) -> Window:
@@ -134,12 +145,10 @@ def window(query: Fields, order: Order, maximum: int, codes: Codes) -> Window:
     size = _count(values.get("PageSize"), "PageSize", codes.size, 1)
     number = _count(values.get("Page"), "Page", 20001, 0)
     token = values.get("PageToken")
-    return Window(
-        order,
-        min(DEFAULT_SIZE if size is None else size, maximum),
-        number or 0,
-        decode(token, codes.token) if token else None,
-    )
+    cursor = decode(token, codes.token) if token else None
+    if cursor and order.chosen:
+        order = msgspec.structs.replace(order, descending=cursor.descending)
+    return Window(order, min(DEFAULT_SIZE if size is None else size, maximum), number or 0, cursor)
 
 
 def _count(value: str | None, name: str, code: int, low: int) -> int | None:
@@ -148,10 +157,6 @@ def _count(value: str | None, name: str, code: int, low: int) -> int | None:
     if not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) < low:
         raise invalid(name, f"must be an integer of at least {low}") if code == 20001 else ApiError(code)
     return int(value)
-
-
-Linker = Callable[[Window, Cursor | None, int], str]
-"""Makes a page's URL or URI: the window (its size), where it starts, and its number."""
 
 
 def query_string(filters: str, size: int, number: int, cursor: Cursor | None) -> str:

@@ -76,7 +76,8 @@ def text(low: int = 0, high: int = 0, *, code: int = 0, clears: bool = False) ->
 
     def parse(name: str, value: str) -> str:
         if len(value) < low or (high and len(value) > high):
-            raise _refuse(code, name, f"must be {low} to {high} characters long")
+            bound = f"{low} to {high}" if high else f"at least {low}"
+            raise _refuse(code, name, f"must be {bound} characters long")
         return value
 
     return Parser(parse, clears=clears)
@@ -95,6 +96,7 @@ def boolean() -> Parser:
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def integer(low: int, high: int, *, code: int = 0) -> Parser:
@@ -175,6 +177,8 @@ def date() -> Parser:
 
     def parse(name: str, value: str) -> datetime.date:
         try:
+            if not _DAY.fullmatch(value):
+                raise ValueError(value)
             return datetime.date.fromisoformat(value)
         except ValueError:
             raise invalid(name, "must be a date such as 2020-01-02") from None

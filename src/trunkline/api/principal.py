@@ -16,6 +16,8 @@ class Credential(enum.Enum):
     RESTRICTED_KEY = "restricted"
     OPERATOR = "operator"
     """The person at the machine: the command line."""
+    TOKEN = "access token"  # noqa: S105
+    """An access token of a client SDK; reaches only what the realtime door offers."""
 
 
 class Access(enum.Enum):
@@ -28,13 +30,20 @@ class Access(enum.Enum):
 
 class Principal(msgspec.Struct, frozen=True):
     """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
-    (itself for a main account); ``policy`` what a restricted key may do."""
+    (itself for a main account); ``policy`` what a restricted key may do.
+
+    An access token has an ``identity``, an ``endpoint`` (the id of its connection) and the ``service_sid`` of the
+    one Service that it is for.
+    """
 
     account_sid: str
     owner_sid: str
     credential: Credential
     key_sid: str | None = None
     policy: frozenset[str] = frozenset()
+    identity: str | None = None
+    endpoint: str | None = None
+    service_sid: str | None = None
 
     def may(self, access: Access) -> bool:
         """Whether the credential's kind is enough; a restricted key's policy is looked at apart."""

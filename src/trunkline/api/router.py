@@ -1,4 +1,7 @@
-"""From method and path to an Operation: a trie over path segments. REST and realtime both enter here."""
+"""From method and path to an Operation: a trie over path segments. REST and realtime both enter here.
+
+``{Sid}`` takes one segment; ``{Key+}``, at a path's end only, the whole remainder, slashes included.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,12 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class _Node:
-    __slots__ = ("children", "routes", "variable")
+    __slots__ = ("children", "rest", "routes", "variable")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
         self.variable: _Node | None = None
+        self.rest: _Node | None = None
         self.routes: dict[str, Route] = {}
 
 
@@ -62,7 +66,11 @@ class Router:
     def _add(self, root: _Node, product: str, mount: Mount, operation: Operation) -> None:
         node, variables, names = root, [], [product]
         for segment in operation.path.strip("/").split("/"):
-            if segment.startswith("{"):
+            if segment.endswith("+}"):
+                variables.append(segment[1:-2])
+                node.rest = node.rest or _Node()
+                node = node.rest
+            elif segment.startswith("{"):
                 variables.append(segment[1:-1])
                 node.variable = node.variable or _Node()
                 node = node.variable
@@ -88,7 +96,9 @@ class Router:
         located = _walk(root, rest, 0, ())
         if located is None:
             raise not_found(path)
-        node, values = located
+        node, values, greedy = located
+        if greedy and path.endswith("/"):
+            values = (*values[:-1], values[-1] + "/")
         route = node.routes.get(method)
         if route is None:
             allowed = sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
@@ -98,14 +108,20 @@ class Router:
 
 def _walk(
     node: _Node, segments: tuple[str, ...], depth: int, values: tuple[str, ...]
-) -> tuple[_Node, tuple[str, ...]] | None:
-    """The deepest fitting node; a literal segment is preferred to a variable."""
+) -> tuple[_Node, tuple[str, ...], bool] | None:
+    """The deepest fitting node, the values on the way, and whether the last one is the remainder of the path; a
+    literal segment is preferred to a variable, and a variable to the remainder."""
     if depth == len(segments):
-        return (node, values) if node.routes else None
+        return (node, values, False) if node.routes else None
     segment = segments[depth]
     child = node.children.get(segment)
     if child is not None and (found := _walk(child, segments, depth + 1, values)):
         return found
     if node.variable is not None and segment:
-        return _walk(node.variable, segments, depth + 1, (*values, segment))
+        found = _walk(node.variable, segments, depth + 1, (*values, segment))
+        if found:
+            return found
+    if node.rest is not None:
+        # SDKs send a slash in a key as it is (client); what looks like further segments is the key.
+        return node.rest, (*values, "/".join(segments[depth:])), True
     return None

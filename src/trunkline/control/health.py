@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from trunkline.api.errors import ApiError
+from trunkline.api.headers import JSON
 from trunkline.core.bus import Bus
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.telemetry import Metrics
 
-_JSON = b"application/json"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
-_NOT_ALLOWED = b'{"code":20004,"message":"Method not allowed","more_info":"https://www.twilio.com/docs/errors/20004","status":405}'
 
 
 class Control:
@@ -27,16 +27,17 @@ class Control:
         self.stopping = False
 
     async def __call__(self, method: str, path: str) -> tuple[int, bytes, bytes] | None:
-        """The status, content type and body for a path below ``/_trunkline``; None for an unknown one."""
+        """The status, content type and body for a path below ``/_trunkline``; None for an unknown one. Raises
+        ApiError 20004 for another method than GET."""
         if path not in ("/health", "/health/live", "/health/ready", "/metrics"):
             return None
         if method != "GET":
-            return 405, _JSON, _NOT_ALLOWED
+            raise ApiError(20004, headers={"Allow": "GET, HEAD"})
         if path == "/metrics":
             self._metrics.queue.set(self._database.queued)
             return 200, _METRICS, self._metrics.render()
         if path == "/health/live":
-            return 200, _JSON, msgspec.json.encode({"live": True})
+            return 200, JSON, msgspec.json.encode({"live": True})
         checks = {
             "storage": await self._storage(),
             "bus": "ok" if self._bus.connected else "disconnected",
@@ -44,7 +45,7 @@ class Control:
         }
         ready = all(state == "ok" for state in checks.values())
         body = msgspec.json.encode({"live": True, "ready": ready, "checks": checks})
-        return 200 if ready else 503, _JSON, body
+        return 200 if ready else 503, JSON, body
 
     async def _storage(self) -> str:
         try:

@@ -6,6 +6,7 @@ not ready while the connection is down.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Protocol
 
@@ -66,16 +67,18 @@ class NatsBus:
         except ImportError:
             raise BusUnreachable("nats_url needs the cluster extra: install trunkline[cluster]") from None
         try:
-            self._client = await nats.connect(
-                self._servers,
-                name="trunkline",
-                connect_timeout=self.CONNECT_SECONDS,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                error_cb=self._failed,
-                disconnected_cb=self._lost,
-                reconnected_cb=self._back,
-            )
+            # Without a limit on reconnecting the client would try for the first connection for ever.
+            async with asyncio.timeout(self.CONNECT_SECONDS):
+                self._client = await nats.connect(
+                    self._servers,
+                    name="trunkline",
+                    connect_timeout=self.CONNECT_SECONDS,
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    error_cb=self._failed,
+                    disconnected_cb=self._lost,
+                    reconnected_cb=self._back,
+                )
         except Exception as error:
             raise BusUnreachable(f"the bus does not answer ({type(error).__name__})") from error
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import sys
+import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,6 +35,34 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class _RequestLine(msgspec.Struct):
+    time: str
+    level: str
+    logger: str
+    message: str
+    request_id: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> str:
+    return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat(timespec="seconds")[:-6]
+
+
+def log_request(request_id: str, method: str, path: str, status: int, seconds: float) -> None:
+    """Log one answered request, as a record at level info would read; written straight, since a record would cost as
+    much as half of a request."""
+    now = time.time_ns() // 1_000_000
+    moment = f"{_second(now // 1000)}.{now % 1000:03d}+00:00"
+    line = _RequestLine(
+        moment, "info", "trunkline.access", "request", request_id, method, path, status, round(seconds, 6)
+    )
+    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
 
 
 def configure_logs(level: str) -> None:

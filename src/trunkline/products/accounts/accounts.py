@@ -57,6 +57,16 @@ class Opened(msgspec.Struct, frozen=True):
     account: Account
     auth_token: str
 
+    @property
+    def sid(self) -> str:
+        """A list is sorted by it."""
+        return self.account.sid
+
+    @property
+    def date_created(self) -> int:
+        """A list is sorted by it."""
+        return self.account.date_created
+
 
 _SUBRESOURCES = {
     "available_phone_numbers": "AvailablePhoneNumbers",

@@ -6,13 +6,13 @@ A restricted key does only what its policy allows: at most 100 permissions such 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import invalid, missing
-from trunkline.api.operation import Call, create, delete, fetch, listing, update
+from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
 from trunkline.api.params import Given, choice, given, json_object, required, sid, text
 from trunkline.api.principal import Access, Credential
 from trunkline.api.views import Json, Urls
@@ -65,8 +65,8 @@ def row_view(key: Key, urls: Urls) -> Json:
 
 async def create_key(tx: Tx, call: Call[CreateKey]) -> NewKey | None:
     """Make a standard or restricted key for the caller's account or a subaccount of it."""
-    account_sid = await _reach(tx, call, call.input.account_sid)
-    if account_sid is None:
+    account = await store.reach_account(tx, call.account_sid, str(call.input.account_sid))
+    if account is None:
         return None
     policy = call.input.policy or None
     restricted = call.input.key_type == "restricted"
@@ -77,7 +77,7 @@ async def create_key(tx: Tx, call: Call[CreateKey]) -> NewKey | None:
     made = await store.insert_key(
         tx,
         call.vault,
-        account_sid,
+        account.sid,
         call.input.friendly_name or "",
         kind=Credential.RESTRICTED_KEY if restricted else Credential.STANDARD_KEY,
         policy=policy and checked_policy(policy),
@@ -87,13 +87,24 @@ async def create_key(tx: Tx, call: Call[CreateKey]) -> NewKey | None:
 
 async def page_keys(tx: Tx, call: Call[KeyFilters]) -> list[Key] | None:
     """The keys of the caller's account or a subaccount of it."""
-    account_sid = await _reach(tx, call, call.input.account_sid)
-    return None if account_sid is None else await store.page_keys(tx, account_sid, call.window)
+    account = await store.reach_account(tx, call.account_sid, str(call.input.account_sid))
+    return None if account is None else await store.page_keys(tx, account.sid, call.window)
+
+
+async def fetch_key(tx: Tx, call: Call[Empty]) -> Key | None:
+    """A key of the caller's account or a subaccount of it."""
+    return await store.reach_key(tx, call.account_sid, call.path["Sid"])
+
+
+async def delete_key(tx: Tx, call: Call[Empty]) -> bool:
+    """Remove a key of the caller's account or a subaccount of it."""
+    key = await store.reach_key(tx, call.account_sid, call.path["Sid"])
+    return key is not None and await store.delete_key(tx, key.account_sid, key.sid)
 
 
 async def update_key(tx: Tx, call: Call[UpdateKey]) -> Key | None:
     """Rename a key, or replace the policy of a restricted one."""
-    key = await keys.fetch_key(tx, call)  # type: ignore[arg-type]  # looks at the path alone
+    key = await store.reach_key(tx, call.account_sid, call.path["Sid"])
     if key is None:
         return None
     changes = given(call.input)
@@ -103,14 +114,7 @@ async def update_key(tx: Tx, call: Call[UpdateKey]) -> Key | None:
         if changes["policy"] is None:
             raise invalid("Policy", "a restricted key needs one")
         changes["policy"] = checked_policy(changes["policy"])
-    return await store.change_key(tx, call.account_sid, key.sid, changes)
-
-
-async def _reach(tx: Tx, call: Call[Any], account_sid: Any) -> str | None:
-    account = await store.find_account(tx, account_sid)
-    if account is None or call.account_sid not in (account.sid, account.owner_account_sid):
-        return None
-    return account.sid
+    return await store.change_key(tx, key.account_sid, key.sid, changes)
 
 
 def checked_policy(policy: str) -> str:
@@ -131,7 +135,7 @@ def checked_policy(policy: str) -> str:
 OPERATIONS = (
     create("/Keys", create_key, new_view, CreateKey, access=Access.MAIN),
     listing("/Keys", "keys", page_keys, row_view, input=KeyFilters, access=Access.MAIN),
-    fetch("/Keys/{Sid}", keys.fetch_key, view, access=Access.MAIN),
+    fetch("/Keys/{Sid}", fetch_key, view, access=Access.MAIN),
     update("/Keys/{Sid}", update_key, view, UpdateKey, access=Access.MAIN),
-    delete("/Keys/{Sid}", keys.delete_key, access=Access.MAIN),
+    delete("/Keys/{Sid}", delete_key, access=Access.MAIN),
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from trunkline.api.errors import ApiError
 from trunkline.api.paging import Window
 from trunkline.api.principal import Credential
 from trunkline.core.secrets import Vault
@@ -36,6 +39,18 @@ class Key(Row, frozen=True):
     date_updated: int
 
 
+class CredentialRevoked(msgspec.Struct, frozen=True):
+    """Announced when a key, or every key of an account (``key_sid`` is None), stops being good for anything: whoever
+    is let in by an access token that it signed is to be shown out."""
+
+    account_sid: str
+    key_sid: str | None = None
+
+
+class _Sid(Row, frozen=True):
+    sid: str
+
+
 def token_label(account_sid: str) -> str:
     """The vault's label of an account's auth token, primary or secondary."""
     return f"{account_sid}/auth_token"
@@ -62,12 +77,29 @@ async def find_account(tx: Tx, sid: str) -> Account | None:
     return await tx.one(Account, f"SELECT {columns(Account)} FROM accounts WHERE sid = :sid", sid=sid)
 
 
+async def reach_account(tx: Tx, caller_sid: str, sid: str) -> Account | None:
+    """The account with ``sid`` when it is the caller's own or a subaccount of it. Raises ApiError 20005 when it is
+    suspended or closed: then nothing is done for it, by whomever (doc)."""
+    account = await find_account(tx, sid)
+    if account is None or caller_sid not in (account.sid, account.owner_account_sid):
+        return None
+    if account.status != "active":
+        raise ApiError(20005)
+    return account
+
+
 async def change_account(tx: Tx, account_sid: str, changes: dict[str, Any]) -> None:
-    """Set columns of an account."""
+    """Set columns of an account. A status that is not active revokes what the account and those below it signed."""
     changes = {**changes, "date_updated": tx.now}
     await tx.run(
         f"UPDATE accounts SET {assignments(tuple(changes))} WHERE sid = :sid", sid=account_sid, **changes
     )
+    if changes.get("status", "active") == "active":
+        return
+    for below in await tx.all(
+        _Sid, "SELECT sid FROM accounts WHERE sid = :sid OR owner_account_sid = :sid", sid=account_sid
+    ):
+        tx.announce(CredentialRevoked(below.sid))
 
 
 async def insert_key(
@@ -85,6 +117,14 @@ async def insert_key(
     key = Key(sid, account_sid, kind.value, friendly_name, sealed, policy, tx.now, tx.now)
     await tx.insert("api_keys", key)
     return key, secret
+
+
+async def reach_key(tx: Tx, caller_sid: str, sid: str) -> Key | None:
+    """The key with ``sid`` when it belongs to the caller's account or a subaccount of it. Raises ApiError 20005."""
+    key = await tx.one(Key, f"SELECT {columns(Key)} FROM api_keys WHERE sid = :sid", sid=sid)
+    if key is None or await reach_account(tx, caller_sid, key.account_sid) is None:
+        return None
+    return key
 
 
 async def find_key(tx: Tx, account_sid: str, sid: str) -> Key | None:
@@ -121,10 +161,11 @@ async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]
 
 async def delete_key(tx: Tx, account_sid: str, sid: str) -> bool:
     """Remove a key: what it signed and its log-ins are refused from now on."""
-    return bool(
-        await tx.run(
-            "DELETE FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
-            sid=sid,
-            account_sid=account_sid,
-        )
+    deleted = await tx.run(
+        "DELETE FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
     )
+    if deleted:
+        tx.announce(CredentialRevoked(account_sid, sid))
+    return bool(deleted)

@@ -55,6 +55,15 @@ class Service(Row, frozen=True):
     reachability_debouncing_window: int = DEFAULT_WINDOW
 
 
+class AccessChanged(msgspec.Struct, frozen=True):
+    """Announced when somebody's access to an object may have changed; without object and identity, that of everybody
+    to the whole Service, which may be gone."""
+
+    service_sid: str
+    object_sid: str = ""
+    identity: str = ""
+
+
 _LINKS = {"documents": "Documents", "lists": "Lists", "maps": "Maps", "streams": "Streams"}
 
 
@@ -108,12 +117,15 @@ async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
     await tx.run(
         f"UPDATE sync_services SET {assignments(tuple(changes))} WHERE sid = :sid", sid=service.sid, **changes
     )
+    if "acl_enabled" in changes:
+        tx.announce(AccessChanged(service.sid))
     return msgspec.structs.replace(service, **changes)
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it. Raises ApiError 54050, 54056."""
     service = await find(tx, call.account_sid, call.path["Sid"])
+    tx.announce(AccessChanged(service.sid))
     return bool(await tx.run("DELETE FROM sync_services WHERE sid = :sid", sid=service.sid))
 
 
@@ -121,7 +133,7 @@ async def find(tx: Tx, account_sid: str, name: str) -> Service:
     """The Service that ``name``, a SID or unique name, addresses; the default one is made when it is missing.
     Raises ApiError 54050, 54056, and NeedsWrite."""
     if is_sid(name):
-        service = await _by_sid(tx, name)
+        service = await by_sid(tx, name)
         if service is None:
             raise ApiError(54050)
         if service.account_sid != account_sid:
@@ -153,7 +165,8 @@ async def _insert(tx: Tx, account_sid: str, unique_name: str | None, settings: S
     return service
 
 
-async def _by_sid(tx: Tx, sid: str) -> Service | None:
+async def by_sid(tx: Tx, sid: str) -> Service | None:
+    """The Service with this SID, whatever its account."""
     return await tx.one(Service, f"SELECT {columns(Service)} FROM sync_services WHERE sid = :sid", sid=sid)
 
 

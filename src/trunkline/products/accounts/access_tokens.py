@@ -1,0 +1,163 @@
+"""Access tokens against what is stored: their key, their account and their Services."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from trunkline.api.principal import Credential
+from trunkline.core import tokens
+from trunkline.core.clock import SECOND
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx
+from trunkline.core.tokens import Grant, GrantName, Rule, TokenRefused
+from trunkline.products.accounts.store import secret_label
+
+log = logging.getLogger("trunkline.tokens")
+
+ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
+"""Answers the SID of the account's Service that a grant names (account SID, then SID or ``default``), or None. Raises
+NeedsWrite when the Service appears with being asked for and the transaction may not make it."""
+
+Finders = Mapping[str, ServiceFinder]
+"""From a product, such as ``data_sync`` or ``chat``, to who finds its Services. Products without a grant of their own
+may be in it: then a token that names one of their Services is told so."""
+
+
+class _Signer(Row, frozen=True):
+    kind: str
+    secret: bytes
+    account_sid: str
+    status: str
+    owner_status: str
+
+
+_SIGNER = """
+SELECT k.kind, k.secret, a.sid, a.status, o.status
+FROM api_keys k JOIN accounts a ON a.sid = k.account_sid JOIN accounts o ON o.sid = a.owner_account_sid
+WHERE k.sid = :sid
+"""
+
+
+class TokenVerifier:
+    """Knows what a token is worth, by the transaction's clock."""
+
+    def __init__(self, database: Database, vault: Vault, finders: Finders) -> None:
+        self._database = database
+        self._vault = vault
+        self._finders = finders
+
+    async def verify(self, token: str, product: str) -> Grant:
+        """What a token with a grant for ``product`` (``data_sync``, ``chat`` or ``ip_messaging``) allows. Raises
+        TokenRefused."""
+
+        async def check(tx: Tx) -> Grant:
+            return await check_token(tx, self._vault, self._finders, token, product)
+
+        try:
+            try:
+                return await self._database.read(check)
+            except NeedsWrite:
+                return await self._database.write(check)
+        except TokenRefused as refused:
+            log.info("an access token was refused: %s", refused)
+            raise
+
+
+async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product: str) -> Grant:
+    """What the token allows, when it keeps all rules of ``trunkline.core.tokens``. Raises TokenRefused with the first
+    that it breaks, and NeedsWrite."""
+    token = tokens.parse(text)
+    tokens.check_header(token)
+    key_sid, account_sid = tokens.issuer(token)
+    tokens.check_signature(token, await _secret(tx, vault, key_sid, account_sid))
+    expires_at = tokens.check_times(token, tx.now)
+    wanted = _wanted(product)
+    sections = tokens.sections(token, wanted)
+    identity = tokens.identity(token)
+    services: dict[GrantName, str] = {}
+    for name, section in sections.items():
+        try:
+            services[name] = await _service(tx, finders, account_sid, name, section.service)
+        except TokenRefused:
+            if name.product == wanted.product:
+                raise
+    # Chat's client asks under either name, whichever its token has (client).
+    said_by = {name.value: one for name in GrantName for one in services if one.product == name.product}
+    return Grant(
+        account_sid=account_sid,
+        services={name: services[one] for name, one in said_by.items()},
+        identity=identity,
+        key_sid=key_sid,
+        expires_at=expires_at,
+        sections={name: sections[one] for name, one in said_by.items()},
+    )
+
+
+def _wanted(product: str) -> GrantName:
+    try:
+        return GrantName(product)
+    except ValueError:
+        raise TokenRefused(Rule.GRANTS, "no grant leads to the product that was asked for") from None
+
+
+async def _find_signer(tx: Tx, key_sid: str) -> _Signer:
+    signer = await tx.one(_Signer, _SIGNER, sid=key_sid)
+    objection = _objection(signer)
+    if signer is None or objection:
+        raise TokenRefused(Rule.ISSUER, objection)
+    return signer
+
+
+async def _secret(tx: Tx, vault: Vault, key_sid: str, account_sid: str) -> str:
+    signer = await _find_signer(tx, key_sid)
+    if signer.account_sid != account_sid:
+        raise TokenRefused(Rule.ISSUER, "the key iss belongs to another account than sub")
+    return vault.open(secret_label(key_sid), signer.secret)
+
+
+def _objection(signer: _Signer | None) -> str:
+    """Why a key may not sign, or nothing."""
+    if signer is None:
+        return "there is no key iss"
+    if signer.kind == Credential.RESTRICTED_KEY.value:
+        return "the key iss is a restricted one, which cannot sign"
+    if (signer.status, signer.owner_status) != ("active", "active"):
+        return "the account sub, or the one above it, is not active"
+    return ""
+
+
+async def _service(tx: Tx, finders: Finders, account_sid: str, name: GrantName, service: str) -> str:
+    if not tokens.names_service(name, service):
+        raise TokenRefused(Rule.SERVICE, f"the service_sid of {name.value} is not the SID of a Service, IS…")
+    if name.product in finders:
+        found = await finders[name.product](tx, account_sid, service)
+        if found is not None:
+            return found
+    for other, find in finders.items():
+        if other != name.product and await find(tx, account_sid, service) is not None:
+            raise TokenRefused(Rule.PRODUCT, f"the Service of {name.value} is one of {other}")
+    raise TokenRefused(Rule.SERVICE, f"the account has no such Service as {name.value} names")
+
+
+async def sign_token(tx: Tx, vault: Vault, key_sid: str, grants: dict[str, Any], ttl: int) -> str:
+    """A token for the account of the key, good for ``ttl`` seconds from now. Raises TokenRefused when the key may not
+    sign; whether the grants lead anywhere is not looked at."""
+    signer = await _find_signer(tx, key_sid)
+    now = tx.now // SECOND
+    payload = {
+        "jti": f"{key_sid}-{now}",
+        "iss": key_sid,
+        "sub": signer.account_sid,
+        "nbf": now,
+        "exp": now + ttl,
+        "grants": grants,
+    }
+    return tokens.sign(payload, vault.open(secret_label(key_sid), signer.secret))
+
+
+async def dead_keys(tx: Tx, key_sids: Iterable[str]) -> set[str]:
+    """Which of the keys may no longer sign: they were deleted, or their account is not active. Finds what other
+    processes changed, whose announcements are not heard here."""
+    return {sid for sid in set(key_sids) if _objection(await tx.one(_Signer, _SIGNER, sid=sid))}

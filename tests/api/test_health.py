@@ -1,0 +1,44 @@
+"""Health and metrics of a running node."""
+
+from __future__ import annotations
+
+from api.conftest import Api, assert_error
+
+
+def test_a_started_node_is_ready_and_says_so_without_credentials(api: Api) -> None:
+    answer = api.get("/_trunkline/health", auth=None)
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert answer.headers["content-type"] == "application/json"
+    for path in ("/_trunkline/health/ready", "/_trunkline/health/live", "/_trunkline/health/"):
+        assert api.get(path, auth=None).status_code == 200
+
+
+def test_a_node_that_stops_is_alive_but_not_ready(api: Api) -> None:
+    api.node.control.stopping = True
+    assert api.get("/_trunkline/health/ready", auth=None).status_code == 503
+    assert api.get("/_trunkline/health/live", auth=None).status_code == 200
+
+
+def test_the_metrics_count_what_was_answered(api: Api) -> None:
+    api.get("/sync/v1/Services")
+    answer = api.get("/_trunkline/metrics", auth=None)
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert 'operation="sync.services.list",product="sync",status="200"} 1.0' in answer.text
+
+
+def test_other_origins_get_no_leave_to_read_the_control_api(api: Api) -> None:
+    for answer in (
+        api.get("/_trunkline/health", headers={"Origin": "https://evil.example"}),
+        api.get("/_trunkline/nope", headers={"Origin": "https://evil.example"}),
+        api.request("OPTIONS", "/_trunkline/health", headers={"Origin": "https://evil.example"}),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_unknown_control_paths_and_methods_are_refused_in_json(api: Api) -> None:
+    for path in ("/_trunkline", "/_trunkline/nope", "/_trunklines/health", "/_trunkline/../v1/Services"):
+        assert_error(api.run(api._client.client.get(f"http://h{path}")), 404, 20404)
+    answer = api.post("/_trunkline/health")
+    assert_error(answer, 405, 20004)
+    assert answer.headers["allow"] == "GET, HEAD"

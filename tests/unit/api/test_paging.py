@@ -1,0 +1,254 @@
+"""Pages and their tokens, held against a list in memory."""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trunkline.api.errors import ApiError
+from trunkline.api.paging import (
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    Codes,
+    Cursor,
+    Order,
+    Page,
+    Window,
+    decode,
+    encode,
+    query_string,
+    window,
+)
+
+CODES = Codes(size=54454, token=54453)
+
+
+class Item(NamedTuple):
+    """A row."""
+
+    date_created: int
+    sid: str
+
+
+def select(rows: set[Item], window: Window) -> list[Item]:
+    """What the SQL of a window answers: the same rules over a set in memory."""
+    backward = window.cursor is not None and window.cursor.backward
+    descending = window.order.descending != backward
+    found = sorted(rows, reverse=descending)
+    if window.cursor is not None:
+        key = window.cursor.key
+        found = [row for row in found if (row < key if descending else row > key)]
+    return found[: window.values["row_limit"]]
+
+
+def page(rows: set[Item], order: Order, size: int, cursor: Cursor | None) -> Page[Item]:
+    made = Window(order, size, cursor=cursor and decode(encode(cursor), 21481))
+    return made.page(select(rows, made))
+
+
+items = st.builds(Item, st.integers(0, 20), st.text("abc", min_size=1, max_size=3))
+changes = st.lists(st.tuples(st.booleans(), items), max_size=4)
+orders = st.sampled_from([OLDEST_FIRST, NEWEST_FIRST])
+
+
+@settings(max_examples=300)
+@given(st.frozensets(items, max_size=25), st.integers(1, 6), orders, st.lists(changes, max_size=40))
+def test_rows_that_come_and_go_are_the_only_ones_that_paging_may_repeat_or_lose(
+    start: frozenset[Item], size: int, order: Order, churn: list[list[tuple[bool, Item]]]
+) -> None:
+    rows, touched, seen = set(start), set[Item](), list[Item]()
+    cursor: Cursor | None = None
+    pages: list[Page[Item]] = []
+    while True:
+        pages.append(page(rows, order, size, cursor))
+        seen += pages[-1].rows
+        for add, item in churn[len(pages) - 1] if len(pages) <= len(churn) else []:
+            touched.add(item)
+            (rows.add if add else rows.discard)(item)
+        if pages[-1].following is None:
+            break
+        cursor = pages[-1].following
+    assert seen == sorted(set(seen), reverse=order.descending)
+    assert [row for row in seen if row not in touched] == sorted(start - touched, reverse=order.descending)
+
+    back = list(pages[-1].rows)
+    previous = pages[-1].previous
+    while previous is not None:
+        earlier = page(rows, order, size, previous)
+        back = earlier.rows + back
+        previous = earlier.previous
+    assert back == sorted(set(back), reverse=order.descending)
+    if pages[-1].rows:
+        assert [row for row in back if row not in touched] == sorted(
+            start - touched, reverse=order.descending
+        )
+
+
+@given(st.frozensets(items, min_size=1, max_size=25), st.integers(1, 6), orders)
+def test_a_step_forward_and_one_back_leads_to_the_same_page(
+    rows: frozenset[Item], size: int, order: Order
+) -> None:
+    here = page(set(rows), order, size, None)
+    assert here.previous is None
+    while here.following:
+        after = page(set(rows), order, size, here.following)
+        assert after.previous
+        again = page(set(rows), order, size, after.previous)
+        assert (again.rows, again.following) == (here.rows, here.following)
+        here = after
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+
+
+@given(st.integers(-(2**59), 2**59), texts, st.booleans(), st.booleans())
+def test_a_token_leads_back_to_its_cursor(number: int, text: str, backward: bool, descending: bool) -> None:
+    cursor = Cursor((number, text), backward, descending)
+    token = encode(cursor)
+    assert (
+        token[:2]
+        == {(False, False): "PA", (True, False): "PB", (False, True): "PC", (True, True): "PD"}[
+            backward, descending
+        ]
+    )
+    assert not set(token) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    assert decode(token, 21481) == cursor
+
+
+def token(content: bytes, start: str = "PA") -> str:
+    return start + base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+BROKEN = [
+    "zzz",
+    "PA",
+    "PB=",
+    "PT" + encode(Cursor((1, "a")))[2:],
+    "pa" + encode(Cursor((1, "a")))[2:],
+    "PA*",
+    "PAключ",
+    "PA\x00",
+    token(b"1"),
+    token(b".a"),
+    token(b"x.a"),
+    token(b"-.a"),
+    token(b"+1.a"),
+    token(b"1.a\x00"),
+    token(b"1.\xff"),
+    token(b"f" * 16 + b".a"),
+    encode(Cursor((1, "abc")))[:-1] + "!",
+    "PA" + "A" * 100_000,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_token_is_refused_with_the_products_code(broken: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        window([("PageToken", broken)], OLDEST_FIRST, 1000, CODES)
+    assert (refused.value.status, refused.value.code) == (400, 54453)
+
+
+@pytest.mark.parametrize(
+    ("query", "size", "number"),
+    [
+        ([], 50, 0),
+        ([("PageSize", "1")], 1, 0),
+        ([("PageSize", "100")], 100, 0),
+        ([("PageSize", "101")], 100, 0),
+        ([("PageSize", "5000")], 100, 0),
+        ([("PageSize", "007")], 7, 0),
+        ([("PageSize", "3"), ("PageSize", "4")], 4, 0),
+        ([("Page", "7")], 50, 7),
+        ([("Page", ""), ("PageToken", "")], 50, 0),
+    ],
+)
+def test_a_window_is_what_the_query_asks_for_within_the_maximum(
+    query: list[tuple[str, str]], size: int, number: int
+) -> None:
+    made = window(query, OLDEST_FIRST, 100, CODES)
+    assert (made.size, made.number, made.cursor) == (size, number, None)
+
+
+def test_a_maximum_below_the_usual_size_holds_when_no_size_is_given() -> None:
+    assert window([], OLDEST_FIRST, 5, CODES).size == 5
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "+1", "", "abc", "1.5", "١", " 1", "9" * 19, "9" * 5000])
+def test_a_size_that_is_none_is_refused_with_the_products_code(size: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        window([("PageSize", size)], OLDEST_FIRST, 100, CODES)
+    assert (refused.value.status, refused.value.code) == (400, 54454)
+    with pytest.raises(ApiError, match="PageSize") as refused:
+        window([("PageSize", size)], OLDEST_FIRST, 100, Codes())
+    assert refused.value.code == 20001
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1.0", "9" * 19])
+def test_a_page_number_that_is_none_is_refused(number: str) -> None:
+    with pytest.raises(ApiError, match="Page") as refused:
+        window([("Page", number)], OLDEST_FIRST, 100, CODES)
+    assert refused.value.code == 20001
+
+
+def test_filters_stand_in_front_and_a_first_page_has_no_token() -> None:
+    assert query_string("From=3&Order=asc", 50, 0, None) == "From=3&Order=asc&PageSize=50&Page=0"
+    cursor = Cursor((1, "a"))
+    assert query_string("", 2, 1, cursor) == f"PageSize=2&Page=1&PageToken={encode(cursor)}"
+
+
+@pytest.mark.parametrize(
+    ("order", "backward", "tail"),
+    [
+        (
+            OLDEST_FIRST,
+            False,
+            "AND (date_created, sid) > (:key_number, :key_text) ORDER BY date_created ASC, sid ASC",
+        ),
+        (
+            OLDEST_FIRST,
+            True,
+            "AND (date_created, sid) < (:key_number, :key_text) ORDER BY date_created DESC, sid DESC",
+        ),
+        (
+            NEWEST_FIRST,
+            True,
+            "AND (date_created, sid) > (:key_number, :key_text) ORDER BY date_created ASC, sid ASC",
+        ),
+        (Order("n", "t", True), False, "AND (n, t) < (:key_number, :key_text) ORDER BY n DESC, t DESC"),
+    ],
+)
+def test_the_sql_starts_strictly_behind_the_key(order: Order, backward: bool, tail: str) -> None:
+    made = Window(order, 10, cursor=Cursor((5, "x"), backward))
+    assert made.tail == f"{tail} LIMIT :row_limit"
+    assert made.values == {"row_limit": 11, "key_number": 5, "key_text": "x"}
+    assert "AND" not in Window(order, 10).tail
+
+
+def test_a_start_that_includes_its_key_says_so_in_the_sql() -> None:
+    up = Window(OLDEST_FIRST, 10, cursor=Cursor((5, "x"), inclusive=True))
+    down = Window(NEWEST_FIRST, 10, cursor=Cursor((5, "x"), inclusive=True))
+    assert up.tail.startswith("AND (date_created, sid) >= (:key_number, :key_text) ORDER BY date_created ASC")
+    assert down.tail.startswith(
+        "AND (date_created, sid) <= (:key_number, :key_text) ORDER BY date_created DESC"
+    )
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_where_the_client_chooses_the_direction_a_token_keeps_it(descending: bool) -> None:
+    rows = {Item(number, "a") for number in range(6)}
+    chosen = Order(descending=descending, chosen=True)
+    expected = sorted(rows, reverse=descending)
+    first = page(rows, chosen, 2, None)
+    assert first.following
+    # The next request asks for the other direction, or none: the token decides.
+    other = Order(descending=not descending, chosen=True)
+    made = window([("PageToken", encode(first.following)), ("PageSize", "2")], other, 100, CODES)
+    second = made.page(select(rows, made))
+    assert (first.rows, second.rows) == (expected[:2], expected[2:4])
+    assert second.previous
+    back = window([("PageToken", encode(second.previous)), ("PageSize", "2")], other, 100, CODES)
+    assert back.page(select(rows, back)).rows == first.rows

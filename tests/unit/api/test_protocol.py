@@ -1,0 +1,368 @@
+"""What may come over a connection, byte by byte, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvloop
+
+from trunkline.api.protocol import MAX_HEAD_BYTES
+from wire import Line, Reply, Server, serving
+
+GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+class Echo:
+    """An application that tells what it was sent. ``/early`` answers without the body; ``/wait`` waits for
+    ``go``."""
+
+    def __init__(self) -> None:
+        self.go, self.waiting = asyncio.Event(), asyncio.Event()
+        self.seen: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["raw_path"]
+        body, more = b"", path != b"/early"
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.seen.append("gone")
+                return
+            body += message["body"]
+            more = message["more_body"]
+        if path == b"/wait":
+            self.waiting.set()
+            await self.go.wait()
+        told = b"%s %s %d" % (scope["method"].encode(), path, len(body))
+        self.seen.append(told.decode())
+        headers = [(b"content-length", b"%d" % len(told))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+
+Scenario = Callable[[Server, Echo], Awaitable[None]]
+
+
+def play(scenario: Scenario, head_seconds: float = 30.0) -> None:
+    """Run a scenario on the loop that the program uses."""
+
+    async def main() -> None:
+        echo = Echo()
+        async with serving(echo, head_seconds=head_seconds) as server:
+            await scenario(server, echo)
+            echo.go.set()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
+def check_refusal(reply: Reply, status: int, code: int) -> None:
+    assert (reply.status, reply.json()["code"], reply.json()["status"]) == (status, code, status)
+    assert reply.fields["content-type"] == "application/json"
+    assert reply.fields["connection"] == "close"
+    assert reply.fields["twilio-request-id"].startswith("RQ")
+    assert reply.fields["access-control-allow-origin"] == "*"
+
+
+async def refused(line: Line, status: int, code: int) -> None:
+    """The next answer is a refusal, and the last."""
+    check_refusal(await line.reply(), status, code)
+    assert await line.closed()
+
+
+GARBAGE = [
+    b"\x00\x01\x02\x03\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"hello\r\n\r\n",
+    b"FOO /a HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"get /a HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"GET /a HTTP/9.9\r\nHost: h\r\n\r\n",
+    b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"GET /a HTTP/1.1\r\nHost h\r\n\r\n",
+    b"GET /a HTTP/1.1\r\nHost: h\r\nA: \x00\r\n\r\n",
+    b"GET /a HTTP/1.1\r\n: v\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+    b"CONNECT h:443 HTTP/1.1 x\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_what_is_not_http_is_refused_in_json(garbage: bytes) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(garbage)
+        await refused(line, 400, 20001)
+        assert not [seen for seen in echo.seen if seen != "gone"]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /a HTTP/1.1\r\nHost: h\r\nA: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost: h\r\n" + b"A: b\r\n" * 200_000 + b"\r\n",
+        b"GET /a HTTP/1.1\r\nHost: h\r\n" + b"x" * 1_000_000,
+        b"GET /a HTTP/1.1\r\nHost: h\r\nA: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        b"POST /early HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: " + b"x" * 1_000_000,
+        b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;x=" + b"x" * 1_000_000,
+    ],
+    ids=["header", "path", "many headers", "unfinished", "just over", "trailer", "chunk extension"],
+)
+def test_a_head_without_measure_is_refused_and_the_answer_arrives(head: bytes) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        pieces = [head[at : at + 65536] for at in range(0, len(head), 65536)]
+        sending = asyncio.create_task(line.send(*pieces))
+        reply = await line.reply()
+        if reply.status == 200:  # answered before its trailers came
+            reply = await line.reply()
+        check_refusal(reply, 413, 20413)
+        await sending
+
+    play(scenario)
+
+
+def test_a_head_of_64_kib_is_served() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"GET /a HTTP/1.1\r\nHost: h\r\nA: " + b"x" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n")
+        assert (await line.reply()).status == 200
+
+    play(scenario)
+
+
+def test_a_large_body_does_not_count_as_head() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        body = b"x" * 300_000
+        chunked = b"".join(b"%x\r\n%s\r\n" % (len(body) // 30, body[: len(body) // 30]) for _ in range(30))
+        await line.send(
+            b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n" + body + GET,
+            b"POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + chunked
+            + b"0\r\nT: x\r\n\r\n",
+        )
+        assert [(await line.reply()).body for _ in range(3)] == [
+            b"POST /a 300000",
+            b"GET /a 0",
+            b"POST /b 300000",
+        ]
+
+    play(scenario)
+
+
+def test_one_byte_chunks_are_served() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        head = b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await line.send(head, *[b"1\r\nx\r\n" * 5000] * 6, b"0\r\n\r\n")
+        assert (await line.reply()).body == b"POST /a 30000"
+
+    play(scenario)
+
+
+def test_a_slow_head_is_cut() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"GET /a HTTP/1.1\r\nHost: h\r\nA:")
+        await server.run_out(in_head=True)
+        await refused(line, 408, 20408)
+
+    play(scenario)
+
+
+def test_a_client_that_says_nothing_is_cut_in_silence() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        assert await line.closed()
+
+    play(scenario, head_seconds=0.01)
+
+
+def test_a_slow_head_after_a_request_is_cut_too() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(GET + GET[:10])
+        assert (await line.reply()).status == 200
+        await server.run_out(in_head=True)
+        await refused(line, 408, 20408)
+
+    play(scenario)
+
+
+def test_neither_a_request_at_work_nor_an_idle_connection_is_timed() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(GET.replace(b"/a", b"/wait"))
+        await echo.waiting.wait()
+        assert server.clocks == 0
+        echo.go.set()
+        assert (await line.reply()).status == 200
+        assert server.clocks == 0
+
+    play(scenario)
+
+
+def test_a_body_that_trickles_in_after_its_answer_is_cut() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx")
+        assert (await line.reply()).status == 200
+        await server.run_out()
+        assert await line.closed()
+
+    play(scenario)
+
+
+def test_a_body_that_comes_after_its_answer_is_passed_over() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+        assert (await line.reply()).body == b"POST /early 0"
+        await line.send(*[b"x" * 50_000] * 20, GET)
+        assert (await line.reply()).body == b"GET /a 0"
+
+    play(scenario)
+
+
+def test_a_request_may_come_byte_by_byte() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        request = (
+            b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + GET
+        )
+        await line.send(*(request[at : at + 1] for at in range(len(request))))
+        assert [(await line.reply()).body for _ in range(2)] == [b"POST /a 3", b"GET /a 0"]
+
+    play(scenario)
+
+
+def test_pipelined_requests_are_answered_in_their_order() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"".join(GET.replace(b"/a", b"/%d" % number) for number in range(50)))
+        assert [(await line.reply()).body for _ in range(50)] == [
+            b"GET /%d 0" % number for number in range(50)
+        ]
+
+    play(scenario)
+
+
+def test_garbage_behind_a_request_at_work_does_not_take_its_place() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(GET.replace(b"/a", b"/wait") + b"garbage\r\n\r\n")
+        echo.go.set()
+        assert (await line.reply()).body == b"GET /wait 0"
+        assert await line.closed()
+
+    play(scenario)
+
+
+def test_garbage_behind_pipelined_requests_leaves_all_their_answers() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(GET.replace(b"/a", b"/wait") + GET + b"garbage\r\n\r\n")
+        echo.go.set()
+        assert [(await line.reply()).body for _ in range(2)] == [b"GET /wait 0", b"GET /a 0"]
+        assert await line.closed()
+
+    play(scenario)
+
+
+def test_a_broken_body_behind_a_request_at_work_ends_the_connection_without_a_wrong_answer() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        broken = b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        await line.send(GET.replace(b"/a", b"/wait") + broken)
+        assert await line.closed()
+
+    play(scenario)
+
+
+def test_a_broken_body_is_refused_and_its_request_is_over() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(
+            b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"zz\r\n"
+        )
+        await refused(line, 400, 20001)
+        assert echo.seen == ["gone"]
+
+    play(scenario)
+
+
+def test_a_client_is_told_to_go_on_only_when_its_body_is_wanted() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert await line.interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await line.send(b"ab")
+        assert (await line.reply()).body == b"POST /a 2"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("upgrade", [b"h2c", b"websocket", b"TLS/1.0"])
+def test_an_offer_to_upgrade_is_passed_over_and_the_connection_stays(
+    upgrade: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        offer = b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
+        await line.send(offer)
+        assert (await line.reply()).body == b"GET /a 0"
+        await line.send(GET)
+        assert (await line.reply()).body == b"GET /a 0"
+
+    play(scenario)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("request_line", "stays"),
+    [(b"HTTP/1.0\r\n", False), (b"HTTP/1.1\r\nConnection: close\r\n", False), (b"HTTP/1.1\r\n", True)],
+)
+def test_the_connection_closes_when_the_client_means_it_to(request_line: bytes, stays: bool) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"GET /a " + request_line + b"Host: h\r\n\r\n")
+        reply = await line.reply()
+        assert (reply.status, reply.fields.get("connection") == "close") == (200, not stays)
+        if not stays:
+            assert await line.closed()
+        else:
+            await line.send(GET)
+            assert (await line.reply()).status == 200
+
+    play(scenario)
+
+
+def test_a_client_that_goes_away_is_missed_by_nobody() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        for sent in (
+            b"",
+            b"GET",
+            GET[:-2],
+            b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab",
+            GET,
+        ):
+            line = await server.connect()
+            await line.send(sent)
+            line.close()
+        line = await server.connect()
+        await line.send(GET)
+        assert (await line.reply()).status == 200
+
+    play(scenario)

@@ -1,0 +1,100 @@
+"""Health and metrics of a node."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from trunkline.api.errors import ApiError
+from trunkline.control.health import Control
+from trunkline.core.bus import Bus
+from trunkline.core.storage.database import Database, Unavailable
+from trunkline.core.telemetry import Metrics
+
+
+class Storage:
+    """A database that answers, or not."""
+
+    def __init__(self) -> None:
+        self.well = True
+        self.queued = 7
+
+    async def check(self) -> None:
+        if not self.well:
+            raise Unavailable("password=s3cret")
+
+
+class Line:
+    """A bus that is connected, or not."""
+
+    connected = True
+
+
+class Node:
+    """What the control API looks at."""
+
+    def __init__(self) -> None:
+        self.storage, self.bus = Storage(), Line()
+        self.control = Control(cast(Database, self.storage), cast(Bus, self.bus), Metrics())
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
+        return asyncio.run(self.control(method, path))
+
+
+def body(answer: tuple[int, bytes, bytes] | None) -> Any:
+    assert answer is not None
+    assert answer[1] == b"application/json"
+    return msgspec.json.decode(answer[2])
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+def test_a_node_is_ready_when_all_is_well(path: str) -> None:
+    answer = Node().get(path)
+    assert answer is not None
+    assert answer[0] == 200
+    assert body(answer) == {
+        "live": True,
+        "ready": True,
+        "checks": {"storage": "ok", "bus": "ok", "node": "ok"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "state"), [("storage", "unavailable"), ("bus", "disconnected"), ("node", "stopping")]
+)
+def test_a_node_is_not_ready_while_a_part_is_unwell_but_it_lives(part: str, state: str) -> None:
+    node = Node()
+    node.storage.well = part != "storage"
+    node.bus.connected = part != "bus"
+    node.control.stopping = part == "node"
+    answer = node.get("/health/ready")
+    assert answer is not None
+    assert answer[0] == 503
+    assert body(answer)["ready"] is False
+    assert body(answer)["checks"][part] == state
+    assert b"s3cret" not in answer[2]
+    live = node.get("/health/live")
+    assert live is not None
+    assert (live[0], body(live)) == (200, {"live": True})
+
+
+def test_metrics_are_shown_as_prometheus_reads_them() -> None:
+    answer = Node().get("/metrics")
+    assert answer is not None
+    assert answer[:2] == (200, b"text/plain; version=0.0.4; charset=utf-8")
+    assert b"trunkline_storage_queue 7.0" in answer[2]
+
+
+@pytest.mark.parametrize("path", ["", "/", "/nope", "/health/x", "/metrics/x"])
+def test_an_unknown_path_is_unknown(path: str) -> None:
+    assert Node().get(path) is None
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS"])
+def test_another_method_is_a_405(method: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        Node().get("/health", method)
+    assert (refused.value.code, refused.value.headers) == (20004, {"Allow": "GET, HEAD"})
