@@ -29,6 +29,7 @@ from trunkline.core.telemetry import Metrics
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.sync.limits import SyncOptions
 from trunkline.settings import Settings
 from trunkline.switch.authority import Authority
 from trunkline.switch.proxy import ConnectProxy
@@ -36,6 +37,7 @@ from trunkline.switch.proxy import ConnectProxy
 log = logging.getLogger("trunkline")
 
 DRAIN_SECONDS = 8
+LAST_CALL_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 75
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
@@ -48,7 +50,7 @@ def products(settings: Settings) -> tuple[Product, ...]:
         chat.product(settings.chat_limits_as_seen),
         messaging.PRODUCT,
         notify.product(settings.max_notify_services),
-        sync.PRODUCT,
+        sync.product(SyncOptions(settings.sync_limits)),
     )
 
 
@@ -124,11 +126,23 @@ class Node:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its own signal handling: the exit code of a clean stop is 0."""
+    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with a last call."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let every connection end with its next answer, then close those that stay idle: closing idle ones at once
+        would cut requests that are on their way."""
+        for server in self.servers:
+            server.close()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        loop = asyncio.get_running_loop()
+        last = loop.time() + LAST_CALL_SECONDS
+        while self.server_state.connections and loop.time() < last:
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
 
 
 class Server:

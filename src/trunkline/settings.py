@@ -7,9 +7,11 @@ file ``trunkline.toml`` in the working directory or the one that ``TRUNKLINE_CON
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,32 @@ PREFIX = "TRUNKLINE_"
 PRODUCTS = ("sync", "notify", "messaging", "chat")
 LEVELS = ("debug", "info", "warning", "error")
 
+_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
+_AUTH_TOKEN = re.compile(r"[!-~]{16,}")
+_PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
+_PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
+_MASK = "***"
+
 
 class BadSetting(Exception):
     """An option has a value that cannot be; the message names the option and where the value came from."""
 
 
-def option(default: Any, *help: str, secret: bool = False) -> Any:
-    """An option with its default and its explanation; a secret's value is never printed."""
+def hidden(value: str) -> str:
+    """Of a secret only whether it is set."""
+    return "(set)" if value else "(not set)"
+
+
+def without_password(url: str) -> str:
+    """The address with its password masked. What is no address is hidden whole; an ``@`` in the password, or in
+    a parameter, masks too much rather than too little."""
+    if "://" not in url:
+        return hidden(url)
+    return _PASSWORD_FIELD.sub(rf"\g<1>{_MASK}", _PASSWORD.sub(rf"\g<1>{_MASK}@", url))
+
+
+def option(default: Any, *help: str, secret: Callable[[str], str] | None = None) -> Any:
+    """An option with its default and its explanation; ``secret`` makes what may be printed of a secret's value."""
     return field(default=default, metadata={"help": " ".join(help), "secret": secret})
 
 
@@ -44,20 +65,20 @@ class Settings:
     database_url: str = option(
         "",
         "postgresql://… keeps the data in PostgreSQL; empty keeps them in SQLite in the data directory.",
-        secret=True,
+        secret=without_password,
     )
     nats_url: str = option(
         "",
         "nats://… connects this node to the bus between nodes; the node is ready only while it is connected.",
-        secret=True,
+        secret=hidden,
     )
     account_sid: str = option("", "SID of the first account, made at the first start; empty makes one up.")
-    auth_token: str = option("", "Auth token of the first account; empty makes one up.", secret=True)
+    auth_token: str = option("", "Auth token of the first account; empty makes one up.", secret=hidden)
     master_key: str = option(
         "",
         "Base64 of the 32 bytes that encrypt secrets at rest;",
         "empty uses the file master.key in the data directory, made on first use.",
-        secret=True,
+        secret=hidden,
     )
     default_product: str = option(
         "",
@@ -74,6 +95,10 @@ class Settings:
         False,
         "Give new Chat Services the limits that the real service was seen to give",
         "(100 members, 250 channels) instead of the documented ones (250, 100).",
+    )
+    sync_limits: bool = option(
+        True,
+        "Keep Sync's documented limits, such as 20 writes a second for one object; false for none.",
     )
     log_level: str = option("info", "Lowest level that is logged: debug, info, warning or error.")
     log_requests: bool = option(True, "Log a line for each request, at level info.")
@@ -96,6 +121,12 @@ class Settings:
             raise BadSetting(f"log_level must be one of {', '.join(LEVELS)}")
         if self.default_product not in ("", *PRODUCTS):
             raise BadSetting(f"default_product must be one of {', '.join(PRODUCTS)}")
+        if self.account_sid and not _ACCOUNT_SID.fullmatch(self.account_sid):
+            raise BadSetting("account_sid must be AC and 32 digits or small letters from a to f")
+        if self.auth_token and not _AUTH_TOKEN.fullmatch(self.auth_token):
+            raise BadSetting(
+                "auth_token must be at least 16 letters, digits or signs of ASCII, without spaces"
+            )
         self.proxy_networks()
 
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -116,12 +147,56 @@ class Settings:
         return self.database_url or f"sqlite:///{self.data_dir / 'trunkline.db'}"
 
     def shown(self) -> dict[str, Any]:
-        """The values for printing: of a secret only whether it is set."""
+        """The values for printing, without what is secret."""
         shown = {}
         for item in fields(self):
-            value = getattr(self, item.name)
-            shown[item.name] = ("(set)" if value else "(not set)") if item.metadata["secret"] else value
+            value, mask = getattr(self, item.name), item.metadata["secret"]
+            shown[item.name] = mask(value) if mask else value
         return shown
+
+
+class Source(Enum):
+    """Where a value comes from; the first one that has it counts."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where one value came from: the source, and the flag, variable or file; empty for a default."""
+
+    source: Source
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As people read it."""
+        return f"{self.source.value} {self.name}".rstrip()
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The settings, and for each where its value came from."""
+
+    settings: Settings
+    origins: dict[str, Origin]
+
+
+def flag(name: str) -> str:
+    """The command-line option of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def as_text(value: Any) -> str:
+    """A value as flags and the environment take it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _WORDS = {
@@ -134,36 +209,49 @@ _WORDS = {
     "no": False,
     "off": False,
 }
-
-
-def _boolean(value: Any) -> bool:
-    return value if isinstance(value, bool) else _WORDS[str(value).lower()]
-
-
-_CONVERT: dict[str, Callable[[Any], Any]] = {
+_PARSE: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
     "str": str,
     "Path": Path,
-    "bool": _boolean,
+    "bool": lambda text: _WORDS[text.lower()],
 }
+_FORMS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
     """The effective settings. ``flags`` holds what was given on the command line. Raises BadSetting."""
+    return effective(flags, environment).settings
+
+
+def effective(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Effective:
+    """As ``load``, with the origins."""
     path, document = _file(environment)
-    values = {}
+    values, origins = {}, {}
     for item in fields(Settings):
-        variable = PREFIX + item.name.upper()
-        sources = ((flags, item.name, "the command line"), (environment, variable, variable))
-        for source, name, origin in (*sources, (document, item.name, str(path))):
-            if source.get(name) is not None:
-                try:
-                    values[item.name] = _CONVERT[str(item.type)](source[name])
-                except (KeyError, ValueError, TypeError):
-                    raise BadSetting(f"{item.name} from {origin} is not a valid {item.type}") from None
-                break
-    return Settings(**values)
+        name = item.name
+        found = (
+            (flags.get(name), Origin(Source.FLAG, flag(name))),
+            (environment.get(variable(name)), Origin(Source.ENVIRONMENT, variable(name))),
+            (document.get(name), Origin(Source.FILE, str(path))),
+        )
+        value, origin = next((one for one in found if one[0] is not None), (None, Origin(Source.DEFAULT)))
+        origins[name] = origin
+        if value is not None:
+            values[name] = _converted(item.name, str(item.type), value, origin)
+    return Effective(Settings(**values), origins)
+
+
+def _converted(name: str, kind: str, value: Any, origin: Origin) -> Any:
+    """The value as the setting's type. The file knows numbers and booleans; everything else is text."""
+    if type(value).__name__ == kind or (kind == "float" and type(value) is int):
+        return value
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        return _PARSE[kind](value)
+    except (KeyError, ValueError, TypeError):
+        raise BadSetting(f"{name} ({origin}) must be {_FORMS.get(kind, 'text')}") from None
 
 
 def _file(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:

@@ -28,4 +28,79 @@ MIGRATIONS = (
             "CREATE INDEX sync_services_by_creation ON sync_services (account_sid, date_created, sid)",
         ),
     ),
+    Migration(
+        "sync",
+        2,
+        (
+            # Documents, Lists, Maps and Streams: what they share is nearly all that they are.
+            """CREATE TABLE sync_objects (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                service_sid TEXT NOT NULL REFERENCES sync_services (sid) ON DELETE CASCADE,
+                kind TEXT NOT NULL,
+                unique_name TEXT,
+                data TEXT NOT NULL,
+                last_event_id BIGINT NOT NULL,
+                next_index BIGINT NOT NULL,
+                created_by TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                date_expires BIGINT,
+                UNIQUE (service_sid, kind, unique_name)
+            )""",
+            # objects.page
+            "CREATE INDEX sync_objects_by_creation ON sync_objects (service_sid, kind, date_created, sid)",
+            # the removal of an account
+            "CREATE INDEX sync_objects_by_account ON sync_objects (account_sid)",
+            # expiry.purge
+            """CREATE INDEX sync_objects_by_expiry ON sync_objects (date_expires, sid)
+                WHERE date_expires IS NOT NULL""",
+            # A list item has an index and no key, a map item a key and index 0: one order serves both.
+            """CREATE TABLE sync_items (
+                object_sid TEXT NOT NULL REFERENCES sync_objects (sid) ON DELETE CASCADE,
+                item_index BIGINT NOT NULL,
+                item_key TEXT NOT NULL,
+                account_sid TEXT NOT NULL,
+                service_sid TEXT NOT NULL,
+                data TEXT NOT NULL,
+                created_event_id BIGINT NOT NULL,
+                last_event_id BIGINT NOT NULL,
+                created_by TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                date_expires BIGINT,
+                PRIMARY KEY (object_sid, item_index, item_key)
+            )""",
+            # expiry.purge
+            """CREATE INDEX sync_items_by_expiry ON sync_items (date_expires, object_sid)
+                WHERE date_expires IS NOT NULL""",
+            """CREATE TABLE sync_permissions (
+                object_sid TEXT NOT NULL REFERENCES sync_objects (sid) ON DELETE CASCADE,
+                identity TEXT NOT NULL,
+                may_read BOOLEAN NOT NULL,
+                may_write BOOLEAN NOT NULL,
+                may_manage BOOLEAN NOT NULL,
+                date_created BIGINT NOT NULL,
+                PRIMARY KEY (object_sid, identity)
+            )""",
+            # permissions.page
+            """CREATE INDEX sync_permissions_by_creation
+                ON sync_permissions (object_sid, date_created, identity)""",
+            """CREATE TABLE sync_events (
+                object_sid TEXT NOT NULL REFERENCES sync_objects (sid) ON DELETE CASCADE,
+                event_id BIGINT NOT NULL,
+                type TEXT NOT NULL,
+                item_index BIGINT,
+                item_key TEXT,
+                data TEXT,
+                date_created BIGINT NOT NULL,
+                date_expires BIGINT,
+                identity TEXT,
+                endpoint TEXT NOT NULL,
+                PRIMARY KEY (object_sid, event_id)
+            )""",
+            # journal.trim
+            "CREATE INDEX sync_events_by_date ON sync_events (date_created)",
+        ),
+    ),
 )

@@ -1,0 +1,59 @@
+"""What may be kept in Sync: JSON objects of a limited size, kept as they were written.
+
+The text itself is kept, without insignificant blanks and needless escapes, so that key order and numbers (large
+integers, 1.0 against 1) come back as given; nothing is decoded and encoded again.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.params import Parser
+
+MAX_BYTES = 16_384
+"""Of a Document's or item's data (doc)."""
+MAX_MESSAGE_BYTES = 4_096
+"""Of a Stream Message's data (doc)."""
+EMPTY = "{}"
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
+    """The compact form of ``text``, at most ``limit`` bytes of UTF-8.
+
+    Raises ApiError: 54008 unless it is a JSON object (inferred: all realtime clients type data as one), ``null_code``
+    when it is null (doc), 54006 when it is too large.
+    """
+    try:
+        short = msgspec.json.format(text, indent=-1)
+        if "\\" in short:
+            short = _STRING.sub(_plain, short)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise ApiError(54008) from None
+    if short == "null":
+        raise ApiError(null_code)
+    if not short.startswith("{"):
+        raise ApiError(54008)
+    if len(short.encode()) > limit:
+        raise ApiError(54006)
+    return short
+
+
+def _plain(token: re.Match[str]) -> str:
+    """A JSON string with only the escapes that it needs: clients differ in which ones they send (client)."""
+    text = token[0]
+    return msgspec.json.encode(msgspec.json.decode(text)).decode() if "\\" in text else text
+
+
+def payload(null_code: int, limit: int = MAX_BYTES) -> Parser:
+    """The parameter ``Data``; answers its compact text."""
+    return Parser(lambda _, value: compact(value, null_code, limit))
+
+
+def raw(text: str) -> msgspec.Raw:
+    """Kept data as they stand in an answer."""
+    return msgspec.Raw(text.encode())

@@ -1,0 +1,155 @@
+"""What has expired is removed, with its events, soon after it has become invisible; also what came due while no
+server ran, before the first request is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from trunkline.core.clock import SECOND, Clock
+from trunkline.core.storage.database import Database, Row, StorageError, Tx, columns
+from trunkline.products.sync import items, journal, objects, services
+from trunkline.products.sync.events import Expiring
+from trunkline.products.sync.items import Place
+from trunkline.products.sync.objects import Object
+
+log = logging.getLogger("trunkline.sync")
+
+BATCH = 200
+LONGEST_WAIT = 30.0
+"""Seconds after which the sweeper looks again in any case: another node may have left something behind."""
+RETRY_SECONDS = 1.0
+TRIM_EVERY = 60 * SECOND
+
+
+class _Due(Row, frozen=True):
+    object_sid: str
+    item_index: int
+    item_key: str
+
+
+async def purge(tx: Tx, limit: int = BATCH) -> int:
+    """Remove at most ``limit`` of the objects and items that are due; answers how many were found. Nodes may do it
+    at the same time: each thing is removed, and its event written, once."""
+    found = await tx.all(
+        _Due,
+        "SELECT sid, 0, '' FROM sync_objects WHERE date_expires <= :now"
+        " ORDER BY date_expires, sid LIMIT :row_limit",
+        now=tx.now,
+        row_limit=limit,
+    )
+    for due in sorted(found, key=lambda due: due.object_sid):
+        await _purge_object(tx, due.object_sid)
+    inside = await tx.all(
+        _Due,
+        "SELECT object_sid, item_index, item_key FROM sync_items WHERE date_expires <= :now"
+        " ORDER BY date_expires, object_sid LIMIT :row_limit",
+        now=tx.now,
+        row_limit=limit - len(found),
+    )
+    for due in sorted(inside, key=lambda due: (due.object_sid, due.item_index, due.item_key)):
+        await _purge_item(tx, due)
+    return len(found) + len(inside)
+
+
+async def next_due(tx: Tx) -> int | None:
+    """The nearest expiry date, in microseconds."""
+    nearest = [
+        await tx.value(
+            "SELECT date_expires FROM sync_objects WHERE date_expires IS NOT NULL"
+            " ORDER BY date_expires LIMIT 1"
+        ),
+        await tx.value(
+            "SELECT date_expires FROM sync_items WHERE date_expires IS NOT NULL ORDER BY date_expires LIMIT 1"
+        ),
+    ]
+    return min((date for date in nearest if date is not None), default=None)
+
+
+async def _purge_object(tx: Tx, sid: str) -> None:
+    service_sid = await tx.value("SELECT service_sid FROM sync_objects WHERE sid = :sid", sid=sid)
+    service = service_sid and await services.by_sid(tx, service_sid)
+    if service:
+        await objects.expire(tx, service, sid)
+
+
+async def _purge_item(tx: Tx, due: _Due) -> None:
+    # Writers of items hold their object's row; only behind them is it certain that the item is still due, and only
+    # then may an event be counted.
+    await tx.run("UPDATE sync_objects SET next_index = next_index WHERE sid = :sid", sid=due.object_sid)
+    parent = await tx.one(
+        Object,
+        "UPDATE sync_objects SET last_event_id = last_event_id + 1, date_updated = :now WHERE sid = :sid"
+        " AND EXISTS (SELECT 1 FROM sync_items WHERE object_sid = :sid AND item_index = :item_index"
+        f" AND item_key = :item_key AND date_expires <= :now) RETURNING {columns(Object)}",
+        sid=due.object_sid,
+        item_index=due.item_index,
+        item_key=due.item_key,
+        now=tx.now,
+    )
+    service = parent and await services.by_sid(tx, parent.service_sid)
+    if parent and service:
+        await items.expire(tx, service, parent, Place(due.item_index, due.item_key))
+
+
+class Sweeper:
+    """Removes what expires, on time, for as long as the node runs."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._awake = asyncio.Event()
+        self._target: int | None = None
+        self._trimmed = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Remove what is overdue, then go on in the background. Raises StorageError."""
+        self._database.listen(self._hear)
+        await self._sweep()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the background work; a removal under way is finished or undone as a whole."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def wake(self) -> None:
+        """Look at once for what is due: the clock was moved."""
+        self._awake.set()
+
+    def _hear(self, told: list[Any]) -> None:
+        for one in told:
+            if isinstance(one, Expiring) and (self._target is None or one.date < self._target):
+                self._awake.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._awake.clear()
+                self._target = await self._database.read(next_due)
+                await self._rest()
+                await self._sweep()
+            except StorageError as error:
+                log.warning("expired Sync objects wait for the database: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _rest(self) -> None:
+        wait = LONGEST_WAIT
+        if self._target is not None:
+            wait = min(max(self._target - self._clock(), 0) / SECOND, LONGEST_WAIT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._awake.wait(), wait)
+
+    async def _sweep(self) -> None:
+        while await self._database.write(purge) == BATCH:
+            pass
+        if self._clock() - self._trimmed >= TRIM_EVERY:
+            while await self._database.write(lambda tx: journal.trim(tx, BATCH)) == BATCH:
+                pass
+            self._trimmed = self._clock()

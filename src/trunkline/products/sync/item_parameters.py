@@ -1,0 +1,93 @@
+"""The parameters that list items and map items share, and how an item reads in an answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Protocol
+
+import msgspec
+
+from trunkline.api.operation import Call
+from trunkline.api.paging import Cursor, Key, Order, Window
+from trunkline.api.params import Given, Parser, choice
+from trunkline.api.views import Json, Urls, iso
+from trunkline.products.sync import revisions, ttl
+from trunkline.products.sync.data import raw
+from trunkline.products.sync.items import BY_PLACE, Change, Item
+
+ORDER: Parser = choice("asc", "desc", code=54451)
+BOUNDS: Parser = choice("inclusive", "exclusive", code=54452)
+
+Seconds = Annotated[Given[int | None], ttl.seconds()]
+
+
+class Lifetimes(Protocol):
+    """The times to live that an item's write may carry; ``ItemTtl`` counts before ``Ttl``, ``CollectionTtl`` is for
+    the List or Map around it (doc)."""
+
+    @property
+    def ttl(self) -> Given[int | None]:
+        """Of the item."""
+        ...
+
+    @property
+    def item_ttl(self) -> Given[int | None]:
+        """Of the item."""
+        ...
+
+    @property
+    def collection_ttl(self) -> Given[int | None]:
+        """Of its List or Map."""
+        ...
+
+
+def change(data: str | None, lives: Lifetimes, if_match: int | None = None) -> Change:
+    """What a request asks for."""
+    return Change(
+        data=data,
+        ttl=ttl.chosen(lives.item_ttl, lives.ttl),
+        collection_ttl=ttl.chosen(lives.collection_ttl),
+        if_match=if_match,
+    )
+
+
+def if_match(call: Call[Any]) -> int | None:
+    """The event id that the request's If-Match demands. Raises ApiError 54003."""
+    return revisions.condition(call.headers.get("if-match"))
+
+
+def ordering(order: object) -> Order:
+    """The order of a page of items: ascending unless ``Order`` says otherwise."""
+    return msgspec.structs.replace(BY_PLACE, descending=order == "desc")
+
+
+def starting(window: Window, start: Key | None, bounds: object) -> Window:
+    """The window that begins at ``From``, which need not exist; a page token supersedes it."""
+    if start is None or window.cursor is not None:
+        return window
+    return msgspec.structs.replace(window, cursor=Cursor(start, inclusive=bounds != "exclusive"))
+
+
+def tag(item: Item) -> str:
+    """The entity tag of an item."""
+    return item.revision
+
+
+def view(item: Item, place: Json, url: str) -> Json:
+    """The item resource: ``place`` holds its index or key and its List's or Map's SID."""
+    return {
+        **place,
+        "account_sid": item.account_sid,
+        "service_sid": item.service_sid,
+        "url": url,
+        "revision": item.revision,
+        "data": raw(item.data),
+        "date_expires": None if item.date_expires is None else iso(item.date_expires),
+        "date_created": iso(item.date_created),
+        "date_updated": iso(item.date_updated),
+        "created_by": item.created_by,
+    }
+
+
+def url(item: Item, urls: Urls, kind: str, name: str) -> str:
+    """The item's absolute URL; ``name`` is percent-encoded already."""
+    return urls.to("Services", item.service_sid, kind, item.object_sid, "Items", name)

@@ -1,0 +1,108 @@
+"""How often an object may be read and written: token buckets for each object and class of use.
+
+Figures (doc): 20 reads and 20 writes a second for each Document, List or Map with its items, 30 messages a second
+for each Stream, each with bursts of ten seconds' worth; 80 uses a second of one permission; 20 new objects a second
+for each Service, sustained, which is taken over a minute (inferred). A write of more than 1 KiB costs more, up to ten
+times as much from 10 KiB on. Buckets are this node's own: behind a load balancer the bounds are as many times higher
+as there are nodes. An object that is addressed by name and by SID has a bucket for each.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, Kind, Operation
+from trunkline.core.clock import SECOND, Clock, system_clock
+
+MAX_BUCKETS = 100_000
+KIB = 1024
+
+
+class Rate(enum.Enum):
+    """A class of use: uses a second, and how many seconds' worth may come at once."""
+
+    READ = (20, 10, "read")
+    WRITE = (20, 10, "write")
+    MESSAGE = (30, 10, "message")
+    PERMISSION = (80, 10, "permission")
+    CREATION = (20, 60, "creation")
+
+    @property
+    def rate(self) -> int:
+        """Uses a second."""
+        return self.value[0]
+
+    @property
+    def capacity(self) -> int:
+        """The largest burst."""
+        return self.value[0] * self.value[1]
+
+
+class SyncOptions(msgspec.Struct, frozen=True):
+    """How Sync behaves on this node: whether the limits hold, and by which clock."""
+
+    limits: bool = True
+    clock: Clock = system_clock
+
+
+class Buckets:
+    """Remembers how much each key has left; the least recently used ones are forgotten beyond 100,000."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left: OrderedDict[tuple[Rate, str], tuple[float, int]] = OrderedDict()
+
+    def take(self, rate: Rate, key: str, cost: float = 1.0) -> None:
+        """Use up ``cost``. Raises ApiError 54009 with the seconds to wait when there is less."""
+        now = self._clock()
+        left, since = self._left.pop((rate, key), (float(rate.capacity), now))
+        left = min(rate.capacity, left + max(now - since, 0) / SECOND * rate.rate)
+        refused = left < cost
+        self._left[(rate, key)] = (left if refused else left - cost, now)
+        if len(self._left) > MAX_BUCKETS:
+            self._left.popitem(last=False)
+        if refused:
+            raise ApiError(54009, headers={"Retry-After": str(math.ceil((cost - left) / rate.rate))})
+
+
+def cost(data: object) -> float:
+    """What a write of these data costs, in uses."""
+    return min(max(len(data.encode()) / KIB, 1.0), 10.0) if isinstance(data, str) else 1.0
+
+
+def rate_of(operation: Operation) -> Rate | None:
+    """Which class an operation belongs to; Services and pages of objects are not limited."""
+    parts = operation.path.strip("/").split("/")[2:]
+    if len(parts) == 1:
+        return Rate.CREATION if operation.kind is Kind.CREATE else None
+    if "Permissions" in parts:
+        return Rate.PERMISSION
+    if "Messages" in parts:
+        return Rate.MESSAGE
+    return (Rate.WRITE if operation.writes else Rate.READ) if parts else None
+
+
+def limited(operation: Operation, buckets: Buckets) -> Operation:
+    """The operation with the bounds of its class."""
+    rate = rate_of(operation)
+    if rate is None:
+        return operation
+    kind = operation.path.split("/")[3]
+
+    def limit(call: Call[Any]) -> None:
+        path = call.path
+        names = [call.account_sid, path["ServiceSid"]]
+        if rate is not Rate.CREATION:
+            names += [kind, path["Sid"]]
+        if rate is Rate.PERMISSION:
+            names.append(path.get("Identity", ""))
+        weighs = rate is Rate.WRITE
+        buckets.take(rate, "\n".join(names), cost(getattr(call.input, "data", None)) if weighs else 1.0)
+
+    return msgspec.structs.replace(operation, limit=limit)

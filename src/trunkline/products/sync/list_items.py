@@ -1,0 +1,128 @@
+"""List items: JSON objects under indexes that the server gives, from 0, and never again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
+from trunkline.api.paging import Order
+from trunkline.api.params import Given, Parser, named, required
+from trunkline.api.views import Json, Urls
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import item_parameters as parameters
+from trunkline.products.sync import items, objects
+from trunkline.products.sync.access import Flag
+from trunkline.products.sync.data import payload
+from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
+from trunkline.products.sync.items import LIST_CODES, Item, Place
+from trunkline.products.sync.objects import ObjectKind
+from trunkline.products.sync.scope import enter
+
+INVALID_INDEX = 54458
+_MOST_DIGITS = 18
+
+
+def index(text: str) -> int:
+    """The index that ``text`` writes. Raises ApiError 54458 when it is no non-negative integer, and 54151 when it is
+    larger than any."""
+    if not text.isascii() or not text.isdigit():
+        raise ApiError(INVALID_INDEX)
+    if len(text.lstrip("0")) > _MOST_DIGITS:
+        raise ApiError(LIST_CODES.missing)
+    return int(text)
+
+
+def _from() -> Parser:
+    return Parser(lambda _, value: index(value), clears=True)
+
+
+class CreateListItem(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a new list item."""
+
+    data: Annotated[Given[str], payload(LIST_CODES.data), required(LIST_CODES.data)] = UNSET
+    ttl: Seconds = UNSET
+    item_ttl: Seconds = UNSET
+    collection_ttl: Seconds = UNSET
+
+
+class UpdateListItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What an update may change."""
+
+    data: Annotated[Given[str], payload(LIST_CODES.data)] = UNSET
+    ttl: Seconds = UNSET
+    item_ttl: Seconds = UNSET
+    collection_ttl: Seconds = UNSET
+
+
+class ListItemQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items, in which order; a page token supersedes all three."""
+
+    start: Annotated[Given[int | None], _from(), named("From")] = UNSET
+    bounds: Annotated[Given[str], parameters.BOUNDS] = UNSET
+    order: Annotated[Given[str], parameters.ORDER] = UNSET
+
+
+def view(item: Item, urls: Urls) -> Json:
+    """The List Item resource."""
+    place = {"index": item.item_index, "list_sid": item.object_sid}
+    return parameters.view(item, place, parameters.url(item, urls, "Lists", str(item.item_index)))
+
+
+async def create_item(tx: Tx, call: Call[CreateListItem]) -> Item:
+    """Append an item."""
+    wanted = change(call.input.data or None, call.input)
+    return await items.push(tx, await enter(tx, call), call.path["Sid"], wanted)
+
+
+async def fetch_item(tx: Tx, call: Call[Empty]) -> Item:
+    """Find an item."""
+    scope = await enter(tx, call)
+    parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)
+    return await items.fetch(tx, parent, _place(call))
+
+
+async def page_items(tx: Tx, call: Call[ListItemQuery]) -> list[Item]:
+    """The List's items by index."""
+    scope = await enter(tx, call)
+    parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)
+    start = call.input.start
+    key = (start, "") if isinstance(start, int) else None
+    return await items.page(tx, parent, parameters.starting(call.window, key, call.input.bounds))
+
+
+async def update_item(tx: Tx, call: Call[UpdateListItem]) -> Item:
+    """Change an item, if it still has the revision that If-Match names."""
+    wanted = change(call.input.data or None, call.input, if_match(call))
+    place = _place(call)
+    return await items.write(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], place, wanted)
+
+
+async def delete_item(tx: Tx, call: Call[Empty]) -> bool:
+    """Remove an item, if it still has the revision that If-Match names."""
+    wanted, place = if_match(call), _place(call)
+    await items.remove(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], place, wanted)
+    return True
+
+
+def _place(call: Call[Any]) -> Place:
+    return Place(index(call.path["Index"]))
+
+
+def _ordering(query: ListItemQuery) -> Order:
+    return parameters.ordering(query.order)
+
+
+_ALL = "/Services/{ServiceSid}/Lists/{Sid}/Items"
+_ONE = "/Services/{ServiceSid}/Lists/{Sid}/Items/{Index}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    create(_ALL, create_item, view, CreateListItem, etag=tag),
+    listing(_ALL, "items", page_items, view, input=ListItemQuery, maximum=100, ordering=_ordering),
+    fetch(_ONE, fetch_item, view, etag=tag),
+    update(_ONE, update_item, view, UpdateListItem, etag=tag),
+    delete(_ONE, delete_item),
+)

@@ -1,0 +1,288 @@
+"""What Documents, Lists, Maps and Streams share: names, lookups, event counters, creation, expiry and removal.
+
+Every change of an object begins with ``claim``, which counts its event and so holds off all other writers of the
+same object until the transaction ends; a refusal afterwards takes the count back with everything else.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.paging import Window
+from trunkline.api.params import Parser
+from trunkline.core.sids import is_sid, new_sid
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.sync import access, ttl
+from trunkline.products.sync.access import Flag
+from trunkline.products.sync.data import EMPTY
+from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.journal import announce_expiry, record
+from trunkline.products.sync.revisions import collection_revision, revision
+from trunkline.products.sync.scope import Actor, Scope
+from trunkline.products.sync.services import Service
+
+SID_SHAPE = re.compile(r"[A-Z]{2}[a-f0-9]{32}")
+"""What counts as a SID where a unique name may stand too (client)."""
+
+
+class ObjectKind(enum.Enum):
+    """The four kinds of objects; unique names are unique within one (inferred)."""
+
+    DOCUMENT = "document"
+    LIST = "list"
+    MAP = "map"
+    STREAM = "stream"
+
+    @property
+    def traits(self) -> Traits:
+        """What differs between the kinds."""
+        return _TRAITS[self]
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """A kind's SID prefix, its path segment, the error for an unknown SID, and its first event's id: the creation of
+    a Document is event 0, a List or Map starts before its first event (client)."""
+
+    prefix: str
+    path: str
+    missing: int
+    start: int
+
+
+_TRAITS = {
+    ObjectKind.DOCUMENT: Traits("ET", "Documents", 54100, 0),
+    ObjectKind.LIST: Traits("ES", "Lists", 54150, -1),
+    ObjectKind.MAP: Traits("MP", "Maps", 54200, -1),
+    ObjectKind.STREAM: Traits("TO", "Streams", 54250, -1),
+}
+
+
+class Object(Row, frozen=True):
+    """A row of ``sync_objects``. ``data`` is a Document's; ``next_index`` is that of a List's next item."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    kind: str
+    unique_name: str | None
+    data: str
+    last_event_id: int
+    next_index: int
+    created_by: str
+    date_created: int
+    date_updated: int
+    date_expires: int | None
+
+    @property
+    def revision(self) -> str:
+        """Its revision; a Stream has none."""
+        if self.kind == ObjectKind.DOCUMENT.value:
+            return revision(self.last_event_id)
+        return "" if self.kind == ObjectKind.STREAM.value else collection_revision(self.last_event_id)
+
+
+def unique_name() -> Parser:
+    """The parameter ``UniqueName``: 1 to 320 characters that do not look like a SID (client)."""
+
+    def parse(_: str, value: str) -> str:
+        if not 1 <= len(value) <= 320 or SID_SHAPE.fullmatch(value):
+            raise ApiError(54302)
+        return value
+
+    return Parser(parse)
+
+
+def missing(kind: ObjectKind, name: str) -> ApiError:
+    """The refusal of a name that nothing answers to: which code depends on the name's form (client)."""
+    return ApiError(kind.traits.missing if is_sid(name, kind.traits.prefix) else 54300)
+
+
+_LIVE = "(date_expires IS NULL OR date_expires > :now)"
+_BY_SID = f"service_sid = :service_sid AND kind = :kind AND sid = :name AND {_LIVE}"
+_BY_NAME = f"service_sid = :service_sid AND kind = :kind AND unique_name = :name AND {_LIVE}"
+_CLAIM = (
+    "UPDATE sync_objects SET last_event_id = last_event_id + 1, next_index = next_index + :pushed,"
+    " date_updated = :now"
+)
+
+
+async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | None = None) -> Object:
+    """The object that ``name``, a SID or unique name, addresses. Raises ApiError 54100, 54150, 54200, 54250 or 54300,
+    and 54007 when the actor lacks ``flag``; None asks for none, and Streams for none ever."""
+    by_sid = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_SID}"
+    by_name = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_NAME}"
+    found = await tx.one(
+        Object,
+        by_sid if SID_SHAPE.fullmatch(name) else by_name,
+        service_sid=scope.service.sid,
+        kind=kind.value,
+        name=name,
+        now=tx.now,
+    )
+    if found is None:
+        raise missing(kind, name)
+    if flag is not None and kind is not ObjectKind.STREAM:
+        await access.require(tx, scope, found.sid, flag)
+    return found
+
+
+async def by_sid(tx: Tx, sid: str) -> Object | None:
+    """The object with this SID, whoever asks; for what is not done in a caller's name."""
+    return await tx.one(
+        Object,
+        f"SELECT {columns(Object)} FROM sync_objects WHERE sid = :sid AND {_LIVE}",
+        sid=sid,
+        now=tx.now,
+    )
+
+
+async def claim(tx: Tx, scope: Scope, kind: ObjectKind, name: str, pushed: int = 0) -> Object:
+    """Count one more event of an object that the actor may write, and hold off other writers. ``pushed`` is how many
+    indexes of a List are used up. Answers the object after that; raises as ``find``."""
+    by_sid = f"{_CLAIM} WHERE {_BY_SID} RETURNING {columns(Object)}"
+    by_name = f"{_CLAIM} WHERE {_BY_NAME} RETURNING {columns(Object)}"
+    claimed = await tx.one(
+        Object,
+        by_sid if SID_SHAPE.fullmatch(name) else by_name,
+        service_sid=scope.service.sid,
+        kind=kind.value,
+        name=name,
+        now=tx.now,
+        pushed=pushed,
+    )
+    if claimed is None:
+        raise missing(kind, name)
+    await access.require(tx, scope, claimed.sid, Flag.WRITE)
+    return claimed
+
+
+class Creation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new object is given; ``ttl`` in seconds."""
+
+    unique_name: str | None = None
+    data: str = EMPTY
+    ttl: int | None = None
+
+
+async def create(tx: Tx, scope: Scope, kind: ObjectKind, given: Creation) -> Object:
+    """Make an object. A token's identity gets all permissions on what it makes (inferred). Raises ApiError 54301."""
+    if given.unique_name is not None:
+        await _free(tx, scope.service, kind, given.unique_name)
+    made = Object(
+        sid=new_sid(kind.traits.prefix),
+        account_sid=scope.service.account_sid,
+        service_sid=scope.service.sid,
+        kind=kind.value,
+        unique_name=given.unique_name,
+        data=given.data,
+        last_event_id=kind.traits.start,
+        next_index=0,
+        created_by=scope.actor.name,
+        date_created=tx.now,
+        date_updated=tx.now,
+        date_expires=ttl.expiry(tx.now, given.ttl),
+    )
+    await tx.insert("sync_objects", made)
+    announce_expiry(tx, made.date_expires)
+    if scope.actor.identity is not None and kind is not ObjectKind.STREAM:
+        everything = access.Permission(made.sid, scope.actor.identity, True, True, True, tx.now)
+        await access.grant(tx, scope.service.sid, everything)
+    await record(tx, scope.service, event(made, scope.actor, EventType(f"{kind.value}_created"), tx.now))
+    return made
+
+
+async def _free(tx: Tx, service: Service, kind: ObjectKind, name: str) -> None:
+    """Make sure that the name can be taken now; what has it and is expired goes. Raises ApiError 54301."""
+    await tx.lock(f"{service.sid} {kind.value} {name}")
+    holder = await tx.one(
+        Object,
+        f"SELECT {columns(Object)} FROM sync_objects"
+        " WHERE service_sid = :service_sid AND kind = :kind AND unique_name = :unique_name",
+        service_sid=service.sid,
+        kind=kind.value,
+        unique_name=name,
+    )
+    if holder is not None and not await expire(tx, service, holder.sid):
+        raise ApiError(54301)
+
+
+async def set_expiry(tx: Tx, row: Object, seconds: int | None) -> Object:
+    """Give an object another time to live; None leaves it. That is no event of its own (client)."""
+    if seconds is None:
+        return row
+    date_expires = ttl.expiry(tx.now, seconds)
+    await tx.run(
+        "UPDATE sync_objects SET date_expires = :date_expires, date_updated = :now WHERE sid = :sid",
+        date_expires=date_expires,
+        now=tx.now,
+        sid=row.sid,
+    )
+    announce_expiry(tx, date_expires)
+    return msgspec.structs.replace(row, date_expires=date_expires, date_updated=tx.now)
+
+
+async def remove(tx: Tx, scope: Scope, kind: ObjectKind, name: str) -> bool:
+    """Delete an object with all that is below it; answers whether this call did. Raises as ``find``."""
+    found = await find(tx, scope, kind, name, Flag.MANAGE)
+    gone = await tx.one(
+        Object, f"DELETE FROM sync_objects WHERE sid = :sid RETURNING {columns(Object)}", sid=found.sid
+    )
+    if gone is None:
+        return False
+    await _removed(tx, scope.service, gone, scope.actor)
+    return True
+
+
+async def expire(tx: Tx, service: Service, sid: str) -> bool:
+    """Delete an object if its time has come; answers whether it is gone by this call."""
+    gone = await tx.one(
+        Object,
+        f"DELETE FROM sync_objects WHERE sid = :sid AND date_expires <= :now RETURNING {columns(Object)}",
+        sid=sid,
+        now=tx.now,
+    )
+    if gone is None:
+        return False
+    await _removed(tx, service, gone, Actor())
+    return True
+
+
+async def _removed(tx: Tx, service: Service, gone: Object, actor: Actor) -> None:
+    told = event(gone, actor, EventType(f"{gone.kind}_removed"), tx.now)
+    # The log goes with the object, so the event of its end has no place in it.
+    await record(tx, service, msgspec.structs.replace(told, event_id=None))
+
+
+def event(row: Object, actor: Actor, kind: EventType, date: int) -> SyncEvent:
+    """The event of a change of the object itself."""
+    is_document = row.kind == ObjectKind.DOCUMENT.value
+    return SyncEvent(
+        type=kind,
+        account_sid=row.account_sid,
+        service_sid=row.service_sid,
+        object_sid=row.sid,
+        unique_name=row.unique_name,
+        actor=actor,
+        date=date,
+        event_id=row.last_event_id if is_document else None,
+        object_revision=row.revision,
+        data=row.data if is_document else None,
+        date_expires=row.date_expires,
+    )
+
+
+async def page(tx: Tx, scope: Scope, kind: ObjectKind, window: Window) -> list[Object]:
+    """The Service's objects of one kind, oldest first (inferred)."""
+    return await tx.all(
+        Object,
+        f"SELECT {columns(Object)} FROM sync_objects"
+        f" WHERE service_sid = :service_sid AND kind = :kind AND {_LIVE} {window.tail}",
+        service_sid=scope.service.sid,
+        kind=kind.value,
+        now=tx.now,
+        **window.values,
+    )

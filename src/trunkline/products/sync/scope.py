@@ -1,0 +1,54 @@
+"""Who acts in which Service: what every operation on Sync's objects starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call
+from trunkline.api.principal import Credential, Principal
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import services
+from trunkline.products.sync.services import Service
+
+SYSTEM = "system"
+"""What REST credentials and expiry are called where an identity is shown (doc)."""
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """The author of a change. ``identity`` is an access token's, None for REST credentials and expiry; ``endpoint``
+    is the connection of a realtime client, else empty."""
+
+    identity: str | None = None
+    endpoint: str = ""
+
+    @property
+    def name(self) -> str:
+        """What ``created_by`` and webhooks call it."""
+        return SYSTEM if self.identity is None else self.identity
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """A Service, and who acts in it."""
+
+    service: Service
+    actor: Actor
+
+
+def actor(principal: Principal) -> Actor:
+    """The author that a principal is: an access token acts as its identity, an empty one when it has none."""
+    if principal.credential is not Credential.TOKEN:
+        return Actor()
+    return Actor(principal.identity or "", principal.endpoint or "")
+
+
+async def enter(tx: Tx, call: Call[Any]) -> Scope:
+    """The Service in a call's path, and the caller. Raises ApiError 54050, or 54056 when another account has the
+    Service or the access token is for another one."""
+    principal = call.principal
+    service = await services.find(tx, principal.account_sid, call.path["ServiceSid"])
+    if principal.service_sid is not None and principal.service_sid != service.sid:
+        raise ApiError(54056)
+    return Scope(service, actor(principal))

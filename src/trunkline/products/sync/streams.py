@@ -1,0 +1,127 @@
+"""Streams (TO…) and their messages (TZ…), which are told to those who listen and kept nowhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
+from trunkline.api.params import Given, required
+from trunkline.api.views import Json, Urls, iso
+from trunkline.core.sids import new_sid
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import objects, ttl
+from trunkline.products.sync.collections import set_ttl
+from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload, raw
+from trunkline.products.sync.events import EventType
+from trunkline.products.sync.journal import record
+from trunkline.products.sync.objects import Creation, Object, ObjectKind, unique_name
+from trunkline.products.sync.scope import Scope, enter
+
+INVALID_MESSAGE = 54251
+
+
+class CreateStream(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a new Stream."""
+
+    unique_name: Annotated[Given[str], unique_name()] = UNSET
+    ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
+
+
+class UpdateStream(msgspec.Struct, frozen=True, kw_only=True):
+    """What an update may change."""
+
+    ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
+
+
+class CreateMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a Stream Message: at most 4 KiB of data (doc)."""
+
+    data: Annotated[Given[str], payload(INVALID_MESSAGE, MAX_MESSAGE_BYTES), required(INVALID_MESSAGE)] = (
+        UNSET
+    )
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A published message."""
+
+    sid: str
+    data: str
+
+
+def view(row: Object, urls: Urls) -> Json:
+    """The Stream resource."""
+    place = ("Services", row.service_sid, "Streams", row.sid)
+    return {
+        "sid": row.sid,
+        "unique_name": row.unique_name,
+        "account_sid": row.account_sid,
+        "service_sid": row.service_sid,
+        "url": urls.to(*place),
+        "links": urls.links(place, {"messages": "Messages"}),
+        "date_expires": None if row.date_expires is None else iso(row.date_expires),
+        "date_created": iso(row.date_created),
+        "date_updated": iso(row.date_updated),
+        "created_by": row.created_by,
+    }
+
+
+def message_view(message: Message, _: Urls) -> Json:
+    """The Stream Message resource."""
+    return {"sid": message.sid, "data": raw(message.data)}
+
+
+async def publish(tx: Tx, scope: Scope, name: str, data: str) -> Message:
+    """Tell a message to those who listen now. Raises ApiError 54250, 54300."""
+    stream = await objects.find(tx, scope, ObjectKind.STREAM, name)
+    message = Message(new_sid("TZ"), data)
+    told = objects.event(stream, scope.actor, EventType.STREAM_MESSAGE_PUBLISHED, tx.now)
+    await record(tx, scope.service, msgspec.structs.replace(told, data=data, message_sid=message.sid))
+    return message
+
+
+async def create_stream(tx: Tx, call: Call[CreateStream]) -> Object:
+    """Make a Stream. Raises ApiError 54301."""
+    creation = Creation(unique_name=call.input.unique_name or None, ttl=ttl.chosen(call.input.ttl))
+    return await objects.create(tx, await enter(tx, call), ObjectKind.STREAM, creation)
+
+
+async def fetch_stream(tx: Tx, call: Call[Empty]) -> Object:
+    """Find a Stream."""
+    return await objects.find(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"])
+
+
+async def page_streams(tx: Tx, call: Call[Empty]) -> list[Object]:
+    """The Service's Streams."""
+    return await objects.page(tx, await enter(tx, call), ObjectKind.STREAM, call.window)
+
+
+async def update_stream(tx: Tx, call: Call[UpdateStream]) -> Object:
+    """Set a Stream's time to live."""
+    seconds = ttl.chosen(call.input.ttl)
+    return await set_ttl(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"], seconds)
+
+
+async def delete_stream(tx: Tx, call: Call[Empty]) -> bool:
+    """Remove a Stream."""
+    return await objects.remove(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"])
+
+
+async def create_message(tx: Tx, call: Call[CreateMessage]) -> Message:
+    """Publish a message."""
+    return await publish(tx, await enter(tx, call), call.path["Sid"], call.input.data or "")
+
+
+_ALL = "/Services/{ServiceSid}/Streams"
+_ONE = "/Services/{ServiceSid}/Streams/{Sid}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    create(_ALL, create_stream, view, CreateStream),
+    listing(_ALL, "streams", page_streams, view, maximum=100),
+    fetch(_ONE, fetch_stream, view),
+    update(_ONE, update_stream, view, UpdateStream),
+    delete(_ONE, delete_stream),
+    create(f"{_ONE}/Messages", create_message, message_view, CreateMessage),
+)

@@ -1,0 +1,177 @@
+"""The sweeper: at start, on time, woken by what expires sooner, and patient with the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import Engine
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Database, Tx, Unavailable
+from trunkline.products.sync import documents, expiry, journal, objects
+from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.expiry import Sweeper
+from trunkline.products.sync.items import Change
+from trunkline.products.sync.objects import Creation, ObjectKind
+from unit.products.sync.ground import Ground, ground
+
+PATIENCE = 10.0
+
+
+async def create(here: Ground, name: str, seconds: int | None = None) -> None:
+    given = Creation(unique_name=name, ttl=seconds)
+    await here.database.write(lambda tx: objects.create(tx, here.scope, ObjectKind.DOCUMENT, given))
+
+
+def removed(here: Ground) -> list[str | None]:
+    return [
+        one.unique_name
+        for one in here.told
+        if isinstance(one, SyncEvent) and one.type is EventType.DOCUMENT_REMOVED
+    ]
+
+
+def removal(here: Ground) -> asyncio.Future[None]:
+    """Done when the next Document goes."""
+    seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def hear(told: list[Any]) -> None:
+        found = any(isinstance(one, SyncEvent) and one.type is EventType.DOCUMENT_REMOVED for one in told)
+        if found and not seen.done():
+            seen.set_result(None)
+
+    here.database.listen(hear)
+    return seen
+
+
+def on(engine: Engine, folder: Path, scenario: Callable[[Ground], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with ground(engine, folder) as here:
+            await scenario(here)
+
+    asyncio.run(run())
+
+
+def test_what_is_overdue_is_gone_when_start_returns(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(here: Ground) -> None:
+        for number in range(expiry.BATCH + 1):
+            await create(here, f"overdue {number}", 5)
+        await create(here, "later", 500)
+        here.clock.now += 60 * SECOND
+        sweeper = Sweeper(here.database, here.clock)
+        await sweeper.start()
+        assert len(removed(here)) == expiry.BATCH + 1
+        await sweeper.stop()
+        await sweeper.stop()
+
+    on(engine, tmp_path, scenario)
+
+
+def test_a_sooner_expiry_is_heard_of(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(here: Ground) -> None:
+        await create(here, "later", 5000)
+        sweeper = Sweeper(here.database, here.clock)
+        await sweeper.start()
+        gone = removal(here)
+        await create(here, "sooner", 60)
+        here.clock.now += 60 * SECOND
+        await asyncio.wait_for(gone, PATIENCE)
+        assert removed(here) == ["sooner"]
+        await sweeper.stop()
+
+    on(engine, tmp_path, scenario)
+
+
+def test_it_looks_again_when_the_clock_was_moved(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(here: Ground) -> None:
+        await create(here, "later", 5000)
+        sweeper = Sweeper(here.database, here.clock)
+        await sweeper.start()
+        gone = removal(here)
+        here.clock.now += 5000 * SECOND
+        sweeper.wake()
+        await asyncio.wait_for(gone, PATIENCE)
+        await sweeper.stop()
+
+    on(engine, tmp_path, scenario)
+
+
+class Stubborn:
+    """A database whose reads are counted, and fail a few times."""
+
+    def __init__(self, database: Database, failures: int = 0) -> None:
+        self._database = database
+        self.left = failures
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def read(self, action: Any) -> Any:
+        self.reads += 1
+        if self.left:
+            self.left -= 1
+            raise Unavailable("not now")
+        return await self._database.read(action)
+
+
+def test_it_waits_for_a_database_that_fails(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(here: Ground) -> None:
+        stubborn = Stubborn(here.database, 3)
+        sweeper = Sweeper(stubborn, here.clock)  # type: ignore[arg-type]
+        await sweeper.start()
+        gone = removal(here)
+        await create(here, "soon", 60)
+        here.clock.now += 60 * SECOND
+        await asyncio.wait_for(gone, PATIENCE)
+        assert stubborn.left == 0
+        await sweeper.stop()
+
+    monkeypatch.setattr(expiry, "RETRY_SECONDS", 0.0)
+    on(engine, tmp_path, scenario)
+
+
+def test_once_awake_it_rests_again(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(here: Ground) -> None:
+        counted = Stubborn(here.database)
+        sweeper = Sweeper(counted, here.clock)  # type: ignore[arg-type]
+        await sweeper.start()
+        gone = removal(here)
+        await create(here, "soon", 60)
+        here.clock.now += 60 * SECOND
+        await asyncio.wait_for(gone, PATIENCE)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert counted.reads <= 4
+        await sweeper.stop()
+
+    on(engine, tmp_path, scenario)
+
+
+def test_the_log_forgets_what_is_a_day_old(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(here: Ground) -> None:
+        await create(here, "d")
+        here.clock.now += journal.RETENTION
+        change = Change(data="{}")
+        await here.database.write(lambda tx: documents.write(tx, here.scope, "d", change))
+        assert await _logged(here) == 2
+        here.clock.now += 1
+        sweeper = Sweeper(here.database, here.clock)
+        await sweeper.start()
+        await sweeper.stop()
+        assert await _logged(here) == 1
+
+    on(engine, tmp_path, scenario)
+
+
+async def _logged(here: Ground) -> int:
+    async def count(tx: Tx) -> int:
+        return int(await tx.value("SELECT count(*) FROM sync_events"))
+
+    return await here.database.read(count)
