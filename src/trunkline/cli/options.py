@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
+from typing import Annotated, Any
 
 import typer
 
-from trunkline.settings import BadSetting, Settings, load
+from trunkline.cli.failure import fail
+from trunkline.settings import BadSetting, Settings, as_text, flag, load, variable
 
-F = TypeVar("F", bound=Callable[..., None])
+Command = Callable[..., None]
 
-
-def fail(message: str) -> typer.Exit:
-    """Print ``message`` to standard error and answer the exit with code 1 to raise."""
-    typer.echo(f"trunkline: {message}", err=True)
-    return typer.Exit(1)
+DATA = ("data_dir", "database_url", "master_key")
+"""The settings that lead to the stored data, for commands that need no others."""
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command(settings, …)`` an option for every setting; its other parameters stay as they are."""
+def with_settings(*names: str) -> Callable[[Command], Command]:
+    """Give ``command(settings, …)`` an option for each named setting, or for every one; its other parameters
+    stay as they are. The environment and the file count for all settings in any case."""
+
+    def decorate(command: Command) -> Command:
+        def from_flags(flags: Mapping[str, Any], **values: Any) -> None:
+            try:
+                settings = load(flags)
+            except BadSetting as error:
+                raise fail(str(error)) from None
+            command(settings, **values)
+
+        return _wrapped(command, from_flags, names)
+
+    return decorate
+
+
+def with_flags(*names: str) -> Callable[[Command], Command]:
+    """As ``with_settings``, for a command that loads the settings itself: it gets what the flags said."""
+    return lambda command: _wrapped(command, command, names)
+
+
+def _wrapped(command: Command, call: Command, names: tuple[str, ...]) -> Command:
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    options = [_parameter(item) for item in dataclasses.fields(Settings)]
+    chosen = [item for item in fields(Settings) if not names or item.name in names]
 
     def wrapped(**values: Any) -> None:
-        flags = {item.name: values.pop(item.name) for item in dataclasses.fields(Settings)}
-        try:
-            settings = load(flags)
-        except BadSetting as error:
-            raise fail(str(error)) from None
-        command(settings, **values)
+        flags = {item.name: values.pop(item.name) for item in chosen}
+        call(flags, **values)
 
-    parameters = [own_one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for own_one in own] + options
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [*(one.replace(kind=keyword) for one in own), *(_parameter(item) for item in chosen)]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     return wrapped
 
 
-def _parameter(item: dataclasses.Field[Any]) -> inspect.Parameter:
-    flag = "--" + item.name.replace("_", "-")
-    names = (f"{flag}/--no-{flag[2:]}",) if item.type == "bool" else (flag,)
-    default = "a secret" if item.metadata["secret"] else item.default
-    shown = "" if default in ("", "a secret") else f" [default: {default}]"
+def _parameter(item: Field[Any]) -> inspect.Parameter:
+    name = flag(item.name)
+    names = (f"{name}/--no-{name[2:]}",) if item.type == "bool" else (name,)
+    unsaid = item.metadata["secret"] or item.default == ""
+    default = "" if unsaid else f"; default: {as_text(item.default)}"
     kind: Any = (bool | None) if item.type == "bool" else (str | None)
-    option = typer.Option(*names, help=item.metadata["help"] + shown, show_default=False)
+    option = typer.Option(
+        *names, help=f"{item.metadata['help']} ({variable(item.name)}{default})", show_default=False
+    )
     return inspect.Parameter(
         item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
     )

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from trunkline.app import Server, write_ready_file
-from trunkline.cli.options import fail
-from trunkline.core.bus import BusUnreachable
-from trunkline.core.secrets import BadMasterKey
-from trunkline.core.storage.database import StorageError
+from trunkline.app import Server, products, write_ready_file
+from trunkline.cli.addresses import Port, look
+from trunkline.cli.failure import explained, fail, reason
+from trunkline.cli.options import with_settings
+from trunkline.cli.welcome import Started, port_of, welcome
 from trunkline.core.telemetry import configure_logs
 from trunkline.products.accounts.facade import Opened
-from trunkline.settings import Settings
+from trunkline.settings import PRODUCTS, Settings, flag, load
 
 
+@with_settings()
 def run(settings: Settings) -> None:
-    """Run the server until SIGTERM or Ctrl-C."""
+    """Run the server until SIGTERM or Ctrl-C; requests in flight are finished."""
     configure_logs(settings.lowest_level)
-    try:
-        _loop(_serve(settings))
-    except (StorageError, BadMasterKey, BusUnreachable) as error:
-        raise fail(str(error)) from None
-    except OSError as error:
-        raise fail(f"cannot start: {error.strerror or error}") from None
+    with explained():
+        try:
+            _loop(_serve(settings))
+        except OSError as error:
+            raise fail(f"cannot start: {_explain(error, settings)}") from None
 
 
 def _loop(main: object) -> None:
@@ -42,36 +44,43 @@ async def _serve(settings: Settings) -> None:
     def announce(server: Server, first: Opened) -> None:
         if settings.ready_file:
             write_ready_file(Path(settings.ready_file), server, first.account.sid)
-        typer.echo(welcome(server, first))
+        typer.echo(welcome(_started(settings, server), first, settings.auth_token))
 
     await Server(settings, announce).run()
 
 
-def welcome(server: Server, first: Opened) -> str:
-    """What a start prints: the addresses, and at the first start the account and the lines for each SDK."""
-    sid, lines = first.account.sid, [f"Trunkline is ready at {server.url}"]
-    if server.proxy_url:
-        lines.append(f"CONNECT proxy at {server.proxy_url} (see `trunkline env`)")
-    token = first.auth_token if first.created else "<auth token>"
-    lines += ["", f"  Account SID  {sid}", f"  Auth token   {token}"]
-    if not first.created:
-        lines.append("  (`trunkline env` shows the token)")
-        return "\n".join(lines)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "Python:",
-            "  from twilio.rest import Client",
-            f'  client = Client("{sid}", "{token}")',
-            f'  client.sync.base_url = "{server.url}/sync"',
-            "",
-            "Node:",
-            f'  const client = require("twilio")("{sid}", "{token}");',
-            f'  client.sync.baseUrl = "{server.url}/sync";',
-            "",
-            "curl:",
-            f'  curl -u "{sid}:{token}" {server.url}/sync/v1/Services -d FriendlyName=first',
-            "",
-        ]
+def _started(settings: Settings, server: Server) -> Started:
+    there = {product.name for product in products(settings)}
+    proxy_port = port_of(server.proxy_url)
+    return Started(
+        settings.host,
+        port_of(server.url) or settings.port,
+        proxy_port,
+        [name for name in PRODUCTS if name in there],
+        _flags({"data_dir": settings.data_dir, "host": settings.host, "proxy_port": proxy_port}),
     )
+
+
+def _flags(values: dict[str, Any]) -> list[str]:
+    """The flags that give another command these values; what it has from environment and file needs none."""
+    elsewhere = load({})
+    differing = [(flag(name), value) for name, value in values.items() if value != getattr(elsewhere, name)]
+    return [str(part) for pair in differing for part in pair]
+
+
+def _explain(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "; ".join(_taken(settings)) or "its port was taken for a moment: try again"
+    if error.errno == errno.EACCES and not error.filename:
+        return f"ports below 1024 need a privilege: {settings.port}, {settings.proxy_port}"
+    return reason(error)
+
+
+def _taken(settings: Settings) -> list[str]:
+    found = []
+    for option, port in (("--port", settings.port), ("--proxy-port", settings.proxy_port)):
+        if port > 0 and (there := look(settings.host, port)) is not Port.FREE:
+            found.append(
+                f"{settings.host}:{port} is taken by {there.value}; end it, or choose another {option}"
+            )
+    return found

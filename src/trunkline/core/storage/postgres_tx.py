@@ -55,7 +55,9 @@ class PostgresTx:
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
-    def __init__(self, connection: Connection, now: int, *, single: bool = False, writable: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, now: int, *, single: bool = False, writable: bool = False
+    ) -> None:
         self._connection = connection
         self._single = single
         self._asked = False

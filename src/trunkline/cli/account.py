@@ -1,0 +1,138 @@
+"""``trunkline account``: what only the operator may do to accounts."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from trunkline.cli.failure import fail
+from trunkline.cli.options import DATA, with_settings
+from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, print_table
+from trunkline.cli.stored import with_stored
+from trunkline.core.storage.database import Database, Tx
+from trunkline.products.accounts import facade
+from trunkline.products.accounts.store import Account, change_account, find_account
+from trunkline.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and change accounts, while the server runs or not.")
+
+MAX_NAME = 64
+"""Characters of a friendly name, as in the API (doc)."""
+
+Sid = Annotated[str, typer.Argument(metavar="SID", help="The account, AC….")]
+
+
+class Status(Enum):
+    """What an account can be; a closed one stays closed (doc)."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class StaysClosed(Exception):
+    """The account is closed for good."""
+
+
+@app.command("create")
+@with_settings(*DATA)
+def create(
+    settings: Settings,
+    name: Annotated[str, typer.Option(help="Its friendly name, up to 64 characters.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a main account and print its auth token."""
+    check_name(name)
+    made = with_stored(
+        settings, lambda database, vault: facade.create_main_account(database, vault, name), make=True
+    )
+    _show(made.account, as_json, auth_token=made.auth_token)
+
+
+@app.command("list")
+@with_settings(*DATA)
+def show_all(settings: Settings, as_json: AsJson = False) -> None:
+    """List main accounts and subaccounts, oldest first."""
+    accounts = with_stored(settings, lambda database, _: facade.all_accounts(database))
+    if as_json:
+        print_json([_described(account) for account in accounts])
+        return
+    rows = [
+        (account.sid, account.friendly_name, account.status, _owner(account), moment(account.date_created))
+        for account in accounts
+    ]
+    print_table(("SID", "NAME", "STATUS", "OWNER", "CREATED"), rows)
+
+
+@app.command("rotate-token")
+@with_settings(*DATA)
+def rotate_token(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
+    """Give an account a new auth token and print it; the old one is void at once."""
+    opened = with_stored(settings, lambda database, vault: facade.rotate_token(database, vault, sid))
+    _show(opened.account, as_json, auth_token=opened.auth_token)
+
+
+@app.command("set-status")
+@with_settings(*DATA)
+def set_status(settings: Settings, sid: Sid, status: Status, as_json: AsJson = False) -> None:
+    """Suspend, activate or close an account; closing is for good. Of a main account that is not active its
+    subaccounts cannot log in either."""
+    try:
+        account = with_stored(settings, lambda database, _: _change_status(database, sid, status))
+    except StaysClosed:
+        raise fail(f"{sid} is closed, and a closed account stays closed") from None
+    _show(account, as_json)
+
+
+def check_name(name: str) -> None:
+    """Exit when an account or a key cannot be named so."""
+    if len(name) > MAX_NAME or "\0" in name:
+        raise fail(f"a name has at most {MAX_NAME} characters, none of them NUL")
+
+
+async def _change_status(database: Database, sid: str, status: Status) -> Account:
+    async def change(tx: Tx) -> Account:
+        await tx.lock(f"account {sid}")
+        account = await find_account(tx, sid)
+        if account is None:
+            raise facade.UnknownAccount(sid)
+        if account.status == Status.CLOSED.value and status is not Status.CLOSED:
+            raise StaysClosed(sid)
+        await change_account(tx, sid, {"status": status.value})
+        changed = await find_account(tx, sid)
+        assert changed is not None
+        return changed
+
+    return await database.write(change)
+
+
+def _owner(account: Account) -> str:
+    return "" if account.owner_account_sid == account.sid else account.owner_account_sid
+
+
+def _described(account: Account) -> dict[str, Any]:
+    return {
+        "sid": account.sid,
+        "friendly_name": account.friendly_name,
+        "status": account.status,
+        "owner_account_sid": account.owner_account_sid,
+        "date_created": moment(account.date_created),
+        "date_updated": moment(account.date_updated),
+    }
+
+
+def _show(account: Account, as_json: bool, **more: str) -> None:
+    if as_json:
+        print_json({**_described(account), **more})
+        return
+    labels = {"auth_token": "Auth token"}
+    print_pairs(
+        {
+            "Account SID": account.sid,
+            "Name": account.friendly_name,
+            "Status": account.status,
+            **{labels[name]: value for name, value in more.items()},
+        }
+    )

@@ -1,0 +1,27 @@
+"""``trunkline ca``: the certificate that clients of the CONNECT proxy are to trust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trunkline.app import open_authority
+from trunkline.cli.failure import explained
+from trunkline.cli.options import with_settings
+from trunkline.settings import Settings
+
+
+@with_settings("data_dir")
+def run(
+    settings: Settings,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to this file.")] = None,
+) -> None:
+    """Write the certificate of the CONNECT proxy's CA, in PEM, to standard output or to a file."""
+    with explained():
+        pem = open_authority(settings).certificate_pem
+        if out is None:
+            typer.echo(pem.decode("ascii"), nl=False)
+        else:
+            out.write_bytes(pem)

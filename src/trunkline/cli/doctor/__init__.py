@@ -1,0 +1,71 @@
+"""``trunkline doctor``: looks at everything a server needs, changes nothing, and says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import typer
+
+from trunkline.cli.doctor import authority, database, files, machine, network
+from trunkline.cli.doctor.finding import Finding, Level, failed, ok, warned
+from trunkline.cli.options import with_flags
+from trunkline.cli.printing import AsJson, print_json, printable
+from trunkline.settings import PREFIX, BadSetting, Settings, load, variable
+
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+_KNOWN = {f"{PREFIX}CONFIG", *(variable(item.name) for item in fields(Settings))}
+
+
+@with_flags()
+def run(flags: Mapping[str, Any], as_json: AsJson = False) -> None:
+    """Check settings, files, database, bus, ports and certificate, and say what to do about what is wrong. Changes
+    nothing. The exit code is 1 when a check fails."""
+    # What a check logs, it says in its finding.
+    logging.getLogger("trunkline").addHandler(logging.NullHandler())
+    findings = asyncio.run(_examine(flags))
+    sound = all(finding.level is not Level.FAIL for finding in findings)
+    if as_json:
+        print_json({"ok": sound, "findings": findings})
+    else:
+        for finding in findings:
+            _print(finding)
+    if not sound:
+        raise typer.Exit(1)
+
+
+async def _examine(flags: Mapping[str, Any]) -> list[Finding]:
+    try:
+        settings = load(flags)
+    except BadSetting as error:
+        return [failed("settings", str(error), "put the value right; `trunkline serve --help` explains it")]
+    return [
+        _settings(),
+        *machine.findings(settings),
+        *files.findings(settings),
+        *await database.findings(settings),
+        *await network.findings(settings),
+        *authority.findings(settings),
+    ]
+
+
+def _settings() -> Finding:
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in _KNOWN)
+    if unknown:
+        return warned(
+            "settings",
+            f"the environment sets what is no option: {', '.join(unknown)}",
+            "look for a typing error; `trunkline config` shows what counts",
+        )
+    return ok("settings", "all values can be used")
+
+
+def _print(finding: Finding) -> None:
+    level = typer.style(f"{finding.level.value:4}", fg=_COLOURS[finding.level])
+    typer.echo(f"{level}  {finding.name:12}  {printable(finding.message)}")
+    if finding.remedy:
+        typer.echo(f"{'':20}-> {printable(finding.remedy)}")

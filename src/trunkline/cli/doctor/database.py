@@ -1,0 +1,90 @@
+"""Checks of the database: reachable, of this version, durable, sealed with this key, and in step with the clock."""
+
+from __future__ import annotations
+
+from trunkline.app import open_storage, products
+from trunkline.cli.doctor import files
+from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.core.clock import SECOND, Clock, system_clock
+from trunkline.core.secrets import BadMasterKey
+from trunkline.core.storage.database import NewerDatabase, StorageError
+from trunkline.core.storage.look import Seen, file_of, look
+from trunkline.core.storage.migrate import Migration, due
+from trunkline.products.accounts import facade
+from trunkline.settings import Settings, without_password
+
+LARGEST_SKEW = 2 * SECOND
+"""How far the clocks of a node and of PostgreSQL may differ."""
+
+
+async def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
+    """The checks, in the order in which they are shown; only the first when there is no database to look into."""
+    name, path = "database", file_of(settings.storage_url)
+    try:
+        if path is not None and not path.exists():
+            return [ok(name, f"{path} is made at the first start")]
+        seen = await look(settings.storage_url)
+    except (StorageError, PermissionError) as error:
+        return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
+    migrations = [migration for product in products(settings) for migration in product.migrations]
+    checked = [schema(migrations, seen), durability(seen)]
+    # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
+    if seen.applied and not checked[0].remedy and not (path and seen.weak):
+        checked.append(await secrets(settings))
+    shown = path or without_password(settings.storage_url)
+    return [ok(name, f"{shown} can be read"), *checked, time(clock(), seen)]
+
+
+def schema(migrations: list[Migration], seen: Seen) -> Finding:
+    """The version of the schema."""
+    name = "schema"
+    try:
+        pending = due(migrations, seen.applied)
+    except NewerDatabase as error:
+        return failed(name, str(error), "run the version of Trunkline that wrote it, or a later one")
+    if not seen.applied:
+        return ok(name, "empty; the first start fills it")
+    if pending:
+        remedy = "back up; the next start of the server applies what is due"
+        return warned(name, f"{len(pending)} of {len(migrations)} migrations are due", remedy)
+    return ok(name, f"up to date, {len(seen.applied)} migrations")
+
+
+def durability(seen: Seen) -> Finding:
+    """Whether what was committed survives a power cut."""
+    if seen.weak:
+        return failed("durability", ", ".join(seen.weak), "a power cut loses answered writes: switch it back")
+    return ok("durability", "no setting of the database weakens it")
+
+
+async def secrets(settings: Settings) -> Finding:
+    """Whether the master key opens what is stored."""
+    name = "secrets"
+    try:
+        vault = files.vault(settings)
+        if vault is None:
+            return failed(name, "the master key is missing", "restore it from a backup before the next start")
+        database = open_storage(settings, shared=True)
+        await database.start()
+        try:
+            await facade.check_master_key(database, vault)
+        finally:
+            await database.stop()
+    except (BadMasterKey, UnicodeDecodeError) as error:
+        return failed(name, str(error), "restore the master key that belongs to this database")
+    except (StorageError, OSError) as error:
+        return failed(name, f"cannot be read: {error}", "let this user read and write the data directory")
+    return ok(name, "the master key opens them")
+
+
+def time(now: int, seen: Seen) -> Finding:
+    """Whether the machine's clock fits what the database knows of time."""
+    name, remedy = "clock", "set the clock (NTP): expiries and schedules follow it"
+    newest = max(seen.applied.values(), default=0)
+    if now < newest:
+        return failed(
+            name, f"it is {(newest - now) // SECOND} s before the database's last migration", remedy
+        )
+    if seen.now is not None and abs(now - seen.now) > LARGEST_SKEW:
+        return warned(name, f"it differs from PostgreSQL's by {abs(now - seen.now) / SECOND:.0f} s", remedy)
+    return ok(name, "fits the database")

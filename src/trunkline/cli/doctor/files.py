@@ -1,0 +1,80 @@
+"""Checks of the data directory and of the master key's file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from trunkline.app import MASTER_KEY_FILE
+from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.machine import nearest
+from trunkline.core.secrets import BadMasterKey, Vault, parse_key
+from trunkline.settings import Settings
+
+_OTHERS = 0o077
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """The checks, in the order in which they are shown."""
+    return [directory(settings.data_dir), key(settings)]
+
+
+def directory(path: Path) -> Finding:
+    """The data directory: there, writable, and for its owner alone."""
+    name = "data dir"
+    if not path.exists():
+        above = nearest(path)
+        if _writable(above):
+            return ok(name, f"{path} is made at the first start")
+        return failed(
+            name, f"{path} cannot be made in {above}", f"make it, or allow this user to write {above}"
+        )
+    if not path.is_dir():
+        return failed(name, f"{path} is not a directory", "move the file away, or choose another data_dir")
+    if not _writable(path):
+        return failed(name, f"{path} is not writable for this user", f"chown it to user {os.getuid()}")
+    if _open_to_others(path):
+        return warned(name, f"{path} is open to other users", f"chmod 700 {path}")
+    return ok(name, f"{path.absolute()} is writable, for its owner alone")
+
+
+def key(settings: Settings) -> Finding:
+    """The master key: readable, well-formed, for its owner alone."""
+    name, path = "master key", settings.data_dir / MASTER_KEY_FILE
+    if not settings.master_key and not _exists(path):
+        return ok(name, f"{path} is made at the first start")
+    try:
+        vault(settings)
+    except OSError as error:
+        return failed(name, f"{path}: {error.strerror}", "let the server's user read it")
+    except (BadMasterKey, UnicodeDecodeError) as error:
+        return failed(name, str(error), "restore the key from a backup: without it stored secrets are lost")
+    if settings.master_key:
+        return ok(name, "configured")
+    if _open_to_others(path):
+        return warned(name, f"{path} is open to other users", f"chmod 600 {path}")
+    return ok(name, f"{path} is readable, for its owner alone")
+
+
+def vault(settings: Settings) -> Vault | None:
+    """The vault under the key that there is; None when a start would make one. Raises BadMasterKey, OSError."""
+    if settings.master_key:
+        return Vault(parse_key(settings.master_key))
+    path = settings.data_dir / MASTER_KEY_FILE
+    return Vault(parse_key(path.read_text())) if _exists(path) else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK | os.X_OK)
+
+
+def _open_to_others(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)

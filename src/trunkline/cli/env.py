@@ -1,0 +1,55 @@
+"""``trunkline env``: the shell lines that lead an unmodified app here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trunkline.app import CA_DIRECTORY, open_authority
+from trunkline.cli.addresses import url
+from trunkline.cli.failure import explained, fail
+from trunkline.cli.options import DATA, with_settings
+from trunkline.cli.stored import no_account, with_stored
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database
+from trunkline.products.accounts import facade
+from trunkline.products.accounts.store import token_label
+from trunkline.settings import Settings
+from trunkline.switch.environment import lines
+
+
+@with_settings(*DATA, "host", "proxy_port")
+def run(
+    settings: Settings,
+    account: Annotated[
+        str, typer.Option(metavar="SID", help="The account; without it account_sid, or the oldest one.")
+    ] = "",
+) -> None:
+    """Print the lines that move an unmodified app here: eval "$(trunkline env)"."""
+    if settings.proxy_port < 0:
+        raise fail("the CONNECT proxy is switched off (proxy_port is -1)")
+    if settings.proxy_port == 0:
+        raise fail(
+            "proxy_port is 0, so the port is known to the running server only: give it with --proxy-port"
+        )
+    found = with_stored(
+        settings, lambda database, vault: _account(database, vault, account or settings.account_sid)
+    )
+    if found is None:
+        raise no_account()
+    with explained():
+        open_authority(settings)
+    ca = (settings.data_dir / CA_DIRECTORY / "ca.pem").resolve()
+    for line in lines(url(settings.host, settings.proxy_port), ca, *found):
+        typer.echo(line)
+
+
+async def _account(database: Database, vault: Vault, sid: str) -> tuple[str, str] | None:
+    """SID and token of the account ``sid``, or of the oldest main account. Raises UnknownAccount."""
+    for account in await facade.all_accounts(database):
+        if account.sid == (sid or account.owner_account_sid):
+            return account.sid, vault.open(token_label(account.sid), account.auth_token)
+    if sid:
+        raise facade.UnknownAccount(sid)
+    return None

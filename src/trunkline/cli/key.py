@@ -1,0 +1,60 @@
+"""``trunkline key``: API keys made by the operator; the only way to main keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trunkline.cli.account import check_name
+from trunkline.cli.options import DATA, with_settings
+from trunkline.cli.printing import AsJson, moment, print_json, print_pairs
+from trunkline.cli.stored import with_stored
+from trunkline.products.accounts import facade
+from trunkline.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Make API keys, while the server runs or not.")
+
+
+@app.callback()
+def keys() -> None:
+    """Make API keys, while the server runs or not."""
+
+
+@app.command("create")
+@with_settings(*DATA)
+def create(
+    settings: Settings,
+    account: Annotated[str, typer.Option(metavar="SID", help="The account, AC….")],
+    main: Annotated[
+        bool, typer.Option("--main", help="A main key: it may manage accounts and keys.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Its friendly name, up to 64 characters.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a standard or a main key and print its secret, which is never shown again."""
+    check_name(name)
+    key, secret = with_stored(
+        settings, lambda database, vault: facade.create_key(database, vault, account, name, main=main)
+    )
+    if as_json:
+        print_json(
+            {
+                "sid": key.sid,
+                "account_sid": key.account_sid,
+                "type": key.kind,
+                "friendly_name": key.friendly_name,
+                "secret": secret,
+                "date_created": moment(key.date_created),
+            }
+        )
+        return
+    print_pairs(
+        {
+            "Key SID": key.sid,
+            "Account SID": key.account_sid,
+            "Name": key.friendly_name,
+            "Type": key.kind,
+            "Secret": f"{secret}  (shown now and never again)",
+        }
+    )

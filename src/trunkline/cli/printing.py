@@ -1,0 +1,55 @@
+"""What commands print: JSON for machines, lines and tables for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from trunkline.core.clock import SECOND
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option that every printing command has."""
+
+_WIDE = 200
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as indented JSON."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode())
+
+
+def print_pairs(pairs: Mapping[str, str]) -> None:
+    """Print names and values below each other."""
+    width = max(map(len, pairs))
+    for name, value in pairs.items():
+        typer.echo(f"{name:{width}}  {printable(value)}")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, its long cells folded; a pipe gets wide lines."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: names may come from anywhere."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def moment(microseconds: int) -> str:
+    """A time as ISO 8601, in UTC."""
+    return datetime.fromtimestamp(microseconds // SECOND, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,52 @@
+"""How a command reaches the stored data: the server's own database and master key, while it runs or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import typer
+
+from trunkline.app import open_storage, open_vault
+from trunkline.cli.failure import explained, fail
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database
+from trunkline.core.storage.look import file_of
+from trunkline.products.accounts import facade
+from trunkline.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_stored(
+    settings: Settings, work: Callable[[Database, Vault], Awaitable[T]], *, make: bool = False
+) -> T:
+    """What ``work`` answers on the opened database. With ``make`` a missing database is made, as the server's
+    first start does it. Exits with an explanation when the data cannot be used."""
+    with explained():
+        if not make:
+            _require_database(settings)
+        return asyncio.run(_with_opened(settings, work))
+
+
+async def _with_opened(settings: Settings, work: Callable[[Database, Vault], Awaitable[T]]) -> T:
+    vault = open_vault(settings)
+    database = open_storage(settings, shared=True)
+    await database.start()
+    try:
+        await facade.check_master_key(database, vault)
+        return await work(database, vault)
+    finally:
+        await database.stop()
+
+
+def _require_database(settings: Settings) -> None:
+    path = file_of(settings.storage_url)
+    if path is not None and not path.exists():
+        raise fail(f"there is no database {path}: start the server once, or name its --data-dir")
+
+
+def no_account() -> typer.Exit:
+    """The exit of a command that needs an account when there is none."""
+    return fail("there is no account yet: start the server once, or run `trunkline account create`")

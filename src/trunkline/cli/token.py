@@ -1,0 +1,224 @@
+"""``trunkline token``: explains access tokens, and makes them for development."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from trunkline.api.errors import ApiError
+from trunkline.cli.failure import fail
+from trunkline.cli.options import DATA, with_settings
+from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, printable
+from trunkline.cli.stored import with_stored
+from trunkline.core import tokens
+from trunkline.core.clock import SECOND
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database, NeedsWrite, Tx
+from trunkline.core.tokens import Grant, GrantName, Rule, Token, TokenRefused
+from trunkline.products.accounts.access_tokens import Finders, check_token, sign_token
+from trunkline.products.chat import parents
+from trunkline.products.sync import services
+from trunkline.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="Explain access tokens, and make them, while the server runs or not."
+)
+
+_CLAIMS = (("iss", "Key"), ("sub", "Account"), ("iat", "Issued"), ("nbf", "Begins"), ("exp", "Ends"))
+_LONGEST = 300
+_STDIN = "-"
+
+
+class Product(Enum):
+    """The products that tokens lead to."""
+
+    SYNC = "sync"
+    CHAT = "chat"
+
+    @property
+    def grant(self) -> GrantName:
+        """The name of the product's grant."""
+        return GrantName.DATA_SYNC if self is Product.SYNC else GrantName.CHAT
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of a token when it was checked for ``product``, at ``now``."""
+
+    product: str
+    now: int
+    grant: Grant | None = None
+    refused: TokenRefused | None = None
+
+
+@app.command("check")
+@with_settings(*DATA)
+def check(
+    settings: Settings,
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token; - reads it from standard input.")],
+    product: Annotated[
+        Product | None,
+        typer.Option(help="The product that it is to open; without it every one that it has a grant for."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a token says, and whether a client that comes with it is let in. The exit code is 1 when not."""
+    text = (sys.stdin.read() if token == _STDIN else token).strip()
+    parsed, verdicts = with_stored(settings, lambda database, vault: _judge(database, vault, text, product))
+    if as_json:
+        print_json({"claims": parsed and _claims(parsed), "verdicts": [_described(one) for one in verdicts]})
+    else:
+        shown = _shown(parsed, verdicts[0].now) if parsed else {}
+        print_pairs({**shown, **{f"For {one.product}": _told(one) for one in verdicts}})
+    if any(verdict.refused for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command("create")
+@with_settings(*DATA)
+def create(
+    settings: Settings,
+    key: Annotated[str, typer.Option(metavar="SID", help="The key that signs, SK…; not a restricted one.")],
+    identity: Annotated[str, typer.Option(help="Who the client is, 1 to 256 characters.")],
+    service: Annotated[
+        str, typer.Option(metavar="SID", help="The Service, IS…; for Sync also the word default.")
+    ] = tokens.DEFAULT_SERVICE,
+    product: Annotated[Product, typer.Option(help="The product of the Service.")] = Product.SYNC,
+    ttl: Annotated[
+        int, typer.Option(min=1, max=tokens.MAX_LIFETIME, help="How long it is good for, in seconds.")
+    ] = 3600,
+) -> None:
+    """Print an access token for development, signed with a stored key. Apps make theirs with an SDK."""
+    grants = {"identity": identity, product.grant.value: {"service_sid": service}}
+
+    async def make(database: Database, vault: Vault) -> tuple[str, Verdict]:
+        async def signed(tx: Tx) -> str:
+            return await sign_token(tx, vault, key, grants, ttl)
+
+        text = await database.read(signed)
+        return text, await _check(database, vault, text, product)
+
+    try:
+        text, verdict = with_stored(settings, make)
+    except TokenRefused as refused:
+        raise fail(str(refused)) from None
+    if verdict.refused:
+        raise fail(str(verdict.refused))
+    typer.echo(text)
+
+
+async def _judge(
+    database: Database, vault: Vault, text: str, product: Product | None
+) -> tuple[Token | None, list[Verdict]]:
+    try:
+        parsed = tokens.parse(text)
+    except TokenRefused:
+        parsed = None
+    wanted = [product] if product else _products(parsed)
+    return parsed, [await _check(database, vault, text, one) for one in wanted]
+
+
+def _products(token: Token | None) -> list[Product]:
+    """The products that a token has grants for; Sync when there is none, for a refusal that says so."""
+    grants = token.payload.get("grants") if token else None
+    named = {name.product for name in GrantName if isinstance(grants, dict) and name.value in grants}
+    return [product for product in Product if product.grant.product in named] or [Product.SYNC]
+
+
+async def _check(database: Database, vault: Vault, text: str, product: Product) -> Verdict:
+    async def judge(tx: Tx) -> Verdict:
+        try:
+            grant = await check_token(tx, vault, _FINDERS, text, product.grant.value)
+        except TokenRefused as refused:
+            return Verdict(product.value, tx.now, refused=refused)
+        return Verdict(product.value, tx.now, grant)
+
+    return await database.read(judge)
+
+
+async def _sync_service(tx: Tx, account_sid: str, name: str) -> str | None:
+    try:
+        return (await services.find(tx, account_sid, name)).sid
+    except ApiError:
+        return None
+    except NeedsWrite:
+        return f"{name}, which is made with its first use"
+
+
+async def _chat_service(tx: Tx, account_sid: str, sid: str) -> str | None:
+    try:
+        await parents.require_service(tx, account_sid, sid)
+    except ApiError:
+        return None
+    return sid
+
+
+_FINDERS: Finders = {"data_sync": _sync_service, "chat": _chat_service}
+
+
+def _claims(token: Token) -> msgspec.Raw:
+    # The standard library writes integers of any size, and a token may hold them.
+    return msgspec.Raw(json.dumps({"header": token.header, "payload": token.payload}).encode())
+
+
+def _shown(token: Token, now: int) -> dict[str, str]:
+    """What the token says, for people; the signature stays away."""
+    shown = {"Header": _text(token.header)}
+    for claim, label in _CLAIMS:
+        if claim in token.payload:
+            value = token.payload[claim]
+            shown[label] = _text(value) if claim in ("iss", "sub") else _time(value, now)
+    grants = token.payload.get("grants")
+    if not isinstance(grants, dict):
+        return {**shown, "Grants": _text(grants)}
+    for name, value in grants.items():
+        label = "Identity" if name == "identity" else printable(f"Grant {_text(name)}")
+        shown[label] = _text(value)
+    return shown
+
+
+def _time(value: Any, now: int) -> str:
+    if not tokens.is_time(value):
+        return f"{_text(value)}, which is no time"
+    away = value - now // SECOND
+    return f"{moment(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _told(verdict: Verdict) -> str:
+    if verdict.refused:
+        return f"refused: {verdict.refused}"
+    assert verdict.grant is not None
+    section = verdict.grant.services[Product(verdict.product).grant.value]
+    return f"accepted, for the Service {section}"
+
+
+def _described(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON."""
+    described: dict[str, Any] = {"product": verdict.product, "accepted": verdict.refused is None}
+    if verdict.refused:
+        rule: Rule = verdict.refused.rule
+        return {
+            **described,
+            "rule": rule.name.lower(),
+            "code": rule.code,
+            "description": rule.description,
+            "reason": verdict.refused.reason,
+        }
+    assert verdict.grant is not None
+    return {
+        **described,
+        "account_sid": verdict.grant.account_sid,
+        "key_sid": verdict.grant.key_sid,
+        "identity": verdict.grant.identity,
+        "service_sid": verdict.grant.services[Product(verdict.product).grant.value],
+        "expires_at": moment(verdict.grant.expires_at),
+    }

@@ -1,0 +1,77 @@
+"""What a started server prints: its addresses, and at its first start the account and the lines for each SDK."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trunkline.cli.addresses import url
+from trunkline.products.accounts.facade import Opened
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A server that takes requests: its host as configured, the ports that it got (no proxy without one), the
+    products that SDKs are to be pointed at, and the flags with which ``trunkline env`` finds it."""
+
+    host: str
+    port: int
+    proxy_port: int | None
+    products: Sequence[str]
+    flags: Sequence[str] = ()
+
+    @property
+    def url(self) -> str:
+        """The address of the API for clients on this machine."""
+        return url(self.host, self.port)
+
+
+def port_of(address: str | None) -> int | None:
+    """The port that an address names."""
+    return urlsplit(address).port if address else None
+
+
+def welcome(started: Started, first: Opened, configured_token: str = "") -> str:
+    """The text. A token that the operator configured is known to them and not repeated."""
+    lines = [f"Trunkline is ready at {started.url}"]
+    if started.proxy_port is not None:
+        lines.append(f"CONNECT proxy at {url(started.host, started.proxy_port)}")
+    lines += ["", f"  Account SID  {first.account.sid}"]
+    if not first.created:
+        lines += ["  Auth token   as before; `trunkline env` shows it"]
+        if configured_token and configured_token != first.auth_token:
+            lines += ["               (the configured auth_token counts only when the account is made)"]
+        return "\n".join([*lines, ""])
+    token = "<auth token>" if configured_token else first.auth_token
+    lines += [f"  Auth token   {'as configured' if configured_token else token}", ""]
+    return "\n".join(lines + _by_address(started, first.account.sid, token) + _by_environment(started))
+
+
+def _by_address(started: Started, sid: str, token: str) -> list[str]:
+    base, products = started.url, started.products
+    return [
+        "Point an SDK here, in Python:",
+        "  from twilio.rest import Client",
+        f'  client = Client("{sid}", "{token}")',
+        *(f'  client.{name}.base_url = "{base}/{name}"' for name in products),
+        "",
+        "in Node:",
+        f'  const client = require("twilio")("{sid}", "{token}");',
+        *(f'  client.{name}.baseUrl = "{base}/{name}";' for name in products),
+        "",
+        "with curl:",
+        *(f'  curl -u "{sid}:{token}" {base}/{name}/v1/Services' for name in products[:1]),
+        "",
+    ]
+
+
+def _by_environment(started: Started) -> list[str]:
+    if started.proxy_port is None:
+        return []
+    return [
+        "Or move an unmodified app by environment variables alone:",
+        f'  eval "$({shlex.join(["trunkline", "env", *started.flags])})"',
+        "",
+    ]

@@ -1,0 +1,106 @@
+"""A look into a database that changes nothing in it: what was migrated when, and what makes it lose commits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import StorageError
+
+if TYPE_CHECKING:
+    import asyncpg
+
+LOOK_SECONDS = 5.0
+"""How long PostgreSQL may take for the connection, and for each answer."""
+
+_BUSY_MS = 2_000
+_SQLITE = "sqlite:///"
+_APPLIED = "SELECT room, number, applied_at FROM schema_migrations"
+_DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
+}
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a database holds: when each migration was applied, in microseconds since 1970 UTC; the settings that
+    make it lose commits in a power cut; and what its server's own clock says, where it has one."""
+
+    applied: dict[tuple[str, int], int]
+    weak: list[str]
+    now: int | None = None
+
+
+def file_of(url: str) -> Path | None:
+    """The file that the address of a database names; None when its data are not in a file."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+async def look(url: str) -> Seen:
+    """Look into the database at ``url``, which must exist. Raises StorageError, which never repeats the
+    address's password, when it cannot be opened or is no such database."""
+    path = file_of(url)
+    if path is None:
+        return await _look_postgres(url)
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            return _look_sqlite(connection)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StorageError(f"cannot look into {path}: {error}") from error
+
+
+def _look_sqlite(connection: apsw.Connection) -> Seen:
+    connection.set_busy_timeout(_BUSY_MS)
+    registered = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+    if not connection.execute(registered).fetchall():
+        return Seen({}, [])
+    applied: list[Any] = connection.execute(_APPLIED).fetchall()
+    journal = connection.execute("PRAGMA journal_mode").get
+    # The other pragmas belong to a connection, not to the file.
+    weak = [] if journal == "wal" else [f"journal_mode is {journal}"]
+    return Seen({(room, number): at for room, number, at in applied}, weak)
+
+
+async def _look_postgres(url: str) -> Seen:
+    try:
+        import asyncpg
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
+        ) from error
+    try:
+        connection = await asyncpg.connect(url, timeout=LOOK_SECONDS, command_timeout=LOOK_SECONDS)
+        try:
+            return await _ask(connection)
+        finally:
+            await connection.close()
+    except TimeoutError as error:
+        raise StorageError(f"PostgreSQL does not answer within {LOOK_SECONDS:.0f} s") from error
+    except (asyncpg.PostgresError, OSError) as error:
+        raise StorageError(f"cannot look into the PostgreSQL database: {error}") from error
+    except (asyncpg.InterfaceError, ValueError) as error:
+        # What the driver says of an address may repeat its password.
+        raise StorageError("cannot understand the address of the PostgreSQL database") from error
+
+
+async def _ask(connection: asyncpg.Connection[asyncpg.Record]) -> Seen:
+    if connection.get_settings().server_encoding != "UTF8":
+        raise StorageError("the PostgreSQL database must have the encoding UTF8")
+    weak = []
+    for name, good in _DURABLE.items():
+        value = await connection.fetchval("SELECT current_setting($1)", name)
+        if value not in good:
+            weak.append(f"{name} is {value}")
+    applied = []
+    if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        applied = await connection.fetch(_APPLIED)
+    seconds = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())")
+    return Seen({(room, number): at for room, number, at in applied}, weak, int(seconds * SECOND))

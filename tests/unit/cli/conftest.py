@@ -1,0 +1,57 @@
+"""The command line inside the test process, in an empty working directory and with a clean environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from servers import clean_environment
+from trunkline.cli import build
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Outcome:
+    """How a command ended, and what it printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        # Some CI services ask for colours in everything.
+        self.code, self.out, self.err = code, _COLOURS.sub("", out), _COLOURS.sub("", err)
+
+    @property
+    def json(self) -> Any:
+        """What was printed, read as JSON."""
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs ``trunkline`` with the arguments. What is no expected end of a command is raised."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> Outcome:
+        result = CliRunner().invoke(build(arguments[0]), list(arguments))
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def data(cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data directory of a server that keeps its database in each engine in turn; nothing is in it yet."""
+    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", database_url)
+    return Path.cwd() / "data"

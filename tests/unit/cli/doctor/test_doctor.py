@@ -1,0 +1,194 @@
+"""``trunkline doctor`` as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from threading import Thread
+
+import apsw
+import pytest
+
+from trunkline.app import Node, products
+from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.open import open_database
+from trunkline.settings import Settings, load
+from unit.cli.conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def ports(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fixed ports."""
+    monkeypatch.setenv("TRUNKLINE_PORT", "0")
+    monkeypatch.setenv("TRUNKLINE_PROXY_PORT", "0")
+
+
+def levels(cli: Cli, *flags: str) -> dict[str, str]:
+    """The level of each finding."""
+    ended = cli("doctor", "--json", *flags)
+    found = {finding["name"]: finding["level"] for finding in ended.json["findings"]}
+    assert ended.json["ok"] == ("fail" not in found.values()) == (ended.code == 0)
+    return found
+
+
+def finding(cli: Cli, name: str, *flags: str) -> tuple[str, str, str]:
+    """Level, message and remedy of one finding."""
+    for one in cli("doctor", "--json", *flags).json["findings"]:
+        if one["name"] == name:
+            return one["level"], one["message"], one["remedy"]
+    raise AssertionError(f"no finding {name}")
+
+
+def start_once() -> None:
+    """Let a node run once with the settings of the environment."""
+
+    async def run() -> None:
+        node = Node(load({}))
+        await node.start()
+        await node.stop()
+
+    asyncio.run(run())
+
+
+def test_weak_durability_fails_and_is_left_alone(cli: Cli, tmp_path: Path) -> None:
+    start_once()
+    assert finding(cli, "durability")[0] == "ok"
+    path = str(tmp_path / "data" / "trunkline.db")
+    connection = apsw.Connection(path)
+    connection.execute("PRAGMA journal_mode=DELETE").fetchall()
+    connection.close()
+    for _ in "twice":
+        assert finding(cli, "durability")[:2] == ("fail", "journal_mode is delete")
+
+
+def test_before_the_first_start_all_is_well_and_nothing_is_made(cli: Cli, tmp_path: Path) -> None:
+    assert set(levels(cli).values()) <= {"ok", "warn"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_after_a_start_all_is_well(cli: Cli, data: Path) -> None:
+    start_once()
+    cli("ca")
+    found = levels(cli)
+    names = ("database", "schema", "secrets", "clock", "master key", "data dir", "CA", "bus")
+    assert {name: found[name] for name in names} == dict.fromkeys(names, "ok")
+
+
+def test_while_a_node_runs_all_is_well(cli: Cli, data: Path) -> None:
+    async def beside() -> dict[str, str]:
+        node = Node(load({}))
+        await node.start()
+        try:
+            return await asyncio.to_thread(levels, cli)
+        finally:
+            await node.stop()
+
+    assert asyncio.run(beside())["secrets"] == "ok"
+
+
+def test_people_get_lines_with_what_to_do(cli: Cli) -> None:
+    ended = cli("doctor", "--port", "x")
+    assert ended.code == 1
+    assert ended.out == (
+        "fail  settings      port (flag --port) must be a whole number\n"
+        "                    -> put the value right; `trunkline serve --help` explains it\n"
+    )
+    assert cli("doctor").out.startswith("ok    settings      all values can be used\n")
+
+
+def test_a_typing_error_in_a_variable_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUNKLINE_PROT", "1")
+    level, message, _ = finding(cli, "settings")
+    assert (level, message) == ("warn", "the environment sets what is no option: TRUNKLINE_PROT")
+
+
+def test_a_secret_in_the_address_is_not_printed(cli: Cli) -> None:
+    for url in (
+        "postgresql://me:hush@127.0.0.1:1/db",
+        "postgresql://me:hush@[/db",
+        "mysql://me:hush@host/db",
+    ):
+        ended = cli("doctor", "--json", "--database-url", url)
+        assert ended.code == 1
+        assert "hush" not in ended.out + ended.err
+
+
+def test_another_master_key_fails(cli: Cli, data: Path) -> None:
+    start_once()
+    key = data / "master.key"
+    kept = key.read_text()
+    key.unlink()
+    assert finding(cli, "secrets")[:2] == ("fail", "the master key is missing")
+    assert not key.exists()
+    key.write_text("A" * 43 + "=")
+    key.chmod(0o600)
+    assert finding(cli, "secrets")[0] == "fail"
+    assert "does not open with this master key" in finding(cli, "secrets")[1]
+    assert finding(cli, "secrets", "--master-key", kept)[0] == "ok"
+
+
+def test_a_newer_database_fails_and_is_left_alone(cli: Cli, data: Path, database_url: str) -> None:
+    _migrate(database_url, [*_migrations(), Migration("later", 1, ("CREATE TABLE later (x TEXT)",))])
+    level, message, remedy = finding(cli, "schema")
+    assert (level, "newer version" in message) == ("fail", True)
+    assert "version of Trunkline that wrote it" in remedy
+    assert "secrets" not in levels(cli)
+
+
+def test_due_migrations_are_told_and_not_applied(cli: Cli, data: Path, database_url: str) -> None:
+    everything = _migrations()
+    _migrate(database_url, everything[:1])
+    for _ in "twice":
+        level, message, _remedy = finding(cli, "schema")
+        assert (level, message) == ("warn", f"{len(everything) - 1} of {len(everything)} migrations are due")
+
+
+def test_a_clock_behind_the_database_fails(cli: Cli, data: Path, database_url: str) -> None:
+    _migrate(database_url, _migrations(), ahead=3600)
+    level, message, _ = finding(cli, "clock")
+    assert level == "fail"
+    assert message.endswith(" s before the database's last migration")
+
+
+def test_a_file_that_is_no_database_fails(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "trunkline.db").write_text("x" * 4096)
+    level, message, _ = finding(cli, "database")
+    assert (level, "not a database" in message) == ("fail", True)
+
+
+def test_a_port_is_taken_or_switched_off(cli: Cli) -> None:
+    def hang_up() -> None:
+        listener.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=hang_up)
+        thread.start()
+        taken = finding(cli, "API port", "--port", str(listener.getsockname()[1]))
+        thread.join()
+    assert taken[0] == "fail"
+    assert taken[1].endswith("is taken by another program")
+    assert finding(cli, "proxy port", "--proxy-port", "-1")[:2] == ("ok", "switched off")
+
+
+def test_json_and_lines_say_the_same(cli: Cli) -> None:
+    told = cli("doctor", "--json").json["findings"]
+    shown = cli("doctor").out
+    for one in told:
+        if one["name"] != "disk space":
+            assert one["message"] in shown
+
+
+def _migrations() -> list[Migration]:
+    return [migration for product in products(Settings()) for migration in product.migrations]
+
+
+def _migrate(url: str, migrations: list[Migration], ahead: int = 0) -> None:
+    async def run() -> None:
+        database = open_database(url, migrations, lambda: system_clock() + ahead * SECOND)
+        await database.start()
+        await database.stop()
+
+    asyncio.run(run())

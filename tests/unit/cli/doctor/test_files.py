@@ -1,0 +1,103 @@
+"""The checks of the data directory, the master key and the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trunkline.cli.doctor import files, machine
+from trunkline.cli.doctor.finding import Level
+from trunkline.settings import Settings
+
+KEY = "A" * 43 + "="
+
+
+def test_a_data_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    assert files.directory(folder).level is Level.OK
+    folder.chmod(0o750)
+    found = files.directory(folder)
+    assert (found.level, found.remedy) == (Level.WARN, f"chmod 700 {folder}")
+
+
+def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    assert files.directory(tmp_path / "data").level is Level.FAIL
+
+
+def test_a_data_directory_that_cannot_be_written_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    assert files.directory(tmp_path).level is Level.FAIL
+    found = files.directory(tmp_path / "data")
+    assert (found.level, found.message) == (Level.FAIL, f"{tmp_path / 'data'} cannot be made in {tmp_path}")
+
+
+def test_a_data_directory_is_made_at_the_first_start(tmp_path: Path) -> None:
+    assert files.directory(tmp_path / "a" / "b").level is Level.OK
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "level"),
+    [
+        (KEY, 0o600, Level.OK),
+        (KEY, 0o400, Level.OK),
+        (KEY, 0o640, Level.WARN),
+        ("", 0o600, Level.FAIL),
+        ("A" * 40, 0o600, Level.FAIL),
+        ("ü", 0o600, Level.FAIL),
+    ],
+)
+def test_the_master_key_is_well_formed_and_private(
+    tmp_path: Path, content: str, mode: int, level: Level
+) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(content)
+    path.chmod(mode)
+    assert files.key(Settings(data_dir=tmp_path)).level is level
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_configured_master_key_needs_no_file(tmp_path: Path) -> None:
+    assert files.key(Settings(data_dir=tmp_path, master_key=KEY)).message == "configured"
+    assert files.key(Settings(data_dir=tmp_path, master_key="x")).level is Level.FAIL
+
+
+def test_a_missing_master_key_is_not_made(tmp_path: Path) -> None:
+    assert files.vault(Settings(data_dir=tmp_path)) is None
+    assert files.key(Settings(data_dir=tmp_path)).level is Level.OK
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(0, Level.FAIL), (100, Level.WARN), (1023, Level.WARN), (1024, Level.OK)]
+)
+def test_space_runs_out(free: int, level: Level) -> None:
+    assert machine.space(free * machine.MIB).level is level
+
+
+@pytest.mark.parametrize(
+    ("version", "level"), [((3, 10), Level.FAIL), ((3, 11), Level.OK), ((3, 14), Level.OK)]
+)
+def test_python_is_new_enough(version: tuple[int, int], level: Level) -> None:
+    assert machine.python(version).level is level
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [("ext4", Level.OK), ("nfs4", Level.FAIL), ("tmpfs", Level.WARN), ("overlay", Level.OK)],
+)
+def test_the_file_system_keeps_data(kind: str, level: Level) -> None:
+    assert machine.disk(kind).level is level
+
+
+def test_the_file_system_is_that_of_the_nearest_mount() -> None:
+    mounts = "a / ext4 rw 0 0\nb /srv nfs4 rw 0 0\nc /srv/my\\040data tmpfs rw 0 0\nd /srv nfs rw 0 0\n"
+    assert machine.file_system(Path("/srv2/x"), mounts) == "ext4"
+    assert machine.file_system(Path("/srv/x"), mounts) == "nfs"
+    assert machine.file_system(Path("/srv/my data/x"), mounts) == "tmpfs"
+    assert machine.file_system(Path("/srv"), "") == ""

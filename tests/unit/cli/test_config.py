@@ -1,0 +1,49 @@
+"""``trunkline config``."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from trunkline.settings import Settings
+from unit.cli.conftest import Cli
+
+
+def test_each_value_is_told_with_its_origin(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trunkline.toml").write_text("log_level = 'error'")
+    monkeypatch.setenv("TRUNKLINE_PROXY_PORT", "-1")
+    told = cli("config", "--port", "99", "--json").json
+    assert list(told) == [item.name for item in fields(Settings)]
+    assert told["port"] == {"value": 99, "source": "flag", "name": "--port"}
+    assert told["proxy_port"] == {"value": -1, "source": "environment", "name": "TRUNKLINE_PROXY_PORT"}
+    assert told["log_level"] == {"value": "error", "source": "file", "name": "trunkline.toml"}
+    assert told["host"] == {"value": "127.0.0.1", "source": "default", "name": ""}
+    assert told["data_dir"]["value"] == "data"
+
+
+def test_people_get_one_line_for_each_option(cli: Cli) -> None:
+    heading, *lines = (line.split() for line in cli("config", "--dev", "--port", "99").out.splitlines())
+    assert heading == ["OPTION", "VALUE", "FROM"]
+    assert [line[0] for line in lines] == [item.name for item in fields(Settings)]
+    assert ["port", "99", "flag", "--port"] in lines
+    assert ["dev", "true", "flag", "--dev"] in lines
+    assert ["log_requests", "true", "default"] in lines
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_no_secret_is_printed(cli: Cli, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]) -> None:
+    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", "postgresql://me:hush-1@host/db")
+    monkeypatch.setenv("TRUNKLINE_AUTH_TOKEN", "hush-2-hush-hush-hush")
+    printed = cli("config", "--master-key", "hush-3", "--nats-url", "nats://hush-4@host", *form).out
+    assert "hush" not in printed
+    assert "postgresql://me:***@host/db" in printed
+
+
+def test_a_bad_value_is_told_without_a_traceback(cli: Cli) -> None:
+    ended = cli("config", "--port", "x")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "trunkline: port (flag --port) must be a whole number\n"

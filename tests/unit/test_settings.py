@@ -1,0 +1,255 @@
+"""Settings: where values come from, what they may be, and what of them is shown."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trunkline.settings import (
+    BadSetting,
+    Origin,
+    Settings,
+    Source,
+    as_text,
+    effective,
+    flag,
+    load,
+    variable,
+    without_password,
+)
+
+SECRETS = {"database_url", "nats_url", "auth_token", "master_key"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: an empty one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_defaults_count_when_nothing_is_said() -> None:
+    found = effective({}, {})
+    assert found.settings == Settings()
+    assert set(found.origins.values()) == {Origin(Source.DEFAULT)}
+
+
+def test_flag_beats_environment_beats_file_beats_default(folder: Path) -> None:
+    (folder / "trunkline.toml").write_text("port = 1\nproxy_port = 2\nhost = 'file'\n")
+    environment = {"TRUNKLINE_PORT": "3", "TRUNKLINE_PROXY_PORT": "4"}
+    found = effective({"port": "5", "proxy_port": None}, environment)
+    assert (found.settings.port, found.settings.proxy_port, found.settings.host) == (5, 4, "file")
+    origins = {name: str(found.origins[name]) for name in ("port", "proxy_port", "host", "log_level")}
+    assert origins == {
+        "port": "flag --port",
+        "proxy_port": "environment TRUNKLINE_PROXY_PORT",
+        "host": "file trunkline.toml",
+        "log_level": "default",
+    }
+
+
+def test_a_value_that_is_false_or_zero_counts_all_the_same() -> None:
+    environment = {"TRUNKLINE_PORT": "1", "TRUNKLINE_LOG_REQUESTS": "true"}
+    found = load({"port": "0", "log_requests": False}, environment)
+    assert (found.port, found.log_requests) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("port", "8000", 8000),
+        ("request_timeout", "1.5", 1.5),
+        ("request_timeout", "2", 2.0),
+        ("data_dir", "/srv/x", Path("/srv/x")),
+        ("host", "::1", "::1"),
+        *[("dev", word, True) for word in ("true", "1", "yes", "on", "TRUE", "On")],
+        *[("log_requests", word, False) for word in ("false", "0", "no", "off", "False")],
+    ],
+)
+def test_text_is_read_as_the_options_type(name: str, text: str, value: Any) -> None:
+    found = getattr(load({}, {variable(name): text}), name)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("port = 8000", "port", 8000),
+        ("port = '8000'", "port", 8000),
+        ("request_timeout = 2", "request_timeout", 2),
+        ("request_timeout = 2.5", "request_timeout", 2.5),
+        ("dev = true", "dev", True),
+        ("data_dir = '/srv/x'", "data_dir", Path("/srv/x")),
+    ],
+)
+def test_the_file_may_use_its_own_types(folder: Path, line: str, name: str, value: Any) -> None:
+    (folder / "trunkline.toml").write_text(line)
+    assert getattr(load({}, {}), name) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "port = true",
+        "port = 80.5",
+        "port = [1]",
+        "dev = 1",
+        "host = 5",
+        "data_dir = 5",
+        "request_timeout = true",
+    ],
+)
+def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
+    (folder / "trunkline.toml").write_text(line)
+    name = line.split()[0]
+    with pytest.raises(BadSetting, match=rf"^{name} \(file trunkline.toml\) must be "):
+        load({}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("port", ""),
+        ("port", "eighty"),
+        ("port", "80.0"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("proxy_port", "-2"),
+        ("proxy_port", "65536"),
+        ("request_timeout", "0"),
+        ("request_timeout", "-1"),
+        ("request_timeout", "inf"),
+        ("request_timeout", "nan"),
+        ("max_body_bytes", "0"),
+        ("max_concurrent_requests", "0"),
+        ("max_notify_services", "0"),
+        ("log_level", "loud"),
+        ("default_product", "voice"),
+        ("trusted_proxies", "127.0.0.1/33"),
+        ("dev", "maybe"),
+        ("dev", ""),
+        ("account_sid", "AC" + "A" * 32),
+        ("account_sid", "AC" + "a" * 31),
+        ("account_sid", "AC" + "a" * 33),
+        ("account_sid", "AC" + "a" * 32 + "\n"),
+        ("account_sid", "SK" + "a" * 32),
+        ("auth_token", "x" * 15),
+        ("auth_token", "x" * 16 + " y"),
+        ("auth_token", "ü" * 16),
+    ],
+)
+def test_a_value_that_cannot_be_names_its_option(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=rf"^{name}\b"):
+        load({}, {variable(name): text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("port", "0"),
+        ("port", "65535"),
+        ("proxy_port", "-1"),
+        ("default_product", "chat"),
+        ("account_sid", "AC" + "a0" * 16),
+        ("auth_token", "x" * 16),
+        ("trusted_proxies", ""),
+        ("trusted_proxies", "10.0.0.0/8, fd00::/8"),
+    ],
+)
+def test_a_value_at_the_edge_is_taken(name: str, text: str) -> None:
+    assert str(getattr(load({}, {variable(name): text}), name)) == text
+
+
+def test_a_refusal_does_not_repeat_a_secret(folder: Path) -> None:
+    (folder / "trunkline.toml").write_text("master_key = 77991133")
+    for environment in ({}, {"TRUNKLINE_AUTH_TOKEN": "77991133"}):
+        with pytest.raises(BadSetting) as caught:
+            load({}, environment)
+        assert "77991133" not in str(caught.value)
+
+
+def test_unknown_options_in_the_file_are_refused(folder: Path) -> None:
+    (folder / "trunkline.toml").write_text("prot = 1\nhost = 'x'\nhots = 2\n")
+    with pytest.raises(BadSetting, match=r"trunkline\.toml has unknown options: hots, prot"):
+        load({}, {})
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff"])
+def test_a_file_that_cannot_be_read_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "trunkline.toml").write_bytes(content)
+    with pytest.raises(BadSetting, match=r"trunkline\.toml: "):
+        load({}, {})
+
+
+def test_the_environment_names_another_file(folder: Path) -> None:
+    (folder / "trunkline.toml").write_text("port = 1")
+    (folder / "other.toml").write_text("port = 2")
+    assert load({}, {"TRUNKLINE_CONFIG": "other.toml"}).port == 2
+    with pytest.raises(BadSetting, match=r"TRUNKLINE_CONFIG names gone\.toml"):
+        load({}, {"TRUNKLINE_CONFIG": "gone.toml"})
+
+
+def test_every_option_is_explained_and_of_a_known_type() -> None:
+    for item in fields(Settings):
+        assert item.metadata["help"].endswith("."), item.name
+        text = {"bool": "true", "int": "1", "float": "1"}.get(str(item.type), "")
+        if text:
+            assert getattr(load({}, {variable(item.name): text}), item.name) == 1
+
+
+def test_every_default_can_be_said_in_text() -> None:
+    said = {variable(item.name): as_text(item.default) for item in fields(Settings)}
+    assert load({}, said) == Settings()
+
+
+def test_names_follow_from_the_option() -> None:
+    assert (flag("data_dir"), variable("data_dir")) == ("--data-dir", "TRUNKLINE_DATA_DIR")
+
+
+def test_secrets_are_not_shown() -> None:
+    assert {item.name for item in fields(Settings) if item.metadata["secret"]} == SECRETS
+    settings = Settings(
+        database_url="postgresql://me:hush-hush-1@host/db",
+        nats_url="nats://hush-hush-2@host",
+        auth_token="hush-hush-3-hush-hush",
+        master_key="hush-hush-4",
+    )
+    shown = settings.shown()
+    assert "hush" not in str(shown)
+    assert shown["database_url"] == "postgresql://me:***@host/db"
+    assert shown["nats_url"] == shown["auth_token"] == shown["master_key"] == "(set)"
+    assert {Settings().shown()[name] for name in SECRETS} == {"(not set)"}
+    assert shown.keys() == {item.name for item in fields(Settings)}
+    assert shown["port"] == 8080
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", "(not set)"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
+        ("postgresql://me:pw@host:5432/db", "postgresql://me:***@host:5432/db"),
+        ("postgresql://me:p@w/x?:y@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://a/b:pw@host/db", "postgresql://a/b:***@host/db"),
+        ("postgresql://host/db?user=me&password=pw&x=1", "postgresql://host/db?user=me&password=***&x=1"),
+        ("postgresql://host/db?sslpassword=pw", "postgresql://host/db?sslpassword=***"),
+        ("me:pw@host", "(set)"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+    ],
+)
+def test_of_an_address_the_password_is_masked(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+def test_development_logs_everything() -> None:
+    assert Settings(log_level="error").lowest_level == "error"
+    assert Settings(log_level="error", dev=True).lowest_level == "debug"
+
+
+def test_the_database_is_in_the_data_directory_unless_it_is_elsewhere() -> None:
+    assert Settings(data_dir=Path("/srv/x")).storage_url == "sqlite:////srv/x/trunkline.db"
+    assert Settings(database_url="postgresql://host/db").storage_url == "postgresql://host/db"
