@@ -1,0 +1,142 @@
+"""``python -m benchmarks``: measure Trunkline beside its marks, in turns, and print how they compare."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import uvloop
+
+from benchmarks import report
+from benchmarks.machine import LOAD_CORE, SERVER_CORE, facts, on_core, resident_megabytes
+from benchmarks.postgres import postgres
+from benchmarks.report import AIMS, OURS, Measured
+from benchmarks.subjects import Served, Subject, hello, prism, raw, trunkline
+from contract.node_project import InstallFailed, NodeMissing
+from servers import Server
+
+STARTS = 5
+SUBJECTS = ("hello", "raw", "prism", "postgresql")
+START = "start"
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long one measurement takes")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is repeated, in turns")
+    parser.add_argument(
+        "--connections", type=int, nargs="+", default=[1, 16, 64], help="numbers of connections"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*AIMS, START, *SUBJECTS],
+        default=[],
+        help="operations, and what to compare with; all where none is named",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    chosen = options()
+    known = facts()
+    for name, value in known.items():
+        print(f"{name:<24}{value}")
+    os.sched_setaffinity(0, {LOAD_CORE})
+    if SERVER_CORE == LOAD_CORE:
+        print("One core: server and load generator share it, so the rates are too low.")
+    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as folder:
+        data = uvloop.run(_run(chosen, Path(folder)))
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"machine": known, **data}, indent=1) + "\n")
+
+
+async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    wanted = set(chosen.only)
+    operations = [name for name in AIMS if name in wanted] or ([] if wanted == {START} else list(AIMS))
+    figures: dict[str, Any] = {}
+    if START in wanted or not wanted & AIMS.keys():
+        figures = _starts(folder / "starts")
+    measured: list[Measured] = []
+    if not operations:
+        print("\n" + report.footprint(figures))
+        return report.as_data(measured, figures)
+    async with _subjects(wanted & set(SUBJECTS) or set(SUBJECTS), folder) as subjects:
+        for operation in operations:
+            for connections in chosen.connections:
+                one = Measured(operation, connections)
+                measured.append(one)
+                for _ in range(chosen.rounds):
+                    for subject in subjects:
+                        sample = await subject.sample(operation, connections, chosen.seconds)
+                        if sample is not None:
+                            one.samples.setdefault(subject.name, []).append(sample)
+                print("\n" + report.table(one), flush=True)
+        if figures:
+            figures["megabytes after the load"] = {
+                subject.name: resident_megabytes(subject.pid)
+                for subject in subjects
+                if isinstance(subject, Served)
+            }
+            print("\n" + report.footprint(figures))
+    for warning in (line for one in measured for line in report.warnings(one)):
+        print(f"! {warning}")
+    return report.as_data(measured, figures)
+
+
+def _starts(folder: Path) -> dict[str, Any]:
+    """Start a server a few times on the same data; the first makes them."""
+    folder.mkdir()
+    server, took, idle = Server(folder), [], 0.0
+    for _ in range(STARTS + 1):
+        start = perf_counter()
+        with on_core(SERVER_CORE):
+            server.start()
+        took.append(perf_counter() - start)
+        idle = resident_megabytes(server.pid)
+        server.stop()
+    return {"first start": took[0], "ready seconds": took[1:], "idle megabytes": idle}
+
+
+@asynccontextmanager
+async def _subjects(wanted: set[str], folder: Path) -> AsyncIterator[list[Subject]]:
+    """Trunkline, and those of the others that are wanted and can be had."""
+    async with AsyncExitStack() as stack:
+        subjects: list[Subject] = [await _trunkline(stack, OURS, folder / "sqlite", None)]
+        if "postgresql" in wanted:
+            try:
+                url = stack.enter_context(postgres())
+                subjects.append(await _trunkline(stack, "Trunkline, PostgreSQL", folder / "postgresql", url))
+            except RuntimeError as error:
+                print(f"Without PostgreSQL: {error}")
+        if "hello" in wanted:
+            subjects.append(await stack.enter_async_context(hello()))
+        if "raw" in wanted:
+            subjects += await stack.enter_async_context(raw(folder))
+        if "prism" in wanted:
+            try:
+                subjects.append(await stack.enter_async_context(prism()))
+            except (NodeMissing, InstallFailed) as error:
+                print(f"Without Prism: {error}")
+        yield subjects
+
+
+async def _trunkline(stack: AsyncExitStack, name: str, folder: Path, database_url: str | None) -> Served:
+    folder.mkdir()
+    with on_core(SERVER_CORE):
+        server = stack.enter_context(Server(folder, database_url=database_url))
+    return await trunkline(name, server)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The load: so many connections, each with one request at a time, for so many seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter, process_time
+
+from benchmarks.machine import cpu_seconds
+from keepalive import Caller, Closed, Connection, Lost
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement. ``cpu`` is the server's processor time for one request, in seconds.
+
+    ``generator`` is how busy the generator was, from 0 to 1: near 1 it may have been what held things up.
+    """
+
+    done: int
+    errors: int
+    seconds: float
+    cpu: float
+    slowest_percent: float
+    generator: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.done / self.seconds
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask, and the status of a right answer."""
+
+    content: bytes
+    status: int
+
+
+async def measure(caller: Caller, pid: int, request: Request, connections: int, seconds: float) -> Sample:
+    """Load a server and say how it did. Answers with another status count as errors."""
+    opened = [await caller.connect() for _ in range(connections)]
+    warm = perf_counter() + seconds / 10
+    await asyncio.gather(*(_ask(one, request, lambda: perf_counter() < warm) for one in opened))
+    used, own, start = cpu_seconds(pid), process_time(), perf_counter()
+    end = start + seconds
+    results = await asyncio.gather(*(_ask(one, request, lambda: perf_counter() < end) for one in opened))
+    took = perf_counter() - start
+    own, used = process_time() - own, cpu_seconds(pid) - used
+    for one in opened:
+        one.close()
+    times = sorted(time for times, _ in results for time in times)
+    return Sample(
+        done=len(times),
+        errors=sum(errors for _, errors in results),
+        seconds=took,
+        cpu=used / max(len(times), 1),
+        slowest_percent=times[len(times) * 99 // 100] if times else 0.0,
+        generator=own / took,
+    )
+
+
+async def _ask(
+    connection: Connection, request: Request, going: Callable[[], bool]
+) -> tuple[list[float], int]:
+    times: list[float] = []
+    errors = 0
+    while going():
+        start = perf_counter()
+        try:
+            answer = await connection.ask(request.content)
+        except (Closed, Lost):
+            return times, errors + 1
+        if answer.status == request.status:
+            times.append(perf_counter() - start)
+        else:
+            errors += 1
+    return times, errors

@@ -1,0 +1,170 @@
+"""Writers that load a server with changes to Services and note in a ledger what it acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Container
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from faults.ledger import GONE, Ledger
+from keepalive import Answer, Caller, Closed, Connection, Lost
+from servers import Server
+
+WRITERS = 50
+UNKNOWN = 500
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of Service: where it lives, and below it what comes and goes with it."""
+
+    path: str
+    children: str = ""
+    number_of_children: int = 0
+
+
+SYNC = Kind("/sync/v1/Services")
+CHAT = Kind("/chat/v2/Services", "Roles", 4)
+
+
+def caller(server: Server) -> Caller:
+    """Requests to a server by its first account."""
+    return Caller(server.url, server.account_sid, server.auth_token)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Creates, updates and deletes its own Services, one request after the other, until it is stopped.
+
+    Each name is used once. ``refused`` holds the answers that were no success. They must have changed nothing, but
+    for a 500, which may stand for a commit whose outcome the server does not know.
+    """
+
+    kind: Kind
+    ledger: Ledger
+    chance: random.Random
+    name: str
+    refused: list[Answer] = field(default_factory=list)
+    stopped: bool = False
+    _own: list[str] = field(default_factory=list)
+    _used: int = 0
+
+    async def run(self, server: Server) -> None:
+        """Write until stopped or until the connection is lost."""
+        calls = caller(server)
+        try:
+            connection = await calls.connect()
+        except OSError:
+            return
+        try:
+            while not self.stopped:
+                await self.step(calls, connection)
+        except (Closed, Lost):
+            pass
+        finally:
+            connection.close()
+
+    async def step(self, calls: Caller, connection: Connection) -> None:
+        """Make one change. Raises Closed, Lost."""
+        dice = self.chance.random()
+        if dice < 0.4 or not self._own:
+            await self._create(calls, connection)
+        elif dice < 0.8:
+            await self._update(calls, connection, self.chance.choice(self._own))
+        else:
+            await self._delete(calls, connection, self._own.pop(self.chance.randrange(len(self._own))))
+
+    async def _create(self, calls: Caller, connection: Connection) -> None:
+        name = self._new_name()
+        request = calls.request("POST", self.kind.path, {"FriendlyName": name})
+        answer = await self._ask(connection, request, None, name)
+        if answer.status == 201:
+            sid = answer.json()["sid"]
+            self._own.append(sid)
+            self.ledger.created(sid, name)
+        else:
+            self._refuse(answer, None, name)
+
+    async def _update(self, calls: Caller, connection: Connection, sid: str) -> None:
+        name = self._new_name()
+        request = calls.request("POST", f"{self.kind.path}/{sid}", {"FriendlyName": name})
+        answer = await self._ask(connection, request, sid, name)
+        if answer.status == 200:
+            self.ledger.became(sid, name)
+        else:
+            self._refuse(answer, sid, name)
+
+    async def _delete(self, calls: Caller, connection: Connection, sid: str) -> None:
+        request = calls.request("DELETE", f"{self.kind.path}/{sid}")
+        answer = await self._ask(connection, request, sid, GONE)
+        if answer.status == 204:
+            self.ledger.became(sid, GONE)
+        else:
+            self._refuse(answer, sid, GONE)
+            if answer.status != UNKNOWN:
+                self._own.append(sid)
+
+    async def _ask(self, connection: Connection, request: bytes, sid: str | None, name: str) -> Answer:
+        try:
+            return await connection.ask(request)
+        except Lost:
+            self.ledger.cut_off(sid, name)
+            raise
+
+    def _refuse(self, answer: Answer, sid: str | None, name: str) -> None:
+        self.refused.append(answer)
+        if answer.status == UNKNOWN:
+            self.ledger.cut_off(sid, name)
+
+    def _new_name(self) -> str:
+        self._used += 1
+        return f"{self.name}-{self._used}"
+
+
+def writers(kind: Kind, ledger: Ledger, name: str) -> list[Writer]:
+    """Fifty writers whose names begin with ``name``."""
+    return [Writer(kind, ledger, random.Random(f"{name}/{n}"), f"{name}/{n}") for n in range(WRITERS)]
+
+
+async def load(server: Server, team: list[Writer], seconds: float, then: Callable[[], object]) -> None:
+    """Let writers write, call ``then`` after a while, and wait until all of them have stopped."""
+    tasks = [asyncio.create_task(writer.run(server)) for writer in team]
+    await asyncio.wait(tasks, timeout=seconds)
+    then()
+    await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[tuple[Caller, Connection]]:
+    """A connection by the server's first account."""
+    calls = caller(server)
+    connection = await calls.connect()
+    try:
+        yield calls, connection
+    finally:
+        connection.close()
+
+
+async def shown(server: Server, kind: Kind, seen: Container[str] = ()) -> list[tuple[str, str]]:
+    """The SID and name of every Service that the API shows.
+
+    Raises AssertionError when one of them, but for those that were ``seen`` before, has not all of its children.
+    """
+    found: list[tuple[str, str]] = []
+    async with connected(server) as (calls, connection):
+        path: str | None = f"{kind.path}?PageSize={PAGE}"
+        while path:
+            answer = await connection.ask(calls.request("GET", path))
+            assert answer.status == 200, answer
+            page = answer.json()
+            found += [(one["sid"], one["friendly_name"]) for one in page["services"]]
+            following = page["meta"]["next_page_url"]
+            path = following and following.removeprefix(server.url)
+        for sid in [sid for sid, _ in found if kind.children and sid not in seen]:
+            answer = await connection.ask(calls.request("GET", f"{kind.path}/{sid}/{kind.children}"))
+            count = len(answer.json()[kind.children.lower()])
+            assert count == kind.number_of_children, f"{sid} has {count} {kind.children}"
+    return found
