@@ -12,7 +12,8 @@ import pytest
 
 from contract import CheckedClient, NodeMissing, node_modules
 from engines import Engine
-from trunkline.app import Node, products
+from trunkline.app.node import Node
+from trunkline.app.parts import products
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.settings import Settings
 

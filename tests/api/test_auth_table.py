@@ -18,7 +18,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Kind, Operation, Product
 from trunkline.api.principal import Access, Credential
 from trunkline.api.router import Route, Router
-from trunkline.app import products
+from trunkline.app.parts import products
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade, store
 

@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.api import params
 from trunkline.api.catalogue import CATALOGUE
-from trunkline.app import products
+from trunkline.app.parts import products
 from trunkline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -29,9 +29,7 @@ def test_every_code_is_explained() -> None:
 
 
 def test_every_code_in_the_catalogue_is_brought_about_by_the_code() -> None:
-    text = "\n".join(
-        path.read_text() for path in (ROOT / "src").rglob("*.py") if path.name != "catalogue.py"
-    )
+    text = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py") if path.name != "catalogue.py")
     unused = [code for code in CATALOGUE if not re.search(rf"\b{code}\b", text)]
     assert not unused
 

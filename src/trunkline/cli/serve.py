@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-from trunkline.app import Server, products, write_ready_file
+from trunkline.app.parts import products
+from trunkline.app.server import Server, write_ready_file
 from trunkline.cli.addresses import Port, look
 from trunkline.cli.failure import explained, fail, reason
 from trunkline.cli.options import with_settings

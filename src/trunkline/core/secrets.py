@@ -33,9 +33,14 @@ class Vault:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise BadMasterKey(f"The master key must be {KEY_BYTES} bytes long, it is {len(key)}.")
+        self._key = key
         self._cipher = AESGCM(key)
         # Ciphertexts are unique, so the cache can never answer with an outdated secret.
         self.open = lru_cache(maxsize=4096)(self._open)
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for ``purpose``, the same on every node that has this master key."""
+        return hmac.digest(self._key, b"trunkline " + purpose.encode(), "sha256")
 
     def seal(self, label: str, secret: str) -> bytes:
         """Encrypt ``secret`` for the place called ``label``, such as ``AC…/auth_token``."""

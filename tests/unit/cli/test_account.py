@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trunkline.api.errors import ApiError
-from trunkline.app import Node
+from trunkline.app.node import Node
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import insert_account

@@ -14,7 +14,7 @@ import pytest
 from twilio.jwt.access_token import AccessToken
 from twilio.jwt.access_token.grants import ChatGrant, SyncGrant
 
-from trunkline.app import Node
+from trunkline.app.node import Node
 from trunkline.settings import load
 from unit.cli.conftest import Cli
 

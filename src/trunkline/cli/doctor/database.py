@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.app import open_storage, products
+from trunkline.app.parts import open_storage, products
 from trunkline.cli.doctor import files
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock

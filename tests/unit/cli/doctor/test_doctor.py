@@ -10,7 +10,8 @@ from threading import Thread
 import apsw
 import pytest
 
-from trunkline.app import Node, products
+from trunkline.app.node import Node
+from trunkline.app.parts import products
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database

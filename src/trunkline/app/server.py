@@ -1,4 +1,4 @@
-"""The composition root: from settings to a running node. The only module that imports everything."""
+"""A node with its listeners, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -15,114 +15,16 @@ from typing import Any
 
 import uvicorn
 
-from trunkline.api.http import Application, Door, Limits
-from trunkline.api.operation import Product
 from trunkline.api.protocol import HttpProtocol
-from trunkline.api.router import Router
-from trunkline.control.health import Control
-from trunkline.core.bus import Bus, open_bus
-from trunkline.core.clock import Clock, system_clock
-from trunkline.core.secrets import Vault, load_or_create_key, parse_key
-from trunkline.core.storage.database import Database
-from trunkline.core.storage.open import open_database
-from trunkline.core.telemetry import Metrics
-from trunkline.products import accounts, chat, messaging, notify, sync
+from trunkline.app.node import Node
+from trunkline.app.parts import open_authority
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.directory import AccountDirectory
-from trunkline.products.sync.limits import SyncOptions
 from trunkline.settings import Settings
-from trunkline.switch.authority import Authority
 from trunkline.switch.proxy import ConnectProxy
-
-log = logging.getLogger("trunkline")
 
 DRAIN_SECONDS = 8
 LAST_CALL_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 75
-MASTER_KEY_FILE = "master.key"
-CA_DIRECTORY = "ca"
-
-
-def products(settings: Settings) -> tuple[Product, ...]:
-    """The manifests of all products."""
-    return (
-        accounts.PRODUCT,
-        chat.product(settings.chat_limits_as_seen),
-        messaging.PRODUCT,
-        notify.product(settings.max_notify_services),
-        sync.product(SyncOptions(settings.sync_limits)),
-    )
-
-
-def open_vault(settings: Settings) -> Vault:
-    """The vault under the configured master key, or the one in the data directory, made on first use. Raises
-    BadMasterKey, OSError."""
-    if settings.master_key:
-        return Vault(parse_key(settings.master_key))
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Vault(load_or_create_key(settings.data_dir / MASTER_KEY_FILE))
-
-
-def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
-    """The configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raises
-    StorageError."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    migrations = [migration for product in products(settings) for migration in product.migrations]
-    return open_database(settings.storage_url, migrations, clock, shared=shared)
-
-
-def open_authority(settings: Settings) -> Authority:
-    """The CONNECT proxy's CA in the data directory, made on first use. Raises OSError."""
-    return Authority.open(settings.data_dir / CA_DIRECTORY)
-
-
-class Node:
-    """One Trunkline process: storage, bus and doors."""
-
-    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
-        self.settings = settings
-        self.vault = open_vault(settings)
-        self.database = open_storage(settings, clock)
-        self.bus: Bus = open_bus(settings.nats_url)
-        self.metrics = Metrics()
-        self.control = Control(self.database, self.bus, self.metrics)
-        self.application = Application(
-            Door(
-                router=Router(products(settings)),
-                directory=AccountDirectory(self.vault),
-                vault=self.vault,
-                database=self.database,
-                metrics=self.metrics,
-                clock=clock,
-                control=self.control,
-                limits=Limits(
-                    settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
-                ),
-                default_product=settings.default_product,
-                trusted_proxies=settings.proxy_networks(),
-                log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
-            )
-        )
-
-    async def start(self) -> facade.Opened:
-        """Open the storage, connect the bus and see to the first account. Raises StorageError, BusUnreachable,
-        BadMasterKey; what was opened is closed again."""
-        await self.database.start()
-        try:
-            await facade.check_master_key(self.database, self.vault)
-            await self.bus.start()
-            settings = self.settings
-            return await facade.first_account(
-                self.database, self.vault, settings.account_sid, settings.auth_token
-            )
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        """Finish what was accepted and close."""
-        await self.bus.stop()
-        await self.database.stop()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -140,7 +42,8 @@ class _Uvicorn(uvicorn.Server):
         self.server_state.default_headers.append((b"connection", b"close"))
         loop = asyncio.get_running_loop()
         last = loop.time() + LAST_CALL_SECONDS
-        while self.server_state.connections and loop.time() < last:
+        # uvicorn tells of a connection's end by nothing else than this set.
+        while self.server_state.connections and loop.time() < last:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
 
@@ -158,7 +61,7 @@ class Server:
         config = uvicorn.Config(
             self.node.application,
             http=protocol,
-            ws="none",
+            ws=self.node.realtime.gateway.protocol,  # type: ignore[arg-type]
             lifespan="off",
             loop="none",
             log_config=None,
@@ -194,10 +97,13 @@ class Server:
             await self._start_proxy()
             serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
             loop = asyncio.get_running_loop()
+            told = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stop_serving)
+                loop.add_signal_handler(number, told.set)
             await self._ready(serving)
             self._announce(self, first)
+            await told.wait()
+            await self._stop_accepting()
             await serving
         finally:
             if self.proxy:
@@ -206,8 +112,10 @@ class Server:
             if self._socket:
                 self._socket.close()
 
-    def _stop_serving(self) -> None:
+    async def _stop_accepting(self) -> None:
         self.node.control.stopping = True
+        if self.proxy:
+            await self.proxy.stop()
         self._uvicorn.should_exit = True
 
     async def _ready(self, serving: asyncio.Task[None]) -> None:

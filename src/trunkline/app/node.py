@@ -1,0 +1,73 @@
+"""A node: storage, bus, products and doors, without listeners."""
+
+from __future__ import annotations
+
+from trunkline.api.http import Application, Door, Limits
+from trunkline.api.router import Router
+from trunkline.app.parts import open_storage, open_vault, products
+from trunkline.app.realtime import Realtime
+from trunkline.control.health import Control
+from trunkline.core.bus import Bus, open_bus
+from trunkline.core.clock import Clock, system_clock
+from trunkline.core.telemetry import Metrics
+from trunkline.products.accounts import facade
+from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.sync.expiry import Sweeper
+from trunkline.settings import Settings
+
+
+class Node:
+    """One Trunkline process, short of its listeners."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.vault = open_vault(settings)
+        self.database = open_storage(settings, clock)
+        self.bus: Bus = open_bus(settings.nats_url)
+        self.metrics = Metrics()
+        self.control = Control(self.database, self.bus, self.metrics)
+        self.sweeper = Sweeper(self.database, clock)
+        directory = AccountDirectory(self.vault)
+        self.realtime = Realtime(self.database, directory, self.vault, clock)
+        self.application = Application(
+            Door(
+                router=Router(products(settings)),
+                directory=directory,
+                vault=self.vault,
+                database=self.database,
+                metrics=self.metrics,
+                clock=clock,
+                control=self.control,
+                limits=Limits(
+                    settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
+                ),
+                default_product=settings.default_product,
+                trusted_proxies=settings.proxy_networks(),
+                log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
+            )
+        )
+
+    async def start(self) -> facade.Opened:
+        """Open the storage, connect the bus, see to the first account and to what fell due meanwhile. Raises
+        StorageError, BusUnreachable, BadMasterKey; what was opened is closed again."""
+        settings = self.settings
+        await self.database.start()
+        try:
+            await facade.check_master_key(self.database, self.vault)
+            await self.bus.start()
+            first = await facade.first_account(
+                self.database, self.vault, settings.account_sid, settings.auth_token
+            )
+            await self.sweeper.start()
+            await self.realtime.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return first
+
+    async def stop(self) -> None:
+        """Finish what was accepted and close."""
+        await self.realtime.stop()
+        await self.sweeper.stop()
+        await self.bus.stop()
+        await self.database.stop()

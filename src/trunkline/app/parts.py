@@ -1,0 +1,49 @@
+"""What a node stands on: the products' manifests, the vault, the storage, the proxy's CA."""
+
+from __future__ import annotations
+
+from trunkline.api.operation import Product
+from trunkline.core.clock import Clock, system_clock
+from trunkline.core.secrets import Vault, load_or_create_key, parse_key
+from trunkline.core.storage.database import Database
+from trunkline.core.storage.open import open_database
+from trunkline.products import accounts, chat, messaging, notify, sync
+from trunkline.products.sync.limits import SyncOptions
+from trunkline.settings import Settings
+from trunkline.switch.authority import Authority
+
+MASTER_KEY_FILE = "master.key"
+CA_DIRECTORY = "ca"
+
+
+def products(settings: Settings) -> tuple[Product, ...]:
+    """The manifests of all products."""
+    return (
+        accounts.PRODUCT,
+        chat.product(settings.chat_limits_as_seen),
+        messaging.PRODUCT,
+        notify.product(settings.max_notify_services),
+        sync.product(SyncOptions(settings.sync_limits)),
+    )
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The vault under the configured master key, or the one in the data directory, made on first use. Raises
+    BadMasterKey, OSError."""
+    if settings.master_key:
+        return Vault(parse_key(settings.master_key))
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Vault(load_or_create_key(settings.data_dir / MASTER_KEY_FILE))
+
+
+def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
+    """The configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raises
+    StorageError."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrations = [migration for product in products(settings) for migration in product.migrations]
+    return open_database(settings.storage_url, migrations, clock, shared=shared)
+
+
+def open_authority(settings: Settings) -> Authority:
+    """The CONNECT proxy's CA in the data directory, made on first use. Raises OSError."""
+    return Authority.open(settings.data_dir / CA_DIRECTORY)

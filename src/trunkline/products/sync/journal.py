@@ -1,0 +1,52 @@
+"""How a change becomes known: its event is logged in its own transaction and told once that is durable.
+
+Events with an id stand in the log ``sync_events`` for a day at least; creations and removals of collections, Streams
+and their messages have no id and are only told.
+"""
+
+from __future__ import annotations
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync.events import Expiring, LoggedEvent, SyncEvent
+from trunkline.products.sync.services import Service
+
+RETENTION = 24 * 3600 * SECOND
+"""How long the log keeps an event, so that a client that was away can be told (inferred)."""
+
+
+async def record(tx: Tx, service: Service, event: SyncEvent) -> None:
+    """Log an event and have it told after the commit. Every change of an object passes here, with its Service."""
+    if event.event_id is not None:
+        await tx.insert(
+            "sync_events",
+            LoggedEvent(
+                object_sid=event.object_sid,
+                event_id=event.event_id,
+                type=event.type.value,
+                item_index=event.item_index,
+                item_key=event.item_key,
+                data=event.data,
+                date_created=event.date,
+                date_expires=event.date_expires,
+                identity=event.actor.identity,
+                endpoint=event.actor.endpoint,
+            ),
+        )
+    tx.announce(event)
+
+
+def announce_expiry(tx: Tx, date: int | None) -> None:
+    """Tell whoever waits for expiries about another date."""
+    if date is not None:
+        tx.announce(Expiring(date))
+
+
+async def trim(tx: Tx, limit: int) -> int:
+    """Forget at most ``limit`` of the events that are older than the log has to keep; answers how many."""
+    return await tx.run(
+        "DELETE FROM sync_events WHERE (object_sid, event_id) IN (SELECT object_sid, event_id FROM sync_events"
+        " WHERE date_created < :oldest ORDER BY date_created LIMIT :row_limit)",
+        oldest=tx.now - RETENTION,
+        row_limit=limit,
+    )

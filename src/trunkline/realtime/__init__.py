@@ -1,0 +1,1 @@
+"""The realtime door: twilsock packets over WebSocket. Knows no product."""

@@ -1,0 +1,152 @@
+"""The packets that the server sends, and the statuses in them. Pure."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from trunkline.realtime.border import Grant, TunnelReply
+from trunkline.realtime.continuation import Continuation
+from trunkline.realtime.frames import JSON, encode
+from trunkline.realtime.packets import Registration
+
+CAPABILITIES = ("client_update", "offline_storage", "telemetry.v1")
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The verdict in a packet. Clients read ``code``, key on some ``status`` words, and show ``description``."""
+
+    code: int
+    status: str
+    description: str = ""
+    error_code: int = 0
+
+
+OK = Status(200, "OK")
+NOT_ACCEPTABLE = Status(406, "NOT_ACCEPTABLE_MESSAGE", "Not acceptable message", 51214)
+TOKEN_EXPIRED = Status(410, "TOKEN_EXPIRED", "Token expired", 51207)
+OFFLOAD = Status(308, "OFFLOAD", "The server is going away, reconnect")
+PROTOCOL_ERROR = Status(417, "PROTOCOL_ERROR", "The first packet must be init")
+WITHDRAWN = Status(401, "UNAUTHORIZED", "Invalid Access Token issuer/subject", 20103)
+TOO_MANY = Status(429, "TOO_MANY_REQUESTS", "Too many requests", 51202)
+FAILED = Status(500, "INTERNAL_SERVER_ERROR", "Internal server error")
+UNKNOWN_METHOD = Status(400, "BAD_REQUEST", "Unknown method")
+EXPIRED_EARLY = (20104, "Access Token expired or expiration date invalid")
+OTHER_GRANT = (
+    51215,
+    "Can't update token, new token was issued for other identity/instance/product.",
+)
+"""Codes and texts are as seen by SDKs; 308's and 417's words and texts, 500 and 400 are inferred."""
+
+
+def unauthorized(code: int, description: str) -> Status:
+    """The refusal of a token. Clients need the literal word (client)."""
+    return Status(401, "UNAUTHORIZED", description, code)
+
+
+def reply(id: str, status: Status = OK, reconnect_ms: int = 0) -> bytes:
+    """The answer to a packet, with nothing but its verdict and, if not 0, when to come back."""
+    return encode({"method": "reply", "id": id, "status": status}, _backoff(reconnect_ms))
+
+
+def close(id: str, status: Status, reconnect_ms: int = 0) -> bytes:
+    """The announcement that the connection ends; the client acknowledges it."""
+    return encode({"method": "close", "id": id, "status": status}, _backoff(reconnect_ms))
+
+
+def _backoff(reconnect_ms: int) -> bytes:
+    if not reconnect_ms:
+        return b""
+    most = 2 * reconnect_ms
+    policy = {"backoff_policy": {"reconnect_min_ms": reconnect_ms, "reconnect_max_ms": most}}
+    return msgspec.json.encode(policy)
+
+
+def ping(id: str) -> bytes:
+    """A packet that the client acknowledges and otherwise ignores."""
+    return encode({"method": "ping", "id": id})
+
+
+def about_to_expire(id: str, left_ms: int) -> bytes:
+    """The warning that the token has at most ``left_ms`` milliseconds left."""
+    text = f"Your token is about to expire. Time left: less than {left_ms} ms"
+    return encode(
+        {
+            "method": "client_update",
+            "id": id,
+            "client_update_type": "token_about_to_expire",
+            "client_update_message": text,
+        }
+    )
+
+
+def notification(id: str, message_type: str, payload: bytes) -> bytes:
+    """An event; ``payload`` is JSON."""
+    return encode(
+        {"method": "notification", "id": id, "message_type": message_type, "notification_ctx_id": ""},
+        payload,
+    )
+
+
+def tunnel_reply(id: str, answer: TunnelReply) -> bytes:
+    """The answer to a tunnelled request: its status is ``http_status``, the packet's own is always 200 (client)."""
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    header = {
+        "method": "reply",
+        "id": id,
+        "status": OK,
+        "http_status": {"code": answer.status, "status": phrase},
+        "http_headers": answer.headers,
+    }
+    return encode(header, answer.body, answer.headers.get("content-type", JSON))
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """What the answer to ``init`` tells a client. ``contexts`` has an id per registration."""
+
+    grant: Grant
+    continuation: Continuation
+    capabilities: tuple[str, ...]
+    registrations: tuple[Registration, ...]
+    contexts: tuple[str, ...]
+    storage_ids: dict[str, str]
+
+
+def welcome(id: str, told: Welcome) -> bytes:
+    """The answer to an accepted ``init``."""
+    reissue = told.continuation.reissue
+    token_status: dict[str, Any] = {"reissued": reissue is not None}
+    token_status |= {
+        "reissue_reason": reissue.name if reissue else "",
+        "reissue_message": reissue.value if reissue else "",
+    }
+    echoed = [
+        {
+            "notification_ctx_id": context,
+            "type": registration.type,
+            "product": registration.product,
+            "message_types": registration.message_types,
+        }
+        for registration, context in zip(told.registrations, told.contexts, strict=True)
+    ]
+    header = {
+        "method": "reply",
+        "id": id,
+        "status": OK,
+        "capabilities": told.capabilities,
+        "continuation_token": told.continuation.token,
+        "continuation_token_status": token_status,
+        "offline_storage": {product: {"storage_id": name} for product, name in told.storage_ids.items()},
+        "init_registrations": echoed,
+        "account_descriptor": {
+            "account_sid": told.grant.account_sid,
+            "instance_sids": told.grant.services,
+            "identity": told.grant.identity,
+        },
+    }
+    return encode(header)

@@ -1,0 +1,187 @@
+"""One client's connection: carries out what its session asks for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from trunkline.api.errors import ApiError
+from trunkline.realtime.answers import Status
+from trunkline.realtime.border import Grant, TokenRefused, TooMany, TunnelReply
+from trunkline.realtime.effects import (
+    Abort,
+    Effects,
+    HangUp,
+    Opened,
+    PassOn,
+    Run,
+    Send,
+    Verify,
+)
+from trunkline.realtime.frames import JSON
+from trunkline.realtime.session import NEVER, Session
+from trunkline.realtime.websocket import WebSocket, binary_frame
+from trunkline.realtime.wheel import NOWHERE
+
+if TYPE_CHECKING:
+    from trunkline.realtime.gateway import Gateway
+
+log = logging.getLogger("trunkline.realtime")
+
+MOST_WAITING = 64
+"""Packets that may wait before no more are read; a quarter of it when reading goes on."""
+
+DRAIN_PATIENCE = 5_000_000
+"""Microseconds that a request in hand has when the server stops."""
+
+Predicate = Callable[[Grant], bool]
+
+
+class Connection:
+    """A client's connection. As ``Peer`` to the rest, as ``Listener`` to its WebSocket."""
+
+    __slots__ = ("_gateway", "_session", "_socket", "_throttled", "_vetoes", "endpoint_id", "id", "slot")
+
+    def __init__(self, gateway: Gateway, socket: WebSocket, id: str) -> None:
+        self._gateway = gateway
+        self._socket = socket
+        self._session = Session(gateway.rules, gateway.clock())
+        self._throttled = False
+        self._vetoes: list[tuple[Predicate, Status]] | None = None
+        self.id = id
+        self.endpoint_id = ""
+        self.slot = NOWHERE
+        self._perform([])
+
+    # What the rest sees
+
+    @property
+    def grant(self) -> Grant:
+        """What the newest accepted token allows."""
+        assert self._session.grant is not None
+        return self._session.grant
+
+    def takes(self, message_type: str) -> bool:
+        """Whether the client registered for this type; one that registered none takes all."""
+        types = self._session.message_types
+        return not types or message_type in types
+
+    def send(self, frame: bytes) -> None:
+        """Queue a whole frame."""
+        self._socket.send(frame)
+
+    async def drained(self) -> None:
+        """Wait until the client reads, or is gone."""
+        await self._socket.drained()
+
+    # What the WebSocket tells
+
+    def received(self, message: bytes) -> None:
+        """A binary message has arrived."""
+        self._perform(self._session.receive(message, self._gateway.clock()))
+
+    def received_text(self) -> None:
+        """A text message has arrived."""
+        self._perform(self._session.garbage(self._gateway.clock()))
+
+    def lost(self) -> None:
+        """The WebSocket is gone."""
+        self._session.hung_up()
+        self._gateway.lost(self)
+
+    def drain(self) -> None:
+        """The server stops."""
+        reconnect_ms = self._gateway.reconnect_ms()
+        self._perform(self._session.offload(reconnect_ms, self._gateway.clock(), DRAIN_PATIENCE))
+
+    # What the gateway asks
+
+    def tick(self, now: int) -> None:
+        """The session is due."""
+        self._perform(self._session.tick(now))
+
+    def close_if(self, predicate: Predicate, status: Status) -> None:
+        """Close if the grant fits, or if the one that is being verified will."""
+        if self._vetoes is not None:
+            self._vetoes.append((predicate, status))
+        grant = self._session.grant
+        if grant is not None and predicate(grant):
+            self._perform(self._session.close(status, self._gateway.clock()))
+
+    def abort(self) -> None:
+        """End now."""
+        self._socket.abort()
+
+    # The inside
+
+    def _perform(self, effects: Effects) -> None:
+        for effect in effects:
+            match effect:
+                case Send(packet=packet):
+                    self._socket.send(binary_frame(packet))
+                case PassOn(frames=frames):
+                    for frame in frames:
+                        self._socket.send(frame)
+                case Verify():
+                    self._gateway.spawn(self._verify(effect))
+                case Run():
+                    self._gateway.spawn(self._run(effect))
+                case Opened(endpoint_id=endpoint_id):
+                    self.endpoint_id = endpoint_id
+                    self._gateway.opened(self)
+                case HangUp():
+                    self._socket.close()
+                case Abort():
+                    self._socket.abort()
+        if self._session.due != NEVER:
+            self._gateway.arm(self, self._session.due)
+        self._throttle()
+
+    def _throttle(self) -> None:
+        waiting = self._session.backlog
+        if self._throttled and waiting <= MOST_WAITING // 4:
+            self._throttled = False
+            self._socket.resume_reading()
+        elif not self._throttled and waiting > MOST_WAITING:
+            self._throttled = True
+            self._socket.pause_reading()
+
+    async def _verify(self, asked: Verify) -> None:
+        session, gateway = self._session, self._gateway
+        self._vetoes = []
+        try:
+            grant = await gateway.verifier.verify(asked.token, asked.product)
+            self._check_vetoes(grant)
+        except TokenRefused as why:
+            effects = session.refused(why, gateway.clock())
+        except TooMany as why:
+            effects = session.put_off(why, gateway.clock())
+        except Exception:
+            log.exception("a token could not be verified")
+            effects = session.failed(gateway.clock())
+        else:
+            effects = session.verified(grant, gateway.clock())
+        finally:
+            self._vetoes = None
+        self._perform(effects)
+
+    def _check_vetoes(self, grant: Grant) -> None:
+        for predicate, status in self._vetoes or ():
+            if predicate(grant):
+                raise TokenRefused(status.error_code, status.description)
+
+    async def _run(self, asked: Run) -> None:
+        try:
+            answer = await self._gateway.tunnel.request(self, asked.request)
+        except ApiError as error:
+            answer = _refused(error)
+        except Exception:
+            log.exception("a tunnelled request failed")
+            answer = _refused(ApiError(20500))
+        self._perform(self._session.replied(answer, self._gateway.clock()))
+
+
+def _refused(error: ApiError) -> TunnelReply:
+    headers = {name.lower(): value for name, value in error.headers.items()}
+    return TunnelReply(error.status, {**headers, "content-type": JSON}, error.body())

@@ -1,0 +1,336 @@
+"""A WebSocket connection as uvicorn's protocol class: frames in, frames out, bounds, and the end.
+
+Rules (RFC 6455, and bounds of our own):
+
+- Client frames are masked, at most 1 MiB a message (else 1009); control frames are answered, fragments joined.
+- ``send`` takes whole server frames, so that one frame is built once for all who get it. They are joined and written
+  once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
+  connection is aborted, and the client catches up by replay.
+- ``close`` sends the close frame; the connection ends when the client answers, or by ``abort``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import Any, Protocol, cast
+
+from uvicorn.server import ServerState
+from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.streams import StreamReader
+
+from trunkline.api.errors import ApiError
+from trunkline.realtime.flusher import Flusher
+from trunkline.realtime.handshake import BadHandshake, read, refusal
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_QUEUED_BYTES = 4 * 1024 * 1024
+MAX_QUEUED_FRAMES = 1000
+_MAX_FRAGMENTS = 1024
+
+
+class Listener(Protocol):
+    """Who is told what happens on a connection."""
+
+    def received(self, message: bytes) -> None:
+        """A binary message has arrived."""
+        ...
+
+    def received_text(self) -> None:
+        """A text message has arrived."""
+        ...
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        ...
+
+    def drain(self) -> None:
+        """The server stops: end the connection soon."""
+        ...
+
+
+class Door(Protocol):
+    """Who decides about upgrades, and listens to accepted connections."""
+
+    @property
+    def flusher(self) -> Flusher:
+        """Joins the writes of all connections."""
+        ...
+
+    def admit(self, path: str, origin: str | None) -> None:
+        """Accept an upgrade by returning. Raises ApiError."""
+        ...
+
+    def open(self, socket: WebSocket) -> Listener:
+        """A connection stands."""
+        ...
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """The server's frame of a binary message; every connection may send the same bytes."""
+    return frame(Opcode.BINARY, payload)
+
+
+def frame(opcode: Opcode, payload: bytes) -> bytes:
+    """A whole, unmasked frame."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return b"%c\x7e%b%b" % (0x80 | opcode, size.to_bytes(2, "big"), payload)
+    return b"%c\x7f%b%b" % (0x80 | opcode, size.to_bytes(8, "big"), payload)
+
+
+class WebSocket(asyncio.Protocol):
+    """One connection, from the upgrade on."""
+
+    __slots__ = (
+        "_closing",
+        "_door",
+        "_fragments",
+        "_fragments_opcode",
+        "_listener",
+        "_parser",
+        "_paused",
+        "_queue",
+        "_queued_bytes",
+        "_reader",
+        "_state",
+        "_transport",
+        "_waiters",
+    )
+
+    def __init__(self, door: Door, server_state: ServerState) -> None:
+        self._door = door
+        self._state = server_state
+        self._transport: asyncio.Transport | None = None
+        self._listener: Listener | None = None
+        self._reader: StreamReader | None = None
+        self._parser: Generator[None, None, None] | None = None
+        self._queue: list[bytes] | None = None
+        self._queued_bytes = 0
+        self._fragments: list[bytes] | None = None
+        self._fragments_opcode = Opcode.BINARY
+        self._paused = False
+        self._closing = False
+        self._waiters: Sequence[asyncio.Future[None]] = ()
+
+    # What uvicorn and the transport call
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The HTTP protocol hands its transport over."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone."""
+        self._connections.discard(self)
+        self._let_go()
+
+    def data_received(self, data: bytes) -> None:
+        """The head of the upgrade, whole, in the first call; then pieces of frames."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._reader is None:
+            self._upgrade(data)
+            return
+        if self._parser is None:
+            return
+        self._reader.feed_data(data)
+        try:
+            next(self._parser)
+        except PayloadTooBig:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+        except (ProtocolError, UnicodeDecodeError):
+            self._fail(CloseCode.PROTOCOL_ERROR)
+        except StopIteration:
+            self._parser = None
+
+    def eof_received(self) -> bool:
+        """The client will send no more: nobody is left to serve."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+        self.flush()
+        if not self._paused:
+            self._wake()
+
+    def shutdown(self) -> None:
+        """uvicorn stops."""
+        if self._listener is not None:
+            self._listener.drain()
+        elif self._transport is not None:
+            self._transport.close()
+
+    # What the listener calls
+
+    def send(self, frame: bytes) -> None:
+        """Queue a whole frame; aborts the connection when too much is queued. Nothing happens after ``close``."""
+        if self._closing:
+            return
+        if self._queue is None:
+            self._queue = [frame]
+            self._queued_bytes = len(frame)
+            if not self._paused:
+                self._door.flusher.want(self)
+            return
+        self._queue.append(frame)
+        self._queued_bytes += len(frame)
+        if len(self._queue) > MAX_QUEUED_FRAMES or self._queued_bytes > MAX_QUEUED_BYTES:
+            # A reader that keeps up may still get a long replay within one turn of the loop.
+            self.flush()
+            if self._queue is not None:
+                self.abort()
+
+    def flush(self) -> None:
+        """Write what is queued, unless the client does not read."""
+        if self._queue is None or self._paused or self._transport is None:
+            return
+        queue, self._queue = self._queue, None
+        self._queued_bytes = 0
+        if self._transport.is_closing():
+            return
+        self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+
+    async def drained(self) -> None:
+        """Wait until the client reads what was written, or is gone."""
+        self.flush()
+        while self._paused and self._transport is not None:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters = [*self._waiters, waiter]
+            await waiter
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE) -> None:
+        """Send the close frame behind what is queued. The listener hears ``lost`` when the connection has ended."""
+        if self._closing or self._transport is None:
+            return
+        self.send(frame(Opcode.CLOSE, Close(code, "").serialize()))
+        self._closing = True
+        self.flush()
+
+    def abort(self) -> None:
+        """End the connection now; what is queued is lost."""
+        self._closing = True
+        self._queue = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Take no more from the client for now."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take from the client again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # The inside
+
+    @property
+    def _connections(self) -> set[Any]:
+        return cast("set[Any]", self._state.connections)
+
+    def _upgrade(self, head: bytes) -> None:
+        assert self._transport is not None
+        try:
+            upgrade = read(head)
+            self._door.admit(upgrade.path, upgrade.origin)
+        except BadHandshake as error:
+            self._refuse(ApiError(20001, f"Not a WebSocket upgrade: {error}"))
+            return
+        except ApiError as error:
+            self._refuse(error)
+            return
+        self._transport.write(upgrade.answer)
+        self._reader = StreamReader()
+        self._parser = self._parse(self._reader)
+        next(self._parser)
+        self._listener = self._door.open(self)
+
+    def _refuse(self, error: ApiError) -> None:
+        assert self._transport is not None
+        self._transport.write(refusal(error))
+        self._transport.close()
+
+    def _parse(self, reader: StreamReader) -> Generator[None, None, None]:
+        while True:
+            read_frame = yield from Frame.parse(reader.read_exact, mask=True, max_size=MAX_MESSAGE_BYTES)
+            if read_frame.opcode is Opcode.CLOSE:
+                self._closed_by_client(read_frame)
+                return
+            self._take(read_frame)
+
+    def _take(self, got: Frame) -> None:
+        data = bytes(got.data)
+        if got.opcode is Opcode.PING:
+            self.send(frame(Opcode.PONG, data))
+        elif got.opcode is Opcode.CONT:
+            self._continue(data, got.fin)
+        elif got.opcode in (Opcode.BINARY, Opcode.TEXT):
+            if self._fragments is not None:
+                raise ProtocolError("a new message within another")
+            if got.fin:
+                self._hand_on(got.opcode, data)
+            else:
+                self._fragments, self._fragments_opcode = [data], got.opcode
+
+    def _continue(self, data: bytes, fin: bool) -> None:
+        if self._fragments is None:
+            raise ProtocolError("a fragment of no message")
+        self._fragments.append(data)
+        size = sum(map(len, self._fragments))
+        if size > MAX_MESSAGE_BYTES or len(self._fragments) > _MAX_FRAGMENTS:
+            raise PayloadTooBig(size, MAX_MESSAGE_BYTES)
+        if fin:
+            whole, self._fragments = b"".join(self._fragments), None
+            self._hand_on(self._fragments_opcode, whole)
+
+    def _hand_on(self, opcode: Opcode, data: bytes) -> None:
+        if self._listener is None or self._closing:
+            return
+        if opcode is Opcode.TEXT:
+            self._listener.received_text()
+        else:
+            self._listener.received(data)
+
+    def _closed_by_client(self, got: Frame) -> None:
+        code = Close.parse(bytes(got.data)).code if got.data else CloseCode.NORMAL_CLOSURE
+        self.close(code)
+        self._finish()
+
+    def _fail(self, code: int) -> None:
+        self._parser = None
+        self.close(code)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Close the transport behind the close frame; a client that does not read is not waited for."""
+        self._parser = None
+        if self._transport is None:
+            return
+        if self._queue is not None:
+            self.abort()
+        else:
+            self._transport.close()
+
+    def _let_go(self) -> None:
+        self._closing = True
+        self._queue = self._fragments = self._reader = self._parser = self._transport = None
+        self._wake()
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            listener.lost()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, ()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,58 @@
+"""Flushing: at once when there is little to do, a little later under load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trunkline.realtime.flusher import LOADED, PAUSE, Flusher
+
+
+class Loop:
+    """Keeps what is to be called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def call_soon(self, what: Callable[[], None]) -> None:
+        self.calls.append((0.0, what))
+
+    def call_later(self, delay: float, what: Callable[[], None]) -> None:
+        self.calls.append((delay, what))
+
+    def turn(self) -> float:
+        [(delay, what)] = self.calls
+        self.calls.clear()
+        what()
+        return delay
+
+
+class One:
+    """Counts its flushes."""
+
+    def __init__(self) -> None:
+        self.flushed = 0
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+def test_everybody_is_flushed_in_one_turn() -> None:
+    loop: Any = Loop()
+    flusher, ones = Flusher(loop), [One() for _ in range(3)]
+    for one in ones:
+        flusher.want(one)
+    assert loop.turn() == 0
+    assert [one.flushed for one in ones] == [1, 1, 1]
+    assert loop.calls == []
+
+
+def test_under_load_the_next_flush_waits() -> None:
+    loop: Any = Loop()
+    flusher = Flusher(loop)
+    delays = []
+    for number in (LOADED, LOADED - 1, 1):
+        for _ in range(number):
+            flusher.want(One())
+        delays.append(loop.turn())
+    assert delays == [0, PAUSE, 0]
