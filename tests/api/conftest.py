@@ -13,7 +13,7 @@ import pytest
 from contract import CheckedClient, NodeMissing, node_modules
 from engines import Engine
 from trunkline.app.node import Node
-from trunkline.app.parts import products
+from trunkline.app.parts import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.settings import Settings
 
@@ -119,8 +119,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
         "log_requests": False,
     }
     settings = Settings(**{**defaults, **settings_overrides})
-    migrations = [migration for product in products(settings) for migration in product.migrations]
-    url = engine.migrated_url(tmp_path, migrations)
+    url = engine.migrated_url(tmp_path, migrations(settings))
     settings = Settings(**{**defaults, "database_url": url, **settings_overrides})
     clock = TestClock()
     with asyncio.Runner() as runner:

@@ -18,6 +18,7 @@ from trunkline.api import addressing, fields, headers
 from trunkline.api.addressing import Address
 from trunkline.api.auth import Directory, basic, wrong
 from trunkline.api.concurrency import Failures, InFlight
+from trunkline.api.control import Control, ControlRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.params import Fields
@@ -31,9 +32,6 @@ from trunkline.core.telemetry import Metrics, log_request
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Control = Callable[[str, str], Awaitable[tuple[int, bytes, bytes] | None]]
-"""Answers paths below ``/_trunkline`` by method and path: status, content type and body, or None for an unknown
-path. May raise ApiError."""
 
 log = logging.getLogger("trunkline.api")
 
@@ -210,7 +208,9 @@ class Application:
         try:
             path = scope["raw_path"].decode("ascii", "replace").removeprefix(CONTROL_PREFIX.decode())
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
-            answer = await self._door.control(method, path.rstrip("/"))
+            query = scope["query_string"].decode("latin-1")
+            request = ControlRequest(method, path.rstrip("/"), query, exchange.header(b"authorization"))
+            answer = await self._door.control(request)
             if answer is None:
                 raise not_found(CONTROL_PREFIX.decode() + path)
             status, kind, body = answer

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.router import Router
 from trunkline.app.parts import open_storage, open_vault, products
 from trunkline.app.realtime import Realtime
 from trunkline.control.health import Control
+from trunkline.control.webhooks import WebhookLog
 from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock, system_clock
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.runner import Runner
 from trunkline.core.telemetry import Metrics
+from trunkline.core.webhooks.delivery import Delivery
+from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.sync.expiry import Sweeper
@@ -27,7 +35,12 @@ class Node:
         self.metrics = Metrics()
         self.control = Control(self.database, self.bus, self.metrics)
         self.sweeper = Sweeper(self.database, clock)
+        self.egress = Egress(AddressGuard(allow_private=settings.dev))
+        delivery = Delivery(self.database, self.egress, self._signing_token, clock)
+        handlers = {WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50)}
+        self.runner = Runner(self.database, handlers, clock)
         directory = AccountDirectory(self.vault)
+        self.webhooks = WebhookLog(self.database, directory)
         self.realtime = Realtime(self.database, directory, self.vault, clock)
         self.application = Application(
             Door(
@@ -37,7 +50,7 @@ class Node:
                 database=self.database,
                 metrics=self.metrics,
                 clock=clock,
-                control=self.control,
+                control=self._control,
                 limits=Limits(
                     settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
                 ),
@@ -59,15 +72,24 @@ class Node:
                 self.database, self.vault, settings.account_sid, settings.auth_token
             )
             await self.sweeper.start()
+            await self.runner.start()
             await self.realtime.start()
         except BaseException:
             await self.stop()
             raise
         return first
 
+    async def _signing_token(self, account_sid: str) -> str | None:
+        return await facade.signing_token(self.database, self.vault, account_sid)
+
+    async def _control(self, request: ControlRequest) -> ControlAnswer | None:
+        return await self.webhooks(request) or await self.control(request)
+
     async def stop(self) -> None:
         """Finish what was accepted and close."""
         await self.realtime.stop()
         await self.sweeper.stop()
+        await self.runner.stop()
+        await self.egress.close()
         await self.bus.stop()
         await self.database.stop()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from trunkline.api.operation import Product
 from trunkline.core.clock import Clock, system_clock
+from trunkline.core.jobs import schema as jobs
 from trunkline.core.secrets import Vault, load_or_create_key, parse_key
 from trunkline.core.storage.database import Database
+from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
+from trunkline.core.webhooks import log as attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.sync.limits import SyncOptions
 from trunkline.settings import Settings
@@ -27,6 +30,12 @@ def products(settings: Settings) -> tuple[Product, ...]:
     )
 
 
+def migrations(settings: Settings) -> list[Migration]:
+    """The steps of the whole schema: what the core keeps, then each product's."""
+    rooms = [jobs.MIGRATIONS, attempts.MIGRATIONS, *(product.migrations for product in products(settings))]
+    return [migration for room in rooms for migration in room]
+
+
 def open_vault(settings: Settings) -> Vault:
     """The vault under the configured master key, or the one in the data directory, made on first use. Raises
     BadMasterKey, OSError."""
@@ -40,8 +49,7 @@ def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: boo
     """The configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raises
     StorageError."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    migrations = [migration for product in products(settings) for migration in product.migrations]
-    return open_database(settings.storage_url, migrations, clock, shared=shared)
+    return open_database(settings.storage_url, migrations(settings), clock, shared=shared)
 
 
 def open_authority(settings: Settings) -> Authority:

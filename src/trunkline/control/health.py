@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.errors import ApiError
 from trunkline.api.headers import JSON
 from trunkline.core.bus import Bus
@@ -26,12 +27,13 @@ class Control:
         self._metrics = metrics
         self.stopping = False
 
-    async def __call__(self, method: str, path: str) -> tuple[int, bytes, bytes] | None:
+    async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
         """The status, content type and body for a path below ``/_trunkline``; None for an unknown one. Raises
         ApiError 20004 for another method than GET."""
+        path = request.path
         if path not in ("/health", "/health/live", "/health/ready", "/metrics"):
             return None
-        if method != "GET":
+        if request.method != "GET":
             raise ApiError(20004, headers={"Allow": "GET, HEAD"})
         if path == "/metrics":
             self._metrics.queue.set(self._database.queued)

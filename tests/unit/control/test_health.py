@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from trunkline.api.control import ControlRequest
 from trunkline.api.errors import ApiError
 from trunkline.control.health import Control
 from trunkline.core.bus import Bus
@@ -41,7 +42,7 @@ class Node:
         self.control = Control(cast(Database, self.storage), cast(Bus, self.bus), Metrics())
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
-        return asyncio.run(self.control(method, path))
+        return asyncio.run(self.control(ControlRequest(method, path)))
 
 
 def body(answer: tuple[int, bytes, bytes] | None) -> Any:

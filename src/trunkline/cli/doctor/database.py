@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.app.parts import open_storage, products
+from trunkline.app.parts import migrations, open_storage
 from trunkline.cli.doctor import files
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
@@ -26,8 +26,7 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Find
         seen = await look(settings.storage_url)
     except (StorageError, PermissionError) as error:
         return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
-    migrations = [migration for product in products(settings) for migration in product.migrations]
-    checked = [schema(migrations, seen), durability(seen)]
+    checked = [schema(migrations(settings), seen), durability(seen)]
     # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
     if seen.applied and not checked[0].remedy and not (path and seen.weak):
         checked.append(await secrets(settings))
@@ -35,18 +34,18 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Find
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), seen)]
 
 
-def schema(migrations: list[Migration], seen: Seen) -> Finding:
+def schema(known: list[Migration], seen: Seen) -> Finding:
     """The version of the schema."""
     name = "schema"
     try:
-        pending = due(migrations, seen.applied)
+        pending = due(known, seen.applied)
     except NewerDatabase as error:
         return failed(name, str(error), "run the version of Trunkline that wrote it, or a later one")
     if not seen.applied:
         return ok(name, "empty; the first start fills it")
     if pending:
         remedy = "back up; the next start of the server applies what is due"
-        return warned(name, f"{len(pending)} of {len(migrations)} migrations are due", remedy)
+        return warned(name, f"{len(pending)} of {len(known)} migrations are due", remedy)
     return ok(name, f"up to date, {len(seen.applied)} migrations")
 
 

@@ -89,4 +89,3 @@ class AccountDirectory:
         if await reach_account(tx, principal.account_sid, account_sid) is None:
             return None
         return msgspec.structs.replace(principal, account_sid=account_sid)
-

@@ -97,6 +97,19 @@ async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Op
     return await database.write(rotate)
 
 
+_SIGNING = """
+SELECT a.auth_token FROM accounts a JOIN accounts o ON o.sid = a.owner_account_sid
+WHERE a.sid = :sid AND a.status = 'active' AND o.status = 'active'
+"""
+
+
+async def signing_token(database: Database, vault: Vault, account_sid: str) -> str | None:
+    """The primary auth token, which signs an account's webhooks; None when the account, or its parent, is not
+    active."""
+    sealed = await database.read(lambda tx: tx.value(_SIGNING, sid=account_sid))
+    return None if sealed is None else vault.open(token_label(account_sid), sealed)
+
+
 async def create_key(
     database: Database, vault: Vault, account_sid: str, friendly_name: str, *, main: bool
 ) -> tuple[Key, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
+from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
+from trunkline.products.sync import webhooks
 from trunkline.products.sync.events import Expiring, LoggedEvent, SyncEvent
 from trunkline.products.sync.services import Service
 
@@ -34,6 +36,15 @@ async def record(tx: Tx, service: Service, event: SyncEvent) -> None:
             ),
         )
     tx.announce(event)
+    if service.webhook_url is not None and webhooks.is_due(service, event):
+        webhook = Webhook(
+            account_sid=event.account_sid,
+            url=service.webhook_url,
+            parameters=tuple(webhooks.parameters(event)),
+            service_sid=event.service_sid,
+            event=event.type.value,
+        )
+        await enqueue_webhook(tx, webhook, event.object_sid)
 
 
 def announce_expiry(tx: Tx, date: int | None) -> None:

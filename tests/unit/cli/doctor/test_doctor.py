@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from trunkline.app.node import Node
-from trunkline.app.parts import products
+from trunkline.app.parts import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
@@ -183,12 +183,12 @@ def test_json_and_lines_say_the_same(cli: Cli) -> None:
 
 
 def _migrations() -> list[Migration]:
-    return [migration for product in products(Settings()) for migration in product.migrations]
+    return migrations(Settings())
 
 
-def _migrate(url: str, migrations: list[Migration], ahead: int = 0) -> None:
+def _migrate(url: str, wanted: list[Migration], ahead: int = 0) -> None:
     async def run() -> None:
-        database = open_database(url, migrations, lambda: system_clock() + ahead * SECOND)
+        database = open_database(url, wanted, lambda: system_clock() + ahead * SECOND)
         await database.start()
         await database.stop()
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from engines import Engine, opened
 from trunkline.core.clock import SECOND
+from trunkline.core.jobs.schema import MIGRATIONS as JOBS
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.webhooks.log import MIGRATIONS as ATTEMPTS
 from trunkline.products.accounts import store
 from trunkline.products.accounts.schema import MIGRATIONS as ACCOUNTS
 from trunkline.products.sync import services
@@ -45,7 +47,7 @@ class Ground:
 @asynccontextmanager
 async def ground(engine: Engine, folder: Path) -> AsyncIterator[Ground]:
     """A fresh ground on a storage engine."""
-    migrations: list[Migration] = [*ACCOUNTS, *MIGRATIONS]
+    migrations: list[Migration] = [*JOBS, *ATTEMPTS, *ACCOUNTS, *MIGRATIONS]
     clock = MovedClock()
 
     async def settle(tx: Tx) -> Scope:

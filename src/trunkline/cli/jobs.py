@@ -1,0 +1,95 @@
+"""``trunkline jobs``: what waits to be done and what was given up, while the server runs or not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from trunkline.cli.failure import fail
+from trunkline.cli.options import DATA, with_settings
+from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, print_table
+from trunkline.cli.stored import with_stored
+from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
+from trunkline.core.jobs.queue import State, StoredJob
+from trunkline.core.storage.database import Tx
+from trunkline.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="List jobs, run given-up ones again, or discard them.")
+
+T = TypeVar("T")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The job, JB….")]
+
+
+@app.command("list")
+@with_settings(*DATA)
+def show_all(
+    settings: Settings,
+    state: Annotated[
+        State, typer.Option(help="Which jobs: given up, to be run, or behind another one.")
+    ] = State.DEAD,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to list.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first; the given-up ones unless told otherwise."""
+    jobs = with_stored(settings, lambda database, _: database.scan(lambda tx: list_jobs(tx, state, limit)))
+    if as_json:
+        print_json([_described(job) for job in jobs])
+        return
+    rows = [(job.id, job.kind, job.lane, str(job.attempts), moment(job.due), job.reason) for job in jobs]
+    print_table(("ID", "KIND", "LANE", "ATTEMPTS", "DUE", "REASON"), rows)
+
+
+@app.command("show")
+@with_settings(*DATA)
+def show(settings: Settings, id: Id, as_json: AsJson = False) -> None:
+    """Show a job with its payload."""
+    found = with_stored(settings, lambda database, _: database.read(lambda tx: find_job(tx, id)))
+    _show(found, id, as_json)
+
+
+@app.command("retry")
+@with_settings(*DATA)
+def retry(settings: Settings, id: Id, as_json: AsJson = False) -> None:
+    """Run a given-up job again, or a postponed one now."""
+    _show(_written(settings, lambda tx: retry_job(tx, id)), id, as_json)
+
+
+@app.command("discard")
+@with_settings(*DATA)
+def discard(settings: Settings, id: Id) -> None:
+    """Forget a job that does not run at this moment: it is never done."""
+    if not _written(settings, lambda tx: discard_job(tx, id)):
+        raise fail(f"there is no job {id} that could be discarded")
+    typer.echo(f"discarded {id}")
+
+
+def _written(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
+    return with_stored(settings, lambda database, _: database.write(action))
+
+
+def _show(job: StoredJob | None, id: str, as_json: bool) -> None:
+    if job is None:
+        raise fail(f"there is no job {id}: it is done, or never was")
+    if as_json:
+        print_json({**_described(job), "payload": job.payload})
+        return
+    shown = {name: str(value) for name, value in _described(job).items() if value is not None}
+    print_pairs({**shown, "payload": job.payload})
+
+
+def _described(job: StoredJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "lane": job.lane or None,
+        "order_key": job.order_key,
+        "attempts": job.attempts,
+        "due": moment(job.due),
+        "created": moment(job.created),
+        "running": job.holder is not None,
+        "reason": job.reason or None,
+    }

@@ -1,0 +1,132 @@
+"""What may go wrong with an outgoing request, in the debugger's codes (doc), and how libcurl says it."""
+
+from __future__ import annotations
+
+import errno
+from enum import Enum
+
+import msgspec
+import pycurl  # type: ignore[import-untyped]
+
+
+class Failure(Enum):
+    """The kinds of failure. The value is a name; ``code`` is the debugger's."""
+
+    BAD_URL = "bad_url"
+    BAD_HOST = "bad_host"
+    ADDRESS_REFUSED = "address_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_FAILED = "connect_failed"
+    TLS_HANDSHAKE = "tls_handshake"
+    TLS_WRONG_NAME = "tls_wrong_name"
+    TLS_EXPIRED = "tls_expired"
+    TLS_UNTRUSTED = "tls_untrusted"
+    READ_TIMEOUT = "read_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
+    BROKEN_OFF = "broken_off"
+    PROTOCOL = "protocol"
+    REDIRECTS = "redirects"
+
+    @property
+    def code(self) -> int:
+        """The debugger's code (doc); an address that is not allowed counts as a failed connection (inferred)."""
+        return _CODES[self]
+
+    @property
+    def before_request(self) -> bool:
+        """Whether nothing of the request was sent."""
+        return self in _BEFORE_REQUEST
+
+
+_CODES = {
+    Failure.BAD_URL: 11100,
+    Failure.BAD_HOST: 11210,
+    Failure.ADDRESS_REFUSED: 11205,
+    Failure.CONNECT_TIMEOUT: 11201,
+    Failure.CONNECT_REFUSED: 11202,
+    Failure.CONNECT_FAILED: 11205,
+    Failure.TLS_HANDSHAKE: 11220,
+    Failure.TLS_WRONG_NAME: 11235,
+    Failure.TLS_EXPIRED: 11236,
+    Failure.TLS_UNTRUSTED: 11237,
+    Failure.READ_TIMEOUT: 11200,
+    Failure.TOTAL_TIMEOUT: 11203,
+    Failure.BROKEN_OFF: 11205,
+    Failure.PROTOCOL: 11206,
+    Failure.REDIRECTS: 11215,
+}
+
+_BEFORE_REQUEST = {
+    Failure.BAD_URL,
+    Failure.BAD_HOST,
+    Failure.ADDRESS_REFUSED,
+    Failure.CONNECT_TIMEOUT,
+    Failure.CONNECT_REFUSED,
+    Failure.CONNECT_FAILED,
+    Failure.TLS_HANDSHAKE,
+    Failure.TLS_WRONG_NAME,
+    Failure.TLS_EXPIRED,
+    Failure.TLS_UNTRUSTED,
+}
+
+
+class EgressError(Exception):
+    """A request that got no answer; the message is for people and holds no secret."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        self.failure = failure
+        self.message = message
+        super().__init__(f"{failure.code} {message}")
+
+
+class Progress(msgspec.Struct):
+    """How far a request had come when it failed: the address that the guard refused, whether the connection stood,
+    the socket's error and the TLS library's verdict on the certificate."""
+
+    refused: str = ""
+    connected: bool = False
+    os_error: int = 0
+    verdict: int = 0
+
+
+_EXPIRED = {9, 10}  # not yet valid, no longer valid
+# libcurl compares the name itself and before all else, which leaves the verdict at "none" or "unspecified".
+_WRONG_NAME = {0, 1, 62, 63, 64}
+
+_PLAIN = {
+    pycurl.E_URL_MALFORMAT: Failure.BAD_URL,
+    pycurl.E_COULDNT_RESOLVE_HOST: Failure.BAD_HOST,
+    pycurl.E_SSL_CONNECT_ERROR: Failure.TLS_HANDSHAKE,
+    pycurl.E_SSL_CIPHER: Failure.TLS_HANDSHAKE,
+    pycurl.E_SSL_CERTPROBLEM: Failure.TLS_HANDSHAKE,
+    pycurl.E_SSL_CACERT_BADFILE: Failure.TLS_UNTRUSTED,
+    pycurl.E_GOT_NOTHING: Failure.BROKEN_OFF,
+    pycurl.E_RECV_ERROR: Failure.BROKEN_OFF,
+    pycurl.E_SEND_ERROR: Failure.BROKEN_OFF,
+    pycurl.E_PARTIAL_FILE: Failure.BROKEN_OFF,
+}
+
+
+def from_curl(code: int, message: str, progress: Progress) -> EgressError:
+    """The error for libcurl's ``code``."""
+    if progress.refused and not progress.connected:
+        text = f"connections to {progress.refused} are not allowed"
+        return EgressError(Failure.ADDRESS_REFUSED, text)
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        failure = Failure.TOTAL_TIMEOUT if progress.connected else Failure.CONNECT_TIMEOUT
+    elif code == pycurl.E_COULDNT_CONNECT:
+        refused = progress.os_error == errno.ECONNREFUSED
+        failure = Failure.CONNECT_REFUSED if refused else Failure.CONNECT_FAILED
+    elif code == pycurl.E_PEER_FAILED_VERIFICATION:
+        failure = _certificate(progress.verdict)
+    else:
+        late = Failure.PROTOCOL if progress.connected else Failure.CONNECT_FAILED
+        failure = _PLAIN.get(code, late)
+    return EgressError(failure, message)
+
+
+def _certificate(verdict: int) -> Failure:
+    if verdict in _EXPIRED:
+        return Failure.TLS_EXPIRED
+    return Failure.TLS_WRONG_NAME if verdict in _WRONG_NAME else Failure.TLS_UNTRUSTED

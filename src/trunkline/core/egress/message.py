@@ -1,0 +1,52 @@
+"""An outgoing request and its answer."""
+
+from __future__ import annotations
+
+import msgspec
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds for the connection with its TLS handshake, for the first byte of the answer and again between its
+    pieces, and for everything."""
+
+    connect: float = 5.0
+    read: float = 15.0
+    total: float = 15.0
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A request. Of the answer's body ``max_body`` bytes are read. Credentials in ``url`` become Basic, unless
+    ``headers`` has an Authorization."""
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes | None = None
+    timeouts: Timeouts = Timeouts()
+    max_body: int = 64 * 1024
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Seconds from the beginning until the connection stood (0 for one that was open already), the first byte of
+    the answer came, and the end."""
+
+    connect: float
+    first_byte: float
+    total: float
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """An answer. ``truncated`` when its body was longer than what was read; ``address`` is the peer's."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    truncated: bool
+    address: str
+    timings: Timings
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whose ``name`` is in small letters."""
+        return next((value for found, value in self.headers if found.lower() == name), None)

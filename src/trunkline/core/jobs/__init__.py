@@ -1,0 +1,1 @@
+"""Durable jobs: written in the transaction of the change that asks for them, run at least once."""

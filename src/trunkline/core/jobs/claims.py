@@ -1,0 +1,144 @@
+"""The SQL of running jobs: taking them, keeping them, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.jobs.outcome import Claimed, Dead, Done, HandedBack, Parked, Retry, Settlement
+from trunkline.core.jobs.queue import order_lock
+from trunkline.core.storage.database import Row, Tx, columns
+
+_TAKE = f"""
+UPDATE jobs SET holder = :holder, due = :until, attempts = attempts + 1, parked = FALSE
+WHERE id IN (SELECT id FROM picked) RETURNING {columns(Claimed)}
+"""
+_DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :most"
+_PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :most"
+_HELD = "id = :id AND holder = :holder AND attempts = :attempts"
+_FINISH = f"DELETE FROM jobs WHERE {_HELD}"
+_RENEW = f"UPDATE jobs SET due = :until WHERE {_HELD}"
+_POSTPONE = f"UPDATE jobs SET due = :due, holder = NULL, reason = :reason WHERE {_HELD}"
+_BURY = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
+_GIVE_BACK = f"""
+UPDATE jobs SET due = :due, holder = NULL, parked = :parked, attempts = attempts - 1 WHERE {_HELD}
+"""
+_FREE_NEXT = """
+UPDATE jobs SET state = 'ready' WHERE id IN (
+    SELECT id FROM jobs WHERE order_key = :order_key AND state = 'waiting' ORDER BY place, id LIMIT 1
+) AND NOT EXISTS (SELECT 1 FROM jobs WHERE order_key = :order_key AND state = 'ready')
+"""
+_NEXT_DUE = "SELECT due FROM jobs WHERE state = 'ready' ORDER BY due LIMIT 1"
+
+MAX_REASON = 1000
+"""Characters of a failure's reason that are kept."""
+
+
+class Lane(Row, frozen=True):
+    """A lane of one kind of job."""
+
+    kind: str
+    lane: str
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who takes jobs, and until when (microseconds since 1970 UTC)."""
+
+    holder: str
+    until: int
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What became of a job that this node held."""
+
+    job: Claimed
+    outcome: Settlement
+
+
+async def claim(tx: Tx, lease: Lease, most: int) -> list[Claimed]:
+    """Take up to ``most`` jobs that are due, the longest due ones; those that another node is taking are passed
+    over."""
+    return await tx.all(
+        Claimed,
+        f"WITH picked AS MATERIALIZED ({_DUE} {tx.skip_locked}) {_TAKE}",
+        now=tx.now,
+        most=most,
+        holder=lease.holder,
+        until=lease.until,
+    )
+
+
+async def take_parked(tx: Tx, lease: Lease, lane: Lane, most: int) -> list[Claimed]:
+    """Take up to ``most`` jobs of a lane that were parked, the oldest ones."""
+    return await tx.all(
+        Claimed,
+        f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_TAKE}",
+        kind=lane.kind,
+        lane=lane.lane,
+        most=most,
+        holder=lease.holder,
+        until=lease.until,
+    )
+
+
+async def parked_lanes(tx: Tx) -> list[Lane]:
+    """The lanes that have parked jobs."""
+    return await tx.all(Lane, "SELECT DISTINCT kind, lane FROM jobs WHERE parked")
+
+
+async def renew(tx: Tx, lease: Lease, jobs: Sequence[Claimed]) -> list[Claimed]:
+    """Keep ``jobs`` until the lease's end; answers those that are held no longer."""
+    return [job for job in jobs if not await tx.run(_RENEW, until=lease.until, **_held(job, lease.holder))]
+
+
+async def settle(tx: Tx, holder: str, settled: Sequence[Settled], park_seconds: float) -> None:
+    """Write down what became of jobs; what this node no longer holds is left as it is. Parked jobs are due for any
+    node after ``park_seconds``."""
+    # All transactions that lock several keys do so in one order.
+    for one in sorted(settled, key=lambda one: one.job.order_key or ""):
+        job, outcome, held = one.job, one.outcome, _held(one.job, holder)
+        finished = False
+        match outcome:
+            case Done():
+                await _lock(tx, job)
+                finished = bool(await tx.run(_FINISH, **held))
+            case Dead():
+                await _lock(tx, job)
+                finished = bool(await tx.run(_BURY, now=tx.now, reason=clipped(outcome.reason), **held))
+            case Retry():
+                due = tx.now + max(0, int(outcome.after * SECOND))
+                await tx.run(_POSTPONE, due=due, reason=clipped(outcome.reason), **held)
+            case HandedBack():
+                await tx.run(_GIVE_BACK, due=tx.now, parked=False, **held)
+            case Parked():
+                due = tx.now + int(park_seconds * SECOND)
+                await tx.run(_GIVE_BACK, due=due, parked=True, **held)
+        if finished and job.order_key:
+            await free_next(tx, job.order_key)
+
+
+async def free_next(tx: Tx, order_key: str) -> None:
+    """Make the first waiting job of a key ready, when none is; the key's lock is held."""
+    await tx.run(_FREE_NEXT, order_key=order_key)
+
+
+async def next_due(tx: Tx) -> int | None:
+    """When the next job is due, or the next lease runs out."""
+    due: int | None = await tx.value(_NEXT_DUE)
+    return due
+
+
+def clipped(text: str) -> str:
+    """The text as storage takes it: short, and without the character that PostgreSQL refuses."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_REASON]
+
+
+async def _lock(tx: Tx, job: Claimed) -> None:
+    if job.order_key:
+        await tx.lock(order_lock(job.order_key))
+
+
+def _held(job: Claimed, holder: str) -> dict[str, str | int]:
+    return {"id": job.id, "holder": holder, "attempts": job.attempts}

@@ -1,0 +1,37 @@
+"""The table of jobs."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "jobs",
+        1,
+        (
+            """CREATE TABLE jobs (
+                id TEXT PRIMARY KEY,
+                kind TEXT NOT NULL,
+                payload TEXT NOT NULL,
+                lane TEXT NOT NULL,
+                order_key TEXT,
+                place BIGINT NOT NULL,
+                state TEXT NOT NULL,
+                parked BOOLEAN NOT NULL,
+                due BIGINT NOT NULL,
+                holder TEXT,
+                attempts BIGINT NOT NULL,
+                reason TEXT NOT NULL,
+                created BIGINT NOT NULL
+            )""",
+            # claims.claim, claims.next_due
+            "CREATE INDEX jobs_to_run ON jobs (due) WHERE state = 'ready'",
+            # claims.take_parked
+            "CREATE INDEX jobs_parked ON jobs (kind, lane, created) WHERE parked",
+            # queue.enqueue, claims.settle
+            "CREATE INDEX jobs_in_order ON jobs (order_key, state, place)",
+            # inspection.list_jobs; one over all states would be taken for claims, and sort all that is due
+            "CREATE INDEX jobs_dead ON jobs (created, id) WHERE state = 'dead'",
+        ),
+    ),
+)

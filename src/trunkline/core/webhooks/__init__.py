@@ -1,0 +1,1 @@
+"""Outgoing webhooks: signed, retried as documented, every attempt on record."""

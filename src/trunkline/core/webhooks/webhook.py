@@ -1,0 +1,59 @@
+"""What a webhook is, and how one is put on its way."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from trunkline.core.egress.target import BadUrl, locate
+from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.core.sids import new_token
+from trunkline.core.storage.database import Tx
+from trunkline.core.webhooks.overrides import Policy
+
+KIND = "webhook"
+"""The kind of the job that delivers one."""
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A request to a URL that a customer configured. ``parameters`` are a form, or the query for GET; ``json`` is a
+    body instead of a form. ``token`` is the idempotency token, the same on every attempt; made when empty.
+    ``policy`` is what counts without overrides in the URL; ``counter`` names a parameter that tells the number of the
+    retry, from 0."""
+
+    account_sid: str
+    url: str
+    method: str = "POST"
+    parameters: tuple[tuple[str, str], ...] = ()
+    json: str | None = None
+    service_sid: str = ""
+    event: str = ""
+    token: str = ""
+    policy: Policy = Policy()
+    counter: str = ""
+
+
+def with_token(webhook: Webhook) -> Webhook:
+    """The webhook with its idempotency token, a UUID (doc)."""
+    if webhook.token:
+        return webhook
+    return msgspec.structs.replace(webhook, token=str(UUID(hex=new_token(), version=4)))
+
+
+async def enqueue_webhook(tx: Tx, webhook: Webhook, order_key: str = "") -> str:
+    """Have the webhook sent once the transaction is durable, and answer its idempotency token. Those with one
+    ``order_key``, such as the SID of the object they tell of, are sent one after the other."""
+    webhook = with_token(webhook)
+    payload = msgspec.json.encode(webhook).decode()
+    await enqueue(
+        tx, Job(KIND, payload, order_key and f"{webhook.account_sid} {order_key}", _lane(webhook.url))
+    )
+    return webhook.token
+
+
+def _lane(url: str) -> str:
+    try:
+        return locate(url).origin
+    except BadUrl:
+        return ""

@@ -1,0 +1,365 @@
+"""The client against peers that answer, and against peers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.failure import EgressError, Failure
+from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, stall
+
+PATIENCE = 20.0
+
+
+@asynccontextmanager
+async def client(**options: Any) -> AsyncIterator[Egress]:
+    made = Egress(options.pop("guard", AddressGuard(allow_private=True)), **options)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await body()
+
+    uvloop.run(bounded())
+
+
+async def ask(egress: Egress, url: str, **fields: Any) -> Incoming:
+    return await egress.send(Outgoing(fields.pop("method", "GET"), url, **fields))
+
+
+async def failure(egress: Egress, url: str, **fields: Any) -> Failure:
+    with pytest.raises(EgressError) as caught:
+        await ask(egress, url, **fields)
+    return caught.value.failure
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_a_post_and_its_answer(runner: Callable[[Any], None]) -> None:
+    async def body() -> None:
+        async with peer() as server, client() as egress:
+            answer = await ask(
+                egress,
+                server.url("/a/../b?c=%20"),
+                method="POST",
+                headers=(("X-One", "1"), ("Content-Type", "text/x"), ("X-Empty", "")),
+                body=b"a=b",
+            )
+        head = server.requests[0].split(b"\r\n")
+        assert head[0] == b"POST /a/../b?c=%20 HTTP/1.1"
+        assert {b"X-One: 1", b"Content-Type: text/x", b"X-Empty:", b"Content-Length: 3"} <= set(head)
+        assert not any(
+            line.lower().startswith((b"expect", b"user-agent", b"accept-encoding")) for line in head
+        )
+        assert head[-1] == b"a=b"
+        assert (answer.status, answer.body, answer.truncated, answer.address) == (
+            200,
+            b"ok",
+            False,
+            "127.0.0.1",
+        )
+        assert answer.header("content-type") == "text/plain"
+        assert 0 < answer.timings.first_byte <= answer.timings.total
+
+    runner(body())
+
+
+def test_credentials_of_the_url_become_basic_unless_there_is_a_header() -> None:
+    async def body() -> None:
+        async with peer() as server, client() as egress:
+            url = server.url("/x#rc=1").replace("127", "u:p@127")
+            await ask(egress, url)
+            await ask(egress, url, headers=(("authorization", "Mine"),))
+        assert b"Authorization: Basic dTpw\r\n" in server.requests[0]
+        assert b"#" not in server.requests[0]
+        assert b"Basic" not in server.requests[1]
+
+    run(body)
+
+
+def test_connections_are_used_again() -> None:
+    async def body() -> None:
+        async with peer() as server, client() as egress:
+            for _ in range(5):
+                await ask(egress, server.url())
+        assert (server.connections, len(server.requests)) == (1, 5)
+
+    run(body)
+
+
+def test_the_environment_sends_nobody_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        async with peer() as server, peer() as proxy, client() as egress:
+            monkeypatch.setenv("http_proxy", proxy.url())
+            monkeypatch.setenv("ALL_PROXY", proxy.url())
+            await ask(egress, server.url())
+        assert (len(server.requests), len(proxy.requests)) == (1, 0)
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "0x7f000001", "2130706433", "[::ffff:127.0.0.1]"]
+)
+def test_the_guard_sees_the_address_behind_the_name(host: str) -> None:
+    async def body() -> None:
+        async with peer() as server, client(guard=AddressGuard()) as egress:
+            assert await failure(egress, f"http://{host}:{server.port}/") is Failure.ADDRESS_REFUSED
+        assert server.connections == 0
+
+    run(body)
+
+
+def test_a_redirect_is_an_answer() -> None:
+    async def body() -> None:
+        async with (
+            client() as egress,
+            peer(b"HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n") as server,
+        ):
+            answer = await ask(egress, server.url())
+        assert (answer.status, answer.header("location"), len(server.requests)) == (302, "/x", 1)
+
+    run(body)
+
+
+def test_an_answer_to_a_continue_that_nobody_asked_for() -> None:
+    async def body() -> None:
+        reply = b"HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-B: 1\r\n\r\n" + OK
+        async with client() as egress, peer(reply) as server:
+            answer = await ask(egress, server.url(), method="POST", body=b"x" * 2_000_000)
+        assert (answer.status, [name for name, _ in answer.headers]) == (
+            200,
+            ["Content-Type", "Content-Length"],
+        )
+
+    run(body)
+
+
+BOMB = gzip.compress(b"0" * 30_000_000)
+BODIES = {
+    "10 MB": b"HTTP/1.1 500 X\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 10_000_000,
+    "endless chunks": b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"100000\r\n"
+    + b"x" * 0x100000
+    + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("reply", BODIES.values(), ids=BODIES)
+def test_a_long_body_is_cut_off(reply: bytes) -> None:
+    async def body() -> None:
+        async with client() as egress, peer(reply) as server:
+            answer = await ask(egress, server.url(), max_body=1000)
+        assert (answer.status, answer.body, answer.truncated) == (500, b"x" * 1000, True)
+
+    run(body)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    async def body() -> None:
+        reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (
+            len(BOMB),
+            BOMB,
+        )
+        async with client() as egress, peer(reply) as server:
+            assert (await ask(egress, server.url())).body == BOMB
+
+    run(body)
+
+
+def test_a_body_that_fits_exactly_is_whole() -> None:
+    async def body() -> None:
+        async with client() as egress, peer() as server:
+            answer = await ask(egress, server.url(), max_body=2)
+        assert (answer.body, answer.truncated) == (b"ok", False)
+
+    run(body)
+
+
+async def _huge_head(_: Any, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while not writer.is_closing():
+        writer.write(b"X-A: " + b"a" * 1000 + b"\r\n")
+        await writer.drain()
+
+
+BROKEN: list[tuple[str, Reply | bytes, Failure]] = [
+    ("hangs", hang, Failure.READ_TIMEOUT),
+    ("stops in the middle", stall, Failure.READ_TIMEOUT),
+    ("has an endless head", _huge_head, Failure.PROTOCOL),
+    ("has a long line", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", Failure.PROTOCOL),
+    ("sends interim answers only", b"HTTP/1.1 100 C\r\n\r\n" * 10_000, Failure.PROTOCOL),
+    ("speaks HTTP/0.9", b"<html>hello</html>", Failure.PROTOCOL),
+    ("speaks another protocol", b"SSH-2.0-OpenSSH_9.0\r\n\r\n", Failure.PROTOCOL),
+    ("has a bad chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Failure.BROKEN_OFF),
+    ("closes at once", b"", Failure.BROKEN_OFF),
+    ("closes in the body", OK[:-1], Failure.BROKEN_OFF),
+]
+
+
+@pytest.mark.parametrize(("reply", "expected"), [one[1:] for one in BROKEN], ids=[one[0] for one in BROKEN])
+def test_a_peer_that(reply: Reply | bytes, expected: Failure) -> None:
+    async def body() -> None:
+        async with client() as egress, peer(reply, close=isinstance(reply, bytes)) as server:
+            timeouts = Timeouts(read=0.2 if expected is Failure.READ_TIMEOUT else 15)
+            assert await failure(egress, server.url(), timeouts=timeouts) is expected
+            await server.gone.wait()
+            async with peer() as good:
+                assert (await ask(egress, good.url())).status == 200
+
+    run(body)
+
+
+def test_silence_on_a_kept_connection_is_noticed_too() -> None:
+    async def body() -> None:
+        async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if len(server.requests) == 1:
+                writer.write(OK)
+            else:
+                await hang(reader, writer)
+
+        async with client() as egress, peer(once) as server:
+            assert (await ask(egress, server.url())).status == 200
+            assert await failure(egress, server.url(), timeouts=Timeouts(read=0.2)) is Failure.READ_TIMEOUT
+        assert server.connections == 1
+
+    run(body)
+
+
+def test_a_peer_that_drips_is_cut_off_in_the_end() -> None:
+    async def body() -> None:
+        async with client() as egress, peer(drip) as server:
+            timeouts = Timeouts(read=5, total=1)
+            assert (
+                await failure(egress, server.url(), timeouts=timeouts, max_body=10**9)
+                is Failure.TOTAL_TIMEOUT
+            )
+            await server.gone.wait()
+
+    run(body)
+
+
+def test_a_refused_connection_and_one_that_is_never_accepted() -> None:
+    async def body() -> None:
+        with socket.socket() as shut, socket.socket() as full:
+            for one in (shut, full):
+                one.bind(("127.0.0.1", 0))
+            full.listen(0)
+            waiting = [socket.socket() for _ in range(4)]
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(full.getsockname())
+            async with client() as egress:
+                url = "http://127.0.0.1:{}/"
+                assert await failure(egress, url.format(shut.getsockname()[1])) is Failure.CONNECT_REFUSED
+                silent = await failure(
+                    egress, url.format(full.getsockname()[1]), timeouts=Timeouts(connect=0.2)
+                )
+                assert silent is Failure.CONNECT_TIMEOUT
+            for one in waiting:
+                one.close()
+
+    run(body)
+
+
+def test_urls_and_hosts_that_are_none() -> None:
+    async def body() -> None:
+        async with client() as egress:
+            assert await failure(egress, "ftp://127.0.0.1/") is Failure.BAD_URL
+            assert await failure(egress, "http://name.invalid/") is Failure.BAD_HOST
+            with pytest.raises(ValueError, match="line break"):
+                await ask(egress, "http://127.0.0.1/", headers=(("X", "a\r\nY: b"),))
+
+    run(body)
+
+
+CERTIFICATES = [
+    (("127.0.0.1",), 1, True, None),
+    (("127.0.0.1",), 1, False, Failure.TLS_UNTRUSTED),
+    (("other.example",), 1, True, Failure.TLS_WRONG_NAME),
+    (("127.0.0.1",), -1, True, Failure.TLS_EXPIRED),
+]
+
+
+@pytest.mark.parametrize(("names", "days", "trusted", "expected"), CERTIFICATES)
+def test_certificates_are_checked(
+    tmp_path: Path, names: tuple[str, ...], days: int, trusted: bool, expected: Failure | None
+) -> None:
+    context, trust = certificate(tmp_path, *names, days=days)
+
+    async def body() -> None:
+        async with peer(tls=context) as server, client(ca_file=str(trust) if trusted else "") as egress:
+            if expected is None:
+                assert (await ask(egress, server.url(scheme="https"))).status == 200
+            else:
+                assert await failure(egress, server.url(scheme="https")) is expected
+        async with peer(tls=context) as server, client(verify=False) as egress:
+            assert (await ask(egress, server.url(scheme="https"))).status == 200
+
+    run(body)
+
+
+def test_a_peer_without_tls_fails_the_handshake() -> None:
+    async def body() -> None:
+        async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(plain, "127.0.0.1", 0)
+        async with client() as egress:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            assert await failure(egress, url) is Failure.TLS_HANDSHAKE
+        server.close()
+
+    run(body)
+
+
+def test_a_cancelled_request_ends_its_connection_and_leaves_the_client_usable() -> None:
+    async def body() -> None:
+        async with client() as egress, peer(hang) as server, peer() as good:
+            task = asyncio.create_task(ask(egress, server.url()))
+            await server.heard.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await server.gone.wait()
+            assert (await ask(egress, good.url())).status == 200
+
+    run(body)
+
+
+def test_hanging_peers_hold_up_no_other_and_leave_no_socket_open() -> None:
+    async def body() -> None:
+        async with client() as egress, peer(hang) as bad, peer() as good:
+            await ask(egress, good.url())
+            before = len(os.listdir("/proc/self/fd"))
+            hanging = [asyncio.create_task(ask(egress, bad.url())) for _ in range(50)]
+            answers = await asyncio.gather(*(ask(egress, good.url()) for _ in range(50)))
+            assert {answer.status for answer in answers} == {200}
+            assert not any(task.done() for task in hanging)
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+            await bad.gone.wait()
+        async with client() as egress, peer() as good:
+            await ask(egress, good.url())
+            assert len(os.listdir("/proc/self/fd")) <= before + 5
+
+    run(body)

@@ -1,0 +1,437 @@
+"""Jobs are run once, in order, by one node at a time, and survive what may happen to a node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from engines import opened
+from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.jobs import claims
+from trunkline.core.jobs.claims import Lease
+from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.outcome import Claimed, Dead, Done, Handler, Outcome, Retry
+from trunkline.core.jobs.queue import Job, State, enqueue
+from trunkline.core.jobs.runner import Pace, Runner
+from trunkline.core.jobs.schema import MIGRATIONS
+from trunkline.core.storage.database import Database, Tx
+
+PATIENCE = 20.0
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = system_clock()
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Ran:
+    """A handler's function that notes its jobs and lets tests wait for them."""
+
+    def __init__(self, *outcomes: Outcome | Exception) -> None:
+        self.payloads: list[str] = []
+        self._outcomes = list(outcomes)
+        self._news = asyncio.Event()
+
+    async def __call__(self, job: Claimed) -> Outcome:
+        self.payloads.append(job.payload)
+        self._news.set()
+        outcome = self._outcomes.pop(0) if self._outcomes else Done()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def count(self, wanted: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(self.payloads) < wanted:
+                self._news.clear()
+                await self._news.wait()
+
+
+class Gate(Ran):
+    """As ``Ran``, but a job with a name in ``shut`` waits until it is opened."""
+
+    def __init__(self, *shut: str) -> None:
+        super().__init__()
+        self.shut = {name: asyncio.Event() for name in shut}
+
+    async def __call__(self, job: Claimed) -> Outcome:
+        outcome = await super().__call__(job)
+        if job.payload in self.shut:
+            await self.shut[job.payload].wait()
+        return outcome
+
+
+@asynccontextmanager
+async def running(
+    database: Database, run: Callable[[Claimed], Coroutine[Any, Any, Outcome]], clock: Clock, **options: Any
+) -> AsyncIterator[Runner]:
+    pace = {name: options.pop(name) for name in list(options) if name in Pace.__struct_fields__}
+    handlers = {"test": Handler(run, **options)}
+    runner = Runner(database, handlers, clock, Pace(**{"poll_seconds": 0.05, **pace}), jitter=lambda: 1.0)
+    await runner.start()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+async def put(database: Database, *payloads: str, **fields: Any) -> None:
+    async def write(tx: Tx) -> None:
+        for payload in payloads:
+            await enqueue(tx, Job("test", payload, **fields))
+
+    await database.write(write)
+
+
+async def stored(database: Database, state: State = State.READY) -> list[Any]:
+    return await database.read(lambda tx: list_jobs(tx, state, 100))
+
+
+async def until(condition: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+    """Wait for what the database will show; each look is a turn of the loop."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            await asyncio.sleep(0)
+
+
+def scenario(database_url: str, body: Callable[[Database, Clock], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        clock = Clock()
+        async with opened(database_url, MIGRATIONS, clock) as database:
+            await body(database, clock)
+
+    asyncio.run(run())
+
+
+def test_every_job_runs_once_and_is_forgotten(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran()
+        await put(database, "before")
+        async with running(database, ran, clock, batch=7):
+            for start in range(0, 60, 20):
+                await put(database, *map(str, range(start, start + 20)))
+            await ran.count(61)
+        assert sorted(ran.payloads) == sorted(["before", *map(str, range(60))])
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_failed_transaction_leaves_no_job(database_url: str) -> None:
+    async def body(database: Database, _: Clock) -> None:
+        async def fail(tx: Tx) -> None:
+            await enqueue(tx, Job("test", "never"))
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await database.write(fail)
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_job_is_not_run_before_it_is_due(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran()
+        async with running(database, ran, clock) as runner:
+            await put(database, "later", due=clock.now + 60 * SECOND)
+            await put(database, "now")
+            await ran.count(1)
+            assert ran.payloads == ["now"]
+            clock.now += 60 * SECOND
+            runner.wake()
+            await ran.count(2)
+
+    scenario(database_url, body)
+
+
+def test_jobs_of_one_key_run_in_order_one_at_a_time(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        gate = Gate("a1")
+        for number in range(5):
+            await put(database, f"a{number}", order_key="a")
+        async with running(database, gate, clock):
+            await put(database, "b0", "b1", order_key="b")
+            await gate.count(4)
+            assert sorted(gate.payloads) == ["a0", "a1", "b0", "b1"]
+            gate.shut["a1"].set()
+            await gate.count(7)
+        assert [name for name in gate.payloads if name[0] == "a"] == ["a0", "a1", "a2", "a3", "a4"]
+        assert await stored(database) == await stored(database, State.WAITING) == []
+
+    scenario(database_url, body)
+
+
+def test_transactions_of_one_key_at_the_same_time_keep_one_order(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran()
+        async with running(database, ran, clock):
+            await asyncio.gather(*(put(database, str(n), order_key="k") for n in range(40)))
+            await ran.count(40)
+        assert sorted(ran.payloads, key=int) == [str(n) for n in range(40)]
+        assert await stored(database) == await stored(database, State.WAITING) == []
+
+    scenario(database_url, body)
+
+
+def test_a_retry_waits_and_holds_up_its_key_alone(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(Retry(10, "not yet"))
+        await put(database, "a0", "a1", order_key="a")
+        async with running(database, ran, clock) as runner:
+            await ran.count(1)
+            await put(database, "b0", order_key="b")
+            await ran.count(2)
+            assert ran.payloads == ["a0", "b0"]
+            await until(lambda: _has_reason(database, "not yet"))
+            clock.now += 10 * SECOND
+            runner.wake()
+            await ran.count(4)
+        assert ran.payloads == ["a0", "b0", "a0", "a1"]
+
+    scenario(database_url, body)
+
+
+async def _has_reason(database: Database, reason: str) -> bool:
+    return [job.reason for job in await stored(database)] == [reason]
+
+
+def test_a_dead_job_is_kept_and_holds_up_nothing(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(Dead("no\0pe"))
+        async with running(database, ran, clock):
+            await put(database, "a0", "a1", order_key="a")
+            await ran.count(2)
+        (dead,) = await stored(database, State.DEAD)
+        assert (dead.payload, dead.reason, dead.attempts) == ("a0", "no\N{REPLACEMENT CHARACTER}pe", 1)
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_an_exception_is_tried_again_later_and_in_the_end_given_up(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(*(ValueError("broken") for _ in range(9)))
+        async with running(database, ran, clock, max_attempts=3) as runner:
+            await put(database, "a")
+            for attempt, pause in enumerate((1, 5, 30), start=1):
+                await ran.count(attempt)
+                await until(lambda: _has_reason(database, "ValueError: broken"))
+                await until(lambda due=clock.now + pause * SECOND: _due(database, due))  # type: ignore[misc]
+                clock.now += pause * SECOND
+                runner.wake()
+            await until(lambda: _is_dead(database))
+        assert len(ran.payloads) == 3
+        assert caplog.text.count("ValueError: broken") == 3
+
+    scenario(database_url, body)
+
+
+async def _due(database: Database, due: int) -> bool:
+    return [job.due for job in await stored(database)] == [due]
+
+
+async def _is_dead(database: Database) -> bool:
+    return [job.reason for job in await stored(database, State.DEAD)] == ["no outcome after 3 attempts"]
+
+
+def test_a_lease_that_ran_out_lets_another_node_run_the_job(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        await put(database, "a0", "a1", order_key="a")
+        gone = Lease("a node that was killed", clock.now + 60 * SECOND)
+        (held,) = await database.write(lambda tx: claims.claim(tx, gone, 10))
+        assert (held.payload, held.attempts) == ("a0", 1)
+        ran = Ran()
+        async with running(database, ran, clock) as runner:
+            await put(database, "b")
+            await ran.count(1)
+            assert ran.payloads == ["b"]
+            await until(lambda: _only(database, "a0"))
+            clock.now += 60 * SECOND
+            runner.wake()
+            await ran.count(3)
+        assert ran.payloads == ["b", "a0", "a1"]
+        # What the lost node says afterwards counts for nothing.
+        await put(database, "c")
+        late = [claims.Settled(held, Done())]
+        await database.write(lambda tx: claims.settle(tx, gone.holder, late, 1))
+        assert [job.payload for job in await stored(database)] == ["c"]
+
+    scenario(database_url, body)
+
+
+def test_leases_are_kept_while_a_job_is_at_work(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        gate = Gate("long")
+        async with running(database, gate, clock, lease_seconds=10) as runner:
+            await put(database, "long")
+            await gate.count(1)
+            for _ in range(5):
+                clock.now += 6 * SECOND
+                runner.wake()
+                await until(lambda due=clock.now + 10 * SECOND: _due(database, due))  # type: ignore[misc]
+            gate.shut["long"].set()
+        assert gate.payloads == ["long"]
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_full_lane_holds_up_no_other(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        slow = [f"slow{n}" for n in range(30)]
+        gate = Gate(*slow)
+        async with running(database, gate, clock, concurrency=6, per_lane=2, batch=5) as runner:
+            await put(database, *slow, lane="slow.example")
+            await put(database, *(f"quick{n}" for n in range(30)), lane="quick.example")
+            await gate.count(32)
+            assert sum(name.startswith("slow") for name in gate.payloads) == runner.running == 2
+            for event in gate.shut.values():
+                event.set()
+            await gate.count(60)
+        assert len(set(gate.payloads)) == 60
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_full_kind_holds_up_no_other(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        gate, other = Gate("0", "1", "2", "3"), Ran()
+        handlers = {"test": Handler(gate, concurrency=2), "other": Handler(other, concurrency=1)}
+        runner = Runner(database, handlers, clock, Pace(poll_seconds=0.05))
+        await put(database, "0", "1", "2", "3")
+        await runner.start()
+        await database.write(lambda tx: enqueue(tx, Job("other", "x")))
+        await other.count(1)
+        for event in gate.shut.values():
+            event.set()
+        await gate.count(4)
+        await runner.stop()
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_jobs_that_a_node_left_parked_are_taken_at_the_next_start(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        await put(database, "a", lane="l")
+        lease = Lease("gone", clock.now)
+        held = await database.write(lambda tx: claims.claim(tx, lease, 1))
+        parked = [claims.Settled(job, claims.Parked()) for job in held]
+        await database.write(lambda tx: claims.settle(tx, "gone", parked, 3600))
+        ran = Ran()
+        async with running(database, ran, clock):
+            await ran.count(1)
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_kind_that_a_node_does_not_know_is_left_to_others(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran()
+        async with running(database, ran, clock):
+            await database.write(lambda tx: enqueue(tx, Job("newer", "x")))
+            await put(database, "a")
+            await ran.count(1)
+            await until(lambda: _due(database, clock.now + 60 * SECOND))
+        (job,) = await stored(database)
+        assert (job.kind, job.attempts, job.holder) == ("newer", 0, None)
+
+    scenario(database_url, body)
+
+
+def test_two_nodes_share_the_work_without_doing_it_twice(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        # A node cannot end its first job before the other node has one too.
+        both = asyncio.Barrier(2)
+        done: dict[str, list[str]] = {"one": [], "two": []}
+
+        def worker(name: str) -> Callable[[Claimed], Coroutine[Any, Any, Outcome]]:
+            async def work(job: Claimed) -> Outcome:
+                done[name].append(job.payload)
+                if len(done[name]) == 1:
+                    await both.wait()
+                return Done()
+
+            return work
+
+        payloads = [str(n) for n in range(100)]
+        await put(database, *payloads)
+        async with asyncio.timeout(PATIENCE):
+            async with (
+                running(database, worker("one"), clock, concurrency=4, batch=4),
+                running(database, worker("two"), clock, concurrency=4, batch=4),
+            ):
+                await until(lambda: _nothing_left(database))
+        assert sorted(done["one"] + done["two"]) == sorted(payloads)
+        assert done["one"]
+        assert done["two"]
+
+    scenario(database_url, body)
+
+
+async def _only(database: Database, payload: str) -> bool:
+    return [job.payload for job in await stored(database)] == [payload]
+
+
+async def _nothing_left(database: Database) -> bool:
+    return not await stored(database)
+
+
+def test_a_stop_waits_for_jobs_and_hands_back_what_is_not_done(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        gate = Gate("quick", "endless")
+        async with running(database, gate, clock, drain_seconds=0.2) as runner:
+            await put(database, "quick", "endless")
+            await gate.count(2)
+            asyncio.get_running_loop().call_soon(gate.shut["quick"].set)
+            await asyncio.gather(runner.stop(), runner.stop())
+        (left,) = await stored(database)
+        assert (left.payload, left.holder, left.attempts) == ("endless", None, 0)
+        assert left.due <= clock.now
+
+    scenario(database_url, body)
+
+
+def test_what_the_storage_refuses_for_a_while_is_done_afterwards(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trunkline.core.jobs import runner as module
+    from trunkline.core.storage.database import Unavailable
+
+    monkeypatch.setattr(module, "_STORAGE_PAUSE", 0.01)
+
+    async def body(database: Database, clock: Clock) -> None:
+        broken = 3
+        write = database.write
+
+        async def flaky(action: Any) -> Any:
+            nonlocal broken
+            if "Runner" in action.__qualname__ and broken:
+                broken -= 1
+                raise Unavailable("not now")
+            return await write(action)
+
+        monkeypatch.setattr(database, "write", flaky)
+        ran = Ran()
+        async with running(database, ran, clock):
+            await put(database, "a")
+            await ran.count(1)
+            broken = 2
+            await until(lambda: _nothing_left(database))
+        assert ran.payloads == ["a"]
+
+    scenario(database_url, body)
