@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.router import Router
@@ -41,6 +43,7 @@ class Node:
         self.runner = Runner(self.database, handlers, clock)
         directory = AccountDirectory(self.vault)
         self.webhooks = WebhookLog(self.database, directory)
+        self._draining: asyncio.Task[None] | None = None
         self.realtime = Realtime(self.database, directory, self.vault, clock)
         self.application = Application(
             Door(
@@ -84,6 +87,11 @@ class Node:
 
     async def _control(self, request: ControlRequest) -> ControlAnswer | None:
         return await self.webhooks(request) or await self.control(request)
+
+    def drain(self) -> None:
+        """Begin to stop: the node is no longer ready, and takes no more jobs while requests in flight are finished."""
+        self.control.stopping = True
+        self._draining = asyncio.create_task(self.runner.stop())
 
     async def stop(self) -> None:
         """Finish what was accepted and close."""

@@ -113,7 +113,7 @@ class Server:
                 self._socket.close()
 
     async def _stop_accepting(self) -> None:
-        self.node.control.stopping = True
+        self.node.drain()
         if self.proxy:
             await self.proxy.stop()
         self._uvicorn.should_exit = True
