@@ -105,7 +105,11 @@ class Settings:
     ready_file: str = option(
         "", "Write the addresses as JSON to this file, or FIFO, once requests are accepted."
     )
-    dev: bool = option(False, "Development: log everything, at level debug, whatever log_level says.")
+    dev: bool = option(
+        False,
+        "Development: let webhooks reach this machine and private networks,",
+        "and log everything, at level debug, whatever log_level says.",
+    )
 
     def __post_init__(self) -> None:
         """Check what no type says. Raises BadSetting."""

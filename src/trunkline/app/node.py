@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.router import Router
+from trunkline.app.nodes import Nodes
 from trunkline.app.parts import open_storage, open_vault, products
 from trunkline.app.realtime import Realtime
 from trunkline.control.health import Control
@@ -22,8 +24,11 @@ from trunkline.core.webhooks.delivery import Delivery
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.sync import reachability
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.settings import Settings
+
+log = logging.getLogger("trunkline")
 
 
 class Node:
@@ -37,14 +42,19 @@ class Node:
         self.metrics = Metrics()
         self.control = Control(self.database, self.bus, self.metrics)
         self.sweeper = Sweeper(self.database, clock)
+        if settings.dev:
+            log.warning("development: webhooks may reach this machine and private networks")
         self.egress = Egress(AddressGuard(allow_private=settings.dev))
         delivery = Delivery(self.database, self.egress, self._signing_token, clock)
-        handlers = {WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50)}
+        handlers = {
+            WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
+            reachability.KIND: reachability.handler(self.database),
+        }
         self.runner = Runner(self.database, handlers, clock)
         directory = AccountDirectory(self.vault)
         self.webhooks = WebhookLog(self.database, directory)
         self._draining: asyncio.Task[None] | None = None
-        self.realtime = Realtime(self.database, directory, self.vault, clock)
+        self.realtime = Realtime(self.database, directory, self.vault, clock, Nodes(self.bus, self.vault))
         self.application = Application(
             Door(
                 router=Router(products(settings)),
