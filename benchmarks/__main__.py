@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from benchmarks import report
+from benchmarks.live import run as live
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, facts, on_core, resident_megabytes
 from benchmarks.postgres import postgres
 from benchmarks.report import AIMS, OURS, Measured
@@ -38,9 +39,12 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[*AIMS, START, *SUBJECTS],
+        choices=[*AIMS, START, *live.OPERATIONS, *SUBJECTS, *live.MARKS],
         default=[],
         help="operations, and what to compare with; all where none is named",
+    )
+    parser.add_argument(
+        "--subscribers", type=int, nargs="+", default=[1000, 5000], help="subscribers of one fan-out"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
     return parser.parse_args(arguments)
@@ -62,16 +66,29 @@ def main() -> None:
 
 
 async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    wanted = set(chosen.only)
-    operations = [name for name in AIMS if name in wanted] or ([] if wanted == {START} else list(AIMS))
-    figures: dict[str, Any] = {}
-    if START in wanted or not wanted & AIMS.keys():
-        figures = _starts(folder / "starts")
+    wanted, all_operations = set(chosen.only), {*AIMS, START, *live.OPERATIONS}
+    asked = wanted & all_operations or all_operations
+    figures = _starts(folder / "starts") if START in asked else {}
     measured: list[Measured] = []
-    if not operations:
+    if operations := [name for name in AIMS if name in asked]:
+        measured = await _services(
+            chosen, operations, wanted & set(SUBJECTS) or set(SUBJECTS), figures, folder
+        )
+    if figures:
         print("\n" + report.footprint(figures))
-        return report.as_data(measured, figures)
-    async with _subjects(wanted & set(SUBJECTS) or set(SUBJECTS), folder) as subjects:
+    for warning in (line for one in measured for line in report.warnings(one)):
+        print(f"! {warning}")
+    marks = wanted & set(live.MARKS) or set(live.MARKS)
+    realtime = await live.run(chosen, asked, marks, folder)
+    return report.as_data(measured, {**figures, "realtime": realtime})
+
+
+async def _services(
+    chosen: argparse.Namespace, operations: list[str], wanted: set[str], figures: dict[str, Any], folder: Path
+) -> list[Measured]:
+    """Measure operations on Sync Services; adds to the figures the memory that the load left behind."""
+    measured: list[Measured] = []
+    async with _subjects(wanted, folder) as subjects:
         for operation in operations:
             for connections in chosen.connections:
                 one = Measured(operation, connections)
@@ -88,10 +105,7 @@ async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 for subject in subjects
                 if isinstance(subject, Served)
             }
-            print("\n" + report.footprint(figures))
-    for warning in (line for one in measured for line in report.warnings(one)):
-        print(f"! {warning}")
-    return report.as_data(measured, figures)
+    return measured
 
 
 def _starts(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
@@ -39,18 +39,37 @@ class Request:
     status: int
 
 
+Ask = Callable[[], Awaitable[bool]]
+"""Asks once and tells whether the answer was right. Raises Closed, Lost."""
+
+
 async def measure(caller: Caller, pid: int, request: Request, connections: int, seconds: float) -> Sample:
-    """Load a server and say how it did. Answers with another status count as errors."""
+    """Load a server with one request and say how it did. Answers with another status count as errors."""
     opened = [await caller.connect() for _ in range(connections)]
-    warm = perf_counter() + seconds / 10
-    await asyncio.gather(*(_ask(one, request, lambda: perf_counter() < warm) for one in opened))
-    used, own, start = cpu_seconds(pid), process_time(), perf_counter()
-    end = start + seconds
-    results = await asyncio.gather(*(_ask(one, request, lambda: perf_counter() < end) for one in opened))
-    took = perf_counter() - start
-    own, used = process_time() - own, cpu_seconds(pid) - used
+    sample = await load([asking(one, request) for one in opened], pid, seconds)
     for one in opened:
         one.close()
+    return sample
+
+
+def asking(connection: Connection, request: Request) -> Ask:
+    """Asks a request on a connection."""
+
+    async def ask() -> bool:
+        return (await connection.ask(request.content)).status == request.status
+
+    return ask
+
+
+async def load(asks: Sequence[Ask], pid: int, seconds: float) -> Sample:
+    """Ask all of them over and over, beside each other, each one answer after the other."""
+    warm = perf_counter() + seconds / 10
+    await asyncio.gather(*(_repeat(one, lambda: perf_counter() < warm) for one in asks))
+    used, own, start = cpu_seconds(pid), process_time(), perf_counter()
+    end = start + seconds
+    results = await asyncio.gather(*(_repeat(one, lambda: perf_counter() < end) for one in asks))
+    took = perf_counter() - start
+    own, used = process_time() - own, cpu_seconds(pid) - used
     times = sorted(time for times, _ in results for time in times)
     return Sample(
         done=len(times),
@@ -62,18 +81,16 @@ async def measure(caller: Caller, pid: int, request: Request, connections: int, 
     )
 
 
-async def _ask(
-    connection: Connection, request: Request, going: Callable[[], bool]
-) -> tuple[list[float], int]:
+async def _repeat(ask: Ask, going: Callable[[], bool]) -> tuple[list[float], int]:
     times: list[float] = []
     errors = 0
     while going():
         start = perf_counter()
         try:
-            answer = await connection.ask(request.content)
+            right = await ask()
         except (Closed, Lost):
             return times, errors + 1
-        if answer.status == request.status:
+        if right:
             times.append(perf_counter() - start)
         else:
             errors += 1

@@ -16,7 +16,6 @@ from trunkline.api.router import Router
 from trunkline.products import sync
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.sync.events import SyncEvent
-from trunkline.products.sync.limits import SyncOptions
 from trunkline.products.sync.services import AccessChanged
 
 SERVICES = "/sync/v1/Services"
@@ -29,7 +28,7 @@ class Clients:
         self.api = api
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
-        self._router = Router([sync.product(SyncOptions(limits=False))])
+        self._router = Router([sync.product(None)])
         self._dispatcher = Dispatcher(api.node.database, AccountDirectory(api.node.vault), api.node.vault)
 
     def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:

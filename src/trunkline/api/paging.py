@@ -154,7 +154,9 @@ def window(query: Fields, order: Order, maximum: int, codes: Codes) -> Window:
 def _count(value: str | None, name: str, code: int, low: int) -> int | None:
     if value is None or (value == "" and low == 0):
         return None
-    if not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) < low:
+    digits = 18 if low else 9
+    # A page's number is multiplied by its size: what clients hold in 32 or 64 bits must not overflow.
+    if not value.isascii() or not value.isdigit() or len(value) > digits or int(value) < low:
         raise invalid(name, f"must be an integer of at least {low}") if code == 20001 else ApiError(code)
     return int(value)
 

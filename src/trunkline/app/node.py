@@ -26,6 +26,7 @@ from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.sync import reachability
 from trunkline.products.sync.expiry import Sweeper
+from trunkline.products.sync.limits import Buckets
 from trunkline.settings import Settings
 
 log = logging.getLogger("trunkline")
@@ -54,10 +55,13 @@ class Node:
         directory = AccountDirectory(self.vault)
         self.webhooks = WebhookLog(self.database, directory)
         self._draining: asyncio.Task[None] | None = None
-        self.realtime = Realtime(self.database, directory, self.vault, clock, Nodes(self.bus, self.vault))
+        buckets = Buckets(clock) if settings.sync_limits else None
+        self.realtime = Realtime(
+            self.database, directory, self.vault, clock, Nodes(self.bus, self.vault), buckets
+        )
         self.application = Application(
             Door(
-                router=Router(products(settings)),
+                router=Router(products(settings, buckets)),
                 directory=directory,
                 vault=self.vault,
                 database=self.database,

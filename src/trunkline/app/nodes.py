@@ -48,7 +48,7 @@ Hear = Callable[[Any], None]
 
 
 class Nodes:
-    """The other nodes. ``on_gap`` is called, too, when something that they told may have been missed."""
+    """The other nodes."""
 
     def __init__(self, bus: Bus, vault: Vault) -> None:
         self._bus = bus
@@ -57,11 +57,6 @@ class Nodes:
         self._told: list[Any] = []
         bus.subscribe(self._subject, self._received)
         bus.on_gap(self._gap)
-
-    @property
-    def reachable(self) -> bool:
-        """Whether what is told is heard now."""
-        return self._bus.connected
 
     def listen(self, listener: Hear) -> None:
         """Call ``listener`` with each thing that another node tells, those of one node in their order."""

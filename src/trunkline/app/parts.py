@@ -11,7 +11,7 @@ from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
 from trunkline.core.webhooks import log as attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
-from trunkline.products.sync.limits import SyncOptions
+from trunkline.products.sync.limits import Buckets
 from trunkline.settings import Settings
 from trunkline.switch.authority import Authority
 
@@ -19,14 +19,14 @@ MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
 
 
-def products(settings: Settings) -> tuple[Product, ...]:
-    """The manifests of all products."""
+def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Product, ...]:
+    """The manifests of all products; ``buckets`` keep Sync's limits."""
     return (
         accounts.PRODUCT,
         chat.product(settings.chat_limits_as_seen),
         messaging.PRODUCT,
         notify.product(settings.max_notify_services),
-        sync.product(SyncOptions(settings.sync_limits)),
+        sync.product(buckets),
     )
 
 

@@ -1,16 +1,23 @@
 """The bus between nodes: NATS core subjects. It carries hints only and is never the only copy of anything.
 
 A single node needs none. With one configured, the node starts only when the bus answers, reconnects by itself, and is
-not ready while the connection is down.
+not ready while the connection is down. What is published while it is down is kept as far as the client's buffer of
+2 MiB goes, and lost beyond that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 log = logging.getLogger("trunkline.bus")
+
+Receiver = Callable[[bytes], None]
+"""Hears the messages of a subject, those of one node in their order. It must not raise."""
 
 
 class BusUnreachable(Exception):
@@ -20,12 +27,9 @@ class BusUnreachable(Exception):
 class Bus(Protocol):
     """What a node knows of the other nodes' bus."""
 
-    async def start(self) -> None:
-        """Connect. Raises BusUnreachable."""
-        ...
-
-    async def stop(self) -> None:
-        """Disconnect."""
+    @property
+    def alone(self) -> bool:
+        """Whether there can be no other node, so that nothing need be published."""
         ...
 
     @property
@@ -33,10 +37,31 @@ class Bus(Protocol):
         """Whether the bus can be used now."""
         ...
 
+    async def start(self) -> None:
+        """Connect. Raises BusUnreachable after 5 s."""
+        ...
+
+    async def stop(self) -> None:
+        """Send what is still to go and disconnect."""
+        ...
+
+    def subscribe(self, subject: str, receiver: Receiver) -> None:
+        """Hear what other nodes publish under ``subject``, never what this one does. Only before ``start``."""
+        ...
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Tell the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
+        ...
+
+    def on_gap(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when messages may have been missed, as after every reconnect."""
+        ...
+
 
 class LocalBus:
     """The bus of a single node: there is nobody else to reach."""
 
+    alone = True
     connected = True
 
     async def start(self) -> None:
@@ -45,20 +70,57 @@ class LocalBus:
     async def stop(self) -> None:
         """Nothing to do."""
 
+    def subscribe(self, subject: str, receiver: Receiver) -> None:
+        """Nobody will ever say anything."""
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Nobody hears it."""
+
+    def on_gap(self, listener: Callable[[], None]) -> None:
+        """Nothing is ever missed."""
+
 
 class NatsBus:
     """The bus of several nodes, on a NATS server. ``url`` may name several, separated by commas."""
 
     CONNECT_SECONDS = 5
+    STOP_SECONDS = 2
+    RECONNECT_SECONDS = 0.5
+    PING_SECONDS = 10
+    """Two unanswered pings are a lost connection."""
+    MAX_WAITING = 10_000
+    """Messages that wait to be sent; further ones are dropped."""
+
+    alone = False
 
     def __init__(self, url: str) -> None:
         self._servers = [part.strip() for part in url.split(",") if part.strip()]
         self._client: Any = None
+        self._receivers: list[tuple[str, Receiver]] = []
+        self._listeners: list[Callable[[], None]] = []
+        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._awake = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
         """Whether the connection stands."""
         return self._client is not None and bool(self._client.is_connected)
+
+    def subscribe(self, subject: str, receiver: Receiver) -> None:
+        """Hear what other nodes publish under ``subject``, never what this one does. Only before ``start``."""
+        self._receivers.append((subject, receiver))
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Tell the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
+        if len(self._waiting) >= self.MAX_WAITING:
+            return
+        self._waiting.append((subject, payload))
+        self._awake.set()
+
+    def on_gap(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when messages may have been missed, as after every reconnect."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Connect; afterwards the client reconnects by itself for as long as it takes."""
@@ -75,27 +137,76 @@ class NatsBus:
                     connect_timeout=self.CONNECT_SECONDS,
                     allow_reconnect=True,
                     max_reconnect_attempts=-1,
+                    reconnect_time_wait=self.RECONNECT_SECONDS,
+                    ping_interval=self.PING_SECONDS,
+                    no_echo=True,
                     error_cb=self._failed,
                     disconnected_cb=self._lost,
                     reconnected_cb=self._back,
                 )
+                for subject, receiver in self._receivers:
+                    await self._client.subscribe(subject, cb=_called(receiver))
+                # Subscriptions count from when the server has them.
+                await self._client.flush()
         except Exception as error:
             raise BusUnreachable(f"the bus does not answer ({type(error).__name__})") from error
+        self._sending = asyncio.create_task(self._send())
 
     async def stop(self) -> None:
-        """Send what is still to go and disconnect."""
+        """Send what is still to go, within 2 s, and disconnect."""
+        sending, self._sending = self._sending, None
         client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        if sending is not None:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+        if client is None:
+            return
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(self.STOP_SECONDS):
+                while client.is_connected and self._waiting:
+                    await client.publish(*self._waiting.popleft())
+                if client.is_connected:
+                    await client.flush()
+        await client.close()
+
+    async def _send(self) -> None:
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._waiting:
+                try:
+                    await self._client.publish(*self._waiting.popleft())
+                except Exception as error:
+                    # Hints are not worth waiting for: what was lost is found in the log.
+                    log.debug("a message for other nodes is lost: %s", type(error).__name__)
 
     async def _failed(self, error: Exception) -> None:
-        log.warning("bus error: %s", type(error).__name__)
+        from nats.errors import SlowConsumerError
+
+        # While it tries to reconnect it fails twice a second, and has said that the connection is lost.
+        level = logging.WARNING if self.connected else logging.DEBUG
+        log.log(level, "bus error: %s", type(error).__name__)
+        if isinstance(error, SlowConsumerError):
+            self._tell_of_gap()
 
     async def _lost(self) -> None:
         log.warning("the connection to the bus is lost")
 
     async def _back(self) -> None:
         log.info("the connection to the bus is back")
+        self._tell_of_gap()
+
+    def _tell_of_gap(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def _called(receiver: Receiver) -> Callable[[Any], Any]:
+    async def hear(message: Any) -> None:
+        receiver(message.data)
+
+    return hear
 
 
 def open_bus(url: str) -> Bus:

@@ -1,6 +1,7 @@
 """When queued frames are written: once per turn of the loop, and under load a few milliseconds later.
 
-Waiting a little longer under load lets more frames for one connection share one write.
+Waiting a little longer under load lets more frames for one connection share one write. Many connections are written to
+in several turns, so that everything else goes on between them: a write costs some 10 us.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Protocol
 
 LOADED = 200
 """Connections flushed at once that count as load."""
+
+MOST_AT_ONCE = 500
+"""Connections that are flushed in one turn of the loop."""
 
 PAUSE = 0.003
 """Seconds until the next flush under load."""
@@ -24,13 +28,14 @@ class Flushed(Protocol):
 
 
 class Flusher:
-    """Calls ``flush`` on everything that asked for it, together."""
+    """Calls ``flush`` on everything that asked for it, in the order of asking."""
 
-    __slots__ = ("_loaded", "_loop", "_waiting")
+    __slots__ = ("_due", "_loaded", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: list[Flushed] = []
+        self._due: list[Flushed] = []
         self._loaded = False
 
     def want(self, one: Flushed) -> None:
@@ -45,5 +50,14 @@ class Flusher:
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         self._loaded = len(waiting) >= LOADED
-        for one in waiting:
+        under_way = bool(self._due)
+        self._due += waiting
+        if not under_way:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        now, self._due = self._due[:MOST_AT_ONCE], self._due[MOST_AT_ONCE:]
+        if self._due:
+            self._loop.call_soon(self._go_on)
+        for one in now:
             one.flush()

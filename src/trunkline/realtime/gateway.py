@@ -94,6 +94,12 @@ class Gateway:
         for connection in tuple(self._connections):
             connection.close_if(predicate, status)
 
+    def moved(self, endpoint_id: str, connection_id: str) -> None:
+        """An endpoint has a connection to another node: one that it has here is one that it lost, and is dropped."""
+        older = self._endpoints.get(endpoint_id)
+        if older is not None and older.id != connection_id:
+            older.abort()
+
     async def stop(self, seconds: float = 2.0) -> None:
         """Give what is in hand this long to finish, end every connection, and stop the timer."""
         if self._tasks:

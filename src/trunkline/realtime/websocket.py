@@ -12,17 +12,17 @@ Rules (RFC 6455, and bounds of our own):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from uvicorn.server import ServerState
 from websockets.exceptions import PayloadTooBig, ProtocolError
-from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.streams import StreamReader
+from websockets.frames import Close, CloseCode, Opcode
 
 from trunkline.api.errors import ApiError
 from trunkline.realtime.flusher import Flusher
 from trunkline.realtime.handshake import BadHandshake, read, refusal
+from trunkline.realtime.inbound import Got, Inbound
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_QUEUED_BYTES = 4 * 1024 * 1024
@@ -90,14 +90,14 @@ class WebSocket(asyncio.Protocol):
         "_door",
         "_fragments",
         "_fragments_opcode",
+        "_inbound",
         "_listener",
-        "_parser",
         "_paused",
         "_queue",
         "_queued_bytes",
-        "_reader",
         "_state",
         "_transport",
+        "_upgraded",
         "_waiters",
     )
 
@@ -106,8 +106,8 @@ class WebSocket(asyncio.Protocol):
         self._state = server_state
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
-        self._reader: StreamReader | None = None
-        self._parser: Generator[None, None, None] | None = None
+        self._upgraded = False
+        self._inbound: Inbound | None = None
         self._queue: list[bytes] | None = None
         self._queued_bytes = 0
         self._fragments: list[bytes] | None = None
@@ -132,20 +132,21 @@ class WebSocket(asyncio.Protocol):
         """The head of the upgrade, whole, in the first call; then pieces of frames."""
         if self._transport is None or self._transport.is_closing():
             return
-        if self._reader is None:
+        if not self._upgraded:
             self._upgrade(data)
             return
-        if self._parser is None:
+        inbound = self._inbound
+        if inbound is None:
             return
-        self._reader.feed_data(data)
         try:
-            next(self._parser)
+            for got in inbound.feed(data):
+                self._take(got)
+                if self._inbound is not inbound:
+                    return
         except PayloadTooBig:
             self._fail(CloseCode.MESSAGE_TOO_BIG)
         except (ProtocolError, UnicodeDecodeError):
             self._fail(CloseCode.PROTOCOL_ERROR)
-        except StopIteration:
-            self._parser = None
 
     def eof_received(self) -> bool:
         """The client will send no more: nobody is left to serve."""
@@ -250,9 +251,8 @@ class WebSocket(asyncio.Protocol):
             self._refuse(error)
             return
         self._transport.write(upgrade.answer)
-        self._reader = StreamReader()
-        self._parser = self._parse(self._reader)
-        next(self._parser)
+        self._upgraded = True
+        self._inbound = Inbound(MAX_MESSAGE_BYTES)
         self._listener = self._door.open(self)
 
     def _refuse(self, error: ApiError) -> None:
@@ -260,27 +260,21 @@ class WebSocket(asyncio.Protocol):
         self._transport.write(refusal(error))
         self._transport.close()
 
-    def _parse(self, reader: StreamReader) -> Generator[None, None, None]:
-        while True:
-            read_frame = yield from Frame.parse(reader.read_exact, mask=True, max_size=MAX_MESSAGE_BYTES)
-            if read_frame.opcode is Opcode.CLOSE:
-                self._closed_by_client(read_frame)
-                return
-            self._take(read_frame)
-
-    def _take(self, got: Frame) -> None:
-        data = bytes(got.data)
-        if got.opcode is Opcode.PING:
-            self.send(frame(Opcode.PONG, data))
-        elif got.opcode is Opcode.CONT:
-            self._continue(data, got.fin)
-        elif got.opcode in (Opcode.BINARY, Opcode.TEXT):
+    def _take(self, got: Got) -> None:
+        opcode, fin, data = got
+        if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
             if self._fragments is not None:
                 raise ProtocolError("a new message within another")
-            if got.fin:
-                self._hand_on(got.opcode, data)
+            if fin:
+                self._hand_on(opcode, data)
             else:
-                self._fragments, self._fragments_opcode = [data], got.opcode
+                self._fragments, self._fragments_opcode = [data], opcode
+        elif opcode is Opcode.CONT:
+            self._continue(data, fin)
+        elif opcode is Opcode.PING:
+            self.send(frame(Opcode.PONG, data))
+        elif opcode is Opcode.CLOSE:
+            self._closed_by_client(data)
 
     def _continue(self, data: bytes, fin: bool) -> None:
         if self._fragments is None:
@@ -301,19 +295,18 @@ class WebSocket(asyncio.Protocol):
         else:
             self._listener.received(data)
 
-    def _closed_by_client(self, got: Frame) -> None:
-        code = Close.parse(bytes(got.data)).code if got.data else CloseCode.NORMAL_CLOSURE
+    def _closed_by_client(self, data: bytes) -> None:
+        code = Close.parse(data).code if data else CloseCode.NORMAL_CLOSURE
         self.close(code)
         self._finish()
 
     def _fail(self, code: int) -> None:
-        self._parser = None
         self.close(code)
         self._finish()
 
     def _finish(self) -> None:
         """Close the transport behind the close frame; a client that does not read is not waited for."""
-        self._parser = None
+        self._inbound = None
         if self._transport is None:
             return
         if self._queue is not None:
@@ -323,7 +316,7 @@ class WebSocket(asyncio.Protocol):
 
     def _let_go(self) -> None:
         self._closing = True
-        self._queue = self._fragments = self._reader = self._parser = self._transport = None
+        self._queue = self._fragments = self._inbound = self._transport = None
         self._wake()
         if self._listener is not None:
             listener, self._listener = self._listener, None

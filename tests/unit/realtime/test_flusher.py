@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trunkline.realtime.flusher import LOADED, PAUSE, Flusher
+from trunkline.realtime.flusher import LOADED, MOST_AT_ONCE, PAUSE, Flusher
 
 
 class Loop:
@@ -56,3 +56,22 @@ def test_under_load_the_next_flush_waits() -> None:
             flusher.want(One())
         delays.append(loop.turn())
     assert delays == [0, PAUSE, 0]
+
+
+def test_many_are_flushed_in_order_over_several_turns_and_new_ones_after_them() -> None:
+    loop: Any = Loop()
+    flusher, ones = Flusher(loop), [One() for _ in range(MOST_AT_ONCE + 2)]
+    for one in ones[:-1]:
+        flusher.want(one)
+    assert loop.turn() == 0
+    assert [one.flushed for one in ones] == [1] * MOST_AT_ONCE + [0, 0]
+    flusher.want(ones[-1])
+    going_on, (pause, flush_new) = loop.calls
+    assert pause == PAUSE
+    flush_new()
+    assert ones[-1].flushed == 0
+    assert len(loop.calls) == 2
+    loop.calls = [going_on]
+    loop.turn()
+    assert [one.flushed for one in ones] == [1] * len(ones)
+    assert loop.calls == []

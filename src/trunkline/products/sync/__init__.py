@@ -13,7 +13,7 @@ from trunkline.products.sync import (
     services,
     streams,
 )
-from trunkline.products.sync.limits import Buckets, SyncOptions, limited
+from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.schema import MIGRATIONS
 
@@ -31,11 +31,10 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def product(options: SyncOptions) -> Product:
-    """The manifest."""
+def product(buckets: Buckets | None) -> Product:
+    """The manifest; with ``buckets`` the documented limits hold."""
     operations = OPERATIONS
-    if options.limits:
-        buckets = Buckets(options.clock)
+    if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=Codes(size=54454, token=54453))
     return Product("sync", (mount,), MIGRATIONS)

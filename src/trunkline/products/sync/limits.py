@@ -18,7 +18,7 @@ import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Kind, Operation
-from trunkline.core.clock import SECOND, Clock, system_clock
+from trunkline.core.clock import SECOND, Clock
 
 MAX_BUCKETS = 100_000
 KIB = 1024
@@ -42,13 +42,6 @@ class Rate(enum.Enum):
     def capacity(self) -> int:
         """The largest burst."""
         return self.value[0] * self.value[1]
-
-
-class SyncOptions(msgspec.Struct, frozen=True):
-    """How Sync behaves on this node: whether the limits hold, and by which clock."""
-
-    limits: bool = True
-    clock: Clock = system_clock
 
 
 class Buckets:

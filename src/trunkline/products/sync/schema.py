@@ -103,4 +103,34 @@ MIGRATIONS = (
             "CREATE INDEX sync_events_by_date ON sync_events (date_created)",
         ),
     ),
+    Migration(
+        "sync",
+        3,
+        (
+            # Until when a node's endpoints count as connected.
+            """CREATE TABLE sync_nodes (
+                node TEXT PRIMARY KEY,
+                until BIGINT NOT NULL
+            )""",
+            """CREATE TABLE sync_endpoints (
+                service_sid TEXT NOT NULL REFERENCES sync_services (sid) ON DELETE CASCADE,
+                identity TEXT NOT NULL,
+                endpoint_id TEXT NOT NULL,
+                account_sid TEXT NOT NULL,
+                connection_id TEXT NOT NULL,
+                node TEXT NOT NULL,
+                PRIMARY KEY (service_sid, identity, endpoint_id)
+            )""",
+            # reachability.stranded
+            "CREATE INDEX sync_endpoints_by_node ON sync_endpoints (node)",
+            # Identities whose last endpoint is gone, and when that is told.
+            """CREATE TABLE sync_departures (
+                service_sid TEXT NOT NULL REFERENCES sync_services (sid) ON DELETE CASCADE,
+                identity TEXT NOT NULL,
+                endpoint_id TEXT NOT NULL,
+                due BIGINT NOT NULL,
+                PRIMARY KEY (service_sid, identity)
+            )""",
+        ),
+    ),
 )

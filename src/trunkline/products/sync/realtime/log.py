@@ -1,20 +1,36 @@
-"""What a client missed: read from the event log, or from the objects themselves where the log no longer reaches."""
+"""What a client missed: read from the event log, or from the items themselves where the log no longer reaches.
+
+Event ids have no holes, so the log reaches back to a known event when it has the next one. Where it does not, the
+items that were added or changed since are told as they stand, among those removals that are logged yet; of an item
+whose removal is forgotten the client keeps what it had until it asks for it (client).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
 from trunkline.api.errors import ApiError
-from trunkline.core.storage.database import Tx, columns
-from trunkline.products.sync import access, objects, services
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.sync import access, items, objects, services
 from trunkline.products.sync.access import Flag
 from trunkline.products.sync.events import EventType, LoggedEvent, SyncEvent
-from trunkline.products.sync.objects import Object, ObjectKind
+from trunkline.products.sync.items import Item
+from trunkline.products.sync.objects import SID_SHAPE, Object, ObjectKind
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope
 
 CHUNK = 500
-"""The most events that one replay sends; the client asks for the rest (client)."""
+MAX_BYTES = 1024 * 1024
+"""The most events that one replay sends, and the most that their data may take, except for a single one; the client
+asks for the rest (client)."""
+
+ASKED = 500
+"""Of how many objects the latest events are asked for at once."""
+_SIDS = ", ".join(f":sid_{number}" for number in range(ASKED))
+
+_REMOVALS = ("list_item_removed", "map_item_removed")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -32,6 +48,11 @@ class Snapshot(msgspec.Struct, frozen=True):
         return self.row.last_event_id if self.complete else self.missed[-1].event_id
 
 
+class _Newest(Row, frozen=True):
+    sid: str
+    last_event_id: int
+
+
 async def snapshot(
     tx: Tx, service_sid: str, identity: str, kind: ObjectKind, sid: str, known: int | None
 ) -> Snapshot:
@@ -47,7 +68,51 @@ async def snapshot(
     if kind is ObjectKind.DOCUMENT:
         return Snapshot(row, [objects.event(row, Actor(), EventType.DOCUMENT_UPDATED, row.date_updated)])
     missed = await since(tx, row, known, CHUNK + 1)
-    return Snapshot(row, missed[:CHUNK], complete=len(missed) <= CHUNK)
+    if not missed or missed[0].event_id != known + 1:
+        missed = await _state(tx, row, known)
+    sent = missed[: _fitting(missed)]
+    return Snapshot(row, sent, complete=len(sent) == len(missed))
+
+
+def _fitting(events: list[SyncEvent]) -> int:
+    """How many of these events one replay takes."""
+    size = 0
+    for count, event in enumerate(events[:CHUNK]):
+        size += len(event.data or "")
+        if size > MAX_BYTES and count:
+            return count
+    return min(len(events), CHUNK)
+
+
+async def _state(tx: Tx, row: Object, known: int) -> list[SyncEvent]:
+    """What must be told to a client that knows a List or Map up to an event that the log no longer has: at least one
+    event more than a replay takes, or all."""
+    standing = await tx.all(
+        Item,
+        f"SELECT {columns(Item)} FROM sync_items"
+        " WHERE object_sid = :object_sid AND last_event_id > :known ORDER BY last_event_id LIMIT :row_limit",
+        object_sid=row.sid,
+        known=known,
+        row_limit=CHUNK + 1,
+    )
+    removed = await tx.all(
+        LoggedEvent,
+        f"SELECT {columns(LoggedEvent)} FROM sync_events WHERE object_sid = :object_sid AND event_id > :known"
+        f" AND type IN {_REMOVALS} ORDER BY event_id LIMIT :row_limit",
+        object_sid=row.sid,
+        known=known,
+        row_limit=CHUNK + 1,
+    )
+    told = [_as_it_stands(row, item, known) for item in standing] + [restored(row, one) for one in removed]
+    return sorted(told, key=lambda event: event.event_id or 0)[: CHUNK + 1]
+
+
+def _as_it_stands(row: Object, item: Item, known: int) -> SyncEvent:
+    """An item's latest change, or its addition if the client has not heard of the item."""
+    made = items.event(row, item, "added" if item.created_event_id > known else "updated", Actor())
+    return msgspec.structs.replace(
+        made, date=item.date_updated, object_revision=collection_revision(item.last_event_id)
+    )
 
 
 async def since(tx: Tx, row: Object, known: int, limit: int) -> list[SyncEvent]:
@@ -90,15 +155,25 @@ def kind_of(sid: str) -> ObjectKind:
     return next(kind for kind in ObjectKind if sid.startswith(kind.traits.prefix))
 
 
+def check_sid(kind: ObjectKind, sid: str) -> None:
+    """Raise the kind's ApiError for an unknown object unless this may be the SID of one."""
+    if not (SID_SHAPE.fullmatch(sid) and sid.startswith(kind.traits.prefix)):
+        raise ApiError(kind.traits.missing)
+
+
 def gone(sid: str) -> ApiError:
     """What a subscriber of an object that no longer exists is told."""
     return ApiError(kind_of(sid).traits.missing)
 
 
-async def newest(tx: Tx, sid: str) -> int | None:
-    """The id of an object's latest event; None when the object is gone."""
-    row = await objects.by_sid(tx, sid)
-    return None if row is None else row.last_event_id
+async def newest(tx: Tx, sids: Sequence[str]) -> dict[str, int]:
+    """The ids of the latest events of at most 500 objects; those that are gone are not in it."""
+    # Always as many parameters: one statement, prepared once.
+    asked = {f"sid_{number}": sids[min(number, len(sids) - 1)] for number in range(ASKED)}
+    rows = await tx.all(
+        _Newest, f"SELECT {columns(_Newest)} FROM sync_objects WHERE sid IN ({_SIDS})", **asked
+    )
+    return {row.sid: row.last_event_id for row in rows}
 
 
 async def missed(tx: Tx, sid: str, after: int) -> list[SyncEvent]:
@@ -108,12 +183,12 @@ async def missed(tx: Tx, sid: str, after: int) -> list[SyncEvent]:
 
 
 async def readable(tx: Tx, service_sid: str, sid: str, identity: str) -> ApiError | None:
-    """Why an identity may not read an object (any more), or None when it may."""
-    service = await services.by_sid(tx, service_sid)
+    """Why an identity may not read an object (any more), or None when it may, and for objects of other Services."""
     row = await objects.by_sid(tx, sid)
-    if service is None or row is None:
+    service = await services.by_sid(tx, row.service_sid) if row else None
+    if row is None or service is None:
         return gone(sid)
-    if row.kind == ObjectKind.STREAM.value:
+    if row.service_sid != service_sid or row.kind == ObjectKind.STREAM.value:
         return None
     try:
         await access.require(tx, Scope(service, Actor(identity)), sid, Flag.READ)

@@ -17,7 +17,7 @@ from trunkline.api.views import Json
 from trunkline.products.sync.data import raw
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.realtime.views import date, date_or_none
-from trunkline.products.sync.revisions import collection_revision, revision
+from trunkline.products.sync.revisions import collection_revision
 
 ORDERED = "twilio.sync.event"
 _LIVE = {
@@ -26,7 +26,6 @@ _LIVE = {
     "map": "com.twilio.rtd.cds.map",
     "stream": ORDERED,
 }
-MESSAGE_TYPES = frozenset({ORDERED, *_LIVE.values()})
 VERSION = 4
 BASE = "https://cds.us1.twilio.com/v3"
 """Where the URLs in events begin: clients send later requests there, and only the path counts (client)."""
@@ -135,8 +134,3 @@ def _correlated(kind: str, correlation_id: Any, events: Sequence[Json]) -> bytes
             "events": events,
         }
     )
-
-
-def item_revision(event_id: int) -> str:
-    """The revision that an event gave an item."""
-    return revision(event_id)

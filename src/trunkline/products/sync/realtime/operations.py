@@ -30,9 +30,10 @@ from trunkline.products.sync import (
     ttl,
 )
 from trunkline.products.sync.access import Flag
-from trunkline.products.sync.data import compact, payload, raw
+from trunkline.products.sync.data import EMPTY, payload, raw
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, starting
 from trunkline.products.sync.items import MAP_CODES, Item, Place
+from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.list_items import CreateListItem, UpdateListItem
 from trunkline.products.sync.map_items import CreateMapItem, UpdateMapItem
 from trunkline.products.sync.objects import Creation, Object, ObjectKind, unique_name
@@ -145,7 +146,7 @@ async def create_list(tx: Tx, call: Call[CreateList]) -> Object:
     given = call.input
     creation = Creation(
         unique_name=given.unique_name or None,
-        data=given.context or compact("{}", 54156),
+        data=given.context or EMPTY,
         ttl=ttl.chosen(given.ttl),
     )
     return await objects.create(tx, await enter(tx, call), ObjectKind.LIST, creation)
@@ -200,14 +201,21 @@ def _querier(kind: ObjectKind) -> Any:
         parent = await objects.find(tx, await enter(tx, call), kind, call.path["Sid"], Flag.READ)
         single = asked.index if kind is ObjectKind.LIST else asked.key
         if isinstance(single, str):
-            place = Place(list_items.index(single)) if kind is ObjectKind.LIST else Place(0, single)
-            try:
-                return ItemPage([await items.fetch(tx, parent, place)])
-            except ApiError:
-                return ItemPage([])
+            return await _single(tx, parent, single)
         return await _page(tx, parent, _window(kind, asked))
 
     return query_items
+
+
+async def _single(tx: Tx, parent: Object, name: str) -> ItemPage:
+    """The item with this index or key, or nothing: that there is none is no error here (client)."""
+    try:
+        place = Place(list_items.index(name)) if parent.kind == ObjectKind.LIST.value else Place(0, name)
+        return ItemPage([await items.fetch(tx, parent, place)])
+    except ApiError as error:
+        if error.code != items.CODES[ObjectKind(parent.kind)].missing:
+            raise
+        return ItemPage([])
 
 
 def _window(kind: ObjectKind, asked: ItemQuery) -> Window:
@@ -289,4 +297,8 @@ OPERATIONS: tuple[Operation, ...] = (
     create(f"{_STREAMS}/{{Sid}}/Messages", streams.create_message, message_view, streams.CreateMessage),
 )
 
-MOUNT = Mount("cds", "v3", OPERATIONS, codes=Codes(size=54454, token=54453))
+
+def mount(buckets: Buckets | None) -> Mount:
+    """The operations, each within the limits of its class unless there are none."""
+    found = OPERATIONS if buckets is None else tuple(limited(one, buckets) for one in OPERATIONS)
+    return Mount("cds", "v3", found, codes=Codes(size=54454, token=54453))

@@ -1,26 +1,29 @@
 """Requests to ``/v4/Subscriptions``: begin and end subscriptions to objects.
 
-The answer to the request comes at once; the outcome of each subscription follows as a notification, after what the
-client missed. One object's trouble never fails the others: clients would repeat the whole batch for ever (client).
+The outcome of each subscription is a notification, behind what the client missed; the answer to the request follows
+when all have theirs, and clients take it in either order (client). One object's trouble never fails the others:
+clients would repeat the whole batch for ever (client).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from trunkline.api.errors import ApiError
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database
 from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.realtime import log, notifications
-from trunkline.products.sync.realtime.live import MakeFrame
+from trunkline.products.sync.realtime.live import Live, MakeFrame
 from trunkline.realtime.border import Peer
-from trunkline.realtime.subscriptions import Hub
 
 MAX_SUBSCRIPTIONS = 2000
 """On one connection (doc)."""
 MAX_BATCH = 100
+DRAIN_EVERY = 16
+"""Replayed events between two looks at whether the client reads: 16 times 16 KiB stay far below its queue's bound."""
 PATIENCE_MS = 3000
 """How long a client waits for an outcome before it asks again."""
 
@@ -51,9 +54,10 @@ ANSWER = msgspec.json.encode(
 class Desk:
     """Takes such requests."""
 
-    def __init__(self, database: Database, hub: Hub, frame: MakeFrame) -> None:
+    def __init__(self, database: Database, live: Live, frame: MakeFrame) -> None:
         self._database = database
-        self._hub = hub
+        self._live = live
+        self._hub = live.hub
         self._frame = frame
 
     async def take(self, peer: Peer, service_sid: str, body: bytes) -> bytes:
@@ -62,53 +66,81 @@ class Desk:
             batch = _DECODE.decode(body)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise ApiError(54008) from None
-        if batch.action == "cancel":
-            for subject in batch.requests:
-                self._hub.cancel(peer, subject.object_sid)
-                self._tell(
-                    peer,
-                    notifications.canceled(subject.object_sid, subject.object_type, batch.correlation_id),
-                )
-        elif batch.action == "establish":
-            for subject in batch.requests:
-                await self._establish(peer, service_sid, subject, batch.correlation_id)
-        else:
+        if batch.action not in ("establish", "cancel"):
             raise ApiError(54008)
+        for subject in batch.requests:
+            if batch.action == "establish":
+                await self._establish(peer, service_sid, subject, batch.correlation_id)
+            else:
+                self._cancel(peer, subject, batch.correlation_id)
         return ANSWER
+
+    def _cancel(self, peer: Peer, subject: Subject, correlation_id: Any) -> None:
+        sid, kind = subject.object_sid, subject.object_type
+        self._live.cancel(peer, sid)
+        self._tell(peer, notifications.canceled(sid, kind, correlation_id))
 
     async def _establish(self, peer: Peer, service_sid: str, subject: Subject, correlation_id: Any) -> None:
         sid, kind = subject.object_sid, subject.object_type
+        self._live.opening(peer, sid)
         try:
             await self._begin(peer, service_sid, subject, correlation_id)
         except ApiError as error:
-            self._hub.cancel(peer, sid)
+            self._live.cancel(peer, sid)
             self._tell(peer, notifications.failed(sid, kind, error, correlation_id))
+        finally:
+            self._live.opened(peer, sid)
 
     async def _begin(self, peer: Peer, service_sid: str, subject: Subject, correlation_id: Any) -> None:
-        sid = subject.object_sid
-        kind = _kind(subject.object_type)
-        if self._hub.count(peer) >= MAX_SUBSCRIPTIONS and peer not in self._hub.subscribers(sid):
+        sid, kind = subject.object_sid, _kind(subject.object_type)
+        log.check_sid(kind, sid)
+        if self._hub.count(peer) >= MAX_SUBSCRIPTIONS and all(
+            one.id != peer.id for one in self._hub.subscribers(sid)
+        ):
             raise ApiError(54419)
-        identity, known = peer.grant.identity, subject.last_event_id
-
-        async def read(tx: Tx) -> log.Snapshot:
-            return await log.snapshot(tx, service_sid, identity, kind, sid, known)
-
         # Subscribed before the snapshot is read, so that no event falls between the two.
-        subscription = self._hub.begin(peer, sid)
-        found = await self._database.read(read)
-        for event in found.missed:
-            self._tell(peer, notifications.replayed(event, correlation_id))
+        subscription = self._live.begin(peer, sid)
+        found = await self._database.read(
+            partial(
+                log.snapshot,
+                service_sid=service_sid,
+                identity=peer.grant.identity,
+                kind=kind,
+                sid=sid,
+                known=subject.last_event_id,
+            )
+        )
+        await self._replay(peer, found, correlation_id)
+        if refused := self._live.opened(peer, sid):
+            raise refused
         last = found.last_event_id
         payload = notifications.established(
             [(sid, kind.value, last)], correlation_id, interrupted=not found.complete
         )
         self._tell(peer, payload)
-        if found.complete:
-            self._hub.establish(subscription, last)
-        else:
-            self._hub.cancel(peer, sid)
-        await peer.drained()
+        if not found.complete:
+            self._live.cancel(peer, sid)
+            return
+        self._live.establish(subscription, last)
+
+    async def _replay(self, peer: Peer, found: log.Snapshot, correlation_id: Any) -> None:
+        """Send what was missed, no faster than the client reads. What the connection itself did to an item before it
+        subscribed, it knows from the answers; an older removal, told now, would take that away (client)."""
+        own = {
+            (event.item_index, event.item_key): event.event_id
+            for event in found.missed
+            if event.item_revision and self._live.authors.remembered(event) == peer.id
+        }
+        for count, event in enumerate(found.missed):
+            newest = own.get((event.item_index, event.item_key))
+            if newest is not None and event.event_id is not None and event.event_id <= newest:
+                kind = event.type.value.partition("_")[0]
+                payload = notifications.noop(kind, event.object_sid, event.event_id)
+            else:
+                payload = notifications.replayed(event, correlation_id)
+            self._tell(peer, payload)
+            if count % DRAIN_EVERY == 0:
+                await peer.drained()
 
     def _tell(self, peer: Peer, payload: bytes) -> None:
         peer.send(self._frame(notifications.ORDERED, payload))

@@ -1,0 +1,17 @@
+"""The same node without sockets that the API tests use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.conftest import api, vendor_documents
+
+__all__ = ["api", "settings_overrides", "vendor_documents"]
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    """Without Sync's request rates: they are about time, which stands still here."""
+    return {"sync_limits": False}

@@ -1,0 +1,204 @@
+"""The nodes of a test, what is written to them over REST, and a client that follows a List over its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from nats_server import NatsServer
+from servers import Server
+from unit.realtime.wire import Got, init, packet, parse, request
+
+PATIENCE = 20.0
+
+
+class Cluster:
+    """Two servers; ``service_sid`` is a Sync Service, reached through either."""
+
+    def __init__(self, folder: Path, database_url: str, bus: NatsServer) -> None:
+        self.bus = bus
+        key = base64.b64encode(bytes(range(32))).decode()
+        self.servers = [
+            Server(
+                _made(folder / name),
+                "--nats-url",
+                bus.url,
+                database_url=database_url,
+                environment={"TRUNKLINE_MASTER_KEY": key},
+            )
+            for name in ("one", "two")
+        ]
+        self.service_sid = ""
+        self._key: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start both, and make a Service and a key."""
+        for server in self.servers:
+            server.start()
+        account = f"/2010-04-01/Accounts/{self.servers[0].account_sid}"
+        self._key = self.post(0, f"{account}/Keys.json")
+        self.service_sid = self.post(0, "/sync/v1/Services")["sid"]
+
+    def kill(self) -> None:
+        """End whatever runs still."""
+        for server in self.servers:
+            with contextlib.suppress(AssertionError):
+                server.kill()
+
+    def post(self, node: int, path: str, **form: Any) -> Any:
+        """The answer to a request to a node."""
+        server = self.servers[node]
+        answer = httpx.post(
+            server.url + path,
+            data=form,
+            auth=(server.account_sid, server.auth_token),
+            trust_env=False,
+            timeout=PATIENCE,
+        )
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def make_list(self) -> str:
+        """A List; its SID."""
+        sid: str = self.post(0, f"/sync/v1/Services/{self.service_sid}/Lists")["sid"]
+        return sid
+
+    def push(self, node: int, list_sid: str, number: int) -> None:
+        """Add an item."""
+        path = f"/sync/v1/Services/{self.service_sid}/Lists/{list_sid}/Items"
+        self.post(node, path, Data=json.dumps({"n": number}))
+
+    def token(self, identity: str) -> str:
+        """An access token for Sync."""
+        now = int(time.time())
+        claims = {
+            "jti": f"{self._key['sid']}-{now}",
+            "iss": self._key["sid"],
+            "sub": self.servers[0].account_sid,
+            "exp": now + 3600,
+            "grants": {"identity": identity, "data_sync": {"service_sid": self.service_sid}},
+        }
+        header = {"cty": "twilio-fpa;v=1"}
+        return jwt.encode(claims, self._key["secret"], algorithm="HS256", headers=header)
+
+
+class Follower:
+    """A client that follows a List: over any number of connections it keeps the newest event that it knows, and the
+    continuation token, as the real client does. ``heard`` is what its items' events told, in order."""
+
+    def __init__(self, cluster: Cluster, identity: str, list_sid: str) -> None:
+        self._cluster = cluster
+        self._token = cluster.token(identity)
+        self._list_sid = list_sid
+        self._continuation: str | None = None
+        self._last: int | None = None
+        self._pieces = 0
+        self.heard: list[int] = []
+
+    @asynccontextmanager
+    async def on(self, node: int) -> AsyncIterator[Follower]:
+        """A connection to a node, subscribed and up to date when the body begins."""
+        port = urlsplit(self._cluster.servers[node].url).port
+        async with connect(
+            f"ws://127.0.0.1:{port}/v3/wsconnect",
+            proxy=None,
+            max_size=None,
+            ping_interval=None,
+            close_timeout=1,
+        ) as socket:
+            self._socket = socket
+            await self._log_in(socket)
+            yield self
+
+    async def until(self, count: int) -> list[int]:
+        """Read on until so many events are known; what they told."""
+        while len(self.heard) < count:
+            await self._read()
+        return self.heard
+
+    async def quiet(self) -> None:
+        """Have a request answered: whatever was sent before it has been read."""
+        self._pieces += 1
+        id = f"TM{self._pieces:032x}"
+        await self._socket.send(request("GET", f"/v3/Services/default/Lists/{self._list_sid}", id))
+        while (await self._read()).header["id"] != id:
+            pass
+
+    async def ended(self) -> None:
+        """Wait until the connection is lost."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._read()
+
+    async def refused(self) -> int:
+        """Wait until the subscription is taken away; the status that says why."""
+        while True:
+            told = (await self._read()).payload
+            if isinstance(told, dict) and told.get("event_type") == "subscription_failed":
+                status: int = told["events"][0]["error"]["status"]
+                return status
+
+    async def _log_in(self, socket: ClientConnection) -> None:
+        types = ["twilio.sync.event", "com.twilio.rtd.cds.list"]
+        registration = {
+            "product": "data_sync",
+            "type": "ers",
+            "notification_protocol_version": 4,
+            "message_types": types,
+        }
+        await socket.send(
+            init(self._token, continuation_token=self._continuation, registrations=[registration])
+        )
+        welcome = await self._read()
+        assert welcome.header["status"]["code"] == 200, welcome
+        self._continuation = welcome.header["continuation_token"]
+        subject = {"object_sid": self._list_sid, "object_type": "list", "last_event_id": self._last}
+        body = {
+            "event_protocol_version": 4,
+            "action": "establish",
+            "correlation_id": 7,
+            "requests": [subject],
+        }
+        await socket.send(request("POST", "/v4/Services/default/Subscriptions", "TMsub", body))
+        established: int | None = None
+        while established is None:
+            told = (await self._read()).payload
+            if isinstance(told, dict) and told.get("event_type") == "subscription_established":
+                established = told["events"][0]["last_event_id"]
+        assert self._last in (None, established), "the replay is not what it says"
+        self._last = established
+
+    async def _read(self) -> Got:
+        async with asyncio.timeout(PATIENCE):
+            message = await self._socket.recv()
+        assert isinstance(message, bytes)
+        got = parse(message)
+        if got.header["method"] in ("notification", "ping", "close"):
+            status = {"code": 200, "status": "OK"}
+            await self._socket.send(packet("reply", got.header["id"], status=status))
+        told = got.payload if isinstance(got.payload, dict) else {}
+        for event in told.get("events", ()):
+            if told["event_type"] == "list_item_added":
+                assert self._last is not None
+                assert event["id"] == self._last + 1, "an event is missing, or came twice"
+                self._last = event["id"]
+                self.heard.append(event["item_data"]["n"])
+        return got
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,27 @@
+"""Two servers on one PostgreSQL and one NATS, and realtime clients that find their way between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines import PostgresEngine
+from nats_server import NatsServer, nats_server
+from nodes.cluster import Cluster
+
+__all__ = ["nats_server"]
+
+
+@pytest.fixture
+def cluster(nats_server: NatsServer, postgres_server: str, tmp_path: Path) -> Iterator[Cluster]:
+    """Two running nodes."""
+    engine = PostgresEngine(postgres_server)
+    made = Cluster(tmp_path, engine.url(tmp_path), nats_server)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
+        engine.drop()

@@ -1,0 +1,120 @@
+"""Two nodes serve one Service: live events cross them, and neither a lost bus nor a killed node loses any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from nodes.cluster import PATIENCE, Cluster, Follower
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(3 * PATIENCE):
+            await scenario()
+
+    asyncio.run(bounded())
+
+
+async def push(cluster: Cluster, node: int, list_sid: str, numbers: range) -> None:
+    """Add items, one after the other."""
+    for number in numbers:
+        await asyncio.to_thread(cluster.push, node, list_sid, number)
+
+
+def test_writes_on_one_node_reach_clients_of_the_other_in_order(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        list_sid = cluster.make_list()
+        alice, bob = Follower(cluster, "alice", list_sid), Follower(cluster, "bob", list_sid)
+        async with alice.on(0), bob.on(1):
+            await asyncio.gather(
+                push(cluster, 0, list_sid, range(20)), push(cluster, 1, list_sid, range(100, 120))
+            )
+            for follower in (alice, bob):
+                heard = await follower.until(40)
+                assert [number for number in heard if number < 100] == list(range(20))
+                assert [number for number in heard if number >= 100] == list(range(100, 120))
+            assert alice.heard == bob.heard
+
+    run(scenario)
+
+
+def test_an_endpoint_that_moved_is_dropped_by_its_old_node(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        list_sid = cluster.make_list()
+        client = Follower(cluster, "alice", list_sid)
+        async with client.on(0):
+            zombie = client._socket
+            async with client.on(1):
+                await push(cluster, 0, list_sid, range(3))
+                assert await client.until(3) == [0, 1, 2]
+                async with asyncio.timeout(PATIENCE):
+                    await zombie.wait_closed()
+                await client.quiet()
+
+    run(scenario)
+
+
+def test_a_lost_bus_loses_no_event(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        list_sid = cluster.make_list()
+        near, far = Follower(cluster, "alice", list_sid), Follower(cluster, "bob", list_sid)
+        async with near.on(0), far.on(1):
+            await push(cluster, 0, list_sid, range(5))
+            await far.until(5)
+            cluster.bus.kill()
+            await push(cluster, 0, list_sid, range(5, 10))
+            await near.until(10)
+            assert ready(cluster, 0) == 503
+            # Nobody tells the other node; it finds out by itself.
+            assert await far.until(10) == list(range(10))
+            cluster.bus.start()
+            await push(cluster, 0, list_sid, range(10, 15))
+            assert await far.until(15) == await near.until(15) == list(range(15))
+            async with asyncio.timeout(PATIENCE):
+                while {ready(cluster, 0), ready(cluster, 1)} != {200}:
+                    await asyncio.sleep(0)
+
+    run(scenario)
+
+
+def ready(cluster: Cluster, node: int) -> int:
+    """The status of a node's readiness."""
+    url = cluster.servers[node].url + "/_trunkline/health/ready"
+    return httpx.get(url, trust_env=False, timeout=PATIENCE).status_code
+
+
+def test_the_client_of_a_killed_node_catches_up_on_the_other(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        list_sid = cluster.make_list()
+        client = Follower(cluster, "alice", list_sid)
+        async with client.on(0):
+            await push(cluster, 0, list_sid, range(5))
+            await client.until(5)
+            writing = asyncio.create_task(push(cluster, 1, list_sid, range(5, 25)))
+            await client.until(8)
+            cluster.servers[0].kill()
+            await client.ended()
+        async with client.on(1):
+            await writing
+            assert await client.until(25) == list(range(25))
+            await client.quiet()
+            assert client.heard == list(range(25))
+
+    run(scenario)
+
+
+def test_a_right_that_is_taken_on_one_node_counts_on_the_other(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        list_sid = cluster.make_list()
+        client = Follower(cluster, "alice", list_sid)
+        async with client.on(1):
+            await push(cluster, 1, list_sid, range(1))
+            await client.until(1)
+            refused = asyncio.create_task(client.refused())
+            cluster.post(0, f"/sync/v1/Services/{cluster.service_sid}", AclEnabled="true")
+            assert await refused == 403
+
+    run(scenario)

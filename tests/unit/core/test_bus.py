@@ -1,0 +1,126 @@
+"""The bus between nodes, on a real NATS server: who hears what, in which order, and what an outage does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from nats_server import NatsServer, nats_server
+from trunkline.core.bus import BusUnreachable, LocalBus, NatsBus, open_bus
+
+__all__ = ["nats_server"]
+
+PATIENCE = 15.0
+
+
+class Node:
+    """A bus, and what it heard."""
+
+    def __init__(self, url: str) -> None:
+        self.bus = NatsBus(url)
+        self.heard: list[bytes] = []
+        self.gaps = 0
+        self.changed = asyncio.Event()
+        self.bus.subscribe("told", self._hear)
+        self.bus.on_gap(self._gap)
+
+    def _hear(self, payload: bytes) -> None:
+        self.heard.append(payload)
+        self.changed.set()
+
+    def _gap(self) -> None:
+        self.gaps += 1
+        self.changed.set()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not done():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@asynccontextmanager
+async def nodes(url: str, count: int) -> AsyncIterator[list[Node]]:
+    made = [Node(url) for _ in range(count)]
+    for node in made:
+        await node.bus.start()
+    try:
+        yield made
+    finally:
+        for node in made:
+            await node.bus.stop()
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(count)]
+
+
+def test_the_others_hear_all_in_order_and_the_speaker_nothing(nats_server: NatsServer) -> None:
+    async def scenario() -> None:
+        async with nodes(nats_server.url, 3) as (one, two, three):
+            for payload in numbered(500):
+                one.bus.publish("told", payload)
+            one.bus.publish("other", b"nobody listens")
+            await two.until(lambda: len(two.heard) >= 500)
+            await three.until(lambda: len(three.heard) >= 500)
+            two.bus.publish("told", b"last")
+            await one.until(lambda: bool(one.heard))
+            assert two.heard == numbered(500)
+            await three.until(lambda: len(three.heard) > 500)
+            assert three.heard == [*numbered(500), b"last"]
+            assert one.heard == [b"last"]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_published_before_a_stop_is_sent(nats_server: NatsServer) -> None:
+    async def scenario() -> None:
+        async with nodes(nats_server.url, 2) as (one, two):
+            for payload in numbered(100):
+                one.bus.publish("told", payload)
+            await one.bus.stop()
+            await two.until(lambda: len(two.heard) >= 100)
+            assert two.heard == numbered(100)
+
+    asyncio.run(scenario())
+
+
+def test_after_an_outage_there_is_a_gap_and_the_bus_works(nats_server: NatsServer) -> None:
+    async def scenario() -> None:
+        async with nodes(nats_server.url, 2) as (one, two):
+            assert one.bus.connected
+            nats_server.kill()
+            async with asyncio.timeout(PATIENCE):
+                while one.bus.connected or two.bus.connected:
+                    await asyncio.sleep(0)
+            assert not one.gaps
+            one.bus.publish("told", b"in the outage")
+            nats_server.start()
+            await one.until(lambda: one.gaps > 0)
+            await two.until(lambda: two.gaps > 0)
+            assert (one.bus.connected, one.gaps, two.gaps) == (True, 1, 1)
+            one.bus.publish("told", b"after it")
+            await two.until(lambda: b"after it" in two.heard)
+
+    asyncio.run(scenario())
+
+
+def test_a_bus_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NatsBus, "CONNECT_SECONDS", 1)
+    with socket.socket() as taken:
+        # Bound, but nobody listens: the port refuses, and nobody else gets it.
+        taken.bind(("127.0.0.1", 0))
+        bus = NatsBus(f"nats://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(BusUnreachable, match="does not answer"):
+            asyncio.run(bus.start())
+    assert not bus.connected
+
+
+def test_without_an_address_the_node_is_alone() -> None:
+    assert isinstance(open_bus(""), LocalBus)
+    assert open_bus("").alone
+    assert not open_bus("nats://127.0.0.1").alone

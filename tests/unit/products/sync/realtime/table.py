@@ -1,0 +1,127 @@
+"""Sync's realtime side over a real database, with connections that keep what they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import items, objects
+from trunkline.products.sync.events import SyncEvent
+from trunkline.products.sync.items import Change, Item, Place
+from trunkline.products.sync.objects import Creation, Object, ObjectKind
+from trunkline.products.sync.realtime.live import Live
+from trunkline.products.sync.realtime.subscriptions import Desk
+from trunkline.products.sync.scope import Actor, Scope
+from trunkline.products.sync.services import AccessChanged
+from trunkline.realtime.border import Grant
+from unit.products.sync.ground import ACCOUNT_SID, Ground
+
+PATIENCE = 20.0
+NOBODY = Actor()
+
+
+def frame(message_type: str, payload: bytes) -> bytes:
+    """A frame that a test can read."""
+    return msgspec.json.encode([message_type, msgspec.Raw(payload)])
+
+
+class Connection:
+    """A client that is logged in; implements ``Peer``."""
+
+    def __init__(self, id: str, service_sid: str, identity: str = "alice", endpoint: str = "") -> None:
+        self.id = id
+        self.endpoint_id = endpoint or f"endpoint of {id}"
+        self.grant = Grant(ACCOUNT_SID, {"data_sync": service_sid}, identity, "SK1", 1 << 60)
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def takes(self, message_type: str) -> bool:
+        """Everything."""
+        return True
+
+    def send(self, frame: bytes) -> None:
+        """Keep it."""
+        self.sent.append(tuple(msgspec.json.decode(frame)))
+
+    async def drained(self) -> None:
+        """It reads at once."""
+
+    def told(self) -> list[tuple[str, Any]]:
+        """What was sent, as event types with the id, or for outcomes the status of each."""
+        return [(body["event_type"], _gist(body["events"][0])) for _, body in self.sent]
+
+
+def _gist(event: dict[str, Any]) -> Any:
+    if "error" in event:
+        return event["error"]["code"]
+    return event.get("id", event.get("replay_status"))
+
+
+class Table:
+    """The desk and the live events of one node, with what the database announces led to them."""
+
+    def __init__(self, here: Ground) -> None:
+        self.here = here
+        self.live = Live(here.database, frame)
+        self.desk = Desk(here.database, self.live, frame)
+        here.database.listen(self._hear)
+
+    def _hear(self, told: list[Any]) -> None:
+        for one in told:
+            if isinstance(one, SyncEvent):
+                self.live.told(one)
+            elif isinstance(one, AccessChanged):
+                self.live.access_changed(one)
+
+    def connect(self, id: str = "one", identity: str = "alice", endpoint: str = "") -> Connection:
+        """A new connection."""
+        made = Connection(id, self.here.scope.service.sid, identity, endpoint)
+        self.live.connected(made)
+        return made
+
+    async def establish(self, peer: Connection, *subjects: dict[str, Any], correlation_id: Any = 1) -> None:
+        """Send a batch."""
+        batch = {"action": "establish", "correlation_id": correlation_id, "requests": subjects}
+        await self.desk.take(peer, self.here.scope.service.sid, msgspec.json.encode(batch))
+
+    async def create(self, kind: ObjectKind, identity: str | None = None) -> Object:
+        """A new object."""
+        scope = Scope(self.here.scope.service, Actor(identity))
+        return await self.here.database.write(lambda tx: objects.create(tx, scope, kind, Creation()))
+
+    async def push(self, sid: str, data: str = "{}", actor: Actor = NOBODY) -> Item:
+        """A new list item."""
+        scope = Scope(self.here.scope.service, actor)
+        return await self.here.database.write(lambda tx: items.push(tx, scope, sid, Change(data=data)))
+
+    async def remove(self, sid: str, index: int) -> Item:
+        """Remove a list item."""
+        scope, place = self.here.scope, Place(index)
+        return await self.here.database.write(
+            lambda tx: items.remove(tx, scope, ObjectKind.LIST, sid, place, None)
+        )
+
+    async def forget(self, sid: str, up_to: int) -> None:
+        """Take an object's events up to this one out of the log."""
+
+        async def trim(tx: Tx) -> int:
+            return await tx.run(
+                "DELETE FROM sync_events WHERE object_sid = :sid AND event_id <= :up_to", sid=sid, up_to=up_to
+            )
+
+        await self.here.database.write(trim)
+
+
+def subject(row: Object, last_event_id: int | None = None) -> dict[str, Any]:
+    """An entry of a batch."""
+    return {"object_sid": row.sid, "object_type": row.kind, "last_event_id": last_event_id}
+
+
+async def until(done: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not done():
+            await asyncio.sleep(0)

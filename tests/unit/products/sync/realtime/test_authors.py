@@ -1,0 +1,73 @@
+"""Who causes which event, and when an author may be told to move on."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.realtime import authors as module
+from trunkline.products.sync.realtime.authors import Authors
+from trunkline.products.sync.scope import Actor
+
+EVENT = SyncEvent(
+    type=EventType.LIST_ITEM_ADDED,
+    account_sid="AC1",
+    service_sid="IS1",
+    object_sid="ES1",
+    unique_name=None,
+    actor=Actor("alice", "endpoint"),
+    date=0,
+    event_id=4,
+)
+
+
+def test_author_is_the_connection_whose_request_is_in_hand() -> None:
+    authors = Authors()
+    assert authors.author(EVENT) is None
+    with authors.writing("endpoint", "one"):
+        assert authors.author(EVENT) == "one"
+    assert authors.author(msgspec.structs.replace(EVENT, event_id=5)) is None
+    assert authors.remembered(EVENT) == "one"
+
+
+def test_two_connections_of_an_endpoint_are_both_told() -> None:
+    authors = Authors()
+    with authors.writing("endpoint", "old"), authors.writing("endpoint", "new"):
+        assert authors.author(EVENT) is None
+    assert authors.remembered(EVENT) is None
+
+
+def test_events_without_an_id_are_not_remembered() -> None:
+    authors = Authors()
+    message = msgspec.structs.replace(EVENT, event_id=None)
+    with authors.writing("endpoint", "one"):
+        assert authors.author(message) == "one"
+    assert authors.remembered(message) is None
+
+
+def test_event_follows_only_its_predecessor() -> None:
+    authors = Authors()
+    assert not authors.follows("ES1", 4)
+    assert authors.follows("ES1", 5)
+    assert not authors.follows("ES1", 7)
+    assert not authors.follows("ES1", 6)
+    assert authors.follows("ES1", 8)
+
+
+def test_nothing_follows_while_a_hole_is_filled() -> None:
+    authors = Authors()
+    authors.reached("ES1", 3)
+    with authors.filling("ES1"), authors.filling("ES1"):
+        assert not authors.follows("ES1", 4)
+    assert authors.follows("ES1", 5)
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
+    authors = Authors()
+    with authors.writing("endpoint", "one"):
+        events = [msgspec.structs.replace(EVENT, event_id=number) for number in range(3)]
+        for event in events:
+            authors.author(event)
+    assert [authors.remembered(event) for event in events] == [None, "one", "one"]

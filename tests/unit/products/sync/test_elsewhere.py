@@ -1,0 +1,114 @@
+"""What happened on another node: its events have no author here, and those that nobody told of are found."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engines import Engine
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import objects
+from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.objects import Creation, Object, ObjectKind
+from trunkline.products.sync.realtime import log
+from trunkline.products.sync.realtime.live import Live
+from trunkline.products.sync.scope import Actor
+from trunkline.realtime.border import Grant
+from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
+
+
+class Client:
+    """A connection that keeps what it is sent."""
+
+    id, endpoint_id = "connection", "endpoint"
+
+    def __init__(self, service_sid: str) -> None:
+        self.grant = Grant(ACCOUNT_SID, {"data_sync": service_sid}, "alice", "SK1", 0)
+        self.sent: list[bytes] = []
+
+    def takes(self, message_type: str) -> bool:
+        return True
+
+    def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+
+    async def drained(self) -> None:
+        pass
+
+
+async def make(here: Ground) -> Object:
+    return await here.database.write(
+        lambda tx: objects.create(tx, here.scope, ObjectKind.DOCUMENT, Creation())
+    )
+
+
+def update(row: Object) -> SyncEvent:
+    """The client's own endpoint updates the Document."""
+    actor = Actor("alice", Client.endpoint_id)
+    event = objects.event(row, actor, EventType.DOCUMENT_UPDATED, row.date_updated)
+    return msgspec.structs.replace(event, event_id=1)
+
+
+def frame(kind: str, payload: bytes) -> bytes:
+    return kind.encode()
+
+
+@pytest.mark.parametrize(("where", "count"), [(True, 0), (False, 1)], ids=["here", "elsewhere"])
+def test_a_client_hears_of_what_it_wrote_on_another_node(
+    engine: Engine, tmp_path: Path, where: bool, count: int
+) -> None:
+    async def scenario() -> None:
+        async with ground(engine, tmp_path) as here:
+            row = await make(here)
+            live, client = Live(here.database, frame), Client(row.service_sid)
+            live.connected(client)
+            live.establish(live.begin(client, row.sid), 0)
+            with live.writing(client, []):
+                live.told(update(row), here=where)
+            assert len(client.sent) == count
+            await live.stop()
+
+    asyncio.run(scenario())
+
+
+def test_the_newest_events_of_many_objects(engine: Engine, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with ground(engine, tmp_path) as here:
+            rows = [await make(here) for _ in range(3)]
+
+            async def advance(tx: Tx) -> None:
+                await tx.run("UPDATE sync_objects SET last_event_id = 7 WHERE sid = :sid", sid=rows[0].sid)
+                await tx.run("DELETE FROM sync_objects WHERE sid = :sid", sid=rows[1].sid)
+
+            await here.database.write(advance)
+            asked = [row.sid for row in rows] + [f"ET{number:032x}" for number in range(log.ASKED - 3)]
+            newest = await here.database.read(partial(log.newest, sids=asked))
+            assert newest == {rows[0].sid: 7, rows[2].sid: rows[2].last_event_id}
+            assert await here.database.read(partial(log.newest, sids=asked[:1])) == {rows[0].sid: 7}
+
+    asyncio.run(scenario())
+
+
+def test_an_event_that_nobody_told_of_is_found(engine: Engine, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with ground(engine, tmp_path) as here:
+            row = await make(here)
+            live, client = Live(here.database, frame), Client(row.service_sid)
+            live.connected(client)
+            live.establish(live.begin(client, row.sid), row.last_event_id)
+
+            async def write(tx: Tx) -> None:
+                await objects.remove(tx, here.scope, ObjectKind.DOCUMENT, row.sid)
+
+            await here.database.write(write)
+            live.catch_up()
+            live.catch_up()
+            await asyncio.gather(*live._tasks)
+            assert client.sent == [b"twilio.sync.event"]
+            assert live.hub.topics() == ()
+
+    asyncio.run(scenario())
