@@ -36,6 +36,7 @@ class Cluster:
                 _made(folder / name),
                 "--nats-url",
                 bus.url,
+                "--dev",
                 database_url=database_url,
                 environment={"TRUNKLINE_MASTER_KEY": key},
             )

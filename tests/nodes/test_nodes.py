@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from queue import Queue
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -116,5 +121,58 @@ def test_a_right_that_is_taken_on_one_node_counts_on_the_other(cluster: Cluster)
             refused = asyncio.create_task(client.refused())
             cluster.post(0, f"/sync/v1/Services/{cluster.service_sid}", AclEnabled="true")
             assert await refused == 403
+
+    run(scenario)
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, Queue[dict[str, str]]]]:
+    """The address of a webhook, and what it is told."""
+    told: Queue[dict[str, str]] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.put(dict(parse_qsl(body.decode())))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_client_that_moves_between_nodes_is_told_as_gone_once(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        with receiver() as (url, told):
+            cluster.post(
+                0,
+                f"/sync/v1/Services/{cluster.service_sid}",
+                WebhookUrl=url,
+                ReachabilityWebhooksEnabled="true",
+                ReachabilityDebouncingEnabled="true",
+                ReachabilityDebouncingWindow="1000",
+            )
+            client = Follower(cluster, "alice", cluster.make_list())
+            async with client.on(0):
+                first = await asyncio.to_thread(told.get, timeout=PATIENCE)
+            async with client.on(1):
+                second = await asyncio.to_thread(told.get, timeout=PATIENCE)
+            third = await asyncio.to_thread(told.get, timeout=PATIENCE)
+            assert [one["EventType"] for one in (first, second, third)] == [
+                "endpoint_connected",
+                "endpoint_connected",
+                "endpoint_disconnected",
+            ]
+            assert {one["Identity"] for one in (first, second, third)} == {"alice"}
+            assert len({one["EndpointId"] for one in (first, second, third)}) == 1
 
     run(scenario)
