@@ -83,7 +83,9 @@ class TestOverload:
                 await asyncio.sleep(0)
             go.set()
             answers = await asyncio.gather(*held, elsewhere)
-            assert [answer.headers["twilio-concurrent-requests"] for answer in answers] == ["1", "2", "1"]
+            # Which of the two came first is the network's affair.
+            *counts, apart = [answer.headers["twilio-concurrent-requests"] for answer in answers]
+            assert (sorted(counts), apart) == (["1", "2"], "1")
             assert [answer.status_code for answer in answers] == [201, 201, 200]
             again = await client.request("GET", SERVICES)
             assert again.headers["twilio-concurrent-requests"] == "1"

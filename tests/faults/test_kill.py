@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,14 @@ from faults.ledger import Ledger
 from faults.writers import CHAT, SYNC, Kind, load, shown, writers
 from servers import Server
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "6"))
+"""Kills of one server; the figures quoted in the docs are of more."""
 LEAST_SECONDS, MOST_SECONDS = 0.05, 0.3
 KINDS = {"chat": CHAT, "sync": SYNC}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_twenty_kills_lose_nothing(
+def test_kills_lose_nothing(
     kind: Kind, database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     ledger, chance, started = Ledger(), random.Random(), monotonic()

@@ -42,7 +42,7 @@ class Bus(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Send what is still to go and disconnect."""
+        """Send what is still to go and disconnect, within 6 s."""
         ...
 
     def subscribe(self, subject: str, receiver: Receiver) -> None:
@@ -84,7 +84,9 @@ class NatsBus:
     """The bus of several nodes, on a NATS server. ``url`` may name several, separated by commas."""
 
     CONNECT_SECONDS = 5
-    STOP_SECONDS = 2
+    STOP_SECONDS = 5
+    """How long a stop waits for the server to have what was published before."""
+    CLOSE_SECONDS = 1
     RECONNECT_SECONDS = 0.5
     PING_SECONDS = 10
     """Two unanswered pings are a lost connection."""
@@ -101,6 +103,7 @@ class NatsBus:
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._awake = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._stopping = False
 
     @property
     def connected(self) -> bool:
@@ -147,36 +150,46 @@ class NatsBus:
                 for subject, receiver in self._receivers:
                     await self._client.subscribe(subject, cb=_called(receiver))
                 # Subscriptions count from when the server has them.
-                await self._client.flush()
+                await _reached(self._client)
         except Exception as error:
             raise BusUnreachable(f"the bus does not answer ({type(error).__name__})") from error
-        self._sending = asyncio.create_task(self._send())
+        self._stopping = False
+        self._sending = asyncio.create_task(self._send(self._client))
 
     async def stop(self) -> None:
-        """Send what is still to go, within 2 s, and disconnect."""
+        """Send what is still to go, for which the server has 5 s, and disconnect within another second."""
         sending, self._sending = self._sending, None
         client, self._client = self._client, None
-        if sending is not None:
-            sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sending
         if client is None:
             return
+        self._stopping = True
+        self._awake.set()
+        if sending is not None:
+            await self._send_the_rest(client, sending)
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(self.STOP_SECONDS):
-                while client.is_connected and self._waiting:
-                    await client.publish(*self._waiting.popleft())
-                if client.is_connected:
-                    await client.flush()
-        await client.close()
+            async with asyncio.timeout(self.CLOSE_SECONDS):
+                await client.close()
 
-    async def _send(self) -> None:
-        while True:
+    async def _send_the_rest(self, client: Any, sending: asyncio.Task[None]) -> None:
+        try:
+            async with asyncio.timeout(self.STOP_SECONDS):
+                # Not awaited itself: the client's publish may keep a cancellation to itself.
+                await asyncio.wait({sending})
+                if client.is_connected:
+                    await _reached(client)
+        except Exception as error:
+            log.warning("the last messages for other nodes may be lost: %s", type(error).__name__)
+        sending.cancel()
+
+    async def _send(self, client: Any) -> None:
+        stopping = False
+        while not stopping:
             await self._awake.wait()
             self._awake.clear()
+            stopping = self._stopping
             while self._waiting:
                 try:
-                    await self._client.publish(*self._waiting.popleft())
+                    await client.publish(*self._waiting.popleft())
                 except Exception as error:
                     # Hints are not worth waiting for: what was lost is found in the log.
                     log.debug("a message for other nodes is lost: %s", type(error).__name__)
@@ -191,7 +204,8 @@ class NatsBus:
             self._tell_of_gap()
 
     async def _lost(self) -> None:
-        log.warning("the connection to the bus is lost")
+        if not self._stopping:
+            log.warning("the connection to the bus is lost")
 
     async def _back(self) -> None:
         log.info("the connection to the bus is back")
@@ -200,6 +214,16 @@ class NatsBus:
     def _tell_of_gap(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+async def _reached(client: Any) -> None:
+    """Return once the server has read everything that ``client`` was given before.
+
+    The client writes a ping at once, but commands in the loop's next turn: the first ping overtakes them, and its
+    answer comes when they are written. The second follows them, and the server reads in order.
+    """
+    await client.flush()
+    await client.flush()
 
 
 def _called(receiver: Receiver) -> Callable[[Any], Any]:

@@ -98,19 +98,21 @@ class ConnectProxy:
             _turn_away(sock)
             return
         self._open.add(sock)
-        task = asyncio.create_task(self._serve(sock))
+        ours = ExitStack()
+        ours.enter_context(sock)
+        task = asyncio.create_task(self._serve(sock, ours))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+        # Not in the task: one that is cancelled before its first step does nothing at all.
+        task.add_done_callback(lambda _: ours.close())
 
-    async def _serve(self, sock: socket.socket) -> None:
-        with ExitStack() as ours:
-            ours.enter_context(sock)
-            context = await self._answer(sock)
-            if context is None:
-                return
-            door = self._door()
-            # From here the event loop owns the socket and closes it, whatever happens.
-            ours.pop_all()
+    async def _serve(self, sock: socket.socket, ours: ExitStack) -> None:
+        context = await self._answer(sock)
+        if context is None:
+            return
+        door = self._door()
+        # From here the event loop owns the socket and closes it, whatever happens.
+        ours.pop_all()
         await self._hand_over(sock, context, door)
 
     async def _answer(self, sock: socket.socket) -> ssl.SSLContext | None:

@@ -17,6 +17,44 @@ __all__ = ["nats_server"]
 PATIENCE = 15.0
 
 
+class Peer:
+    """Speaks enough of the server's side to tell in which order it got what. Answers no ping once it is ``mute``."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.mute = False
+
+    @property
+    def answered(self) -> list[bytes]:
+        """What it got up to the last ping that it answered."""
+        return self.got[: len(self.got) - self.got[::-1].index(b"PING")]
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload":1048576}\r\n')
+        while line := await reader.readline():
+            verb, *words = line.split()
+            if verb == b"PUB":
+                self.got.append((await reader.readexactly(int(words[-1]) + 2))[:-2])
+            elif verb == b"PING" and not self.mute:
+                self.got.append(verb)
+                writer.write(b"PONG\r\n")
+            elif verb == b"SUB":
+                self.got.append(b"SUB " + words[0])
+        writer.close()
+
+
+@asynccontextmanager
+async def peer_and_node() -> AsyncIterator[tuple[Peer, Node]]:
+    peer = Peer()
+    async with await asyncio.start_server(peer.converse, "127.0.0.1", 0) as server:
+        node = Node(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await node.bus.start()
+        try:
+            yield peer, node
+        finally:
+            await node.bus.stop()
+
+
 class Node:
     """A bus, and what it heard."""
 
@@ -87,6 +125,44 @@ def test_what_was_published_before_a_stop_is_sent(nats_server: NatsServer) -> No
             assert two.heard == numbered(100)
 
     asyncio.run(scenario())
+
+
+def test_a_start_returns_when_the_server_has_the_subscriptions() -> None:
+    async def scenario() -> None:
+        async with peer_and_node() as (peer, _):
+            assert b"SUB told" in peer.answered
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_returns_when_the_server_has_the_messages(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with peer_and_node() as (peer, node):
+            for payload in numbered(100):
+                node.bus.publish("told", payload)
+            await node.bus.stop()
+            assert [got for got in peer.answered if got.isdigit()] == numbered(100)
+
+    asyncio.run(scenario())
+    assert not caplog.records
+
+
+def test_a_stop_ends_although_the_server_is_mute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(NatsBus, "STOP_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        async with peer_and_node() as (peer, node):
+            peer.mute = True
+            node.bus.publish("told", b"last")
+            async with asyncio.timeout(PATIENCE):
+                await node.bus.stop()
+
+    asyncio.run(scenario())
+    assert [record.getMessage() for record in caplog.records] == [
+        "the last messages for other nodes may be lost: TimeoutError"
+    ]
 
 
 def test_after_an_outage_there_is_a_gap_and_the_bus_works(nats_server: NatsServer) -> None:

@@ -251,6 +251,21 @@ def test_stop_closes_what_has_no_door_and_leaves_the_rest(start: Start) -> None:
         _ = proxied.proxy.port
 
 
+def test_stop_closes_a_connection_that_nobody_has_looked_at(start: Start) -> None:
+    proxied = start()
+    ours, theirs = socket.socketpair()
+
+    async def admit_and_stop() -> None:
+        theirs.setblocking(False)
+        proxied.proxy._admit(theirs)
+        await proxied.proxy.stop()
+
+    with ours:
+        ours.settimeout(TIMEOUT)
+        proxied.call(admit_and_stop())
+        assert read_to_end(ours) == b""
+
+
 def test_stop_twice_and_start_again(start: Start) -> None:
     proxied = start()
     proxied.call(proxied.proxy.stop())

@@ -30,6 +30,7 @@ UPDATE jobs SET state = 'ready' WHERE id IN (
     SELECT id FROM jobs WHERE order_key = :order_key AND state = 'waiting' ORDER BY place, id LIMIT 1
 ) AND NOT EXISTS (SELECT 1 FROM jobs WHERE order_key = :order_key AND state = 'ready')
 """
+_END_LEASES = "UPDATE jobs SET due = :now WHERE holder IS NOT NULL AND state = 'ready' AND due > :now"
 _NEXT_DUE = "SELECT due FROM jobs WHERE state = 'ready' ORDER BY due LIMIT 1"
 
 MAX_REASON = 1000
@@ -86,6 +87,13 @@ async def take_parked(tx: Tx, lease: Lease, lane: Lane, most: int) -> list[Claim
 async def parked_lanes(tx: Tx) -> list[Lane]:
     """The lanes that have parked jobs."""
     return await tx.all(Lane, "SELECT DISTINCT kind, lane FROM jobs WHERE parked")
+
+
+async def end_leases(tx: Tx) -> None:
+    """Let the leases of a node that died run out now; only where it cannot be at work still: on SQLite, whose file
+    one node has to itself."""
+    if not tx.skip_locked:
+        await tx.run(_END_LEASES, now=tx.now)
 
 
 async def renew(tx: Tx, lease: Lease, jobs: Sequence[Claimed]) -> list[Claimed]:

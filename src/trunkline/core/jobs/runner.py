@@ -87,7 +87,9 @@ class Runner:
         return len(self._running)
 
     async def start(self) -> None:
-        """Begin to run jobs, with those that a node left parked too. Raises StorageError."""
+        """Begin to run jobs, with those that a node left parked or, on SQLite, held when it died. Raises
+        StorageError."""
+        await self._database.write(claims.end_leases)
         for lane in await self._database.read(claims.parked_lanes):
             self._room.parked(lane)
         self._database.listen(self._heard)

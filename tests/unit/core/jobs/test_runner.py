@@ -248,12 +248,17 @@ async def _is_dead(database: Database) -> bool:
 
 def test_a_lease_that_ran_out_lets_another_node_run_the_job(database_url: str) -> None:
     async def body(database: Database, clock: Clock) -> None:
-        await put(database, "a0", "a1", order_key="a")
         gone = Lease("a node that was killed", clock.now + 60 * SECOND)
-        (held,) = await database.write(lambda tx: claims.claim(tx, gone, 10))
-        assert (held.payload, held.attempts) == ("a0", 1)
+
+        async def lost(tx: Tx) -> list[Claimed]:
+            for payload in ("a0", "a1"):
+                await enqueue(tx, Job("test", payload, order_key="a"))
+            return await claims.claim(tx, gone, 10)
+
         ran = Ran()
         async with running(database, ran, clock) as runner:
+            (held,) = await database.write(lost)
+            assert (held.payload, held.attempts) == ("a0", 1)
             await put(database, "b")
             await ran.count(1)
             assert ran.payloads == ["b"]
@@ -267,6 +272,23 @@ def test_a_lease_that_ran_out_lets_another_node_run_the_job(database_url: str) -
         late = [claims.Settled(held, Done())]
         await database.write(lambda tx: claims.settle(tx, gone.holder, late, 1))
         assert [job.payload for job in await stored(database)] == ["c"]
+
+    scenario(database_url, body)
+
+
+def test_a_node_that_has_the_storage_to_itself_waits_for_no_lease(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        await put(database, "held")
+        gone = Lease("the same node before it was killed", clock.now + 60 * SECOND)
+        await database.write(lambda tx: claims.claim(tx, gone, 10))
+        ran = Ran()
+        async with running(database, ran, clock) as runner:
+            if not database_url.startswith("sqlite"):
+                # Another node may be at work.
+                assert await database.read(lambda tx: claims.next_due(tx)) == gone.until
+                clock.now = gone.until
+                runner.wake()
+            await ran.count(1)
 
     scenario(database_url, body)
 
