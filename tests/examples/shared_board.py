@@ -1,0 +1,76 @@
+"""The shared board's own server as a process, installed as its README says."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from servers import clean_environment
+
+FOLDER = Path(__file__).parents[2] / "examples" / "shared-board"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+def install(folder: Path, modules: Path) -> Path:
+    """A copy of the example below ``folder`` that finds its packages in ``modules``."""
+    copy = folder / "shared-board"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("node_modules"))
+    (copy / "node_modules").symlink_to(modules, target_is_directory=True)
+    return copy
+
+
+class Board:
+    """The server, on a free port. Usable as a context manager, which asks it to end."""
+
+    def __init__(self, copy: Path, url: str, account_sid: str, auth_token: str) -> None:
+        command = json.loads((copy / "package.json").read_text())["scripts"]["start"]
+        self._process = subprocess.Popen(
+            shlex.split(command),
+            cwd=copy,
+            env=clean_environment()
+            | {
+                "PORT": "0",
+                "TRUNKLINE_URL": url,
+                "TWILIO_ACCOUNT_SID": account_sid,
+                "TWILIO_AUTH_TOKEN": auth_token,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def address(self) -> str:
+        """Where the page is. Raises AssertionError when the server does not tell within 30 s."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_SECONDS
+        told = b""
+        while not told.endswith(b"\n"):
+            left = max(0.0, deadline - time.monotonic())
+            assert select.select([self._process.stdout], [], [], left)[0], "the board does not start"
+            piece = os.read(self._process.stdout.fileno(), 4096)
+            assert piece, f"the board ended with {self._process.wait(STOP_SECONDS)}"
+            told += piece
+        return told.decode().strip()
+
+    def end(self) -> int:
+        """Ask it to end (SIGTERM); answers its exit code."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+        return self._process.returncode
