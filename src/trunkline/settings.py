@@ -6,46 +6,41 @@ file ``trunkline.toml`` in the working directory or the one that ``TRUNKLINE_CON
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+
+from trunkline.core.setting_values import (
+    BadSetting,
+    Networks,
+    Tables,
+    hidden,
+    names_only,
+    networks,
+    origins,
+    pauses,
+    without_password,
+)
+
+__all__ = ["BadSetting", "without_password"]
 
 FILE = "trunkline.toml"
 PREFIX = "TRUNKLINE_"
 PRODUCTS = ("sync", "notify", "messaging", "chat")
+APPROVALS = ("auto", "manual")
 LEVELS = ("debug", "info", "warning", "error")
 
 _ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
 _AUTH_TOKEN = re.compile(r"[!-~]{16,}")
-_PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
-_PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
-_MASK = "***"
 
 
-class BadSetting(Exception):
-    """An option has a value that cannot be; the message names the option and where the value came from."""
-
-
-def hidden(value: str) -> str:
-    """Of a secret only whether it is set."""
-    return "(set)" if value else "(not set)"
-
-
-def without_password(url: str) -> str:
-    """The address with its password masked. What is no address is hidden whole; an ``@`` in the password, or in
-    a parameter, masks too much rather than too little."""
-    if "://" not in url:
-        return hidden(url)
-    return _PASSWORD_FIELD.sub(rf"\g<1>{_MASK}", _PASSWORD.sub(rf"\g<1>{_MASK}@", url))
-
-
-def option(default: Any, *help: str, secret: Callable[[str], str] | None = None) -> Any:
+def option(default: Any, *help: str, secret: Callable[[Any], str] | None = None) -> Any:
     """An option with its default and its explanation; ``secret`` makes what may be printed of a secret's value."""
     return field(default=default, metadata={"help": " ".join(help), "secret": secret})
 
@@ -100,6 +95,89 @@ class Settings:
         True,
         "Keep Sync's documented limits, such as 20 writes a second for one object; false for none.",
     )
+    webhook_retry_schedule: str = option(
+        "",
+        "Pauses in seconds before a queued webhook that failed is begun again, separated by commas, such as",
+        "60,600,3600; one that fails after the last is a dead job. Empty: the attempts that its URL asks for.",
+    )
+    webhook_log_days: int = option(
+        30, "Days that attempts to deliver webhooks are kept for /_trunkline/webhooks."
+    )
+    alert_days: int = option(30, "Days that the alerts of the debugger are kept for /v1/Alerts.")
+    webhook_networks: str = option(
+        "",
+        "Networks that webhooks may reach although they are not public, such as 10.1.0.0/16, separated by commas.",
+    )
+    egress_ca_file: str = option(
+        "", "File with the certificates that outgoing requests trust (PEM), in place of the system's."
+    )
+    realtime_origins: str = option(
+        "",
+        "Origins whose pages may connect, such as https://app.example, separated by commas; empty allows all.",
+    )
+    max_connections: int = option(100_000, "Realtime connections of this node; one more is a 503.")
+    compliance_approval: str = option(
+        "auto",
+        "Who approves brands, campaigns and toll-free verifications: auto at once,",
+        "manual the operator, over /_trunkline/compliance.",
+    )
+    a2p_enforced: bool = option(
+        False, "Fail messages from US long codes to the US that no verified campaign covers (30033, 30034)."
+    )
+    a2p_caps: bool = option(
+        False,
+        "With a2p_enforced: hold campaigns to their rate (30022) and brands to their daily cap (30023).",
+    )
+    a2p_number_minutes: int = option(
+        0, "With a2p_enforced: minutes in which a number that was added to a Service cannot send (30035)."
+    )
+    tollfree_enforced: bool = option(
+        False, "Fail messages from unverified toll-free numbers to the US and Canada (30032)."
+    )
+    carriers: Tables = option(
+        (),
+        "The carriers that SMS leave by, as tables: [[carriers]] in the file; none is the sandbox.",
+        secret=names_only,
+    )
+    carrier_routes: Tables = option(
+        (),
+        "Which carrier a message leaves by, as tables with carrier, prefix and sender: the first that fits counts;",
+        "none is the first carrier.",
+    )
+    sandbox_numbers: bool = option(
+        True, "Fill an empty inventory with fictional numbers when the sandbox is the only carrier."
+    )
+    prices: Tables = option(
+        (), "What a segment costs, as tables with prefix, price and unit; the longest prefix counts."
+    )
+    account_rate: float = option(
+        0.0,
+        "Segments a second that an account may send through this node, all senders together; 0 for no limit.",
+    )
+    service_rate: float = option(
+        0.0, "Segments a second that a Messaging Service may send through this node; 0 for no limit."
+    )
+    public_url: str = option(
+        "",
+        "Address under which phones and networks reach this server, for links in messages;",
+        "empty uses the address that it listens on.",
+    )
+    geo_permissions: str = option(
+        "", "Countries that messages may be sent to, as ISO codes separated by commas; empty allows all."
+    )
+    refuse_landlines: bool = option(
+        True, "Refuse messages to numbers that are known to be landlines, unless they ask for ForceDelivery."
+    )
+    blocked_sender_ids: str = option(
+        "", "Alphanumeric senders that are refused besides generic ones such as SMS, separated by commas."
+    )
+    max_service_senders: int = option(
+        400, "Phone numbers and short codes, taken together, in the pool of a Messaging Service."
+    )
+    max_scheduled_messages: int = option(500_000, "Scheduled messages that an account may have waiting.")
+    protect_media: bool = option(
+        False, "Ask for an account's credentials before the attachments of its messages are served."
+    )
     log_level: str = option("info", "Lowest level that is logged: debug, info, warning or error.")
     log_requests: bool = option(True, "Log a line for each request, at level info.")
     ready_file: str = option(
@@ -116,9 +194,25 @@ class Settings:
         for name, low in (("port", 0), ("proxy_port", -1)):
             if not low <= getattr(self, name) <= 65535:
                 raise BadSetting(f"{name} must be from {low} to 65535")
-        for name in ("max_body_bytes", "max_concurrent_requests", "max_notify_services"):
+        for name in (
+            "max_body_bytes",
+            "max_concurrent_requests",
+            "max_notify_services",
+            "webhook_log_days",
+            "alert_days",
+            "max_connections",
+            "max_service_senders",
+            "max_scheduled_messages",
+        ):
             if getattr(self, name) < 1:
                 raise BadSetting(f"{name} must be at least 1")
+        if self.compliance_approval not in APPROVALS:
+            raise BadSetting(f"compliance_approval must be one of {', '.join(APPROVALS)}")
+        if self.a2p_number_minutes < 0:
+            raise BadSetting("a2p_number_minutes must be at least 0")
+        for name in ("account_rate", "service_rate"):
+            if not 0 <= getattr(self, name) < 1e6:
+                raise BadSetting(f"{name} must be from 0 to 1,000,000")
         if not 0 < self.request_timeout < float("inf"):
             raise BadSetting("request_timeout must be above 0")
         if self.log_level not in LEVELS:
@@ -131,14 +225,28 @@ class Settings:
             raise BadSetting(
                 "auth_token must be at least 16 letters, digits or signs of ASCII, without spaces"
             )
+        if self.egress_ca_file and not Path(self.egress_ca_file).is_file():
+            raise BadSetting(f"egress_ca_file names {self.egress_ca_file}, which is not a file")
         self.proxy_networks()
+        self.reachable_networks()
+        self.webhook_pauses()
+        self.browser_origins()
 
-    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+    def proxy_networks(self) -> Networks:
         """The networks of ``trusted_proxies``. Raises BadSetting."""
-        try:
-            return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())
-        except ValueError as error:
-            raise BadSetting(f"trusted_proxies: {error}") from None
+        return networks("trusted_proxies", self.trusted_proxies)
+
+    def reachable_networks(self) -> Networks:
+        """The networks of ``webhook_networks``. Raises BadSetting."""
+        return networks("webhook_networks", self.webhook_networks)
+
+    def webhook_pauses(self) -> tuple[float, ...]:
+        """The seconds of ``webhook_retry_schedule``. Raises BadSetting."""
+        return pauses("webhook_retry_schedule", self.webhook_retry_schedule)
+
+    def browser_origins(self) -> frozenset[str]:
+        """The origins of ``realtime_origins``. Raises BadSetting."""
+        return origins("realtime_origins", self.realtime_origins)
 
     @property
     def lowest_level(self) -> str:
@@ -200,6 +308,8 @@ def variable(name: str) -> str:
 
 def as_text(value: Any) -> str:
     """A value as flags and the environment take it."""
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -219,8 +329,20 @@ _PARSE: dict[str, Callable[[str], Any]] = {
     "str": str,
     "Path": Path,
     "bool": lambda text: _WORDS[text.lower()],
+    "Tables": lambda text: _tables(json.loads(text)),
 }
-_FORMS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_FORMS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "Tables": "a list of tables",
+}
+
+
+def _tables(value: Any) -> Tables:
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ValueError(value)
+    return tuple(value)
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -251,6 +373,8 @@ def _converted(name: str, kind: str, value: Any, origin: Origin) -> Any:
     if type(value).__name__ == kind or (kind == "float" and type(value) is int):
         return value
     try:
+        if kind == "Tables" and not isinstance(value, str):
+            return _tables(value)
         if not isinstance(value, str):
             raise TypeError
         return _PARSE[kind](value)

@@ -117,6 +117,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
         "auth_token": AUTH_TOKEN,
         "proxy_port": -1,
         "log_requests": False,
+        "sandbox_numbers": False,
     }
     settings = Settings(**{**defaults, **settings_overrides})
     url = engine.migrated_url(tmp_path, migrations(settings))

@@ -86,7 +86,7 @@ class Agent:
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a question. Raises AssertionError when the agent ends, or is silent for 60 s."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        self._process.stdin.write(json.dumps(question, default=_told).encode() + b"\n")
         self._process.stdin.flush()
         return dict(json.loads(self._line(), object_hook=_revived))
 
@@ -102,6 +102,10 @@ class Agent:
             self._unread += piece
         line, _, self._unread = self._unread.partition(b"\n")
         return line
+
+
+def _told(value: datetime.datetime) -> dict[str, str]:
+    return {"$date": value.isoformat()}
 
 
 def _revived(value: dict[str, Any]) -> Any:

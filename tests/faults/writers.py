@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from faults.ledger import GONE, Ledger
 from keepalive import Answer, Caller, Closed, Connection, Lost
@@ -15,6 +16,7 @@ from servers import Server
 WRITERS = 50
 UNKNOWN = 500
 PAGE = 100
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,33 @@ def writers(kind: Kind, ledger: Ledger, name: str) -> list[Writer]:
     return [Writer(kind, ledger, random.Random(f"{name}/{n}"), f"{name}/{n}") for n in range(WRITERS)]
 
 
-async def load(server: Server, team: list[Writer], seconds: float, then: Callable[[], object]) -> None:
+class Runs(Protocol):
+    """Writes to a server until it is stopped or the connection is lost."""
+
+    async def run(self, server: Server) -> None:
+        """Write."""
+        ...
+
+
+@dataclass(frozen=True)
+class Enough:
+    """A load lasts so many ``seconds``, and on until ``least`` more changes are acknowledged: a slow machine takes
+    its time."""
+
+    seconds: float
+    acknowledged: Callable[[], int]
+    least: int
+
+
+async def load(server: Server, team: Sequence[Runs], enough: Enough, then: Callable[[], object]) -> None:
     """Let writers write, call ``then`` after a while, and wait until all of them have stopped."""
+    wanted = enough.acknowledged() + enough.least
     tasks = [asyncio.create_task(writer.run(server)) for writer in team]
-    await asyncio.wait(tasks, timeout=seconds)
+    await asyncio.wait(tasks, timeout=enough.seconds)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while enough.acknowledged() < wanted:
+            finished, _ = await asyncio.wait(tasks, timeout=0.01)
+            assert not finished, "a writer lost its connection"
     then()
     await asyncio.gather(*tasks)
 

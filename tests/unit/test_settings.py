@@ -128,7 +128,21 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
         ("max_notify_services", "0"),
         ("log_level", "loud"),
         ("default_product", "voice"),
+        ("compliance_approval", "never"),
+        ("a2p_number_minutes", "-1"),
         ("trusted_proxies", "127.0.0.1/33"),
+        ("webhook_retry_schedule", "0"),
+        ("webhook_retry_schedule", "60,-1"),
+        ("webhook_retry_schedule", "60;600"),
+        ("webhook_retry_schedule", "1.5"),
+        ("webhook_retry_schedule", "604801"),
+        ("webhook_log_days", "0"),
+        ("webhook_networks", "10.0.0.0/33"),
+        ("webhook_networks", "example.com"),
+        ("egress_ca_file", "/nowhere/ca.pem"),
+        ("realtime_origins", "app.example"),
+        ("realtime_origins", "https://app.example/path"),
+        ("max_connections", "0"),
         ("dev", "maybe"),
         ("dev", ""),
         ("account_sid", "AC" + "A" * 32),
@@ -153,14 +167,34 @@ def test_a_value_that_cannot_be_names_its_option(name: str, text: str) -> None:
         ("port", "65535"),
         ("proxy_port", "-1"),
         ("default_product", "chat"),
+        ("compliance_approval", "manual"),
+        ("a2p_number_minutes", "0"),
         ("account_sid", "AC" + "a0" * 16),
         ("auth_token", "x" * 16),
         ("trusted_proxies", ""),
         ("trusted_proxies", "10.0.0.0/8, fd00::/8"),
+        ("webhook_retry_schedule", "1, 604800"),
+        ("webhook_networks", "10.1.0.0/16, fd00::/8, 192.168.1.7"),
+        ("realtime_origins", "https://app.example, http://localhost:3000, capacitor://localhost"),
     ],
 )
 def test_a_value_at_the_edge_is_taken(name: str, text: str) -> None:
     assert str(getattr(load({}, {variable(name): text}), name)) == text
+
+
+def test_lists_are_read() -> None:
+    told = {
+        "webhook_retry_schedule": "60, 600,3600",
+        "webhook_networks": "10.1.0.0/16,fd00::/8",
+        "realtime_origins": "https://a.example, https://b.example:8443",
+    }
+    settings = load({}, {variable(name): text for name, text in told.items()})
+    assert settings.webhook_pauses() == (60.0, 600.0, 3600.0)
+    assert [str(network) for network in settings.reachable_networks()] == ["10.1.0.0/16", "fd00::/8"]
+    assert settings.browser_origins() == {"https://a.example", "https://b.example:8443"}
+    nothing = load({}, {})
+    assert (nothing.webhook_pauses(), nothing.reachable_networks()) == ((), ())
+    assert nothing.browser_origins() == frozenset()
 
 
 def test_a_refusal_does_not_repeat_a_secret(folder: Path) -> None:

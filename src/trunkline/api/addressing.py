@@ -19,6 +19,7 @@ UNAMBIGUOUS = {
     ("2010-04-01",): "api",
     ("v1", "Keys"): "iam",
     ("v1", "AuthTokens"): "accounts",
+    ("v1", "Alerts"): "monitor",
 }
 """Starts of paths without a prefix on a neutral host, with the host label that they belong to."""
 

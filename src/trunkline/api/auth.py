@@ -10,9 +10,9 @@ import binascii
 from typing import Protocol
 
 from trunkline.api.errors import ApiError
-from trunkline.api.principal import Principal
+from trunkline.api.principal import Access, Principal
 from trunkline.core.sids import is_sid
-from trunkline.core.storage.database import Tx
+from trunkline.core.storage.database import Database, Tx
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
@@ -57,3 +57,16 @@ def basic(header: str | None) -> tuple[str, str]:
     if not separator or not (is_sid(username, "AC") or is_sid(username, "SK")):
         raise refused("Authentication Error - invalid username")
     return username, password
+
+
+async def main_account(database: Database, directory: Directory, authorization: str) -> str:
+    """The account of a caller of the control API, who has its auth token or a main key. Raises ApiError 20003."""
+    username, password = basic(authorization)
+
+    async def find(tx: Tx) -> Principal | None:
+        return await directory.authenticate(tx, username, password)
+
+    principal = await database.read(find)
+    if principal is None or not principal.may(Access.MAIN):
+        raise wrong()
+    return principal.account_sid

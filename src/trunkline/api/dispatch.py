@@ -63,13 +63,18 @@ class Dispatcher:
         if operation.limit:
             operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
+        tested = request.principal.credential is Credential.TEST
+        action = operation.rehearsal if tested else operation.action
+
         async def act(tx: Tx) -> Any:
+            assert action is not None
             principal = await self._acting(tx, request)
             call = Call(principal, request.match.path, typed, self._vault, window or ONE, request.headers)
-            return await operation.action(tx, call)
+            return await action(tx, call)
 
+        writes = operation.writes and not tested
         try:
-            result = await (self._database.write if operation.writes else self._database.read)(act)
+            result = await (self._database.write if writes else self._database.read)(act)
         except NeedsWrite:
             result = await self._database.write(act)
         if result is None or result is False:
@@ -101,8 +106,11 @@ class Dispatcher:
         urls = Urls(request.base, mount.version)
         if window is None:
             status = operation.outcome(result) if operation.outcome else operation.status
-            tag = {"ETag": f'"{operation.etag(result)}"'} if operation.etag else {}
-            return Answer(status, msgspec.json.encode(operation.view(result, urls)), tag)
+            shown = operation.view(result, urls)
+            more = {"ETag": f'"{operation.etag(result)}"'} if operation.etag else {}
+            if operation.location:
+                more["Location"] = shown[operation.location]
+            return Answer(status, msgspec.json.encode(shown), more)
         page = window.page(result)
         rows = [operation.view(row, urls) for row in page.rows]
         write = _meta_page if mount.style is Style.META else _flat_page
@@ -111,6 +119,8 @@ class Dispatcher:
 
 def _permit(route: Route, principal: Principal) -> None:
     operation = route.operation
+    if principal.credential is Credential.TEST and operation.rehearsal is None:
+        raise ApiError(20008)
     if not principal.may(operation.access):
         raise refused(detail="This API key may not use this resource.")
     if principal.credential is Credential.RESTRICTED_KEY:

@@ -16,7 +16,8 @@ MORE_INFO = "https://www.twilio.com/docs/errors/"
 class ApiError(Exception):
     """An answer that refuses: the catalogue decides status and text, unless the caller knows better.
 
-    ``detail`` and ``details`` appear in the body when given; ``headers`` go out with the answer.
+    ``detail`` and ``details`` appear in the body when given; ``headers`` go out with the answer. ``status`` is for a
+    code that stands for two things, in place of the catalogue's.
     """
 
     def __init__(
@@ -27,10 +28,11 @@ class ApiError(Exception):
         detail: str | None = None,
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        status: int | None = None,
     ) -> None:
         entry = CATALOGUE[code]
         self.code = code
-        self.status = entry.status
+        self.status = entry.status if status is None else status
         self.message = entry.text if message is None else message
         self.detail = detail
         self.details = details

@@ -19,6 +19,7 @@ from trunkline.api.addressing import Address
 from trunkline.api.auth import Directory, basic, wrong
 from trunkline.api.concurrency import Failures, InFlight
 from trunkline.api.control import Control, ControlRequest
+from trunkline.api.public import Public, PublicRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.params import Fields
@@ -36,6 +37,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("trunkline.api")
 
 CONTROL_PREFIX = b"/_trunkline"
+
+CONTROL_BODY = 8 * 1024 * 1024
+"""Bytes of a request to the control API: an HTTP carrier tells of messages with attachments."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -56,6 +60,7 @@ class Door(msgspec.Struct, frozen=True):
     metrics: Metrics
     clock: Clock
     control: Control
+    public: Public
     limits: Limits = Limits()
     default_product: str = ""
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
@@ -99,7 +104,10 @@ class Application:
             return
         exchange = _Exchange(scope)
         if scope["raw_path"].startswith(CONTROL_PREFIX):
-            await self._control(exchange, scope, send)
+            await self._control(exchange, scope, receive, send)
+            return
+        if self._door.public.claims(scope["raw_path"]):
+            await self._public(exchange, scope, send)
             return
         more: headers.Headers = []
         try:
@@ -136,10 +144,9 @@ class Application:
         exchange.concurrent = self._in_flight.count(principal.account_sid)
         with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
             query = fields.form(scope["query_string"], "query")
-            body = await self._body(exchange, receive) if match.route.operation.writes else ()
-            sent = exchange.named() if match.route.operation.writes else {}
+            body = await self._fields(exchange, receive) if match.route.operation.writes else ()
             answer = await self._dispatch(
-                Request(match, principal, address.base, address.path, query, body, sent)
+                Request(match, principal, address.base, address.path, query, body, exchange.named())
             )
         return answer.status, answer.body, _lines(answer.headers)
 
@@ -171,8 +178,11 @@ class Application:
             raise wrong()
         return principal
 
-    async def _body(self, exchange: _Exchange, receive: Receive) -> Fields:
-        limit = self._door.limits.body_bytes
+    async def _fields(self, exchange: _Exchange, receive: Receive) -> Fields:
+        body = await self._body(exchange, receive, self._door.limits.body_bytes)
+        return fields.body(body, exchange.header(b"content-type"))
+
+    async def _body(self, exchange: _Exchange, receive: Receive, limit: int) -> bytes:
         length = exchange.fields.get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
             raise ApiError(20413)
@@ -191,7 +201,7 @@ class Application:
                     more = message.get("more_body", False)
         except TimeoutError:
             raise ApiError(20408, headers={"Connection": "close"}) from None
-        return fields.body(b"".join(chunks), exchange.header(b"content-type"))
+        return b"".join(chunks)
 
     def _observe(self, exchange: _Exchange, scope: Scope, status: int, seconds: float) -> None:
         route = exchange.match.route if exchange.match else None
@@ -201,7 +211,7 @@ class Application:
             path = scope["raw_path"].decode("ascii", "replace")[:512]
             log_request(exchange.sid, scope["method"], path, status, seconds)
 
-    async def _control(self, exchange: _Exchange, scope: Scope, send: Send) -> None:
+    async def _control(self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the operator. No CORS headers: a web page of another origin has no business here."""
         kind = headers.JSON
         more: headers.Headers = []
@@ -209,15 +219,48 @@ class Application:
             path = scope["raw_path"].decode("ascii", "replace").removeprefix(CONTROL_PREFIX.decode())
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
             query = scope["query_string"].decode("latin-1")
-            request = ControlRequest(method, path.rstrip("/"), query, exchange.header(b"authorization"))
+            body = await self._body(exchange, receive, CONTROL_BODY) if method == "POST" else b""
+            request = ControlRequest(
+                method,
+                path.rstrip("/"),
+                query,
+                exchange.header(b"authorization"),
+                body,
+                exchange.header(b"content-type"),
+            )
             answer = await self._door.control(request)
             if answer is None:
                 raise not_found(CONTROL_PREFIX.decode() + path)
             status, kind, body = answer
         except Exception as error:
             status, body, more = _refusal(error, exchange)
+            if status == 401 and exchange.header(b"authorization"):
+                await self._failures.hold(scope["client"][0] if scope.get("client") else "")
         lines = [(b"twilio-request-id", exchange.sid.encode()), (b"cache-control", b"no-store"), *more]
-        await _send(scope, send, status, lines + headers.content(kind, len(body)), body)
+        if status != 204:
+            lines += headers.content(kind, len(body))
+        await _send(scope, send, status, lines, body)
+
+    async def _public(self, exchange: _Exchange, scope: Scope, send: Send) -> None:
+        """Answer whoever asks, without credentials: what a phone or a network fetches."""
+        path = scope["raw_path"].decode("ascii", "replace")
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        request = PublicRequest(
+            method,
+            exchange.header(b"host"),
+            path,
+            exchange.header(b"authorization"),
+            exchange.header(b"user-agent"),
+        )
+        try:
+            answer = await self._door.public.answer(request)
+            if answer is None:
+                raise not_found(path)
+            status, body, more = answer.status, answer.body, _lines(answer.headers)
+        except Exception as error:
+            status, body, more = _refusal(error, exchange)
+            more += headers.content(headers.JSON, len(body))
+        await _send(scope, send, status, [(b"twilio-request-id", exchange.sid.encode()), *more], body)
 
 
 def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers.Headers]:

@@ -32,7 +32,7 @@ class Empty(msgspec.Struct, frozen=True):
 
 class Call(msgspec.Struct, Generic[I], frozen=True):
     """What an action is told: who calls, the path's variables by their names, the typed input, the vault that
-    opens and seals secrets, for a list its window, and for a change the request's headers by lower-case name."""
+    opens and seals secrets, for a list its window, and the request's headers by lower-case name."""
 
     principal: Principal
     path: dict[str, str]
@@ -65,7 +65,9 @@ class Operation(msgspec.Struct, frozen=True):
     it answers whether there was something to delete. ``ordering`` makes a list's order from its input, in place of
     ``order``; ``etag`` makes a row's entity tag, without quotes; ``limit`` is asked before anything is done and
     may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
-    result, in place of ``status``."""
+    result, in place of ``status``. ``rehearsal`` answers callers with test credentials in place of ``action`` and
+    changes nothing; without one they are refused. ``location`` names the key of the answer that becomes the
+    Location header."""
 
     kind: Kind
     path: str
@@ -82,6 +84,8 @@ class Operation(msgspec.Struct, frozen=True):
     limit: Callable[[Call[Any]], None] | None = None
     verb: str = ""
     outcome: Callable[[Any], int] | None = None
+    rehearsal: Act | None = None
+    location: str = ""
 
     @property
     def method(self) -> str:

@@ -18,6 +18,8 @@ class Credential(enum.Enum):
     """The person at the machine: the command line."""
     TOKEN = "access token"  # noqa: S105
     """An access token of a client SDK; reaches only what the realtime door offers."""
+    TEST = "test credentials"
+    """The second pair of an account: few operations answer it, and none of them does anything (doc)."""
 
 
 class Access(enum.Enum):

@@ -8,10 +8,16 @@ import logging
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.router import Router
+from trunkline.app.messaging import Messaging
 from trunkline.app.nodes import Nodes
 from trunkline.app.parts import open_storage, open_vault, products
+from trunkline.app.publics import Publics
 from trunkline.app.realtime import Realtime
+from trunkline.control.carriers import Carriers
+from trunkline.control.compliance import Compliance
+from trunkline.control.domains import Domains
 from trunkline.control.health import Control
+from trunkline.control.opt_outs import OptOuts
 from trunkline.control.webhooks import WebhookLog
 from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock, system_clock
@@ -24,10 +30,16 @@ from trunkline.core.webhooks.delivery import Delivery
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
+from trunkline.products.messaging.facade import cut, stock_sandbox
+from trunkline.products.messaging.links.clicks import Clicks
+from trunkline.products.messaging.media.serving import MediaFiles
+from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.sync import reachability
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets
 from trunkline.settings import Settings
+from trunkline.transports.sandbox.inbox import Inbox
 
 log = logging.getLogger("trunkline")
 
@@ -43,17 +55,28 @@ class Node:
         self.metrics = Metrics()
         self.control = Control(self.database, self.bus, self.metrics)
         self.sweeper = Sweeper(self.database, clock)
+        self.alerts = facade.AlertSweeper(self.database, settings.alert_days)
         if settings.dev:
             log.warning("development: webhooks may reach this machine and private networks")
         self.egress = Egress(AddressGuard(allow_private=settings.dev))
-        delivery = Delivery(self.database, self.egress, self._signing_token, clock)
+        delivery = Delivery(self.database, self.egress, self._signing_token, clock, alerts=facade.of_webhook)
+        self.messaging = Messaging(settings, self.database, self.egress, delivery, clock)
         handlers = {
             WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
             reachability.KIND: reachability.handler(self.database),
+            **self.messaging.handlers(),
         }
         self.runner = Runner(self.database, handlers, clock)
         directory = AccountDirectory(self.vault)
-        self.webhooks = WebhookLog(self.database, directory)
+        self._controls = (
+            WebhookLog(self.database, directory),
+            Carriers(self.database, directory, self.messaging.carriers.all),
+            Compliance(self.database, directory),
+            Domains(self.database, directory, self.vault),
+            OptOuts(self.database, directory),
+            Inbox(self.database, directory, lambda text: len(cut(text)[1])),
+            self.control,
+        )
         self._draining: asyncio.Task[None] | None = None
         buckets = Buckets(clock) if settings.sync_limits else None
         self.realtime = Realtime(
@@ -68,6 +91,14 @@ class Node:
                 metrics=self.metrics,
                 clock=clock,
                 control=self._control,
+                public=Publics(
+                    (
+                        MediaFiles(self.database, directory, protected=settings.protect_media),
+                        ShortMediaLinks(self.database),
+                        Clicks(self.database),
+                        DeactivationFiles(self.database, self.vault, clock),
+                    )
+                ),
                 limits=Limits(
                     settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
                 ),
@@ -88,9 +119,13 @@ class Node:
             first = await facade.first_account(
                 self.database, self.vault, settings.account_sid, settings.auth_token
             )
+            if settings.sandbox_numbers and self.messaging.sandboxed:
+                await stock_sandbox(self.database)
             await self.sweeper.start()
+            await self.alerts.start()
             await self.runner.start()
             await self.realtime.start()
+            await self.messaging.start()
         except BaseException:
             await self.stop()
             raise
@@ -100,7 +135,10 @@ class Node:
         return await facade.signing_token(self.database, self.vault, account_sid)
 
     async def _control(self, request: ControlRequest) -> ControlAnswer | None:
-        return await self.webhooks(request) or await self.control(request)
+        for control in self._controls:
+            if answer := await control(request):
+                return answer
+        return None
 
     def drain(self) -> None:
         """Begin to stop: the node is no longer ready, and takes no more jobs while requests in flight are finished."""
@@ -109,8 +147,10 @@ class Node:
 
     async def stop(self) -> None:
         """Finish what was accepted and close."""
+        await self.messaging.stop()
         await self.realtime.stop()
         await self.sweeper.stop()
+        await self.alerts.stop()
         await self.runner.stop()
         await self.egress.close()
         await self.bus.stop()

@@ -11,9 +11,12 @@ from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
 from trunkline.core.webhooks import log as attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
+from trunkline.products.messaging.messages.rules import Rules, words
 from trunkline.products.sync.limits import Buckets
 from trunkline.settings import Settings
 from trunkline.switch.authority import Authority
+from trunkline.transports.sandbox import phones
+from trunkline.transports.smpp import stored_parts
 
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
@@ -24,15 +27,32 @@ def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Produc
     return (
         accounts.PRODUCT,
         chat.product(settings.chat_limits_as_seen),
-        messaging.PRODUCT,
+        messaging.product(messaging_policy(settings)),
         notify.product(settings.max_notify_services),
         sync.product(buckets),
     )
 
 
+def messaging_policy(settings: Settings) -> messaging.Policy:
+    """What the settings say of Messaging's resources."""
+    rules = Rules(
+        countries=frozenset(code.upper() for code in words(settings.geo_permissions)),
+        refuse_landlines=settings.refuse_landlines,
+        blocked_senders=frozenset(word.lower() for word in words(settings.blocked_sender_ids)),
+        max_scheduled=settings.max_scheduled_messages,
+    )
+    return messaging.Policy(settings.compliance_approval == "auto", settings.max_service_senders, rules)
+
+
 def migrations(settings: Settings) -> list[Migration]:
     """The steps of the whole schema: what the core keeps, then each product's."""
-    rooms = [jobs.MIGRATIONS, attempts.MIGRATIONS, *(product.migrations for product in products(settings))]
+    rooms = [
+        jobs.MIGRATIONS,
+        attempts.MIGRATIONS,
+        *(product.migrations for product in products(settings)),
+        phones.MIGRATIONS,
+        stored_parts.MIGRATIONS,
+    ]
     return [migration for room in rooms for migration in room]
 
 

@@ -94,6 +94,7 @@ class Server:
         first = await self.node.start()
         try:
             self._socket = _bind(self.settings.host, self.settings.port)
+            self.node.messaging.listens_at(self.url)
             await self._start_proxy()
             serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
             loop = asyncio.get_running_loop()

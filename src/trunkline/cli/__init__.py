@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("serve", "config", "doctor", "account", "key", "token", "jobs", "env", "ca")
+COMMANDS = ("serve", "config", "doctor", "account", "key", "token", "number", "carrier", "jobs", "env", "ca")
 """The commands in the order of the help. Each is the module of its name, with ``run`` or, for several commands
 under one name, ``app``."""
 

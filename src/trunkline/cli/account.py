@@ -74,6 +74,20 @@ def rotate_token(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
     _show(opened.account, as_json, auth_token=opened.auth_token)
 
 
+@app.command("test-credentials")
+@with_settings(*DATA)
+def test_credentials(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
+    """Print an account's test credentials, which are made when they are first asked for: what is called with them is
+    checked and answered, but neither kept nor sent."""
+    test_sid, token = with_stored(
+        settings, lambda database, vault: facade.test_credentials(database, vault, sid)
+    )
+    if as_json:
+        print_json({"account_sid": sid, "test_account_sid": test_sid, "test_auth_token": token})
+    else:
+        print_pairs({"Account SID": sid, "Test account SID": test_sid, "Test auth token": token})
+
+
 @app.command("set-status")
 @with_settings(*DATA)
 def set_status(settings: Settings, sid: Sid, status: Status, as_json: AsJson = False) -> None:

@@ -23,13 +23,14 @@ def explained() -> Iterator[None]:
     from trunkline.core.secrets import BadMasterKey
     from trunkline.core.storage.database import StorageError
     from trunkline.products.accounts.facade import UnknownAccount
+    from trunkline.settings import BadSetting
     from trunkline.switch.keeping import AuthorityError
 
     try:
         yield
     except UnknownAccount as error:
         raise fail(f"there is no account {error}; `trunkline account list` shows them") from None
-    except (StorageError, BadMasterKey, BusUnreachable, AuthorityError) as error:
+    except (StorageError, BadMasterKey, BusUnreachable, AuthorityError, BadSetting) as error:
         raise fail(str(error)) from None
     except OSError as error:
         raise fail(reason(error)) from None

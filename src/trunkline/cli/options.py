@@ -59,7 +59,7 @@ def _wrapped(command: Command, call: Command, names: tuple[str, ...]) -> Command
 def _parameter(item: Field[Any]) -> inspect.Parameter:
     name = flag(item.name)
     names = (f"{name}/--no-{name[2:]}",) if item.type == "bool" else (name,)
-    unsaid = item.metadata["secret"] or item.default == ""
+    unsaid = item.metadata["secret"] or item.default in ("", ())
     default = "" if unsaid else f"; default: {as_text(item.default)}"
     kind: Any = (bool | None) if item.type == "bool" else (str | None)
     option = typer.Option(

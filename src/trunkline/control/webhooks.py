@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from trunkline.api import paging
-from trunkline.api.auth import Directory, basic, wrong
+from trunkline.api.auth import Directory, main_account
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.headers import JSON
-from trunkline.api.principal import Access, Principal
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import log
@@ -47,21 +46,10 @@ class WebhookLog:
         needed = "POST" if action else "GET"
         if request.method != needed:
             raise ApiError(20004, headers={"Allow": "POST" if action else "GET, HEAD"})
-        account_sid = await self._account(request)
+        account_sid = await main_account(self._database, self._directory, request.authorization)
         if action:
             return await self._resend(account_sid, sid)
         return await (self._one(account_sid, sid) if sid else self._list(account_sid, request.query))
-
-    async def _account(self, request: ControlRequest) -> str:
-        username, password = basic(request.authorization)
-
-        async def find(tx: Tx) -> Principal | None:
-            return await self._directory.authenticate(tx, username, password)
-
-        principal = await self._database.read(find)
-        if principal is None or not principal.may(Access.MAIN):
-            raise wrong()
-        return principal.account_sid
 
     async def _list(self, account_sid: str, query: str) -> ControlAnswer:
         fields = dict(parse_qsl(query))

@@ -79,7 +79,10 @@ class Connection:
 
     def received(self, message: bytes) -> None:
         """A binary message has arrived."""
-        self._perform(self._session.receive(message, self._gateway.clock()))
+        effects = self._session.receive(message, self._gateway.clock())
+        # After an acknowledgement, which comes for every event, there is nothing to do.
+        if effects or self._session.backlog:
+            self._perform(effects)
 
     def received_text(self) -> None:
         """A text message has arrived."""

@@ -59,14 +59,14 @@ def decode(message: bytes) -> Packet:
         raise FrameError("no magic line")
     start = line.end()
     end = start + int(line[1])
-    if message[end : end + 2] != b"\r\n":
+    if not message.startswith(b"\r\n", end):
         raise FrameError("the header does not end where its size says")
     header = _header(message[start:end])
     body = end + 2
     stop = body + header.payload_size
     if stop > len(message):
         raise FrameError("the payload is shorter than its size says")
-    if message[stop:] not in (b"", b"\r\n"):
+    if stop != len(message) and message[stop:] != b"\r\n":
         raise FrameError("the payload is longer than its size says")
     return Packet(header, message[body:stop])
 

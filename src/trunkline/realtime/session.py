@@ -45,6 +45,9 @@ ACK_WITHIN = 3 * SECOND // 10
 HANG_UP_WITHIN = SECOND
 NEVER = 1 << 62
 
+_UNANSWERED = frozenset((Reply, Telemetry))
+"""By far the most of what comes: each event is acknowledged."""
+
 
 class Session:
     """One connection. ``due`` is when ``tick`` wants to be called next; it may move with every call."""
@@ -96,7 +99,7 @@ class Session:
         except FrameError:
             return self.close(answers.NOT_ACCEPTABLE, now)
         header = packet.header
-        if isinstance(header, Reply | Telemetry):
+        if type(header) in _UNANSWERED:
             acknowledged = self.state is State.CLOSING and header.id == self._close_id
             return self._hang_up(now) if acknowledged else []
         if isinstance(header, Close):

@@ -54,7 +54,7 @@ function made(told) {
 const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase());
 const argumentName = (wire) =>
-  wire.split(".").map((part) => part[0].toLowerCase() + part.slice(1)).join(".");
+  wire.replace("<", "Before").replace(">", "After").split(".").map((part) => part[0].toLowerCase() + part.slice(1)).join(".");
 
 // A date becomes {"$date": …} so that text cannot pass for one; what is not there at all is told apart from null.
 function plain(value) {
@@ -126,7 +126,7 @@ function failure(error) {
 }
 
 async function answer(line) {
-  const told = JSON.parse(line);
+  const told = JSON.parse(line, (_, value) => (value && value.$date ? new Date(value.$date) : value));
   const key = JSON.stringify(told.client);
   if (!clients.has(key)) clients.set(key, made(told.client));
   try {

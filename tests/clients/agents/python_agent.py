@@ -12,6 +12,7 @@ import asyncio
 import datetime
 import inspect
 import json
+import keyword
 import re
 import sys
 from typing import Any
@@ -86,9 +87,17 @@ def made(told: dict[str, Any], asynchronous: bool) -> Any:
 
 
 def argument_name(wire: str) -> str:
-    """``limits_channel_members`` of ``Limits.ChannelMembers``."""
+    """``limits_channel_members`` of ``Limits.ChannelMembers``, ``from_`` of ``From``, ``date_sent_before`` of
+    ``DateSent<``."""
+    wire = wire.replace("<", "Before").replace(">", "After")
     parts = [re.sub("(?<!^)([A-Z])", r"_\1", part).lower() for part in wire.split(".")]
-    return "_".join(parts)
+    name = "_".join(parts)
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def revived(value: dict[str, Any]) -> Any:
+    """A date that came as JSON."""
+    return datetime.datetime.fromisoformat(value["$date"]) if value.keys() == {"$date"} else value
 
 
 def attributes(instance: Any) -> dict[str, Any]:
@@ -129,7 +138,7 @@ class Agent:
 
     async def answer(self, line: str) -> dict[str, Any]:
         """Do what a line says."""
-        told = json.loads(line)
+        told = json.loads(line, object_hook=revived)
         key = json.dumps(told["client"], sort_keys=True)
         if key not in self.clients:
             self.clients[key] = made(told["client"], self.asynchronous)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from trunkline.api.errors import ApiError
+from trunkline.api.principal import Credential
 from trunkline.app.node import Node
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts.directory import AccountDirectory
@@ -99,6 +100,19 @@ def test_a_rotated_token_replaces_the_old_one(cli: Cli, data: Path) -> None:
     assert log_in(made["sid"], rotated["auth_token"]) is not None
 
 
+def test_test_credentials_are_made_once_and_log_in_as_what_they_are(cli: Cli, data: Path) -> None:
+    made = cli("account", "create", "--json").json
+    shown = cli("account", "test-credentials", made["sid"], "--json").json
+    assert shown["account_sid"] == made["sid"]
+    principal = log_in(shown["test_account_sid"], shown["test_auth_token"])
+    assert (principal.account_sid, principal.credential) == (shown["test_account_sid"], Credential.TEST)
+    assert cli("account", "test-credentials", made["sid"], "--json").json == shown
+    people = cli("account", "test-credentials", made["sid"]).out
+    assert re.search(rf"^Test account SID +{shown['test_account_sid']}$", people, re.MULTILINE)
+    assert re.search(rf"^Test auth token +{shown['test_auth_token']}$", people, re.MULTILINE)
+    assert log_in(made["sid"], shown["test_auth_token"]) is None
+
+
 def test_a_suspended_account_cannot_log_in_until_it_is_active_again(cli: Cli, data: Path) -> None:
     made = cli("account", "create", "--json").json
     assert cli("account", "set-status", made["sid"], "suspended", "--json").json["status"] == "suspended"
@@ -164,6 +178,7 @@ def test_a_key_is_shown_to_people(cli: Cli, data: Path) -> None:
     [
         ("account", "rotate-token", UNKNOWN),
         ("account", "set-status", UNKNOWN, "closed"),
+        ("account", "test-credentials", UNKNOWN),
         ("key", "create", "--account", UNKNOWN),
         ("env", "--account", UNKNOWN),
     ],
@@ -181,6 +196,7 @@ def test_an_unknown_account_is_told(cli: Cli, data: Path, command: tuple[str, ..
         ("account", "list"),
         ("account", "rotate-token", UNKNOWN),
         ("account", "set-status", UNKNOWN, "closed"),
+        ("account", "test-credentials", UNKNOWN),
         ("key", "create", "--account", UNKNOWN),
         ("env",),
     ],

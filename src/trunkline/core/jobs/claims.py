@@ -123,6 +123,8 @@ async def settle(tx: Tx, holder: str, settled: Sequence[Settled], park_seconds: 
             case Parked():
                 due = tx.now + int(park_seconds * SECOND)
                 await tx.run(_GIVE_BACK, due=due, parked=True, **held)
+        if isinstance(outcome, Done | Dead | Retry) and outcome.also is not None:
+            await outcome.also(tx)
         if finished and job.order_key:
             await free_next(tx, job.order_key)
 

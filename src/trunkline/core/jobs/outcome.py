@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from trunkline.core.storage.database import Row
+from trunkline.core.storage.database import Row, Tx
+
+Write = Callable[[Tx], Awaitable[None]]
+"""Writes what a job leaves behind, in the transaction that settles it: one commit less, and never twice."""
 
 
 class Claimed(Row, frozen=True):
@@ -24,18 +27,22 @@ class Claimed(Row, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """The job is finished and forgotten."""
 
+    also: Write | None = None
+
 
 class Retry(msgspec.Struct, frozen=True):
     """Run the job again after ``after`` seconds; jobs behind it in its order wait for that."""
 
     after: float
     reason: str = ""
+    also: Write | None = None
 
 
 class Dead(msgspec.Struct, frozen=True):
     """The job is given up; it is kept for the operator and holds up nothing."""
 
     reason: str
+    also: Write | None = None
 
 
 class HandedBack(msgspec.Struct, frozen=True):
@@ -48,6 +55,13 @@ class Parked(msgspec.Struct, frozen=True):
 
 Outcome = Done | Retry | Dead
 Settlement = Outcome | HandedBack | Parked
+
+
+def bare(settlement: Settlement) -> Settlement:
+    """The same without what it would write beside."""
+    if isinstance(settlement, HandedBack | Parked):
+        return settlement
+    return msgspec.structs.replace(settlement, also=None)
 
 
 class Handler(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from random import SystemRandom
 from typing import Any
 
@@ -20,11 +21,20 @@ import msgspec
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import Lane, Lease, Settled
-from trunkline.core.jobs.outcome import Claimed, Dead, HandedBack, Handler, Parked, Retry, Settlement
+from trunkline.core.jobs.outcome import (
+    Claimed,
+    Dead,
+    HandedBack,
+    Handler,
+    Parked,
+    Retry,
+    Settlement,
+    bare,
+)
 from trunkline.core.jobs.queue import JobsDue
 from trunkline.core.jobs.room import Room
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
 
 log = logging.getLogger("trunkline.jobs")
 
@@ -138,14 +148,14 @@ class Runner:
             settled, self._settled = self._settled, []
             try:
                 turn = await self._turn(settled)
-            except StorageError as error:
+            except Unavailable as error:
                 log.warning("jobs wait for the storage: %s", error)
                 self._settled = settled + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
             except Exception:
                 log.exception("the runner of jobs failed; it goes on")
-                self._settled = settled + self._settled
+                self._settled = await self._settle_one_by_one(settled) + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
             for job in turn.claimed:
@@ -186,6 +196,20 @@ class Runner:
 
     async def _settle(self, tx: Tx, settled: Sequence[Settled]) -> None:
         await claims.settle(tx, self._pace.node, settled, self._pace.lease_seconds)
+
+    async def _settle_one_by_one(self, settled: Sequence[Settled]) -> list[Settled]:
+        """Write down what became of each job, so that one which cannot be holds up no other; answers what is left,
+        and that without what its handler wanted to write beside, which may be the trouble."""
+        left: list[Settled] = []
+        for one in settled:
+            try:
+                await self._database.write(partial(self._settle, settled=[one]))
+            except Unavailable:
+                left.append(one)
+            except Exception:
+                log.exception("the outcome of job %s cannot be written as it is", one.job.id)
+                left.append(Settled(one.job, bare(one.outcome)))
+        return left
 
     def _rest(self, due: int | None) -> float:
         """Seconds until there is something to do, unless something happens before."""

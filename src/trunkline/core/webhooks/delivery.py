@@ -11,16 +11,14 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
 from trunkline.core.egress.target import BadUrl, Target, locate
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, Outcome, Retry
+from trunkline.core.jobs.outcome import Claimed, Dead, Done, Outcome, Retry, Write
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import log
 from trunkline.core.webhooks.overrides import Policy, Problem, Trouble, override
 from trunkline.core.webhooks.record import Finished, attempt_of
 from trunkline.core.webhooks.request import MAX_REDIRECTS, SignedRequest, Signer
+from trunkline.core.webhooks.tokens import SigningToken
 from trunkline.core.webhooks.webhook import Webhook, with_token
-
-SigningToken = Callable[[str], Awaitable[str | None]]
-"""Answers the primary auth token of an account; None when the account is suspended or closed."""
 
 FAILED_ANSWER = 11200
 """The debugger's code of an answer that is no success (doc)."""
@@ -28,6 +26,7 @@ FAILED_ANSWER = 11200
 _DAY = 24 * 3600 * SECOND
 _PRUNED = 3
 """Old attempts that each new one takes along, so that the record shrinks faster than it grows."""
+_PRUNE_EVERY = 32
 _BUSY = (429, 503, 504)
 _MILLISECOND = 1000
 
@@ -73,32 +72,43 @@ class Delivery:
         self._clock = clock
         self._terms = terms or Terms()
         self._alerts = alerts
+        self._recorded = 0
 
     async def run_job(self, job: Claimed) -> Outcome:
         """Deliver the webhook of a job. A failure is final, unless the terms have a schedule."""
-        finished = await self.deliver(msgspec.json.decode(job.payload, type=Webhook))
+        finished, record = await self._deliver(msgspec.json.decode(job.payload, type=Webhook))
         if finished is None or finished.delivered or not self._terms.schedule:
-            return Done()
+            return Done(record)
         if job.attempts > len(self._terms.schedule):
-            return Dead(finished.error_text)
-        return Retry(self._terms.schedule[job.attempts - 1], finished.error_text)
+            return Dead(finished.error_text, record)
+        return Retry(self._terms.schedule[job.attempts - 1], finished.error_text, record)
 
     async def deliver(self, webhook: Webhook) -> Finished | None:
         """Send the webhook, with its retries, and answer how the last attempt ended; None when the account is not
         active, which sends nothing."""
+        finished, record = await self._deliver(webhook)
+        if record is not None:
+            await self._database.write(record)
+        return finished
+
+    async def _deliver(self, webhook: Webhook) -> tuple[Finished | None, Write | None]:
+        """How the last attempt ended, and what is to be written of it; those before it are on record."""
         webhook = with_token(webhook)
         policy, problems = override(webhook.policy, webhook.url.partition("#")[2])
         deadline = self._clock() + policy.total * _MILLISECOND
-        for number in range(1, policy.retries + 2):
+        number = 1
+        while True:
             token = await self._signing_token(webhook.account_sid)
             if token is None:
-                return None
+                return None, None
             finished = await self._attempt(webhook, token, policy, number, deadline)
-            await self._record(webhook, finished, problems)
+            record = self._record(webhook, finished, problems)
+            again = number <= policy.retries and _retried(finished, policy)
+            if finished.delivered or not again or self._clock() >= deadline:
+                return finished, record
+            await self._database.write(record)
             problems = []
-            if finished.delivered or not _retried(finished, policy) or self._clock() >= deadline:
-                break
-        return finished
+            number += 1
 
     async def _attempt(
         self, webhook: Webhook, token: str, policy: Policy, number: int, deadline: int
@@ -131,6 +141,9 @@ class Delivery:
                     raise EgressError(Failure.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
                 answer = await self._egress.send(self._outgoing(request, policy, deadline))
                 finished = msgspec.structs.replace(finished, answer=answer)
+                if (again := signer.authorized(request, answer)) is not None:
+                    request = again
+                    continue
                 request = signer.onward(request, answer.status, answer.header("location"))
                 redirects += 1
         except EgressError as error:
@@ -144,12 +157,15 @@ class Delivery:
         timeouts = Timeouts(min(policy.connect / 1000, left), min(policy.read / 1000, left), left)
         return Outgoing(request.method, request.url, request.headers, request.body, timeouts)
 
-    async def _record(self, webhook: Webhook, finished: Finished, problems: list[Problem]) -> None:
+    def _record(self, webhook: Webhook, finished: Finished, problems: list[Problem]) -> Write:
         attempt = attempt_of(webhook, finished)
+        prunes = self._recorded % _PRUNE_EVERY == 0
+        self._recorded += 1
 
         async def write(tx: Tx) -> None:
             await log.record(tx, attempt)
-            await log.prune(tx, tx.now - self._terms.keep_days * _DAY, _PRUNED)
+            if prunes:
+                await log.prune(tx, tx.now - self._terms.keep_days * _DAY, _PRUNED * _PRUNE_EVERY)
             if self._alerts is None:
                 return
             for problem in problems:
@@ -157,7 +173,7 @@ class Delivery:
             if finished.error_code is not None:
                 await self._alerts(tx, Alert(webhook, finished.error_code, finished.error_text, attempt))
 
-        await self._database.write(write)
+        return write
 
 
 def _failed(finished: Finished, failure: Failure, text: str) -> Finished:

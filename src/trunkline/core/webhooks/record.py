@@ -17,7 +17,7 @@ MAX_BODY = 16 * 1024
 MAX_HEADERS = 8 * 1024
 """Characters of an answer's headers that are kept."""
 
-_HIDDEN = ("authorization", "set-cookie")
+_HIDDEN = ("authorization", "cookie", "set-cookie")
 
 
 class Finished(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ class Webhook(msgspec.Struct, frozen=True):
     """A request to a URL that a customer configured. ``parameters`` are a form, or the query for GET; ``json`` is a
     body instead of a form. ``token`` is the idempotency token, the same on every attempt; made when empty.
     ``policy`` is what counts without overrides in the URL; ``counter`` names a parameter that tells the number of the
-    retry, from 0."""
+    retry, from 0; ``cookie`` is the Cookie header, for the URL's own server alone."""
 
     account_sid: str
     url: str
@@ -32,6 +32,7 @@ class Webhook(msgspec.Struct, frozen=True):
     token: str = ""
     policy: Policy = Policy()
     counter: str = ""
+    cookie: str = ""
 
 
 def with_token(webhook: Webhook) -> Webhook:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trunkline.api.operation import Mount, Product, Style
-from trunkline.products.accounts import accounts, auth_tokens, iam_keys, keys
+from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
 from trunkline.products.accounts.schema import MIGRATIONS
 
 PRODUCT = Product(
@@ -12,6 +12,7 @@ PRODUCT = Product(
         Mount("api", "2010-04-01", accounts.OPERATIONS + keys.OPERATIONS, style=Style.FLAT, suffix=True),
         Mount("iam", "v1", iam_keys.OPERATIONS),
         Mount("accounts", "v1", auth_tokens.OPERATIONS),
+        Mount("monitor", "v1", alerts.OPERATIONS),
     ),
     migrations=MIGRATIONS,
 )

@@ -8,7 +8,12 @@ from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential, Principal
 from trunkline.core.secrets import Vault, same
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.accounts.store import reach_account, secret_label, token_label
+from trunkline.products.accounts.store import (
+    TestCredentials,
+    reach_account,
+    secret_label,
+    token_label,
+)
 
 
 class _AccountEntry(Row, frozen=True):
@@ -31,6 +36,8 @@ _ACCOUNT = f"SELECT {columns(_AccountEntry)} FROM accounts WHERE sid = :sid"
 _SECONDARY = "SELECT auth_token FROM secondary_auth_tokens WHERE account_sid = :sid"
 _KEY = f"SELECT {columns(_KeyEntry)} FROM api_keys WHERE sid = :sid"
 
+_TEST = f"SELECT {columns(TestCredentials)} FROM test_credentials WHERE sid = :sid"
+
 _FULL = (Credential.AUTH_TOKEN, Credential.MAIN_KEY, Credential.OPERATOR)
 
 
@@ -41,8 +48,9 @@ class AccountDirectory:
         self._vault = vault
 
     async def authenticate(self, tx: Tx, username: str, password: str) -> Principal | None:
-        """The principal of a right pair: account SID and auth token (primary or secondary), or key SID and
-        secret. Raises ApiError 20005 when the account, or its parent, is not active."""
+        """The principal of a right pair: account SID and auth token (primary or secondary), the pair of an
+        account's test credentials, or key SID and secret. Raises ApiError 20005 when the account, or its parent,
+        is not active."""
         if username.startswith("AC"):
             return await self._by_token(tx, username, password)
         return await self._by_key(tx, username, password)
@@ -50,13 +58,23 @@ class AccountDirectory:
     async def _by_token(self, tx: Tx, sid: str, token: str) -> Principal | None:
         entry = await tx.one(_AccountEntry, _ACCOUNT, sid=sid)
         if entry is None:
-            return None
+            return await self._by_test_token(tx, sid, token)
         if not self._fits(sid, entry.auth_token, token):
             secondary = await tx.value(_SECONDARY, sid=sid)
             if secondary is None or not self._fits(sid, secondary, token):
                 return None
         await self._require_active(tx, entry)
         return Principal(entry.sid, entry.owner_account_sid, Credential.AUTH_TOKEN)
+
+    async def _by_test_token(self, tx: Tx, sid: str, token: str) -> Principal | None:
+        found = await tx.one(TestCredentials, _TEST, sid=sid)
+        if found is None or not self._fits(sid, found.auth_token, token):
+            return None
+        account = await tx.one(_AccountEntry, _ACCOUNT, sid=found.account_sid)
+        if account is None:
+            return None
+        await self._require_active(tx, account)
+        return Principal(sid, sid, Credential.TEST)
 
     def _fits(self, sid: str, sealed: bytes, token: str) -> bool:
         return same(self._vault.open(token_label(sid), sealed), token)

@@ -9,15 +9,37 @@ from trunkline.api.principal import Credential
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
+from trunkline.products.accounts import alerts
+from trunkline.products.accounts.alert_book import AlertSweeper, of_webhook
 from trunkline.products.accounts.store import (
     Account,
     Key,
     change_account,
     find_account,
+    find_test_credentials,
     insert_account,
     insert_key,
+    insert_test_credentials,
     token_label,
 )
+
+__all__ = [
+    "AlertSweeper",
+    "Opened",
+    "UnknownAccount",
+    "all_accounts",
+    "are_related",
+    "check_master_key",
+    "create_key",
+    "create_main_account",
+    "first_account",
+    "is_active",
+    "of_webhook",
+    "record_alert",
+    "rotate_token",
+    "signing_token",
+    "test_credentials",
+]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -97,10 +119,40 @@ async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Op
     return await database.write(rotate)
 
 
+async def test_credentials(database: Database, vault: Vault, account_sid: str) -> tuple[str, str]:
+    """SID and token of an account's test credentials, made when they are first asked for. Raises UnknownAccount."""
+
+    async def find_or_make(tx: Tx) -> tuple[str, str]:
+        await tx.lock(f"account {account_sid}")
+        if await find_account(tx, account_sid) is None:
+            raise UnknownAccount(account_sid)
+        found = await find_test_credentials(tx, account_sid)
+        found = found or await insert_test_credentials(tx, vault, account_sid)
+        return found.sid, vault.open(token_label(found.sid), found.auth_token)
+
+    return await database.write(find_or_make)
+
+
 _SIGNING = """
 SELECT a.auth_token FROM accounts a JOIN accounts o ON o.sid = a.owner_account_sid
 WHERE a.sid = :sid AND a.status = 'active' AND o.status = 'active'
 """
+
+
+async def is_active(tx: Tx, account_sid: str) -> bool:
+    """Whether the account and its parent are active."""
+    return await tx.value(_SIGNING, sid=account_sid) is not None
+
+
+_RELATED = """
+SELECT other.sid FROM accounts a JOIN accounts other ON other.owner_account_sid = a.owner_account_sid
+WHERE a.sid = :sid AND other.sid = :other AND other.status = 'active'
+"""
+
+
+async def are_related(tx: Tx, account_sid: str, other_sid: str) -> bool:
+    """Whether the other account is active and belongs to the same main account, or is it."""
+    return await tx.value(_RELATED, sid=account_sid, other=other_sid) is not None
 
 
 async def signing_token(database: Database, vault: Vault, account_sid: str) -> str | None:
@@ -122,3 +174,10 @@ async def create_key(
         return await insert_key(tx, vault, account_sid, friendly_name, kind=kind)
 
     return await database.write(make)
+
+
+async def record_alert(
+    tx: Tx, account_sid: str, code: int, text: str, *, level: str = "error", **about: str
+) -> None:
+    """Write an alert for the account's debugger; ``about`` are the fields of ``alerts.About``."""
+    await alerts.record(tx, account_sid, code, text, level, alerts.About(**about))

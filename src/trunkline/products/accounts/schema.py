@@ -40,4 +40,43 @@ MIGRATIONS = (
             "CREATE INDEX api_keys_by_creation ON api_keys (account_sid, date_created, sid)",
         ),
     ),
+    Migration(
+        "accounts",
+        2,
+        (
+            """CREATE TABLE test_credentials (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL UNIQUE REFERENCES accounts (sid) ON DELETE CASCADE,
+                auth_token BLOB NOT NULL,
+                date_created BIGINT NOT NULL
+            )""",
+        ),
+    ),
+    Migration(
+        "accounts",
+        3,
+        (
+            """CREATE TABLE alerts (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                service_sid TEXT NOT NULL,
+                resource_sid TEXT NOT NULL,
+                alert_text TEXT NOT NULL,
+                error_code BIGINT NOT NULL,
+                log_level TEXT NOT NULL,
+                request_method TEXT NOT NULL,
+                request_url TEXT NOT NULL,
+                request_variables TEXT NOT NULL,
+                request_headers TEXT NOT NULL,
+                response_headers TEXT NOT NULL,
+                response_body TEXT NOT NULL,
+                date_created BIGINT NOT NULL
+            )""",
+            # alerts.page_alerts
+            "CREATE INDEX alerts_by_creation ON alerts (account_sid, date_created, sid)",
+            "CREATE INDEX alerts_by_level ON alerts (account_sid, log_level, date_created, sid)",
+            # alerts.prune
+            "CREATE INDEX alerts_by_age ON alerts (date_created)",
+        ),
+    ),
 )

@@ -39,6 +39,17 @@ class Key(Row, frozen=True):
     date_updated: int
 
 
+class TestCredentials(Row, frozen=True):
+    """A row of ``test_credentials``: an account's second pair, whose SID reads as an account's (doc)."""
+
+    __test__ = False
+
+    sid: str
+    account_sid: str
+    auth_token: bytes
+    date_created: int
+
+
 class CredentialRevoked(msgspec.Struct, frozen=True):
     """Announced when a key, or every key of an account (``key_sid`` is None), stops being good for anything: whoever
     is let in by an access token that it signed is to be shown out."""
@@ -86,6 +97,23 @@ async def reach_account(tx: Tx, caller_sid: str, sid: str) -> Account | None:
     if account.status != "active":
         raise ApiError(20005)
     return account
+
+
+async def find_test_credentials(tx: Tx, account_sid: str) -> TestCredentials | None:
+    """The account's test credentials, when it has some."""
+    return await tx.one(
+        TestCredentials,
+        f"SELECT {columns(TestCredentials)} FROM test_credentials WHERE account_sid = :account_sid",
+        account_sid=account_sid,
+    )
+
+
+async def insert_test_credentials(tx: Tx, vault: Vault, account_sid: str) -> TestCredentials:
+    """Make an account's test credentials. Raises Conflict when it has some."""
+    sid = new_sid("AC")
+    made = TestCredentials(sid, account_sid, vault.seal(token_label(sid), new_token()), tx.now)
+    await tx.insert("test_credentials", made)
+    return made
 
 
 async def change_account(tx: Tx, account_sid: str, changes: dict[str, Any]) -> None:

@@ -36,4 +36,12 @@ MIGRATIONS = (
             " ON messaging_services (account_sid, date_created, sid)",
         ),
     ),
+    Migration(
+        "messaging",
+        2,
+        (
+            "ALTER TABLE messaging_services"
+            " ADD COLUMN us_app_to_person_registered BOOLEAN NOT NULL DEFAULT FALSE",
+        ),
+    ),
 )

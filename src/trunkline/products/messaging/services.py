@@ -11,12 +11,13 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.errors import missing
+from trunkline.api.errors import ApiError, missing
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, choice, given, integer, text, url
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.products.messaging.compliance.campaign_usecases import compatible
 from trunkline.products.messaging.usecases import USECASES
 
 MAX_VALIDITY = 36_000
@@ -54,7 +55,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class Service(Row, frozen=True):
     """A row of ``messaging_services``. The defaults are those of the vendor's guides for a new Service (doc); of
-    ``fallback_to_long_code``, ``usecase`` and the two reserved settings they are inferred."""
+    ``fallback_to_long_code``, ``usecase`` and the two reserved settings they are inferred.
+    ``us_app_to_person_registered`` is kept by the Service's campaign: whether there is a verified one."""
 
     sid: str
     account_sid: str
@@ -76,6 +78,7 @@ class Service(Row, frozen=True):
     synchronous_validation: bool = False
     usecase: str = "undeclared"
     use_inbound_webhook_on_number: bool = False
+    us_app_to_person_registered: bool = False
 
 
 _LINKS = {
@@ -91,7 +94,7 @@ _LINKS = {
 
 
 def view(service: Service, urls: Urls) -> Json:
-    """The Service resource (seed). No Service is registered for US A2P: there are no campaigns yet."""
+    """The Service resource (seed)."""
     return {
         "account_sid": service.account_sid,
         "sid": service.sid,
@@ -112,7 +115,7 @@ def view(service: Service, urls: Urls) -> Json:
         "validity_period": service.validity_period,
         "synchronous_validation": service.synchronous_validation,
         "usecase": service.usecase,
-        "us_app_to_person_registered": False,
+        "us_app_to_person_registered": service.us_app_to_person_registered,
         "use_inbound_webhook_on_number": service.use_inbound_webhook_on_number,
         "links": urls.links(("Services", service.sid), _LINKS),
         "url": urls.to("Services", service.sid),
@@ -151,8 +154,11 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[Service]:
 
 
 async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service | None:
-    """Change the given settings and no others (seed); with none given nothing changes (inferred)."""
+    """Change the given settings and no others (seed); with none given nothing changes (inferred). Raises ApiError
+    21719 for a use case that does not go with the campaign's (doc)."""
     sid, changes = call.path["Sid"], given(call.input)
+    if "usecase" in changes and not compatible(changes["usecase"], await _campaign_usecase(tx, call, sid)):
+        raise ApiError(21719)
     if changes:
         changes["date_updated"] = tx.now
         await tx.run(
@@ -163,6 +169,15 @@ async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service | None:
             **changes,
         )
     return await find(tx, call.account_sid, sid)
+
+
+async def _campaign_usecase(tx: Tx, call: Call[ServiceSettings], sid: str) -> str | None:
+    usecase: str | None = await tx.value(
+        "SELECT usecase FROM a2p_campaigns WHERE service_sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=call.account_sid,
+    )
+    return usecase
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:

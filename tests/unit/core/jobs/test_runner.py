@@ -457,3 +457,59 @@ def test_what_the_storage_refuses_for_a_while_is_done_afterwards(
         assert ran.payloads == ["a"]
 
     scenario(database_url, body)
+
+
+def test_what_a_job_leaves_behind_is_written_with_its_end(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(*(kind(*told, left(name)) for kind, told, name in OUTCOMES))
+        async with running(database, ran, clock):
+            for _, _, name in OUTCOMES:
+                await put(database, name)
+                await ran.count(len(ran.payloads) + 1)
+            await until(lambda: _left(database, {name for _, _, name in OUTCOMES}))
+
+    scenario(database_url, body)
+
+
+OUTCOMES: list[tuple[Any, tuple[Any, ...], str]] = [
+    (Done, (), "done"),
+    (Dead, ("given up",), "dead"),
+    (Retry, (3600, "later"), "again"),
+]
+
+
+def left(name: str) -> Callable[[Tx], Coroutine[Any, Any, None]]:
+    """What a job leaves behind: for this test, another job, which no handler knows."""
+
+    async def write(tx: Tx) -> None:
+        await enqueue(tx, Job("left behind", name, due=1 << 60))
+
+    return write
+
+
+async def _left(database: Database, names: set[str]) -> bool:
+    return {job.payload for job in await stored(database) if job.kind == "left behind"} == names
+
+
+def test_what_cannot_be_written_holds_up_no_other_job(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+
+    async def bad(tx: Tx) -> None:
+        await tx.run("UPDATE nothing SET nothing = 1")
+
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(Done(bad), Done(left("good")))
+        async with running(database, ran, clock):
+            await put(database, "one", "two")
+            await ran.count(2)
+            await until(lambda: _left(database, {"good"}))
+            await until(lambda: _gone(database))
+        assert sorted(ran.payloads) == ["one", "two"]
+
+    scenario(database_url, body)
+
+
+async def _gone(database: Database) -> bool:
+    return [job.kind for job in await stored(database)] == ["left behind"]

@@ -19,11 +19,11 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs import schema
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, Handler, Retry
+from trunkline.core.jobs.outcome import Claimed, Dead, Done, Handler, Outcome, Retry, bare
 from trunkline.core.jobs.queue import State, StoredJob
 from trunkline.core.jobs.runner import Pace, Runner
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.webhooks import log
+from trunkline.core.webhooks import delivery, log
 from trunkline.core.webhooks.delivery import Alert, Delivery, Terms
 from trunkline.core.webhooks.log import Attempt
 from trunkline.core.webhooks.overrides import Policy, Trouble
@@ -253,20 +253,53 @@ def test_redirects_are_followed_and_signed_anew(database_url: str) -> None:
     async def body() -> None:
         async with desk(database_url) as one, peer() as end:
             moved = status(307, f"Location: {end.url('/end?x=1').replace('127.0.0.1', 'localhost')}")
-            async with peer(flaky(status(307, "Location: next?a"), moved)) as server:
+            asks = status(401, 'WWW-Authenticate: Basic realm="x"')
+            async with peer(flaky(asks, status(307, "Location: next?a"), moved)) as server:
                 url = server.url("/one/").replace("127", "u:p@127")
                 assert (await one.send(url)).delivered
-                for request, method in zip(server.requests, ("POST", "POST"), strict=True):
-                    assert parsed(request)[0] == method
-                    assert parsed(request)[2]["authorization"] == "Basic dTpw"
+                for request, sent in zip(server.requests, (None, "Basic dTpw", "Basic dTpw"), strict=True):
+                    assert parsed(request)[0] == "POST"
+                    assert parsed(request)[2].get("authorization") == sent
                     assert_signed(request, server)
-            assert [parsed(request)[1] for request in server.requests] == ["/one/", "/one/next?a"]
+            assert [parsed(request)[1] for request in server.requests] == ["/one/", "/one/", "/one/next?a"]
             (last,) = end.requests
             assert "authorization" not in parsed(last)[2]
             assert Form(parsed(last)[3])["Body"] == ["Grüße & 世界"]
             (attempt,) = await one.attempts()
             assert (attempt.redirects, attempt.url) == (2, f"http://localhost:{end.port}/end?x=1")
             assert "dTpw" not in attempt.request_headers
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("challenge", "requests"),
+    [('WWW-Authenticate: Basic realm="x"', 2), ("X-Nothing: 1", 2), ("WWW-Authenticate: Negotiate", 1)],
+)
+def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
+    database_url: str, challenge: str, requests: int
+) -> None:
+    async def body() -> None:
+        asks = status(401, challenge)
+        async with desk(database_url) as one, peer(flaky(asks, asks)) as server:
+            finished = await one.send(server.url("/").replace("127", "u:p@127"))
+        assert (finished.error_code, finished.error_text) == (11200, "the answer has the status 401")
+        assert len(server.requests) == requests
+
+    run(body)
+
+
+def test_cookies_are_for_the_first_server_alone(database_url: str) -> None:
+    async def body() -> None:
+        async with desk(database_url) as one, peer() as end:
+            moved = status(307, f"Location: {end.url('/').replace('127.0.0.1', 'localhost')}")
+            async with peer(flaky(status(307, "Location: /next"), moved)) as server:
+                assert (await one.send(server.url(), cookie="a=1; b=2")).delivered
+            assert [parsed(request)[2].get("cookie") for request in server.requests] == ["a=1; b=2"] * 2
+            (last,) = end.requests
+            assert "cookie" not in parsed(last)[2]
+            (attempt,) = await one.attempts()
+            assert "a=1" not in attempt.request_headers
 
     run(body)
 
@@ -343,16 +376,21 @@ def test_what_is_kept_of_an_answer_is_bounded(database_url: str) -> None:
     run(body)
 
 
-def test_old_attempts_are_forgotten_as_new_ones_come(database_url: str) -> None:
+def test_old_attempts_are_forgotten_as_new_ones_come(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_PRUNE_EVERY", 6)
+
     async def body() -> None:
         async with desk(database_url, Terms(keep_days=1)) as one, peer() as server:
             one.now -= 2 * 24 * 3600 * SECOND
             for _ in range(5):
                 await one.send(server.url())
             one.now = system_clock()
-            for _ in range(3):
-                await one.send(server.url())
-            assert len(await one.attempts()) == 3
+            await one.send(server.url())
+            assert len(await one.attempts()) == 5
+            await one.send(server.url())
+            assert len(await one.attempts()) == 2
 
     run(body)
 
@@ -361,16 +399,26 @@ def job(webhook: Webhook, attempts: int) -> Claimed:
     return Claimed("JB1", KIND, msgspec.json.encode(webhook).decode(), "", None, attempts, 0)
 
 
+async def settle(one: Desk, *outcomes: Outcome) -> None:
+    """Write what the outcomes ask for, as the runner does with the settlement."""
+    for outcome in outcomes:
+        assert outcome.also is not None
+        await one.database.write(outcome.also)
+
+
 def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
     async def body() -> None:
         async with desk(database_url, Terms(schedule=(60, 600))) as one, peer(status(500)) as server:
             webhook = Webhook(ACCOUNT, server.url(), token="t")
             outcomes = [await one.delivery.run_job(job(webhook, attempts)) for attempts in (1, 2, 3)]
-            assert outcomes == [
+            assert [bare(outcome) for outcome in outcomes] == [
                 Retry(60, "the answer has the status 500"),
                 Retry(600, "the answer has the status 500"),
                 Dead("the answer has the status 500"),
             ]
+            assert await one.attempts() == []
+            await settle(one, *outcomes)
+            assert [attempt.error_code for attempt in await one.attempts()] == [11200] * 3
         assert len(server.requests) == 3
 
     run(body)
@@ -379,7 +427,10 @@ def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
 def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
     async def body() -> None:
         async with desk(database_url) as one, peer(status(500)) as server:
-            assert await one.delivery.run_job(job(Webhook(ACCOUNT, server.url()), 1)) == Done()
+            outcome = await one.delivery.run_job(job(Webhook(ACCOUNT, server.url()), 1))
+            assert bare(outcome) == Done()
+            await settle(one, outcome)
+            assert [attempt.error_code for attempt in await one.attempts()] == [11200]
 
     run(body)
 

@@ -1,0 +1,50 @@
+"""The border between the HTTP door and what anybody may fetch: media, and the short links in messages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+
+class PublicRequest(msgspec.Struct, frozen=True):
+    """A request without an account: the Host header as received, the path as requested, and two headers."""
+
+    method: str
+    authority: str
+    path: str
+    authorization: str = ""
+    user_agent: str = ""
+
+
+class PublicAnswer(msgspec.Struct, frozen=True):
+    """What is answered; ``headers`` include the Content-Type."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Public(Protocol):
+    """Whoever serves paths without credentials."""
+
+    def claims(self, raw_path: bytes) -> bool:
+        """Whether the path is one of its own; asked for each request, so it must be quick."""
+        ...
+
+    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
+        """The answer; None for what is not there. Raises ApiError."""
+        ...
+
+
+class Nothing:
+    """Serves no path."""
+
+    def claims(self, raw_path: bytes) -> bool:
+        """No path."""
+        return False
+
+    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
+        """Nothing."""
+        return None

@@ -1,0 +1,112 @@
+"""Messaging put together: carriers, the dispatcher that feeds them, the inbox they tell, and the jobs between."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.app.carriers import open_carriers
+from trunkline.core.clock import Clock
+from trunkline.core.egress.client import Egress
+from trunkline.core.jobs.outcome import Handler
+from trunkline.core.sids import new_token
+from trunkline.core.storage.database import Database
+from trunkline.core.webhooks.delivery import Delivery
+from trunkline.products.messaging.compliance.enforcement import Enforcement
+from trunkline.products.messaging.media.fetching import Fetcher
+from trunkline.products.messaging.media.links import Address
+from trunkline.products.messaging.messages.rules import words
+from trunkline.products.messaging.receiving import inbox
+from trunkline.products.messaging.receiving.conversation import Ground as Receiving
+from trunkline.products.messaging.sending import accept
+from trunkline.products.messaging.sending.batch import Batch
+from trunkline.products.messaging.sending.dispatcher import Dispatcher
+from trunkline.products.messaging.sending.ground import Ground
+from trunkline.products.messaging.sending.outcomes import Settling
+from trunkline.products.messaging.sending.pace import Paces
+from trunkline.products.messaging.sending.prices import Price, Prices
+from trunkline.products.messaging.sending.selection import Chooser
+from trunkline.settings import BadSetting, Settings
+from trunkline.transports.base import Inbound, Receipt
+from trunkline.transports.sandbox.carrier import JOB as PHONE
+from trunkline.transports.sandbox.carrier import Sandbox
+
+
+class Messaging:
+    """Sends and receives on one node; implements ``Receiver`` for its carriers."""
+
+    def __init__(
+        self, settings: Settings, database: Database, egress: Egress, delivery: Delivery, clock: Clock
+    ) -> None:
+        self.address = Address(settings.public_url.rstrip("/"))
+        self.carriers = open_carriers(settings, database)
+        enforcement = Enforcement(
+            a2p=settings.a2p_enforced,
+            caps=settings.a2p_caps,
+            number_minutes=settings.a2p_number_minutes,
+            tollfree=settings.tollfree_enforced,
+        )
+        self._ground = Ground(
+            database=database,
+            clock=clock,
+            carriers=self.carriers,
+            node=new_token(),
+            ends=Batch(database, Settling(open_prices(settings)).settle),
+            paces=Paces(settings.account_rate, settings.service_rate),
+            address=self.address,
+            enforcement=enforcement,
+        )
+        chooser = Chooser(self.carriers, self.address, enforcement)
+        self._dispatcher = Dispatcher(self._ground, chooser.choose)
+        self._fetcher = Fetcher(database, egress)
+        countries = frozenset(code.upper() for code in words(settings.geo_permissions))
+        self._inbox = inbox.Inbox(Receiving(database, delivery, clock, countries), self.address)
+
+    def listens_at(self, url: str) -> None:
+        """The server's own address counts where the operator named no other."""
+        self.address.url = self.address.url or url
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether nothing leaves this machine."""
+        return all(isinstance(carrier, Sandbox) for carrier in self.carriers.all)
+
+    def wake(self) -> None:
+        """Look for messages that are due now: for whoever moves the clock."""
+        self._dispatcher.wake()
+
+    def handlers(self) -> dict[str, Handler]:
+        """The jobs that Messaging runs, by kind."""
+        handlers = {accept.MEDIA: self._fetcher.handler(), inbox.JOB: self._inbox.handler()}
+        for carrier in self.carriers.all:
+            if isinstance(carrier, Sandbox):
+                handlers[PHONE] = carrier.handler()
+        return handlers
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """A carrier tells what became of a part."""
+        await self._dispatcher.receipt(receipt)
+
+    async def inbound(self, inbound: Inbound) -> None:
+        """A carrier tells of a message from a phone."""
+        await self._inbox.inbound(inbound)
+
+    async def start(self) -> None:
+        """Begin to connect and to send, with what was left behind. Raises StorageError."""
+        for carrier in self.carriers.all:
+            await carrier.start(self)
+        await self._dispatcher.start()
+
+    async def stop(self) -> None:
+        """Take nothing more, let what is under way end within 5 s, and close the carriers within another 5 s."""
+        await self._dispatcher.stop()
+        for carrier in self.carriers.all:
+            await carrier.stop()
+        await self._ground.ends.empty()
+
+
+def open_prices(settings: Settings) -> Prices:
+    """The operator's prices. Raises BadSetting."""
+    try:
+        return Prices([msgspec.convert(table, Price) for table in settings.prices])
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"prices: {error}") from None

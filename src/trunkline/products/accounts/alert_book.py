@@ -1,0 +1,83 @@
+"""The alerts that Trunkline writes of its own accord: of webhooks that fail; and the end of those that are too old."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import msgspec
+
+from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.core.webhooks.delivery import Alert
+from trunkline.core.webhooks.request import form
+from trunkline.products.accounts import alerts
+from trunkline.products.accounts.alerts import About
+
+log = logging.getLogger("trunkline")
+
+EVERY = 3600.0
+"""Seconds between looks for alerts that are too old."""
+
+_BATCH = 500
+_SUBJECTS = ("MessageSid", "ResourceSid")
+"""Parameters of webhooks that name what they tell of."""
+
+
+async def of_webhook(tx: Tx, alert: Alert) -> None:
+    """Write down that an attempt at a webhook failed, or with less weight that its URL has a bad override."""
+    webhook, attempt = alert.webhook, alert.attempt
+    given = dict(webhook.parameters)
+    about = About(
+        resource_sid=next((given[name] for name in _SUBJECTS if name in given), ""),
+        service_sid=webhook.service_sid,
+        request_url=webhook.url.partition("#")[0] if attempt is None else attempt.url,
+        request_method=webhook.method,
+        request_variables=form(webhook.parameters) if webhook.json is None else webhook.json,
+        request_headers="" if attempt is None else lines(attempt.request_headers),
+        response_headers="" if attempt is None else lines(attempt.response_headers),
+        response_body="" if attempt is None else attempt.response_body,
+    )
+    level = "warning" if attempt is None else "error"
+    await alerts.record(tx, webhook.account_sid, alert.code, alert.text, level, about)
+
+
+def lines(headers: str) -> str:
+    """Headers, given as a JSON list of pairs, as lines."""
+    pairs = msgspec.json.decode(headers, type=list[tuple[str, str]])
+    return "\n".join(f"{name}: {value}" for name, value in pairs)
+
+
+class AlertSweeper:
+    """Forgets alerts older than ``days``, for as long as the node runs."""
+
+    def __init__(self, database: Database, days: int) -> None:
+        self._database = database
+        self._days = days
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Forget what is too old, then go on in the background. Raises StorageError."""
+        await self.sweep()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the background work."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def sweep(self) -> None:
+        """Forget what is too old now. Raises StorageError."""
+        while await self._database.write(lambda tx: alerts.prune(tx, self._days, _BATCH)) == _BATCH:
+            pass
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.sweep()
+            except StorageError as error:
+                log.warning("old alerts wait for the database: %s", error)

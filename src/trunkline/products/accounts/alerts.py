@@ -1,0 +1,197 @@
+"""Alerts (NO…): the debugger, which tells an account what went wrong with its webhooks and messages (monitor v1).
+
+They are written by Trunkline itself, in the transaction of what they are about, and kept for as long as the operator
+says.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import invalid
+from trunkline.api.operation import Call, Empty, fetch, listing
+from trunkline.api.paging import NEWEST_FIRST
+from trunkline.api.params import Given, Parser, choice
+from trunkline.api.views import Json, Urls, iso
+from trunkline.core.clock import SECOND
+from trunkline.core.sids import new_sid
+from trunkline.core.storage.database import Row, Tx, columns
+
+LEVELS = ("error", "warning", "notice", "debug")
+API_VERSION = "2010-04-01"
+MAX_TEXT = 16 * 1024
+"""Characters of each text that are kept."""
+
+_MORE_INFO = "https://www.twilio.com/docs/errors/"
+_FOREVER = 2**62
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII
+)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_DAY = datetime.timedelta(days=1)
+
+
+class Alert(Row, frozen=True):
+    """A row of ``alerts``; the time is in microseconds since 1970 UTC. Headers are lines, variables a form."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    resource_sid: str
+    alert_text: str
+    error_code: int
+    log_level: str
+    request_method: str
+    request_url: str
+    request_variables: str
+    request_headers: str
+    response_headers: str
+    response_body: str
+    date_created: int
+
+
+class About(msgspec.Struct, frozen=True):
+    """What an alert is about: whose, and the request and answer that brought it about, as far as there are any."""
+
+    resource_sid: str = ""
+    service_sid: str = ""
+    request_url: str = ""
+    request_method: str = ""
+    request_variables: str = ""
+    request_headers: str = ""
+    response_body: str = ""
+    response_headers: str = ""
+
+
+def _moment(*, end: bool = False) -> Parser:
+    """A time in ISO 8601, answered in microseconds since 1970; a day alone is its beginning, or with ``end`` its
+    end."""
+
+    def parse(name: str, value: str) -> int:
+        try:
+            if not _MOMENT.fullmatch(value):
+                raise ValueError(value)
+            moment = datetime.datetime.fromisoformat(value)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+            if end and len(value) == len("2020-01-01"):
+                moment += _DAY
+            elif end:
+                # Times are told in whole seconds: the one that is named is part of the range.
+                moment += datetime.timedelta(seconds=1)
+            return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+        except (ValueError, OverflowError):
+            raise invalid(name, "must be a date in ISO 8601") from None
+
+    return Parser(parse, clears=True)
+
+
+class AlertFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters of list (spec); both ends of the range belong to it (inferred)."""
+
+    log_level: Annotated[Given[str | None], choice(*LEVELS, fold=True, clears=True)] = UNSET
+    start_date: Annotated[Given[int | None], _moment()] = UNSET
+    end_date: Annotated[Given[int | None], _moment(end=True)] = UNSET
+
+
+def view(alert: Alert, urls: Urls) -> Json:
+    """The Alert resource as a list shows it (spec): without what was said in request and answer."""
+    return {
+        "account_sid": alert.account_sid,
+        "alert_text": alert.alert_text,
+        "api_version": API_VERSION,
+        "date_created": iso(alert.date_created),
+        "date_generated": iso(alert.date_created),
+        "date_updated": iso(alert.date_created),
+        "error_code": str(alert.error_code),
+        "log_level": alert.log_level,
+        "more_info": f"{_MORE_INFO}{alert.error_code}",
+        "request_method": alert.request_method or None,
+        "request_url": alert.request_url or None,
+        "resource_sid": alert.resource_sid or None,
+        "service_sid": alert.service_sid or None,
+        "sid": alert.sid,
+        "url": urls.to("Alerts", alert.sid),
+    }
+
+
+def whole_view(alert: Alert, urls: Urls) -> Json:
+    """The Alert resource as fetch shows it (spec)."""
+    return {
+        **view(alert, urls),
+        "request_headers": alert.request_headers,
+        "request_variables": alert.request_variables,
+        "response_body": alert.response_body,
+        "response_headers": alert.response_headers,
+    }
+
+
+async def fetch_alert(tx: Tx, call: Call[Empty]) -> Alert | None:
+    """One of the account's alerts."""
+    return await tx.one(
+        Alert,
+        f"SELECT {columns(Alert)} FROM alerts WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=call.account_sid,
+        sid=call.path["Sid"],
+    )
+
+
+_PAGE = f"""
+SELECT {columns(Alert)} FROM alerts
+WHERE account_sid = :account_sid AND date_created >= :since AND date_created < :until
+"""
+
+
+async def page_alerts(tx: Tx, call: Call[AlertFilters]) -> list[Alert]:
+    """A page of the account's alerts, the newest first."""
+    asked = call.input
+    query = _PAGE
+    values: dict[str, str | int] = {
+        "since": asked.start_date or 0,
+        "until": _FOREVER if not isinstance(asked.end_date, int) else asked.end_date,
+    }
+    if isinstance(asked.log_level, str):
+        query += "AND log_level = :log_level "
+        values["log_level"] = asked.log_level
+    return await tx.all(
+        Alert, query + call.window.tail, account_sid=call.account_sid, **values, **call.window.values
+    )
+
+
+async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, about: About) -> Alert:
+    """Write an alert; texts are cut to what is kept."""
+    kept = {
+        name: value.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_TEXT]
+        for name, value in msgspec.structs.asdict(about).items()
+    }
+    alert = Alert(
+        sid=new_sid("NO"),
+        account_sid=account_sid,
+        alert_text=text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_TEXT],
+        error_code=code,
+        log_level=level,
+        date_created=tx.now,
+        **kept,
+    )
+    await tx.insert("alerts", alert)
+    return alert
+
+
+_PRUNE = """
+DELETE FROM alerts WHERE sid IN (SELECT sid FROM alerts WHERE date_created < :before ORDER BY date_created LIMIT :most)
+"""
+
+
+async def prune(tx: Tx, days: int, most: int) -> int:
+    """Forget up to ``most`` alerts that are older than ``days``, the oldest first; answers how many."""
+    return await tx.run(_PRUNE, before=tx.now - days * 24 * 3600 * SECOND, most=most)
+
+
+OPERATIONS = (
+    listing("/Alerts", "alerts", page_alerts, view, input=AlertFilters, order=NEWEST_FIRST),
+    fetch("/Alerts/{Sid}", fetch_alert, whole_view),
+)

@@ -1,0 +1,295 @@
+"""A2P campaigns (QE…): what a Messaging Service sends to people in the US, as carriers have approved it (spec).
+
+A Service has one campaign at most (doc); deleting the Service deletes it (doc). A campaign is PENDING until it is
+reviewed: by the operator, or VERIFIED at once where the server is set so. A mock brand's campaigns are mock ones, and
+need no review (inferred). The header ``X-Twilio-Api-Version: v1.2`` adds two fields (spec, seen).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
+from trunkline.api.views import Json, Urls, iso
+from trunkline.core.sids import new_sid, new_token
+from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.products.messaging import services
+from trunkline.products.messaging.compliance import brands, findings, limits
+from trunkline.products.messaging.compliance.brands import Brand
+from trunkline.products.messaging.compliance.campaign_content import (
+    CampaignChanges,
+    Content,
+    NewCampaign,
+    changed,
+    content_of,
+)
+from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR, compatible
+
+PENDING, IN_PROGRESS, VERIFIED = "PENDING", "IN_PROGRESS", "VERIFIED"
+FAILED, SUSPENDED = "FAILED", "SUSPENDED"
+
+EXTENDED = (1, 2)
+"""The version of the API from which on the extended fields are shown."""
+
+_VERSION = re.compile(r"v(\d{1,4})(?:\.(\d{1,4}))?")
+_EXTENDED_FIELDS = ("privacy_policy_url", "terms_and_conditions_url")
+
+
+class Campaign(Row, frozen=True):
+    """A row of ``a2p_campaigns``. ``content``, ``rate_limits`` and ``errors`` are JSON; a campaign that was registered
+    elsewhere has no brand and no use case here, and no limits are known."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    brand_sid: str | None
+    date_created: int
+    date_updated: int
+    usecase: str | None
+    status: str
+    campaign_id: str
+    is_externally_registered: bool = False
+    mock: bool = False
+    content: str = "{}"
+    rate_limits: str | None = None
+    errors: str = "[]"
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A campaign, and whether its extended fields are wanted."""
+
+    campaign: Campaign
+    extended: bool
+
+    @property
+    def date_created(self) -> int:
+        """The first part of its place in a list."""
+        return self.campaign.date_created
+
+    @property
+    def sid(self) -> str:
+        """The second part."""
+        return self.campaign.sid
+
+
+def wants_extended(headers: Mapping[str, str]) -> bool:
+    """Whether the request asks for the extended fields; a version that cannot be read is the first one."""
+    found = _VERSION.fullmatch(headers.get("x-twilio-api-version", ""))
+    return found is not None and (int(found[1]), int(found[2] or 0)) >= EXTENDED
+
+
+def view(shown: Shown, urls: Urls) -> Json:
+    """The UsAppToPerson resource (spec)."""
+    campaign = shown.campaign
+    content = msgspec.to_builtins(msgspec.json.decode(campaign.content, type=Content))
+    if not shown.extended:
+        content = {name: value for name, value in content.items() if name not in _EXTENDED_FIELDS}
+    return {
+        "sid": campaign.sid,
+        "account_sid": campaign.account_sid,
+        "brand_registration_sid": campaign.brand_sid,
+        "messaging_service_sid": campaign.service_sid,
+        **content,
+        "us_app_to_person_usecase": campaign.usecase,
+        "campaign_status": campaign.status,
+        "campaign_id": campaign.campaign_id,
+        "is_externally_registered": campaign.is_externally_registered,
+        "rate_limits": limits.shown(campaign.rate_limits),
+        "date_created": iso(campaign.date_created),
+        "date_updated": iso(campaign.date_updated),
+        "url": urls.to("Services", campaign.service_sid, "Compliance", "Usa2p", campaign.sid),
+        "mock": campaign.mock,
+        "errors": findings.shown(campaign.errors),
+    }
+
+
+async def create_campaign(at_once: bool, tx: Tx, call: Call[NewCampaign]) -> Shown | None:
+    """Register what a Service sends. Raises ApiError 21717 for a brand that is unknown, not approved, or not for this
+    use case, 21719 for one that does not go with the Service's (doc), 20409 when the Service has a campaign."""
+    service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
+    if service is None:
+        return None
+    asked, usecase = call.input, str(call.input.us_app_to_person_usecase)
+    content = content_of(asked)
+    brand = await _brand(tx, call.account_sid, str(asked.brand_registration_sid), usecase)
+    if not compatible(service.usecase, usecase):
+        raise ApiError(21719)
+    campaign = Campaign(
+        sid=new_sid("QE"),
+        account_sid=call.account_sid,
+        service_sid=service.sid,
+        brand_sid=brand.sid,
+        date_created=tx.now,
+        date_updated=tx.now,
+        usecase=usecase,
+        status=VERIFIED if at_once or brand.mock else PENDING,
+        campaign_id="C" + new_token()[:6].upper(),
+        mock=brand.mock,
+        content=msgspec.json.encode(content).decode(),
+        rate_limits=limits.encoded(limits.rate_limits(brand.brand_type, brand.brand_score, usecase)),
+    )
+    await add(tx, campaign)
+    return Shown(campaign, wants_extended(call.headers))
+
+
+async def _brand(tx: Tx, account_sid: str, sid: str, usecase: str) -> Brand:
+    """The brand that registers a campaign. A sole proprietor has one campaign, of that use case (doc). Raises ApiError
+    21717."""
+    await tx.lock(f"brand {sid}")
+    brand = await brands.find(tx, account_sid, sid)
+    if brand is None or not brand.may_register:
+        raise ApiError(21717)
+    sole = brand.brand_type == SOLE_PROPRIETOR
+    if sole != (usecase == SOLE_PROPRIETOR) or (sole and await of_brand(tx, brand)):
+        raise ApiError(21717)
+    return brand
+
+
+async def add(tx: Tx, campaign: Campaign) -> None:
+    """Store a campaign. Raises ApiError 20409 when its Service has one."""
+    if await of_service(tx, campaign.account_sid, campaign.service_sid):
+        raise ApiError(20409, "The Messaging Service has a campaign already")
+    await tx.insert("a2p_campaigns", campaign)
+    await _tell_service(tx, campaign, campaign.status == VERIFIED)
+
+
+async def fetch_campaign(tx: Tx, call: Call[Empty]) -> Shown | None:
+    """A Service's campaign."""
+    campaign = await _at_path(tx, call)
+    return Shown(campaign, wants_extended(call.headers)) if campaign else None
+
+
+async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[Shown] | None:
+    """A Service's campaigns: none or one."""
+    service_sid = call.path["MessagingServiceSid"]
+    if await services.find(tx, call.account_sid, service_sid) is None:
+        return None
+    found = await tx.all(
+        Campaign,
+        f"SELECT {columns(Campaign)} FROM a2p_campaigns"
+        f" WHERE service_sid = :service_sid AND account_sid = :account_sid {call.window.tail}",
+        service_sid=service_sid,
+        account_sid=call.account_sid,
+        **call.window.values,
+    )
+    return [Shown(campaign, wants_extended(call.headers)) for campaign in found]
+
+
+async def update_campaign(at_once: bool, tx: Tx, call: Call[CampaignChanges]) -> Shown | None:
+    """Describe a campaign anew. A rejected one is handed in again by it (doc), the others keep their status (inferred).
+    Raises ApiError 21729 when it is suspended (doc)."""
+    campaign = await _at_path(tx, call)
+    if campaign is None:
+        return None
+    if campaign.status == SUSPENDED:
+        raise ApiError(21729)
+    content = changed(msgspec.json.decode(campaign.content, type=Content), call.input)
+    changes: dict[str, Any] = {"content": msgspec.json.encode(content).decode()}
+    if campaign.status == FAILED:
+        changes |= {"status": VERIFIED if at_once or campaign.mock else PENDING, "errors": "[]"}
+    return Shown(await change(tx, campaign, **changes), wants_extended(call.headers))
+
+
+async def delete_campaign(tx: Tx, call: Call[Empty]) -> bool:
+    """Take a campaign back. Raises ApiError 21729 when it is suspended (doc)."""
+    campaign = await _at_path(tx, call)
+    if campaign is None:
+        return False
+    if campaign.status == SUSPENDED:
+        raise ApiError(21729)
+    await _tell_service(tx, campaign, False)
+    return bool(
+        await tx.run(
+            "DELETE FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=call.account_sid,
+            sid=campaign.sid,
+        )
+    )
+
+
+async def _tell_service(tx: Tx, campaign: Campaign, registered: bool) -> None:
+    """Keep in the Service whether its campaign is verified (doc): lists of Services show it."""
+    await tx.run(
+        "UPDATE messaging_services SET us_app_to_person_registered = :registered"
+        " WHERE account_sid = :account_sid AND sid = :sid",
+        registered=registered,
+        account_sid=campaign.account_sid,
+        sid=campaign.service_sid,
+    )
+
+
+async def _at_path(tx: Tx, call: Call[Any]) -> Campaign | None:
+    found = await find(tx, call.account_sid, call.path["Sid"])
+    return found if found and found.service_sid == call.path["MessagingServiceSid"] else None
+
+
+async def find(tx: Tx, account_sid: str, sid: str) -> Campaign | None:
+    """The account's campaign with this SID."""
+    return await tx.one(
+        Campaign,
+        f"SELECT {columns(Campaign)} FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=account_sid,
+        sid=sid,
+    )
+
+
+async def of_service(tx: Tx, account_sid: str, service_sid: str) -> Campaign | None:
+    """The campaign of a Service."""
+    return await tx.one(
+        Campaign,
+        f"SELECT {columns(Campaign)} FROM a2p_campaigns"
+        " WHERE service_sid = :service_sid AND account_sid = :account_sid",
+        service_sid=service_sid,
+        account_sid=account_sid,
+    )
+
+
+async def of_brand(tx: Tx, brand: Brand) -> list[Campaign]:
+    """The campaigns of a brand."""
+    return await tx.all(
+        Campaign,
+        f"SELECT {columns(Campaign)} FROM a2p_campaigns"
+        " WHERE brand_sid = :brand_sid AND account_sid = :account_sid ORDER BY date_created, sid",
+        brand_sid=brand.sid,
+        account_sid=brand.account_sid,
+    )
+
+
+async def rate(tx: Tx, brand: Brand) -> None:
+    """Give a brand's campaigns the limits that follow from its score."""
+    for campaign in await of_brand(tx, brand):
+        found = limits.rate_limits(brand.brand_type, brand.brand_score, campaign.usecase or "")
+        await change(tx, campaign, rate_limits=limits.encoded(found))
+
+
+async def change(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:
+    """Write some of a campaign's columns."""
+    changes["date_updated"] = tx.now
+    await tx.run(
+        f"UPDATE a2p_campaigns SET {assignments(tuple(changes))}"
+        " WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=campaign.account_sid,
+        sid=campaign.sid,
+        **changes,
+    )
+    if "status" in changes:
+        await _tell_service(tx, campaign, changes["status"] == VERIFIED)
+    return msgspec.structs.replace(campaign, **changes)
+
+
+def operations(at_once: bool) -> tuple[Operation, ...]:
+    """The routes; with ``at_once`` nothing waits for a review."""
+    path = "/Services/{MessagingServiceSid}/Compliance/Usa2p"
+    return (
+        create(path, partial(create_campaign, at_once), view, NewCampaign),
+        listing(path, "compliance", page_campaigns, view),
+        fetch(f"{path}/{{Sid}}", fetch_campaign, view),
+        update(f"{path}/{{Sid}}", partial(update_campaign, at_once), view, CampaignChanges),
+        delete(f"{path}/{{Sid}}", delete_campaign),
+    )

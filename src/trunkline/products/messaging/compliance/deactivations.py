@@ -1,0 +1,174 @@
+"""Deactivations: the US numbers that are no longer their subscribers', by day (spec).
+
+A day's file has the numbers with +1 that carriers reported as unknown for messages of the account (error 30005), and
+those that the operator added. It is public under an address that is good for two minutes (doc). Days are UTC; a day's
+file is there once the day is over (inferred from doc).
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import ApiError, missing
+from trunkline.api.operation import Call, Operation, fetch
+from trunkline.api.params import Given, Parser, date
+from trunkline.api.views import Json, Urls
+from trunkline.core.clock import SECOND
+from trunkline.core.secrets import BadMasterKey, Vault
+from trunkline.core.storage.database import Row, Tx
+
+TOO_OLD, NOT_YET, BAD_FORMAT = 30113, 30114, 30115
+UNKNOWN_HANDSET = 30005
+FIRST = datetime.date(2020, 8, 27)
+"""There are no older files (doc)."""
+
+VALID_SECONDS = 120
+"""How long a file's address is good (doc)."""
+
+REPORT_DAYS = 3
+"""Messages are looked through whose report may have come on the day: those of this many days before, too."""
+
+DAY = 24 * 3600 * SECOND
+_EPOCH = datetime.date(1970, 1, 1)
+_LABEL = "deactivations"
+
+
+def _day() -> Parser:
+    plain = date()
+
+    def parse(name: str, value: str) -> datetime.date:
+        try:
+            found: datetime.date = plain.parse(name, value)
+        except ApiError:
+            raise ApiError(BAD_FORMAT) from None
+        return found
+
+    return Parser(parse)
+
+
+class DayFilter(msgspec.Struct, frozen=True):
+    """The parameters of fetch (spec)."""
+
+    date: Annotated[Given[datetime.date], _day()] = UNSET
+
+
+class File(msgspec.Struct, frozen=True):
+    """A day's file of an account, while its address is good: ``expires`` is in microseconds since 1970 UTC."""
+
+    account_sid: str
+    day: int
+    expires: int
+
+
+class Address(msgspec.Struct, frozen=True):
+    """The part of a file's address that tells it."""
+
+    token: str
+
+
+def day_of(date: datetime.date) -> int:
+    """The days since 1970."""
+    return (date - _EPOCH).days
+
+
+def sealed(vault: Vault, file: File) -> Address:
+    """The address of a file: nobody else can make one, or read it."""
+    secret = vault.seal(_LABEL, msgspec.json.encode(file).decode())
+    return Address(base64.urlsafe_b64encode(secret).rstrip(b"=").decode())
+
+
+def opened(vault: Vault, token: str, now: int) -> File | None:
+    """The file of an address; None when it is none, or no longer good."""
+    try:
+        secret = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        file = msgspec.json.decode(vault.open(_LABEL, secret), type=File)
+    except (ValueError, BadMasterKey):
+        return None
+    return file if now < file.expires else None
+
+
+def view(address: Address, urls: Urls) -> Json:
+    """The Deactivation resource (spec)."""
+    return {"redirect_to": urls.to("Deactivations", address.token)}
+
+
+async def fetch_deactivations(tx: Tx, call: Call[DayFilter]) -> Address:
+    """The address of a day's file. Raises ApiError 20001 without a day, 30115 for what is none, 30113 for one before
+    the first, 30114 for one that is not over (doc)."""
+    wanted = call.input.date
+    if not isinstance(wanted, datetime.date):
+        raise missing("Date")
+    if wanted < FIRST:
+        raise ApiError(TOO_OLD)
+    if day_of(wanted) >= tx.now // DAY:
+        raise ApiError(NOT_YET)
+    return sealed(call.vault, File(call.account_sid, day_of(wanted), tx.now + VALID_SECONDS * SECOND))
+
+
+class _Number(Row, frozen=True):
+    number: str
+
+
+async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
+    """What a day's file of an account lists, in order."""
+    found = await tx.all(
+        _Number,
+        "SELECT recipient FROM messages WHERE account_sid = :account_sid"
+        " AND date_created >= :earliest AND date_created < :end"
+        " AND error_code = :unknown AND date_updated >= :start AND date_updated < :end"
+        " AND recipient LIKE '+1%' ESCAPE '!'"
+        " UNION SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day"
+        " ORDER BY 1",
+        account_sid=account_sid,
+        earliest=(day - REPORT_DAYS) * DAY,
+        start=day * DAY,
+        end=(day + 1) * DAY,
+        unknown=UNKNOWN_HANDSET,
+        day=day,
+    )
+    return [one.number for one in found]
+
+
+async def added(tx: Tx, account_sid: str, day: int) -> list[str]:
+    """What the operator added to a day's file, in order."""
+    found = await tx.all(
+        _Number,
+        "SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day ORDER BY number",
+        account_sid=account_sid,
+        day=day,
+    )
+    return [one.number for one in found]
+
+
+async def add(tx: Tx, account_sid: str, day: int, number: str) -> None:
+    """Put a number into a day's file."""
+    await tx.run(
+        "INSERT INTO deactivated_numbers (account_sid, day, number) VALUES (:account_sid, :day, :number)"
+        " ON CONFLICT (account_sid, day, number) DO NOTHING",
+        account_sid=account_sid,
+        day=day,
+        number=number,
+    )
+
+
+async def remove(tx: Tx, account_sid: str, day: int, number: str) -> bool:
+    """Take a number that the operator put there out of a day's file."""
+    return bool(
+        await tx.run(
+            "DELETE FROM deactivated_numbers"
+            " WHERE account_sid = :account_sid AND day = :day AND number = :number",
+            account_sid=account_sid,
+            day=day,
+            number=number,
+        )
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    fetch("/Deactivations", fetch_deactivations, view, input=DayFilter, status=307, location="redirect_to"),
+)

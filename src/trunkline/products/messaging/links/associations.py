@@ -1,0 +1,87 @@
+"""Which Service's links lead over which domain: at most one domain a Service (spec)."""
+
+from __future__ import annotations
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, Empty, create, delete, fetch
+from trunkline.api.views import Json, Urls
+from trunkline.core.storage.database import Tx, columns
+from trunkline.products.messaging import services
+from trunkline.products.messaging.links.domains import Association, find_domain
+
+
+def view(association: Association, urls: Urls) -> Json:
+    """The association below its domain (spec)."""
+    return {
+        "domain_sid": association.domain_sid,
+        "messaging_service_sid": association.service_sid,
+        "url": urls.to(
+            "LinkShortening",
+            "Domains",
+            association.domain_sid,
+            "MessagingServices",
+            association.service_sid,
+        ),
+    }
+
+
+def service_view(association: Association, urls: Urls) -> Json:
+    """The association below its Service (spec)."""
+    return {
+        **view(association, urls),
+        "url": urls.to("LinkShortening", "MessagingServices", association.service_sid, "Domain"),
+    }
+
+
+async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
+    """Have a Service's links lead over a domain, in place of the one that it had."""
+    domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
+    service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
+    if domain is None or service is None:
+        return None
+    await tx.run(
+        "INSERT INTO link_domain_services (service_sid, domain_sid, account_sid, date_created)"
+        " VALUES (:service_sid, :domain_sid, :account_sid, :now)"
+        " ON CONFLICT (service_sid) DO UPDATE SET domain_sid = excluded.domain_sid",
+        service_sid=service.sid,
+        domain_sid=domain.sid,
+        account_sid=call.account_sid,
+        now=tx.now,
+    )
+    return Association(service.sid, domain.sid, call.account_sid, tx.now)
+
+
+async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
+    """End it; links that were sent keep leading over the domain."""
+    return bool(
+        await tx.run(
+            "DELETE FROM link_domain_services"
+            " WHERE account_sid = :account_sid AND domain_sid = :domain_sid AND service_sid = :service_sid",
+            account_sid=call.account_sid,
+            domain_sid=call.path["DomainSid"],
+            service_sid=call.path["MessagingServiceSid"],
+        )
+    )
+
+
+async def fetch_association(tx: Tx, call: Call[Empty]) -> Association | None:
+    """Which domain a Service's links lead over. Raises ApiError 20404 for an unknown Service."""
+    service_sid = call.path["MessagingServiceSid"]
+    if await services.find(tx, call.account_sid, service_sid) is None:
+        raise ApiError(20404)
+    return await tx.one(
+        Association,
+        f"SELECT {columns(Association)} FROM link_domain_services"
+        " WHERE account_sid = :account_sid AND service_sid = :service_sid",
+        account_sid=call.account_sid,
+        service_sid=service_sid,
+    )
+
+
+_ONE = "/LinkShortening/Domains/{DomainSid}/MessagingServices/{MessagingServiceSid}"
+
+OPERATIONS = (
+    create(_ONE, associate, view, Empty),
+    delete(_ONE, dissociate),
+    fetch("/LinkShortening/MessagingServices/{MessagingServiceSid}/Domain", fetch_association, service_view),
+)

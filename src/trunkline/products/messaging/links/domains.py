@@ -1,0 +1,118 @@
+"""Domains (DN…): the names that short links lead over. The operator gives an account its domains, since whoever
+serves a name has to own it; the API has no way to add one (spec)."""
+
+from __future__ import annotations
+
+import re
+
+from trunkline.core.sids import new_sid
+from trunkline.core.storage.database import Row, Tx, columns
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
+
+
+class BadDomain(ValueError):
+    """The text is no domain name, or another account has it."""
+
+
+class Domain(Row, frozen=True):
+    """A row of ``link_domains``. ``reached`` is when a request last came over the name; ``certificate`` is sealed."""
+
+    sid: str
+    account_sid: str
+    name: str
+    date_created: int
+    date_updated: int
+    reached: int | None = None
+    certificate_sid: str | None = None
+    certificate: bytes | None = None
+    certificate_managed: bool = False
+    certificate_expires: int | None = None
+    certificate_created: int | None = None
+    certificate_updated: int | None = None
+    config_sid: str | None = None
+    fallback_url: str | None = None
+    callback_url: str | None = None
+    continue_on_failure: bool = False
+    disable_https: bool = False
+    config_created: int | None = None
+    config_updated: int | None = None
+
+
+class Association(Row, frozen=True):
+    """A row of ``link_domain_services``: the Service's links lead over the domain."""
+
+    service_sid: str
+    domain_sid: str
+    account_sid: str
+    date_created: int
+
+
+_COLUMNS = columns(Domain)
+
+
+def certificate_label(sid: str) -> str:
+    """The label under which a domain's certificate is sealed."""
+    return f"link domain certificate {sid}"
+
+
+async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
+    """Give an account a domain; the one that it has already is answered. Raises BadDomain."""
+    name = name.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise BadDomain("a domain is a host name, with a port where it is not the usual one")
+    known = await domain_by_name(tx, name)
+    if known is not None and known.account_sid != account_sid:
+        raise BadDomain("another account has this domain")
+    if known is not None:
+        return known
+    domain = Domain(new_sid("DN"), account_sid, name, tx.now, tx.now)
+    await tx.insert("link_domains", domain)
+    return domain
+
+
+async def remove_domain(tx: Tx, account_sid: str, sid: str) -> bool:
+    """Take a domain away; its links lead nowhere from then on."""
+    return bool(
+        await tx.run(
+            "DELETE FROM link_domains WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=account_sid,
+            sid=sid,
+        )
+    )
+
+
+async def all_domains(tx: Tx, account_sid: str) -> list[Domain]:
+    """The account's domains, oldest first."""
+    return await tx.all(
+        Domain,
+        f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid ORDER BY date_created, sid",
+        account_sid=account_sid,
+    )
+
+
+async def find_domain(tx: Tx, account_sid: str, sid: str) -> Domain | None:
+    """The account's domain with this SID."""
+    return await tx.one(
+        Domain,
+        f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=account_sid,
+        sid=sid,
+    )
+
+
+async def domain_by_name(tx: Tx, name: str) -> Domain | None:
+    """The domain with this name, whoever has it."""
+    return await tx.one(Domain, f"SELECT {_COLUMNS} FROM link_domains WHERE name = :name", name=name)
+
+
+async def domain_of_service(tx: Tx, account_sid: str, service_sid: str) -> Domain | None:
+    """The domain that the links of a Service lead over."""
+    return await tx.one(
+        Domain,
+        f"SELECT {columns(Domain, 'd')} FROM link_domains d"
+        " JOIN link_domain_services s ON s.domain_sid = d.sid"
+        " WHERE d.account_sid = :account_sid AND s.service_sid = :service_sid",
+        account_sid=account_sid,
+        service_sid=service_sid,
+    )

@@ -1,0 +1,56 @@
+"""The tables of link shortening."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "links",
+        1,
+        (
+            """CREATE TABLE link_domains (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                name TEXT NOT NULL UNIQUE,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                reached BIGINT,
+                certificate_sid TEXT,
+                certificate BLOB,
+                certificate_managed BOOLEAN NOT NULL,
+                certificate_expires BIGINT,
+                certificate_created BIGINT,
+                certificate_updated BIGINT,
+                config_sid TEXT,
+                fallback_url TEXT,
+                callback_url TEXT,
+                continue_on_failure BOOLEAN NOT NULL,
+                disable_https BOOLEAN NOT NULL,
+                config_created BIGINT,
+                config_updated BIGINT
+            )""",
+            # domains.all_domains
+            "CREATE INDEX link_domains_by_account ON link_domains (account_sid, date_created, sid)",
+            """CREATE TABLE link_domain_services (
+                service_sid TEXT PRIMARY KEY REFERENCES messaging_services (sid) ON DELETE CASCADE,
+                domain_sid TEXT NOT NULL REFERENCES link_domains (sid) ON DELETE CASCADE,
+                account_sid TEXT NOT NULL,
+                date_created BIGINT NOT NULL
+            )""",
+            "CREATE INDEX link_domain_services_by_domain ON link_domain_services (domain_sid)",
+            """CREATE TABLE short_links (
+                domain_sid TEXT NOT NULL REFERENCES link_domains (sid) ON DELETE CASCADE,
+                code TEXT NOT NULL,
+                account_sid TEXT NOT NULL,
+                message_sid TEXT NOT NULL,
+                service_sid TEXT NOT NULL,
+                url TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                PRIMARY KEY (domain_sid, code)
+            )""",
+            # shortening.prune
+            "CREATE INDEX short_links_by_age ON short_links (date_created)",
+        ),
+    ),
+)

@@ -1,0 +1,98 @@
+"""Shortening the links of a message: each becomes the domain's name and ten letters and digits (doc)."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.links.domains import Domain, domain_of_service
+from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.text.links import find_links, replace_links
+
+LENGTH = 10
+"""Letters and digits of a short link (doc)."""
+
+LIFETIME = 90 * 24 * 3600 * SECOND
+"""How long a short link leads somewhere (doc)."""
+
+FAILED = 30103
+"""Links could not be shortened (doc)."""
+
+_SIGNS = string.ascii_letters + string.digits
+_PRUNED = 3
+
+
+class ShorteningFailed(Exception):
+    """The links of a message cannot be shortened; the message fails with ``code``."""
+
+    code = FAILED
+
+
+class ShortLink(Row, frozen=True):
+    """A row of ``short_links``."""
+
+    domain_sid: str
+    code: str
+    account_sid: str
+    message_sid: str
+    service_sid: str
+    url: str
+    date_created: int
+
+
+_PRUNE = """
+DELETE FROM short_links WHERE (domain_sid, code) IN (
+    SELECT domain_sid, code FROM short_links WHERE date_created < :before ORDER BY date_created LIMIT :most
+)
+"""
+
+
+async def shorten(tx: Tx, message: Message, body: str) -> str:
+    """The body with short links. Raises ShorteningFailed when the Service has no domain, or the domain's certificate
+    ran out, unless the domain's configuration says to go on; then the body stays as it is."""
+    links = find_links(body)
+    if not links:
+        return body
+    domain = await domain_of_service(tx, message.account_sid, message.service_sid or "")
+    if domain is None:
+        raise ShorteningFailed
+    if _expired(domain, tx.now):
+        if domain.continue_on_failure:
+            return body
+        raise ShorteningFailed
+    await tx.run(_PRUNE, before=tx.now - LIFETIME, most=_PRUNED)
+    short: dict[str, str] = {}
+    for link in links:
+        if link.url not in short:
+            short[link.url] = await _short(tx, message, domain, link.url)
+    return replace_links(body, short.__getitem__)
+
+
+async def find_short_link(tx: Tx, domain_sid: str, code: str) -> ShortLink | None:
+    """Where a short link leads; None when it never did, or does no longer."""
+    link = await tx.one(
+        ShortLink,
+        f"SELECT {columns(ShortLink)} FROM short_links WHERE domain_sid = :domain_sid AND code = :code",
+        domain_sid=domain_sid,
+        code=code,
+    )
+    return link if link is not None and link.date_created + LIFETIME > tx.now else None
+
+
+async def _short(tx: Tx, message: Message, domain: Domain, url: str) -> str:
+    code = "".join(secrets.choice(_SIGNS) for _ in range(LENGTH))
+    link = ShortLink(
+        domain.sid, code, message.account_sid, message.sid, message.service_sid or "", url, tx.now
+    )
+    await tx.insert("short_links", link)
+    return f"{'' if domain.disable_https else 'https://'}{domain.name}/{code}"
+
+
+def _expired(domain: Domain, now: int) -> bool:
+    return (
+        not domain.disable_https
+        and domain.certificate_expires is not None
+        and domain.certificate_expires <= now
+    )

@@ -1,0 +1,80 @@
+"""Where the attachments of a message can be fetched: by networks that carry MMS, and by phones that got an SMS.
+
+An SMS that stands for an MMS carries one short link for each attachment, which leads to it for 365 days (doc).
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.migrate import Migration
+from trunkline.products.messaging.media import store
+from trunkline.products.messaging.messages.message import Message
+from trunkline.transports.base import MediaLink
+
+MIGRATIONS = (
+    Migration(
+        "media-links",
+        1,
+        (
+            """CREATE TABLE media_links (
+                code TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL,
+                media_sid TEXT NOT NULL REFERENCES message_media (sid) ON DELETE CASCADE,
+                message_sid TEXT NOT NULL,
+                date_created BIGINT NOT NULL
+            )""",
+            "CREATE INDEX media_links_by_medium ON media_links (media_sid)",
+        ),
+    ),
+)
+
+PATH = "/m/"
+LIFETIME = 365 * 24 * 3600 * SECOND
+"""How long a short link leads somewhere (doc)."""
+
+_LENGTH = 7
+_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+
+
+class Address(msgspec.Struct):
+    """The address under which phones and networks reach this server; known once it listens."""
+
+    url: str = ""
+
+
+class Link(Row, frozen=True):
+    """A row of ``media_links``."""
+
+    code: str
+    account_sid: str
+    media_sid: str
+    message_sid: str
+    date_created: int
+
+
+async def media_links(tx: Tx, message: Message, base: str) -> list[MediaLink]:
+    """The attachments of a message as addresses below ``base``."""
+    root = f"{base}/2010-04-01/Accounts/{message.account_sid}/Messages/{message.sid}/Media"
+    media = await store.all_media(tx, message.account_sid, message.sid)
+    return [MediaLink(f"{root}/{medium.sid}", medium.content_type) for medium in media]
+
+
+async def as_text(tx: Tx, message: Message, text: str, base: str) -> str:
+    """The text with a short link for each attachment of the message at its end (doc)."""
+    links = []
+    for medium in await store.all_media(tx, message.account_sid, message.sid):
+        code = "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
+        await tx.insert("media_links", Link(code, message.account_sid, medium.sid, message.sid, tx.now))
+        links.append(f"{base}{PATH}{code}")
+    return " ".join([text, *links]).strip()
+
+
+async def find_link(tx: Tx, code: str) -> Link | None:
+    """Where a short link leads; None when it never did, or does no longer."""
+    link = await tx.one(Link, f"SELECT {columns(Link)} FROM media_links WHERE code = :code", code=code)
+    return link if link is not None and link.date_created + LIFETIME > tx.now else None

@@ -1,0 +1,1 @@
+"""Messages: the resource, its media and feedback, and the rules of creating one."""

@@ -1,0 +1,24 @@
+"""What the operator allows of messages."""
+
+from __future__ import annotations
+
+import msgspec
+
+MAX_SCHEDULED = 500_000
+"""Scheduled messages that an account may have waiting (doc)."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """``countries`` are the ISO codes of those that may be sent to, all when it is empty; ``refuse_landlines`` refuses
+    recipients that are known to be landlines; ``blocked_senders`` are alphanumeric senders, in small letters, beyond
+    those that are always refused; ``max_scheduled`` bounds each account's scheduled messages."""
+
+    countries: frozenset[str] = frozenset()
+    refuse_landlines: bool = True
+    blocked_senders: frozenset[str] = frozenset()
+    max_scheduled: int = MAX_SCHEDULED
+
+
+def words(listed: str) -> frozenset[str]:
+    """The entries of a list that is separated by commas."""
+    return frozenset(entry.strip() for entry in listed.split(",") if entry.strip())

@@ -1,0 +1,105 @@
+"""The tables of messages: the messages themselves, what waits to be sent, and the parts that a network has."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "messages",
+        1,
+        (
+            # A message outlives its Service (doc), so service_sid refers to nothing.
+            """CREATE TABLE messages (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                date_sent BIGINT,
+                direction TEXT NOT NULL,
+                status TEXT NOT NULL,
+                sender TEXT,
+                recipient TEXT NOT NULL,
+                body TEXT NOT NULL,
+                service_sid TEXT,
+                num_media BIGINT NOT NULL,
+                num_segments BIGINT NOT NULL,
+                error_code BIGINT,
+                price TEXT,
+                price_unit TEXT NOT NULL,
+                tags TEXT,
+                status_callback TEXT,
+                callback_method TEXT NOT NULL,
+                application_sid TEXT,
+                options TEXT NOT NULL
+            )""",
+            # listing.page_messages, by what the filters name
+            "CREATE INDEX messages_by_creation ON messages (account_sid, date_created, sid)",
+            "CREATE INDEX messages_by_recipient ON messages (account_sid, recipient, date_created, sid)",
+            "CREATE INDEX messages_by_sender ON messages (account_sid, sender, date_created, sid)",
+            # listing.page_messages, where a time of sending is asked for
+            "CREATE INDEX messages_by_sending ON messages (account_sid, date_sent, sid)"
+            " WHERE date_sent IS NOT NULL",
+            """CREATE TABLE message_queue (
+                message_sid TEXT PRIMARY KEY REFERENCES messages (sid) ON DELETE CASCADE,
+                account_sid TEXT NOT NULL,
+                step TEXT NOT NULL,
+                lane TEXT NOT NULL,
+                place BIGINT NOT NULL,
+                due BIGINT NOT NULL,
+                expires BIGINT NOT NULL,
+                segments BIGINT NOT NULL,
+                attempts BIGINT NOT NULL,
+                taken TEXT NOT NULL
+            )""",
+            # scheduling.ScheduleRoom
+            "CREATE INDEX message_queue_scheduled ON message_queue (account_sid) WHERE step = 'scheduled'",
+            # queue.due_now, queue.next_due
+            "CREATE INDEX message_queue_by_due ON message_queue (step, due)",
+            # queue.take
+            "CREATE INDEX message_queue_by_lane ON message_queue (lane, step, place)",
+            # queue.expired
+            "CREATE INDEX message_queue_by_expiry ON message_queue (expires)",
+            """CREATE TABLE message_lanes (
+                lane TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                sender TEXT NOT NULL,
+                queued BIGINT NOT NULL,
+                last_used BIGINT NOT NULL,
+                free_at BIGINT NOT NULL,
+                holder TEXT,
+                until BIGINT NOT NULL
+            )""",
+            "CREATE INDEX message_lanes_by_account ON message_lanes (account_sid)",
+            # lanes.with_work
+            "CREATE INDEX message_lanes_with_work ON message_lanes (until) WHERE queued > 0",
+            """CREATE TABLE message_parts (
+                message_sid TEXT NOT NULL REFERENCES messages (sid) ON DELETE CASCADE,
+                part BIGINT NOT NULL,
+                carrier TEXT NOT NULL,
+                id TEXT NOT NULL,
+                state TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                PRIMARY KEY (message_sid, part)
+            )""",
+            # receipts.find_part
+            "CREATE INDEX message_parts_by_id ON message_parts (carrier, id, date_created)",
+            """CREATE TABLE early_receipts (
+                carrier TEXT NOT NULL,
+                id TEXT NOT NULL,
+                receipt TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                PRIMARY KEY (carrier, id, receipt)
+            )""",
+            # receipts.prune
+            "CREATE INDEX early_receipts_by_age ON early_receipts (date_created)",
+            """CREATE TABLE message_feedback (
+                message_sid TEXT PRIMARY KEY REFERENCES messages (sid) ON DELETE CASCADE,
+                account_sid TEXT NOT NULL,
+                outcome TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL
+            )""",
+        ),
+    ),
+)

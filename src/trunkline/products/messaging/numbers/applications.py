@@ -1,0 +1,181 @@
+"""Applications (AP…): URLs under one name, for numbers and messages to refer to (2010 API).
+
+Numbers forget an application that is removed (doc).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
+from trunkline.api.params import Given, Parser, boolean, choice, given, text, url
+from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.core.sids import new_sid
+from trunkline.core.storage.database import Row, Tx, assignments, columns
+
+MAX_NAME = 64
+
+
+def _method() -> Parser:
+    return choice("GET", "POST", code=21209, fold=True)
+
+
+class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of create and update (spec). Those of calls are kept and answered only."""
+
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
+    api_version: Annotated[Given[str], choice("2010-04-01", "2008-08-01")] = UNSET
+    voice_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    voice_method: Annotated[Given[str], _method()] = UNSET
+    voice_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    voice_fallback_method: Annotated[Given[str], _method()] = UNSET
+    voice_caller_id_lookup: Annotated[Given[bool], boolean()] = UNSET
+    status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
+    status_callback_method: Annotated[Given[str], _method()] = UNSET
+    sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_method: Annotated[Given[str], _method()] = UNSET
+    sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_fallback_method: Annotated[Given[str], _method()] = UNSET
+    sms_status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
+    message_status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
+    public_application_connect_enabled: Annotated[Given[bool], boolean()] = UNSET
+
+
+class ApplicationFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters of list; the name is matched exactly (spec)."""
+
+    friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
+
+
+class Application(Row, frozen=True):
+    """A row of ``applications``; the defaults are those of a new one (spec; that of the name inferred)."""
+
+    sid: str
+    account_sid: str
+    date_created: int
+    date_updated: int
+    friendly_name: str = ""
+    api_version: str = "2010-04-01"
+    voice_url: str | None = None
+    voice_method: str = "POST"
+    voice_fallback_url: str | None = None
+    voice_fallback_method: str = "POST"
+    voice_caller_id_lookup: bool = False
+    status_callback: str | None = None
+    status_callback_method: str = "POST"
+    sms_url: str | None = None
+    sms_method: str = "POST"
+    sms_fallback_url: str | None = None
+    sms_fallback_method: str = "POST"
+    sms_status_callback: str | None = None
+    message_status_callback: str | None = None
+    public_application_connect_enabled: bool = False
+
+
+_PATH = "/Accounts/{AccountSid}/Applications"
+
+
+def view(application: Application, urls: Urls) -> Json:
+    """The Application resource (spec)."""
+    return {
+        "account_sid": application.account_sid,
+        "api_version": application.api_version,
+        "date_created": rfc2822(application.date_created),
+        "date_updated": rfc2822(application.date_updated),
+        "friendly_name": application.friendly_name,
+        "message_status_callback": application.message_status_callback,
+        "sid": application.sid,
+        "sms_fallback_method": application.sms_fallback_method,
+        "sms_fallback_url": application.sms_fallback_url,
+        "sms_method": application.sms_method,
+        "sms_status_callback": application.sms_status_callback,
+        "sms_url": application.sms_url,
+        "status_callback": application.status_callback,
+        "status_callback_method": application.status_callback_method,
+        "uri": f"/{urls.version}/Accounts/{application.account_sid}/Applications/{application.sid}.json",
+        "voice_caller_id_lookup": application.voice_caller_id_lookup,
+        "voice_fallback_method": application.voice_fallback_method,
+        "voice_fallback_url": application.voice_fallback_url,
+        "voice_method": application.voice_method,
+        "voice_url": application.voice_url,
+        "public_application_connect_enabled": application.public_application_connect_enabled,
+    }
+
+
+async def create_application(tx: Tx, call: Call[ApplicationSettings]) -> Application:
+    """Make an application."""
+    application = Application(
+        sid=new_sid("AP"),
+        account_sid=call.account_sid,
+        date_created=tx.now,
+        date_updated=tx.now,
+        **given(call.input),
+    )
+    await tx.insert("applications", application)
+    return application
+
+
+async def fetch_application(tx: Tx, call: Call[Empty]) -> Application | None:
+    """One of the account's applications."""
+    return await find_application(tx, call.account_sid, call.path["Sid"])
+
+
+async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> list[Application]:
+    """The account's applications, oldest first (inferred)."""
+    name = call.input.friendly_name
+    return await tx.all(
+        Application,
+        f"SELECT {columns(Application)} FROM applications WHERE account_sid = :account_sid"
+        f" AND (friendly_name = :friendly_name OR :any_name) {call.window.tail}",
+        account_sid=call.account_sid,
+        friendly_name=name or "",
+        any_name=not isinstance(name, str),
+        **call.window.values,
+    )
+
+
+async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> Application | None:
+    """Change what was given and leave the rest."""
+    changes = given(call.input)
+    if changes:
+        changes["date_updated"] = tx.now
+        await tx.run(
+            f"UPDATE applications SET {assignments(tuple(changes))} WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=call.account_sid,
+            sid=call.path["Sid"],
+            **changes,
+        )
+    return await find_application(tx, call.account_sid, call.path["Sid"])
+
+
+async def delete_application(tx: Tx, call: Call[Empty]) -> bool:
+    """Remove an application; numbers that refer to it forget it (doc)."""
+    return bool(
+        await tx.run(
+            "DELETE FROM applications WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=call.account_sid,
+            sid=call.path["Sid"],
+        )
+    )
+
+
+async def find_application(tx: Tx, account_sid: str, sid: str) -> Application | None:
+    """The account's application with this SID."""
+    return await tx.one(
+        Application,
+        f"SELECT {columns(Application)} FROM applications WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=account_sid,
+        sid=sid,
+    )
+
+
+OPERATIONS = (
+    create(_PATH, create_application, view, ApplicationSettings),
+    listing(_PATH, "applications", page_applications, view, input=ApplicationFilters),
+    fetch(f"{_PATH}/{{Sid}}", fetch_application, view),
+    update(f"{_PATH}/{{Sid}}", update_application, view, ApplicationSettings),
+    delete(f"{_PATH}/{{Sid}}", delete_application),
+)

@@ -1,0 +1,174 @@
+"""IncomingPhoneNumbers (PN…): the numbers that an account has (2010 API).
+
+Buying one takes it from the operator's inventory, releasing it puts it back.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import invalid
+from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
+from trunkline.api.params import Given, Parser, boolean, text
+from trunkline.api.principal import Access
+from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.core.storage.database import Tx, columns
+from trunkline.products.accounts import facade as accounts
+from trunkline.products.messaging.numbers import inventory
+from trunkline.products.messaging.numbers.buying import buy
+from trunkline.products.messaging.numbers.inventory import Number
+from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.patterns import partial_number
+from trunkline.products.messaging.numbers.rehearsal import rehearse
+from trunkline.products.messaging.numbers.settings import NumberSettings, change, kept
+
+ORIGIN = "twilio"
+"""Where the API says that numbers come from (spec)."""
+
+
+class NumberFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters of list (spec): part of the number, the exact name; no number is in beta, all are of one origin."""
+
+    phone_number: Annotated[Given[str | None], partial_number()] = UNSET
+    friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
+    beta: Annotated[Given[bool | None], Parser(boolean().parse, clears=True)] = UNSET
+    origin: Annotated[Given[str | None], text(clears=True)] = UNSET
+
+
+def view(number: Number, urls: Urls) -> Json:
+    """The IncomingPhoneNumber resource (spec); an unset URL of messages is empty text (doc)."""
+    settings = kept(number.settings)
+    uri = f"/{urls.version}/Accounts/{number.account_sid}/IncomingPhoneNumbers/{number.sid}"
+    return {
+        "account_sid": number.account_sid,
+        "address_requirements": "none",
+        "address_sid": settings.address_sid,
+        "api_version": settings.api_version,
+        "beta": False,
+        "capabilities": {"voice": number.voice, "sms": number.sms, "mms": number.mms, "fax": False},
+        "date_created": rfc2822(number.date_created),
+        "date_updated": rfc2822(number.date_updated),
+        "emergency_address_sid": settings.emergency_address_sid,
+        "emergency_address_status": "registered" if settings.emergency_address_sid else "unregistered",
+        "emergency_status": settings.emergency_status,
+        "friendly_name": number.friendly_name,
+        "identity_sid": settings.identity_sid,
+        "origin": ORIGIN,
+        "phone_number": number.number,
+        "sid": number.sid,
+        "sms_application_sid": number.sms_application_sid or "",
+        "sms_fallback_method": settings.sms_fallback_method,
+        "sms_fallback_url": settings.sms_fallback_url or "",
+        "sms_method": settings.sms_method,
+        "sms_url": settings.sms_url or "",
+        "status_callback": settings.status_callback or "",
+        "status_callback_method": settings.status_callback_method,
+        "trunk_sid": settings.trunk_sid,
+        "uri": f"{uri}.json",
+        "voice_application_sid": number.voice_application_sid or "",
+        "voice_caller_id_lookup": settings.voice_caller_id_lookup,
+        "voice_fallback_method": settings.voice_fallback_method,
+        "voice_fallback_url": settings.voice_fallback_url or "",
+        "voice_method": settings.voice_method,
+        "voice_receive_mode": settings.voice_receive_mode,
+        "voice_url": settings.voice_url or "",
+        "bundle_sid": settings.bundle_sid,
+        "status": "in-use",
+        "type": number.kind,
+    }
+
+
+_SELECT = f"""
+SELECT {columns(Number)} FROM numbers
+WHERE account_sid = :account_sid AND kind <> 'short-code' AND kind <> 'channel'
+"""
+
+
+async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
+    """The account's telephone number with this SID."""
+    return await tx.one(Number, f"{_SELECT} AND sid = :sid", account_sid=account_sid, sid=sid)
+
+
+async def create_number(tx: Tx, call: Call[NumberSettings], kind: Kind | None = None) -> Number | None:
+    """Buy a number, of a kind when one is asked for. Raises ApiError 21421, 21422, 21451 and 21452 when it cannot be
+    had, and 21218 for an unknown application."""
+    bought = await buy(tx, call.account_sid, call.input, kind)
+    assert bought.sid is not None
+    await change(tx, call.account_sid, bought.sid, call.input)
+    return await find(tx, call.account_sid, bought.sid)
+
+
+async def fetch_number(tx: Tx, call: Call[Empty]) -> Number | None:
+    """One of the account's numbers."""
+    return await find(tx, call.account_sid, call.path["Sid"])
+
+
+async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: Kind | None = None) -> list[Number]:
+    """The account's numbers, of a kind when one is asked for, oldest first (inferred)."""
+    asked = call.input
+    name = asked.friendly_name
+    if asked.beta is True or asked.origin not in (UNSET, None, ORIGIN):
+        return []
+    return await tx.all(
+        Number,
+        f"{_SELECT} AND (kind = :kind OR :any_kind) AND (friendly_name = :friendly_name OR :any_name)"
+        f" AND number LIKE :pattern ESCAPE '!' {call.window.tail}",
+        account_sid=call.account_sid,
+        kind="" if kind is None else kind.value,
+        any_kind=kind is None,
+        friendly_name=name or "",
+        any_name=not isinstance(name, str),
+        pattern=asked.phone_number or "%",
+        **call.window.values,
+    )
+
+
+async def update_number(tx: Tx, call: Call[NumberSettings]) -> Number | None:
+    """Change what was given and leave the rest; ``AccountSid`` moves the number to another account of the same main
+    account (doc). Raises ApiError 20001 for an account to which it cannot go, 21218."""
+    sid, target = call.path["Sid"], call.input.account_sid
+    if await find(tx, call.account_sid, sid) is None:
+        return None
+    await change(tx, call.account_sid, sid, call.input)
+    if not isinstance(target, str) or target == call.account_sid:
+        return await find(tx, call.account_sid, sid)
+    full = call.principal.may(Access.MAIN)
+    if not full or not await accounts.are_related(tx, call.account_sid, target):
+        raise invalid("AccountSid", "must be an active account of the same main account")
+    await inventory.move(tx, call.account_sid, sid, target)
+    return await find(tx, target, sid)
+
+
+async def delete_number(tx: Tx, call: Call[Empty]) -> bool:
+    """Release a number: it goes back into the inventory, and leaves the pool that it is in (inferred)."""
+    if await find(tx, call.account_sid, call.path["Sid"]) is None:
+        return False
+    return await inventory.release(tx, call.account_sid, call.path["Sid"])
+
+
+_PATH = "/Accounts/{AccountSid}/IncomingPhoneNumbers"
+_KEY = "incoming_phone_numbers"
+
+
+def _both(path: str, kind: Kind | None) -> tuple[Operation, ...]:
+    making: Any = partial(create_number, kind=kind)
+    paging: Any = partial(page_numbers, kind=kind)
+    return (
+        create(path, making, view, NumberSettings, rehearsal=rehearse),
+        listing(path, _KEY, paging, view, input=NumberFilters),
+    )
+
+
+OPERATIONS = (
+    *_both(_PATH, None),
+    *_both(f"{_PATH}/Local", Kind.LOCAL),
+    *_both(f"{_PATH}/Mobile", Kind.MOBILE),
+    *_both(f"{_PATH}/TollFree", Kind.TOLL_FREE),
+    fetch(f"{_PATH}/{{Sid}}", fetch_number, view),
+    update(f"{_PATH}/{{Sid}}", update_number, view, NumberSettings),
+    delete(f"{_PATH}/{{Sid}}", delete_number),
+)

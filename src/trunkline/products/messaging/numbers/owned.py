@@ -1,0 +1,86 @@
+"""Whose an address is: what sending, receiving and the pools of Services ask about a number."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.database import Row, Tx
+from trunkline.products.messaging.numbers.settings import kept
+
+
+class Owned(Row, frozen=True):
+    """A number, short code or channel address that an account has; ``service_sid`` is the Service in whose pool it is.
+    ``rate`` is in thousandths of a segment a second, 0 for the default of its kind; ``carrier`` is empty when the
+    routes decide. ``settings`` is JSON of ``settings.Kept``."""
+
+    sid: str
+    account_sid: str
+    number: str
+    kind: str
+    country: str
+    sms: bool
+    mms: bool
+    voice: bool
+    carrier: str
+    rate: int
+    date_created: int
+    sms_application_sid: str | None
+    settings: str
+    service_sid: str | None = None
+
+    @property
+    def sms_url(self) -> str | None:
+        """Who is told of inbound messages, None for nobody."""
+        return kept(self.settings).sms_url
+
+    @property
+    def sms_method(self) -> str:
+        """The method for it."""
+        return kept(self.settings).sms_method
+
+    @property
+    def sms_fallback_url(self) -> str | None:
+        """Who is told when that fails."""
+        return kept(self.settings).sms_fallback_url
+
+    @property
+    def sms_fallback_method(self) -> str:
+        """The method for it."""
+        return kept(self.settings).sms_fallback_method
+
+
+_COLUMNS = ", ".join(f"n.{name}" for name in Owned.__struct_fields__[:-1])
+_SELECT = f"SELECT {_COLUMNS}, s.service_sid FROM numbers n LEFT JOIN messaging_senders s ON s.sid = n.sid "
+
+
+async def owned_by_address(tx: Tx, address: str) -> Owned | None:
+    """The address, whoever's it is; None when it is nobody's."""
+    return await tx.one(
+        Owned, f"{_SELECT} WHERE n.number = :address AND n.account_sid IS NOT NULL", address=address
+    )
+
+
+async def owned_by_account(tx: Tx, account_sid: str, address: str) -> Owned | None:
+    """The address, when it is the account's."""
+    return await tx.one(
+        Owned,
+        f"{_SELECT} WHERE n.number = :address AND n.account_sid = :account_sid",
+        address=address,
+        account_sid=account_sid,
+    )
+
+
+async def owned_by_sid(tx: Tx, account_sid: str, sid: str) -> Owned | None:
+    """The account's number with this SID."""
+    return await tx.one(
+        Owned,
+        f"{_SELECT} WHERE n.sid = :sid AND n.account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
+    )
+
+
+async def owner_of(tx: Tx, address: str) -> str | None:
+    """The SID of the account that has the address."""
+    owner: str | None = await tx.value(
+        "SELECT account_sid FROM numbers WHERE number = :address", address=address
+    )
+    return owner

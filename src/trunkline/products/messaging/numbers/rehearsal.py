@@ -1,0 +1,53 @@
+"""Buying a number with test credentials: checked and answered, and nothing is bought (doc)."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call
+from trunkline.api.params import given
+from trunkline.core.sids import new_sid
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.numbers.buying import wanted
+from trunkline.products.messaging.numbers.inventory import Number, national_form
+from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.settings import Kept, NumberSettings
+
+AVAILABLE = "+15005550006"
+INVALID = "+15005550001"
+"""The one number that can be bought, and the one that is none (doc); all others are not available."""
+
+AREA_CODE = "500"
+"""The area code that has numbers (doc)."""
+
+
+async def rehearse(tx: Tx, call: Call[NumberSettings]) -> Number:
+    """The answer to a purchase that does not happen. Raises ApiError 21421, 21422, 21451, 21452."""
+    asked = call.input
+    number = wanted(asked)
+    if number is None and asked.area_code != AREA_CODE:
+        raise ApiError(21452)
+    if number == INVALID:
+        raise ApiError(21421)
+    if number not in (None, AVAILABLE):
+        raise ApiError(21422)
+    changes = given(asked)
+    settings = {name: value for name, value in changes.items() if name in Kept.__struct_fields__}
+    return Number(
+        number=AVAILABLE,
+        kind=Kind.LOCAL.value,
+        country="US",
+        sms=True,
+        mms=True,
+        voice=True,
+        account_sid=call.account_sid,
+        sid=new_sid("PN"),
+        date_created=tx.now,
+        date_updated=tx.now,
+        friendly_name=national_form(AVAILABLE) if asked.friendly_name is UNSET else asked.friendly_name,
+        sms_application_sid=changes.get("sms_application_sid"),
+        voice_application_sid=changes.get("voice_application_sid"),
+        settings=msgspec.json.encode(Kept(**settings)).decode(),
+    )

@@ -1,0 +1,13 @@
+"""The operations on an account's numbers."""
+
+from __future__ import annotations
+
+from trunkline.products.messaging.numbers import applications, available, incoming, short_codes
+
+OPERATIONS = (
+    *incoming.OPERATIONS,
+    *available.OPERATIONS,
+    *short_codes.OPERATIONS,
+    *applications.OPERATIONS,
+)
+"""All of them, in the 2010 API."""

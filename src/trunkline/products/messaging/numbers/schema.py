@@ -1,0 +1,69 @@
+"""The tables of numbers: the operator's inventory with what the owners set, and TwiML applications."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "numbers",
+        1,
+        (
+            """CREATE TABLE applications (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                friendly_name TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL,
+                api_version TEXT NOT NULL,
+                voice_url TEXT,
+                voice_method TEXT NOT NULL,
+                voice_fallback_url TEXT,
+                voice_fallback_method TEXT NOT NULL,
+                voice_caller_id_lookup BOOLEAN NOT NULL,
+                status_callback TEXT,
+                status_callback_method TEXT NOT NULL,
+                sms_url TEXT,
+                sms_method TEXT NOT NULL,
+                sms_fallback_url TEXT,
+                sms_fallback_method TEXT NOT NULL,
+                sms_status_callback TEXT,
+                message_status_callback TEXT,
+                public_application_connect_enabled BOOLEAN NOT NULL
+            )""",
+            # applications.page_applications
+            "CREATE INDEX applications_by_creation ON applications (account_sid, date_created, sid)",
+            # The owner's columns are empty while account_sid is.
+            """CREATE TABLE numbers (
+                number TEXT PRIMARY KEY,
+                kind TEXT NOT NULL,
+                country TEXT NOT NULL,
+                locality TEXT NOT NULL DEFAULT '',
+                region TEXT NOT NULL DEFAULT '',
+                sms BOOLEAN NOT NULL,
+                mms BOOLEAN NOT NULL,
+                voice BOOLEAN NOT NULL,
+                carrier TEXT NOT NULL,
+                rate BIGINT NOT NULL,
+                account_sid TEXT REFERENCES accounts (sid) ON DELETE SET NULL,
+                sid TEXT UNIQUE,
+                date_created BIGINT NOT NULL DEFAULT 0,
+                date_updated BIGINT NOT NULL DEFAULT 0,
+                friendly_name TEXT NOT NULL DEFAULT '',
+                sms_application_sid TEXT REFERENCES applications (sid) ON DELETE SET NULL,
+                voice_application_sid TEXT REFERENCES applications (sid) ON DELETE SET NULL,
+                settings TEXT NOT NULL DEFAULT '{}'
+            )""",
+            # incoming.page_numbers, short_codes.page_short_codes
+            "CREATE INDEX numbers_by_owner ON numbers (account_sid, date_created, sid)",
+            # available.page_available
+            "CREATE INDEX numbers_available ON numbers (country, kind, date_created, number)"
+            " WHERE account_sid IS NULL",
+            # The references of applications that are removed
+            "CREATE INDEX numbers_by_sms_application ON numbers (sms_application_sid)"
+            " WHERE sms_application_sid IS NOT NULL",
+            "CREATE INDEX numbers_by_voice_application ON numbers (voice_application_sid)"
+            " WHERE voice_application_sid IS NOT NULL",
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""What the owner of a number sets: parameters, what is kept of them, and how they change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.errors import ApiError
+from trunkline.api.params import Given, Parser, boolean, choice, given, sid, text, url
+from trunkline.core.storage.database import Tx, assignments
+from trunkline.products.messaging.numbers.applications import find_application
+
+API_VERSION = "2010-04-01"
+VERSIONS = (API_VERSION, "2008-08-01")
+
+MAX_NAME = 64
+"""Characters of a friendly name (doc)."""
+
+
+def method() -> Parser:
+    """GET or POST, in any case."""
+    return choice("GET", "POST", code=21209, fold=True)
+
+
+class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a telephone number (spec). ``phone_number`` and ``area_code`` say which one to buy,
+    ``account_sid`` moves it. What concerns calls, addresses and identities is kept and answered; SMS are not touched
+    by it."""
+
+    phone_number: Annotated[Given[str | None], text(clears=True)] = UNSET
+    area_code: Annotated[Given[str | None], text(clears=True)] = UNSET
+    account_sid: Annotated[Given[str | None], sid("AC")] = UNSET
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
+    api_version: Annotated[Given[str], choice(*VERSIONS)] = UNSET
+    sms_application_sid: Annotated[Given[str | None], sid("AP", code=21218)] = UNSET
+    sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_method: Annotated[Given[str], method()] = UNSET
+    sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_fallback_method: Annotated[Given[str], method()] = UNSET
+    status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
+    status_callback_method: Annotated[Given[str], method()] = UNSET
+    voice_application_sid: Annotated[Given[str | None], sid("AP", code=21218)] = UNSET
+    voice_caller_id_lookup: Annotated[Given[bool], boolean()] = UNSET
+    voice_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    voice_method: Annotated[Given[str], method()] = UNSET
+    voice_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    voice_fallback_method: Annotated[Given[str], method()] = UNSET
+    voice_receive_mode: Annotated[Given[str], choice("voice", "fax")] = UNSET
+    emergency_status: Annotated[Given[str], choice("Active", "Inactive", fold=True)] = UNSET
+    emergency_address_sid: Annotated[Given[str | None], sid("AD")] = UNSET
+    trunk_sid: Annotated[Given[str | None], sid("TK")] = UNSET
+    identity_sid: Annotated[Given[str | None], sid("RI")] = UNSET
+    address_sid: Annotated[Given[str | None], sid("AD")] = UNSET
+    bundle_sid: Annotated[Given[str | None], sid("BU")] = UNSET
+
+
+class ShortCodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a short code (spec)."""
+
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
+    api_version: Annotated[Given[str], choice(*VERSIONS)] = UNSET
+    sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_method: Annotated[Given[str], method()] = UNSET
+    sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
+    sms_fallback_method: Annotated[Given[str], method()] = UNSET
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the column ``settings`` holds as JSON; the defaults are those of a number that was just bought (spec)."""
+
+    api_version: str = API_VERSION
+    sms_url: str | None = None
+    sms_method: str = "POST"
+    sms_fallback_url: str | None = None
+    sms_fallback_method: str = "POST"
+    status_callback: str | None = None
+    status_callback_method: str = "POST"
+    voice_caller_id_lookup: bool = False
+    voice_url: str | None = None
+    voice_method: str = "POST"
+    voice_fallback_url: str | None = None
+    voice_fallback_method: str = "POST"
+    voice_receive_mode: str = "voice"
+    emergency_status: str = "Inactive"
+    emergency_address_sid: str | None = None
+    trunk_sid: str | None = None
+    identity_sid: str | None = None
+    address_sid: str | None = None
+    bundle_sid: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(Kept)
+
+
+def kept(settings: str) -> Kept:
+    """The column, decoded."""
+    return _DECODER.decode(settings)
+
+
+_SETTINGS = """
+SELECT settings FROM numbers WHERE account_sid = :account_sid AND sid = :sid
+"""
+_APPLICATIONS = ("sms_application_sid", "voice_application_sid")
+
+
+async def change(tx: Tx, account_sid: str, sid: str, asked: NumberSettings | ShortCodeSettings) -> None:
+    """Set what was given and leave the rest. Raises ApiError 21218 for an application that the account does not
+    have."""
+    await lock_number(tx, sid)
+    changes = given(asked)
+    columns: dict[str, Any] = {
+        name: changes[name] for name in (*_APPLICATIONS, "friendly_name") if name in changes
+    }
+    for name in _APPLICATIONS:
+        application = columns.get(name)
+        if application is not None and await find_application(tx, account_sid, application) is None:
+            raise ApiError(21218)
+    found = {name: value for name, value in changes.items() if name in Kept.__struct_fields__}
+    if found:
+        settings = await tx.value(_SETTINGS, account_sid=account_sid, sid=sid)
+        columns["settings"] = msgspec.json.encode(msgspec.structs.replace(kept(settings), **found)).decode()
+    if columns:
+        columns["date_updated"] = tx.now
+        await tx.run(
+            f"UPDATE numbers SET {assignments(tuple(columns))} WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=account_sid,
+            sid=sid,
+            **columns,
+        )
+
+
+async def lock_number(tx: Tx, sid: str) -> None:
+    """Hold off others that change, release or move the number, or add it to a Service."""
+    await tx.lock(f"number {sid}")

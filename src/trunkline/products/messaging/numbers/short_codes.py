@@ -1,0 +1,89 @@
+"""ShortCodes (SC…): the short codes that an account has (2010 API). Accounts get them from the operator only (doc)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.operation import Call, Empty, fetch, listing, update
+from trunkline.api.params import Given, text
+from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.core.storage.database import Tx, columns
+from trunkline.products.messaging.numbers.inventory import Number
+from trunkline.products.messaging.numbers.patterns import partial_number
+from trunkline.products.messaging.numbers.settings import ShortCodeSettings, change, kept
+
+
+class ShortCodeFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters of list (spec): part of the digits, the exact name."""
+
+    short_code: Annotated[Given[str | None], partial_number()] = UNSET
+    friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
+
+
+def view(code: Number, urls: Urls) -> Json:
+    """The ShortCode resource (spec)."""
+    settings = kept(code.settings)
+    return {
+        "account_sid": code.account_sid,
+        "api_version": settings.api_version,
+        "date_created": rfc2822(code.date_created),
+        "date_updated": rfc2822(code.date_updated),
+        "friendly_name": code.friendly_name,
+        "short_code": code.number,
+        "sid": code.sid,
+        "sms_fallback_method": settings.sms_fallback_method,
+        "sms_fallback_url": settings.sms_fallback_url,
+        "sms_method": settings.sms_method,
+        "sms_url": settings.sms_url,
+        "uri": f"/{urls.version}/Accounts/{code.account_sid}/SMS/ShortCodes/{code.sid}.json",
+    }
+
+
+_SELECT = f"""
+SELECT {columns(Number)} FROM numbers WHERE account_sid = :account_sid AND kind = 'short-code'
+"""
+
+
+async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
+    """The account's short code with this SID."""
+    return await tx.one(Number, f"{_SELECT} AND sid = :sid", account_sid=account_sid, sid=sid)
+
+
+async def fetch_short_code(tx: Tx, call: Call[Empty]) -> Number | None:
+    """One of the account's short codes."""
+    return await find(tx, call.account_sid, call.path["Sid"])
+
+
+async def page_short_codes(tx: Tx, call: Call[ShortCodeFilters]) -> list[Number]:
+    """The account's short codes, oldest first (inferred)."""
+    name = call.input.friendly_name
+    return await tx.all(
+        Number,
+        f"{_SELECT} AND (friendly_name = :friendly_name OR :any_name) AND number LIKE :pattern ESCAPE '!'"
+        f" {call.window.tail}",
+        account_sid=call.account_sid,
+        friendly_name=name or "",
+        any_name=not isinstance(name, str),
+        pattern=call.input.short_code or "%",
+        **call.window.values,
+    )
+
+
+async def update_short_code(tx: Tx, call: Call[ShortCodeSettings]) -> Number | None:
+    """Change what was given and leave the rest."""
+    if await find(tx, call.account_sid, call.path["Sid"]) is None:
+        return None
+    await change(tx, call.account_sid, call.path["Sid"], call.input)
+    return await find(tx, call.account_sid, call.path["Sid"])
+
+
+_PATH = "/Accounts/{AccountSid}/SMS/ShortCodes"
+
+OPERATIONS = (
+    listing(_PATH, "short_codes", page_short_codes, view, input=ShortCodeFilters),
+    fetch(f"{_PATH}/{{Sid}}", fetch_short_code, view),
+    update(f"{_PATH}/{{Sid}}", update_short_code, view, ShortCodeSettings),
+)

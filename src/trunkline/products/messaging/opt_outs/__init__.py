@@ -1,0 +1,1 @@
+"""Opt-outs: who does not want messages, and the keywords by which people say so."""

@@ -1,0 +1,93 @@
+"""Who has opted out: of one number's messages, or of all of a Service's (doc)."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.database import Row, Tx, columns
+
+
+class Block(Row, frozen=True):
+    """A row of ``opt_outs``."""
+
+    account_sid: str
+    scope: str
+    recipient: str
+    date_created: int
+
+
+_PAGE = f"""
+SELECT {columns(Block)} FROM opt_outs
+WHERE account_sid = :account_sid AND (CAST(:scope AS TEXT) IS NULL OR scope = :scope)
+AND (CAST(:recipient AS TEXT) IS NULL OR recipient = :recipient)
+AND (date_created, scope, recipient) < (:before, :last_scope, :last_recipient)
+ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :most
+"""
+NEWEST = (1 << 62, "", "")
+"""Where a list begins."""
+
+
+async def page_blocks(
+    tx: Tx,
+    account_sid: str,
+    scope: str | None,
+    recipient: str | None,
+    after: tuple[int, str, str],
+    most: int,
+) -> list[Block]:
+    """Up to ``most`` who opted out, the last first, behind the time, scope and recipient ``after``; all, or those of
+    one scope or recipient."""
+    before, last_scope, last_recipient = after
+    return await tx.all(
+        Block,
+        _PAGE,
+        account_sid=account_sid,
+        scope=scope,
+        recipient=recipient,
+        before=before,
+        last_scope=last_scope,
+        last_recipient=last_recipient,
+        most=most,
+    )
+
+
+def scope_of(service_sid: str | None, sender: str) -> str:
+    """What an opt-out covers: the Service, whichever of its senders; without one the sender alone (doc)."""
+    return service_sid or sender
+
+
+async def is_blocked(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
+    """Whether the person has opted out."""
+    found = await tx.value(
+        "SELECT recipient FROM opt_outs"
+        " WHERE account_sid = :account_sid AND scope = :scope AND recipient = :recipient",
+        account_sid=account_sid,
+        scope=scope,
+        recipient=recipient,
+    )
+    return found is not None
+
+
+async def block(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
+    """Note that the person has opted out; answers whether that is new."""
+    return bool(
+        await tx.run(
+            "INSERT INTO opt_outs (account_sid, scope, recipient, date_created)"
+            " VALUES (:account_sid, :scope, :recipient, :now) ON CONFLICT DO NOTHING",
+            account_sid=account_sid,
+            scope=scope,
+            recipient=recipient,
+            now=tx.now,
+        )
+    )
+
+
+async def unblock(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
+    """Note that the person has opted in again; answers whether that is new."""
+    return bool(
+        await tx.run(
+            "DELETE FROM opt_outs"
+            " WHERE account_sid = :account_sid AND scope = :scope AND recipient = :recipient",
+            account_sid=account_sid,
+            scope=scope,
+            recipient=recipient,
+        )
+    )

@@ -1,0 +1,56 @@
+"""Where the cookies of inbound webhooks are kept: for a pair of numbers, until it is silent for four hours (doc)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.receiving.cookies import Cookies
+
+KEPT = 4 * 3600 * SECOND
+"""How long cookies are kept without a message (doc)."""
+
+_PRUNED = 3
+
+_FIND = """
+SELECT cookies FROM webhook_cookies
+WHERE account_sid = :account_sid AND sender = :sender AND recipient = :recipient AND last_used > :since
+"""
+_KEEP = """
+INSERT INTO webhook_cookies (account_sid, sender, recipient, cookies, last_used)
+VALUES (:account_sid, :sender, :recipient, :cookies, :now)
+ON CONFLICT (account_sid, sender, recipient) DO UPDATE SET cookies = :cookies, last_used = :now
+"""
+_FORGET = """
+DELETE FROM webhook_cookies WHERE account_sid = :account_sid AND sender = :sender AND recipient = :recipient
+"""
+_PRUNE = """
+DELETE FROM webhook_cookies WHERE (account_sid, sender, recipient) IN (
+    SELECT account_sid, sender, recipient FROM webhook_cookies WHERE last_used <= :since
+    ORDER BY last_used LIMIT :most
+)
+"""
+
+
+async def find(tx: Tx, message: Message) -> Cookies:
+    """The cookies of the pair of numbers that an inbound message is between."""
+    found = await tx.value(
+        _FIND,
+        account_sid=message.account_sid,
+        sender=message.sender,
+        recipient=message.recipient,
+        since=tx.now - KEPT,
+    )
+    return {} if found is None else msgspec.json.decode(found, type=Cookies)
+
+
+async def keep(tx: Tx, message: Message, cookies: Cookies) -> None:
+    """Keep these cookies for the pair, from now on."""
+    pair = {"account_sid": message.account_sid, "sender": message.sender, "recipient": message.recipient}
+    if cookies:
+        await tx.run(_KEEP, **pair, cookies=msgspec.json.encode(cookies).decode(), now=tx.now)
+    else:
+        await tx.run(_FORGET, **pair)
+    await tx.run(_PRUNE, since=tx.now - KEPT, most=_PRUNED)

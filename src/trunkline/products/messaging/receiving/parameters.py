@@ -1,0 +1,54 @@
+"""The parameters of the inbound webhook, in the order in which they go over the wire (doc)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.numbers.parsing import Channel, channel_of
+from trunkline.products.messaging.numbers.places import place_of
+from trunkline.transports.base import MediaLink
+
+API_VERSION = "2010-04-01"
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def parameters(message: Message, media: Sequence[MediaLink] = (), opt_out: str = "") -> Pairs:
+    """What is told of a message. Places that are not known are told as empty; ``opt_out`` is STOP, START or HELP for
+    a keyword, where the Service has Advanced Opt-Out (doc)."""
+    sender = message.sender or ""
+    there, here = place_of(sender), place_of(message.recipient)
+    pairs: list[tuple[str, str | None]] = [
+        ("ToCountry", here.country),
+        ("ToState", here.state),
+        ("SmsMessageSid", message.sid),
+        ("NumMedia", str(len(media))),
+        ("ToCity", here.city),
+        ("FromZip", ""),
+        ("SmsSid", message.sid),
+        ("FromState", there.state),
+        ("SmsStatus", "received"),
+        ("FromCity", there.city),
+        ("Body", message.body),
+        ("FromCountry", there.country),
+        ("To", message.recipient),
+        ("MessagingServiceSid", message.service_sid),
+        ("ToZip", ""),
+        ("NumSegments", str(message.num_segments)),
+        ("MessageSid", message.sid),
+        ("AccountSid", message.account_sid),
+        ("From", sender),
+        ("ApiVersion", API_VERSION),
+        ("OptOutType", opt_out or None),
+    ]
+    if channel_of(sender) is Channel.WHATSAPP:
+        pairs.append(("WaId", sender.removeprefix("whatsapp:").removeprefix("+")))
+    for number, one in enumerate(media):
+        pairs += [(f"MediaUrl{number}", one.url), (f"MediaContentType{number}", one.content_type)]
+    return tuple((name, value) for name, value in pairs if value is not None)
+
+
+def failed(told: Pairs, code: int, url: str) -> Pairs:
+    """What the fallback URL is told: the same, and what went wrong where (doc; that these are the names: inferred)."""
+    return (*told, ("ErrorCode", str(code)), ("ErrorUrl", url))

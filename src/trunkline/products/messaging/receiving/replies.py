@@ -1,0 +1,158 @@
+"""Answers to messages: from the verbs of TwiML to messages that are sent, each once.
+
+1. A reply's SID follows from the message that it answers and its number among the replies, so that a job that is
+   repeated after a crash makes none a second time.
+2. A reply that cannot be made is a problem for the debugger; one that must not be sent fails as a message (doc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging import services
+from trunkline.products.messaging.loop_guard import CLOSE, LOOP, PAUSE, Exchange, judge
+from trunkline.products.messaging.messages.message import (
+    Direction,
+    Message,
+    Options,
+    Status,
+    find_message,
+)
+from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient
+from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
+from trunkline.products.messaging.sending.accept import QueueFull, accept, encode_options
+from trunkline.products.messaging.sending.states import move
+from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.verbs import Problem, Reply
+
+QUEUE_FULL = 30001
+NO_PERMISSION = 21408
+BAD_TO, BAD_FROM, NO_SMS = 14101, 14102, 14108
+
+_PRUNED = 3
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """A reply and its number among all replies to one message, from 0."""
+
+    number: int
+    reply: Reply
+
+
+class Made(msgspec.Struct, frozen=True):
+    """The message that a reply became, and the problem for which there is none."""
+
+    message: Message | None = None
+    problem: Problem | None = None
+
+
+class _Exchange(Row, frozen=True):
+    replies: int
+    last: int
+    refused_until: int
+
+
+def sid_of(inbound: Message, numbered: Numbered) -> str:
+    """The SID of a reply."""
+    digits = sha256(f"{inbound.account_sid} {inbound.sid} {numbered.number}".encode()).hexdigest()[:32]
+    return ("MM" if numbered.reply.media else "SM") + digits
+
+
+async def send(
+    tx: Tx, inbound: Message, replies: Sequence[Numbered], countries: frozenset[str]
+) -> list[Made]:
+    """Make and send replies to a message. ``countries`` are those that may be sent to, all when it is empty."""
+    return [await _send(tx, inbound, one, countries) for one in replies]
+
+
+async def _send(tx: Tx, inbound: Message, numbered: Numbered, countries: frozenset[str]) -> Made:
+    sid, reply = sid_of(inbound, numbered), numbered.reply
+    if (known := await find_message(tx, inbound.account_sid, sid)) is not None:
+        return Made(known)
+    sender, to = reply.sender or inbound.recipient, reply.to or inbound.sender or ""
+    owned = await owned_by_account(tx, inbound.account_sid, sender)
+    if owned is None and (not is_alpha(sender) or is_generic(sender)):
+        return _problem(BAD_FROM, f"from is no sender of the account: {sender[:100]}")
+    if owned is not None and not owned.sms and not (reply.media and owned.mms):
+        return _problem(NO_SMS, f"{sender} cannot send messages")
+    read = parse_recipient(to)
+    if read is None or read.kind is NumberKind.SHORT_CODE or to == sender:
+        return _problem(BAD_TO, f"to cannot be sent to: {to[:100]}")
+    service_sid = owned.service_sid if owned is not None else None
+    service = await services.find(tx, inbound.account_sid, service_sid) if service_sid else None
+    message = _message(tx, inbound, sid, reply, (sender, to), service)
+    if countries and read.region and read.region not in countries:
+        return Made(await _fail(tx, message, NO_PERMISSION))
+    if not await _allowed(tx, message):
+        return Made(await _fail(tx, message, LOOP))
+    try:
+        return Made(
+            await accept(tx, message, service_validity=None if service is None else service.validity_period)
+        )
+    except QueueFull:
+        return Made(await _fail(tx, message, QUEUE_FULL))
+
+
+def _message(
+    tx: Tx, inbound: Message, sid: str, reply: Reply, pair: tuple[str, str], service: Service | None
+) -> Message:
+    """A reply keeps the Service in whose pool its sender is (doc)."""
+    return Message(
+        sid=sid,
+        account_sid=inbound.account_sid,
+        date_created=tx.now,
+        date_updated=tx.now,
+        date_sent=None,
+        direction=Direction.REPLY.value,
+        status=(Status.QUEUED if service is None else Status.ACCEPTED).value,
+        sender=pair[0],
+        recipient=pair[1],
+        body=reply.body,
+        service_sid=None if service is None else service.sid,
+        num_media=len(reply.media),
+        status_callback=reply.action or reply.status_callback,
+        callback_method=reply.method,
+        options=encode_options(Options(media_urls=reply.media)),
+    )
+
+
+async def _fail(tx: Tx, message: Message, code: int) -> Message:
+    """Store a message that never gets into the queue."""
+    await tx.insert("messages", message)
+    return await move(tx, message, Status.FAILED, error_code=code)
+
+
+_PAIR = "account_sid = :account_sid AND sender = :sender AND recipient = :recipient"
+_KEEP = """
+INSERT INTO reply_exchanges (account_sid, sender, recipient, replies, last, refused_until)
+VALUES (:account_sid, :sender, :recipient, :replies, :last, :refused_until)
+ON CONFLICT (account_sid, sender, recipient)
+DO UPDATE SET replies = :replies, last = :last, refused_until = :refused_until
+"""
+_PRUNE = """
+DELETE FROM reply_exchanges WHERE (account_sid, sender, recipient) IN (
+    SELECT account_sid, sender, recipient FROM reply_exchanges WHERE last < :before ORDER BY last LIMIT :most
+)
+"""
+
+
+async def _allowed(tx: Tx, message: Message) -> bool:
+    """Ask the loop guard, and note the reply for the next one."""
+    pair = {"account_sid": message.account_sid, "sender": message.sender, "recipient": message.recipient}
+    await tx.lock(f"replies {message.account_sid} {message.sender} {message.recipient}")
+    known = await tx.one(_Exchange, f"SELECT {columns(_Exchange)} FROM reply_exchanges WHERE {_PAIR}", **pair)
+    before = Exchange(known.replies, known.last, known.refused_until) if known is not None else Exchange()
+    verdict = judge(before, tx.now)
+    await tx.run(_KEEP, **pair, **msgspec.structs.asdict(verdict.exchange))
+    # The last reply of a pair that is refused lies at most so far back.
+    await tx.run(_PRUNE, before=tx.now - CLOSE - PAUSE, most=_PRUNED)
+    return verdict.allowed
+
+
+def _problem(code: int, text: str) -> Made:
+    return Made(problem=Problem(code, text))

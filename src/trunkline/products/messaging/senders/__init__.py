@@ -1,0 +1,1 @@
+"""What a message can be sent from, and which sender of a Service is chosen."""

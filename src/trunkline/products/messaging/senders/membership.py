@@ -1,0 +1,194 @@
+"""Which senders a Service has: the rows that its five kinds of senders share, and the rules of adding them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call
+from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging import services
+from trunkline.products.messaging.numbers.owned import Owned, owned_by_sid
+from trunkline.products.messaging.numbers.settings import lock_number
+from trunkline.products.messaging.senders import sticky
+from trunkline.products.messaging.senders.choice import SenderKind
+
+COUNTED = (SenderKind.PHONE_NUMBER, SenderKind.SHORT_CODE)
+"""The kinds of which a Service may have a limited number, taken together (doc)."""
+
+
+class Sender(Row, frozen=True):
+    """A row of ``messaging_senders``."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    kind: str
+    value: str
+    iso_country_code: str | None
+    date_created: int
+    date_updated: int
+
+
+class Member(Row, frozen=True):
+    """A sender with what its number can do; of what is no number the country is empty."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    kind: str
+    value: str
+    iso_country_code: str | None
+    date_created: int
+    date_updated: int
+    country: str
+    sms: bool
+    mms: bool
+    voice: bool
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What it can do, in the order of the vendor's samples (spec)."""
+        named = (("MMS", self.mms), ("SMS", self.sms), ("Voice", self.voice))
+        return [name for name, able in named if able]
+
+
+_MEMBERS = f"""
+SELECT {columns(Member)} FROM (
+    SELECT s.sid, s.account_sid, s.service_sid, s.kind, s.value, s.iso_country_code, s.date_created, s.date_updated,
+        COALESCE(n.country, '') AS country, COALESCE(n.sms, TRUE) AS sms, COALESCE(n.mms, FALSE) AS mms,
+        COALESCE(n.voice, FALSE) AS voice
+    FROM messaging_senders s LEFT JOIN numbers n ON n.sid = s.sid
+) members
+WHERE account_sid = :account_sid AND service_sid = :service_sid AND kind = :kind
+"""
+
+
+async def find_member(tx: Tx, call: Call[Any], kind: SenderKind) -> Member | None:
+    """The sender that the path names."""
+    return await _read(tx, call, kind, call.path["Sid"])
+
+
+async def page_members(
+    tx: Tx, call: Call[Any], kind: SenderKind, country: str | None = None
+) -> list[Member] | None:
+    """The senders of a kind, oldest first (inferred), those for one country when it is given; None when there is no
+    such Service."""
+    if await services.find(tx, call.account_sid, call.path["ServiceSid"]) is None:
+        return None
+    return await tx.all(
+        Member,
+        f"{_MEMBERS} AND (iso_country_code = :country OR :any_country) {call.window.tail}",
+        account_sid=call.account_sid,
+        service_sid=call.path["ServiceSid"],
+        kind=kind.value,
+        country=country or "",
+        any_country=country is None,
+        **call.window.values,
+    )
+
+
+async def remove_member(tx: Tx, call: Call[Any], kind: SenderKind) -> bool:
+    """Take the sender that the path names out of the Service; the account keeps its number."""
+    if await find_member(tx, call, kind) is None:
+        return False
+    return await leave_pool(tx, call.account_sid, call.path["Sid"])
+
+
+async def leave_pool(tx: Tx, account_sid: str, sid: str) -> bool:
+    """Take a sender out of the pool that it is in, if any; it serves nobody any more (doc)."""
+    await sticky.forget_sender(tx, sid)
+    return bool(
+        await tx.run(
+            "DELETE FROM messaging_senders WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=account_sid,
+            sid=sid,
+        )
+    )
+
+
+async def add_number(tx: Tx, call: Call[Any], kind: SenderKind, sid: str | None, most: int) -> Member | None:
+    """Put one of the account's numbers into the Service; ``most`` is how many of the counted kinds it may have. None
+    when there is no such Service. Raises ApiError 21421 (404) for a number that the account does not have, 21710 and
+    21712 for one that is in a Service, 21715 for one without SMS and MMS, 21714 when the Service is full."""
+    service_sid = call.path["ServiceSid"]
+    if await services.find(tx, call.account_sid, service_sid) is None:
+        return None
+    await lock_number(tx, sid or "")
+    owned = await owned_by_sid(tx, call.account_sid, sid or "")
+    if owned is None or not _fits(owned, kind):
+        raise ApiError(21421, status=404)
+    if owned.service_sid is not None:
+        raise ApiError(21710 if owned.service_sid == service_sid else 21712)
+    if not owned.sms and not owned.mms:
+        raise ApiError(21715)
+    await lock_pool(tx, service_sid)
+    if kind in COUNTED and await _count(tx, service_sid) >= most:
+        raise ApiError(21714)
+    await _insert(tx, call, owned.sid, kind, owned.number)
+    return await _read(tx, call, kind, owned.sid)
+
+
+def _fits(owned: Owned, kind: SenderKind) -> bool:
+    kinds = {"short-code": SenderKind.SHORT_CODE, "channel": SenderKind.CHANNEL}
+    return kinds.get(owned.kind, SenderKind.PHONE_NUMBER) is kind
+
+
+async def _count(tx: Tx, service_sid: str) -> int:
+    first, second = COUNTED
+    counted: int = await tx.value(
+        "SELECT count(*) FROM messaging_senders"
+        " WHERE service_sid = :service_sid AND (kind = :first OR kind = :second)",
+        service_sid=service_sid,
+        first=first.value,
+        second=second.value,
+    )
+    return counted
+
+
+async def add_text(
+    tx: Tx, call: Call[Any], kind: SenderKind, sid: str, sender: tuple[str, str | None]
+) -> Member | None:
+    """Put an alphanumeric sender, for one country or all, into the Service. None when there is no such Service. Raises
+    ApiError 21710 when it has it."""
+    service_sid, (value, country) = call.path["ServiceSid"], sender
+    if await services.find(tx, call.account_sid, service_sid) is None:
+        return None
+    await lock_pool(tx, service_sid)
+    known = await tx.value(
+        "SELECT sid FROM messaging_senders WHERE account_sid = :account_sid AND service_sid = :service_sid"
+        " AND value = :value AND kind = :kind AND COALESCE(iso_country_code, '') = :country",
+        account_sid=call.account_sid,
+        service_sid=service_sid,
+        value=value,
+        kind=kind.value,
+        country=country or "",
+    )
+    if known is not None:
+        raise ApiError(21710)
+    await _insert(tx, call, sid, kind, value, country)
+    return await _read(tx, call, kind, sid)
+
+
+async def _insert(
+    tx: Tx, call: Call[Any], sid: str, kind: SenderKind, value: str, country: str | None = None
+) -> None:
+    service_sid = call.path["ServiceSid"]
+    made = Sender(sid, call.account_sid, service_sid, kind.value, value, country, tx.now, tx.now)
+    await tx.insert("messaging_senders", made)
+
+
+async def _read(tx: Tx, call: Call[Any], kind: SenderKind, sid: str) -> Member | None:
+    return await tx.one(
+        Member,
+        f"{_MEMBERS} AND sid = :sid",
+        account_sid=call.account_sid,
+        service_sid=call.path["ServiceSid"],
+        kind=kind.value,
+        sid=sid,
+    )
+
+
+async def lock_pool(tx: Tx, service_sid: str) -> None:
+    """Hold off others that add senders to the Service."""
+    await tx.lock(f"pool {service_sid}")

@@ -1,0 +1,57 @@
+"""The pool of a Service as the choice of a sender sees it: each sender with what it can do and how busy it is."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.database import Row, Tx
+
+
+class PoolSender(Row, frozen=True):
+    """A sender of a Service. ``kind`` is a value of ``choice.SenderKind``; ``value`` what recipients see. What is no
+    number, an alphanumeric sender, has no country or kind of number; its ``iso_country_code`` is the country that it is
+    for, None for all. ``rate`` is in thousandths of a segment a second, 0 for the default; ``queued`` counts the
+    segments that wait for it, ``last_used`` is higher the later it was chosen."""
+
+    sid: str
+    kind: str
+    value: str
+    iso_country_code: str | None
+    country: str
+    sms: bool
+    mms: bool
+    number_kind: str
+    carrier: str
+    rate: int
+    queued: int
+    last_used: int
+
+
+_SELECT = """
+SELECT s.sid, s.kind, s.value, s.iso_country_code, COALESCE(n.country, ''), COALESCE(n.sms, TRUE),
+    COALESCE(n.mms, FALSE), COALESCE(n.kind, ''), COALESCE(n.carrier, ''), COALESCE(n.rate, 0),
+    COALESCE(l.queued, 0), COALESCE(l.last_used, 0)
+FROM messaging_senders s
+LEFT JOIN numbers n ON n.sid = s.sid
+LEFT JOIN message_lanes l ON l.lane = s.account_sid || ' ' || s.value
+"""
+
+
+async def pool_of(tx: Tx, account_sid: str, service_sid: str) -> list[PoolSender]:
+    """All senders of the account's Service."""
+    return await tx.all(
+        PoolSender,
+        f"{_SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid",
+        account_sid=account_sid,
+        service_sid=service_sid,
+    )
+
+
+async def in_pool(tx: Tx, account_sid: str, service_sid: str, address: str) -> PoolSender | None:
+    """The sender of the account's Service that recipients see as ``address``."""
+    return await tx.one(
+        PoolSender,
+        f"{_SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid AND s.value = :address"
+        " LIMIT 1",
+        account_sid=account_sid,
+        service_sid=service_sid,
+        address=address,
+    )

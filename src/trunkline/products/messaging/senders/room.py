@@ -1,0 +1,23 @@
+"""The operations on a Service's senders."""
+
+from __future__ import annotations
+
+from trunkline.api.operation import Operation
+from trunkline.products.messaging.senders import (
+    alpha_senders,
+    channel_senders,
+    destination_alpha_senders,
+    phone_numbers,
+    short_codes,
+)
+
+
+def operations(most: int) -> tuple[Operation, ...]:
+    """All of them; ``most`` is how many numbers and short codes together a Service may have."""
+    return (
+        *phone_numbers.operations(most),
+        *short_codes.operations(most),
+        *alpha_senders.OPERATIONS,
+        *destination_alpha_senders.OPERATIONS,
+        *channel_senders.OPERATIONS,
+    )

@@ -1,0 +1,44 @@
+"""The tables of Services' senders, and of who was served by which of them."""
+
+from __future__ import annotations
+
+from trunkline.core.storage.migrate import Migration
+
+MIGRATIONS = (
+    Migration(
+        "senders",
+        1,
+        (
+            # A number is in one Service's pool at most: sid is the number's own.
+            """CREATE TABLE messaging_senders (
+                sid TEXT PRIMARY KEY,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                service_sid TEXT NOT NULL REFERENCES messaging_services (sid) ON DELETE CASCADE,
+                kind TEXT NOT NULL,
+                value TEXT NOT NULL,
+                iso_country_code TEXT,
+                date_created BIGINT NOT NULL,
+                date_updated BIGINT NOT NULL
+            )""",
+            # membership.page_members, pool.pool_of
+            "CREATE INDEX messaging_senders_by_service"
+            " ON messaging_senders (service_sid, kind, date_created, sid)",
+            # pool.in_pool, membership.has_alpha
+            "CREATE INDEX messaging_senders_by_value ON messaging_senders (service_sid, value)",
+            "CREATE INDEX messaging_senders_by_account ON messaging_senders (account_sid)",
+            """CREATE TABLE sticky_senders (
+                service_sid TEXT NOT NULL REFERENCES messaging_services (sid) ON DELETE CASCADE,
+                channel TEXT NOT NULL,
+                recipient TEXT NOT NULL,
+                account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
+                sender_sid TEXT NOT NULL,
+                sender TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                PRIMARY KEY (service_sid, channel, recipient)
+            )""",
+            # sticky.forget_sender
+            "CREATE INDEX sticky_senders_by_sender ON sticky_senders (sender_sid)",
+            "CREATE INDEX sticky_senders_by_account ON sticky_senders (account_sid)",
+        ),
+    ),
+)

@@ -1,0 +1,171 @@
+"""Sending on one node: the steps of queued messages, a worker for each lane with work, and what carriers tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import StorageError, Tx
+from trunkline.products.messaging.sending import lanes, queue, receipts
+from trunkline.products.messaging.sending.batch import Batch
+from trunkline.products.messaging.sending.ground import Ground
+from trunkline.products.messaging.sending.lanes import LaneFed
+from trunkline.products.messaging.sending.queue import MessagesDue
+from trunkline.products.messaging.sending.steps import Choose, take_steps
+from trunkline.products.messaging.sending.worker import Worker
+from trunkline.transports.base import Receipt
+
+log = logging.getLogger("trunkline.messaging")
+
+POLL_SECONDS = 2.0
+"""Between looks for what other nodes left."""
+
+STEPS = 50
+"""Messages that take a step in one transaction."""
+
+WORKERS = 5_000
+"""Lanes that a node works on at once."""
+
+_STORAGE_PAUSE = 1.0
+_LEAST_PAUSE = 0.005
+STOP_SECONDS = 5.0
+
+
+class Dispatcher:
+    """Sends what is queued. All methods belong to one event loop; the database and the carriers stay open until
+    ``stop`` has returned."""
+
+    def __init__(self, ground: Ground, choose: Choose) -> None:
+        self._ground = ground
+        self._choose = choose
+        self._receipts = Batch(ground.database, receipts.apply)
+        self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._loops: list[asyncio.Task[None]] = []
+
+    @property
+    def lanes(self) -> int:
+        """Lanes at work on this node, for the metrics."""
+        return len(self._workers)
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Write a receipt down; returns once it is durable. Raises StorageError."""
+        await self._receipts.add(receipt)
+
+    def wake(self) -> None:
+        """Look for what is due now: for whoever moves the clock."""
+        self._wake.set()
+        for worker, _ in self._workers.values():
+            worker.wake()
+
+    async def start(self) -> None:
+        """Begin to send, with what was left behind. Raises StorageError."""
+        if self._ground.database.name == "sqlite":
+            # Nobody else has this database: what is held was held by a node that is gone.
+            await self._ground.database.write(lanes.release_all)
+        self._ground.database.listen(self._heard)
+        self._loops = [asyncio.create_task(self._steps()), asyncio.create_task(self._look())]
+
+    async def stop(self) -> None:
+        """Take nothing more, and let what is under way end within 5 s."""
+        self._stopping = True
+        self._wake.set()
+        for worker, _ in self._workers.values():
+            worker.stop()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if tasks := [task for _, task in self._workers.values()]:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._receipts.empty()
+        await self._ground.ends.empty()
+
+    def _heard(self, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, LaneFed):
+                self._work_on(event.lane)
+            elif isinstance(event, MessagesDue):
+                self._wake.set()
+
+    def _work_on(self, lane: str) -> None:
+        held = self._workers.get(lane)
+        if held is not None:
+            held[0].wake()
+        elif not self._stopping and len(self._workers) < WORKERS:
+            worker = Worker(lane, self._ground)
+            task = asyncio.create_task(worker.run())
+            self._workers[lane] = worker, task
+            task.add_done_callback(lambda _: self._ended(lane))
+
+    def _ended(self, lane: str) -> None:
+        worker, task = self._workers.pop(lane)
+        if not task.cancelled() and worker.woken:
+            # Fed in the very moment in which it let go.
+            self._work_on(lane)
+
+    async def _look(self) -> None:
+        """Find lanes that nobody works on: at the start, and those of nodes that died."""
+        while True:
+            try:
+                found = await self._ground.database.read(lambda tx: lanes.with_work(tx, WORKERS))
+                for lane in found:
+                    self._work_on(lane)
+            except StorageError as error:
+                log.warning("messages wait for the storage: %s", error)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _steps(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._pause(await self._turn())
+            except StorageError as error:
+                log.warning("messages wait for the storage: %s", error)
+                await self._pause(_STORAGE_PAUSE)
+            except Exception:
+                log.exception("queued messages failed to take their step; others go on")
+                await self._one_by_one()
+
+    async def _turn(self) -> float:
+        """Take the steps that are due; answers the seconds until the next."""
+
+        async def write(tx: Tx) -> tuple[int, list[int | None]]:
+            count = await take_steps(tx, self._choose, STEPS)
+            return count, [await queue.next_moment(tx), await receipts.reconcile(tx, STEPS)]
+
+        count, moments = await self._ground.database.write(write)
+        if count == STEPS:
+            return 0
+        moment = min((moment for moment in moments if moment is not None), default=None)
+        if moment is None:
+            return POLL_SECONDS
+        return min(max((moment - self._ground.clock()) / SECOND, _LEAST_PAUSE), POLL_SECONDS)
+
+    async def _one_by_one(self) -> None:
+        """A message that cannot take its step must not hold up the others: it is looked at again in a minute."""
+        for _ in range(STEPS):
+            try:
+                if not await self._ground.database.write(lambda tx: take_steps(tx, self._choose, 1)):
+                    return
+            except StorageError as error:
+                log.warning("messages wait for the storage: %s", error)
+                await self._pause(_STORAGE_PAUSE)
+                return
+            except Exception:
+                log.exception("a queued message failed to take its step")
+                with contextlib.suppress(StorageError):
+                    await self._ground.database.write(queue.postpone_first)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()

@@ -1,0 +1,162 @@
+"""Taking messages out of a lane for a carrier: what may go now, and what must not go any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Tx
+from trunkline.products.accounts import facade as accounts
+from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
+from trunkline.products.messaging.media.links import Address, media_links
+from trunkline.products.messaging.messages.message import Message, find_message
+from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.parsing import region_of
+from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
+from trunkline.products.messaging.sending import lanes, queue
+from trunkline.products.messaging.sending.composition import recompose
+from trunkline.products.messaging.sending.pace import Pace, Paces
+from trunkline.products.messaging.sending.queue import Queued
+from trunkline.products.messaging.sending.states import fail
+from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
+
+MOST = 100
+"""Messages that one look at a lane considers."""
+
+EXPIRED = 30036
+SUSPENDED = 30002
+OPTED_OUT = 21610
+NO_MMS = 30011
+
+_SENDING = """
+UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = :account_sid AND sid = :sid
+"""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How a lane's messages go: ``route`` answers the carrier for a sender and a recipient; ``paces`` are the rates
+    that the lane shares with others; below ``address`` networks fetch attachments; ``enforcement`` are the operator's
+    rules."""
+
+    route: Callable[[str, str], Carrier | None]
+    paces: Paces
+    address: Address
+    enforcement: Enforcement
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A message that is to be handed over."""
+
+    queued: Queued
+    carrier: Carrier
+    message: Message
+    media: tuple[MediaLink, ...] = ()
+
+
+class Haul(msgspec.Struct, frozen=True):
+    """What a look at a lane brought. ``seen`` tells whether there was anything at all; ``wait`` is how many
+    microseconds a rate holds up what was seen; ``next`` is when the lane's next message may go, None when the lane is
+    empty."""
+
+    taken: list[Taken]
+    seen: bool = True
+    wait: int = 0
+    next: int | None = None
+
+
+async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
+    """Take as many messages as the rates and ``room`` allow, in the lane's order; those whose carrier is not ready
+    stay, and those behind them may pass. Messages that may not be sent any more fail."""
+    seen = await queue.in_lane(tx, lane, min(room, MOST))
+    if not seen:
+        return Haul([], False, next=await queue.next_in_lane(tx, lane))
+    taken: list[Taken] = []
+    wait = 0
+    active = await accounts.is_active(tx, seen[0].account_sid)
+    for queued in seen:
+        message = await find_message(tx, queued.account_sid, queued.message_sid)
+        if message is None:
+            continue
+        refused = await _refusal(tx, message, queued) if active else SUSPENDED
+        if refused:
+            await fail(tx, message, refused)
+            continue
+        carrier = rules.route(message.sender or "", message.recipient)
+        if carrier is None or not carrier.ready:
+            continue
+        if _is_mms(message) and not carrier.carries_media:
+            await fail(tx, message, NO_MMS)
+            continue
+        paces = [pace, *rules.paces.of(message.account_sid, message.service_sid)]
+        wait = max(one.wait(tx.now) for one in paces)
+        if wait:
+            break
+        if refused := await _against_rules(tx, message, rules):
+            await fail(tx, message, refused)
+            continue
+        if not await queue.hand_over(tx, queued):
+            continue
+        for one in paces:
+            one.spend(queued.segments, tx.now)
+        await tx.run(_SENDING, now=tx.now, account_sid=message.account_sid, sid=message.sid)
+        media = await media_links(tx, message, rules.address.url) if message.num_media else ()
+        taken.append(Taken(queued, carrier, message, tuple(media)))
+    if taken:
+        await lanes.used(tx, lane, pace.free_at)
+    return Haul(taken, wait=wait)
+
+
+async def _refusal(tx: Tx, message: Message, queued: Queued) -> int | None:
+    if queued.expires <= tx.now:
+        return EXPIRED
+    if message.asked.automatic:
+        return None
+    scope = scope_of(message.service_sid, message.sender or "")
+    return OPTED_OUT if await is_blocked(tx, message.account_sid, scope, message.recipient) else None
+
+
+async def _against_rules(tx: Tx, message: Message, rules: Rules) -> int | None:
+    """The rules for the US, for a message without a Service: through one they were asked when its sender was chosen.
+    Asked once, as it counts the message."""
+    if message.service_sid is not None or message.asked.automatic or rules.enforcement == Enforcement():
+        return None
+    owned = await owned_by_account(tx, message.account_sid, message.sender or "")
+    service_sid = owned.service_sid if owned else None
+    country = region_of(message.recipient)
+    return await refusal(tx, message.account_sid, service_sid, owned, country, rules.enforcement)
+
+
+def submission(taken: Taken, now: int, reference: int) -> Submission:
+    """What the carrier is handed."""
+    message = taken.message
+    composed = recompose(message)
+    segmented = composed.segmented
+    # An MMS is one piece, however long its text is.
+    parts = (composed.text,) if _is_mms(message) else segmented.parts
+    return Submission(
+        message_sid=message.sid,
+        account_sid=message.account_sid,
+        sender=message.sender or "",
+        sender_kind=kind_of(message.sender or ""),
+        recipient=message.recipient,
+        encoding=segmented.encoding,
+        parts=parts,
+        reference=reference,
+        media=taken.media,
+        taken=taken.queued.ids,
+        valid_for=(taken.queued.expires - now) / SECOND,
+    )
+
+
+def _is_mms(message: Message) -> bool:
+    """Whether it goes as an MMS: with attachments, or because it was asked to, and not as a text with links."""
+    return (message.num_media > 0 or message.asked.send_as_mms) and not message.asked.as_sms
+
+
+def kind_of(sender: str) -> SenderKind:
+    """What a sender's address is by its form."""
+    if sender.startswith("+"):
+        return SenderKind.NUMBER
+    return SenderKind.SHORT_CODE if sender.isdigit() else SenderKind.ALPHANUMERIC

@@ -1,0 +1,1 @@
+"""How messages leave and come in: one folder per kind of transport."""

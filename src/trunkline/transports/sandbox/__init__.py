@@ -1,0 +1,1 @@
+"""The sandbox: a carrier on this machine, where every recipient is a virtual phone."""

@@ -1,0 +1,65 @@
+"""What a virtual phone does with a message. Pure.
+
+Every number is a phone that receives at once, except those of this table, which behave in a fixed way so that an app
+can be tried against it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Reaction(Enum):
+    """How the sandbox's network takes a message."""
+
+    DELIVER = "deliver"
+    UNDELIVERED = "undelivered"
+    REJECT = "reject"
+    BUSY = "busy"
+    """The network is congested for as long as the message is tried."""
+    THROTTLE = "throttle"
+    """The network refuses the first two tries, then delivers."""
+    UNKNOWN = "unknown"
+    """The answer gets lost at the first try, although the phone has the message."""
+    SILENT = "silent"
+    """No receipt ever comes."""
+
+
+class Behaviour(msgspec.Struct, frozen=True):
+    """A phone's ways: the error code of what fails, the seconds until the receipt, and what it answers: text of its
+    own, or with ``echoes`` the text that it got."""
+
+    reaction: Reaction = Reaction.DELIVER
+    error_code: int = 0
+    seconds: float = 0
+    answers: str = ""
+    echoes: bool = False
+    what: str = "receives at once"
+
+
+ORDINARY = Behaviour()
+
+SPECIAL: dict[str, Behaviour] = {
+    "+15005552003": Behaviour(Reaction.UNDELIVERED, 30003, what="is switched off: undelivered, 30003"),
+    "+15005552004": Behaviour(Reaction.UNDELIVERED, 30004, what="is barred: undelivered, 30004"),
+    "+15005552005": Behaviour(Reaction.UNDELIVERED, 30005, what="does not exist: undelivered, 30005"),
+    "+15005552006": Behaviour(Reaction.UNDELIVERED, 30006, what="is a landline: undelivered, 30006"),
+    "+15005552007": Behaviour(Reaction.UNDELIVERED, 30007, what="is behind a filter: undelivered, 30007"),
+    "+15005552008": Behaviour(Reaction.UNDELIVERED, 30008, what="fails without a reason: undelivered, 30008"),
+    "+15005552010": Behaviour(Reaction.REJECT, 30008, what="is refused by the network: failed, 30008"),
+    "+15005552011": Behaviour(Reaction.THROTTLE, what="is throttled twice, then receives"),
+    "+15005552012": Behaviour(seconds=10, what="receives, the receipt comes after 10 s"),
+    "+15005552013": Behaviour(Reaction.SILENT, what="receives, no receipt comes: stays sent"),
+    "+15005552014": Behaviour(answers="STOP", what="receives and answers STOP"),
+    "+15005552015": Behaviour(echoes=True, what="receives and answers with the same text"),
+    "+15005552016": Behaviour(Reaction.UNKNOWN, what="receives, but the answer gets lost: sent again"),
+    "+15005552017": Behaviour(Reaction.BUSY, 30017, what="is behind a congested network: failed, 30017"),
+    "+15005552018": Behaviour(answers="START", what="receives and answers START"),
+}
+
+
+def behaviour_of(number: str) -> Behaviour:
+    """What the phone with this number does."""
+    return SPECIAL.get(number, ORDINARY)

@@ -1,0 +1,124 @@
+"""The inbox: ``/_trunkline/inbox``, a page with the virtual phones and what they received.
+
+The page and what it calls take the account's auth token or a main key, and show that account's messages alone:
+
+- ``GET /_trunkline/inbox/messages``: the newest first; ``Phone`` chooses one phone, ``PageSize`` at most 500
+- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body"}``: the phone sends a message to a number
+- ``DELETE /_trunkline/inbox/messages``: forget them
+- ``GET /_trunkline/inbox/phones``: the numbers with a behaviour of their own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from trunkline.api.auth import Directory, main_account
+from trunkline.api.control import ControlAnswer, ControlRequest
+from trunkline.api.errors import ApiError, invalid
+from trunkline.api.headers import JSON
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Database
+from trunkline.transports.sandbox import phones
+from trunkline.transports.sandbox.behaviour import SPECIAL, behaviour_of
+from trunkline.transports.sandbox.carrier import send_as_phone
+from trunkline.transports.sandbox.phones import SandboxMessage
+
+PATH = "/inbox"
+MAX_PAGE = 500
+MAX_BODY = 1600
+"""Characters that a phone may send."""
+
+_MAX_ADDRESS = 64
+_HTML = b"text/html; charset=utf-8"
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    phone: str
+    to: str
+    body: str
+
+
+class Inbox:
+    """Answers the paths of the inbox. ``count`` tells how many segments a text takes."""
+
+    def __init__(self, database: Database, directory: Directory, count: Callable[[str], int]) -> None:
+        self._database = database
+        self._directory = directory
+        self._count = count
+
+    async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
+        """The status, content type and body; None for an unknown path. Raises ApiError 20003, 20004 and those of bad
+        parameters."""
+        if request.path != PATH and not request.path.startswith(PATH + "/"):
+            return None
+        account_sid = await main_account(self._database, self._directory, request.authorization)
+        match request.method, request.path.removeprefix(PATH):
+            case "GET", "":
+                return 200, _HTML, files(__package__).joinpath("inbox.html").read_bytes()
+            case "GET", "/messages":
+                return await self._list(account_sid, dict(parse_qsl(request.query)))
+            case "POST", "/messages":
+                return await self._send(account_sid, request)
+            case "DELETE", "/messages":
+                await self._database.write(lambda tx: phones.clear(tx, account_sid))
+                return 204, JSON, b""
+            case "GET", "/phones":
+                table = [{"phone": phone, "behaviour": one.what} for phone, one in SPECIAL.items()]
+                return 200, JSON, msgspec.json.encode({"phones": table})
+            case _, "" | "/phones":
+                raise ApiError(20004, headers={"Allow": "GET, HEAD"})
+            case _, "/messages":
+                raise ApiError(20004, headers={"Allow": "GET, HEAD, POST, DELETE"})
+        return None
+
+    async def _list(self, account_sid: str, query: dict[str, str]) -> ControlAnswer:
+        size = query.get("PageSize", "100")
+        if not size.isascii() or not size.isdigit() or not 1 <= int(size[:9]) <= MAX_PAGE:
+            raise invalid("PageSize", f"must be from 1 to {MAX_PAGE}")
+        found = await self._database.scan(
+            lambda tx: phones.newest(tx, account_sid, query.get("Phone", ""), int(size))
+        )
+        return 200, JSON, msgspec.json.encode({"messages": [_shown(one) for one in found]})
+
+    async def _send(self, account_sid: str, request: ControlRequest) -> ControlAnswer:
+        # A form could be sent by a page of another origin; JSON cannot, without leave.
+        if request.content_type.partition(";")[0].strip() != "application/json":
+            raise ApiError(20001, "The Content-Type of the body must be application/json")
+        try:
+            sent = msgspec.json.decode(request.body, type=_Sent)
+        except (msgspec.DecodeError, RecursionError):
+            raise ApiError(20001, "The body must be JSON with phone, to and body") from None
+        for name, value, high in (
+            ("phone", sent.phone, _MAX_ADDRESS),
+            ("to", sent.to, _MAX_ADDRESS),
+            ("body", sent.body, MAX_BODY),
+        ):
+            if not 1 <= len(value) <= high or "\0" in value:
+                raise invalid(name, f"must be 1 to {high} characters long")
+        count = self._count(sent.body)
+        id = await self._database.write(
+            lambda tx: send_as_phone(tx, account_sid, sent.phone, sent.to, sent.body, count)
+        )
+        return 202, JSON, msgspec.json.encode({"id": id})
+
+
+def _shown(message: SandboxMessage) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "message_sid": message.message_sid or None,
+        "phone": message.phone,
+        "number": message.peer,
+        "direction": "from-phone" if message.outgoing else "to-phone",
+        "body": message.body,
+        "segments": message.segments,
+        "encoding": message.encoding or None,
+        "media": msgspec.Raw(message.media.encode()),
+        "tries": message.tries,
+        "behaviour": behaviour_of(message.phone).what,
+        "date": message.date_created / SECOND,
+    }

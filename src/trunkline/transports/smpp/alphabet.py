@@ -1,0 +1,151 @@
+"""Texts as octets and octets as texts, by alphabet and data_coding. Pure.
+
+The GSM 03.38 default alphabet goes one octet a septet (unpacked), or eight septets in seven octets (packed). National
+shift tables are not supported: a message that announces one is read with the default tables.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from enum import Enum
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The default alphabet by its codes; 0x1B escapes to the extension table."""
+
+EXTENSION = {
+    0x0A: "\f",
+    0x14: "^",
+    0x28: "{",
+    0x29: "}",
+    0x2F: "\\",
+    0x3C: "[",
+    0x3D: "~",
+    0x3E: "]",
+    0x40: "|",
+    0x65: "€",
+}
+
+_ESCAPE = 0x1B
+_CARRIAGE_RETURN = 0x0D
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+class Alphabet(Enum):
+    """How octets are a text."""
+
+    GSM = "gsm"
+    GSM_PACKED = "gsm_packed"
+    ASCII = "ascii"
+    LATIN1 = "latin1"
+    UCS2 = "ucs2"
+    BINARY = "binary"
+    """No text: octets."""
+
+
+class NotEncodable(ValueError):
+    """A text has a character that the alphabet has not."""
+
+
+class _Codes(dict[int, str]):
+    """For ``str.translate``: from a character to its codes as characters."""
+
+    def __missing__(self, character: int) -> str:
+        raise NotEncodable(f"U+{character:04X} is not in the GSM alphabet")
+
+
+_CODES = _Codes({ord(sign): chr(code) for code, sign in enumerate(BASIC) if code != _ESCAPE})
+_CODES.update({ord(sign): chr(_ESCAPE) + chr(code) for code, sign in EXTENSION.items()})
+_SIGNS = BASIC + _UNKNOWN * 128
+
+
+def encode(text: str, alphabet: Alphabet, header_octets: int = 0) -> bytes:
+    """The octets of a text. ``header_octets`` is the length of the user data header in front of it, for which packed
+    septets are filled up to the next septet. Raises NotEncodable."""
+    if alphabet is Alphabet.UCS2:
+        return text.encode("utf-16-be", "surrogatepass")
+    if alphabet in (Alphabet.LATIN1, Alphabet.ASCII):
+        try:
+            return text.encode("latin-1" if alphabet is Alphabet.LATIN1 else "ascii")
+        except UnicodeEncodeError as error:
+            raise NotEncodable(str(error)) from None
+    if alphabet is Alphabet.BINARY:
+        raise NotEncodable("a text is not binary")
+    septets = text.translate(_CODES).encode("latin-1")
+    return septets if alphabet is Alphabet.GSM else pack(septets, -header_octets * 8 % 7)
+
+
+def decode(octets: bytes, alphabet: Alphabet, header_octets: int = 0) -> str:
+    """The text of octets; what is no character becomes U+FFFD, and binary octets are written in base64."""
+    match alphabet:
+        case Alphabet.UCS2:
+            return octets.decode("utf-16-be", "replace")
+        case Alphabet.LATIN1:
+            return octets.decode("latin-1")
+        case Alphabet.ASCII:
+            return octets.decode("ascii", "replace")
+        case Alphabet.BINARY:
+            return b64encode(octets).decode()
+        case Alphabet.GSM:
+            return _text(octets)
+        case Alphabet.GSM_PACKED:
+            return _text(unpack(octets, -header_octets * 8 % 7))
+
+
+def alphabet_of(data_coding: int, default: Alphabet) -> Alphabet | None:
+    """The alphabet that data_coding names; None for one that is not understood, such as compressed text. ``default``
+    is what the SMSC means by 0 (spec; the groups are those of GSM 03.38)."""
+    if data_coding in _PLAIN:
+        return _PLAIN[data_coding]
+    group, low = data_coding >> 4, data_coding & 0x0F
+    if data_coding == 0 or group in (0xC, 0xD):
+        return default
+    if group == 0xE:
+        return Alphabet.UCS2
+    if group == 0xF:
+        return Alphabet.BINARY if low & 0x04 else _of_class(default)
+    if group == 1:
+        return (_of_class(default), Alphabet.BINARY, Alphabet.UCS2, None)[low >> 2]
+    return None
+
+
+def pack(septets: bytes, fill: int = 0) -> bytes:
+    """Eight septets in seven octets, behind ``fill`` bits."""
+    bits = 0
+    for place, septet in enumerate(septets):
+        bits |= septet << (place * 7 + fill)
+    return bits.to_bytes((len(septets) * 7 + fill + 7) // 8, "little")
+
+
+def unpack(octets: bytes, fill: int = 0) -> bytes:
+    """The septets, behind ``fill`` bits. A last septet that only fills up the last octet is dropped."""
+    bits = int.from_bytes(octets, "little") >> fill
+    room = len(octets) * 8 - fill
+    septets = bytes((bits >> place * 7) & 0x7F for place in range(room // 7))
+    if septets and room % 7 == 0 and septets[-1] in (0, _CARRIAGE_RETURN):
+        return septets[:-1]
+    return septets
+
+
+def _text(septets: bytes) -> str:
+    first, *escaped = septets.split(b"\x1b")
+    text = first.decode("latin-1").translate(_TABLE)
+    for piece in escaped:
+        if not piece:
+            # An escape without a character, or one that announces a table nobody has, is shown as a space.
+            text += " "
+            continue
+        text += EXTENSION.get(piece[0]) or _SIGNS[piece[0]]
+        text += piece[1:].decode("latin-1").translate(_TABLE)
+    return text
+
+
+def _of_class(default: Alphabet) -> Alphabet:
+    """A message class names the GSM alphabet itself, whatever the SMSC's default is."""
+    return Alphabet.GSM_PACKED if default is Alphabet.GSM_PACKED else Alphabet.GSM
+
+
+_TABLE = dict(enumerate(_SIGNS))
+_PLAIN = {1: Alphabet.ASCII, 2: Alphabet.BINARY, 3: Alphabet.LATIN1, 4: Alphabet.BINARY, 8: Alphabet.UCS2}

@@ -1,0 +1,144 @@
+"""From a message to the PDUs that submit it. Pure.
+
+By default a part carries the 6-octet user data header ``05 00 03 reference total number``, which leaves room for 153
+septets or 67 characters of UCS-2, as the segments are counted.
+"""
+
+from __future__ import annotations
+
+from trunkline.transports.base import Encoding, SenderKind, Submission
+from trunkline.transports.smpp.alphabet import Alphabet, NotEncodable, encode
+from trunkline.transports.smpp.bodies import Parameters, ShortMessage
+from trunkline.transports.smpp.commands import UDHI, Tag
+from trunkline.transports.smpp.settings import SmppRoute
+
+_UDH_OCTETS = 6
+_SINGLE_UNITS = 70
+_PART_UNITS = 67
+_CODINGS = {"unpacked": Alphabet.GSM, "packed": Alphabet.GSM_PACKED, "latin1": Alphabet.LATIN1}
+_DATA_CODINGS = {Alphabet.GSM: 0, Alphabet.GSM_PACKED: 0, Alphabet.LATIN1: 3, Alphabet.UCS2: 8}
+_REGISTERED = {"final": 0x01, "all": 0x11, "none": 0x00}
+_MAX_SECONDS = 30 * 86_400
+"""The longest validity that is told: a month has no fixed length."""
+
+
+def bodies(submission: Submission, route: SmppRoute) -> list[ShortMessage]:
+    """The bodies of the submit_sm of a message, in their order: one for each of its parts, unless the whole goes as
+    one payload, or as UCS-2 because the route's alphabet lacks one of its characters."""
+    plain = _plain(submission, route)
+    parts, alphabet = _encodable(submission, route)
+    if len(parts) > 1 and route.concatenation == "payload":
+        payload = encode("".join(parts), alphabet)
+        return [_with(plain, alphabet, parameters={Tag.MESSAGE_PAYLOAD: payload})]
+    if len(parts) == 1:
+        return [_with(plain, alphabet, encode(parts[0], alphabet))]
+    made = []
+    for number, part in enumerate(parts, 1):
+        if route.concatenation == "sar":
+            text = encode(part, alphabet)
+            made.append(
+                _with(plain, alphabet, text, parameters=_sar(submission.reference, len(parts), number))
+            )
+        else:
+            udh = bytes((5, 0, 3, submission.reference & 0xFF, len(parts), number))
+            text = udh + encode(part, alphabet, _UDH_OCTETS)
+            made.append(_with(plain, alphabet, text, esm_class=UDHI))
+    return made
+
+
+def relative_time(seconds: float) -> str:
+    """A relative SMPP time, ``YYMMDDhhmmss000R``, of up to 30 days."""
+    minutes, second = divmod(max(1, min(int(seconds), _MAX_SECONDS)), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"0000{days:02}{hour:02}{minute:02}{second:02}000R"
+
+
+def split_ucs2(text: str) -> list[str]:
+    """A text in parts that fit one SMS each in UCS-2; no surrogate pair is cut."""
+    units = [2 if ord(sign) > 0xFFFF else 1 for sign in text]
+    if sum(units) <= _SINGLE_UNITS:
+        return [text]
+    parts, begin, room = [], 0, _PART_UNITS
+    for place, size in enumerate(units):
+        if size > room:
+            parts.append(text[begin:place])
+            begin, room = place, _PART_UNITS
+        room -= size
+    return [*parts, text[begin:]]
+
+
+def _encodable(submission: Submission, route: SmppRoute) -> tuple[list[str], Alphabet]:
+    parts = list(submission.parts) or [""]
+    if submission.encoding is Encoding.UCS2:
+        return parts, Alphabet.UCS2
+    alphabet = _CODINGS[route.text_coding]
+    try:
+        for part in parts:
+            encode(part, alphabet)
+    except NotEncodable:
+        return split_ucs2("".join(parts)), Alphabet.UCS2
+    return parts, alphabet
+
+
+def _plain(submission: Submission, route: SmppRoute) -> ShortMessage:
+    """What all parts have in common."""
+    ton, npi = _sender_type(submission.sender_kind, route)
+    valid_for = submission.valid_for
+    return ShortMessage(
+        service_type=route.service_type,
+        source_ton=ton,
+        source_npi=npi,
+        source=_address(submission.sender, route),
+        destination_ton=route.recipient_ton,
+        destination_npi=route.recipient_npi,
+        destination=_address(submission.recipient, route),
+        validity=relative_time(valid_for) if route.send_validity and valid_for is not None else "",
+        registered_delivery=_REGISTERED[route.receipts],
+    )
+
+
+def _with(
+    plain: ShortMessage,
+    alphabet: Alphabet,
+    text: bytes = b"",
+    esm_class: int = 0,
+    parameters: Parameters | None = None,
+) -> ShortMessage:
+    return ShortMessage(
+        service_type=plain.service_type,
+        source_ton=plain.source_ton,
+        source_npi=plain.source_npi,
+        source=plain.source,
+        destination_ton=plain.destination_ton,
+        destination_npi=plain.destination_npi,
+        destination=plain.destination,
+        esm_class=esm_class,
+        validity=plain.validity,
+        registered_delivery=plain.registered_delivery,
+        data_coding=_DATA_CODINGS[alphabet],
+        short_message=text,
+        parameters=parameters or {},
+    )
+
+
+def _sar(reference: int, total: int, number: int) -> Parameters:
+    return {
+        Tag.SAR_MSG_REF_NUM: reference.to_bytes(2),
+        Tag.SAR_TOTAL_SEGMENTS: bytes((total,)),
+        Tag.SAR_SEGMENT_SEQNUM: bytes((number,)),
+    }
+
+
+def _address(address: str, route: SmppRoute) -> str:
+    return address if route.keep_plus else address.removeprefix("+")
+
+
+def _sender_type(kind: SenderKind, route: SmppRoute) -> tuple[int, int]:
+    match kind:
+        case SenderKind.NUMBER:
+            return route.number_ton, route.number_npi
+        case SenderKind.SHORT_CODE:
+            return route.short_code_ton, route.short_code_npi
+        case SenderKind.ALPHANUMERIC:
+            return route.alpha_ton, route.alpha_npi

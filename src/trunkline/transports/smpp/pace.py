@@ -1,0 +1,135 @@
+"""How fast a route sends: its rate, what a throttling SMSC makes of it, and how soon it connects again. Pure.
+
+Times are handed in, in seconds of any clock that never goes back; rates are segments a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_SLACK = 0.02
+"""Seconds by which a fast route may be ahead of its schedule, so that it need not be woken for each segment."""
+
+_GUESS = 100.0
+_LEAST = 16
+_STEPS = 20
+
+
+class Bucket:
+    """A rate: a segment is due 1/rate after the one before; 0 is no limit."""
+
+    def __init__(self, rate: float = 0.0) -> None:
+        self.rate = rate
+        self._free_at = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until a segment may be sent, 0 for now."""
+        if not self.rate:
+            return 0.0
+        slack = _SLACK if self.rate * _SLACK > 1 else 0.0
+        return max(0.0, self._free_at - slack - now)
+
+    def spend(self, now: float) -> None:
+        """Count a segment that is sent now."""
+        if self.rate:
+            self._free_at = max(self._free_at, now) + 1 / self.rate
+
+
+class Throttle:
+    """What an SMSC's throttling does to one bind.
+
+    1. It pauses for ``first`` seconds, twice as long each time that it is throttled again at once, up to ``most``.
+    2. Its rate is halved, from the one that it had, or from that of the last second, and at least 100, where it had no
+       limit; not below a sixteenth of where it began.
+    3. A second without throttling gives it a twentieth of that more, until it is as fast as it was, and then no limit
+       of its own.
+    """
+
+    def __init__(self, first: float, most: float, rate: float = 0.0) -> None:
+        self._first = first
+        self._most = most
+        self._rate = rate
+        self._pause = 0.0
+        self._resumes_at = 0.0
+        self._bucket = Bucket()
+        self._goal = 0.0
+        self._raised_at = 0.0
+        self._counted_from = 0.0
+        self._counted = 0
+        self._measured = 0.0
+        self.epoch = 0
+        """Counts the pauses. Who is told of throttling by an answer to what was sent in an earlier one learns nothing
+        new."""
+
+    @property
+    def limit(self) -> float:
+        """The rate that is left, 0 while there is no limit."""
+        return self._bucket.rate
+
+    def wait(self, now: float) -> float:
+        """Seconds until a segment may be sent, 0 for now."""
+        if now < self._resumes_at:
+            return self._resumes_at - now
+        return self._bucket.wait(now)
+
+    def paused(self, now: float) -> bool:
+        """Whether it is paused."""
+        return now < self._resumes_at
+
+    def spend(self, now: float) -> None:
+        """Count a segment that is sent now."""
+        self._bucket.spend(now)
+        if now - self._counted_from >= 1.0:
+            self._measured = self._counted / max(now - self._counted_from, 1.0)
+            self._counted_from, self._counted = now, 0
+        self._counted += 1
+
+    def throttled(self, epoch: int, now: float) -> None:
+        """A segment that was sent in ``epoch`` was throttled."""
+        if epoch != self.epoch:
+            return
+        self.epoch += 1
+        self._pause = min(self._pause * 2, self._most) if self._pause else self._first
+        self._resumes_at = now + self._pause
+        self._goal = self._goal or self._rate or max(self._measured, self._counted, _GUESS)
+        self._bucket.rate = max(self._goal / _LEAST, (self._bucket.rate or self._goal) / 2)
+        self._raised_at = self._resumes_at
+
+    def answered(self, epoch: int, now: float) -> None:
+        """A segment that was sent in ``epoch`` was taken."""
+        if not self._bucket.rate or epoch != self.epoch:
+            return
+        self._pause = 0.0
+        while now - self._raised_at >= 1.0 and self._bucket.rate:
+            self._raised_at += 1.0
+            self._bucket.rate += self._goal / _STEPS
+            if self._bucket.rate >= self._goal:
+                self._bucket.rate = self._goal = 0.0
+
+
+class Backoff:
+    """How long to wait before a connection is made again. ``jitter`` answers numbers from 0 to 1."""
+
+    def __init__(self, first: float, most: float, jitter: Callable[[], float]) -> None:
+        self._first = first
+        self._most = most
+        self._jitter = jitter
+        self._next = first
+
+    def after(self, lasted: float) -> float:
+        """Seconds to wait after a connection that was bound for ``lasted`` seconds, 0 when it never was."""
+        if lasted >= self._most:
+            self._next = self._first
+        return self._spread(self._double())
+
+    def slowest(self) -> float:
+        """Seconds to wait where a person has to do something first."""
+        self._next = self._most
+        return self._spread(self._most)
+
+    def _double(self) -> float:
+        pause, self._next = self._next, min(self._next * 2, self._most)
+        return pause
+
+    def _spread(self, pause: float) -> float:
+        return pause * (1 + self._jitter()) / 2

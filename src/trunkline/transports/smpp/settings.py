@@ -1,0 +1,160 @@
+"""The options of an SMPP carrier, as a ``[[carriers]]`` table with ``kind = "smpp"``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from trunkline.transports.smpp import answers
+from trunkline.transports.smpp.receipts import canonical_error
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "port": (1, 65_535),
+    "binds": (1, 32),
+    "window": (1, 10_000),
+    "rate": (0, 1_000_000),
+    "enquire_link": (0.01, 3_600),
+    "link_timeout": (0.01, 600),
+    "response_timeout": (0.01, 600),
+    "reconnect_first": (0.001, 3_600),
+    "reconnect_most": (0.001, 3_600),
+    "throttle_first": (0.001, 600),
+    "throttle_most": (0.001, 600),
+    "parts_timeout": (0.01, 86_400),
+}
+_OCTETS = (
+    "number_ton",
+    "number_npi",
+    "short_code_ton",
+    "short_code_npi",
+    "alpha_ton",
+    "alpha_npi",
+    "recipient_ton",
+    "recipient_npi",
+    "address_ton",
+    "address_npi",
+)
+_TEXTS = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "address_range": 40}
+
+
+class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An SMSC and how to speak with it. Times are in seconds. Raises ValueError for what cannot be.
+
+    Where it is: ``host`` and ``port``; ``tls`` encrypts, trusting the certificates in ``ca_file`` where one is named,
+    else the machine's, for ``server_name``, or ``host`` where that is empty.
+
+    Who we are: ``system_id`` (at most 15 characters), ``password`` (8), ``system_type`` (12), and for inbound messages
+    ``address_range`` (40) with ``address_ton`` and ``address_npi``.
+
+    Connections: ``bind`` as ``transceiver``, as a ``pair`` of transmitter and receiver, or ``auto``: a pair where the
+    SMSC refuses a transceiver. ``binds`` are kept up at once; messages of one sender to one recipient keep to one. Each
+    has at most ``window`` requests without an answer. ``rate`` is the most segments a second of the route, 0 for no
+    limit. ``enquire_link`` is how long a connection may be silent before it is asked; ``link_timeout`` how long that
+    answer, a bind's or the rest of a PDU may take; ``response_timeout`` how long a submit's may. A lost connection is
+    made again after ``reconnect_first``, twice as long after each failure up to ``reconnect_most``, which is also how
+    long one must last to count as good. A throttling SMSC is left alone for ``throttle_first``, twice as long each
+    time up to ``throttle_most``.
+
+    Addresses: ``number_ton`` and the like set the type and the numbering plan of senders by their kind and of
+    recipients. ``keep_plus`` leaves E.164 its plus sign. ``country_prefix``, such as ``44``, completes inbound
+    addresses of the national type.
+
+    Messages: ``text_coding`` is how a text in the GSM alphabet is sent: ``unpacked`` or ``packed`` septets with
+    data_coding 0, or ``latin1`` with 3. ``default_coding`` is what the SMSC means by data_coding 0 in what it sends.
+    ``concatenation`` joins long messages by user data headers (``udh``), by sar parameters (``sar``) or as one
+    message_payload (``payload``). ``service_type`` (5 characters) goes with each. ``send_validity`` tells the SMSC how
+    long the message may wait. ``parts_timeout`` is how long parts of an inbound message wait for the others.
+
+    Outcomes: ``receipts`` asks for ``final`` ones, for ``all`` with those of the way, or for ``none``. ``id_base`` says
+    that ids are hexadecimal in responses (``response_hex``) or in receipts (``receipt_hex``) and decimal in the other.
+    A message whose answer never came is handed over again (``resend``), perhaps twice, or given up (``fail``).
+    ``errors`` overrides what a command_status means: from ``"0x58"`` or ``"88"`` to ``"throttle"``, ``"retry"`` or an
+    error code that the message fails with. ``receipt_errors`` goes from a receipt's error code, or its state such as
+    ``REJECTD``, to the error code of the undelivered message.
+    """
+
+    name: str
+    kind: Literal["smpp"] = "smpp"
+    host: str
+    port: int = 2775
+    tls: bool = False
+    ca_file: str = ""
+    server_name: str = ""
+    system_id: str
+    password: str = ""
+    system_type: str = ""
+    address_range: str = ""
+    address_ton: int = 0
+    address_npi: int = 0
+    bind: Literal["auto", "transceiver", "pair"] = "auto"
+    binds: int = 1
+    window: int = 10
+    rate: float = 0.0
+    enquire_link: float = 30.0
+    link_timeout: float = 10.0
+    response_timeout: float = 30.0
+    reconnect_first: float = 1.0
+    reconnect_most: float = 60.0
+    throttle_first: float = 0.5
+    throttle_most: float = 30.0
+    number_ton: int = 1
+    number_npi: int = 1
+    short_code_ton: int = 3
+    short_code_npi: int = 0
+    alpha_ton: int = 5
+    alpha_npi: int = 0
+    recipient_ton: int = 1
+    recipient_npi: int = 1
+    keep_plus: bool = False
+    country_prefix: str = ""
+    text_coding: Literal["unpacked", "packed", "latin1"] = "unpacked"
+    default_coding: Literal["unpacked", "packed", "latin1", "ascii"] = "unpacked"
+    concatenation: Literal["udh", "sar", "payload"] = "udh"
+    service_type: str = ""
+    send_validity: bool = False
+    parts_timeout: float = 300.0
+    receipts: Literal["final", "all", "none"] = "final"
+    id_base: Literal["as_is", "response_hex", "receipt_hex"] = "as_is"
+    unknown: Literal["resend", "fail"] = "resend"
+    errors: dict[str, int | str] = {}
+    receipt_errors: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        """Check what no type says. Raises ValueError."""
+        for option in ("name", "host", "system_id"):
+            if not getattr(self, option):
+                raise ValueError(f"{option} must not be empty")
+        for option, (least, most) in _RANGES.items():
+            if not least <= getattr(self, option) <= most:
+                raise ValueError(f"{option} must be from {least:,g} to {most:,g}")
+        for option in _OCTETS:
+            if not 0 <= getattr(self, option) <= 255:
+                raise ValueError(f"{option} must be from 0 to 255")
+        for option, most_octets in _TEXTS.items():
+            text = getattr(self, option)
+            if not (text.isascii() and text.isprintable() and len(text) <= most_octets):
+                raise ValueError(f"{option} must be at most {most_octets} characters of ASCII")
+        if self.country_prefix and not (self.country_prefix.isascii() and self.country_prefix.isdigit()):
+            raise ValueError("country_prefix must be digits")
+        if (self.ca_file or self.server_name) and not self.tls:
+            raise ValueError("ca_file and server_name need tls")
+        if self.ca_file and not Path(self.ca_file).is_file():
+            raise ValueError(f"ca_file: there is no file {self.ca_file}")
+        for first, last in (("reconnect_first", "reconnect_most"), ("throttle_first", "throttle_most")):
+            if getattr(self, first) > getattr(self, last):
+                raise ValueError(f"{first} must not be above {last}")
+        answers.overrides(self.errors)
+        if any(not 10_000 <= code <= 99_999 for code in self.receipt_errors.values()):
+            raise ValueError("receipt_errors must name error codes of five digits")
+
+    @property
+    def error_table(self) -> dict[int, answers.Verdict]:
+        """``errors`` by command_status."""
+        return answers.overrides(self.errors)
+
+    @property
+    def receipt_error_table(self) -> dict[str, int]:
+        """``receipt_errors`` by canonical error codes and states."""
+        return {canonical_error(key): code for key, code in self.receipt_errors.items()}

@@ -1,0 +1,51 @@
+"""Where one PDU ends and the next begins, in octets that arrive cut anywhere. Pure."""
+
+from __future__ import annotations
+
+import struct
+
+from trunkline.transports.smpp.commands import Status
+from trunkline.transports.smpp.pdu import HEADER, BadPdu, Fault
+
+MAX_LENGTH = 70_000
+"""The longest PDU: a message_payload of 64 KiB and what stands around it (inferred)."""
+
+_LENGTH = struct.Struct(">I")
+
+
+class Splitter:
+    """Cuts a stream into PDUs. A length that cannot be true breaks it: nothing behind can be understood any more."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self.broken: BadPdu | None = None
+        """Why nothing more can be cut."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a PDU has begun and not ended."""
+        return bool(self._held)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The PDUs that ``data`` completes, up to where the stream breaks."""
+        stream: bytes | bytearray = data
+        if self._held:
+            self._held += data
+            stream = self._held
+        found: list[bytes] = []
+        at, size = 0, len(stream)
+        while self.broken is None and size - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(stream, at)
+            if not HEADER <= length <= MAX_LENGTH:
+                self.broken = BadPdu(Fault.HEADER, Status.RINVCMDLEN)
+                at = size
+            elif at + length > size:
+                break
+            else:
+                found.append(bytes(stream[at : at + length]))
+                at += length
+        if stream is self._held:
+            del self._held[:at]
+        elif at < size:
+            self._held += data[at:]
+        return found

@@ -1,0 +1,126 @@
+"""What registrations are made of, and the operator who decides on them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
+from trunkline.api.control import ControlRequest
+from trunkline.control.compliance import Compliance
+from trunkline.products.accounts.directory import AccountDirectory
+
+V1 = "/messaging/v1"
+BRANDS = f"{V1}/a2p/BrandRegistrations"
+VERIFICATIONS = f"{V1}/Tollfree/Verifications"
+BUNDLE = "BU" + "1" * 32
+PROFILE = "BU" + "2" * 32
+
+CAMPAIGN: dict[str, Any] = {
+    "Description": "Tells customers of sales, once they have asked to be told of them.",
+    "MessageFlow": "People tick a box at www.example.com and leave their number there.",
+    "MessageSamples": ["Today all shoes are half price.", "Our new catalogue is out: www.example.com"],
+    "UsAppToPersonUsecase": "MARKETING",
+    "HasEmbeddedLinks": "true",
+    "HasEmbeddedPhone": "false",
+}
+
+CHANGES: dict[str, Any] = {
+    "Description": "Tells customers of sales and of nothing else, once they asked for it.",
+    "MessageFlow": "People send the word START to our number, which the shop windows show.",
+    "MessageSamples": ["Tomorrow all hats are half price.", "Our new catalogue is out.  Have a look!"],
+    "HasEmbeddedLinks": "false",
+    "HasEmbeddedPhone": "true",
+    "AgeGated": "true",
+    "DirectLending": "true",
+}
+
+VERIFICATION: dict[str, Any] = {
+    "BusinessName": "Owl, Inc.",
+    "BusinessWebsite": "http://www.example.com",
+    "NotificationEmail": "support@example.com",
+    "UseCaseCategories": ["TWO_FACTOR_AUTHENTICATION", "MARKETING"],
+    "UseCaseSummary": "Codes for log-in, and offers.",
+    "ProductionMessageSample": "Your code is 12345",
+    "OptInImageUrls": ["https://example.com/1.jpg", "https://example.com/2.jpg"],
+    "OptInType": "WEB_FORM",
+    "MessageVolume": "1,000",
+}
+
+
+def pairs(form: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
+    """A form with its lists repeated; a change to None leaves the name out."""
+    merged = {name: value for name, value in {**form, **changes}.items() if value is not None}
+    return [
+        (name, one)
+        for name, value in merged.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+
+
+def service(api: Api, **form: str) -> str:
+    """A new Service's SID."""
+    made = api.post(f"{V1}/Services", {"FriendlyName": "s", **form})
+    return str(made.json()["sid"])
+
+
+def brand(api: Api, **form: str) -> dict[str, Any]:
+    """A new brand."""
+    made = api.post(BRANDS, {"CustomerProfileBundleSid": BUNDLE, "A2PProfileBundleSid": PROFILE, **form})
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+def usa2p(service_sid: str, sid: str = "") -> str:
+    """The path of a Service's campaigns, or of one."""
+    return f"{V1}/Services/{service_sid}/Compliance/Usa2p" + (f"/{sid}" if sid else "")
+
+
+def campaign(api: Api, service_sid: str, brand_sid: str, **form: Any) -> dict[str, Any]:
+    """A new campaign of a Service."""
+    made = api.post(usa2p(service_sid), pairs(CAMPAIGN, BrandRegistrationSid=brand_sid, **form))
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+class Operator:
+    """Decides over the control API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._control = Compliance(api.node.database, AccountDirectory(api.node.vault))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        form: dict[str, Any] | None = None,
+        *,
+        user: str = ACCOUNT_SID,
+        password: str = AUTH_TOKEN,
+    ) -> Any:
+        """The body of the answer, None for an unknown path. Raises ApiError."""
+        path, _, query = path.partition("?")
+        authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        body = urlencode(pairs(form or {})).encode()
+        request = ControlRequest(method, f"/compliance{path}", query, authorization, body)
+        answer = self._api.run(self._control(request))
+        if answer is None:
+            return None
+        assert answer[:2] == (200, b"application/json")
+        return msgspec.json.decode(answer[2])
+
+    def decide(self, sid: str, verdict: str, **form: Any) -> dict[str, Any]:
+        """Carry out a decision; answers the registration."""
+        answer: dict[str, Any] = self.ask("POST", f"/{sid}/{verdict}", form)
+        return answer
+
+    def numbers(self, method: str, day: str, *numbers: str) -> list[str]:
+        """Show or change the numbers of a day."""
+        query = urlencode({"Date": day, **({"Number": numbers[0]} if method == "DELETE" else {})})
+        form = {"Date": day, "Number": list(numbers)} if method == "POST" else {}
+        answer: list[str] = self.ask(method, f"/deactivations?{query}", form)["numbers"]
+        return answer

@@ -1,0 +1,273 @@
+"""What can be bought, short codes, and applications over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.messaging.inventory import (
+    ACCOUNT,
+    GB,
+    MOBILE,
+    NUMBERS,
+    STOCKED,
+    TOLL_FREE,
+    US,
+    buy,
+    stock,
+    subaccount,
+)
+from trunkline.api.paging import Cursor, encode
+from trunkline.products.messaging.numbers.inventory import Number
+
+AVAILABLE = f"{ACCOUNT}/AvailablePhoneNumbers"
+CODES = f"{ACCOUNT}/SMS/ShortCodes"
+APPLICATIONS = f"{ACCOUNT}/Applications"
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    """A server with fictional numbers."""
+    return STOCKED
+
+
+def found(api: Api, path: str, **query: str) -> list[str]:
+    """The numbers of a list."""
+    body = api.get(f"{AVAILABLE}/{path}.json", {"PageSize": "1000", **query}).json()
+    return [one["phone_number"] for one in body["available_phone_numbers"]]
+
+
+def test_a_number_that_can_be_bought_is_shown_with_its_place(api: Api) -> None:
+    shown = api.get(f"{AVAILABLE}/US/Local.json", {"AreaCode": "415", "PageSize": "1"}).json()
+    assert shown["available_phone_numbers"] == [
+        {
+            "friendly_name": "(415) 555-0110",
+            "phone_number": US,
+            "lata": None,
+            "locality": "San Francisco",
+            "rate_center": None,
+            "latitude": None,
+            "longitude": None,
+            "region": "CA",
+            "postal_code": None,
+            "iso_country": "US",
+            "address_requirements": "none",
+            "beta": False,
+            "capabilities": {
+                "voice": True,
+                "sms": True,
+                "mms": True,
+                "fax": False,
+                "SMS": True,
+                "MMS": True,
+            },
+        }
+    ]
+    assert shown["next_page_uri"]
+    assert US in found(api, "US/Local")
+    buy(api)
+    assert US not in found(api, "US/Local")
+
+
+def test_what_can_be_bought_is_filtered(api: Api) -> None:
+    assert found(api, "US/TollFree")[0] == TOLL_FREE
+    assert found(api, "SE/Mobile")[0] == MOBILE
+    assert found(api, "GB/Local", SmsEnabled="true")[0] == GB
+    assert len(found(api, "GB/Local", SmsEnabled="false")) == 10
+    assert found(api, "GB/Local", MmsEnabled="true") == []
+    assert len(found(api, "GB/Local", VoiceEnabled="true")) == 100
+    assert found(api, "US/Local", Contains="4155550199") == ["+14155550199"]
+    assert found(api, "US/Local", Contains="415*****99") == ["+14155550199"]
+    assert found(api, "US/Local", Contains="415KKK0199") == ["+14155550199"]
+    assert {number[:5] for number in found(api, "US/Local", AreaCode="628")} == {"+1628"}
+    assert {number[:5] for number in found(api, "US/Local", InRegion="NY")} == {"+1212"}
+    assert {number[:5] for number in found(api, "US/Local", InLocality="Chicago")} == {"+1312"}
+    assert {number[:5] for number in found(api, "CA/Local")} == {"+1416", "+1604"}
+    for query in ({"FaxEnabled": "true"}, {"Beta": "true"}, {"AreaCode": "907"}):
+        assert found(api, "US/Local", **query) == []
+    for path in (
+        "US/National",
+        "US/Voip",
+        "US/SharedCost",
+        "US/MachineToMachine",
+        "FR/TollFree",
+        "ZA/Mobile",
+    ):
+        assert found(api, path) == []
+    assert_error(api.get(f"{AVAILABLE}/us/Local.json"), 404, 20404)
+    assert_error(api.get(f"{AVAILABLE}/US/Local.json", {"AreaCode": "x"}), 400, 20001)
+    assert_error(api.get(f"{AVAILABLE}/US/Local.json", {"Contains": "%"}), 400, 20001)
+
+
+def test_countries_are_listed_with_their_kinds(api: Api) -> None:
+    body = api.get(f"{AVAILABLE}.json", {"PageSize": "3"}).json()
+    codes = [one["country_code"] for one in body["countries"]]
+    following = api.get(body["next_page_uri"]).json()
+    codes += [one["country_code"] for one in following["countries"]]
+    assert codes == ["AU", "CA", "DE", "FR", "GB", "SE"]
+    later = {"PageToken": encode(Cursor((2**52, "")))}
+    assert api.get(f"{AVAILABLE}.json", later).json()["countries"] == []
+    america = api.get(f"{AVAILABLE}/US.json").json()
+    assert america == {
+        "country_code": "US",
+        "country": "United States",
+        "uri": f"{AVAILABLE}/US.json",
+        "beta": False,
+        "subresource_uris": {
+            "local": f"{AVAILABLE}/US/Local.json",
+            "toll_free": f"{AVAILABLE}/US/TollFree.json",
+        },
+    }
+    assert_error(api.get(f"{AVAILABLE}/ZA.json"), 404, 20404)
+    stock(api, Number("+27110000000", "national", "ZA", sms=True, mms=False, voice=True))
+    assert list(api.get(f"{AVAILABLE}/ZA.json").json()["subresource_uris"]) == ["national"]
+
+
+def test_short_codes_are_shown_and_set(api: Api) -> None:
+    codes = api.get(f"{CODES}.json").json()["short_codes"]
+    assert sorted(one["short_code"] for one in codes) == ["55501", "55502"]
+    code = next(one for one in codes if one["short_code"] == "55501")
+    assert code == {
+        "account_sid": ACCOUNT_SID,
+        "api_version": "2010-04-01",
+        "date_created": code["date_created"],
+        "date_updated": code["date_created"],
+        "friendly_name": "55501",
+        "short_code": "55501",
+        "sid": code["sid"],
+        "sms_fallback_method": "POST",
+        "sms_fallback_url": None,
+        "sms_method": "POST",
+        "sms_url": None,
+        "uri": f"{CODES}/{code['sid']}.json",
+    }
+    assert api.get(code["uri"]).json() == code
+    changes = {
+        "FriendlyName": "Votes",
+        "ApiVersion": "2008-08-01",
+        "SmsUrl": "https://example.com/sms",
+        "SmsMethod": "GET",
+        "SmsFallbackUrl": "https://example.com/fallback",
+        "SmsFallbackMethod": "GET",
+    }
+    api.clock.advance(1)
+    changed = api.post(code["uri"], changes).json()
+    assert changed == code | {
+        "friendly_name": "Votes",
+        "api_version": "2008-08-01",
+        "sms_url": "https://example.com/sms",
+        "sms_method": "GET",
+        "sms_fallback_url": "https://example.com/fallback",
+        "sms_fallback_method": "GET",
+        "date_updated": changed["date_updated"],
+    }
+    for query, expected in (
+        ({"ShortCode": "55501"}, [changed]),
+        ({"FriendlyName": "Votes"}, [changed]),
+        ({"FriendlyName": "x"}, []),
+        ({"ShortCode": "99"}, []),
+    ):
+        assert api.get(f"{CODES}.json", query).json()["short_codes"] == expected
+    assert_error(api.post(code["uri"], {"SmsUrl": "x"}), 400, 21205)
+    other = subaccount(api)
+    path = f"/2010-04-01/Accounts/{other[0]}/SMS/ShortCodes"
+    assert api.get(f"{path}.json", auth=other).json()["short_codes"] == []
+    for answer in (
+        api.get(f"{path}/{code['sid']}.json", auth=other),
+        api.post(f"{path}/{code['sid']}.json", auth=other),
+    ):
+        assert_error(answer, 404, 20404)
+    assert_error(api.get(f"{CODES}/{buy(api)['sid']}.json"), 404, 20404)
+
+
+SETTINGS: dict[str, tuple[str, Any]] = {
+    "FriendlyName": ("friendly_name", "Bot"),
+    "ApiVersion": ("api_version", "2008-08-01"),
+    "VoiceUrl": ("voice_url", "https://example.com/v"),
+    "VoiceMethod": ("voice_method", "GET"),
+    "VoiceFallbackUrl": ("voice_fallback_url", "https://example.com/vf"),
+    "VoiceFallbackMethod": ("voice_fallback_method", "GET"),
+    "VoiceCallerIdLookup": ("voice_caller_id_lookup", True),
+    "StatusCallback": ("status_callback", "https://example.com/s"),
+    "StatusCallbackMethod": ("status_callback_method", "GET"),
+    "SmsUrl": ("sms_url", "https://example.com/m"),
+    "SmsMethod": ("sms_method", "GET"),
+    "SmsFallbackUrl": ("sms_fallback_url", "https://example.com/mf"),
+    "SmsFallbackMethod": ("sms_fallback_method", "GET"),
+    "SmsStatusCallback": ("sms_status_callback", "https://example.com/ms"),
+    "MessageStatusCallback": ("message_status_callback", "https://example.com/mms"),
+    "PublicApplicationConnectEnabled": ("public_application_connect_enabled", True),
+}
+
+
+def test_applications(api: Api) -> None:
+    plain = api.post(f"{APPLICATIONS}.json").json()
+    assert plain == {
+        "account_sid": ACCOUNT_SID,
+        "api_version": "2010-04-01",
+        "date_created": plain["date_created"],
+        "date_updated": plain["date_created"],
+        "friendly_name": "",
+        "message_status_callback": None,
+        "sid": plain["sid"],
+        "sms_fallback_method": "POST",
+        "sms_fallback_url": None,
+        "sms_method": "POST",
+        "sms_status_callback": None,
+        "sms_url": None,
+        "status_callback": None,
+        "status_callback_method": "POST",
+        "uri": f"{APPLICATIONS}/{plain['sid']}.json",
+        "voice_caller_id_lookup": False,
+        "voice_fallback_method": "POST",
+        "voice_fallback_url": None,
+        "voice_method": "POST",
+        "voice_url": None,
+        "public_application_connect_enabled": False,
+    }
+    api.clock.advance(1)
+    form = {name: str(value).lower() if value is True else value for name, (_, value) in SETTINGS.items()}
+    full = api.post(f"{APPLICATIONS}.json", form).json()
+    expected = dict(SETTINGS.values())
+    assert {name: full[name] for name in expected} == expected
+    api.clock.advance(1)
+    for name, value in form.items():
+        assert api.post(plain["uri"], {name: value}).status_code == 200
+    changed = api.get(plain["uri"]).json()
+    assert changed == plain | expected | {"date_updated": changed["date_updated"]}
+    assert api.get(f"{APPLICATIONS}.json").json()["applications"] == [changed, full]
+    assert api.get(f"{APPLICATIONS}.json", {"FriendlyName": "x"}).json()["applications"] == []
+    assert api.get(f"{APPLICATIONS}.json", {"FriendlyName": "Bot"}).json()["applications"] == [changed, full]
+    for name, value, code in (
+        ("SmsUrl", "x", 21205),
+        ("SmsMethod", "x", 21209),
+        ("FriendlyName", "x" * 65, 20002),
+        ("PublicApplicationConnectEnabled", "x", 20001),
+    ):
+        assert_error(api.post(f"{APPLICATIONS}.json", {name: value}), 400, code)
+        assert_error(api.post(full["uri"], {name: value}), 400, code)
+    other = subaccount(api)
+    theirs = f"/2010-04-01/Accounts/{other[0]}/Applications/{full['sid']}.json"
+    for answer in (api.get(theirs, auth=other), api.post(theirs, auth=other), api.delete(theirs, auth=other)):
+        assert_error(answer, 404, 20404)
+
+
+def test_numbers_forget_an_application_that_is_removed(api: Api) -> None:
+    application = api.post(f"{APPLICATIONS}.json").json()
+    number = buy(api, SmsApplicationSid=application["sid"], VoiceApplicationSid=application["sid"])
+    assert number["sms_application_sid"] == number["voice_application_sid"] == application["sid"]
+    assert api.delete(application["uri"]).status_code == 204
+    now = api.get(number["uri"]).json()
+    assert (now["sms_application_sid"], now["voice_application_sid"]) == ("", "")
+    assert_error(api.delete(application["uri"]), 404, 20404)
+
+
+def test_a_key_of_the_account_uses_its_numbers(api: Api) -> None:
+    key = api.post(f"{ACCOUNT}/Keys.json").json()
+    pair = (key["sid"], key["secret"])
+    bought = api.post(f"{NUMBERS}.json", {"PhoneNumber": US}, auth=pair)
+    assert bought.status_code == 201
+    assert api.get(bought.json()["uri"], auth=pair).json() == bought.json()
+    assert_error(api.get(bought.json()["uri"], auth=(key["sid"], "0" * 32)), 401, 20003)

@@ -1,0 +1,117 @@
+"""Test credentials: the magic numbers, and that nothing is kept, sent or told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
+from trunkline.products.accounts import facade
+
+GOOD = "+15005550006"
+TO = "+14155550199"
+UNKNOWN = "SM" + "0" * 32
+
+
+class Rehearsal:
+    """Calls with an account's test credentials."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.auth = api.run(facade.test_credentials(api.node.database, api.node.vault, ACCOUNT_SID))
+        self.messages = f"/2010-04-01/Accounts/{self.auth[0]}/Messages.json"
+
+    def send(self, **form: Any) -> Any:
+        """Create a message; the good sender and a text unless something else is said."""
+        asked = {"To": TO, "From": GOOD, "Body": "Hello", **form}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        return self.api.post(self.messages, asked, auth=self.auth)
+
+
+@pytest.fixture
+def rehearsal(api: Api) -> Rehearsal:
+    return Rehearsal(api)
+
+
+CASES: list[tuple[dict[str, Any], int, int]] = [
+    ({"From": "+15005550001"}, 400, 21212),
+    ({"From": "+15005550007"}, 400, 21606),
+    ({"From": "+15005550008"}, 429, 21611),
+    ({"From": TO, "To": "+14155550198"}, 400, 21606),
+    ({"From": "Acme"}, 400, 21606),
+    ({"To": "+15005550001"}, 400, 21211),
+    ({"To": "+15005550002"}, 400, 21612),
+    ({"To": "+15005550003"}, 403, 21408),
+    ({"To": "+15005550004"}, 400, 21610),
+    ({"To": "+15005550009"}, 400, 21614),
+    ({"To": "nobody"}, 400, 21211),
+    ({"To": "12345"}, 400, 21265),
+    ({"To": GOOD}, 400, 21266),
+    ({"To": None}, 400, 21604),
+    ({"From": None}, 400, 21603),
+    ({"Body": None}, 400, 21619),
+    ({"Body": "x" * 1601}, 400, 21617),
+    ({"ValidityPeriod": "0"}, 400, 21624),
+    ({"MessagingServiceSid": "MG" + "0" * 32}, 403, 20008),
+    ({"MessagingServiceSid": "MG" + "0" * 32, "From": None}, 403, 20008),
+]
+
+
+def test_magic_numbers(rehearsal: Rehearsal) -> None:
+    for form, status, code in CASES:
+        answer = rehearsal.send(**form)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), (form, answer.text)
+
+
+def test_a_rehearsed_message_is_answered_and_not_kept(rehearsal: Rehearsal, api: Api) -> None:
+    answer = rehearsal.send(Body="☂" * 71, StatusCallback="http://127.0.0.1:9/", ProvideFeedback="true")
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["account_sid"], made["from"], made["to"]) == (rehearsal.auth[0], GOOD, TO)
+    assert (made["status"], made["num_segments"]) == ("queued", "2")
+    media = rehearsal.send(Body=None, MediaUrl="https://example.com/a.png").json()
+    assert (media["sid"][:2], media["num_media"], media["num_segments"]) == ("MM", "1", "1")
+
+    for table in ("messages", "message_queue", "message_lanes", "message_feedback", "jobs"):
+        kept = f"SELECT count(*) FROM {table}"
+        assert api.run(api.node.database.read(lambda tx, kept=kept: tx.value(kept))) == 0, table
+
+
+def test_everything_else_is_refused(rehearsal: Rehearsal, api: Api) -> None:
+    root = rehearsal.messages.removesuffix(".json")
+    for method, path in (
+        ("GET", rehearsal.messages),
+        ("GET", f"{root}/{UNKNOWN}.json"),
+        ("POST", f"{root}/{UNKNOWN}.json"),
+        ("DELETE", f"{root}/{UNKNOWN}.json"),
+        ("GET", "/messaging/v1/Services"),
+        ("POST", "/messaging/v1/Services"),
+        ("GET", "/sync/v1/Services"),
+        ("GET", "/2010-04-01/Accounts.json"),
+    ):
+        assert_error(api.request(method, path, auth=rehearsal.auth), 403, 20008)
+    form = {"To": TO, "From": GOOD, "Body": "x"}
+    own = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
+    assert_error(api.post(own, form, auth=rehearsal.auth), 404, 20404)
+    assert_error(api.post(rehearsal.messages, form), 404, 20404)
+    for auth in ((rehearsal.auth[0], AUTH_TOKEN), (ACCOUNT_SID, rehearsal.auth[1])):
+        assert_error(api.post(rehearsal.messages, form, auth=auth), 401, 20003)
+    control = api.request("GET", "/_trunkline/webhooks", auth=rehearsal.auth)
+    assert (control.status_code, control.json()["code"]) == (401, 20003)
+
+
+def test_the_pair_stays_and_is_the_accounts_own(rehearsal: Rehearsal, api: Api) -> None:
+    other = api.post("/2010-04-01/Accounts.json").json()
+    pairs = [
+        api.run(facade.test_credentials(api.node.database, api.node.vault, sid))
+        for sid in (ACCOUNT_SID, other["sid"])
+    ]
+    assert pairs[0] == rehearsal.auth
+    assert pairs[1] not in ((), rehearsal.auth)
+    with pytest.raises(facade.UnknownAccount):
+        api.run(facade.test_credentials(api.node.database, api.node.vault, "AC" + "0" * 32))
+    api.post(f"/2010-04-01/Accounts/{other['sid']}.json", {"Status": "suspended"})
+    path = f"/2010-04-01/Accounts/{pairs[1][0]}/Messages.json"
+    refused = api.post(path, {"To": TO, "From": GOOD, "Body": "x"}, auth=pairs[1])
+    assert_error(refused, 403, 20005)

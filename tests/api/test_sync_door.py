@@ -1,0 +1,550 @@
+"""Sync's realtime door of a real server against clients that break its rules: each is told what is documented, and
+none of them disturbs a client beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import pytest
+from websockets.frames import Close, Frame, Opcode
+
+from servers import Server
+from unit.realtime.wire import Got, init, packet, parse, request
+
+PATIENCE = 20.0
+MEBIBYTE = 1 << 20
+TINY = 20_000
+NOT_ACCEPTABLE = {"code": 406, "status": "NOT_ACCEPTABLE_MESSAGE"}
+HEAD = (
+    b"GET /v3/wsconnect HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, and who may come in: a Service and a key of the account, and of another account."""
+
+    server: Server
+    service_sid: str
+    key: dict[str, str]
+    stranger: dict[str, str]
+    """The other account's ``sid``, ``key``, ``secret`` and ``service``."""
+
+    def token(
+        self,
+        header: dict[str, Any] | None = None,
+        *,
+        secret: str = "",
+        algorithm: str = "HS256",
+        **claims: Any,
+    ) -> str:
+        """A good access token but for what is given; a claim that is None is left out."""
+        now = int(time.time())
+        told = {
+            "jti": f"{self.key['sid']}-{now}",
+            "iss": self.key["sid"],
+            "sub": self.server.account_sid,
+            "exp": now + 3600,
+            "grants": {"identity": "alice", "data_sync": {"service_sid": self.service_sid}},
+            **claims,
+        }
+        told = {name: value for name, value in told.items() if value is not None}
+        signed_with = secret or self.key["secret"]
+        return jwt.encode(
+            told,
+            None if algorithm == "none" else signed_with,  # type: ignore[arg-type]
+            algorithm=algorithm,
+            headers={"cty": "twilio-fpa;v=1", **(header or {})},
+        )
+
+    def grants(self, **changes: Any) -> dict[str, Any]:
+        """The grants of a good token but for what is given."""
+        return {"identity": "alice", "data_sync": {"service_sid": self.service_sid}, **changes}
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A running server."""
+    with Server(tmp_path_factory.mktemp("door"), "--no-sync-limits") as server:
+        credentials = (server.account_sid, server.auth_token)
+        with httpx.Client(base_url=server.url, auth=credentials, trust_env=False) as http:
+
+            def post(path: str, auth: tuple[str, str] = credentials, **form: str) -> dict[str, Any]:
+                answer = http.post(path, data=form, auth=auth)
+                assert answer.is_success, answer.text
+                return dict(answer.json())
+
+            other = post("/2010-04-01/Accounts.json")
+            theirs = (other["sid"], other["auth_token"])
+            their_key = post(f"/2010-04-01/Accounts/{other['sid']}/Keys.json", theirs)
+            yield Place(
+                server,
+                post("/sync/v1/Services")["sid"],
+                post(f"/2010-04-01/Accounts/{server.account_sid}/Keys.json"),
+                {
+                    "sid": other["sid"],
+                    "key": their_key["sid"],
+                    "secret": their_key["secret"],
+                    "service": post("/sync/v1/Services", theirs)["sid"],
+                },
+            )
+
+
+class Line:
+    """A WebSocket by raw bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, *pieces: bytes) -> None:
+        """Send bytes as they are, each piece in a segment of its own."""
+        for piece in pieces:
+            self._writer.write(piece)
+            await self._writer.drain()
+
+    async def say(self, *packets: bytes) -> None:
+        """Send packets, each in a message of its own, in one segment."""
+        await self.send(b"".join(message(one) for one in packets))
+
+    async def switched(self) -> None:
+        """The upgrade is accepted."""
+        async with asyncio.timeout(PATIENCE):
+            assert (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The server's next frame: opcode and payload."""
+        async with asyncio.timeout(PATIENCE):
+            first, size = await self._reader.readexactly(2)
+            if size == 126:
+                [size] = struct.unpack("!H", await self._reader.readexactly(2))
+            elif size == 127:
+                [size] = struct.unpack("!Q", await self._reader.readexactly(8))
+            return first & 0x0F, await self._reader.readexactly(size)
+
+    async def hear(self) -> Got:
+        """The server's next packet."""
+        opcode, data = await self.frame()
+        assert opcode == Opcode.BINARY, (opcode, data)
+        return parse(data)
+
+    async def closed_as(self) -> dict[str, Any]:
+        """The verdict of the ``close`` packet that comes next; acknowledged, it ends the connection."""
+        got = await self.hear()
+        assert got.header["method"] == "close", got
+        await self.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
+        assert await self.broken_off() == 1000
+        return dict(got.header["status"])
+
+    async def broken_off(self) -> int:
+        """The code of the WebSocket's close frame that comes next; answered, it ends the connection."""
+        opcode, data = await self.frame()
+        assert opcode == Opcode.CLOSE, (opcode, data)
+        with suppress(ConnectionError):
+            await self.send(message(data, Opcode.CLOSE))
+            async with asyncio.timeout(PATIENCE):
+                assert await self._reader.read() == b""
+        return int(Close.parse(data).code)
+
+    def hang_up(self) -> None:
+        """Break the connection."""
+        self._writer.transport.abort()
+
+
+def message(data: bytes, opcode: int = Opcode.BINARY, fin: bool = True) -> bytes:
+    """A client's frame."""
+    return Frame(Opcode(opcode), data, fin).serialize(mask=True)
+
+
+@asynccontextmanager
+async def dialled(place: Place) -> AsyncIterator[Line]:
+    """A connection on which nothing has been said."""
+    port = urlsplit(place.server.url).port
+    line = Line(*await asyncio.open_connection("127.0.0.1", port, limit=4 * MEBIBYTE))
+    try:
+        yield line
+    finally:
+        line.hang_up()
+
+
+@asynccontextmanager
+async def upgraded(place: Place) -> AsyncIterator[Line]:
+    """A WebSocket, not logged in."""
+    async with dialled(place) as line:
+        await line.send(HEAD)
+        await line.switched()
+        yield line
+
+
+@asynccontextmanager
+async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[Line]:
+    """A client that is logged in."""
+    async with upgraded(place) as line:
+        await line.say(init(place.token(grants=place.grants(identity=identity))))
+        assert (await line.hear()).header["status"]["code"] == 200
+        yield line
+
+
+class Bystander:
+    """A client that follows a Document and has it changed by REST: it hears of every change, and is answered."""
+
+    def __init__(self, place: Place, line: Line, http: httpx.AsyncClient) -> None:
+        self._line, self._http = line, http
+        self._path = f"/sync/v1/Services/{place.service_sid}/Documents"
+        self._service = place.service_sid
+        self._sid = ""
+        self._changes = 0
+
+    async def settle(self) -> None:
+        """Make the Document and subscribe to it."""
+        self._sid = (await self._http.post(self._path)).raise_for_status().json()["sid"]
+        subject = {"object_sid": self._sid, "object_type": "document", "last_event_id": None}
+        body = {
+            "event_protocol_version": 4,
+            "action": "establish",
+            "correlation_id": 1,
+            "requests": [subject],
+        }
+        await self._line.say(request("POST", "/v4/Services/default/Subscriptions", "TMsub", body))
+        while (await self._hear()).payload.get("event_type") != "subscription_established":
+            pass
+
+    async def is_well(self) -> None:
+        """A change reaches it, and a request of its own is answered."""
+        self._changes += 1
+        changed = await self._http.post(
+            f"{self._path}/{self._sid}", data={"Data": json.dumps({"n": self._changes})}
+        )
+        assert changed.status_code == 200, changed.text
+        while (got := await self._hear()).payload.get("event_type") != "document_updated":
+            pass
+        assert got.payload["events"][0]["document_data"] == {"n": self._changes}
+        await self._line.say(request("GET", f"/v3/Services/{self._service}/Documents/{self._sid}", "TMread"))
+        while (got := await self._hear()).header["id"] != "TMread":
+            pass
+        assert got.payload["data"] == {"n": self._changes}
+
+    async def _hear(self) -> Got:
+        got = await self._line.hear()
+        if got.header["method"] != "reply":
+            await self._line.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
+        return got._replace(payload=got.payload if isinstance(got.payload, dict) else {})
+
+
+def beside_a_bystander(place: Place, breaking: Callable[[Bystander], Awaitable[None]]) -> None:
+    """Let a client break rules beside another, which must be well before, afterwards, and whenever it is asked."""
+
+    async def run() -> None:
+        async with (
+            asyncio.timeout(3 * PATIENCE),
+            httpx.AsyncClient(
+                base_url=place.server.url,
+                auth=(place.server.account_sid, place.server.auth_token),
+                trust_env=False,
+                timeout=PATIENCE,
+            ) as http,
+            logged_in(place, "bystander") as line,
+        ):
+            bystander = Bystander(place, line, http)
+            await bystander.settle()
+            await bystander.is_well()
+            await breaking(bystander)
+            await bystander.is_well()
+
+    asyncio.run(run())
+
+
+SMALL = packet("update", "TM1", b"{}", token="t")
+WRONG_LENGTHS = {
+    "the header is a byte shorter than told": SMALL.replace(b"V3.0 ", b"V3.0 1", 1),
+    "two packets in one message": SMALL + SMALL,
+    "a packet and a line": SMALL + b"\r\n\r\n",
+    "a payload that is longer than told": SMALL + b"!",
+    "a payload that is shorter than told": SMALL[:-1],
+    "no payload where one is told": SMALL[:-2],
+    "a header that is no JSON": b"TWILSOCK V3.0 2\r\n{!\r\n",
+    "a header that is a list": b"TWILSOCK V3.0 2\r\n[]\r\n",
+    "a header nested deeply": b"TWILSOCK V3.0 100000\r\n" + b"[" * 100_000 + b"\r\n",
+    "another version": SMALL.replace(b"V3.0", b"V4.0", 1),
+    "a negative length": b"TWILSOCK V3.0 -2\r\n{}\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("sent", WRONG_LENGTHS.values(), ids=WRONG_LENGTHS)
+def test_what_is_no_packet_is_not_acceptable(place: Place, sent: bytes) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        for entering in (upgraded, logged_in):
+            async with entering(place) as line:
+                await line.say(sent)
+                status = await line.closed_as()
+                assert NOT_ACCEPTABLE.items() <= status.items()
+                assert status["errorCode"] == 51214
+
+    beside_a_bystander(place, breaking)
+
+
+def test_every_truncation_of_a_packet_is_not_acceptable(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        for end in range(len(SMALL)):
+            async with upgraded(place) as line:
+                await line.say(SMALL[:end])
+                assert (await line.closed_as())["errorCode"] == 51214, end
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_text_message_is_not_acceptable(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            await line.send(message(SMALL, Opcode.TEXT))
+            assert (await line.closed_as())["errorCode"] == 51214
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_log_in_may_come_byte_by_byte(place: Place) -> None:
+    told = init(place.token())
+
+    async def breaking(bystander: Bystander) -> None:
+        segments = [bytes([byte]) for byte in message(told)]
+        fragments = [
+            message(told[at : at + 2], Opcode.CONT if at else Opcode.BINARY, at + 2 >= len(told))
+            for at in range(0, len(told), 2)
+        ]
+        for head, sent in (([bytes([byte]) for byte in HEAD], segments), ([HEAD], fragments)):
+            async with dialled(place) as line:
+                await line.send(*head)
+                await line.switched()
+                await line.send(*sent)
+                assert (await line.hear()).header["status"]["code"] == 200
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_log_in_may_be_cut_in_two_anywhere(place: Place) -> None:
+    sent = message(init(place.token()))
+
+    async def breaking(bystander: Bystander) -> None:
+        for at in range(1, len(sent), 7):
+            async with upgraded(place) as line:
+                await line.send(sent[:at], sent[at:])
+                assert (await line.hear()).header["status"]["code"] == 200
+
+    beside_a_bystander(place, breaking)
+
+
+def test_messages_may_share_a_segment(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with upgraded(place) as line:
+            paths = [f"/v3/Services/{place.service_sid}/Documents/{name}" for name in ("one", "two")]
+            asked = [request("GET", path, f"TM{n}") for n, path in enumerate(paths, 1)]
+            await line.say(init(place.token()), *asked)
+            heard = [await line.hear() for _ in range(3)]
+            assert [got.header["id"] for got in heard] == ["TM0", "TM1", "TM2"]
+            assert [got.payload["code"] for got in heard[1:]] == [54300, 54300]
+
+    beside_a_bystander(place, breaking)
+
+
+TOO_BIG = {
+    "a message that is too long": message(b"x" * (MEBIBYTE + 1)),
+    "a length that nobody has": b"\x82\xff" + b"\x7f" * 8,
+    "fragments without number": message(b"", fin=False) + message(b"", Opcode.CONT, False) * TINY,
+    "fragments without end": message(b"x" * MEBIBYTE, Opcode.BINARY, False)
+    + message(b"x", Opcode.CONT, False),
+}
+
+
+@pytest.mark.parametrize("sent", TOO_BIG.values(), ids=TOO_BIG)
+def test_what_is_too_big_is_broken_off(place: Place, sent: bytes) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            await line.send(sent)
+            assert await line.broken_off() == 1009
+
+    beside_a_bystander(place, breaking)
+
+
+def test_an_unknown_method_is_refused_and_nothing_else(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            await line.say(packet("dance", "TM1"), packet("put_notification_ctx", "TM2"))
+            heard = [await line.hear() for _ in range(2)]
+            assert [(got.header["id"], got.header["status"]["code"]) for got in heard] == [
+                ("TM1", 400),
+                ("TM2", 200),
+            ]
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_request_before_the_log_in_is_a_protocol_error(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with upgraded(place) as line:
+            await line.say(request("GET", "/v3/Services/default/Documents/one"))
+            assert (await line.closed_as())["code"] == 417
+
+    beside_a_bystander(place, breaking)
+
+
+FLOODS = {
+    "acknowledgements": message(packet("reply", "TM1", status={"code": 200, "status": "OK"})),
+    "pings": message(b"", Opcode.PING),
+    "pongs": message(b"", Opcode.PONG),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_tiny_frames_is_borne(place: Place, name: str) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            await line.send(FLOODS[name] * (TINY // 2))
+            await bystander.is_well()
+            await line.send(FLOODS[name] * (TINY // 2))
+            await line.say(packet("dance", "TMlast"))
+            while (got := await line.frame())[0] != Opcode.BINARY:
+                assert got == (Opcode.PONG, b"")
+            assert parse(got[1]).header["id"] == "TMlast"
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_flood_of_empty_messages_ends_the_first_time(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            await line.send(message(b"") * TINY)
+            await bystander.is_well()
+            assert (await line.closed_as())["errorCode"] == 51214
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_client_that_reads_no_answer_is_cut_off(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        asked = message(request("GET", f"/v3/Services/{place.service_sid}/Documents/{'x' * 300}"))
+        async with logged_in(place) as line:
+            flooding = asyncio.create_task(line.send(*[asked * 100] * (TINY // 100)))
+            await bystander.is_well()
+            line.hang_up()
+            await asyncio.gather(flooding, return_exceptions=True)
+
+    beside_a_bystander(place, breaking)
+
+
+def broken_tokens(place: Place) -> dict[str, tuple[int, str]]:
+    """The rules of a token, each broken once, with the code of its refusal (spec)."""
+    now, stranger = int(time.time()), place.stranger
+    good = place.token()
+    head, _, signature = good.split(".")
+    elsewhere = {"service_sid": "IS" + "0" * 32}
+    theirs = place.grants(data_sync={"service_sid": stranger["service"]})
+    return {
+        "no token": (20101, ""),
+        "no JWT": (20101, "token"),
+        "two parts": (20101, good.rpartition(".")[0]),
+        "a body that is no JSON": (20101, f"{head}.e30x.{signature}"),
+        "another type": (20102, place.token({"cty": "twilio-fpa;v=2"})),
+        "no algorithm": (20102, place.token(algorithm="none")),
+        "another issuer": (20103, place.token(iss="SK" + "0" * 32)),
+        "another subject": (20103, place.token(sub=stranger["sid"])),
+        "another account's key": (20103, place.token(iss=stranger["key"], secret=stranger["secret"])),
+        "another secret": (20107, place.token(secret=stranger["secret"])),
+        "a signature of another token": (
+            20107,
+            f"{good.rpartition('.')[0]}.{place.token(nbf=1).rpartition('.')[2]}",
+        ),
+        "expired": (20104, place.token(exp=now - 1)),
+        "without an end": (20104, place.token(exp=None)),
+        "not yet valid": (20105, place.token(nbf=now + 3000)),
+        "no identity": (20106, place.token(grants=place.grants(identity=""))),
+        "an identity that is too long": (20106, place.token(grants=place.grants(identity="x" * 257))),
+        "no grants": (20106, place.token(grants=None)),
+        "no grant for Sync": (20106, place.token(grants={"identity": "alice", "chat": elsewhere})),
+        "a Service that is not there": (51101, place.token(grants=place.grants(data_sync=elsewhere))),
+        "another account's Service": (51101, place.token(grants=theirs)),
+    }
+
+
+def test_each_broken_rule_of_a_token_has_its_code(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        for name, (code, token) in broken_tokens(place).items():
+            async with upgraded(place) as line:
+                await line.say(init(token))
+                refusal = await line.hear()
+                assert refusal.header["method"] == "reply"
+                status = refusal.header["status"]
+                assert (status["code"], status["status"], status["errorCode"]) == (
+                    401,
+                    "UNAUTHORIZED",
+                    code,
+                ), name
+                assert status["description"]
+                assert await line.broken_off() == 1000
+
+    beside_a_bystander(place, breaking)
+
+
+def test_an_update_must_bring_a_token_of_the_same_client(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        tokens = {name: told for name, told in broken_tokens(place).items() if told[0] != 20101}
+        tokens["another identity"] = (51215, place.token(grants=place.grants(identity="mallory")))
+        for name, (code, token) in tokens.items():
+            async with logged_in(place) as line:
+                await line.say(packet("update", "TM1", token=token))
+                status = (await line.hear()).header["status"]
+                assert (status["code"], status["errorCode"]) == (401, code), name
+                assert await line.broken_off() == 1000
+
+    beside_a_bystander(place, breaking)
+
+
+def test_a_deleted_key_ends_its_connections(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        http = bystander._http
+        keys = f"/2010-04-01/Accounts/{place.server.account_sid}/Keys"
+        key = (await http.post(f"{keys}.json")).raise_for_status().json()
+        async with upgraded(place) as line:
+            await line.say(init(place.token(iss=key["sid"], secret=key["secret"])))
+            assert (await line.hear()).header["status"]["code"] == 200
+            assert (await http.delete(f"{keys}/{key['sid']}.json")).status_code == 204
+            assert (await line.closed_as())["errorCode"] == 20103
+
+    beside_a_bystander(place, breaking)
+
+
+def test_codes_that_only_a_client_can_meet(place: Place) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        services = "/sync/v1/Services"
+        made = await bystander._http.post(services, data={"AclEnabled": "true"})
+        service_sid = made.json()["sid"]
+        document = await bystander._http.post(f"{services}/{service_sid}/Documents")
+        guarded = f"/v3/Services/{service_sid}/Documents/{document.json()['sid']}"
+        asked = {
+            54007: request("GET", guarded),
+            54056: request("GET", f"/v3/Services/{place.service_sid}/Documents/one"),
+            54502: request("POST", f"/v3/Services/{service_sid}/Insights/Items/Items", body={}),
+            54008: request("POST", "/v4/Services/default/Subscriptions", body=[]),
+        }
+        async with upgraded(place) as line:
+            grants = place.grants(data_sync={"service_sid": service_sid})
+            await line.say(init(place.token(grants=grants)))
+            assert (await line.hear()).header["status"]["code"] == 200
+            for code, question in asked.items():
+                await line.say(question)
+                got = await line.hear()
+                assert got.payload["code"] == code, got
+                assert got.header["http_status"]["code"] == got.payload["status"]
+
+    beside_a_bystander(place, breaking)

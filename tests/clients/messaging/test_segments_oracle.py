@@ -1,0 +1,140 @@
+"""Segments and smart encoding against the vendor's own calculator.
+
+It differs from Trunkline in three ways that are meant: it never parts the code points of a grapheme, like those of a
+family of four, where the contract keeps surrogate pairs only; it replaces some spaces by two; and it replaces what it
+can even when the text stays UCS-2.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contract import require_node
+from trunkline.products.messaging.text.gsm import BASIC, ESCAPE, EXTENSION, is_gsm
+from trunkline.products.messaging.text.segments import segment
+from trunkline.products.messaging.text.smart import TABLE, smart_encode
+from trunkline.transports.base import Encoding
+
+SCRIPT = Path(__file__).with_name("segments.cjs")
+
+GSM = BASIC.replace(ESCAPE, "")
+ALPHABETS = (
+    GSM,
+    "".join(EXTENSION) + "ab",
+    GSM + "".join(EXTENSION),
+    "яжшЫ",
+    "я😀🎉",
+    GSM + "".join(EXTENSION) + "я中😀",
+    "ab€\r\n",
+    "я\r\n{",
+)
+"""Characters each of which is a grapheme, in whatever order."""
+
+FAMILY = "👨\u200d👩\u200d👧\u200d👦"
+
+
+class Said(msgspec.Struct):
+    """What the calculator says of a text."""
+
+    encoding: str
+    graphemes: list[str]
+    parts: list[str]
+
+    @property
+    def text(self) -> str:
+        """The text that it would send."""
+        return "".join(self.graphemes)
+
+
+def ask(texts: list[str], *, smart: bool = False) -> list[Said]:
+    """The calculator's answers."""
+    question = json.dumps([{"text": text, "smart": smart} for text in texts])
+    command = ["node", str(SCRIPT), str(require_node())]
+    done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=120, check=True)
+    return msgspec.json.decode(done.stdout, type=list[Said])
+
+
+def random_texts(alphabet: str, count: int, longest: int) -> list[str]:
+    """Texts that are the same in every run."""
+    chance = random.Random(alphabet)
+    return ["".join(chance.choices(alphabet, k=chance.randint(1, longest))) for _ in range(count)]
+
+
+def agree(text: str, said: Said) -> None:
+    """Both say the same of ``text``."""
+    ours = segment(text)
+    assert ours.encoding is (Encoding.GSM7 if said.encoding == "GSM-7" else Encoding.UCS2), text
+    assert list(ours.parts) == said.parts, text
+
+
+def test_random_texts_are_cut_as_the_calculator_does() -> None:
+    texts = [text for alphabet in ALPHABETS for text in random_texts(alphabet, 40, 500)]
+    for text, said in zip(texts, ask(texts), strict=True):
+        agree(text, said)
+
+
+def test_texts_around_the_limits_are_cut_as_the_calculator_does() -> None:
+    limits = (67, 70, 134, 153, 160, 306, 459)
+    lengths = [limit + more for limit in limits for more in (-2, -1, 0, 1, 2)]
+    texts = [
+        one * (length - len(tail)) + tail
+        for one in "a€я😀"
+        for length in lengths
+        for tail in ("", "€", "😀a")
+    ]
+    for text, said in zip(texts, ask(texts), strict=True):
+        agree(text, said)
+
+
+def test_every_character_has_the_same_alphabet() -> None:
+    characters = [chr(code) for code in range(0x2FFF) if chr(code) != "\0"]
+    for character, said in zip(characters, ask(characters), strict=True):
+        assert is_gsm(character) is (said.encoding == "GSM-7"), f"U+{ord(character):04X}"
+
+
+def test_any_text_whose_graphemes_are_single_is_cut_as_the_calculator_does() -> None:
+    chance = random.Random("any")
+    codes = [code for code in range(0x20, 0x1FAFF) if not 0xD800 <= code <= 0xDFFF]
+    texts = ["".join(map(chr, chance.choices(codes, k=chance.randint(60, 200)))) for _ in range(150)]
+    compared = 0
+    for text, said in zip(texts, ask(texts), strict=True):
+        if all(len(one) == 1 for one in said.graphemes):
+            agree(text, said)
+            compared += 1
+    assert compared > 20
+
+
+def test_a_grapheme_of_several_code_points_may_be_parted() -> None:
+    text = "я" * 65 + FAMILY
+    [said] = ask([text])
+    assert said.parts == ["я" * 65, FAMILY]
+    assert segment(text).parts == ("я" * 65 + "👨", FAMILY[1:])
+
+
+def test_the_table_of_look_alikes_is_the_calculators() -> None:
+    characters = [chr(code) for code in range(1, 0x10000) if not 0xD800 <= code <= 0xDFFF]
+    differing = {}
+    for character, said in zip(characters, ask(characters, smart=True), strict=True):
+        ours = TABLE.get(ord(character), character)
+        if said.text != ours:
+            differing[character] = (said.text, ours)
+    assert set(differing.values()) == {("  ", " ")}
+    assert len(differing) == 19
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_random_texts_are_encoded_as_the_calculator_does_or_not_at_all(count: int) -> None:
+    one_space = [chr(code) for code, text in TABLE.items() if text.strip() or not text or text == " " * 7]
+    texts = random_texts("".join(one_space) + GSM * count + "я😀", 150, 12)
+    changed = 0
+    for text, said in zip(texts, ask(texts, smart=True), strict=True):
+        sent = smart_encode(text)
+        assert sent == (said.text if is_gsm(said.text) else text)
+        changed += sent != text
+    assert changed > 20

@@ -1,0 +1,71 @@
+"""The receiver of a Service's webhooks: it takes each one and keeps what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+
+class Told(NamedTuple):
+    """A webhook as it came: its idempotency token and its parameters."""
+
+    token: str
+    parameters: dict[str, str]
+
+
+class Receiver:
+    """Listens on loopback and answers with ``statuses``, then with 200. ``told`` holds every webhook in its order."""
+
+    def __init__(self, statuses: Sequence[int] = ()) -> None:
+        self._statuses = list(statuses)
+        self.told: list[Told] = []
+        self._news = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._taking: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/hook"
+
+    async def __aenter__(self) -> Receiver:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._taking:
+            task.cancel()
+        await asyncio.gather(*self._taking, return_exceptions=True)
+
+    async def another(self) -> None:
+        """Wait for one more webhook than there are now."""
+        self._news.clear()
+        await self._news.wait()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._take(reader, writer))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                lines = (line.partition(":") for line in head.split("\r\n")[1:])
+                fields = {name.lower(): value.strip() for name, _, value in lines}
+                body = await reader.readexactly(int(fields.get("content-length", "0")))
+                form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+                self.told.append(Told(fields["i-twilio-idempotency-token"], form))
+                self._news.set()
+                status = self._statuses.pop(0) if self._statuses else 200
+                writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 0\r\n\r\n" % status)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()

@@ -1,0 +1,272 @@
+"""A server that is killed in the middle of writes, with clients connected and webhooks under way: nothing acknowledged
+is lost, clients come back by themselves and miss nothing, each webhook that was due is sent (promises R1 to R3, R6)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from websockets.exceptions import WebSocketException
+
+from clients.asking import Agent
+from contract import require_node
+from faults.changes import Board, Change, Scribe, items
+from faults.front import Front
+from faults.receiver import Receiver
+from faults.writers import Enough, connected, load
+from nodes.cluster import Cluster, Follower
+from servers import Server
+
+ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "4"))
+"""Kills of one server."""
+LEAST_SECONDS, MOST_SECONDS = 0.1, 0.4
+LEAST = 25
+"""Changes that are acknowledged in each round: fewer would mean nothing."""
+SCRIBES = 6
+PATIENCE = 30.0
+END, LAST = "end", "end-1"
+"""The last writer, and the text of the last item of the List."""
+NEW_ITEM_EVENTS = ("list_item_added", "map_item_added", "map_item_updated")
+PACKAGES = {"4.0.1": "twilio-sync", "3.4.0": "twilio-sync-3"}
+AGENT = Path(__file__).with_name("followers.cjs")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A running server, the address that clients keep, and a board whose changes a receiver is told."""
+
+    server: Server
+    front: Front
+    receiver: Receiver
+    board: Board
+    list_sid: str
+    key: dict[str, str]
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether the server runs: what a client's back-off finds out by and by."""
+
+    def kill(self) -> None:
+        """Kill the server."""
+        self.up.clear()
+        self.server.kill()
+
+    @property
+    def service_sid(self) -> str:
+        """The Service of the board."""
+        return self.board.path.rpartition("/")[2]
+
+    def token(self, identity: str) -> str:
+        """An access token for Sync."""
+        owner: Any = SimpleNamespace(_key=self.key, servers=[self.server], service_sid=self.service_sid)
+        return Cluster.token(owner, identity)
+
+
+async def lay_out(server: Server, front: Front, receiver: Receiver) -> Ground:
+    """Make the Service with its List and Map, and a key for tokens."""
+    credentials = (server.account_sid, server.auth_token)
+    async with httpx.AsyncClient(base_url=server.url, auth=credentials, trust_env=False) as http:
+
+        async def post(path: str, **form: str) -> dict[str, Any]:
+            answer = await http.post(path, data=form)
+            assert answer.is_success, answer.text
+            return dict(answer.json())
+
+        service = await post("/sync/v1/Services", WebhookUrl=receiver.url, WebhooksFromRestEnabled="true")
+        board = Board(f"/sync/v1/Services/{service['sid']}")
+        log = await post(f"{board.path}/Lists", UniqueName="log")
+        await post(f"{board.path}/Maps", UniqueName="marks")
+        key = await post(f"/2010-04-01/Accounts/{server.account_sid}/Keys.json")
+    return Ground(server, front, receiver, board, log["sid"], key)
+
+
+async def kill_and_return(ground: Ground, chance: random.Random) -> None:
+    """Kill the server again and again while it is written to, and start it each time."""
+    for number in range(ROUNDS):
+        team = [Scribe(ground.board, f"{number}.{n}") for n in range(SCRIBES)]
+        seconds = chance.uniform(LEAST_SECONDS, MOST_SECONDS)
+        enough = Enough(seconds, lambda: len(ground.board.acknowledged), LEAST)
+        await load(ground.server, team, enough, ground.kill)
+        assert not [answer for scribe in team for answer in scribe.refused]
+        await asyncio.to_thread(ground.server.start)
+        ground.up.set()
+
+
+async def shown(ground: Ground) -> dict[str, dict[str, str]]:
+    """The texts of the items that the server shows, by what they are in and by index or key; they hold against what
+    was acknowledged."""
+    found: dict[str, dict[str, str]] = {}
+    async with connected(ground.server) as (calls, connection):
+        for name, place in (("log", "Lists/log"), ("marks", "Maps/marks")):
+            path = f"{ground.board.path}/{place}"
+            found[name] = {
+                str(item.get("index", item.get("key"))): item["data"]["n"]
+                async for item in items(calls, connection, path)
+            }
+    flat = [(f"list/{index}", text) for index, text in found["log"].items()]
+    flat += [(f"map/{key}", text) for key, text in found["marks"].items()]
+    assert not (lies := ground.board.ledger.lies(flat)), lies
+    return found
+
+
+async def all_told(ground: Ground, found: dict[str, dict[str, str]]) -> int:
+    """Wait until each change's webhook has come; none came for what did not happen, and a repeated one has its first
+    one's token. Answers how many were repeated."""
+    due = set(ground.board.acknowledged)
+    due |= {Change(f"list/{index}", text) for index, text in found["log"].items()}
+    due |= {Change(f"map/{key}", text) for key, text in found["marks"].items()}
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while missing := due - told(ground).keys():
+                await ground.receiver.another()
+    except TimeoutError:
+        raise AssertionError(
+            f"{len(missing)} of {len(due)} webhooks never came: {sorted(missing)[:5]}"
+        ) from None
+    heard = told(ground)
+    tokens = {change: {token for token, _ in copies} for change, copies in heard.items()}
+    assert not [change for change, different in tokens.items() if len(different) > 1]
+    unasked = {change for change in heard if change not in due}
+    assert {change.text for change in unasked} <= ground.board.unknown
+    for item in ("list", "map"):
+        events = {
+            event for change, copies in heard.items() if change.item.startswith(item) for _, event in copies
+        }
+        assert events == set(range(min(events), max(events) + 1)), f"events of the {item} have gaps"
+    return sum(len(copies) - 1 for copies in heard.values())
+
+
+def told(ground: Ground) -> dict[Change, list[tuple[str, int]]]:
+    """Each change that the receiver was told, with the tokens and event ids of its webhooks."""
+    result: defaultdict[Change, list[tuple[str, int]]] = defaultdict(list)
+    for token, form in ground.receiver.told:
+        if form["EventType"] in NEW_ITEM_EVENTS:
+            item = f"map/{form['ItemKey']}" if "ItemKey" in form else f"list/{form['ItemIndex']}"
+            text = json.loads(form["ItemData"])["n"]
+            result[Change(item, text)].append((token, int(form["EventId"])))
+    return result
+
+
+async def end_leases(database_url: str) -> None:
+    """Let the minute pass at once after which another node may take what a killed one had taken."""
+    if database_url.startswith("postgresql"):
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("UPDATE jobs SET due = 0 WHERE holder IS NOT NULL AND state = 'ready'")
+        await connection.close()
+
+
+def test_clients_and_webhooks_outlive_kills(
+    database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The project's own client on the wire, which holds every event against the one before."""
+    asyncio.run(_with_wire_clients(database_url, tmp_path, record_property))
+
+
+async def _with_wire_clients(
+    database_url: str, folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    server = Server(folder, "--dev", "--no-sync-limits", "--log-level", "error", database_url=database_url)
+    await asyncio.to_thread(server.start)
+    async with Front(server) as front, Receiver() as receiver:
+        ground = await lay_out(server, front, receiver)
+        place: Any = SimpleNamespace(token=ground.token, servers=[front])
+        followers = [Follower(place, name, ground.list_sid) for name in ("alice", "bob", "carol")]
+        ground.up.set()
+        here = [asyncio.Event() for _ in followers]
+        tasks = [
+            asyncio.create_task(_stay(one, ground.up, event))
+            for one, event in zip(followers, here, strict=True)
+        ]
+        async with asyncio.timeout(PATIENCE):
+            for event in here:
+                await event.wait()
+        await kill_and_return(ground, random.Random())
+        await end_leases(database_url)
+        await Scribe(ground.board, END).once(server)
+        found = await shown(ground)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*tasks)
+        repeated = await all_told(ground, found)
+        await asyncio.to_thread(server.stop)
+    _report(ground, repeated, record_property)
+    for follower in followers:
+        assert follower.heard == list(found["log"].values())
+
+
+async def _stay(follower: Follower, up: asyncio.Event, here: asyncio.Event) -> None:
+    """Follow the List over as many connections as it takes, until its last item is known."""
+    while LAST not in follower.heard:
+        await up.wait()
+        with suppress(OSError, WebSocketException, EOFError):
+            async with follower.on(0):
+                here.set()
+                while LAST not in follower.heard:
+                    await follower._read()
+
+
+@pytest.fixture(params=PACKAGES)
+def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
+    """The vendor's client, in a process of its own."""
+    with Agent(["node", str(AGENT), str(require_node()), PACKAGES[request.param]]) as running:
+        yield running
+
+
+def test_the_vendors_client_outlives_kills(
+    agent: Agent, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """What its events tell, and what it fetches afterwards, is what the server has."""
+    asyncio.run(_with_vendors_clients(agent, tmp_path, record_property))
+
+
+async def _with_vendors_clients(
+    agent: Agent, folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    server = Server(folder, "--dev", "--no-sync-limits", "--log-level", "error")
+    await asyncio.to_thread(server.start)
+    async with Front(server) as front, Receiver() as receiver:
+        ground = await lay_out(server, front, receiver)
+
+        async def ask(**question: object) -> None:
+            answer = await asyncio.to_thread(agent.ask, question)
+            assert answer["passed"], answer["why"]
+
+        told = {
+            "url": front.url,
+            "account_sid": server.account_sid,
+            "auth_token": server.auth_token,
+            "service_sid": ground.service_sid,
+            "key_sid": ground.key["sid"],
+            "key_secret": ground.key["secret"],
+        }
+        await ask(do="follow", names=["alice", "bob"], **told)
+        await kill_and_return(ground, random.Random())
+        found = await shown(ground)
+        await ask(do="agree", expected=found)
+        repeated = await all_told(ground, found)
+        await ask(do="end")
+        await asyncio.to_thread(server.stop)
+    _report(ground, repeated, record_property)
+
+
+def _report(ground: Ground, repeated: int, record_property: Callable[[str, object], None]) -> None:
+    figures = {
+        "kills": ROUNDS,
+        "acknowledged": len(ground.board.acknowledged),
+        "in flight at a kill": len(ground.board.unknown),
+        "webhooks": len(ground.receiver.told),
+        "of these repeated": repeated,
+    }
+    for name, value in figures.items():
+        record_property(name, value)
+    print(figures)
+    assert ground.board.unknown, "the kills met no write under way"

@@ -1,0 +1,169 @@
+"""What an HTTP gateway and Trunkline say to each other, in tables."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.transports.base import (
+    Deferred,
+    Encoding,
+    InboundMedia,
+    MediaLink,
+    Outcome,
+    Receipt,
+    ReceiptState,
+    Rejected,
+    SenderKind,
+    Submission,
+    Submitted,
+    Unknown,
+)
+from trunkline.transports.http import protocol
+from trunkline.transports.http.settings import HttpRoute
+
+
+def test_a_message_is_handed_over_whole() -> None:
+    submission = Submission(
+        message_sid="SM1",
+        account_sid="AC1",
+        sender="+15005550006",
+        sender_kind=SenderKind.NUMBER,
+        recipient="+15005550100",
+        encoding=Encoding.UCS2,
+        parts=("я" * 67, "ж"),
+        media=(MediaLink("https://media.example.com/1", "image/png"),),
+        valid_for=12.5,
+    )
+    assert json.loads(protocol.request(submission)) == {
+        "id": "SM1",
+        "from": "+15005550006",
+        "to": "+15005550100",
+        "text": "я" * 67 + "ж",
+        "segments": 2,
+        "encoding": "ucs2",
+        "media": [{"url": "https://media.example.com/1", "content_type": "image/png"}],
+        "valid_for": 12.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "retry_after", "expected"),
+    [
+        (200, b'{"id": "g1"}', "", Submitted(("g1",))),
+        (202, b'{"id": 17}', "", Submitted(("17",))),
+        (200, b"ok", "", Unknown("the gateway's answer has no id")),
+        (429, b"", "7", Deferred(7.0, "the gateway answered 429", 30017)),
+        (503, b"", "", Deferred(5.0, "the gateway answered 503", 30017)),
+        (503, b"", "99999", Deferred(600.0, "the gateway answered 503", 30017)),
+        (429, b"", "soon", Deferred(5.0, "the gateway answered 429", 30017)),
+        (400, b'{"error_code": 30005}', "", Rejected(30005, "the gateway answered 400")),
+        (403, b"<html>", "", Rejected(30008, "the gateway answered 403")),
+        (400, b'{"error_code": 7}', "", Rejected(30008, "the gateway answered 400")),
+        (500, b"", "", Unknown("the gateway answered 500")),
+        (302, b"", "", Unknown("the gateway answered 302")),
+    ],
+)
+def test_what_an_answer_means(status: int, body: bytes, retry_after: str, expected: Outcome) -> None:
+    assert protocol.outcome(status, body, retry_after, receipts=True, resend=True) == expected
+
+
+def test_without_receipts_an_answer_needs_no_id_and_is_final() -> None:
+    assert protocol.outcome(200, b"", "", receipts=False, resend=True) == Submitted(("",), final=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"id": "g1", "status": "delivered"}, Receipt("gate", "g1", ReceiptState.DELIVERED)),
+        (
+            {"id": 5, "status": "undelivered", "error_code": 30003, "done_date": "2601021504"},
+            Receipt("gate", "5", ReceiptState.UNDELIVERED, 30003, "2601021504"),
+        ),
+        (
+            {"id": "g1", "status": "undelivered", "error_code": 4},
+            Receipt("gate", "g1", ReceiptState.UNDELIVERED, 30008),
+        ),
+        (
+            {"id": "g1", "status": "enroute", "error_code": 30003, "done_date": "today"},
+            Receipt("gate", "g1", ReceiptState.ENROUTE),
+        ),
+    ],
+)
+def test_receipts(told: dict[str, object], expected: Receipt) -> None:
+    assert protocol.receipt("gate", json.dumps(told).encode()) == expected
+
+
+def test_a_message_from_a_phone_with_a_picture() -> None:
+    told = {
+        "id": "m1",
+        "from": "+15005550100",
+        "to": "+15005550006",
+        "text": "Hi",
+        "segments": 2,
+        "media": [{"content_type": "image/png", "content": base64.b64encode(b"\x89PNG").decode()}],
+    }
+    found = protocol.inbound("gate", json.dumps(told).encode())
+    assert (found.carrier, found.sender, found.recipient, found.text, found.parts, found.id) == (
+        "gate",
+        "+15005550100",
+        "+15005550006",
+        "Hi",
+        2,
+        "m1",
+    )
+    assert found.media == (InboundMedia("image/png", b"\x89PNG"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"id": "x", "status": "lost"}',
+        b'{"from": "", "to": "+15005550006"}',
+        b'{"from": "+15005550100", "to": "+15005550006", "media": [{"content_type": "a/b", "content": "?"}]}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_cannot_be_understood_is_refused(body: bytes) -> None:
+    for read in (protocol.receipt, protocol.inbound):
+        with pytest.raises(protocol.BadReport):
+            read("gate", body)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_it(body: bytes) -> None:
+    protocol.outcome(200, body, "", receipts=True, resend=True)
+    for read in (protocol.receipt, protocol.inbound):
+        try:
+            read("gate", body)
+        except protocol.BadReport:
+            continue
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "ftp://gate"},
+        {"secret": "short"},
+        {"timeout": 0},
+        {"timeout": 301},
+        {"window": 0},
+        {"unknown": "perhaps"},
+        {"colour": "red"},
+        {"kind": "smpp"},
+    ],
+)
+def test_options_are_checked(wrong: dict[str, object]) -> None:
+    good = {"name": "gate", "kind": "http", "url": "https://gate.example.com", "secret": "s" * 16}
+    assert msgspec.convert(good, HttpRoute).window == 50
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(good | wrong, HttpRoute)

@@ -1,0 +1,101 @@
+"""Routes and messages that the tests of the SMPP carrier begin with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from trunkline.transports.base import Encoding, Inbound, Receipt, SenderKind, Submission
+from trunkline.transports.smpp.carrier import SmppCarrier
+from trunkline.transports.smpp.settings import SmppRoute
+
+
+def route(**options: Any) -> SmppRoute:
+    """A route with these options."""
+    told = {"name": "main", "host": "127.0.0.1", "system_id": "trunkline", "password": "secret", **options}
+    return SmppRoute(**told)
+
+
+def submission(*parts: str, **more: Any) -> Submission:
+    """A message of these parts."""
+    told: dict[str, Any] = {
+        "message_sid": "SM1",
+        "account_sid": "AC1",
+        "sender": "+15005550006",
+        "sender_kind": SenderKind.NUMBER,
+        "recipient": "+15005550100",
+        "encoding": Encoding.GSM7,
+        "parts": parts or ("Hi €",),
+        "reference": 7,
+        **more,
+    }
+    return Submission(**told)
+
+
+FAST: dict[str, Any] = {
+    "reconnect_first": 0.001,
+    "reconnect_most": 0.01,
+    "throttle_first": 0.005,
+    "throttle_most": 0.01,
+}
+"""Pauses that tests can wait for."""
+
+
+class Heard:
+    """A receiver that keeps what it hears. ``failures`` says how many calls fail first; ``gate``, when it is set to an
+    event, holds calls up until it is set."""
+
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+        self.inbounds: list[Inbound] = []
+        self.failures = 0
+        self.gate: asyncio.Event | None = None
+        self.calls = 0
+        self._changed = asyncio.Event()
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Keep a receipt."""
+        await self._take()
+        self.receipts.append(receipt)
+
+    async def inbound(self, inbound: Inbound) -> None:
+        """Keep a message."""
+        await self._take()
+        self.inbounds.append(inbound)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so that a call changes."""
+        async with asyncio.timeout(20):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def _take(self) -> None:
+        self.calls += 1
+        self._changed.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the disk is full")
+        self._changed.set()
+
+
+async def turns(condition: Callable[[], object]) -> None:
+    """Let the loop turn until something is so."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Heard]]:
+    """A carrier that binds to an SMSC, and what it hears."""
+    carrier, heard = SmppCarrier(route(port=port, **{**FAST, **options})), Heard()
+    await carrier.start(heard)
+    try:
+        yield carrier, heard
+    finally:
+        await carrier.stop()

@@ -1,0 +1,212 @@
+"""What a deliver_sm is, and how parts become one message."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.transports.base import Inbound
+from trunkline.transports.smpp.alphabet import Alphabet, encode
+from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
+from trunkline.transports.smpp.commands import Tag
+from trunkline.transports.smpp.inbound import Acknowledgement, Mobile, Place, Report, Unreadable, read
+from trunkline.transports.smpp.reassembly import Part, complete, join, part_of
+from unit.transports.smpp.routes import route
+
+ROUTE = route()
+
+
+def mobile(body: ShortMessage | DataMessage, **options: Any) -> Mobile:
+    found = read(body, route(**options))
+    assert isinstance(found, Mobile)
+    return found
+
+
+def deliver(octets: bytes = b"hi", **more: Any) -> ShortMessage:
+    told: dict[str, Any] = {"source_ton": 1, "source": "15005550100", "destination": "12345", **more}
+    return ShortMessage(short_message=octets, **told)
+
+
+def test_a_plain_message() -> None:
+    assert mobile(deliver()) == Mobile("+15005550100", "12345", b"hi", Alphabet.GSM)
+
+
+@pytest.mark.parametrize(
+    ("ton", "address", "prefix", "expected"),
+    [
+        (1, "447400123456", "", "+447400123456"),
+        (1, "+447400123456", "", "+447400123456"),
+        (2, "7400123456", "44", "+447400123456"),
+        (2, "07400123456", "44", "+447400123456"),
+        (2, "7400123456", "", "7400123456"),
+        (5, "ACME", "44", "ACME"),
+        (0, "12345", "44", "12345"),
+        (3, "12345", "44", "12345"),
+        (1, "²³", "", "²³"),
+    ],
+)
+def test_addresses(ton: int, address: str, prefix: str, expected: str) -> None:
+    body = deliver(source_ton=ton, source=address, destination_ton=ton, destination=address)
+    found = mobile(body, country_prefix=prefix)
+    assert (found.sender, found.recipient) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("coding", "octets", "text"),
+    [("unpacked", "00", "@"), ("packed", "e8329bfd06", "hello"), ("latin1", "e7", "ç"), ("ascii", "40", "@")],
+)
+def test_the_default_coding_may_be_set(coding: str, octets: str, text: str) -> None:
+    assert mobile(deliver(bytes.fromhex(octets)), default_coding=coding).text == text
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets", "text"),
+    [
+        (1, "6869", "hi"),
+        (3, "e7", "ç"),
+        (8, "044f", "я"),
+        (0x10, "00", "@"),
+        (0x18, "044f", "я"),
+        (4, "00ff", "AP8="),
+    ],
+)
+def test_texts_by_data_coding(data_coding: int, octets: str, text: str) -> None:
+    assert mobile(deliver(bytes.fromhex(octets), data_coding=data_coding)).text == text
+
+
+def test_compressed_text_cannot_be_read() -> None:
+    with pytest.raises(Unreadable, match="0x20"):
+        read(deliver(data_coding=0x20), ROUTE)
+
+
+def test_the_payload_counts_where_there_is_one() -> None:
+    payload = {Tag.MESSAGE_PAYLOAD: b"x" * 300}
+    assert mobile(deliver(b"", parameters=payload)).text == "x" * 300
+    assert mobile(DataMessage(source="1", destination="2", parameters=payload)).text == "x" * 300
+    assert mobile(DataMessage(source="1", destination="2")).text == ""
+
+
+@pytest.mark.parametrize(
+    ("udh", "place"),
+    [
+        ("050003070201", Place(7, 2, 1)),
+        ("06080401070202", Place(263, 2, 2)),
+        ("0b05040b8423f00003070302", Place(7, 3, 2)),
+        ("082401030003070201", Place(7, 2, 1)),
+        ("050003070100", None),
+        ("050003070203", None),
+        ("050003070101", None),
+        ("0400020702", None),
+        ("03240103", None),
+        ("00", None),
+    ],
+)
+def test_user_data_headers(udh: str, place: Place | None) -> None:
+    header = bytes.fromhex(udh)
+    found = mobile(deliver(header + b"hi", esm_class=0x40))
+    assert (found.place, found.octets, found.header_octets) == (place, b"hi", len(header))
+
+
+@pytest.mark.parametrize("octets", ["", "05", "0500030702", "050004070201"])
+def test_a_header_that_lies_cannot_be_read(octets: str) -> None:
+    with pytest.raises(Unreadable):
+        read(deliver(bytes.fromhex(octets), esm_class=0x40), ROUTE)
+
+
+@given(st.binary(max_size=60), st.integers(0, 255), st.integers(0, 255))
+def test_no_message_breaks_the_reader(octets: bytes, esm_class: int, data_coding: int) -> None:
+    try:
+        found = read(deliver(octets, esm_class=esm_class, data_coding=data_coding), ROUTE)
+    except Unreadable:
+        return
+    if isinstance(found, Mobile):
+        assert isinstance(found.text, str)
+
+
+def sar(reference: int, total: int, number: int) -> dict[int, bytes]:
+    return {
+        Tag.SAR_MSG_REF_NUM: struct.pack(">H", reference),
+        Tag.SAR_TOTAL_SEGMENTS: bytes((total,)),
+        Tag.SAR_SEGMENT_SEQNUM: bytes((number,)),
+    }
+
+
+def test_sar_parameters() -> None:
+    assert mobile(deliver(parameters=sar(300, 3, 2))).place == Place(300, 3, 2)
+    assert mobile(deliver(parameters=sar(300, 1, 1))).place is None
+    broken = {**sar(300, 3, 2), Tag.SAR_MSG_REF_NUM: b"\1"}
+    assert mobile(deliver(parameters=broken)).place is None
+
+
+@pytest.mark.parametrize(("esm_class", "kind"), [(0x04, Report), (0x20, Report), (0x08, Acknowledgement)])
+def test_messages_by_their_type(esm_class: int, kind: type) -> None:
+    assert isinstance(read(deliver(esm_class=esm_class), ROUTE), kind)
+
+
+def test_a_receipted_id_makes_it_a_receipt() -> None:
+    parameters = {Tag.RECEIPTED_MESSAGE_ID: b"1\0"}
+    assert read(deliver(b"", parameters=parameters), ROUTE) == Report("", parameters)
+
+
+def test_a_receipt_may_be_written_in_ucs2() -> None:
+    body = deliver("id:1 stat:DELIVRD".encode("utf-16-be"), esm_class=4, data_coding=8)
+    assert read(body, ROUTE) == Report("id:1 stat:DELIVRD", {})
+
+
+def test_a_text_that_looks_like_a_receipt_is_none() -> None:
+    assert isinstance(read(deliver(b"id:1 stat:DELIVRD"), ROUTE), Mobile)
+
+
+def part(
+    number: int, octets: bytes, total: int = 3, alphabet: Alphabet = Alphabet.UCS2, received: int = 5
+) -> Part:
+    found = Mobile("+15005550100", "12345", octets, alphabet, 6, Place(7, total, number))
+    assert found.place is not None
+    return part_of("main", found, found.place, received)
+
+
+TEXT = "я😀" * 40
+
+
+def test_parts_become_one_in_their_order() -> None:
+    octets = TEXT.encode("utf-16-be")
+    # The second cut goes through a surrogate pair.
+    parts = [part(3, octets[100:]), part(1, octets[:60], received=4), part(2, octets[60:100])]
+    assert not complete(parts[:2])
+    assert not complete([])
+    assert complete(parts)
+    expected = Inbound("main", "+15005550100", "12345", TEXT, parts=3, id="+15005550100 12345 7 3 4")
+    assert join(parts) == expected
+
+
+def test_what_is_there_is_joined_when_some_are_missing() -> None:
+    found = join([part(1, b"\0a"), part(3, b"\0c")])
+    assert (found.text, found.parts, found.missing) == ("ac", 3, True)
+
+
+def test_a_part_that_came_twice_counts_once() -> None:
+    assert not complete([part(1, b"\0a"), part(1, b"\0a"), part(2, b"\0b")])
+
+
+def test_an_escape_pair_cut_in_two_is_whole_again() -> None:
+    parts = [part(1, b"a\x1b", 2, Alphabet.GSM), part(2, b"eb", 2, Alphabet.GSM)]
+    assert join(parts).text == "a€b"
+
+
+def test_packed_parts_are_read_one_by_one() -> None:
+    packed = Alphabet.GSM_PACKED
+    parts = [part(1, encode("hello", packed, 6), 2, packed), part(2, encode("world", packed, 6), 2, packed)]
+    assert join(parts).text == "helloworld"
+
+
+def test_parts_of_several_alphabets_are_read_each_in_its_own() -> None:
+    parts = [
+        part(1, b"a", 3, Alphabet.GSM),
+        part(2, "я".encode("utf-16-be")),
+        part(3, b"\xe7", 3, Alphabet.LATIN1),
+    ]
+    assert join(parts).text == "aяç"
