@@ -19,11 +19,11 @@ from trunkline.api.addressing import Address
 from trunkline.api.auth import Directory, basic, wrong
 from trunkline.api.concurrency import Failures, InFlight
 from trunkline.api.control import Control, ControlRequest
-from trunkline.api.public import Public, PublicRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal
+from trunkline.api.public import Public, PublicRequest
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.secrets import Vault
@@ -260,6 +260,8 @@ class Application:
         except Exception as error:
             status, body, more = _refusal(error, exchange)
             more += headers.content(headers.JSON, len(body))
+            if status == 401 and exchange.header(b"authorization"):
+                await self._failures.hold(scope["client"][0] if scope.get("client") else "")
         await _send(scope, send, status, [(b"twilio-request-id", exchange.sid.encode()), *more], body)
 
 

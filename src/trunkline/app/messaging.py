@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from trunkline.app.carriers import open_carriers
@@ -76,7 +78,11 @@ class Messaging:
 
     def handlers(self) -> dict[str, Handler]:
         """The jobs that Messaging runs, by kind."""
-        handlers = {accept.MEDIA: self._fetcher.handler(), inbox.JOB: self._inbox.handler()}
+        handlers = {
+            inbox.JOB: self._inbox.handler(),
+            accept.MEDIA: self._fetcher.handler(),
+            inbox.JOB: self._inbox.handler(),
+        }
         for carrier in self.carriers.all:
             if isinstance(carrier, Sandbox):
                 handlers[PHONE] = carrier.handler()
@@ -99,8 +105,7 @@ class Messaging:
     async def stop(self) -> None:
         """Take nothing more, let what is under way end within 5 s, and close the carriers within another 5 s."""
         await self._dispatcher.stop()
-        for carrier in self.carriers.all:
-            await carrier.stop()
+        await asyncio.gather(*(carrier.stop() for carrier in self.carriers.all))
         await self._ground.ends.empty()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
@@ -12,7 +13,7 @@ from trunkline.app.messaging import Messaging
 from trunkline.app.nodes import Nodes
 from trunkline.app.parts import open_storage, open_vault, products
 from trunkline.app.publics import Publics
-from trunkline.app.realtime import Realtime
+from trunkline.app.realtime import Bounds, Realtime
 from trunkline.control.carriers import Carriers
 from trunkline.control.compliance import Compliance
 from trunkline.control.domains import Domains
@@ -26,10 +27,12 @@ from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcome import Handler
 from trunkline.core.jobs.runner import Runner
 from trunkline.core.telemetry import Metrics
-from trunkline.core.webhooks.delivery import Delivery
+from trunkline.core.webhooks.delivery import Delivery, Terms
+from trunkline.core.webhooks.tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
 from trunkline.products.messaging.facade import cut, stock_sandbox
 from trunkline.products.messaging.links.clicks import Clicks
@@ -38,6 +41,7 @@ from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.sync import reachability
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets
+from trunkline.realtime.gateway import Limits as Connections
 from trunkline.settings import Settings
 from trunkline.transports.sandbox.inbox import Inbox
 
@@ -58,8 +62,12 @@ class Node:
         self.alerts = facade.AlertSweeper(self.database, settings.alert_days)
         if settings.dev:
             log.warning("development: webhooks may reach this machine and private networks")
-        self.egress = Egress(AddressGuard(allow_private=settings.dev))
-        delivery = Delivery(self.database, self.egress, self._signing_token, clock, alerts=facade.of_webhook)
+        guard = AddressGuard(allow_private=settings.dev, allowed=settings.reachable_networks())
+        self.egress = Egress(guard, ca_file=settings.egress_ca_file)
+        self.signing_tokens = SigningTokens(self._signing_token, clock)
+        self.database.listen(self._heard)
+        terms = Terms(keep_days=settings.webhook_log_days, schedule=settings.webhook_pauses())
+        delivery = Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
         self.messaging = Messaging(settings, self.database, self.egress, delivery, clock)
         handlers = {
             WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
@@ -79,9 +87,12 @@ class Node:
         )
         self._draining: asyncio.Task[None] | None = None
         buckets = Buckets(clock) if settings.sync_limits else None
-        self.realtime = Realtime(
-            self.database, directory, self.vault, clock, Nodes(self.bus, self.vault), buckets
+        nodes = Nodes(self.bus, self.vault)
+        nodes.listen(self._heard)
+        bounds = Bounds(
+            Connections(origins=settings.browser_origins(), max_connections=settings.max_connections), buckets
         )
+        self.realtime = Realtime(self.database, directory, self.vault, clock, nodes, bounds)
         self.application = Application(
             Door(
                 router=Router(products(settings, buckets)),
@@ -130,6 +141,10 @@ class Node:
             await self.stop()
             raise
         return first
+
+    def _heard(self, events: list[Any]) -> None:
+        if any(isinstance(event, CredentialRevoked) for event in events):
+            self.signing_tokens.forget()
 
     async def _signing_token(self, account_sid: str) -> str | None:
         return await facade.signing_token(self.database, self.vault, account_sid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from trunkline.api.auth import Directory
@@ -25,7 +26,7 @@ from trunkline.products.sync.realtime.door import SyncTunnel
 from trunkline.products.sync.realtime.live import Live
 from trunkline.products.sync.services import AccessChanged
 from trunkline.realtime.border import Grant, Peer, TokenRefused
-from trunkline.realtime.gateway import Gateway, Parts, event_frame
+from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -66,6 +67,14 @@ class _Verifier:
         return Grant(found.account_sid, dict(found.services), found.identity, found.key_sid, found.expires_at)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What keeps the door within bounds: who may connect, and how often one object may be used."""
+
+    connections: Limits | None = None
+    buckets: Buckets | None = None
+
+
 class Realtime:
     """The realtime door of a node. Hears what its database announces from the start on."""
 
@@ -76,16 +85,19 @@ class Realtime:
         vault: Vault,
         clock: Clock,
         nodes: Nodes,
-        buckets: Buckets | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
+        bounds = bounds or Bounds()
         self._database = database
         self._nodes = nodes
         self.presence = Presence(database)
         self.live = Live(database, event_frame)
-        tunnel = SyncTunnel(Dispatcher(database, directory, vault), database, self.live, event_frame, buckets)
+        tunnel = SyncTunnel(
+            Dispatcher(database, directory, vault), database, self.live, event_frame, bounds.buckets
+        )
         verifier = _Verifier(TokenVerifier(database, vault, FINDERS))
         parts = Parts(verifier, tunnel, self, self.live.hub, clock)
-        self.gateway = Gateway(parts, vault.derived("realtime continuation"))
+        self.gateway = Gateway(parts, vault.derived("realtime continuation"), bounds.connections)
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: asyncio.TimerHandle | None = None
         database.listen(self._announced)

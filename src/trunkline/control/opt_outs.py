@@ -2,9 +2,9 @@
 takes somebody away (DELETE); ``…/opt-outs/{MG}`` shows (GET) and changes (POST) Advanced Opt-Out of a Service.
 
 It takes the account's auth token or a main key, and is about that account. An opt-out has a ``Scope``, the SID of a
-Service or a number outside of Services, and a ``Recipient``. The list is the last first; both names choose, ``PageSize``
-and ``PageToken`` page. A Service's ``Sets`` are objects with kind (STOP, START or HELP), keywords, reply, language and
-country; those given replace all that there are.
+Service or a number outside of Services, and a ``Recipient``. The list is the last first; both names choose,
+``PageSize`` and ``PageToken`` page. A Service's ``Sets`` are objects with kind (STOP, START or HELP), keywords, reply,
+language and country; those given replace all that there are.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ class OptOuts:
             return None
         if request.method not in ("GET", "POST"):
             raise ApiError(20004, headers={"Allow": "GET, HEAD, POST"})
-        asked = params.read(Keywords, (), request.fields if request.method == "POST" else ())
-        return await self._service(account_sid, sid, asked, changes=request.method == "POST")
+        changes = request.method == "POST"
+        wanted = params.read(Keywords, (), request.fields if changes else ())
+        return await self._service(account_sid, sid, wanted, changes=changes)
 
     async def _list(self, account_sid: str, asked: Filters) -> ControlAnswer:
         size = asked.page_size if isinstance(asked.page_size, int) else paging.DEFAULT_SIZE

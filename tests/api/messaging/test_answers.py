@@ -1,0 +1,381 @@
+"""What an app answers to a message: TwiML in all its forms, failures, fallbacks, and loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twilio.twiml.messaging_response import MessagingResponse
+
+from api.conftest import Api
+from api.messaging.apps import (
+    EMPTY,
+    PHONE,
+    App,
+    alerts,
+    answer,
+    app,
+    codes,
+    messages,
+    receive,
+    replies,
+    settle,
+    twiml,
+)
+from api.messaging.outcomes import reaches
+from api.messaging.stock import GB, US, US_MMS, own, service
+from unit.core.egress.peers import drip, hang, stall
+
+HI = twiml("<Message>hi</Message>")
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    return {"dev": True, "geo_permissions": "US,GB"}
+
+
+@pytest.fixture
+def web(api: Api) -> Iterator[App]:
+    """The app of a Service with a number."""
+    with app(api) as running:
+        service(
+            api,
+            own(api, US, rate=10_000_000),
+            InboundRequestUrl=running.url("/sms#rt=300&tt=2000&rc=0"),
+            FallbackUrl=running.url("/fallback"),
+            StatusCallback=running.url("/status"),
+        )
+        yield running
+
+
+def bodies(api: Api) -> list[str]:
+    return sorted(one["body"] for one in replies(api))
+
+
+def test_a_reply_goes_back_through_the_service(api: Api, web: App) -> None:
+    web.routes["/sms"] = HI
+    got = receive(api, US)
+    assert got is not None
+    [reply] = replies(api)
+    shown = reaches(api, reply["sid"], "delivered")
+    assert (shown["from"], shown["to"], shown["body"]) == (US, PHONE, "hi")
+    assert shown["messaging_service_sid"] == got["messaging_service_sid"]
+    assert alerts(api) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "problems"),
+    [
+        (twiml("<Message>one</Message>", "<Message>two</Message>"), ["one", "two"], []),
+        (twiml("<Message><Body>a</Body><Body>b</Body></Message>"), ["ab"], []),
+        (twiml('<Message to="+15005550166">x</Message>'), ["x"], []),
+        (twiml(f'<Message from="{GB}">x</Message>'), [], ["14102"]),
+        (twiml(f'<Message to="{US}">x</Message>'), [], ["14101"]),
+        (twiml('<Message to="nobody">x</Message>'), [], ["14101"]),
+        (twiml("<Message></Message>"), [], ["14103"]),
+        (twiml('<Message method="PUT">x</Message>'), [], ["14104"]),
+        (twiml('<Message statusCallback="ftp://x">x</Message>'), [], ["14105"]),
+        (twiml("<Say>x</Say>", "<Message>y</Message>"), ["y"], ["14110"]),
+        (twiml('<Message colour="red">y</Message>'), ["y"], ["12200"]),
+        (twiml(*["<Message>x</Message>"] * 11), ["x"] * 10, ["14109"]),
+        (answer("only text", 200, "Content-Type: text/plain; charset=utf-8"), ["only text"], []),
+        (answer("<Response><Message>x</Message></Response>", 200, "Content-Type: text/html"), ["x"], []),
+        (answer("", 204, "X-Empty: 1"), [], []),
+        (EMPTY, [], []),
+    ],
+)
+def test_documents(
+    api: Api, web: App, content: bytes, expected: list[str], problems: list[str]
+) -> None:
+    web.routes["/sms"] = content
+    got = receive(api, US)
+    assert got is not None
+    assert got["status"] == "received"
+    assert bodies(api) == expected
+    assert codes(api) == problems
+    assert "/fallback" not in web.paths()
+
+
+BOMB = '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Response><Message>&b;</Message></Response>'
+OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><Response><Message>&a;</Message></Response>'
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (answer("", 500), "11200"),
+        (answer("", 404), "11200"),
+        (answer("<Response><Message>", 200), "12100"),
+        (answer("no markup", 200), "12100"),
+        (answer("<Reply/>", 200), "12102"),
+        (answer('<?xml version="1.1"?><Response/>', 200), "12101"),
+        (answer("{}", 200, "Content-Type: application/json"), "12300"),
+        (answer("x", 200, "X-No-Type: 1"), "12300"),
+        (answer(BOMB), "12100"),
+        (answer(OUTSIDE), "12100"),
+        (answer("<Response>" + "<a>" * 10_000 + "</Response>"), "12100"),
+        (answer("<Response>" + " " * 70_000 + "</Response>"), "11750"),
+        (answer(b"x" * 10 * 1024 * 1024), "11750"),
+        (answer(gzip.compress(b" " * 10_000_000), 200, "Content-Type: text/xml", "Content-Encoding: gzip"), "12100"),
+        (answer("", 302, "Location: /sms"), "11215"),
+        (answer("", 302, "Location: file:///etc/passwd"), "11100"),
+        (b"garbage\r\n\r\n", "11206"),
+    ],
+)
+def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: bytes, code: str) -> None:
+    web.routes |= {"/sms": content, "/fallback": HI}
+    got = receive(api, US)
+    assert got is not None
+    assert got["status"] == "received"
+    assert bodies(api) == ["hi"]
+    asked = next(one for one in web.asked if one.path == "/fallback")
+    assert (asked.form["ErrorCode"], asked.form["ErrorUrl"]) == (code, web.url())
+    assert asked.form["Body"] == "Hi"
+    [alert] = alerts(api)
+    assert (alert["error_code"], alert["log_level"]) == (code, "error")
+    assert (alert["resource_sid"], alert["request_url"]) == (got["sid"], alert["request_url"])
+    assert f"MessageSid={got['sid']}" in alert["request_variables"]
+    assert len(alert["response_body"]) <= 16 * 1024
+
+
+@pytest.mark.parametrize("reply", [hang, stall, drip])
+def test_who_answers_too_slowly_is_not_waited_for(api: Api, web: App, reply: Any) -> None:
+    web.routes |= {"/sms": reply, "/fallback": HI}
+    got = receive(api, US)
+    assert got is not None
+    assert bodies(api) == ["hi"]
+    asked = next(one for one in web.asked if one.path == "/fallback")
+    # What drips forever is cut off when it is too long.
+    assert asked.form["ErrorCode"] in (("11750", "12300") if reply is drip else ("11200", "11203"))
+
+
+def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
+    waits = asyncio.Event()
+
+    async def wait(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await waits.wait()
+        writer.write(EMPTY)
+
+    own(api, US_MMS)
+    service(api, own(api, US_MMS), InboundRequestUrl=web.url("/slow"))
+    web.routes |= {"/slow": wait, "/sms": HI}
+
+    async def both() -> None:
+        from trunkline.transports.base import Inbound
+
+        await api.node.messaging.inbound(Inbound("test", PHONE, US_MMS, "slow"))
+        await api.node.messaging.inbound(Inbound("test", PHONE, US, "quick"))
+
+    api.run(both())
+
+    async def answered() -> bool:
+        return bool(
+            await api.node.database.read(
+                lambda tx: tx.value("SELECT count(*) FROM messages WHERE direction = 'outbound-reply'")
+            )
+        )
+
+    from api.messaging.outcomes import until
+
+    until(api, answered)
+    states = {one["body"]: one["status"] for one in messages(api) if one["direction"] == "inbound"}
+    assert states == {"slow": "receiving", "quick": "received"}
+    waits.set()
+    settle(api)
+
+
+def test_nobody_there_and_no_fallback(api: Api, web: App) -> None:
+    number = own(api, US_MMS)
+    mine = service(api, number, InboundRequestUrl="http://127.0.0.1:1/")
+    got = receive(api, US_MMS)
+    assert got is not None
+    assert (got["status"], got["messaging_service_sid"]) == ("received", mine)
+    # One retry, when there was no connection.
+    assert codes(api) == ["11202", "11202"]
+
+
+def test_when_the_fallback_fails_too_there_is_no_reply(api: Api, web: App) -> None:
+    web.routes |= {"/sms": answer("", 503), "/fallback": answer("<Response", 200)}
+    got = receive(api, US)
+    assert got is not None
+    assert got["status"] == "received"
+    assert (codes(api), replies(api)) == (["11200", "12100"], [])
+
+
+def test_bad_overrides_are_warnings(api: Api, web: App) -> None:
+    own(api, US_MMS)
+    service(api, own(api, US_MMS), InboundRequestUrl=web.url("/sms#ct=1&e=nowhere"))
+    receive(api, US_MMS)
+    assert sorted((one["error_code"], one["log_level"]) for one in alerts(api)) == [
+        ("11240", "warning"),
+        ("11243", "warning"),
+    ]
+
+
+def test_overrides_ask_again_with_one_token(api: Api, web: App) -> None:
+    own(api, US_MMS)
+    service(api, own(api, US_MMS), InboundRequestUrl=web.url("/again#rc=3&rp=5xx&tt=5000"))
+    web.routes["/again"] = answer("", 500)
+    receive(api, US_MMS)
+    assert web.paths() == ["/again"] * 4
+    assert len({one.headers["i-twilio-idempotency-token"] for one in web.asked}) == 1
+
+
+def test_redirects_are_asked_with_the_same_parameters(api: Api, web: App) -> None:
+    web.routes |= {
+        "/sms": twiml("<Message>a</Message>", '<Redirect method="GET">next?x=1</Redirect>', "<Message>b</Message>"),
+        "/next": twiml("<Message>c</Message>"),
+    }
+    got = receive(api, US)
+    assert got is not None
+    assert bodies(api) == ["a", "c"]
+    _, asked = [one for one in web.asked if one.path != "/status"][:2]
+    assert (asked.method, asked.form["x"], asked.form["MessageSid"]) == ("GET", "1", got["sid"])
+
+
+def test_a_circle_of_redirects_ends(api: Api, web: App) -> None:
+    web.routes["/sms"] = twiml("<Redirect>/sms</Redirect>")
+    assert receive(api, US) is not None
+    assert len(web.asked) == 11
+    assert codes(api) == ["14106"]
+
+
+def test_ten_messages_are_the_most_over_all_documents(api: Api, web: App) -> None:
+    web.routes["/sms"] = twiml(*["<Message>x</Message>"] * 6, "<Redirect>/sms</Redirect>")
+    receive(api, US)
+    assert (len(replies(api)), codes(api)) == (10, ["14109"])
+
+
+def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
+    web.routes |= {
+        "/sms": twiml('<Message action="/action" method="POST">a</Message>', "<Message>b</Message>"),
+        "/action": [twiml("<Message>c</Message>"), answer("ok", 200, "Content-Type: text/plain")],
+    }
+    receive(api, US)
+    assert bodies(api) == ["a", "c"]
+    [first] = [one for one in replies(api) if one["body"] == "a"]
+    told = next(one for one in web.asked if one.path == "/action")
+    assert (told.form["MessageSid"], told.form["MessageStatus"]) == (first["sid"], "accepted")
+    reaches(api, first["sid"], "delivered")
+    settle(api)
+    states = [one.form["MessageStatus"] for one in web.asked if one.path == "/action"]
+    assert states[1:] == ["queued", "sent", "delivered"]
+    assert bodies(api) == ["a", "c"]
+
+
+@pytest.mark.parametrize("said", [answer("ok", 200, "Content-Type: text/plain"), answer("", 500), answer("<x")])
+def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, said: bytes) -> None:
+    web.routes |= {"/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"), "/action": said}
+    receive(api, US)
+    assert bodies(api) == ["a", "b"]
+    assert "/fallback" not in web.paths()
+
+
+def test_status_callbacks_of_a_reply(api: Api, web: App) -> None:
+    web.routes["/sms"] = twiml('<Message statusCallback="/mine">a</Message>')
+    receive(api, US)
+    [reply] = replies(api)
+    reaches(api, reply["sid"], "delivered")
+    settle(api)
+    told = [one.form["MessageStatus"] for one in web.asked if one.path == "/mine"]
+    assert told == ["queued", "sent", "delivered"]
+
+
+def test_other_senders_and_recipients(api: Api, web: App) -> None:
+    own(api, GB, country="GB", kind="mobile", rate=10_000_000)
+    own(api, "+14155550103", sms=False)
+    web.routes["/sms"] = twiml(
+        f'<Message from="{GB}" to="07400123457">a</Message>',
+        '<Message from="+14155550103">b</Message>',
+        '<Message to="+33612345678">c</Message>',
+    )
+    receive(api, US)
+    found = {one["body"]: one for one in replies(api)}
+    assert set(found) == {"a", "c"}
+    assert (found["a"]["from"], found["a"]["to"]) == (GB, "+447400123457")
+    assert found["a"]["messaging_service_sid"] is None
+    assert (found["c"]["status"], found["c"]["error_code"]) == ("failed", 21408)
+    assert codes(api) == ["14108"]
+
+
+def test_the_sixteenth_of_quick_replies_fails(api: Api, web: App) -> None:
+    web.routes["/sms"] = twiml(*["<Message>x</Message>"] * 8)
+    receive(api, US)
+    receive(api, US)
+    found = replies(api)
+    assert [one["error_code"] for one in found].count(14107) == 1
+    assert sum(one["status"] == "failed" for one in found) == 1
+    api.clock.advance(31)
+    web.routes["/sms"] = HI
+    receive(api, US)
+    assert [one["error_code"] for one in replies(api) if one["body"] == "hi"] == [None]
+
+
+def test_what_the_sdk_writes_is_carried_out(api: Api, web: App) -> None:
+    made = MessagingResponse()
+    made.message("first & <foremost>", to="+15005550166", status_callback=web.url("/mine"))
+    second = made.message()
+    second.body("second")
+    second.body(" part")
+    made.redirect(web.url("/next"), method="GET")
+    web.routes |= {"/sms": answer(str(made)), "/next": HI}
+    receive(api, US)
+    assert bodies(api) == ["first & <foremost>", "hi", "second part"]
+    assert alerts(api) == []
+
+
+def test_a_reply_with_a_picture(api: Api, web: App) -> None:
+    own(api, US_MMS, mms=True, rate=10_000_000)
+    service(api, own(api, US_MMS, mms=True, rate=10_000_000), InboundRequestUrl=web.url("/sms"))
+    web.routes |= {
+        "/sms": twiml("<Message><Body>look</Body><Media>cat.png</Media></Message>"),
+        "/cat.png": answer(b"png", 200, "Content-Type: image/png"),
+    }
+    receive(api, US_MMS)
+    [reply] = replies(api)
+    assert (reply["sid"][:2], reply["num_media"]) == ("MM", "1")
+    assert reaches(api, reply["sid"], "delivered", "failed")["status"] == "delivered"
+
+
+def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
+    """As after a crash between a reply and the end of its job."""
+    web.routes["/sms"] = twiml('<Message action="/action">a</Message>', "<Message>b</Message>")
+    got = receive(api, US)
+    assert got is not None
+    before = replies(api)
+    tokens = [one.headers["i-twilio-idempotency-token"] for one in web.asked if one.path == "/sms"]
+
+    async def again(tx: Any) -> None:
+        import msgspec
+
+        from trunkline.core.jobs.queue import Job, enqueue
+        from trunkline.products.messaging.receiving.inbox import JOB, Told
+
+        await tx.run("UPDATE messages SET status = 'receiving' WHERE sid = :sid", sid=got["sid"])
+        told = Told(got["account_sid"], got["sid"])
+        await enqueue(tx, Job(JOB, msgspec.json.encode(told).decode()))
+
+    api.run(api.node.database.write(again))
+    settle(api)
+    assert {one["sid"] for one in replies(api)} == {one["sid"] for one in before}
+    assert len(before) == 2
+    assert len([one for one in web.paths() if one == "/sms"]) == 2
+    asked = [one.headers["i-twilio-idempotency-token"] for one in web.asked if one.path == "/sms"]
+    assert asked == tokens * 2
+
+
+def test_a_job_that_ended_is_not_told_again(api: Api, web: App) -> None:
+    import msgspec
+
+    from trunkline.core.jobs.queue import Job, enqueue
+    from trunkline.products.messaging.receiving.inbox import JOB, Told
+
+    got = receive(api, US)
+    assert got is not None
+    payload = msgspec.json.encode(Told(got["account_sid"], got["sid"])).decode()
+    api.run(api.node.database.write(lambda tx: enqueue(tx, Job(JOB, payload))))
+    settle(api)
+    assert web.paths() == ["/sms"]

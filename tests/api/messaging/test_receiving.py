@@ -1,0 +1,227 @@
+"""Receiving: whose a message is, who is told of it and how, and what of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
+from api.messaging.apps import PHONE, XML, App, alerts, answer, app, hook, inbound, messages, receive, settle
+from api.messaging.apps import replies as made
+from api.messaging.apps import twiml
+from api.messaging.stock import MESSAGES, US, own, service
+from trunkline.transports.base import Inbound, InboundMedia
+
+NAMES = (
+    "ToCountry ToState SmsMessageSid NumMedia ToCity FromZip SmsSid FromState SmsStatus FromCity Body FromCountry To"
+    " MessagingServiceSid ToZip NumSegments MessageSid AccountSid From ApiVersion"
+).split()
+FOUR_HOURS = 4 * 3600
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    return {"dev": True, "public_url": "https://sms.example.com"}
+
+
+@pytest.fixture
+def web(api: Api) -> Iterator[App]:
+    """The app."""
+    with app(api) as running:
+        yield running
+
+
+def test_a_service_hears_everything_of_a_message(api: Api, web: App) -> None:
+    mine = service(api, own(api, US), InboundRequestUrl=web.url("/in?a=b%20c"))
+    got = receive(api, US, "Hej å & +!", parts=2)
+    assert got is not None
+    [asked] = web.asked
+    assert [name for name, _ in asked.pairs] == NAMES
+    assert asked.form | {"SmsMessageSid": "", "SmsSid": "", "MessageSid": ""} == {
+        "ToCountry": "US",
+        "ToState": "CA",
+        "SmsMessageSid": "",
+        "NumMedia": "0",
+        "ToCity": asked.form["ToCity"],
+        "FromZip": "",
+        "SmsSid": "",
+        "FromState": "",
+        "SmsStatus": "received",
+        "FromCity": "",
+        "Body": "Hej å & +!",
+        "FromCountry": "US",
+        "To": US,
+        "MessagingServiceSid": mine,
+        "ToZip": "",
+        "NumSegments": "2",
+        "MessageSid": "",
+        "AccountSid": ACCOUNT_SID,
+        "From": PHONE,
+        "ApiVersion": "2010-04-01",
+    }
+    assert {asked.form[name] for name in ("SmsMessageSid", "SmsSid", "MessageSid")} == {got["sid"]}
+    assert (asked.method, asked.path) == ("POST", "/in?a=b%20c")
+    assert RequestValidator(AUTH_TOKEN).validate(
+        web.url("/in?a=b%20c"), asked.form, asked.headers["x-twilio-signature"]
+    )
+    assert (got["status"], got["direction"], got["from"], got["to"]) == ("received", "inbound", PHONE, US)
+    assert (got["num_segments"], got["messaging_service_sid"], got["body"]) == ("2", mine, "Hej å & +!")
+    assert got["date_sent"] is not None
+    assert got["sid"].startswith("SM")
+
+
+def test_get_has_the_parameters_in_the_query_and_signs_all_of_it(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url("/in?a=1"), InboundMethod="GET")
+    receive(api, US, "a b")
+    [asked] = web.asked
+    assert (asked.method, asked.form["Body"], asked.form["a"]) == ("GET", "a b", "1")
+    whole = web.url(asked.path)
+    assert RequestValidator(AUTH_TOKEN).validate(whole, {}, asked.headers["x-twilio-signature"])
+
+
+def test_who_is_told(api: Api, web: App) -> None:
+    number = own(api, US)
+    first = receive(api, US)
+    assert first is not None, "without a URL it is stored, and nobody is told"
+    assert (first["status"], web.paths()) == ("received", [])
+    hook(api, number.sid, SmsUrl=web.url("/number"), SmsMethod="GET")
+    receive(api, US)
+    assert web.paths() == ["/number"]
+    application = api.post(
+        f"/2010-04-01/Accounts/{ACCOUNT_SID}/Applications.json",
+        {"FriendlyName": "x", "SmsUrl": web.url("/application")},
+    ).json()["sid"]
+    hook(api, number.sid, SmsApplicationSid=application)
+    receive(api, US)
+    assert web.paths()[1:] == ["/application"]
+    mine = service(api, number)
+    assert receive(api, US) is None, "a Service without a URL drops messages"
+    path = f"/messaging/v1/Services/{mine}"
+    api.post(path, {"UseInboundWebhookOnNumber": "true"})
+    receive(api, US)
+    assert web.paths()[2:] == ["/application"]
+    hook(api, number.sid, SmsApplicationSid="")
+    receive(api, US)
+    assert web.paths()[3:] == ["/number"]
+    api.post(path, {"UseInboundWebhookOnNumber": "false", "InboundRequestUrl": web.url("/service")})
+    receive(api, US)
+    assert web.paths()[4:] == ["/service"]
+
+
+def test_messages_to_nobody_are_dropped_and_numbers_are_recognised(api: Api) -> None:
+    own(api, US)
+    own(api, "12345", kind="short-code", prefix="SC")
+    assert receive(api, "+14155559999") is None
+    for written in (US, US[1:], US[2:], f" {US}", "(415) 555-0100"):
+        got = receive(api, written)
+        assert got is not None
+        assert got["to"] == US
+    got = receive(api, "12345", sender="5005550177")
+    assert got is not None
+    assert (got["to"], got["from"]) == ("12345", PHONE)
+    got = receive(api, US, sender="Acme Co", body="a\0b\ud800")
+    assert got is not None
+    assert (got["from"], got["body"]) == ("Acme Co", "ab\ufffd")
+
+
+def test_what_a_carrier_tells_twice_is_received_once(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+    assert receive(api, US, id="1") is not None
+    assert receive(api, US, id="1") is None
+    assert receive(api, US, id="2") is not None
+    assert receive(api, US) is not None
+    assert receive(api, US) is not None
+    api.run(api.node.messaging.inbound(Inbound("other", PHONE, US, "Hi", id="1")))
+    settle(api)
+    assert len(web.asked) == len(inbound(api)) == 5
+
+
+def test_the_messages_of_a_phone_are_told_in_their_order(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+
+    async def write() -> None:
+        for number in range(8):
+            await api.node.messaging.inbound(Inbound("test", PHONE, US, str(number)))
+
+    api.run(write())
+    settle(api)
+    assert [asked.form["Body"] for asked in web.asked] == [str(number) for number in range(8)]
+
+
+def test_attachments(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+    media = (InboundMedia("image/png", b"png"), InboundMedia("text/vcard", b"vcard"))
+    got = receive(api, US, "", media=media)
+    assert got is not None
+    assert (got["sid"][:2], got["num_media"]) == ("MM", "2")
+    [asked] = web.asked
+    form = asked.form
+    assert (form["NumMedia"], form["MediaContentType0"], form["MediaContentType1"]) == (
+        "2",
+        "image/png",
+        "text/vcard",
+    )
+    prefix = f"https://sms.example.com{MESSAGES}/{got['sid']}/Media/ME"
+    assert form["MediaUrl1"].startswith(prefix)
+    fetched = api.get(form["MediaUrl1"].removeprefix("https://sms.example.com"))
+    assert fetched.content == b"vcard"
+
+
+def test_a_missing_part_is_in_the_debugger(api: Api) -> None:
+    own(api, US)
+    got = receive(api, US, parts=2, missing=True)
+    assert got is not None
+    [alert] = alerts(api)
+    assert (alert["error_code"], alert["resource_sid"], alert["log_level"]) == ("30009", got["sid"], "warning")
+
+
+def test_cookies_belong_to_a_pair_of_numbers_for_four_hours(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+    web.routes["/sms"] = answer("", 200, XML, "Set-Cookie: step=1; Path=/", "Set-Cookie: b=2; HttpOnly")
+    receive(api, US)
+    receive(api, US)
+    receive(api, US, sender="+15005550178")
+    api.clock.advance(FOUR_HOURS - 60)
+    receive(api, US)
+    web.routes["/sms"] = answer("", 200, XML, "Set-Cookie: b=; Max-Age=0")
+    api.clock.advance(FOUR_HOURS - 60)
+    receive(api, US)
+    receive(api, US)
+    api.clock.advance(FOUR_HOURS + 60)
+    receive(api, US)
+    sent = [asked.headers.get("cookie") for asked in web.asked]
+    assert sent == [None, "step=1; b=2", None, "step=1; b=2", "step=1; b=2", "step=1", None]
+
+
+def test_credentials_are_sent_once_they_are_asked_for(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url(user="me:p%40ss@"))
+    web.routes["/sms"] = [answer("", 401, 'WWW-Authenticate: Basic realm="x"'), twiml("<Message>hi</Message>")]
+    receive(api, US)
+    first, second = web.asked
+    assert "authorization" not in first.headers
+    assert second.headers["authorization"] == "Basic bWU6cEBzcw=="
+    for asked in (first, second):
+        assert RequestValidator(AUTH_TOKEN).validate(
+            web.url(), asked.form, asked.headers["x-twilio-signature"]
+        )
+    assert [one["body"] for one in made(api)] == ["hi"]
+
+
+def test_a_suspended_account_is_told_nothing(api: Api, web: App) -> None:
+    sub = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "Other"}).json()["sid"]
+    own(api, US, account_sid=sub)
+    api.post(f"/2010-04-01/Accounts/{sub}.json", {"Status": "suspended"})
+    assert receive(api, US) is None
+    assert web.asked == []
+
+
+def test_a_message_of_the_inbox_page_comes_in(api: Api, web: App) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+    sent = api.request("POST", "/_trunkline/inbox/messages", json={"phone": PHONE, "to": US, "body": "Hello"})
+    assert sent.status_code == 202
+    settle(api)
+    [got] = messages(api)
+    assert (got["direction"], got["body"], got["status"]) == ("inbound", "Hello", "received")
