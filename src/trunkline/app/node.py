@@ -93,7 +93,11 @@ class Node:
             Connections(origins=settings.browser_origins(), max_connections=settings.max_connections), buckets
         )
         self.realtime = Realtime(self.database, directory, self.vault, clock, nodes, bounds)
-        self.application = Application(
+        self.application = self._application(directory, clock, buckets)
+
+    def _application(self, directory: AccountDirectory, clock: Clock, buckets: Buckets | None) -> Application:
+        settings = self.settings
+        return Application(
             Door(
                 router=Router(products(settings, buckets)),
                 directory=directory,

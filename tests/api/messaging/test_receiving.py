@@ -166,7 +166,7 @@ def test_attachments(api: Api, web: App) -> None:
     )
     prefix = f"https://sms.example.com{MESSAGES}/{got['sid']}/Media/ME"
     assert form["MediaUrl1"].startswith(prefix)
-    fetched = api.get(form["MediaUrl1"].removeprefix("https://sms.example.com"))
+    fetched = api.run(api._http.get(form["MediaUrl1"].removeprefix("https://sms.example.com")))
     assert fetched.content == b"vcard"
 
 
