@@ -68,6 +68,11 @@ class Messaging:
         self.address.url = self.address.url or url
 
     @property
+    def lanes(self) -> int:
+        """Senders whose queue this node works on."""
+        return self._dispatcher.lanes
+
+    @property
     def sandboxed(self) -> bool:
         """Whether nothing leaves this machine."""
         return all(isinstance(carrier, Sandbox) for carrier in self.carriers.all)

@@ -6,6 +6,7 @@ import datetime
 import logging
 import sys
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -98,6 +99,10 @@ class Metrics:
             "trunkline_storage_queue", "Writes that wait for their commit.", registry=self.registry
         )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
+        """Show what ``value`` answers whenever the metrics are asked for."""
+        Gauge(name, help, registry=self.registry).set_function(value)
 
     def observe(self, product: str, operation: str, status: int, seconds: float) -> None:
         """Count one answered request."""

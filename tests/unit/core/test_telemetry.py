@@ -111,3 +111,11 @@ def test_requests_are_counted_by_product_operation_and_status() -> None:
     assert 'trunkline_request_seconds_bucket{le="0.0025",product="sync"} 1.0' in text
     assert "trunkline_storage_queue 3.0" in text
     assert b"sync" not in Metrics().render()
+
+
+def test_what_is_watched_is_asked_for_when_it_is_shown() -> None:
+    metrics, jobs = Metrics(), [3]
+    metrics.watch("trunkline_jobs_running", "Jobs that run on this node.", lambda: jobs[0])
+    assert b"trunkline_jobs_running 3.0" in metrics.render()
+    jobs[0] = 5
+    assert b"trunkline_jobs_running 5.0" in metrics.render()
