@@ -89,7 +89,7 @@ class Node:
             Inbox(self.database, directory, lambda text: len(cut(text)[1])),
             self.control,
         )
-        self._draining: asyncio.Task[None] | None = None
+        self._draining: asyncio.Future[Any] | None = None
         buckets = Buckets(clock) if settings.sync_limits else None
         nodes = Nodes(self.bus, self.vault)
         nodes.listen(self._heard)
@@ -166,7 +166,7 @@ class Node:
     def drain(self) -> None:
         """Begin to stop: the node is no longer ready, and takes no more jobs while requests in flight are finished."""
         self.control.stopping = True
-        self._draining = asyncio.create_task(self.runner.stop())
+        self._draining = asyncio.gather(self.runner.stop(), self.messaging.stop(), return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish what was accepted and close."""

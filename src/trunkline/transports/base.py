@@ -167,6 +167,11 @@ class Carrier(Protocol):
         ...
 
     @property
+    def carries_channels(self) -> bool:
+        """Whether messages on other channels than SMS, such as ``whatsapp:``, may be handed over."""
+        ...
+
+    @property
     def ready(self) -> bool:
         """Whether messages can be handed over now."""
         ...

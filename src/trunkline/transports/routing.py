@@ -1,12 +1,13 @@
 """Which carrier a message leaves by. Pure.
 
 A number's own carrier counts first; then the first route that fits, in the operator's order; then the default, which
-is the first carrier of the configuration.
+is the first carrier of the configuration. A recipient on another channel than SMS, such as ``whatsapp:+15005550100``,
+is reached by the carriers alone that carry channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,7 +29,6 @@ class RoutingTable:
     def __init__(self, carriers: Sequence[Carrier], rules: Sequence[RouteRule] = ()) -> None:
         self._carriers: Mapping[str, Carrier] = {carrier.name: carrier for carrier in carriers}
         self._rules = tuple(rules)
-        self._default = carriers[0] if carriers else None
 
     @property
     def all(self) -> list[Carrier]:
@@ -36,10 +36,25 @@ class RoutingTable:
         return list(self._carriers.values())
 
     def route(self, sender: str, recipient: str, preferred: str) -> Carrier | None:
-        """The carrier for a message; None when the one that a number or a route names is not configured."""
-        if preferred:
-            return self._carriers.get(preferred)
-        for rule in self._rules:
-            if recipient.startswith(rule.prefix) and sender.startswith(rule.sender):
-                return self._carriers.get(rule.carrier)
-        return self._default
+        """The carrier for a message; None when the one that a number or a route names is not configured, or none
+        carries the recipient's channel."""
+        if ":" in recipient:
+            return next(
+                (one for one in self._wished(sender, recipient, preferred) if one.carries_channels), None
+            )
+        return next(self._wished(sender, recipient, preferred), None)
+
+    def _wished(self, sender: str, recipient: str, preferred: str) -> Iterator[Carrier]:
+        """The carrier that was named for the message, or else all of them in their order."""
+        named = preferred or next(
+            (
+                rule.carrier
+                for rule in self._rules
+                if recipient.startswith(rule.prefix) and sender.startswith(rule.sender)
+            ),
+            "",
+        )
+        if named:
+            yield from (self._carriers[name] for name in (named,) if name in self._carriers)
+        else:
+            yield from self._carriers.values()

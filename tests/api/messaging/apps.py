@@ -133,7 +133,9 @@ def settle(api: Api) -> None:
 
 def messages(api: Api, **query: str) -> list[dict[str, Any]]:
     """The account's messages, the oldest first."""
-    found: list[dict[str, Any]] = api.get(f"{MESSAGES}.json", {"PageSize": "1000", **query}).json()["messages"]
+    found: list[dict[str, Any]] = api.get(f"{MESSAGES}.json", {"PageSize": "1000", **query}).json()[
+        "messages"
+    ]
     return found[::-1]
 
 

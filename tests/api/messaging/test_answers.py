@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from twilio.twiml.messaging_response import MessagingResponse
 
@@ -25,8 +26,12 @@ from api.messaging.apps import (
     settle,
     twiml,
 )
-from api.messaging.outcomes import reaches
+from api.messaging.outcomes import reaches, until
 from api.messaging.stock import GB, US, US_MMS, own, service
+from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.receiving.inbox import JOB, Told
+from trunkline.transports.base import Inbound
 from unit.core.egress.peers import drip, hang, stall
 
 HI = twiml("<Message>hi</Message>")
@@ -87,9 +92,7 @@ def test_a_reply_goes_back_through_the_service(api: Api, web: App) -> None:
         (EMPTY, [], []),
     ],
 )
-def test_documents(
-    api: Api, web: App, content: bytes, expected: list[str], problems: list[str]
-) -> None:
+def test_documents(api: Api, web: App, content: bytes, expected: list[str], problems: list[str]) -> None:
     web.routes["/sms"] = content
     got = receive(api, US)
     assert got is not None
@@ -119,7 +122,10 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><Response><Mess
         (answer("<Response>" + "<a>" * 10_000 + "</Response>"), "12100"),
         (answer("<Response>" + " " * 70_000 + "</Response>"), "11750"),
         (answer(b"x" * 10 * 1024 * 1024), "11750"),
-        (answer(gzip.compress(b" " * 10_000_000), 200, "Content-Type: text/xml", "Content-Encoding: gzip"), "12100"),
+        (
+            answer(gzip.compress(b" " * 10_000_000), 200, "Content-Type: text/xml", "Content-Encoding: gzip"),
+            "12100",
+        ),
         (answer("", 302, "Location: /sms"), "11215"),
         (answer("", 302, "Location: file:///etc/passwd"), "11100"),
         (b"garbage\r\n\r\n", "11206"),
@@ -148,8 +154,8 @@ def test_who_answers_too_slowly_is_not_waited_for(api: Api, web: App, reply: Any
     assert got is not None
     assert bodies(api) == ["hi"]
     asked = next(one for one in web.asked if one.path == "/fallback")
-    # What drips forever is cut off when it is too long.
-    assert asked.form["ErrorCode"] in (("11750", "12300") if reply is drip else ("11200", "11203"))
+    # What drips on a quick machine is too long before its time is over.
+    assert asked.form["ErrorCode"] in (("11203", "11750") if reply is drip else ("11200", "11203"))
 
 
 def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
@@ -164,8 +170,6 @@ def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
     web.routes |= {"/slow": wait, "/sms": HI}
 
     async def both() -> None:
-        from trunkline.transports.base import Inbound
-
         await api.node.messaging.inbound(Inbound("test", PHONE, US_MMS, "slow"))
         await api.node.messaging.inbound(Inbound("test", PHONE, US, "quick"))
 
@@ -177,8 +181,6 @@ def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
                 lambda tx: tx.value("SELECT count(*) FROM messages WHERE direction = 'outbound-reply'")
             )
         )
-
-    from api.messaging.outcomes import until
 
     until(api, answered)
     states = {one["body"]: one["status"] for one in messages(api) if one["direction"] == "inbound"}
@@ -226,7 +228,9 @@ def test_overrides_ask_again_with_one_token(api: Api, web: App) -> None:
 
 def test_redirects_are_asked_with_the_same_parameters(api: Api, web: App) -> None:
     web.routes |= {
-        "/sms": twiml("<Message>a</Message>", '<Redirect method="GET">next?x=1</Redirect>', "<Message>b</Message>"),
+        "/sms": twiml(
+            "<Message>a</Message>", '<Redirect method="GET">next?x=1</Redirect>', "<Message>b</Message>"
+        ),
         "/next": twiml("<Message>c</Message>"),
     }
     got = receive(api, US)
@@ -266,9 +270,14 @@ def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
     assert bodies(api) == ["a", "c"]
 
 
-@pytest.mark.parametrize("said", [answer("ok", 200, "Content-Type: text/plain"), answer("", 500), answer("<x")])
+@pytest.mark.parametrize(
+    "said", [answer("ok", 200, "Content-Type: text/plain"), answer("", 500), answer("<x")]
+)
 def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, said: bytes) -> None:
-    web.routes |= {"/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"), "/action": said}
+    web.routes |= {
+        "/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"),
+        "/action": said,
+    }
     receive(api, US)
     assert bodies(api) == ["a", "b"]
     assert "/fallback" not in web.paths()
@@ -348,12 +357,7 @@ def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
     before = replies(api)
     tokens = [one.headers["i-twilio-idempotency-token"] for one in web.asked if one.path == "/sms"]
 
-    async def again(tx: Any) -> None:
-        import msgspec
-
-        from trunkline.core.jobs.queue import Job, enqueue
-        from trunkline.products.messaging.receiving.inbox import JOB, Told
-
+    async def again(tx: Tx) -> None:
         await tx.run("UPDATE messages SET status = 'receiving' WHERE sid = :sid", sid=got["sid"])
         told = Told(got["account_sid"], got["sid"])
         await enqueue(tx, Job(JOB, msgspec.json.encode(told).decode()))
@@ -368,11 +372,6 @@ def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
 
 
 def test_a_job_that_ended_is_not_told_again(api: Api, web: App) -> None:
-    import msgspec
-
-    from trunkline.core.jobs.queue import Job, enqueue
-    from trunkline.products.messaging.receiving.inbox import JOB, Told
-
     got = receive(api, US)
     assert got is not None
     payload = msgspec.json.encode(Told(got["account_sid"], got["sid"])).decode()

@@ -11,10 +11,11 @@ from trunkline.transports.routing import RouteRule, RoutingTable
 
 
 class Named:
-    """A carrier of which only the name counts."""
+    """A carrier of which only the name counts; ``codes`` alone carries channels."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.carries_channels = name == "codes"
 
 
 TABLE = RoutingTable(
@@ -36,6 +37,8 @@ TABLE = RoutingTable(
         ("12345", "+15005550100", "", "codes"),
         ("12345", "+447700900100", "", "europe"),
         ("+15005550006", "+447700900100", "main", "main"),
+        ("whatsapp:+15005550006", "whatsapp:+15005550100", "", "codes"),
+        ("whatsapp:+15005550006", "whatsapp:+15005550100", "codes", "codes"),
     ],
 )
 def test_the_number_then_the_first_route_then_the_first_carrier(
@@ -48,4 +51,5 @@ def test_the_number_then_the_first_route_then_the_first_carrier(
 
 def test_a_carrier_that_is_not_there_is_none_rather_than_another() -> None:
     assert TABLE.route("+15005550006", "+15005550100", "gone") is None
+    assert TABLE.route("whatsapp:+15005550006", "whatsapp:+15005550100", "main") is None
     assert RoutingTable([]).route("+15005550006", "+15005550100", "") is None

@@ -20,6 +20,8 @@ _CONNECT = 5.0
 class HttpCarrier:
     """Implements ``Carrier``. ``egress`` is its own client, which may reach the operator's network."""
 
+    carries_channels = True
+
     def __init__(self, route: HttpRoute, egress: Egress) -> None:
         self._route = route
         self._egress = egress

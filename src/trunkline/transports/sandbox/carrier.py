@@ -47,6 +47,7 @@ class Sandbox:
 
     name = NAME
     carries_media = True
+    carries_channels = True
     resends_unknown = True
     ready = True
     window = 500

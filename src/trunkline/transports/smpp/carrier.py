@@ -38,6 +38,7 @@ class SmppCarrier:
     """Implements ``Carrier``. ``parts`` keeps the parts of inbound messages; ``jitter`` answers numbers from 0 to 1."""
 
     carries_media = False
+    carries_channels = False
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ TEXTS: dict[int, str] = {
     30035: "US A2P 10DLC - Number is being configured",
     30036: "Validity period expired",
     30103: "Unable to shorten links in the message",
+    63003: "Channel could not find To address",
 }
 
 

@@ -31,7 +31,7 @@ WORKERS = 5_000
 
 _STORAGE_PAUSE = 1.0
 _LEAST_PAUSE = 0.005
-STOP_SECONDS = 5.0
+STOP_SECONDS = 3.0
 
 
 class Dispatcher:
@@ -71,7 +71,7 @@ class Dispatcher:
         self._loops = [asyncio.create_task(self._steps()), asyncio.create_task(self._look())]
 
     async def stop(self) -> None:
-        """Take nothing more, and let what is under way end within 5 s."""
+        """Take nothing more, and let what is under way end within 3 s."""
         self._stopping = True
         self._wake.set()
         for worker, _ in self._workers.values():

@@ -29,6 +29,8 @@ EXPIRED = 30036
 SUSPENDED = 30002
 OPTED_OUT = 21610
 NO_MMS = 30011
+NO_CHANNEL = 63003
+"""No carrier reaches the recipient's channel (doc: the channel cannot find the address)."""
 
 _SENDING = """
 UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = :account_sid AND sid = :sid
@@ -84,6 +86,9 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             await fail(tx, message, refused)
             continue
         carrier = rules.route(message.sender or "", message.recipient)
+        if carrier is None and ":" in message.recipient:
+            await fail(tx, message, NO_CHANNEL)
+            continue
         if carrier is None or not carrier.ready:
             continue
         if _is_mms(message) and not carrier.carries_media:
