@@ -137,6 +137,7 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
         ("webhook_retry_schedule", "1.5"),
         ("webhook_retry_schedule", "604801"),
         ("webhook_log_days", "0"),
+        ("alert_days", "0"),
         ("webhook_networks", "10.0.0.0/33"),
         ("webhook_networks", "example.com"),
         ("egress_ca_file", "/nowhere/ca.pem"),

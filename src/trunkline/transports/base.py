@@ -43,7 +43,8 @@ class Submission(msgspec.Struct, frozen=True):
     """A message to hand over. ``recipient`` is E.164; ``parts`` are the texts of its segments, each of which fits one
     SMS in ``encoding``; ``taken`` are the ids of the parts that the network took before, in their order: empty for one
     that it did not take in front of one that it did, and none behind the last. ``tries`` counts the hand-overs that
-    were used up. ``valid_for`` is in seconds. ``reference`` is the concatenation reference, 0 to 255, a counter per sender and recipient."""
+    were used up. ``valid_for`` is in seconds. ``reference`` is the concatenation reference, 0 to 255, a counter per
+    sender and recipient."""
 
     message_sid: str
     account_sid: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.receiving.inbox import JOB, Told
 from trunkline.transports.base import Inbound
-from unit.core.egress.peers import drip, hang, stall
+from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 HI = twiml("<Message>hi</Message>")
 
@@ -197,6 +198,22 @@ def test_nobody_there_and_no_fallback(api: Api, web: App) -> None:
     assert (got["status"], got["messaging_service_sid"]) == ("received", mine)
     # One retry, when there was no connection.
     assert codes(api) == ["11202", "11202"]
+
+
+def test_a_certificate_that_nobody_trusts(api: Api, web: App, tmp_path: Path) -> None:
+    context, _ = certificate(tmp_path, "127.0.0.1")
+    number = own(api, US_MMS)
+    running = peer(EMPTY, tls=context)
+    server = api.run(running.__aenter__())
+    service(
+        api, number, InboundRequestUrl=server.url("/", "https") + "#rc=0", FallbackUrl=web.url("/fallback")
+    )
+    try:
+        receive(api, US_MMS)
+    finally:
+        api.run(running.__aexit__(None, None, None))
+    [asked] = web.asked
+    assert (asked.form["ErrorCode"], server.requests, codes(api)) == ("11237", [], ["11237"])
 
 
 def test_when_the_fallback_fails_too_there_is_no_reply(api: Api, web: App) -> None:

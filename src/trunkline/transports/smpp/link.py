@@ -124,8 +124,11 @@ class Link:
         for connection in list(self._connections):
             connection.abort("the carrier stops")
         if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, *self._tasks, return_exceptions=True)
+            # What was not kept by now was not acknowledged: the SMSC will send it again.
+            left = (self._runner, *self._tasks)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def submit(self, message: Message) -> None:
         """Queue a message."""

@@ -25,6 +25,9 @@ from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
 MOST = 100
 """Messages that one look at a lane considers."""
 
+STUCK = 10
+"""Messages without a ready carrier after which a look ends."""
+
 EXPIRED = 30036
 SUSPENDED = 30002
 OPTED_OUT = 21610
@@ -75,7 +78,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
     if not seen:
         return Haul([], False, next=await queue.next_in_lane(tx, lane))
     taken: list[Taken] = []
-    wait = 0
+    wait = stuck = 0
     active = await accounts.is_active(tx, seen[0].account_sid)
     for queued in seen:
         message = await find_message(tx, queued.account_sid, queued.message_sid)
@@ -90,6 +93,9 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             await fail(tx, message, NO_CHANNEL)
             continue
         if carrier is None or not carrier.ready:
+            stuck += 1
+            if stuck == STUCK:
+                break
             continue
         if _is_mms(message) and not carrier.carries_media:
             await fail(tx, message, NO_MMS)
@@ -152,6 +158,7 @@ def submission(taken: Taken, now: int, reference: int) -> Submission:
         media=taken.media,
         taken=taken.queued.ids,
         valid_for=(taken.queued.expires - now) / SECOND,
+        tries=taken.queued.attempts,
     )
 
 
