@@ -554,6 +554,25 @@ def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
     play(scenario, window=1)
 
 
+def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
+    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+        held: list[Submit] = []
+        smsc.answer = held.append  # type: ignore[assignment]
+        handed = asyncio.create_task(carrier.submit(submission()))
+        await smsc.submitted(1)
+        stopped = asyncio.create_task(carrier.stop())
+        await turns(lambda: not carrier.ready)
+        held[0].connection.reply(held[0], Reply(Status.RTHROTTLED))
+        held[0].connection.flush()
+        await turns(handed.done)
+        assert not stopped.done(), "it was handed back before the link is closed"
+        assert await handed == Deferred(1.0, "the carrier stops", counts=False)
+        await stopped
+        assert smsc.count == 1
+
+    play(scenario)
+
+
 def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         smsc.answer = lambda submit: None
