@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -42,10 +43,12 @@ class Receiver:
             task.cancel()
         await asyncio.gather(*self._taking, return_exceptions=True)
 
-    async def another(self) -> None:
-        """Wait for one more webhook than there are now."""
+    async def another(self, seconds: float | None = None) -> None:
+        """Wait for one more webhook than there are now, or for so long."""
         self._news.clear()
-        await self._news.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._take(reader, writer))

@@ -21,7 +21,7 @@ from trunkline.settings import (
     without_password,
 )
 
-SECRETS = {"database_url", "nats_url", "auth_token", "master_key"}
+SECRETS = {"database_url", "nats_url", "auth_token", "master_key", "carriers"}
 
 
 @pytest.fixture(autouse=True)
@@ -251,12 +251,14 @@ def test_secrets_are_not_shown() -> None:
         nats_url="nats://hush-hush-2@host",
         auth_token="hush-hush-3-hush-hush",
         master_key="hush-hush-4",
+        carriers=({"name": "main", "password": "hush-hush-5"},),
     )
     shown = settings.shown()
     assert "hush" not in str(shown)
     assert shown["database_url"] == "postgresql://me:***@host/db"
     assert shown["nats_url"] == shown["auth_token"] == shown["master_key"] == "(set)"
-    assert {Settings().shown()[name] for name in SECRETS} == {"(not set)"}
+    assert shown["carriers"] == "main"
+    assert {Settings().shown()[name] for name in SECRETS} == {"(not set)", "none"}
     assert shown.keys() == {item.name for item in fields(Settings)}
     assert shown["port"] == 8080
 

@@ -75,7 +75,9 @@ class Node:
             **self.messaging.handlers(),
         }
         self.runner = Runner(self.database, handlers, clock)
-        self.metrics.watch("trunkline_jobs_running", "Jobs that run on this node.", lambda: self.runner.running)
+        self.metrics.watch(
+            "trunkline_jobs_running", "Jobs that run on this node.", lambda: self.runner.running
+        )
         self.metrics.watch(
             "trunkline_message_lanes", "Senders whose queue this node works on.", lambda: self.messaging.lanes
         )

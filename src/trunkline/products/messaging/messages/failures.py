@@ -20,6 +20,7 @@ TEXTS: dict[int, str] = {
     11751: "Media Message - Media exceeds messaging provider size limit",
     12300: "Invalid Content-Type",
     14107: "Reply message loop detected",
+    21408: "Permission to send an SMS or MMS has not been enabled for the region",
     21610: "Attempt to send to unsubscribed recipient",
     21701: "The Messaging Service does not exist",
     21703: "The Messaging Service does not have a phone number available to send a message",

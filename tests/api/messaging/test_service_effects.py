@@ -1,0 +1,118 @@
+"""What the settings of a Messaging Service change, where no other test shows the setting both ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.conftest import Api
+from api.messaging.apps import App, answer, app, receive, replies, twiml
+from api.messaging.outcomes import phone, reaches
+from api.messaging.stock import TO, US, US_MMS, own, send, service
+
+QUICK = 10_000_000
+"""A rate that holds nothing up."""
+
+MANHATTAN = "+12125550120"
+SAN_FRANCISCO = "+14155550120"
+SAN_FRANCISCO_OVERLAY = "+16285550120"
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    return {"dev": True, "public_url": "https://sms.example.com"}
+
+
+@pytest.fixture
+def web(api: Api) -> Iterator[App]:
+    """The app."""
+    with app(api) as running:
+        yield running
+
+
+def change(api: Api, service_sid: str, **settings: str) -> None:
+    assert api.post(f"/messaging/v1/Services/{service_sid}", settings).status_code == 200
+
+
+def through(api: Api, service_sid: str, **form: Any) -> dict[str, Any]:
+    """A message through the Service, once it has ended."""
+    created = send(api, MessagingServiceSid=service_sid, **form)
+    return reaches(api, created["sid"], "delivered", "failed")
+
+
+def test_sticky_sender(api: Api) -> None:
+    """Off: senders take turns and the mapping is kept; on again: it counts as before."""
+    mine = service(api, own(api, SAN_FRANCISCO, rate=QUICK), own(api, MANHATTAN, rate=QUICK))
+    kept = through(api, mine)["from"]
+    assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
+    change(api, mine, StickySender="false")
+    taken = [through(api, mine)["from"] for _ in range(4)]
+    assert set(taken) == {SAN_FRANCISCO, MANHATTAN}
+    change(api, mine, StickySender="true")
+    assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
+
+
+def test_area_code_geomatch(api: Api) -> None:
+    """On: the recipient's area code, then one of the same area; off: turns among the country's numbers."""
+    far = own(api, MANHATTAN, rate=QUICK)
+    overlay = own(api, SAN_FRANCISCO_OVERLAY, rate=QUICK)
+    mine = service(api, far, overlay, own(api, SAN_FRANCISCO, rate=QUICK), StickySender="false")
+    to = "+14155550177"
+    assert {through(api, mine, To=to)["from"] for _ in range(3)} == {SAN_FRANCISCO}
+    area = service(api, *(own(api, one, rate=QUICK) for one in ("+12125550121", "+16285550121")))
+    assert through(api, area, To=to)["from"] == "+16285550121"
+    change(api, mine, AreaCodeGeomatch="false")
+    taken = {through(api, mine, To=to)["from"] for _ in range(6)}
+    assert taken == {MANHATTAN, SAN_FRANCISCO, SAN_FRANCISCO_OVERLAY}
+
+
+def test_mms_converter(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On: where no carrier takes MMS, the text goes with a link to each attachment; off: it fails."""
+    web.routes["/cat.png"] = answer(b"png", 200, "Content-Type: image/png")
+    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", False, raising=False)
+    mine = service(api, own(api, US, rate=QUICK), own(api, US_MMS, mms=True, rate=QUICK))
+    shown = through(api, mine, MediaUrl=web.url("/cat.png"))
+    assert (shown["status"], shown["body"], shown["num_media"]) == ("delivered", "Hello", "1")
+    [received] = phone(api, TO)
+    link = re.fullmatch(r"Hello https://sms\.example\.com(/m/\w{7})", received.body)
+    assert link, received.body
+    led = api.run(api._http.get(link[1], follow_redirects=True))
+    assert (led.status_code, led.content) == (200, b"png")
+    change(api, mine, MmsConverter="false")
+    shown = through(api, mine, MediaUrl=web.url("/cat.png"))
+    assert (shown["status"], shown["error_code"]) == ("failed", 30011), "the sender could, no carrier can"
+    poor = service(api, own(api, MANHATTAN, rate=QUICK), MmsConverter="false")
+    shown = through(api, poor, MediaUrl=web.url("/cat.png"))
+    assert (shown["status"], shown["error_code"]) == ("failed", 21703), "no sender can"
+
+
+def test_smart_encoding(api: Api) -> None:
+    """On: look-alikes take the place of characters that would need UCS-2; off: the text goes as it is."""
+    mine = service(api, own(api, US, rate=QUICK))
+    through(api, mine, Body="“Hi”")
+    change(api, mine, SmartEncoding="false")
+    through(api, mine, Body="“Hi”")
+    seen = [(one.body, one.encoding) for one in phone(api, TO)]
+    assert seen == [('"Hi"', "gsm7"), ("“Hi”", "ucs2")]
+
+
+def test_fallback_and_its_method(api: Api, web: App) -> None:
+    """When the first URL fails, the fallback is asked by its own method, and what it answers is carried out."""
+    web.routes |= {"/in": answer("", 500), "/fallback": twiml("<Message>back soon</Message>")}
+    mine = service(
+        api, own(api, US, rate=QUICK), InboundRequestUrl=web.url("/in"), FallbackUrl=web.url("/fallback")
+    )
+    for method in ("POST", "GET"):
+        change(api, mine, FallbackMethod=method)
+        receive(api, US)
+        asked = web.asked[-1]
+        assert (asked.method, asked.path.partition("?")[0]) == (method, "/fallback")
+        assert asked.form["ErrorCode"] == "11200"
+    assert [one["body"] for one in replies(api)] == ["back soon"] * 2
+    change(api, mine, FallbackUrl="")
+    receive(api, US)
+    assert web.asked[-1].path == "/in", "without a fallback nobody else is asked"
+    assert len(replies(api)) == 2

@@ -1,0 +1,92 @@
+"""A phone network beside a server that is killed: what it was handed in each of the server's lives, and receipts that
+it sends until they are acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smsc import Reply, Smsc, Submit, receipt
+from trunkline.transports.smpp.bodies import ShortMessage
+from trunkline.transports.smpp.commands import Command
+
+
+class Seen(NamedTuple):
+    """A submit: in which life of the server it came, from whom, and what it says."""
+
+    life: int
+    sender: str
+    text: str
+
+
+@dataclass
+class Network:
+    """An SMSC that takes every message and reports it delivered; after each ``drops`` messages, where that is not 0,
+    it resets the connection, and it throttles the first ``throttles``."""
+
+    drops: int = 0
+    throttles: int = 0
+    life: int = 0
+    seen: list[Seen] = field(default_factory=list)
+    owed: dict[str, ShortMessage] = field(default_factory=dict)
+    """Receipts that nobody acknowledged yet, by id."""
+
+    def __post_init__(self) -> None:
+        self.smsc = Smsc(answer=self._answer, records=False)
+        self._under_way: set[str] = set()
+
+    def carrier(self, **more: object) -> dict[str, str]:
+        """The environment of a server whose only carrier this is."""
+        route = {
+            "name": "network",
+            "host": "127.0.0.1",
+            "port": self.smsc.port,
+            "system_id": "trunkline",
+            "password": "secret",
+            "window": 20,
+            "reconnect_first": 0.01,
+            "reconnect_most": 0.2,
+            "throttle_first": 0.01,
+            "throttle_most": 0.1,
+            **more,
+        }
+        return {"TRUNKLINE_CARRIERS": json.dumps([route])}
+
+    def tell(self) -> None:
+        """Send the receipts that are owed and not under way, when there is somebody to tell."""
+        if any(peer.command is not None for peer in self.smsc.peers):
+            for id in [id for id in self.owed if id not in self._under_way]:
+                self._under_way.add(id)
+                asked = self.smsc.receiver.ask(Command.DELIVER_SM, self.owed[id])
+                asked.add_done_callback(lambda told, id=id: self._told(id, told))
+
+    async def idle(self) -> None:
+        """Wait until every receipt is acknowledged."""
+
+        def done() -> bool:
+            # A receipt that was lost with its connection goes over the next.
+            self.tell()
+            return not self.owed
+
+        await self.smsc.until(done)
+
+    def _answer(self, submit: Submit) -> Reply | None:
+        if submit.count <= self.throttles:
+            return Reply(status=0x58)
+        self.seen.append(Seen(self.life, submit.body.source, submit.text))
+        id = str(submit.count)
+        self.owed[id] = receipt(submit, id, "DELIVRD")
+        asyncio.get_running_loop().call_soon(self.tell)
+        if self.drops and submit.count % self.drops == 0:
+            submit.connection.transport.abort()
+        return Reply(message_id=id)
+
+    def _told(self, id: str, told: asyncio.Future[int]) -> None:
+        self._under_way.discard(id)
+        if not told.cancelled() and told.result() == 0:
+            self.owed.pop(id, None)
+        else:
+            asyncio.get_running_loop().call_soon(self.tell)
+        self.smsc.changed()

@@ -1,0 +1,207 @@
+"""A server that is killed while it sends loses no message, sends none twice whose outcome it knew, keeps each sender's
+order, and tells every state; what it remembers of people and times survives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from faults.integrity import damage
+from faults.network import Network
+from faults.receiver import Receiver
+from faults.senders import FINAL, Beside, Program, run_all
+from faults.writers import connected
+from servers import Server
+from smsc import mobile
+
+ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "3"))
+"""Kills of one server; the figures quoted in the docs are of more."""
+MESSAGES = int(os.environ.get("TRUNKLINE_KILL_MESSAGES", "40"))
+"""What each sender sends in each of the server's lives."""
+LEAST_SECONDS, MOST_SECONDS = 0.1, 0.6
+NUMBERS = tuple(f"+1415555010{number}" for number in range(4))
+POOL = ("+14155550120", "+14155550121")
+RECIPIENT, LOYAL, AWAY = "+14155550150", "+14155550160", "+14155550170"
+PATIENCE = 60.0
+LOOK = 0.2
+"""Seconds between looks at what is stored, when nothing is told."""
+
+
+class World:
+    """A server, its network, its app, and the programs that send through it."""
+
+    def __init__(self, server: Server, beside: Beside, network: Network, app: Receiver) -> None:
+        self.server, self.beside, self.network, self.app = server, beside, network, app
+        self.programs: list[Program] = []
+        self.service_sid = self.scheduled_sid = ""
+        self.orphans: list[set[str]] = []
+        """What was being handed over at each kill."""
+
+    async def post(self, path: str, **form: str) -> dict[str, str]:
+        """The answer to a request that succeeds."""
+        async with connected(self.server) as (calls, connection):
+            path = path.replace("~", f"/2010-04-01/Accounts/{self.server.account_sid}")
+            answer = await connection.ask(calls.request("POST", path, form))
+            assert answer.status in (200, 201), answer
+            told: dict[str, str] = answer.json()
+            return told
+
+    async def settle(self) -> None:
+        """Wait until every message is final and everything is told."""
+        async with asyncio.timeout(PATIENCE):
+            while not await self._settled():
+                await self.beside.hurry()
+                await self.app.another(LOOK)
+
+    async def _settled(self) -> bool:
+        await self.network.idle()
+        shown = [one for one in await self.beside.messages() if one.direction == "outbound-api"]
+        delivered = {(one.sid, "delivered") for one in shown if one.status == "delivered"}
+        return {one.status for one in shown} <= {*FINAL, "scheduled"} and delivered <= self.told()
+
+    def told(self) -> set[tuple[str, str]]:
+        """Which states of which messages were told."""
+        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.told}
+
+
+def test_kills_lose_no_message(
+    database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    asyncio.run(kill_often(database_url, tmp_path, record_property))
+    if database_url.startswith("sqlite"):
+        assert not damage(Path(database_url.removeprefix("sqlite:///")))
+
+
+async def kill_often(database_url: str, folder: Path, record: Callable[[str, object], None]) -> None:
+    network, chance, started = Network(), random.Random(), monotonic()
+    async with network.smsc, Receiver() as app:
+        server = Server(folder, "--dev", database_url=database_url, environment=network.carrier())
+        await asyncio.to_thread(server.start)
+        world = World(server, Beside(server, database_url), network, app)
+        await prepare(world)
+        for _ in range(ROUNDS):
+            await live(world, chance.uniform(LEAST_SECONDS, MOST_SECONDS))
+        await world.settle()
+        await check(world, record)
+        await survived(world)
+        await asyncio.to_thread(server.stop)
+        record("seconds", round(monotonic() - started, 1))
+
+
+async def prepare(world: World) -> None:
+    """Numbers, a Service, a person who keeps a sender, one who opted out, and a message for later."""
+    await world.beside.own(*NUMBERS)
+    pool = await world.beside.own(*POOL)
+    world.service_sid = (await world.post("/messaging/v1/Services", FriendlyName="of a test"))["sid"]
+    for sid in pool.values():
+        await world.post(f"/messaging/v1/Services/{world.service_sid}/PhoneNumbers", PhoneNumberSid=sid)
+    told = {"StatusCallback": world.app.url, "To": RECIPIENT}
+    world.programs = [Program(number, {**told, "From": number}) for number in NUMBERS]
+    through = {**told, "MessagingServiceSid": world.service_sid}
+    world.programs.append(Program("service", through))
+    await world.network.smsc.bound()
+    await world.network.smsc.deliver(mobile(AWAY.strip("+"), NUMBERS[0].strip("+"), "STOP"))
+    await world.post("~/Messages.json", **{**through, "To": LOYAL, "Body": "first"})
+    later = {"ScheduleType": "fixed", "SendAt": "2026-11-25T00:00:00Z"}
+    made = await world.post("~/Messages.json", **through, **later, Body="later")
+    world.scheduled_sid = made["sid"]
+
+
+async def live(world: World, seconds: float) -> None:
+    """Send, kill the server after some time, and start it again."""
+    sending = asyncio.create_task(run_all(world.server, world.programs, MESSAGES))
+    await asyncio.wait([sending], timeout=seconds)
+    await asyncio.to_thread(world.server.kill)
+    await sending
+    await world.network.smsc.until(lambda: not world.network.smsc.peers)
+    world.orphans.append(await world.beside.after_death())
+    world.network.life += 1
+    await asyncio.to_thread(world.server.start)
+    await world.network.smsc.bound()
+
+
+async def check(world: World, record: Callable[[str, object], None]) -> None:
+    """Hold what the network and the app saw against what was acknowledged and what is stored."""
+    shown = {one.sid: one for one in await world.beside.messages()}
+    made = {sid: text for program in world.programs for sid, text in program.made.items()}
+    unsure = {text for program in world.programs for text in program.unsure}
+    assert not [status for program in world.programs for status in program.refused]
+    assert {sid: shown[sid].body for sid in made} == made, "a message is lost"
+    sent = {sid: one for sid, one in shown.items() if "/" in one.body}
+    assert {one.body for one in sent.values()} <= {*made.values(), *unsure}
+    assert {one.status for one in sent.values()} == {"delivered"}
+    sids = {one.body: sid for sid, one in sent.items()}
+    assert len(sids) == len(sent), "a message was made twice"
+    lives: dict[str, list[int]] = {sid: [] for sid in sent}
+    for life, _, text in world.network.seen:
+        if "/" in text:
+            lives[sids[text]].append(life)
+    orphans = set[str]().union(*world.orphans)
+    for sid, when in lives.items():
+        assert when, f"{sent[sid].body} is delivered, but was never sent"
+        for before, after in zip(when, when[1:], strict=False):
+            assert before < after, f"{sent[sid].body} went twice in one life"
+            assert any(sid in found for found in world.orphans[before:after]), "it went twice, though known"
+    for sender in (*NUMBERS, *POOL):
+        texts = [
+            text
+            for _, source, text in world.network.seen
+            if source == sender.strip("+") and "/" in text and sids[text] not in orphans
+        ]
+        assert texts == sorted(texts), f"the messages of {sender} were sent out of order"
+    callbacks(world, set(sent))
+    figures = {
+        "kills": len(world.orphans),
+        "messages": len(sent),
+        "under way at a kill": sum(map(len, world.orphans)),
+        "sent again": sum(len(when) > 1 for when in lives.values()),
+    }
+    for name, value in figures.items():
+        record(name, value)
+    print(figures)
+    assert len(sent) > 10 * ROUNDS, "hardly anything was sent"
+
+
+def callbacks(world: World, sent: set[str]) -> None:
+    """Each state was told, with the same token each time, in the order of the states."""
+    tokens: dict[tuple[str, str], set[str]] = {}
+    order: dict[str, list[str]] = {}
+    for token, parameters in world.app.told:
+        sid, status = parameters["MessageSid"], parameters["MessageStatus"]
+        tokens.setdefault((sid, status), set()).add(token)
+        if status not in order.setdefault(sid, []):
+            order[sid].append(status)
+    assert not {event: found for event, found in tokens.items() if len(found) > 1}
+    through = {sid for program in world.programs[len(NUMBERS) :] for sid in program.made}
+    for sid in sent:
+        if sid in through:
+            assert order[sid] == ["queued", "sent", "delivered"]
+        else:
+            assert order[sid][-2:] == ["sent", "delivered"]
+
+
+async def survived(world: World) -> None:
+    """Who opted out hears nothing, who had a sender keeps it, and what was for later is still for later."""
+    await world.post(
+        "~/Messages.json",
+        MessagingServiceSid=world.service_sid,
+        To=LOYAL,
+        Body="again",
+        StatusCallback=world.app.url,
+    )
+    await world.settle()
+    shown = await world.beside.messages()
+    loyal = {one.sender for one in shown if one.recipient == LOYAL}
+    assert len(loyal) == 1
+    assert [one.status for one in shown if one.sid == world.scheduled_sid] == ["scheduled"]
+    called_off = await world.post(f"~/Messages/{world.scheduled_sid}.json", Status="canceled")
+    assert called_off["status"] == "canceled"
+    form = {"From": NUMBERS[0], "To": AWAY, "Body": "hello"}
+    path = f"/2010-04-01/Accounts/{world.server.account_sid}/Messages.json"
+    async with connected(world.server) as (calls, connection):
+        answer = await connection.ask(calls.request("POST", path, form))
+    assert answer.json()["code"] == 21610
