@@ -136,7 +136,7 @@ class Settings:
     )
     carriers: Tables = option(
         (),
-        "The carriers that SMS leave by, as tables: [[carriers]] in the file; none is the sandbox.",
+        "The carriers that SMS leave by, as tables of the file; none is the sandbox.",
         secret=names_only,
     )
     carrier_routes: Tables = option(
