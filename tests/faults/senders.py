@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from faults.writers import caller
 from keepalive import Closed, Lost
 from servers import Server
 from trunkline.app.parts import open_storage
+from trunkline.core.jobs.claims import end_leases
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
+from trunkline.products.messaging.sending.lanes import release_all
 from trunkline.settings import Settings
 
 FINAL = ("delivered", "undelivered", "failed", "canceled")
@@ -63,13 +64,15 @@ class Beside:
         return sids
 
     async def after_death(self) -> set[str]:
-        """The messages that a dead server was handing over. Its hold on the senders' queues runs out at once."""
+        """The messages that a dead server was handing over. What it held runs out at once: with a
+        PostgreSQL it would be a minute."""
         found: set[str] = set()
 
         async def write(tx: Tx) -> None:
             handed = await tx.all(_Sid, "SELECT message_sid FROM message_queue WHERE step = 'sending'")
             found.update(one.message_sid for one in handed)
-            await tx.run("UPDATE message_lanes SET until = 0 WHERE until > 0")
+            await release_all(tx)
+            await end_leases(tx)
 
         await self._write(write)
         return found
@@ -147,10 +150,3 @@ class Program:
 async def run_all(server: Server, programs: list[Program], most: int) -> None:
     """Let programs send beside each other."""
     await asyncio.gather(*(program.run(server, most) for program in programs))
-
-
-def folder(path: Path, name: str) -> Path:
-    """A new folder for a server."""
-    made = path / name
-    made.mkdir()
-    return made

@@ -19,6 +19,9 @@ from servers import Server, clean_environment
 
 DOCUMENTS = [ROOT / "README.md", *files("docs", ".md")]
 
+FOR_DEVELOPMENT = 'make run ARGS="--dev"'
+"""A page that has its reader start the server like this is followed against one that calls apps on this machine."""
+
 NOWHERE = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -39,7 +42,8 @@ def _environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_document_holds(path: Path, tmp_path: Path) -> None:
-    found = blocks(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    found = blocks(path.relative_to(ROOT).as_posix(), text)
     folder = tmp_path / "reader"
     folder.mkdir()
     if any(block.runs and block.language is Language.JAVASCRIPT for block in found):
@@ -47,7 +51,7 @@ def test_the_document_holds(path: Path, tmp_path: Path) -> None:
     if not any(block.runs for block in found):
         _follow(found, Walkthrough(folder, "", "", _environment()))
         return
-    with Server(tmp_path) as server:
+    with Server(tmp_path, *(["--dev"] if FOR_DEVELOPMENT in text else [])) as server:
         environment = {**_environment(), **server.client_environment}
         _follow(found, Walkthrough(folder, server.url, server.proxy_url, environment))
 

@@ -74,6 +74,7 @@ class Link:
         self._pair = route.bind == "pair"
         self._pump_is_due = False
         self._wake: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._changed = asyncio.Event()
@@ -92,7 +93,8 @@ class Link:
     @property
     def ready(self) -> bool:
         """Whether it is worth handing it more."""
-        if not self.bound or self._throttle.paused(asyncio.get_running_loop().time()):
+        # Asked on the storage's thread, too, which has no loop of its own.
+        if self._loop is None or not self.bound or self._throttle.paused(self._loop.time()):
             return False
         rate = min((rate for rate in (self._ground.bucket.rate, self._throttle.limit) if rate), default=0)
         window = self._ground.route.window
@@ -111,6 +113,7 @@ class Link:
 
     def start(self) -> None:
         """Begin to connect."""
+        self._loop = asyncio.get_running_loop()
         self._runner = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
