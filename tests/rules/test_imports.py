@@ -105,8 +105,8 @@ PURE = (
 """Globs below the package: rules without effects. Each glob must fit a module."""
 
 EFFECTS = {"asyncio", "socket", "time", "threading", "sqlite3", "multiprocessing", "subprocess", "selectors"}
-CONSTANTS = {"trunkline.core.clock.SECOND"}
-"""What a pure module may take from one that is not."""
+LENT = {"trunkline.core.clock.SECOND", "trunkline.transports.smpp.settings.SmppRoute"}
+"""What a pure module may take from one that is not: a constant, and options that were read already."""
 
 TABLES = {"trunkline.products.messaging.numbers.parsing": "phonenumbers"}
 """From a pure module to the package without effects whose data it reads."""
@@ -157,7 +157,7 @@ def _may(source: Source, name: str) -> bool:
 def _may_when_pure(module: str, name: str, pure: set[str]) -> bool:
     top = name.split(".", maxsplit=1)[0]
     if top == "trunkline":
-        return name in CONSTANTS or _below(name, *pure)
+        return name in LENT or _below(name, *pure)
     return top in ("msgspec", TABLES.get(module)) or (top in sys.stdlib_module_names and top not in EFFECTS)
 
 

@@ -29,7 +29,7 @@ def test_every_setting_is_an_option_of_serve_and_explained(cli: Cli) -> None:
         assert f"{flag(item.name)} " in shown
         assert item.metadata["help"] in shown
         assert variable(item.name) in shown
-        if not item.metadata["secret"] and item.default != "":
+        if not item.metadata["secret"] and item.default not in ("", ()):
             assert f"({variable(item.name)}; default: {as_text(item.default)})" in shown
         if item.type == "bool":
             assert f"--no-{flag(item.name)[2:]} " in shown
