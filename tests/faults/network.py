@@ -24,10 +24,11 @@ class Seen(NamedTuple):
 @dataclass
 class Network:
     """An SMSC that takes every message and reports it delivered; after each ``drops`` messages, where that is not 0,
-    it resets the connection, and it throttles the first ``throttles``."""
+    it resets the connection, it throttles the first ``throttles``, and while it is ``silent`` it answers no submit."""
 
     drops: int = 0
     throttles: int = 0
+    silent: bool = False
     life: int = 0
     seen: list[Seen] = field(default_factory=list)
     owed: dict[str, ShortMessage] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Network:
         if submit.count <= self.throttles:
             return Reply(status=0x58)
         self.seen.append(Seen(self.life, submit.body.source, submit.text))
+        if self.silent:
+            return None
         id = str(submit.count)
         self.owed[id] = receipt(submit, id, "DELIVRD")
         asyncio.get_running_loop().call_soon(self.tell)

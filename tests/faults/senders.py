@@ -9,7 +9,6 @@ from faults.writers import caller
 from keepalive import Closed, Lost
 from servers import Server
 from trunkline.app.parts import open_storage
-from trunkline.core.jobs.claims import end_leases
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.messaging.sending.lanes import release_all
@@ -72,7 +71,7 @@ class Beside:
             handed = await tx.all(_Sid, "SELECT message_sid FROM message_queue WHERE step = 'sending'")
             found.update(one.message_sid for one in handed)
             await release_all(tx)
-            await end_leases(tx)
+            await tx.run("UPDATE jobs SET due = 0 WHERE state = 'ready' AND holder IS NOT NULL")
 
         await self._write(write)
         return found

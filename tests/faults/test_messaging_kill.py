@@ -4,20 +4,19 @@ order, and tells every state; what it remembers of people and times survives."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
 from faults.integrity import damage
 from faults.network import Network
 from faults.receiver import Receiver
-from faults.senders import FINAL, Beside, Program, Shown, run_all
+from faults.senders import Beside, Program, run_all
+from faults.sending import World, running
 from faults.writers import connected
-from servers import Server
 from smsc import mobile
 
 ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "3"))
@@ -28,52 +27,6 @@ LEAST_SECONDS, MOST_SECONDS = 0.1, 0.6
 NUMBERS = tuple(f"+1415555010{number}" for number in range(4))
 POOL = ("+14155550120", "+14155550121")
 RECIPIENT, LOYAL, AWAY = "+14155550150", "+14155550160", "+14155550170"
-PATIENCE = 30.0
-LOOK = 0.2
-"""Seconds between looks at what is stored, when nothing is told."""
-
-
-class World:
-    """A server, its network, its app, and the programs that send through it."""
-
-    def __init__(self, server: Server, beside: Beside, network: Network, app: Receiver) -> None:
-        self.server, self.beside, self.network, self.app = server, beside, network, app
-        self.programs: list[Program] = []
-        self.service_sid = self.scheduled_sid = ""
-        self.orphans: list[set[str]] = []
-        """What was being handed over at each kill."""
-
-    async def post(self, path: str, **form: str) -> dict[str, str]:
-        """The answer to a request that succeeds."""
-        async with connected(self.server) as (calls, connection):
-            path = path.replace("~", f"/2010-04-01/Accounts/{self.server.account_sid}")
-            answer = await connection.ask(calls.request("POST", path, form))
-            assert answer.status in (200, 201), answer
-            told: dict[str, str] = answer.json()
-            return told
-
-    async def settle(self) -> None:
-        """Wait until every message is final and everything is told."""
-        deadline = monotonic() + PATIENCE
-        while waiting := await self._unsettled():
-            assert monotonic() < deadline, waiting
-            await self.beside.hurry()
-            await self.app.another(LOOK)
-
-    async def _unsettled(self) -> list[Shown]:
-        await self.network.idle()
-        told = self.told()
-        return [
-            one
-            for one in await self.beside.messages()
-            if one.direction == "outbound-api"
-            and one.status != "scheduled"
-            and (one.status not in FINAL or (one.sid, one.status) not in told)
-        ]
-
-    def told(self) -> set[tuple[str, str]]:
-        """Which states of which messages were told."""
-        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.told}
 
 
 def test_kills_lose_no_message(
@@ -97,20 +50,6 @@ async def kill_often(database_url: str, folder: Path, record: Callable[[str, obj
         record("seconds", round(monotonic() - started, 1))
 
 
-@asynccontextmanager
-async def running(folder: Path, database_url: str, network: Network, **more: object) -> AsyncIterator[Server]:
-    """A server whose only carrier is the network: stopped in the end, or killed when the test fails."""
-    server = Server(folder, "--dev", database_url=database_url, environment=network.carrier(**more))
-    try:
-        await asyncio.to_thread(server.start)
-        yield server
-    except BaseException:
-        with contextlib.suppress(AssertionError):
-            server.kill()
-        raise
-    await asyncio.to_thread(server.stop)
-
-
 async def prepare(world: World) -> None:
     """Numbers, a Service, a person who keeps a sender, one who opted out, and a message for later."""
     await world.beside.own(*NUMBERS)
@@ -125,7 +64,8 @@ async def prepare(world: World) -> None:
     await world.network.smsc.bound()
     await world.network.smsc.deliver(mobile(AWAY.strip("+"), NUMBERS[0].strip("+"), "STOP"))
     await world.post("~/Messages.json", **{**through, "To": LOYAL, "Body": "first"})
-    later = {"ScheduleType": "fixed", "SendAt": "2026-11-25T00:00:00Z"}
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    later = {"ScheduleType": "fixed", "SendAt": f"{tomorrow:%Y-%m-%dT%H:%M:%SZ}"}
     made = await world.post("~/Messages.json", **through, **later, Body="later")
     world.scheduled_sid = made["sid"]
 

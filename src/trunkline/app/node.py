@@ -94,7 +94,7 @@ class Node:
         self._draining: asyncio.Future[Any] | None = None
         buckets = Buckets(clock) if settings.sync_limits else None
         nodes = Nodes(self.bus, self.vault)
-        nodes.listen(self._heard)
+        nodes.listen(lambda told: self._heard([told]))
         bounds = Bounds(
             Connections(origins=settings.browser_origins(), max_connections=settings.max_connections), buckets
         )

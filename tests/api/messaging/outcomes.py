@@ -27,10 +27,11 @@ class _Logged(Row, frozen=True):
 
 
 @pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is called answers 204 at once, without a network."""
+def hooks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is called answers 204 at once, without a network; no two calls are at the same moment."""
 
     async def send(self: Egress, outgoing: Outgoing) -> Incoming:
+        api.clock.now += 1
         return Incoming(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", send)

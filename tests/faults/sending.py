@@ -1,0 +1,77 @@
+"""A server, the phone network that it sends by, the app that hears of it, and the programs that send through it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+from faults.network import Network
+from faults.receiver import Receiver
+from faults.senders import FINAL, Beside, Program, Shown
+from faults.writers import connected
+from servers import Server
+
+PATIENCE = 30.0
+LOOK = 0.2
+"""Seconds between looks at what is stored, when nothing is told."""
+
+
+class World:
+    """A server, its network, its app, and the programs that send through it."""
+
+    def __init__(self, server: Server, beside: Beside, network: Network, app: Receiver) -> None:
+        self.server, self.beside, self.network, self.app = server, beside, network, app
+        self.programs: list[Program] = []
+        self.service_sid = self.scheduled_sid = ""
+        self.orphans: list[set[str]] = []
+        """What was being handed over at each kill."""
+
+    async def post(self, path: str, **form: str) -> dict[str, str]:
+        """The answer to a request that succeeds."""
+        async with connected(self.server) as (calls, connection):
+            path = path.replace("~", f"/2010-04-01/Accounts/{self.server.account_sid}")
+            answer = await connection.ask(calls.request("POST", path, form))
+            assert answer.status in (200, 201), answer
+            told: dict[str, str] = answer.json()
+            return told
+
+    async def settle(self) -> None:
+        """Wait until every message is final and everything is told."""
+        deadline = monotonic() + PATIENCE
+        while waiting := await self._unsettled():
+            assert monotonic() < deadline, waiting
+            await self.beside.hurry()
+            await self.app.another(LOOK)
+
+    async def _unsettled(self) -> list[Shown]:
+        await self.network.idle()
+        told = self.told()
+        return [
+            one
+            for one in await self.beside.messages()
+            if one.direction == "outbound-api"
+            and one.status != "scheduled"
+            and (one.status not in FINAL or (one.sid, one.status) not in told)
+        ]
+
+    def told(self) -> set[tuple[str, str]]:
+        """Which states of which messages were told."""
+        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.told}
+
+
+@asynccontextmanager
+async def running(folder: Path, database_url: str, network: Network, **more: object) -> AsyncIterator[Server]:
+    """A server whose only carrier is the network: stopped in the end, or killed when the test fails."""
+    server = Server(folder, "--dev", database_url=database_url, environment=network.carrier(**more))
+    try:
+        await asyncio.to_thread(server.start)
+        yield server
+    except BaseException:
+        with contextlib.suppress(AssertionError):
+            server.kill()
+        raise
+    await asyncio.to_thread(server.stop)
