@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -102,7 +103,7 @@ async def check(world: World, record: Callable[[str, object], None]) -> None:
     orphans = set[str]().union(*world.orphans)
     for sid, when in lives.items():
         assert when, f"{sent[sid].body} is delivered, but was never sent"
-        for before, after in zip(when, when[1:], strict=False):
+        for before, after in pairwise(when):
             assert before < after, f"{sent[sid].body} went twice in one life"
             assert any(sid in found for found in world.orphans[before:after]), "it went twice, though known"
     for sender in (*NUMBERS, *POOL):

@@ -118,7 +118,7 @@ class Messaging:
     async def _stop(self) -> None:
         await self._dispatcher.stop()
         await asyncio.gather(*(carrier.stop() for carrier in self.carriers.all))
-        await self._ground.ends.empty()
+        await self._dispatcher.let_go()
 
 
 def open_prices(settings: Settings) -> Prices:

@@ -37,6 +37,9 @@ from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 HI = twiml("<Message>hi</Message>")
 
+ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What is said over the network, and how it is read, is the same on each."""
+
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
@@ -93,6 +96,7 @@ def test_a_reply_goes_back_through_the_service(api: Api, web: App) -> None:
         (EMPTY, [], []),
     ],
 )
+@ONE_ENGINE
 def test_documents(api: Api, web: App, content: bytes, expected: list[str], problems: list[str]) -> None:
     web.routes["/sms"] = content
     got = receive(api, US)
@@ -132,6 +136,7 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><Response><Mess
         (b"garbage\r\n\r\n", "11206"),
     ],
 )
+@ONE_ENGINE
 def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: bytes, code: str) -> None:
     web.routes |= {"/sms": content, "/fallback": HI}
     got = receive(api, US)
@@ -149,6 +154,7 @@ def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: by
 
 
 @pytest.mark.parametrize("reply", [hang, stall, drip])
+@ONE_ENGINE
 def test_who_answers_too_slowly_is_not_waited_for(api: Api, web: App, reply: Any) -> None:
     web.routes |= {"/sms": reply, "/fallback": HI}
     got = receive(api, US)
@@ -290,6 +296,7 @@ def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
 @pytest.mark.parametrize(
     "said", [answer("ok", 200, "Content-Type: text/plain"), answer("", 500), answer("<x")]
 )
+@ONE_ENGINE
 def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, said: bytes) -> None:
     web.routes |= {
         "/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"),

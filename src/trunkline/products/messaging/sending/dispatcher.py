@@ -87,6 +87,15 @@ class Dispatcher:
         await self._receipts.empty()
         await self._ground.ends.empty()
 
+    async def let_go(self) -> None:
+        """Leave the senders' queues to other nodes at once: after ``stop``, when the carriers have ended what was under
+        way, too."""
+        await self._ground.ends.empty()
+        try:
+            await self._ground.database.write(lambda tx: lanes.release_held(tx, self._ground.node))
+        except StorageError as error:
+            log.warning("what this node holds is free in some seconds: %s", error)
+
     def _heard(self, events: list[Any]) -> None:
         for event in events:
             if isinstance(event, LaneFed):

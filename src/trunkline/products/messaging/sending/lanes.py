@@ -135,6 +135,13 @@ async def release(tx: Tx, lane: str, holder: str) -> None:
     )
 
 
+async def release_held(tx: Tx, holder: str) -> None:
+    """Give back whatever a node still holds: for its stop."""
+    await tx.run(
+        "UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0 AND holder = :holder", holder=holder
+    )
+
+
 async def release_all(tx: Tx) -> None:
     """Give all lanes back: for a node that has the database to itself."""
     await tx.run("UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0")
