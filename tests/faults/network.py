@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import NamedTuple
 
 from smsc import Reply, Smsc, Submit, receipt
@@ -14,11 +15,12 @@ from trunkline.transports.smpp.commands import Command
 
 
 class Seen(NamedTuple):
-    """A submit: in which life of the server it came, from whom, and what it says."""
+    """A submit: in which life of the server it came, from whom, what it says, and when it came, in seconds."""
 
     life: int
     sender: str
     text: str
+    at: float
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Network:
     def _answer(self, submit: Submit) -> Reply | None:
         if submit.count <= self.throttles:
             return Reply(status=0x58)
-        self.seen.append(Seen(self.life, submit.body.source, submit.text))
+        self.seen.append(Seen(self.life, submit.body.source, submit.text, monotonic()))
         if self.silent:
             return None
         id = str(submit.count)

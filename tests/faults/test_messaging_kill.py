@@ -97,7 +97,7 @@ async def check(world: World, record: Callable[[str, object], None]) -> None:
     sids = {one.body: sid for sid, one in sent.items()}
     assert len(sids) == len(sent), "a message was made twice"
     lives: dict[str, list[int]] = {sid: [] for sid in sent}
-    for life, _, text in world.network.seen:
+    for life, _, text, _ in world.network.seen:
         if "/" in text:
             lives[sids[text]].append(life)
     orphans = set[str]().union(*world.orphans)
@@ -109,7 +109,7 @@ async def check(world: World, record: Callable[[str, object], None]) -> None:
     for sender in (*NUMBERS, *POOL):
         texts = [
             text
-            for _, source, text in world.network.seen
+            for _, source, text, _ in world.network.seen
             if source == sender.strip("+") and "/" in text and sids[text] not in orphans
         ]
         assert texts == sorted(texts), f"the messages of {sender} were sent out of order"

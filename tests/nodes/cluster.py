@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,13 @@ PATIENCE = 20.0
 class Cluster:
     """Two servers; ``service_sid`` is a Sync Service, reached through either."""
 
-    def __init__(self, folder: Path, database_url: str, bus: NatsServer) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        bus: NatsServer,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.bus = bus
         key = base64.b64encode(bytes(range(32))).decode()
         self.servers = [
@@ -38,7 +44,7 @@ class Cluster:
                 bus.url,
                 "--dev",
                 database_url=database_url,
-                environment={"TRUNKLINE_MASTER_KEY": key},
+                environment={"TRUNKLINE_MASTER_KEY": key, **(environment or {})},
             )
             for name in ("one", "two")
         ]

@@ -34,8 +34,8 @@ class Principal(msgspec.Struct, frozen=True):
     """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
     (itself for a main account); ``policy`` what a restricted key may do.
 
-    An access token has an ``identity``, an ``endpoint`` (the id of its connection) and the ``service_sid`` of the
-    one Service that it is for.
+    An access token has an ``identity``, an ``endpoint`` (the id of its client), the ``connection`` over which that
+    asks, and the ``service_sid`` of the one Service that it is for.
     """
 
     account_sid: str
@@ -45,6 +45,7 @@ class Principal(msgspec.Struct, frozen=True):
     policy: frozenset[str] = frozenset()
     identity: str | None = None
     endpoint: str | None = None
+    connection: str = ""
     service_sid: str | None = None
 
     def may(self, access: Access) -> bool:

@@ -19,10 +19,11 @@ SYSTEM = "system"
 
 class Actor(msgspec.Struct, frozen=True):
     """The author of a change. ``identity`` is an access token's, None for REST credentials and expiry; ``endpoint``
-    is the connection of a realtime client, else empty."""
+    is that of a realtime client, else empty, and ``connection`` the one that the change came over."""
 
     identity: str | None = None
     endpoint: str = ""
+    connection: str = ""
 
     @property
     def name(self) -> str:
@@ -41,7 +42,7 @@ def actor(principal: Principal) -> Actor:
     """The author that a principal is: an access token acts as its identity, an empty one when it has none."""
     if principal.credential is not Credential.TOKEN:
         return Actor()
-    return Actor(principal.identity or "", principal.endpoint or "")
+    return Actor(principal.identity or "", principal.endpoint or "", principal.connection)
 
 
 async def enter(tx: Tx, call: Call[Any]) -> Scope:

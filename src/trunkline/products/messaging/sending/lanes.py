@@ -138,7 +138,8 @@ async def release(tx: Tx, lane: str, holder: str) -> None:
 async def release_held(tx: Tx, holder: str) -> None:
     """Give back whatever a node still holds: for its stop."""
     await tx.run(
-        "UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0 AND holder = :holder", holder=holder
+        "UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0 AND holder = :holder",
+        holder=holder,
     )
 
 

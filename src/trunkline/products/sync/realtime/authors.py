@@ -1,7 +1,8 @@
 """Who causes which event: a connection is not told of its own writes, and is told how far it has all events. Pure.
 
-The author is the connection whose request is in hand, not its endpoint: a client that lost its connection does not
-know what became of its last request, and must hear of that write on its next connection.
+The author is the connection that the request came over, as long as that is in hand, and not its endpoint: a client that
+lost its connection does not know what became of its last request, and must hear of that write on its next connection,
+also when the write is done while a request of the next one is in hand.
 
 After its own write an author gets a notification that only moves its event id on (client): without it, the write would
 come back in the replay after its next reconnect. That is sent only when no earlier event can still be on its way.
@@ -9,7 +10,7 @@ come back in the replay after its next reconnect. That is sent only when no earl
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -27,28 +28,26 @@ class Authors:
     """The writers of this node, and what they wrote of late."""
 
     def __init__(self) -> None:
-        self._writing: dict[str, list[str]] = {}
+        self._writing: Counter[str] = Counter()
         self._wrote: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._filling: dict[str, int] = {}
 
     @contextmanager
-    def writing(self, endpoint: str, connection: str) -> Iterator[None]:
-        """For as long as a connection's request is carried out, what its endpoint writes is by it."""
-        writers = self._writing.setdefault(endpoint, [])
-        writers.append(connection)
+    def writing(self, connection: str) -> Iterator[None]:
+        """For as long as a connection's request is carried out."""
+        self._writing[connection] += 1
         try:
             yield
         finally:
-            writers.remove(connection)
-            if not writers:
-                del self._writing[endpoint]
+            self._writing[connection] -= 1
+            if not self._writing[connection]:
+                del self._writing[connection]
 
     def author(self, event: SyncEvent) -> str | None:
-        """The connection that caused an event which is told now; None for anybody else, and when two connections of
-        one endpoint may have."""
-        writers = self._writing.get(event.actor.endpoint, ())
-        author = writers[0] if len(writers) == 1 else None
+        """The connection that caused an event which is told now, and that is about to have its answer; None for
+        anybody else."""
+        author = event.actor.connection if event.actor.connection in self._writing else None
         if author is not None and event.event_id is not None:
             _keep(self._wrote, (event.object_sid, event.event_id), author)
         return author

@@ -85,5 +85,6 @@ def _principal(peer: Peer, request: TunnelRequest) -> Principal:
         key_sid=grant.key_sid,
         identity=grant.identity,
         endpoint=peer.endpoint_id,
+        connection=peer.id,
         service_sid=request.service_sid,
     )

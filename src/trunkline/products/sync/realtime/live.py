@@ -60,7 +60,7 @@ class Live:
     def writing(self, peer: Peer, then: list[bytes]) -> Iterator[None]:
         """For as long as a connection's request is carried out; what must follow its answer is put into ``then``."""
         try:
-            with self.authors.writing(peer.endpoint_id, peer.id):
+            with self.authors.writing(peer.id):
                 yield
         finally:
             then += self.line(peer).release()

@@ -16,7 +16,7 @@ EVENT = SyncEvent(
     service_sid="IS1",
     object_sid="ES1",
     unique_name=None,
-    actor=Actor("alice", "endpoint"),
+    actor=Actor("alice", "endpoint", "one"),
     date=0,
     event_id=4,
 )
@@ -25,23 +25,34 @@ EVENT = SyncEvent(
 def test_author_is_the_connection_whose_request_is_in_hand() -> None:
     authors = Authors()
     assert authors.author(EVENT) is None
-    with authors.writing("endpoint", "one"):
+    with authors.writing("one"):
         assert authors.author(EVENT) == "one"
     assert authors.author(msgspec.structs.replace(EVENT, event_id=5)) is None
     assert authors.remembered(EVENT) == "one"
 
 
-def test_two_connections_of_an_endpoint_are_both_told() -> None:
+def test_a_write_of_a_lost_connection_is_not_its_successors() -> None:
     authors = Authors()
-    with authors.writing("endpoint", "old"), authors.writing("endpoint", "new"):
+    with authors.writing("one"):
+        pass
+    # The write is done after its request was given up, while the client's next connection asks for something.
+    with authors.writing("two"):
         assert authors.author(EVENT) is None
     assert authors.remembered(EVENT) is None
+
+
+def test_requests_of_one_connection_do_not_end_each_other() -> None:
+    authors = Authors()
+    with authors.writing("one"):
+        with authors.writing("one"):
+            pass
+        assert authors.author(EVENT) == "one"
 
 
 def test_events_without_an_id_are_not_remembered() -> None:
     authors = Authors()
     message = msgspec.structs.replace(EVENT, event_id=None)
-    with authors.writing("endpoint", "one"):
+    with authors.writing("one"):
         assert authors.author(message) == "one"
     assert authors.remembered(message) is None
 
@@ -66,7 +77,7 @@ def test_nothing_follows_while_a_hole_is_filled() -> None:
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     authors = Authors()
-    with authors.writing("endpoint", "one"):
+    with authors.writing("one"):
         events = [msgspec.structs.replace(EVENT, event_id=number) for number in range(3)]
         for event in events:
             authors.author(event)

@@ -165,7 +165,7 @@ def test_author_hears_no_echo_but_how_far_it_is(play: Play) -> None:
             await table.establish(one, subject(row, -1))
         then: list[bytes] = []
         with table.live.writing(author, then):
-            await table.push(row.sid, actor=Actor("alice", author.endpoint_id))
+            await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
             await table.push(row.sid)
             assert len(author.sent) == 1
         for held in then:
@@ -183,7 +183,7 @@ def test_author_that_is_not_subscribed_yet_is_not_moved_on(play: Play) -> None:
         await table.push(row.sid)
         then: list[bytes] = []
         with table.live.writing(author, then):
-            await table.push(row.sid, actor=Actor("alice", author.endpoint_id))
+            await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
         assert then == []
         await table.establish(author, subject(row, -1))
         assert author.told()[:2] == [("list_item_added", 0), ("list_noop", 1)]
