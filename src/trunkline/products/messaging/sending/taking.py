@@ -63,12 +63,13 @@ class Taken(msgspec.Struct, frozen=True):
 class Haul(msgspec.Struct, frozen=True):
     """What a look at a lane brought. ``seen`` tells whether there was anything at all; ``wait`` is how many
     microseconds a rate holds up what was seen; ``next`` is when the lane's next message may go, None when the lane is
-    empty."""
+    empty. ``blocked`` are the carriers that were not ready."""
 
     taken: list[Taken]
     seen: bool = True
     wait: int = 0
     next: int | None = None
+    blocked: tuple[Carrier, ...] = ()
 
 
 async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
@@ -78,6 +79,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
     if not seen:
         return Haul([], False, next=await queue.next_in_lane(tx, lane))
     taken: list[Taken] = []
+    blocked: dict[str, Carrier] = {}
     wait = stuck = 0
     active = await accounts.is_active(tx, seen[0].account_sid)
     for queued in seen:
@@ -93,6 +95,8 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             await fail(tx, message, NO_CHANNEL)
             continue
         if carrier is None or not carrier.ready:
+            if carrier is not None:
+                blocked[carrier.name] = carrier
             stuck += 1
             if stuck == STUCK:
                 break
@@ -116,7 +120,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
         taken.append(Taken(queued, carrier, message, tuple(media)))
     if taken:
         await lanes.used(tx, lane, pace.free_at)
-    return Haul(taken, wait=wait)
+    return Haul(taken, wait=wait, blocked=tuple(blocked.values()))
 
 
 async def _refusal(tx: Tx, message: Message, queued: Queued) -> int | None:

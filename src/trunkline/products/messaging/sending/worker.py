@@ -34,6 +34,8 @@ _REFRESH = 5 * SECOND
 """How long a sender's rate and route are remembered."""
 _LOOK = 0.25
 """Seconds between looks at a carrier that is not ready."""
+_LOOKS = 8
+"""Looks at carriers before the lane is read again: a network that is down must not load the storage."""
 _IDLE = 1.0
 _STORAGE_PAUSE = 1.0
 UNDER_WAY = 500
@@ -117,8 +119,10 @@ class Worker:
             self._hand_over(taken)
         if haul.taken:
             return True
-        if haul.seen:
-            await self._pause(min(haul.wait / SECOND, _IDLE) if haul.wait else _LOOK)
+        if haul.seen and haul.wait:
+            await self._pause(min(haul.wait / SECOND, _IDLE))
+        elif haul.seen:
+            await self._until_ready(haul.blocked)
         elif haul.next is not None:
             await self._pause(min(max(haul.next - self._ground.clock(), 0) / SECOND + 0.001, _IDLE))
         elif self._tasks:
@@ -127,6 +131,14 @@ class Worker:
             await self._release()
             return False
         return True
+
+    async def _until_ready(self, blocked: tuple[Carrier, ...]) -> None:
+        """Wait for one of these carriers, or for whatever else happens to the lane; not for ever, since times run out
+        and routes change."""
+        for _ in range(_LOOKS if blocked else 1):
+            if self._wake.is_set() or any(carrier.ready for carrier in blocked):
+                return
+            await self._pause(_LOOK)
 
     def _hand_over(self, taken: Taken) -> None:
         # Tasks begin in the order in which they are made, so that carriers are called in the lane's order.

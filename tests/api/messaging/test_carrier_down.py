@@ -1,0 +1,56 @@
+"""A network that is down is looked at often, and the storage seldom."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from api.conftest import Api
+from api.messaging.outcomes import hooks, reaches
+from api.messaging.stock import US, own, send
+from trunkline.products.messaging.sending import worker
+
+__all__ = ["hooks"]
+
+pytestmark = pytest.mark.usefixtures("hooks")
+
+LOOKS = 100
+
+
+def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    carrier = api.node.messaging.carriers.all[0]
+    looked, taken = asyncio.Event(), 0
+    looks = 0
+    loop = api.run(running_loop())
+
+    def ready(_: object) -> bool:
+        nonlocal looks
+        looks += 1
+        if looks >= LOOKS:
+            # The storage asks on a thread of its own.
+            loop.call_soon_threadsafe(looked.set)
+        return False
+
+    take = worker.take
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        return await take(*arguments)
+
+    monkeypatch.setattr(worker, "take", counted)
+    monkeypatch.setattr(worker, "_LOOK", 0.001)
+    own(api, US)
+    with monkeypatch.context() as down:
+        down.setattr(type(carrier), "ready", property(ready))
+        sid = send(api, From=US)["sid"]
+        api.run(asyncio.wait_for(looked.wait(), 20))
+        assert 0 < taken <= LOOKS // worker._LOOKS + 1
+    reaches(api, sid, "delivered")
+
+
+async def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop that the node runs on."""
+    return asyncio.get_running_loop()
