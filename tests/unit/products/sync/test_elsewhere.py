@@ -1,4 +1,5 @@
-"""What happened on another node: its events have no author here, and those that nobody told of are found."""
+"""What happened on another node or over a lost connection: its events have no author here, and those that nobody told
+of are found."""
 
 from __future__ import annotations
 
@@ -46,9 +47,9 @@ async def make(here: Ground) -> Object:
     )
 
 
-def update(row: Object) -> SyncEvent:
-    """The client's own endpoint updates the Document."""
-    actor = Actor("alice", Client.endpoint_id)
+def update(row: Object, connection: str) -> SyncEvent:
+    """The client's own endpoint updates the Document, over one of its connections."""
+    actor = Actor("alice", Client.endpoint_id, connection)
     event = objects.event(row, actor, EventType.DOCUMENT_UPDATED, row.date_updated)
     return msgspec.structs.replace(event, event_id=1)
 
@@ -57,9 +58,13 @@ def frame(kind: str, payload: bytes) -> bytes:
     return kind.encode()
 
 
-@pytest.mark.parametrize(("where", "count"), [(True, 0), (False, 1)], ids=["here", "elsewhere"])
-def test_a_client_hears_of_what_it_wrote_on_another_node(
-    engine: Engine, tmp_path: Path, where: bool, count: int
+@pytest.mark.parametrize(
+    ("connection", "where", "count"),
+    [(Client.id, True, 0), ("lost", True, 1), (Client.id, False, 1)],
+    ids=["here", "over a lost connection", "elsewhere"],
+)
+def test_a_client_hears_of_what_it_wrote_elsewhere(
+    engine: Engine, tmp_path: Path, connection: str, where: bool, count: int
 ) -> None:
     async def scenario() -> None:
         async with ground(engine, tmp_path) as here:
@@ -68,7 +73,7 @@ def test_a_client_hears_of_what_it_wrote_on_another_node(
             live.connected(client)
             live.establish(live.begin(client, row.sid), 0)
             with live.writing(client, []):
-                live.told(update(row), here=where)
+                live.told(update(row, connection), here=where)
             assert len(client.sent) == count
             await live.stop()
 
