@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +50,14 @@ def engine(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Eng
 def database_url(engine: Engine, tmp_path: Path) -> str:
     """The address of a new, empty database on each engine in turn."""
     return engine.url(tmp_path)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes a core, as much of the time is spent on waiting for servers, clients and disks; eight at most."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not look through thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
