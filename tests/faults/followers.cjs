@@ -35,10 +35,10 @@ class View {
     this.changed();
   }
 
-  // Wait until the events have told what is expected.
+  // Wait until the events have told what is expected; a client may wait for long before it tries to connect again.
   until(expected, what) {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${what} misses ${this.missing(expected)}`)), 20_000);
+      const timer = setTimeout(() => reject(new Error(`${what} misses ${this.missing(expected)}`)), 50_000);
       this.changed = () => {
         if (!isDeepStrictEqual(this.texts, expected)) return;
         clearTimeout(timer);
