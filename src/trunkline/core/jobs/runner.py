@@ -83,7 +83,8 @@ class Runner:
         self._pace = pace or Pace()
         self._jitter = jitter
         self._room = Room(handlers)
-        self._running: dict[str, tuple[Claimed, asyncio.Task[None]]] = {}
+        # By job and attempt: a job whose lease was lost may come back while it is still at work.
+        self._running: dict[tuple[str, int], tuple[Claimed, asyncio.Task[None]]] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
         self._stopping = False
@@ -165,12 +166,12 @@ class Runner:
 
     async def _turn(self, settled: Sequence[Settled]) -> _Turn:
         now = self._clock()
-        lease = Lease(self._pace.node, now + 2 * self._half_lease)
         free = min(self._room.free, self._pace.batch)
         lanes = self._room.openings(free)
         keep = [job for job, _ in self._running.values()] if now >= self._renew_at else []
 
         async def write(tx: Tx) -> _Turn:
+            lease = Lease(self._pace.node, tx.now + 2 * self._half_lease)
             await self._settle(tx, settled)
             lost = await claims.renew(tx, lease, keep)
             claimed: list[Claimed] = []
@@ -237,7 +238,7 @@ class Runner:
             self._room.parked(Lane(job.kind, job.lane))
             self._end(job, Parked())
         else:
-            self._running[job.id] = job, asyncio.create_task(self._work(job, handler))
+            self._running[job.id, job.attempts] = job, asyncio.create_task(self._work(job, handler))
 
     async def _work(self, job: Claimed, handler: Handler) -> None:
         outcome: Settlement = HandedBack()
@@ -250,7 +251,7 @@ class Runner:
             log.exception("job %s (%s) failed", job.id, job.kind)
             outcome = self._failed(job, f"{type(error).__name__}: {error}")
         finally:
-            del self._running[job.id]
+            del self._running[job.id, job.attempts]
             self._room.leave(Lane(job.kind, job.lane))
             self._end(job, outcome)
 

@@ -14,7 +14,7 @@ from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import Lease
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, Handler, Outcome, Retry
+from trunkline.core.jobs.outcome import Claimed, Dead, Done, HandedBack, Handler, Outcome, Retry
 from trunkline.core.jobs.queue import Job, State, enqueue
 from trunkline.core.jobs.runner import Pace, Runner
 from trunkline.core.jobs.schema import MIGRATIONS
@@ -305,6 +305,34 @@ def test_leases_are_kept_while_a_job_is_at_work(database_url: str) -> None:
                 await until(lambda due=clock.now + 10 * SECOND: _due(database, due))  # type: ignore[misc]
             gate.shut["long"].set()
         assert gate.payloads == ["long"]
+        assert await stored(database) == []
+
+    scenario(database_url, body)
+
+
+def test_a_job_that_comes_back_while_it_is_at_work_runs_again(database_url: str) -> None:
+    async def body(database: Database, clock: Clock) -> None:
+        gate = Gate("a", "b", "c")
+
+        async def lost_and_back(tx: Tx) -> None:
+            await tx.run("UPDATE jobs SET due = :now", now=tx.now)
+            other = Lease("another node", tx.now + 60 * SECOND)
+            held = await claims.claim(tx, other, 1)
+            await claims.settle(tx, other.holder, [claims.Settled(job, HandedBack()) for job in held], 1)
+
+        async with running(database, gate, clock, concurrency=2) as runner:
+            await put(database, "a")
+            await gate.count(1)
+            await database.write(lost_and_back)
+            runner.wake()
+            await gate.count(2)
+            gate.shut["a"].set()
+            await until(lambda: _nothing_left(database))
+            await put(database, "b", "c")
+            await gate.count(4)
+            assert runner.running == 2
+            gate.shut["b"].set()
+            gate.shut["c"].set()
         assert await stored(database) == []
 
     scenario(database_url, body)
