@@ -25,11 +25,14 @@ How to write SQL that both engines run:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from typing import Any, Protocol, TypeVar, dataclass_transform
 
 import msgspec
+
+log = logging.getLogger("trunkline.storage")
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Row")
@@ -77,6 +80,7 @@ def placeholders(row: type[Row]) -> str:
     return ", ".join(f":{name}" for name in row.__struct_fields__)
 
 
+@cache
 def assignments(names: tuple[str, ...]) -> str:
     """``a = :a, b = :b`` for an UPDATE; the names must be column names from code, never from a request."""
     return ", ".join(f"{name} = :{name}" for name in names)
@@ -123,7 +127,16 @@ class Tx(Protocol):
 
 Action = Callable[[Tx], Awaitable[T]]
 Listener = Callable[[list[Any]], None]
-"""Hears the events of one transaction, in the order in which they were announced. It must not raise."""
+"""Hears the events of one transaction, in the order in which they were announced."""
+
+
+def tell(listeners: Iterable[Listener], events: list[Any]) -> None:
+    """Call each listener with what a write announced; one that fails holds up neither the others nor the write."""
+    for listener in listeners:
+        try:
+            listener(events)
+        except Exception:
+            log.exception("a listener of the storage failed")
 
 
 class Database(Protocol):

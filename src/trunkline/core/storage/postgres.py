@@ -24,6 +24,7 @@ from trunkline.core.storage.database import (
     T,
     Tx,
     Unavailable,
+    tell,
 )
 from trunkline.core.storage.migrate import REGISTER, Migration, due, for_postgres
 from trunkline.core.storage.postgres_tx import (
@@ -161,8 +162,7 @@ class PostgresDatabase:
                 except Again:
                     continue
                 if tx.announced:
-                    for listener in self._listeners:
-                        listener(tx.announced)
+                    tell(self._listeners, tx.announced)
                 return result
         raise Unavailable("the change kept meeting others")
 

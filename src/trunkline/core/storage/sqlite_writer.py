@@ -18,7 +18,7 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, Listener, T, Unavailable
+from trunkline.core.storage.database import Action, Listener, T, Unavailable, tell
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance
 
 BATCH = 500
@@ -131,8 +131,7 @@ class SqliteWriter:
         self.waiting -= len(batch)
         for operation in batch:
             if operation.error is None and operation.announced:
-                for listener in self._listeners:
-                    listener(operation.announced)
+                tell(self._listeners, operation.announced)
             if operation.future.done():
                 continue
             if operation.error is None:

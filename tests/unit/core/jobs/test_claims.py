@@ -12,7 +12,8 @@ SEARCHES = [
     (claims._DUE, "INDEX jobs_to_run (due<?)"),
     (claims._PARKED, "INDEX jobs_parked (kind=? AND lane=?)"),
     (claims._NEXT_DUE, "INDEX jobs_to_run"),
-    (claims._FREE_NEXT, "INDEX jobs_in_order (order_key=? AND state=?)"),
+    (claims._NEXT, "INDEX jobs_in_order (order_key=? AND state=?)"),
+    (claims._FREE, "INDEX jobs_in_order (order_key=? AND state=?)"),
     (queue._LAST, "INDEX jobs_in_order (order_key=? AND state=?)"),
     (claims._FINISH, "(id=?)"),
 ]

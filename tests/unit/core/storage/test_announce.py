@@ -12,6 +12,7 @@ from trunkline.core.clock import system_clock
 from trunkline.core.storage.database import Tx
 from trunkline.core.storage.migrate import Migration
 
+PATIENCE = 20.0
 MIGRATIONS = [Migration("test", 1, ("CREATE TABLE things (name TEXT PRIMARY KEY)",))]
 
 
@@ -45,6 +46,31 @@ def test_a_write_that_fails_tells_nothing(database_url: str) -> None:
             with pytest.raises(LookupError):
                 await database.write(fail)
         assert heard == []
+
+    asyncio.run(scenario())
+
+
+def test_a_listener_that_fails_holds_up_nobody(database_url: str) -> None:
+    def fail(events: list[Any]) -> None:
+        raise LookupError
+
+    async def scenario() -> None:
+        heard: list[list[Any]] = []
+        async with opened(database_url, MIGRATIONS, system_clock) as database:
+            database.listen(fail)
+            database.listen(heard.append)
+
+            async def write(tx: Tx, name: str) -> str:
+                tx.announce(name)
+                return name
+
+            names = [str(n) for n in range(20)]
+            async with asyncio.timeout(PATIENCE):
+                assert (
+                    await asyncio.gather(*(database.write(lambda tx, n=n: write(tx, n)) for n in names))
+                    == names
+                )
+        assert sorted(heard) == sorted([name] for name in names)
 
     asyncio.run(scenario())
 
