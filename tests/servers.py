@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 """A clean stop takes no longer (promise R8)."""
 
+_PR_SET_PDEATHSIG = 1
 _FOREIGN = ("TRUNKLINE_", "TWILIO_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
@@ -35,6 +38,12 @@ def clean_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES
     }
+
+
+def _die_with_parent() -> None:
+    """A test process that is killed leaves no server behind. The parent is the thread that starts the server: it must
+    outlive it, as the main thread does, and those of ``asyncio.to_thread`` until ``asyncio.run`` ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Server:
@@ -112,6 +121,7 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    preexec_fn=_die_with_parent if sys.platform == "linux" else None,
                 )
             os.close(writable)
             told = self._await_ready(readable)

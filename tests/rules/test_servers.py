@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,3 +111,29 @@ def test_a_failing_test_ends_the_server_without_waiting(tmp_path: Path) -> None:
         fail()
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" and "CI" not in os.environ, reason="only Linux ends a process with its parent"
+)
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    outlived = PROGRAM.format(before="", after="").replace("SIGTERM", "SIGUSR1")
+    starter = f"""
+import sys
+from pathlib import Path
+from servers import Server
+server = Server(Path({str(tmp_path)!r}), "--extra", "1", command=[sys.executable, "-c", {outlived!r}])
+server.start()
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(servers.__file__).parent)}
+    command = [sys.executable, "-c", starter]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        left = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+    try:
+        assert select.select([left], [], [], servers.STOP_SECONDS)[0], "the server outlived its starter"
+    finally:
+        os.close(left)
