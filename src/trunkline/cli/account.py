@@ -69,7 +69,7 @@ def show_all(settings: Settings, as_json: AsJson = False) -> None:
 @app.command("rotate-token")
 @with_settings(*DATA)
 def rotate_token(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
-    """Give an account a new auth token and print it; the old one is void at once."""
+    """Give an account a new auth token and print it; the old one, and a secondary one, are void at once."""
     opened = with_stored(settings, lambda database, vault: facade.rotate_token(database, vault, sid))
     _show(opened.account, as_json, auth_token=opened.auth_token)
 

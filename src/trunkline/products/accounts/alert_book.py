@@ -8,6 +8,7 @@ import logging
 
 import msgspec
 
+from trunkline.core.egress.target import without_credentials
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.core.webhooks.delivery import Alert
 from trunkline.core.webhooks.request import form
@@ -31,7 +32,7 @@ async def of_webhook(tx: Tx, alert: Alert) -> None:
     about = About(
         resource_sid=next((given[name] for name in _SUBJECTS if name in given), ""),
         service_sid=webhook.service_sid,
-        request_url=webhook.url.partition("#")[0] if attempt is None else attempt.url,
+        request_url=without_credentials(webhook.url) if attempt is None else attempt.url,
         request_method=webhook.method,
         request_variables=form(webhook.parameters) if webhook.json is None else webhook.json,
         request_headers="" if attempt is None else lines(attempt.request_headers),

@@ -61,7 +61,7 @@ async def create_secondary(tx: Tx, call: Call[Empty]) -> Shown:
         call.account_sid, call.vault.seal(token_label(call.account_sid), token), tx.now, tx.now
     )
     await tx.lock(f"account {call.account_sid}")
-    await _remove(tx, call.account_sid)
+    await remove_secondary(tx, call.account_sid)
     await tx.insert("secondary_auth_tokens", row)
     return Shown(row, token)
 
@@ -77,17 +77,18 @@ async def promote(tx: Tx, call: Call[Empty]) -> Shown | None:
     if row is None:
         return None
     await change_account(tx, call.account_sid, {"auth_token": row.auth_token})
-    await _remove(tx, call.account_sid)
+    await remove_secondary(tx, call.account_sid)
     token = call.vault.open(token_label(call.account_sid), row.auth_token)
     return Shown(msgspec.structs.replace(row, date_updated=tx.now), token)
 
 
 async def delete_secondary(tx: Tx, call: Call[Empty]) -> bool:
     """Remove the secondary token."""
-    return await _remove(tx, call.account_sid)
+    return await remove_secondary(tx, call.account_sid)
 
 
-async def _remove(tx: Tx, account_sid: str) -> bool:
+async def remove_secondary(tx: Tx, account_sid: str) -> bool:
+    """Make the account's secondary token void; answers whether there was one."""
     return bool(
         await tx.run(
             "DELETE FROM secondary_auth_tokens WHERE account_sid = :account_sid", account_sid=account_sid

@@ -11,6 +11,7 @@ from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
 from trunkline.products.accounts import alerts
 from trunkline.products.accounts.alert_book import AlertSweeper, of_webhook
+from trunkline.products.accounts.auth_tokens import remove_secondary
 from trunkline.products.accounts.store import (
     Account,
     Key,
@@ -106,7 +107,8 @@ async def all_accounts(database: Database) -> list[Account]:
 
 
 async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Opened:
-    """Give an account a new auth token; the old one is void at once. Raises UnknownAccount."""
+    """Give an account a new auth token; the old one, and a secondary one, are void at once: whoever rotates must not
+    have to know which of them got out. Raises UnknownAccount."""
 
     async def rotate(tx: Tx) -> Opened:
         token = new_token()
@@ -114,6 +116,7 @@ async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Op
         if account is None:
             raise UnknownAccount(account_sid)
         await change_account(tx, account_sid, {"auth_token": vault.seal(token_label(account_sid), token)})
+        await remove_secondary(tx, account_sid)
         return Opened(account, token)
 
     return await database.write(rotate)

@@ -12,8 +12,10 @@ from trunkline.api.principal import Credential, Principal
 from trunkline.core.secrets import BadMasterKey, Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts import facade
+from trunkline.products.accounts.auth_tokens import SecondaryToken
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.schema import MIGRATIONS
+from trunkline.products.accounts.store import token_label
 
 VAULT = Vault(bytes(range(32)))
 SID, TOKEN = "AC" + "5" * 32, "7" * 32
@@ -95,6 +97,23 @@ def test_a_rotated_token_replaces_the_old_one(database_url: str) -> None:
         assert await log_in(database, SID, rotated.auth_token) is not None
         with pytest.raises(facade.UnknownAccount):
             await facade.rotate_token(database, VAULT, "AC" + "9" * 32)
+
+    play(database_url, scenario)
+
+
+def test_a_rotation_ends_a_secondary_token_too(database_url: str) -> None:
+    secondary = "6" * 32
+
+    async def add(tx: Tx) -> None:
+        sealed = VAULT.seal(token_label(SID), secondary)
+        await tx.insert("secondary_auth_tokens", SecondaryToken(SID, sealed, tx.now, tx.now))
+
+    async def scenario(database: Database) -> None:
+        await facade.first_account(database, VAULT, SID, TOKEN)
+        await database.write(add)
+        assert await log_in(database, SID, secondary) is not None
+        await facade.rotate_token(database, VAULT, SID)
+        assert await log_in(database, SID, secondary) is None
 
     play(database_url, scenario)
 

@@ -57,14 +57,18 @@ async def snapshot(
     tx: Tx, service_sid: str, identity: str, kind: ObjectKind, sid: str, known: int | None
 ) -> Snapshot:
     """The object that a token's identity may read, and what it missed since the event ``known`` (None: nothing is to
-    be replayed). Raises ApiError 54050, 54100, 54150, 54200, 54250, 54007."""
+    be replayed). Raises ApiError 54050, 54007, and 54100, 54150, 54200, 54250 also when ``known`` never was."""
     service = await services.by_sid(tx, service_sid)
     if service is None:
         raise ApiError(54050)
     flag = None if kind is ObjectKind.STREAM else Flag.READ
     row = await objects.find(tx, Scope(service, Actor(identity)), kind, sid, flag)
-    if known is None or kind is ObjectKind.STREAM or known >= row.last_event_id:
+    if known is None or kind is ObjectKind.STREAM or known == row.last_event_id:
         return Snapshot(row, [])
+    if known > row.last_event_id:
+        # The database is an older one than the client knew, as after a backup was put back. The client would pass
+        # over all events up to ``known``; of an object that is gone it forgets what it knew (client).
+        raise ApiError(kind.traits.missing)
     if kind is ObjectKind.DOCUMENT:
         return Snapshot(row, [objects.event(row, Actor(), EventType.DOCUMENT_UPDATED, row.date_updated)])
     missed = await since(tx, row, known, CHUNK + 1)

@@ -98,6 +98,7 @@ class Desk:
             one.id != peer.id for one in self._hub.subscribers(sid)
         ):
             raise ApiError(54419)
+        known = subject.last_event_id
         # Subscribed before the snapshot is read, so that no event falls between the two.
         subscription = self._live.begin(peer, sid)
         found = await self._database.read(
@@ -107,7 +108,8 @@ class Desk:
                 identity=peer.grant.identity,
                 kind=kind,
                 sid=sid,
-                known=subject.last_event_id,
+                # No event comes before 0, and a database takes no number that is far below.
+                known=None if known is None else max(known, -1),
             )
         )
         await self._replay(peer, found, correlation_id)

@@ -62,6 +62,36 @@ def test_what_cannot_be_subscribed_fails_alone(play: Play, kind: str, prefix: st
     play(scene)
 
 
+def test_an_event_id_below_all_numbers_is_one_of_a_client_that_knows_nothing(play: Play) -> None:
+    async def scene(table: Table) -> None:
+        row = await table.create(ObjectKind.LIST)
+        peer = table.connect()
+        await table.establish(peer, subject(row, -(10**30)))
+        assert peer.told() == [("subscription_established", "completed")]
+
+    play(scene)
+
+
+def test_a_client_that_knows_what_never_was_must_begin_anew(play: Play) -> None:
+    async def scene(table: Table) -> None:
+        log = await table.create(ObjectKind.LIST)
+        await table.push(log.sid)
+        document = await table.create(ObjectKind.DOCUMENT)
+        stream = await table.create(ObjectKind.STREAM)
+        peer = table.connect()
+        await table.establish(peer, subject(log, 1), subject(document, 10**30), subject(stream, 5))
+        assert peer.told() == [
+            ("subscription_failed", 54150),
+            ("subscription_failed", 54100),
+            ("subscription_established", "completed"),
+        ]
+        assert table.live.hub.topics() == (stream.sid,)
+        await table.establish(peer, subject(log, 0), subject(document, 0))
+        assert peer.told()[3:] == [("subscription_established", "completed")] * 2
+
+    play(scene)
+
+
 @pytest.mark.parametrize("body", [b"data_sync", b"{}", b'{"action":"dance","requests":[]}', b"[" * 5000])
 def test_what_is_no_batch_is_refused(play: Play, body: bytes) -> None:
     async def scene(table: Table) -> None:
