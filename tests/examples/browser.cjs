@@ -7,32 +7,10 @@
 
 const assert = require("node:assert/strict");
 const path = require("node:path");
-const readline = require("node:readline");
+const { Pages, hear, launch, say } = require("../chromium.cjs");
 
 const [modules, executablePath] = process.argv.slice(2);
-const { chromium } = require(path.join(modules, "playwright-core"));
 const twilio = require(path.join(modules, "twilio"));
-
-const WAIT_MS = 30_000;
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--in-process-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
-const say = (told) => process.stdout.write(JSON.stringify(told) + "\n");
-
-async function hear() {
-  const { value, done } = await lines.next();
-  return done ? undefined : JSON.parse(value);
-}
 
 async function have(wants) {
   say({ wants });
@@ -40,29 +18,19 @@ async function have(wants) {
 }
 
 class Visit {
-  // The visitors of one scenario, and what their pages complained of.
+  // The visitors of one scenario.
   constructor(browser, told) {
-    this.browser = browser;
     this.told = told;
-    this.contexts = [];
-    this.complaints = [];
+    this.pages = new Pages(browser);
     this.expected = /^$/;
   }
 
   unexpected() {
-    return this.complaints.filter((complaint) => !this.expected.test(complaint));
+    return this.pages.complaints.filter((complaint) => !this.expected.test(complaint));
   }
 
-  async page(options = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 1000, height: 640 }, ...options });
-    context.setDefaultTimeout(WAIT_MS);
-    this.contexts.push(context);
-    const page = await context.newPage();
-    page.on("pageerror", (error) => this.complaints.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error") this.complaints.push(message.text());
-    });
-    return page;
+  page(options) {
+    return this.pages.open(options);
   }
 
   async open(name, options) {
@@ -74,10 +42,6 @@ class Visit {
 
   address(name) {
     return `${this.told.url}?${new URLSearchParams({ name })}`;
-  }
-
-  async end() {
-    for (const context of this.contexts) await context.close();
   }
 }
 
@@ -226,9 +190,9 @@ async function play(browser, told) {
     assert.deepEqual(visit.unexpected(), [], "the pages complained");
     return "passed";
   } catch (error) {
-    return `${error?.stack ?? error}\nThe pages said: ${visit.complaints.join("\n") || "nothing"}`;
+    return `${error?.stack ?? error}\nThe pages said: ${visit.pages.complaints.join("\n") || "nothing"}`;
   } finally {
-    await visit.end();
+    await visit.pages.close();
   }
 }
 
@@ -239,7 +203,7 @@ async function playAll(browser, all) {
 }
 
 async function main() {
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await launch(modules, executablePath);
   const { scenarios: all } = await hear();
   say(await playAll(browser, all));
   await hear();

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chromium import browser
 from clients.asking import Agent
 from contract import require_node
 from contract.node_project import PROJECT
@@ -22,7 +21,6 @@ from examples.shared_board import FOLDER, Board, install
 from servers import Server
 
 DRIVER = Path(__file__).with_name("browser.cjs")
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 SCENARIOS = [
     "two write one text",
     "presence shows who is here",
@@ -88,16 +86,6 @@ def board(example: Path, place: Place) -> Iterator[Board]:
         yield running
 
 
-def _browser() -> str:
-    """The installed browser: without one the test is skipped, or fails where the variable CI is set."""
-    for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail("Chromium is missing")
-    pytest.skip("Chromium is missing")
-
-
 def _told(scenario: str, board: Board, place: Place) -> dict[str, str]:
     key = place.key()
     return {
@@ -111,7 +99,7 @@ def _told(scenario: str, board: Board, place: Place) -> dict[str, str]:
 
 
 def test_in_the_browser(example: Path, trunkline: Server, tmp_path: Path) -> None:
-    command = ["node", str(DRIVER), str(require_node()), _browser()]
+    command = ["node", str(DRIVER), str(require_node()), browser()]
     with Server(tmp_path) as fragile, Relay(fragile) as relay, ExitStack() as stack:
         places = {RESTART: replace(_new_place(fragile), url=relay.url)}
         places |= {name: _new_place(trunkline) for name in SCENARIOS}

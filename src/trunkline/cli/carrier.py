@@ -11,10 +11,20 @@ from trunkline.app.carriers import Route, configured, described, open_carrier, r
 from trunkline.cli.failure import explained, fail
 from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, print_json, print_table
+from trunkline.core.egress.failure import EgressError
 from trunkline.core.sids import new_sid
 from trunkline.products.messaging.facade import cut
 from trunkline.settings import Settings
-from trunkline.transports.base import Carrier, Inbound, Receipt, SenderKind, Submission, Submitted
+from trunkline.transports.base import (
+    Carrier,
+    Inbound,
+    Receipt,
+    ReceiptState,
+    SenderKind,
+    Submission,
+    Submitted,
+)
+from trunkline.transports.http.carrier import HttpCarrier
 
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or try one.")
 
@@ -71,51 +81,80 @@ def test(
 
 
 class _Listener:
-    """Prints what the carrier tells."""
+    """Prints what the carrier tells of the test's own message, and refuses the rest, so that the network sends it again
+    to the server."""
 
     def __init__(self) -> None:
-        self.heard = asyncio.Event()
+        self.ids: tuple[str, ...] = ()
+        self.answered = asyncio.Event()
+        self.ended = asyncio.Event()
 
     async def receipt(self, receipt: Receipt) -> None:
+        # It may be quicker than the answer that tells its id.
+        await self.answered.wait()
+        if receipt.id not in self.ids:
+            typer.echo("a receipt for another message came; it is left to the server")
+            raise ConnectionError("only a test")
         typer.echo(f"receipt for {receipt.id}: {receipt.state.value} {receipt.text}".rstrip())
-        self.heard.set()
+        if receipt.state is not ReceiptState.ENROUTE:
+            self.ended.set()
 
     async def inbound(self, inbound: Inbound) -> None:
         typer.echo(f"a message from {inbound.sender} to {inbound.recipient} came; it is left to the server")
-        # Refused, so that the network sends it again to the server.
         raise ConnectionError("only a test")
 
 
 async def _try(route: Route, submission: Submission | None, seconds: float) -> bool:
     carrier, listener = open_carrier(route), _Listener()
+    if submission is None:
+        listener.answered.set()
     await carrier.start(listener)
     try:
-        ready = await _wait(carrier, seconds)
+        reached = await _reach(carrier, seconds)
         for option, value in carrier.shown().items():
             typer.echo(f"{option}: {value}")
-        if not ready:
-            return False
-        if submission is None:
-            return True
-        outcome = await carrier.submit(submission)
-        typer.echo(f"the network answers: {outcome}")
-        if not isinstance(outcome, Submitted):
-            return False
-        if not outcome.final:
-            try:
-                await asyncio.wait_for(listener.heard.wait(), seconds)
-            except TimeoutError:
-                typer.echo(f"no receipt came within {seconds:g} s")
-        return True
+        if not reached or submission is None:
+            return reached
+        return await _send(carrier, listener, submission, seconds)
     finally:
         await carrier.stop()
+
+
+async def _reach(carrier: Carrier, seconds: float) -> bool:
+    """Whether messages could be handed over."""
+    if not isinstance(carrier, HttpCarrier):
+        return await _wait(carrier, seconds)
+    try:
+        async with asyncio.timeout(seconds):
+            typer.echo(f"the gateway is there: it answers OPTIONS with {await carrier.knock()}")
+    except (EgressError, TimeoutError) as error:
+        typer.echo(f"the gateway cannot be reached: {error or 'no answer'}")
+        return False
+    return True
+
+
+async def _send(carrier: Carrier, listener: _Listener, submission: Submission, seconds: float) -> bool:
+    outcome = await carrier.submit(submission)
+    typer.echo(f"the network answers: {outcome}")
+    listener.ids = outcome.ids
+    listener.answered.set()
+    if not isinstance(outcome, Submitted):
+        return False
+    if isinstance(carrier, HttpCarrier):
+        typer.echo("a gateway tells the server of deliveries, not this test")
+    elif not outcome.final:
+        try:
+            await asyncio.wait_for(listener.ended.wait(), seconds)
+        except TimeoutError:
+            typer.echo(f"no receipt came within {seconds:g} s")
+    return True
 
 
 async def _wait(carrier: Carrier, seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     last = loop.time() + seconds
-    # A carrier's state is looked at, here as by the server's lanes.
-    while not carrier.ready and loop.time() < last:  # noqa: ASYNC110
+    # A carrier's state is looked at, here as by the server's lanes. What the operator has to mend stays as it is.
+    while not carrier.ready and not carrier.shown().get("alarm") and loop.time() < last:  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_SECONDS)
     return carrier.ready
 

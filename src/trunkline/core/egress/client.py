@@ -52,7 +52,7 @@ class Egress:
             target = locate(outgoing.url)
         except BadUrl as error:
             raise EgressError(Failure.BAD_URL, str(error)) from None
-        exchange = _Exchange(self._guard, outgoing.max_body)
+        exchange = _Exchange(self._guard, outgoing.max_body, once=outgoing.once)
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         try:
             self._prepare(curl, outgoing, target)
@@ -87,7 +87,10 @@ class Egress:
             if exchange.violation:
                 raise EgressError(Failure.PROTOCOL, exchange.violation) from None
             code, message = error.args[0], str(error.args[1] if len(error.args) > 1 else "")
-            raise from_curl(code, message or "the request failed", exchange.progress(curl)) from None
+            failed = from_curl(code, message or "the request failed", exchange.progress(curl))
+            if exchange.lost or (exchange.sent_once and failed.failure.before_request):
+                failed = EgressError(Failure.BROKEN_OFF, "the connection was lost")
+            raise failed from None
         except asyncio.CancelledError:
             if watch.expired and not _cancelled_from_outside():
                 text = f"nothing came for {outgoing.timeouts.read:g} s"
@@ -128,13 +131,14 @@ class _Exchange:
     """One request on its way: what libcurl calls back with."""
 
     __slots__ = (
-        "_body", "_guard", "_head_size", "_headers", "_max_body", "_size",
-        "connected_at", "heard_at", "refused", "truncated", "violation",
+        "_body", "_guard", "_head_size", "_headers", "_max_body", "_once", "_size",
+        "connected_at", "heard_at", "lost", "refused", "truncated", "violation",
     )  # fmt: skip
 
-    def __init__(self, guard: AddressGuard, max_body: int) -> None:
+    def __init__(self, guard: AddressGuard, max_body: int, *, once: bool = False) -> None:
         self._guard = guard
         self._max_body = max_body
+        self._once = once
         self._body: list[bytes] = []
         self._size = 0
         self._headers: list[tuple[str, str]] = []
@@ -143,7 +147,13 @@ class _Exchange:
         self.connected_at: float | None = None
         self.heard_at = 0.0
         self.truncated = False
+        self.lost = False
         self.violation = ""
+
+    @property
+    def sent_once(self) -> bool:
+        """Whether it went over a connection, and must not go over another."""
+        return self._once and self.connected_at is not None
 
     def attach(self, curl: Any) -> None:
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
@@ -186,6 +196,9 @@ class _Exchange:
         return socket.socket(family, kind, protocol)
 
     def _connected(self, *_: object) -> int:
+        if self.sent_once:
+            self.lost = True
+            return int(pycurl.PREREQFUNC_ABORT)
         self.connected_at = self.heard_at = asyncio.get_running_loop().time()
         return int(pycurl.PREREQFUNC_OK)
 

@@ -18,7 +18,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 class Outgoing(msgspec.Struct, frozen=True):
     """A request. Of the answer's body ``max_body`` bytes are read. Credentials in ``url`` become Basic, unless
-    ``headers`` has an Authorization."""
+    ``headers`` has an Authorization. A connection that was kept may end while the request goes over it: then it is sent
+    again over a new one, unless it is to be sent ``once``."""
 
     method: str
     url: str
@@ -26,6 +27,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes | None = None
     timeouts: Timeouts = Timeouts()
     max_body: int = 64 * 1024
+    once: bool = False
 
 
 class Timings(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ MAX_URL = 16_384
 """Characters of a URL."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_CREDENTIALS = re.compile(r"^([^:/?]*://)[^/?]*@")
 _NO_HOST = re.compile(r"[\"<>\\^`{|}%\[\]'()*,;&=+$!]")
 _PORTS = {"http": 80, "https": 443}
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -55,6 +56,11 @@ def locate(url: str) -> Target:
         authorization=_basic(parts),
         fragment=parts.fragment,
     )
+
+
+def without_credentials(url: str) -> str:
+    """A URL as it may be shown: as it was written, without credentials and fragment."""
+    return _CREDENTIALS.sub(r"\1", url.partition("#")[0], count=1)
 
 
 def _host(parts: SplitResult) -> str:

@@ -1,19 +1,22 @@
-"""The HTTP carrier: hands messages to a gateway and takes what it tells."""
+"""The HTTP carrier: hands messages to a gateway and takes what it tells.
+
+A gateway that asks for a pause, or that is not there, is left alone for a while by all messages.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+from time import monotonic
 from typing import Any
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
-from trunkline.core.egress.message import Outgoing, Timeouts
+from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
 from trunkline.transports.base import Deferred, Outcome, Receiver, Submission, Unknown
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
 
-_PAUSE = 5.0
 _CONNECT = 5.0
 
 
@@ -28,6 +31,8 @@ class HttpCarrier:
         self._receiver: Receiver | None = None
         self._room = asyncio.Semaphore(route.window)
         self._failure = ""
+        self._resumes = 0.0
+        self._stopping = False
 
     @property
     def name(self) -> str:
@@ -46,8 +51,8 @@ class HttpCarrier:
 
     @property
     def ready(self) -> bool:
-        """A gateway is asked anew for each message."""
-        return True
+        """Whether the gateway may be asked: not while it is left alone. Any thread may ask this."""
+        return not self._stopping and monotonic() >= self._resumes
 
     @property
     def window(self) -> int:
@@ -59,8 +64,8 @@ class HttpCarrier:
         return {
             "name": self.name,
             "kind": "http",
-            "ready": True,
-            "url": self._route.url.partition("?")[0],
+            "ready": self.ready,
+            "url": self._route.address,
             "failure": self._failure,
         }
 
@@ -69,25 +74,43 @@ class HttpCarrier:
         self._receiver = receiver
 
     async def stop(self) -> None:
-        """Break off what is under way and close the connections."""
+        """Break off what is under way, which is then unknown, and close the connections."""
+        self._stopping = True
         await self._egress.close()
 
     async def submit(self, submission: Submission) -> Outcome:
         """Post the message. What fails before the gateway has it is tried again; what fails after is unknown."""
+        most, valid_for = self._route.timeout, submission.valid_for
+        try:
+            async with asyncio.timeout(most if valid_for is None else min(most, valid_for)):
+                await self._room.acquire()
+        except TimeoutError:
+            return Deferred(protocol.PAUSE, "the gateway is slow", counts=False)
+        try:
+            if not self.ready:
+                reason = self._failure or "the carrier is stopped"
+                return Deferred(max(self._resumes - monotonic(), protocol.PAUSE), reason, counts=False)
+            return await self._post(submission)
+        finally:
+            self._room.release()
+
+    async def _post(self, submission: Submission) -> Outcome:
         route = self._route
         headers = [("Content-Type", "application/json"), ("Idempotency-Key", submission.message_sid)]
-        if route.authorization:
-            headers.append(("Authorization", route.authorization))
-        timeouts = Timeouts(min(_CONNECT, route.timeout), route.timeout, route.timeout)
-        outgoing = Outgoing("POST", route.url, tuple(headers), protocol.request(submission), timeouts)
         try:
-            async with self._room:
-                answer = await self._egress.send(outgoing)
+            answer = await self._send("POST", headers, protocol.request(submission))
         except EgressError as error:
             self._failure = error.message
             if error.failure.before_request:
-                return Deferred(_PAUSE, error.message, counts=False)
+                self._leave_alone(protocol.PAUSE)
+                return Deferred(protocol.PAUSE, error.message, counts=False)
             return Unknown(error.message, resend=self.resends_unknown)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The connections were closed while the request was under way.
+            return Unknown("the carrier was stopped", resend=self.resends_unknown)
         outcome = protocol.outcome(
             answer.status,
             answer.body,
@@ -96,7 +119,25 @@ class HttpCarrier:
             resend=self.resends_unknown,
         )
         self._failure = "" if 200 <= answer.status < 300 else f"the gateway answered {answer.status}"
+        if isinstance(outcome, Deferred):
+            self._leave_alone(outcome.after)
         return outcome
+
+    async def knock(self) -> int:
+        """Ask the gateway for its options, to see that it is there; answers the status. Raises EgressError."""
+        return (await self._send("OPTIONS", [])).status
+
+    async def _send(self, method: str, headers: list[tuple[str, str]], body: bytes | None = None) -> Incoming:
+        route = self._route
+        if route.authorization:
+            headers.append(("Authorization", route.authorization))
+        timeouts = Timeouts(min(_CONNECT, route.timeout), route.timeout, route.timeout)
+        # What a connection took with it when it was lost is unknown, and not sent again in silence.
+        outgoing = Outgoing(method, route.url, tuple(headers), body, timeouts, once=True)
+        return await self._egress.send(outgoing)
+
+    def _leave_alone(self, seconds: float) -> None:
+        self._resumes = max(self._resumes, monotonic() + seconds)
 
     def trusts(self, authorization: str) -> bool:
         """Whether a request shows the gateway's secret."""

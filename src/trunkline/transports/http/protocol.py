@@ -3,8 +3,10 @@
 Trunkline posts a message as JSON: ``id`` (the message's SID, the same on every try, so that a gateway can tell a
 repetition), ``from``, ``to``, ``text``, ``segments``, ``encoding`` (gsm7 or ucs2), ``media`` (a list of ``url`` and
 ``content_type``) and ``valid_for`` in seconds. The gateway answers 2xx with ``{"id": …}``, its own name for the
-message; 429 and 503 mean later (``Retry-After`` in seconds counts), other 4xx mean no, and ``{"error_code": …}`` may
-say why.
+message. 429 means later, as does 503, which uses up one of the message's tries (``Retry-After`` in seconds counts);
+401 and 407 mean that the operator has to mend the credentials, for which messages wait. Other 4xx mean no, and
+``{"error_code": …}`` may say why. Whatever else comes, 408 and 425 too, tells nothing: the gateway may have the
+message or not.
 
 The gateway posts a receipt, ``{"id", "status", "error_code", "done_date"}`` with the status delivered, undelivered or
 enroute, to ``/_trunkline/carriers/<name>/receipts``, and a message from a phone, ``{"id", "from", "to", "text",
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 import msgspec
 
@@ -33,8 +36,24 @@ from trunkline.transports.base import (
 )
 
 MAX_PAUSE = 600.0
-_PAUSE = 5.0
-_BUSY = (429, 503)
+"""Seconds that a gateway may ask to be left alone for."""
+
+MAX_TEXT = 40_000
+"""Characters of a message from a phone: 255 segments hold fewer."""
+
+MAX_MEDIA = 30
+"""Attachments of a message from a phone."""
+
+PAUSE = 5.0
+"""Seconds before what failed is tried again, where the gateway does not say."""
+
+_LEAST_PAUSE = 1.0
+_CREDENTIALS_PAUSE = 30.0
+_THROTTLED, _BUSY = 429, 503
+_BAD_CREDENTIALS = (401, 407)
+_UNHEARD = (408, 425)
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+_KIND = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 _CONGESTED = 30017
 _REFUSED = 30008
 _ERROR_CODES = range(10_000, 100_000)
@@ -65,7 +84,7 @@ class _Message(msgspec.Struct, frozen=True):
     sender: str = msgspec.field(name="from")
     recipient: str = msgspec.field(name="to")
     text: str = ""
-    id: str = ""
+    id: str | int = ""
     segments: int = 1
     media: tuple[_Medium, ...] = ()
 
@@ -89,17 +108,22 @@ def request(submission: Submission) -> bytes:
 def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resend: bool) -> Outcome:
     """What an answer means."""
     answer = _answer(body)
+    said = f"the gateway answered {status}"
     if 200 <= status < 300:
-        if answer.id is None and receipts:
-            return Unknown("the gateway's answer has no id", resend=resend)
-        return Submitted((str(answer.id or ""),), final=not receipts)
-    if status in _BUSY:
-        seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else _PAUSE
-        return Deferred(min(seconds, MAX_PAUSE), f"the gateway answered {status}", _CONGESTED)
-    if 400 <= status < 500:
+        id = str(answer.id if answer.id is not None else "")
+        if _NAME.fullmatch(id):
+            return Submitted((id,), final=not receipts)
+        return (
+            Unknown("the gateway's answer has no id", resend=resend) if receipts else Submitted(("",), True)
+        )
+    if status in (_THROTTLED, _BUSY):
+        return Deferred(_pause(retry_after), said, _CONGESTED, counts=status == _BUSY)
+    if status in _BAD_CREDENTIALS:
+        return Deferred(_CREDENTIALS_PAUSE, said, _REFUSED, counts=False)
+    if 400 <= status < 500 and status not in _UNHEARD:
         code = answer.error_code if answer.error_code in _ERROR_CODES else _REFUSED
-        return Rejected(code or _REFUSED, f"the gateway answered {status}")
-    return Unknown(f"the gateway answered {status}", resend=resend)
+        return Rejected(code or _REFUSED, said)
+    return Unknown(said, resend=resend)
 
 
 def receipt(carrier: str, body: bytes) -> Receipt:
@@ -108,11 +132,12 @@ def receipt(carrier: str, body: bytes) -> Receipt:
         told = msgspec.json.decode(body, type=_Receipt)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadReport(str(error)) from None
+    id = _checked("id", str(told.id))
     code = None
     if told.status is ReceiptState.UNDELIVERED:
         code = told.error_code if told.error_code in _ERROR_CODES else _REFUSED
     done = told.done_date if told.done_date.isascii() and told.done_date.isdigit() else ""
-    return Receipt(carrier, str(told.id), told.status, code, done[:10])
+    return Receipt(carrier, id, told.status, code, done[:10])
 
 
 def inbound(carrier: str, body: bytes) -> Inbound:
@@ -124,10 +149,30 @@ def inbound(carrier: str, body: bytes) -> Inbound:
         )
     except (msgspec.DecodeError, RecursionError, binascii.Error) as error:
         raise BadReport(str(error)) from None
-    if not told.sender or not told.recipient:
-        raise BadReport("a message needs from and to")
-    parts = max(1, min(told.segments, 255))
-    return Inbound(carrier, told.sender, told.recipient, told.text, parts, media=media, id=told.id)
+    if len(told.text) > MAX_TEXT or len(media) > MAX_MEDIA:
+        raise BadReport(f"a message has at most {MAX_TEXT} characters and {MAX_MEDIA} media")
+    if not all(_KIND.fullmatch(one.content_type) for one in media):
+        raise BadReport("a medium's content_type must be a media type without parameters")
+    return Inbound(
+        carrier,
+        _checked("from", told.sender),
+        _checked("to", told.recipient),
+        told.text,
+        max(1, min(told.segments, 255)),
+        media=media,
+        id=_checked("id", str(told.id)) if told.id != "" else "",
+    )
+
+
+def _checked(name: str, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise BadReport(f"{name} must be 1 to 255 characters")
+    return text
+
+
+def _pause(retry_after: str) -> float:
+    seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else PAUSE
+    return max(_LEAST_PAUSE, min(seconds, MAX_PAUSE))
 
 
 def _answer(body: bytes) -> _Answer:

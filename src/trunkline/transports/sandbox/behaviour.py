@@ -27,6 +27,10 @@ class Reaction(Enum):
     """No receipt ever comes."""
 
 
+THROTTLED = 2
+"""The tries that a throttling network refuses."""
+
+
 class Behaviour(msgspec.Struct, frozen=True):
     """A phone's ways: the error code of what fails, the seconds until the receipt, and what it answers: text of its
     own, or with ``echoes`` the text that it got."""
@@ -60,6 +64,6 @@ SPECIAL: dict[str, Behaviour] = {
 }
 
 
-def behaviour_of(number: str) -> Behaviour:
-    """What the phone with this number does."""
-    return SPECIAL.get(number, ORDINARY)
+def behaviour_of(address: str) -> Behaviour:
+    """What the phone with this number does, on whatever channel it is reached."""
+    return SPECIAL.get(address.rpartition(":")[2], ORDINARY)

@@ -1,13 +1,19 @@
-"""The sandbox as a carrier: takes each message at once and durably, and tells its receipt by a job."""
+"""The sandbox as a carrier: takes each message at once and durably, and tells its receipt by a job.
+
+1. What a phone got, its receipts and its answer are one transaction.
+2. A message that is handed over again, because its answer got lost, is not put into the phone a second time, and
+   answered once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.outcome import Claimed, Done, Handler
+from trunkline.core.jobs.outcome import Claimed, Done, Handler, Retry
 from trunkline.core.jobs.outcome import Outcome as JobOutcome
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.sids import new_token
@@ -20,18 +26,18 @@ from trunkline.transports.base import (
     ReceiptState,
     Receiver,
     Rejected,
+    SenderKind,
     Submission,
     Submitted,
     Unknown,
 )
-from trunkline.transports.sandbox.behaviour import Behaviour, Reaction, behaviour_of
-from trunkline.transports.sandbox.phones import SandboxMessage, count_try, find_delivery, keep
+from trunkline.transports.sandbox.behaviour import THROTTLED, Behaviour, Reaction, behaviour_of
+from trunkline.transports.sandbox.phones import SandboxMessage, find_delivery, hand_over_again, keep
 
 NAME = "sandbox"
 JOB = "sandbox.phone"
 """The kind of the job by which a phone tells something: a receipt or an answer."""
 
-_THROTTLED = 2
 _PAUSE = 1.0
 
 
@@ -55,6 +61,7 @@ class Sandbox:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._receiver: Receiver | None = None
+        self._started = asyncio.Event()
 
     def shown(self) -> dict[str, Any]:
         """Nothing can be wrong with it."""
@@ -63,9 +70,11 @@ class Sandbox:
     async def start(self, receiver: Receiver) -> None:
         """Tell what phones say to ``receiver``."""
         self._receiver = receiver
+        self._started.set()
 
     async def stop(self) -> None:
-        """Nothing to close."""
+        """There is nothing to close; nobody waits for a start any more."""
+        self._started.set()
 
     async def submit(self, submission: Submission) -> Outcome:
         """Put the message into its phone."""
@@ -80,7 +89,10 @@ class Sandbox:
 
     async def _tell(self, job: Claimed) -> JobOutcome:
         told = msgspec.json.decode(job.payload, type=Told)
-        assert self._receiver is not None, "the sandbox was not started"
+        # A node takes up the jobs that it finds before it starts its carriers.
+        await self._started.wait()
+        if self._receiver is None:
+            return Retry(_PAUSE, "the sandbox was stopped before it was started")
         if told.receipt is not None:
             await self._receiver.receipt(told.receipt)
         if told.inbound is not None:
@@ -90,13 +102,12 @@ class Sandbox:
 
 async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, body: str, segments: int = 1) -> str:
     """Have a phone send a message to one of our numbers; answers the id of its line in the conversation."""
-    line = _line(tx, account_sid, "", phone, peer)
-    line = msgspec.structs.replace(line, outgoing=True, body=body, segments=segments)
+    line = _line(tx, account_sid, phone, peer)
+    # What is answered at once stands behind what it answers.
+    line = msgspec.structs.replace(line, outgoing=True, body=body, segments=segments, moment=tx.now + 1)
     await keep(tx, line)
     inbound = Inbound(NAME, phone, peer, body, parts=segments, id=line.id)
-    await enqueue(
-        tx, Job(JOB, msgspec.json.encode(Told(inbound=inbound)).decode(), order_key=f"phone {phone}")
-    )
+    await enqueue(tx, _job(Told(inbound=inbound), order_key=f"phone {phone}"))
     return line.id
 
 
@@ -108,53 +119,57 @@ async def _receive(tx: Tx, submission: Submission) -> Outcome:
         return Deferred(_PAUSE, "the sandbox's network is congested", behaviour.error_code)
     known = await find_delivery(tx, submission.message_sid)
     tries = known.tries + 1 if known else 1
+    throttled = behaviour.reaction is Reaction.THROTTLE and tries <= THROTTLED
     if known is None:
-        known = _line(
-            tx, submission.account_sid, submission.message_sid, submission.recipient, submission.sender
-        )
-        throttled = behaviour.reaction is Reaction.THROTTLE
-        text = "" if throttled else "".join(submission.parts)
-        await keep(tx, _filled(known, submission, text))
+        await keep(tx, _delivery(tx, submission, arrived=not throttled))
     else:
-        await count_try(tx, known.id)
-    if behaviour.reaction is Reaction.THROTTLE:
-        if tries <= _THROTTLED:
-            return Deferred(_PAUSE, "the sandbox throttles this number", counts=False)
-        await tx.run(
-            "UPDATE sandbox_messages SET body = :body WHERE id = :id",
-            body="".join(submission.parts),
-            id=known.id,
-        )
+        await hand_over_again(tx, known.id, arrived=not throttled)
+    if throttled:
+        return Deferred(_PAUSE, "the sandbox throttles this number", counts=False)
+    if known is None or not known.arrived:
+        await _answer(tx, submission, behaviour)
     if behaviour.reaction is Reaction.UNKNOWN and tries == 1:
         return Unknown("the sandbox lost the answer")
-    await _answer(tx, submission, behaviour)
+    await _tell_receipts(tx, submission, behaviour)
     return Submitted(_ids(submission))
 
 
 async def _answer(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
-    """Have the phone tell its receipts and its answer."""
-    due = tx.now + int(behaviour.seconds * SECOND)
-    if behaviour.reaction is not Reaction.SILENT:
-        state = ReceiptState.DELIVERED
-        if behaviour.reaction is Reaction.UNDELIVERED:
-            state = ReceiptState.UNDELIVERED
-        for id in _ids(submission):
-            receipt = Receipt(NAME, id, state, behaviour.error_code or None)
-            await enqueue(tx, Job(JOB, msgspec.json.encode(Told(receipt=receipt)).decode(), due=due))
+    """Have the phone write back, if it does; to a sender that is a word nobody can."""
+    if submission.sender_kind is SenderKind.ALPHANUMERIC:
+        return
     text = "".join(submission.parts) if behaviour.echoes else behaviour.answers
     if text:
-        await send_as_phone(tx, submission.account_sid, submission.recipient, submission.sender, text)
+        segments = len(submission.parts) if behaviour.echoes else 1
+        await send_as_phone(
+            tx, submission.account_sid, submission.recipient, submission.sender, text, segments
+        )
+
+
+async def _tell_receipts(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
+    if behaviour.reaction is Reaction.SILENT:
+        return
+    failed = behaviour.reaction is Reaction.UNDELIVERED
+    state = ReceiptState.UNDELIVERED if failed else ReceiptState.DELIVERED
+    due = tx.now + int(behaviour.seconds * SECOND)
+    for id in _ids(submission):
+        receipt = Receipt(NAME, id, state, behaviour.error_code or None)
+        await enqueue(tx, _job(Told(receipt=receipt), due=due))
+
+
+def _job(told: Told, *, order_key: str = "", due: int = 0) -> Job:
+    return Job(JOB, msgspec.json.encode(told).decode(), order_key=order_key, due=due)
 
 
 def _ids(submission: Submission) -> tuple[str, ...]:
     return tuple(f"{submission.message_sid}.{number}" for number in range(len(submission.parts)))
 
 
-def _line(tx: Tx, account_sid: str, message_sid: str, phone: str, peer: str) -> SandboxMessage:
+def _line(tx: Tx, account_sid: str, phone: str, peer: str) -> SandboxMessage:
     return SandboxMessage(
         id=new_token(),
         account_sid=account_sid,
-        message_sid=message_sid,
+        message_sid="",
         phone=phone,
         peer=peer,
         outgoing=False,
@@ -163,15 +178,18 @@ def _line(tx: Tx, account_sid: str, message_sid: str, phone: str, peer: str) -> 
         encoding="",
         media="[]",
         tries=1,
-        date_created=tx.now,
+        arrived=True,
+        moment=tx.now,
     )
 
 
-def _filled(line: SandboxMessage, submission: Submission, text: str) -> SandboxMessage:
+def _delivery(tx: Tx, submission: Submission, *, arrived: bool) -> SandboxMessage:
     return msgspec.structs.replace(
-        line,
-        body=text,
+        _line(tx, submission.account_sid, submission.recipient, submission.sender),
+        message_sid=submission.message_sid,
+        body="".join(submission.parts),
         segments=len(submission.parts),
         encoding=submission.encoding.value,
         media=msgspec.json.encode(submission.media).decode(),
+        arrived=arrived,
     )

@@ -2,17 +2,19 @@
 
 The page and what it calls take the account's auth token or a main key, and show that account's messages alone:
 
-- ``GET /_trunkline/inbox/messages``: the newest first; ``Phone`` chooses one phone, ``PageSize`` at most 500
-- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body"}``: the phone sends a message to a number
+- ``GET /_trunkline/inbox/messages``: the newest first; ``Phone`` chooses one phone, ``Since`` what came or went at that
+  ``date`` or later, ``PageSize`` is at most 1000
+- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body"}``: the phone sends a message to a number of
+  the account's
 - ``DELETE /_trunkline/inbox/messages``: forget them
 - ``GET /_trunkline/inbox/phones``: the numbers with a behaviour of their own
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -22,19 +24,20 @@ from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.headers import JSON
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Database
+from trunkline.core.storage.database import Database, Tx
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL, behaviour_of
 from trunkline.transports.sandbox.carrier import send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 
 PATH = "/inbox"
-MAX_PAGE = 500
+MAX_PAGE = 1000
 MAX_BODY = 1600
 """Characters that a phone may send."""
 
 _MAX_ADDRESS = 64
 _HTML = b"text/html; charset=utf-8"
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
 class _Sent(msgspec.Struct, frozen=True):
@@ -43,13 +46,29 @@ class _Sent(msgspec.Struct, frozen=True):
     body: str
 
 
-class Inbox:
-    """Answers the paths of the inbox. ``count`` tells how many segments a text takes."""
+class Numbers(Protocol):
+    """What the inbox has to know of texts and numbers."""
 
-    def __init__(self, database: Database, directory: Directory, count: Callable[[str], int]) -> None:
+    def segments(self, text: str) -> int:
+        """How many segments a text takes."""
+        ...
+
+    def address(self, text: str) -> str:
+        """A phone's number as messages to it name it."""
+        ...
+
+    async def owned(self, tx: Tx, account_sid: str, text: str) -> str | None:
+        """The account's number that ``text`` means; None when it has no such number."""
+        ...
+
+
+class Inbox:
+    """Answers the paths of the inbox."""
+
+    def __init__(self, database: Database, directory: Directory, numbers: Numbers) -> None:
         self._database = database
         self._directory = directory
-        self._count = count
+        self._numbers = numbers
 
     async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
         """The status, content type and body; None for an unknown path. Raises ApiError 20003, 20004 and those of bad
@@ -80,31 +99,43 @@ class Inbox:
         size = query.get("PageSize", "100")
         if not size.isascii() or not size.isdigit() or not 1 <= int(size[:9]) <= MAX_PAGE:
             raise invalid("PageSize", f"must be from 1 to {MAX_PAGE}")
-        found = await self._database.scan(
-            lambda tx: phones.newest(tx, account_sid, query.get("Phone", ""), int(size))
-        )
+        since = query.get("Since", "0")
+        if not _SECONDS.fullmatch(since):
+            raise invalid("Since", "must be seconds since 1970")
+        phone = query.get("Phone", "")
+        # A plus sign that was not escaped is a space.
+        phone = f"+{phone[1:]}" if phone.startswith(" ") else phone
+        if "\0" in phone:
+            raise invalid("Phone", "must be a number")
+        moment = round(float(since) * SECOND)
+        found = await self._database.scan(lambda tx: phones.newest(tx, account_sid, phone, int(size), moment))
         return 200, JSON, msgspec.json.encode({"messages": [_shown(one) for one in found]})
 
     async def _send(self, account_sid: str, request: ControlRequest) -> ControlAnswer:
         # A form could be sent by a page of another origin; JSON cannot, without leave.
-        if request.content_type.partition(";")[0].strip() != "application/json":
+        if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise ApiError(20001, "The Content-Type of the body must be application/json")
         try:
             sent = msgspec.json.decode(request.body, type=_Sent)
         except (msgspec.DecodeError, RecursionError):
             raise ApiError(20001, "The body must be JSON with phone, to and body") from None
         for name, value, high in (
-            ("phone", sent.phone, _MAX_ADDRESS),
-            ("to", sent.to, _MAX_ADDRESS),
+            ("phone", sent.phone.strip(), _MAX_ADDRESS),
+            ("to", sent.to.strip(), _MAX_ADDRESS),
             ("body", sent.body, MAX_BODY),
         ):
             if not 1 <= len(value) <= high or "\0" in value:
                 raise invalid(name, f"must be 1 to {high} characters long")
-        count = self._count(sent.body)
-        id = await self._database.write(
-            lambda tx: send_as_phone(tx, account_sid, sent.phone, sent.to, sent.body, count)
-        )
-        return 202, JSON, msgspec.json.encode({"id": id})
+        phone, count = self._numbers.address(sent.phone.strip()), self._numbers.segments(sent.body)
+
+        async def write(tx: Tx) -> str:
+            number = await self._numbers.owned(tx, account_sid, sent.to.strip())
+            if number is None:
+                raise invalid("to", "must be a number of this account")
+            return await send_as_phone(tx, account_sid, phone, number, sent.body, count)
+
+        id = await self._database.write(write)
+        return 202, JSON, msgspec.json.encode({"id": id, "phone": phone})
 
 
 def _shown(message: SandboxMessage) -> dict[str, Any]:
@@ -120,5 +151,5 @@ def _shown(message: SandboxMessage) -> dict[str, Any]:
         "media": msgspec.Raw(message.media.encode()),
         "tries": message.tries,
         "behaviour": behaviour_of(message.phone).what,
-        "date": message.date_created / SECOND,
+        "date": message.moment / SECOND,
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
 
@@ -24,12 +22,13 @@ MIGRATIONS = (
                 encoding TEXT NOT NULL,
                 media TEXT NOT NULL,
                 tries BIGINT NOT NULL,
-                date_created BIGINT NOT NULL
+                arrived BOOLEAN NOT NULL,
+                moment BIGINT NOT NULL
             )""",
-            # phones.page_inbox
-            "CREATE INDEX sandbox_messages_by_age ON sandbox_messages (account_sid, date_created, id)",
-            # phones.page_phone
-            "CREATE INDEX sandbox_messages_by_phone ON sandbox_messages (account_sid, phone, date_created, id)",
+            # phones.newest
+            "CREATE INDEX sandbox_messages_by_moment ON sandbox_messages (account_sid, moment, id)",
+            # phones.newest of one phone
+            "CREATE INDEX sandbox_messages_by_phone ON sandbox_messages (account_sid, phone, moment, id)",
             # phones.find_delivery
             "CREATE INDEX sandbox_messages_by_message ON sandbox_messages (message_sid)",
         ),
@@ -39,7 +38,8 @@ MIGRATIONS = (
 
 class SandboxMessage(Row, frozen=True):
     """A row of ``sandbox_messages``: what a phone received or, when ``outgoing``, sent. ``peer`` is the number of
-    ours; ``media`` is JSON of links; ``tries`` counts how often the message was handed over."""
+    ours; ``media`` is JSON of links; ``tries`` counts how often the message was handed over, ``moment`` is the last
+    time; until it has ``arrived`` the phone knows nothing of it."""
 
     id: str
     account_sid: str
@@ -52,31 +52,25 @@ class SandboxMessage(Row, frozen=True):
     encoding: str
     media: str
     tries: int
-    date_created: int
-
-
-class Received(msgspec.Struct, frozen=True):
-    """Announced when a phone's conversation changed."""
-
-    account_sid: str
-    phone: str
+    arrived: bool
+    moment: int
 
 
 _COLUMNS = columns(SandboxMessage)
-_OF_ACCOUNT = f"""
-SELECT {_COLUMNS} FROM sandbox_messages WHERE account_sid = :account_sid
-ORDER BY date_created DESC, id DESC LIMIT :most
+_NEWEST = f"""
+SELECT {_COLUMNS} FROM sandbox_messages WHERE account_sid = :account_sid AND moment >= :since AND arrived
+ORDER BY moment DESC, id DESC LIMIT :most
 """
-_OF_PHONE = f"""
-SELECT {_COLUMNS} FROM sandbox_messages WHERE account_sid = :account_sid AND phone = :phone
-ORDER BY date_created DESC, id DESC LIMIT :most
+_NEWEST_OF_PHONE = f"""
+SELECT {_COLUMNS} FROM sandbox_messages
+WHERE account_sid = :account_sid AND phone = :phone AND moment >= :since AND arrived
+ORDER BY moment DESC, id DESC LIMIT :most
 """
 
 
 async def keep(tx: Tx, message: SandboxMessage) -> None:
     """Put a message into a phone's conversation."""
     await tx.insert("sandbox_messages", message)
-    tx.announce(Received(message.account_sid, message.phone))
 
 
 async def find_delivery(tx: Tx, message_sid: str) -> SandboxMessage | None:
@@ -88,17 +82,22 @@ async def find_delivery(tx: Tx, message_sid: str) -> SandboxMessage | None:
     )
 
 
-async def count_try(tx: Tx, id: str) -> None:
-    """Note that a message was handed over once more."""
-    await tx.run("UPDATE sandbox_messages SET tries = tries + 1 WHERE id = :id", id=id)
-
-
-async def newest(tx: Tx, account_sid: str, phone: str, most: int) -> list[SandboxMessage]:
-    """The newest messages of an account, those of one phone when ``phone`` is given, newest first."""
-    values = {"phone": phone} if phone else {}
-    return await tx.all(
-        SandboxMessage, _OF_PHONE if phone else _OF_ACCOUNT, account_sid=account_sid, most=most, **values
+async def hand_over_again(tx: Tx, id: str, *, arrived: bool) -> None:
+    """Note that a message was handed over once more, and whether the phone has it now."""
+    await tx.run(
+        "UPDATE sandbox_messages SET tries = tries + 1, arrived = :arrived, moment = :now WHERE id = :id",
+        id=id,
+        arrived=arrived,
+        now=tx.now,
     )
+
+
+async def newest(tx: Tx, account_sid: str, phone: str, most: int, since: int = 0) -> list[SandboxMessage]:
+    """The newest messages of an account, newest first: those of one phone when ``phone`` is given, and those that came
+    or went at ``since``, in microseconds since 1970 UTC, or later."""
+    values = {"phone": phone} if phone else {}
+    sql = _NEWEST_OF_PHONE if phone else _NEWEST
+    return await tx.all(SandboxMessage, sql, account_sid=account_sid, since=since, most=most, **values)
 
 
 async def clear(tx: Tx, account_sid: str) -> int:

@@ -242,6 +242,43 @@ def test_silence_on_a_kept_connection_is_noticed_too() -> None:
     run(body)
 
 
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize(("once", "seen"), [(False, 3), (True, 2)])
+def test_what_is_sent_once_is_not_sent_again_when_a_kept_connection_is_lost(
+    once: bool, seen: int, gone: bool
+) -> None:
+    heard = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        while await reader.readuntil(b"\r\n\r\n"):
+            heard += 1
+            if heard == 2:
+                if gone:
+                    server.close()
+                break
+            writer.write(OK)
+        writer.close()
+
+    async def body() -> None:
+        nonlocal server
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with client() as egress:
+            await ask(egress, url, once=once)
+            if once:
+                assert await failure(egress, url, once=True) is Failure.BROKEN_OFF
+            elif gone:
+                assert await failure(egress, url) is Failure.CONNECT_REFUSED
+            else:
+                await ask(egress, url)
+        server.close()
+        assert heard == (2 if gone else seen)
+
+    server: asyncio.Server
+    run(body)
+
+
 def test_a_peer_that_drips_is_cut_off_in_the_end() -> None:
     async def body() -> None:
         async with client() as egress, peer(drip) as server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.core.egress.target import BadUrl, locate
+from trunkline.core.egress.target import BadUrl, locate, without_credentials
 
 URLS = [
     ("http://a.example", "http://a.example/", "http://a.example:80"),
@@ -37,6 +37,19 @@ BAD = [
 def test_bad_urls(written: str) -> None:
     with pytest.raises(BadUrl):
         locate(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("https://joe:s3:c%40@example.com:8/a?b=c@d#rc=1", "https://example.com:8/a?b=c@d"),
+        ("http://joe@@example.com", "http://example.com"),
+        ("http://example.com/joe:p@x?u=//a:b@c", "http://example.com/joe:p@x?u=//a:b@c"),
+        ("joe:p@x", "joe:p@x"),
+    ],
+)
+def test_a_url_is_shown_without_credentials(written: str, shown: str) -> None:
+    assert without_credentials(written) == shown
 
 
 def test_credentials_become_basic_and_the_fragment_stands_apart() -> None:

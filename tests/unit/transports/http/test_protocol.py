@@ -58,10 +58,19 @@ def test_a_message_is_handed_over_whole() -> None:
         (200, b'{"id": "g1"}', "", Submitted(("g1",))),
         (202, b'{"id": 17}', "", Submitted(("17",))),
         (200, b"ok", "", Unknown("the gateway's answer has no id")),
-        (429, b"", "7", Deferred(7.0, "the gateway answered 429", 30017)),
+        (200, b'{"id": ""}', "", Unknown("the gateway's answer has no id")),
+        (200, b'{"id": "a\\u0000"}', "", Unknown("the gateway's answer has no id")),
+        (200, b'{"id": "%s"}' % (b"x" * 255), "", Submitted(("x" * 255,))),
+        (200, b'{"id": "%s"}' % (b"x" * 256), "", Unknown("the gateway's answer has no id")),
+        (429, b"", "7", Deferred(7.0, "the gateway answered 429", 30017, counts=False)),
+        (429, b"", "0", Deferred(1.0, "the gateway answered 429", 30017, counts=False)),
         (503, b"", "", Deferred(5.0, "the gateway answered 503", 30017)),
         (503, b"", "99999", Deferred(600.0, "the gateway answered 503", 30017)),
-        (429, b"", "soon", Deferred(5.0, "the gateway answered 429", 30017)),
+        (429, b"", "soon", Deferred(5.0, "the gateway answered 429", 30017, counts=False)),
+        (503, b"", "9" * 400, Deferred(600.0, "the gateway answered 503", 30017)),
+        (401, b'{"error_code": 30005}', "", Deferred(30.0, "the gateway answered 401", counts=False)),
+        (407, b"", "1", Deferred(30.0, "the gateway answered 407", counts=False)),
+        (408, b"", "", Unknown("the gateway answered 408")),
         (400, b'{"error_code": 30005}', "", Rejected(30005, "the gateway answered 400")),
         (403, b"<html>", "", Rejected(30008, "the gateway answered 403")),
         (400, b'{"error_code": 7}', "", Rejected(30008, "the gateway answered 400")),
@@ -129,6 +138,16 @@ def test_a_message_from_a_phone_with_a_picture() -> None:
         b"{}",
         b'{"id": "x", "status": "lost"}',
         b'{"from": "", "to": "+15005550006"}',
+        b'{"id": "", "status": "delivered"}',
+        b'{"id": "\\u0000", "status": "delivered"}',
+        b'{"id": "%s", "status": "delivered"}' % (b"x" * 256),
+        b'{"from": "+15005550100", "to": "+15005550006", "id": "\\u0000"}',
+        b'{"from": "+15005550100", "to": "\\n", "id": "1"}',
+        b'{"from": "+15005550100", "to": "+15005550006", "text": "\\ud800"}',
+        b'{"from": "+15005550100", "to": "+15005550006", "text": "%s"}' % (b"x" * 40_001),
+        b'{"from": "+15005550100", "to": "+15005550006", "media": [%s]}'
+        % b",".join(31 * [b'{"content_type": "a/b", "content": ""}']),
+        b'{"from": "+1500", "to": "+1501", "media": [{"content_type": "a/b\\r\\nc: d", "content": ""}]}',
         b'{"from": "+15005550100", "to": "+15005550006", "media": [{"content_type": "a/b", "content": "?"}]}',
         b"[" * 100_000,
     ],
@@ -149,10 +168,23 @@ def test_no_bytes_break_it(body: bytes) -> None:
             continue
 
 
+def test_secrets_are_not_shown() -> None:
+    route = HttpRoute(name="gate", url="https://me:word@gate.example.com/sms?key=1", secret="s" * 16)
+    assert route.address == "https://gate.example.com/sms"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"url": "ftp://gate"},
+        {"url": "http://"},
+        {"url": "http://gate:99999/"},
+        {"url": "http://gate/ x"},
+        {"name": ""},
+        {"name": "a/b"},
+        {"secret": "s" * 15 + "\n"},
+        {"secret": "ß" * 16},
+        {"authorization": "Bearer x\r\nX-Evil: 1"},
         {"secret": "short"},
         {"timeout": 0},
         {"timeout": 301},

@@ -1,0 +1,222 @@
+"""A node whose carrier is an HTTP gateway: what it hands over, and what the gateway tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.messaging import stock
+from api.messaging.outcomes import HOOK, callbacks, reaches, states, until
+from api.messaging.stock import TO, US, US_MMS, own, send
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.message import Incoming, Outgoing, Timings
+from trunkline.core.storage.database import Tx, Unavailable
+from trunkline.products.messaging.media.store import read_content
+
+SECRET = "what the gateway shows"
+URL = "https://gateway.example.com/messages"
+RECEIPTS, MESSAGES = "/_trunkline/carriers/gate/receipts", "/_trunkline/carriers/gate/messages"
+
+ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What is said over the network is the same on each."""
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    gate = {"name": "gate", "kind": "http", "url": URL, "secret": SECRET, "media": True}
+    return {"carriers": (gate,), "dev": True}
+
+
+class Gateway:
+    """Answers each message with the next of ``answers``, a status and a body, and with an id of its own after that.
+    While ``gate`` is not set, answers wait."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.answers: list[tuple[int, bytes]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def take(self, outgoing: Outgoing) -> tuple[int, bytes]:
+        assert outgoing.once, "a message is sent again in silence"
+        self.messages.append(json.loads(outgoing.body or b""))
+        await self.gate.wait()
+        own = b'{"id": "g%d"}' % len(self.messages)
+        return self.answers.pop(0) if self.answers else (200, own)
+
+
+@pytest.fixture
+def gateway(api: Api, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """The gateway behind the carrier; whoever else is called answers 204."""
+    made = Gateway()
+
+    async def serve(self: Egress, outgoing: Outgoing) -> Incoming:
+        api.clock.now += 1
+        status, body = await made.take(outgoing) if outgoing.url == URL else (204, b"")
+        return Incoming(status, (), body, False, "192.0.2.1", Timings(0, 0, 0))
+
+    monkeypatch.setattr(Egress, "send", serve)
+    return made
+
+
+def tell(api: Api, path: str, told: Any, secret: str = SECRET) -> httpx.Response:
+    """The gateway tells something."""
+    content = told if isinstance(told, bytes) else json.dumps(told).encode()
+    return api.request(
+        "POST", path, content=content, headers={"Authorization": f"Bearer {secret}"}, auth=None
+    )
+
+
+def inbound(api: Api) -> list[dict[str, Any]]:
+    found = api.get(f"{stock.MESSAGES}.json").json()["messages"]
+    return [one for one in found if one["direction"] == "inbound"]
+
+
+def test_a_message_goes_out_and_its_receipt_comes_back(api: Api, gateway: Gateway) -> None:
+    own(api, US)
+    sid = send(api, From=US, Body="я" * 71, StatusCallback=f"{HOOK}/status")["sid"]
+    reaches(api, sid, "sent")
+    [told] = gateway.messages
+    assert 0 < told.pop("valid_for") <= 36_000
+    assert told == {
+        "id": sid,
+        "from": US,
+        "to": TO,
+        "text": "я" * 71,
+        "segments": 2,
+        "encoding": "ucs2",
+        "media": [],
+    }
+    assert tell(api, RECEIPTS, {"id": "g1", "status": "enroute"}).status_code == 204
+    receipt = {"id": "g1", "status": "delivered", "done_date": "2601021504"}
+    for _ in range(2):
+        answer = tell(api, RECEIPTS, receipt)
+        assert (answer.status_code, answer.content) == (204, b"")
+    reaches(api, sid, "delivered")
+    # What comes later changes nothing.
+    assert tell(api, RECEIPTS, {"id": "g1", "status": "undelivered"}).status_code == 204
+    told_of = callbacks(api, sid)
+    assert states(told_of) == ["sent", "delivered"]
+    assert told_of[1]["RawDlrDoneDate"] == "2601021504"
+
+
+def test_a_receipt_before_the_answer_is_kept_for_it(api: Api, gateway: Gateway) -> None:
+    own(api, US)
+    gateway.gate.clear()
+    sid = send(api, From=US)["sid"]
+
+    async def handed_over() -> bool:
+        return bool(gateway.messages)
+
+    until(api, handed_over)
+    receipt = {"id": "g1", "status": "undelivered", "error_code": 30005}
+    assert tell(api, RECEIPTS, receipt).status_code == 204
+    assert tell(api, RECEIPTS, {"id": "nobody's", "status": "delivered"}).status_code == 204
+    gateway.gate.set()
+    assert reaches(api, sid, "undelivered")["error_code"] == 30005
+
+
+ENDS: list[tuple[list[tuple[int, bytes]], int, str, int | None]] = [
+    ([(400, b'{"error_code": 30006}')], 1, "failed", 30006),
+    ([(500, b""), (200, b"gone"), (202, b'{"id": 9}')], 3, "sent", None),
+    ([(429, b"")] * 9, 10, "sent", None),
+    ([(503, b"")] * 5, 5, "failed", 30017),
+    ([(500, b"")] * 5, 5, "failed", 30008),
+]
+"""What the gateway answers to a message, how often it gets it, and what becomes of it."""
+
+
+@ONE_ENGINE
+def test_how_a_message_ends(api: Api, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The node's clock is the test's, the carrier's pauses are of this machine.
+    monkeypatch.setattr("trunkline.transports.http.carrier.HttpCarrier._leave_alone", lambda *_: None)
+    own(api, US, rate=10_000_000)
+    for answers, tries, status, code in ENDS:
+        gateway.answers, gateway.messages = list(answers), []
+        sid = send(api, From=US)["sid"]
+        shown = reaches(api, sid, status, step=1)
+        assert shown["error_code"] == code
+        assert [one["id"] for one in gateway.messages] == [sid] * tries
+
+
+def test_a_message_from_a_phone_comes_in_once_with_its_picture(api: Api, gateway: Gateway) -> None:
+    own(api, US_MMS, mms=True)
+    picture = b"\x89PNG" * 300_000
+    told = {
+        "id": "in 1",
+        "from": TO,
+        "to": US_MMS[1:],
+        "text": "Look\0 here",
+        "segments": 1,
+        "media": [{"content_type": "image/png", "content": base64.b64encode(picture).decode()}],
+    }
+    for _ in range(2):
+        assert tell(api, MESSAGES, told).status_code == 204
+    [got] = inbound(api)
+    assert (got["from"], got["to"], got["body"], got["num_media"]) == (TO, US_MMS, "Look here", "1")
+    [medium] = api.get(got["subresource_uris"]["media"]).json()["media_list"]
+    assert medium["content_type"] == "image/png"
+    read = partial(read_content, account_sid=ACCOUNT_SID, message_sid=got["sid"], sid=medium["sid"])
+    assert api.run(api.node.database.scan(read)) == picture
+
+
+@ONE_ENGINE
+def test_who_does_not_know_the_secret_is_refused(api: Api, gateway: Gateway) -> None:
+    own(api, US)
+    told = {"id": "1", "from": TO, "to": US, "text": "Hi"}
+    for secret in ("", "guessed at random", SECRET[:-1]):
+        refused = tell(api, MESSAGES, told, secret)
+        assert_error(refused, 401, 20003)
+        assert SECRET not in refused.text
+    # The account's own credentials are not the gateway's.
+    assert_error(api.request("POST", MESSAGES, json=told), 401, 20003)
+    assert inbound(api) == []
+
+
+@ONE_ENGINE
+def test_what_cannot_be_understood_is_told(api: Api, gateway: Gateway) -> None:
+    for path in (RECEIPTS, MESSAGES):
+        for told in (b"", b"{", b"[]", b"\xff\xfe", b"{}", b'{"id": "\\u0000", "from": 1}', b"[" * 100_000):
+            body = assert_error(tell(api, path, told), 400, 20001)
+            assert "cannot be understood" in body["message"]
+
+
+@ONE_ENGINE
+def test_other_ways_to_the_door(api: Api, gateway: Gateway) -> None:
+    for path in ("/_trunkline/carriers/gate/else", "/_trunkline/carriers/else/receipts"):
+        assert_error(tell(api, path, {}), 404, 20404)
+    refused = api.get(RECEIPTS)
+    assert_error(refused, 405, 20004)
+    assert refused.headers["allow"] == "POST"
+    assert_error(api.post("/_trunkline/carriers"), 405, 20004)
+    assert_error(api.request("GET", "/_trunkline/carriers", auth=None), 401, 20003)
+    [shown] = api.get("/_trunkline/carriers").json()["carriers"]
+    assert shown == {"name": "gate", "kind": "http", "ready": True, "url": URL, "failure": ""}
+    # Without a sandbox there are no virtual phones.
+    assert_error(api.get("/_trunkline/inbox/messages"), 404, 20404)
+
+
+@ONE_ENGINE
+def test_what_cannot_be_stored_is_not_acknowledged(
+    api: Api, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(api, US)
+
+    async def full(_: Callable[[Tx], Any]) -> Any:
+        raise Unavailable("the disk is full")
+
+    told = {"id": "1", "from": TO, "to": US, "text": "Hi"}
+    with monkeypatch.context() as broken:
+        broken.setattr(api.node.database, "write", full)
+        assert_error(tell(api, MESSAGES, told), 503, 20503)
+    assert inbound(api) == []
+    assert tell(api, MESSAGES, told).status_code == 204
+    assert len(inbound(api)) == 1

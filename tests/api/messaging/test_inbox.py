@@ -1,0 +1,221 @@
+"""The inbox's doors: what phones got, and phones that write."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.messaging.apps import inbound, messages, replies, settle
+from api.messaging.outcomes import hooks, phone, reaches
+from api.messaging.stock import TO, US, own, send, service
+from trunkline.transports.sandbox.behaviour import SPECIAL
+
+__all__ = ["hooks"]
+
+pytestmark = pytest.mark.usefixtures("hooks")
+
+INBOX = "/_trunkline/inbox"
+LINES = f"{INBOX}/messages"
+ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What has no SQL of its own is the same on each."""
+
+
+def lines(api: Api, **query: Any) -> list[dict[str, Any]]:
+    response = api.get(LINES, query)
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["messages"]
+    return found
+
+
+def write(api: Api, to: str = US, body: str = "Hi", phone: str = TO, **options: Any) -> Any:
+    return api.request("POST", LINES, json={"phone": phone, "to": to, "body": body}, **options)
+
+
+def test_what_phones_got_and_sent_is_listed(api: Api) -> None:
+    own(api, US, rate=10_000_000)
+    first = send(api, From=US, Body="я" * 71)["sid"]
+    reaches(api, first, "delivered")
+    [shown] = lines(api)
+    assert shown.pop("id")
+    assert 0 < shown.pop("date") <= api.clock.now / 1e6
+    assert shown == {
+        "message_sid": first,
+        "phone": TO,
+        "number": US,
+        "direction": "to-phone",
+        "body": "я" * 71,
+        "segments": 2,
+        "encoding": "ucs2",
+        "media": [],
+        "tries": 1,
+        "behaviour": "receives at once",
+    }
+    sent = write(api, body="a" * 161)
+    assert sent.status_code == 202
+    settle(api)
+    answered, _ = lines(api)
+    assert (answered["id"], answered["direction"], answered["segments"]) == (
+        sent.json()["id"],
+        "from-phone",
+        2,
+    )
+    assert (answered["message_sid"], answered["encoding"]) == (None, None)
+    [got] = inbound(api)
+    assert (got["from"], got["to"], got["body"], got["num_segments"]) == (TO, US, "a" * 161, "2")
+
+
+def test_lists_are_narrowed(api: Api) -> None:
+    own(api, US, rate=10_000_000)
+    for number in range(5):
+        reaches(api, send(api, From=US, To=f"+1500555010{number % 2}", Body=str(number))["sid"], "delivered")
+    assert [one["body"] for one in lines(api)] == ["4", "3", "2", "1", "0"]
+    assert [one["body"] for one in lines(api, PageSize="2")] == ["4", "3"]
+    assert [one["body"] for one in lines(api, Phone="+15005550101")] == ["3", "1"]
+    # Not escaped, as one writes it by hand.
+    by_hand = api.request("GET", f"{LINES}?Phone=+15005550101")
+    assert [one["body"] for one in by_hand.json()["messages"]] == ["3", "1"]
+    since = lines(api)[1]["date"]
+    assert [one["body"] for one in lines(api, Since=since)] == ["4", "3"]
+    assert [one["body"] for one in lines(api, Since=since, Phone="+15005550100")] == ["4"]
+    assert lines(api, Phone="nobody") == []
+
+
+def test_phones_forget(api: Api) -> None:
+    own(api, US)
+    sid = send(api, From=US)["sid"]
+    reaches(api, sid, "delivered")
+    assert api.delete(LINES).status_code == 204
+    assert lines(api) == []
+    assert messages(api)[0]["sid"] == sid
+
+
+@pytest.mark.parametrize(
+    ("to", "sender"),
+    [(US, TO), (US[1:], "(500) 555-0100"), (f" {US} ", "15005550100"), ("(415) 555-0100", TO)],
+)
+@ONE_ENGINE
+def test_numbers_are_read_as_people_write_them(api: Api, to: str, sender: str) -> None:
+    own(api, US)
+    sent = write(api, to=to, phone=sender)
+    assert (sent.status_code, sent.json()["phone"]) == (202, TO)
+    settle(api)
+    [got] = inbound(api)
+    assert (got["from"], got["to"]) == (TO, US)
+    [line] = lines(api)
+    assert (line["phone"], line["number"]) == (TO, US)
+
+
+@ONE_ENGINE
+def test_bad_input_is_told_and_leaves_nothing(api: Api) -> None:
+    own(api, US)
+    for to, body, sender in (
+        (US, "", TO),
+        (US, "x" * 1601, TO),
+        (US, "x\0", TO),
+        (US, "Hi", ""),
+        (US, "Hi", "   "),
+        (US, "Hi", "1" * 65),
+        ("", "Hi", TO),
+        ("+15005550199", "Hi", TO),
+        ("everybody", "Hi", TO),
+    ):
+        assert_error(write(api, to, body, sender), 400, 20001)
+    for content in (b"", b"{", b"[]", b"{}", b'{"phone": 1, "to": 2, "body": 3}', b"\xff", b"[" * 100_000):
+        headers = {"Content-Type": "application/json"}
+        assert_error(api.request("POST", LINES, content=content, headers=headers), 400, 20001)
+    # What a page of another origin could send without leave.
+    form = {"phone": TO, "to": US, "body": "Hi"}
+    assert_error(api.post(LINES, form), 400, 20001)
+    for query in (
+        {"PageSize": "0"},
+        {"PageSize": "1001"},
+        {"PageSize": "ten"},
+        {"PageSize": "٣"},
+        {"Since": "yesterday"},
+        {"Since": "-1"},
+        {"Since": "9" * 13},
+        {"Phone": "\0"},
+    ):
+        assert_error(api.get(LINES, query), 400, 20001)
+    for method in ("PUT", "PATCH"):
+        refused = api.request(method, LINES)
+        assert_error(refused, 405, 20004)
+        assert refused.headers["allow"] == "GET, HEAD, POST, DELETE"
+    assert_error(api.post(INBOX), 405, 20004)
+    assert_error(api.get(f"{INBOX}/else"), 404, 20404)
+    assert_error(api.get(f"{INBOX}es"), 404, 20404)
+    settle(api)
+    assert (lines(api), messages(api)) == ([], [])
+
+
+@ONE_ENGINE
+def test_accounts_have_phones_of_their_own(api: Api) -> None:
+    sub = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "Other"}).json()
+    own(api, US)
+    other = "+14155550199"
+    own(api, other, account_sid=sub["sid"])
+    reaches(api, send(api, From=US)["sid"], "delivered")
+    theirs = {"auth": (sub["sid"], sub["auth_token"])}
+    assert api.get(LINES, **theirs).json()["messages"] == []
+    assert_error(write(api, US, **theirs), 400, 20001)
+    assert_error(write(api, other), 400, 20001)
+    assert write(api, other, **theirs).status_code == 202
+    assert api.delete(LINES, **theirs).status_code == 204
+    assert len(lines(api)) == 1
+    for auth in (None, (ACCOUNT_SID, "0" * 32)):
+        for method, path in (
+            ("GET", INBOX),
+            ("GET", LINES),
+            ("POST", LINES),
+            ("DELETE", LINES),
+            ("GET", f"{INBOX}/phones"),
+        ):
+            refused = api.request(method, path, auth=auth)
+            assert_error(refused, 401, 20003)
+            # So that a browser asks for the account and its token.
+            assert refused.headers["www-authenticate"].startswith("Basic ")
+
+
+@ONE_ENGINE
+def test_the_special_phones_are_told(api: Api) -> None:
+    told = api.get(f"{INBOX}/phones").json()["phones"]
+    assert {one["phone"]: one["behaviour"] for one in told} == {
+        number: behaviour.what for number, behaviour in SPECIAL.items()
+    }
+
+
+@ONE_ENGINE
+def test_the_page_runs_its_own_script_and_no_other(api: Api) -> None:
+    for path in (INBOX, f"{INBOX}/"):
+        page = api.get(path)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    [policy] = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', page.text)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none';")
+    # Nothing comes from elsewhere.
+    assert re.findall(r"https?://|//[a-z]|@import|url\(", page.text) == []
+    # Texts of phones are never read as HTML.
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+def test_a_phone_that_says_stop_is_answered_once_and_left_alone(api: Api) -> None:
+    number = own(api, US, rate=10_000_000)
+    service(api, number, InboundRequestUrl="https://app.example.com/sms")
+    reaches(api, send(api, From=US, To="+15005552014")["sid"], "delivered")
+    settle(api)
+    [reply] = replies(api)
+    reaches(api, reply["sid"], "delivered")
+    settle(api)
+    assert len(replies(api)) == 1
+    talk = [(one.outgoing, one.body.split()[0]) for one in phone(api, "+15005552014")]
+    # It says so to the answer, too, and that is the end of it.
+    assert talk == [(False, "Hello"), (True, "STOP"), (False, "You"), (True, "STOP")]
+    assert_error(api.post(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
+                          {"To": "+15005552014", "From": US, "Body": "Still there?"}), 400, 21610)  # fmt: skip

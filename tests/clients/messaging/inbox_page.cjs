@@ -1,0 +1,133 @@
+// A program that looks at the inbox's page in Chromium. One JSON line in says where it is and who may see it; the JSON
+// line out is "passed" or what went wrong. Pictures are taken into the folder that the third argument names, if any.
+//
+// The first two arguments are the folder of the installed packages and the browser.
+
+"use strict";
+
+const assert = require("node:assert/strict");
+const path = require("node:path");
+const { Pages, hear, launch, say } = require("../../chromium.cjs");
+
+const [modules, executablePath, pictures] = process.argv.slice(2);
+const HOSTILE = `<script>document.title = "taken"</script><img src=x onerror="document.title = 'taken'"> & "so" on`;
+const MANY = 1000;
+
+const bubbles = (page) => page.locator("#talk .message p");
+const field = (page, name) => page.getByRole("textbox", { name, exact: true });
+const picture = (page, name) => pictures && page.screenshot({ path: path.join(pictures, `${name}.png`) });
+
+async function says(page, ...texts) {
+  await page.waitForFunction(
+    (texts) => JSON.stringify([...document.querySelectorAll("#talk .message p")].map((p) => p.textContent)) === texts,
+    JSON.stringify(texts),
+  );
+}
+
+// A message arrives, one answers as that phone, and the app's reply appears.
+async function converse(page, told) {
+  await page.goto(told.url);
+  await says(page, HOSTILE);
+  assert.equal(await page.title(), `${told.phone} · Trunkline inbox`, "a message is text and nothing else");
+  assert.equal(await field(page, "To your number").inputValue(), told.number);
+  await field(page, "Text").fill("Are you\nopen?");
+  await field(page, "Text").press("Enter");
+  await says(page, HOSTILE, "Are you\nopen?", "You wrote: Are you\nopen?");
+  assert.equal(await field(page, "Text").inputValue(), "");
+  await picture(page, "light");
+
+  await page.getByRole("button", { name: "Write as another phone" }).click();
+  await field(page, "Phone").fill("(500) 555-0111");
+  await field(page, "To your number").fill("+15005550199");
+  await field(page, "Text").fill("It's <b>me</b>");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("alert").getByText("number of this account").waitFor();
+  await field(page, "To your number").fill(told.number);
+  await page.getByRole("button", { name: "Send" }).click();
+  await says(page, "It's <b>me</b>", "You wrote: It's <b>me</b>");
+  assert.equal(await page.locator("#problem").textContent(), "");
+  assert.equal(await page.title(), "+15005550111 · Trunkline inbox");
+  await page.getByRole("link", { name: told.phone }).click();
+  await says(page, HOSTILE, "Are you\nopen?", "You wrote: Are you\nopen?");
+
+  await page.getByRole("button", { name: "Special numbers" }).click();
+  await page.getByRole("cell", { name: "receives and answers STOP" }).waitFor();
+  await picture(page, "special");
+  await page.getByRole("button", { name: "Close" }).click();
+}
+
+// The same in the dark, on a small screen.
+async function small(page, told) {
+  await page.goto(`${told.url}/#${encodeURIComponent(told.phone)}`);
+  await bubbles(page).nth(2).waitFor();
+  const [wide, shown, paper] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    innerWidth,
+    getComputedStyle(document.body).backgroundColor,
+  ]);
+  assert.ok(wide <= shown, `${wide} pixels wide on a screen of ${shown}`);
+  assert.equal(paper, "rgb(14, 18, 23)");
+  await picture(page, "small");
+}
+
+// With a thousand messages, half of them of one phone.
+async function many(page, told) {
+  const messages = Array.from({ length: MANY }, (_, n) => ({
+    id: `id${n}`,
+    message_sid: null,
+    phone: n % 2 ? told.phone : `+1212555${String(n).padStart(4, "0")}`,
+    number: told.number,
+    direction: n % 4 === 1 ? "from-phone" : "to-phone",
+    body: `${n}: ` + "word ".repeat(n % 60),
+    segments: 1,
+    encoding: "gsm7",
+    media: [],
+    tries: 1,
+    behaviour: "receives at once",
+    date: 1_800_000_000 - n,
+  }));
+  const asked = [];
+  await page.route("**/messages?*", (route) => {
+    asked.push(new URL(route.request().url()).searchParams.get("Since"));
+    return route.fulfill({ json: { messages: asked.length > 1 ? messages.slice(0, 3) : messages } });
+  });
+  await page.goto(`${told.url}#${encodeURIComponent(told.phone)}`);
+  await bubbles(page).nth(MANY / 2 - 1).waitFor();
+  assert.equal(await page.locator("#phones a").count(), MANY / 2 + 1);
+  const last = bubbles(page).last();
+  assert.ok(await last.evaluate((element) => element.getBoundingClientRect().bottom <= innerHeight), "the newest is seen");
+  const taken = await page.evaluate(() => {
+    const began = performance.now();
+    drawn.clear();
+    draw();
+    document.body.offsetHeight;
+    return performance.now() - began;
+  });
+  assert.ok(taken < 2_000, `drawing takes ${taken} ms`);
+  await picture(page, "many");
+  // What is there already is not asked for again.
+  await page.evaluate(() => refresh());
+  assert.deepEqual(asked.slice(0, 2), [null, "1799999995.000000"]);
+}
+
+async function main() {
+  const told = await hear();
+  const browser = await launch(modules, executablePath);
+  const pages = new Pages(browser);
+  const httpCredentials = { username: told.account_sid, password: told.auth_token };
+  try {
+    await converse(await pages.open({ httpCredentials }), told);
+    const phone = { viewport: { width: 360, height: 640 }, colorScheme: "dark" };
+    await small(await pages.open({ httpCredentials, ...phone }), told);
+    await many(await pages.open({ httpCredentials }), told);
+    const expected = /status of (400|401)/;
+    assert.deepEqual(pages.complaints.filter((one) => !expected.test(one)), [], "the pages complained");
+    say("passed");
+  } catch (error) {
+    say(`${error?.stack ?? error}\nThe pages said: ${pages.complaints.join("\n") || "nothing"}`);
+  } finally {
+    await browser.close();
+  }
+}
+
+main();
