@@ -110,6 +110,7 @@ CATALOGUE: dict[int, Entry] = {
     30113: Entry(400, "Specified date is too old"),
     30114: Entry(400, "Specified date is not available yet"),
     30115: Entry(400, "Date format is incorrect"),
+    30130: Entry(409, "Messaging Service SID already belongs in another domain configuration"),
     30409: Entry(409, "Message cannot be canceled"),
     30436: Entry(400, "Invalid Phone Number SID"),
     35111: Entry(400, "Missing 'SendAt' parameter"),
@@ -179,5 +180,5 @@ CATALOGUE: dict[int, Entry] = {
     54454: Entry(400, "Invalid 'PageSize' query parameter"),
     54458: Entry(400, "Invalid List Item index"),
     54419: Entry(400, "Number of subscriptions per connection is over the limit (2000)"),
-    54502: Entry(404, "Invalid index name"),
+    54502: Entry(400, "Invalid index name"),
 }

@@ -106,8 +106,7 @@ class Application:
         if scope["raw_path"].startswith(CONTROL_PREFIX):
             await self._control(exchange, scope, receive, send)
             return
-        if self._door.public.claims(scope["raw_path"]):
-            await self._public(exchange, scope, send)
+        if self._door.public.claims(scope["raw_path"]) and await self._public(exchange, scope, send):
             return
         more: headers.Headers = []
         try:
@@ -241,8 +240,9 @@ class Application:
             lines += headers.content(kind, len(body))
         await _send(scope, send, status, lines, body)
 
-    async def _public(self, exchange: _Exchange, scope: Scope, send: Send) -> None:
-        """Answer whoever asks, without credentials: what a phone or a network fetches."""
+    async def _public(self, exchange: _Exchange, scope: Scope, send: Send) -> bool:
+        """Answer whoever asks, without credentials: what a phone or a network fetches. False where there is nothing,
+        and nothing was answered."""
         path = scope["raw_path"].decode("ascii", "replace")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         request = PublicRequest(
@@ -251,11 +251,12 @@ class Application:
             path,
             exchange.header(b"authorization"),
             exchange.header(b"user-agent"),
+            head=scope["method"] == "HEAD",
         )
         try:
             answer = await self._door.public.answer(request)
             if answer is None:
-                raise not_found(path)
+                return False
             status, body, more = answer.status, answer.body, _lines(answer.headers)
         except Exception as error:
             status, body, more = _refusal(error, exchange)
@@ -263,6 +264,7 @@ class Application:
             if status == 401 and exchange.header(b"authorization"):
                 await self._failures.hold(scope["client"][0] if scope.get("client") else "")
         await _send(scope, send, status, [(b"twilio-request-id", exchange.sid.encode()), *more], body)
+        return True
 
 
 def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers.Headers]:

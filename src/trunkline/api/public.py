@@ -9,13 +9,15 @@ import msgspec
 
 
 class PublicRequest(msgspec.Struct, frozen=True):
-    """A request without an account: the Host header as received, the path as requested, and two headers."""
+    """A request without an account: the Host header as received, the path as requested, and two headers. A HEAD is a
+    GET here, which ``head`` tells."""
 
     method: str
     authority: str
     path: str
     authorization: str = ""
     user_agent: str = ""
+    head: bool = False
 
 
 class PublicAnswer(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Public(Protocol):
         ...
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """The answer; None for what is not there. Raises ApiError."""
+        """The answer; None leaves the request to the API, which knows no such path. Raises ApiError."""
         ...
 
 

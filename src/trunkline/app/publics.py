@@ -18,9 +18,9 @@ class Publics:
         return any(door.claims(raw_path) for door in self._doors)
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """The answer of the door that claims the path."""
+        """The answer of the first door that claims the path and has one."""
         raw_path = request.path.encode()
         for door in self._doors:
-            if door.claims(raw_path):
-                return await door.answer(request)
+            if door.claims(raw_path) and (answer := await door.answer(request)) is not None:
+                return answer
         return None

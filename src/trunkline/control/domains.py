@@ -53,6 +53,8 @@ class Domains:
                     lambda tx: facade.domain_certificate(tx, self._vault, account_sid, sid)
                 )
                 return None if pem is None else (200, _PEM, pem.encode())
+            case _, True, "certificate":
+                raise ApiError(20004, headers={"Allow": "GET, HEAD"})
             case _, _, "":
                 raise ApiError(20004, headers={"Allow": "DELETE" if sid else "GET, HEAD, POST"})
         return None

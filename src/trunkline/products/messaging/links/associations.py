@@ -9,6 +9,9 @@ from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging import services
 from trunkline.products.messaging.links.domains import Association, find_domain
 
+IN_OTHER_DOMAIN = 30130
+"""The Service's links lead over another domain already (doc)."""
+
 
 def view(association: Association, urls: Urls) -> Json:
     """The association below its domain (spec)."""
@@ -34,21 +37,19 @@ def service_view(association: Association, urls: Urls) -> Json:
 
 
 async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
-    """Have a Service's links lead over a domain, in place of the one that it had."""
+    """Have a Service's links lead over a domain. Raises ApiError 30130 when they lead over another one (doc)."""
     domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
     service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
     if domain is None or service is None:
         return None
-    await tx.run(
-        "INSERT INTO link_domain_services (service_sid, domain_sid, account_sid, date_created)"
-        " VALUES (:service_sid, :domain_sid, :account_sid, :now)"
-        " ON CONFLICT (service_sid) DO UPDATE SET domain_sid = excluded.domain_sid",
-        service_sid=service.sid,
-        domain_sid=domain.sid,
-        account_sid=call.account_sid,
-        now=tx.now,
-    )
-    return Association(service.sid, domain.sid, call.account_sid, tx.now)
+    await tx.lock(f"links of {service.sid}")
+    known = await _find(tx, call.account_sid, service.sid)
+    if known is not None and known.domain_sid != domain.sid:
+        raise ApiError(IN_OTHER_DOMAIN)
+    if known is None:
+        known = Association(service.sid, domain.sid, call.account_sid, tx.now)
+        await tx.insert("link_domain_services", known)
+    return known
 
 
 async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
@@ -69,11 +70,15 @@ async def fetch_association(tx: Tx, call: Call[Empty]) -> Association | None:
     service_sid = call.path["MessagingServiceSid"]
     if await services.find(tx, call.account_sid, service_sid) is None:
         raise ApiError(20404)
+    return await _find(tx, call.account_sid, service_sid)
+
+
+async def _find(tx: Tx, account_sid: str, service_sid: str) -> Association | None:
     return await tx.one(
         Association,
         f"SELECT {columns(Association)} FROM link_domain_services"
         " WHERE account_sid = :account_sid AND service_sid = :service_sid",
-        account_sid=call.account_sid,
+        account_sid=account_sid,
         service_sid=service_sid,
     )
 

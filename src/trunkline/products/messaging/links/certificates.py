@@ -14,10 +14,10 @@ from trunkline.api.errors import invalid
 from trunkline.api.operation import Call, Empty, create, delete, fetch
 from trunkline.api.params import required, text
 from trunkline.api.views import Json, Urls, iso
-from trunkline.core.clock import SECOND
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx, assignments
 from trunkline.products.messaging.links.domains import Domain, certificate_label, find_domain
+from trunkline.products.messaging.links.pem import BadPem, expiry
 
 MAX_PEM = 64 * 1024
 """Characters of a certificate with its key (inferred)."""
@@ -63,9 +63,16 @@ def dns_view(domain: Domain, urls: Urls) -> Json:
 
 
 async def put_certificate(tx: Tx, call: Call[CertificateInput]) -> Domain | None:
-    """Keep a certificate in place of the one there was. Raises ApiError 20001 for what is none, or has no key."""
-    expires = _expiry(call.input.tls_cert)
+    """Keep a certificate in place of the one there was. Raises ApiError 20001 for what is none, has no key, is for
+    another name or has run out."""
     sid = call.path["DomainSid"]
+    domain = await find_domain(tx, call.account_sid, sid)
+    if domain is None:
+        return None
+    try:
+        expires = expiry(call.input.tls_cert, domain.name.partition(":")[0], tx.now)
+    except BadPem as error:
+        raise invalid("TlsCert", str(error)) from None
     sealed = call.vault.seal(certificate_label(sid), call.input.tls_cert)
     return await _change(tx, call, certificate=sealed, certificate_expires=expires, certificate_managed=False)
 
@@ -115,30 +122,6 @@ async def _change(tx: Tx, call: Call[CertificateInput] | Call[Empty], **changes:
         **changes,
     )
     return await find_domain(tx, call.account_sid, domain.sid)
-
-
-def _expiry(pem: str) -> int:
-    # Certificates are rare: the library costs a server's start too much.
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-        key = load_pem_private_key(_key_of(pem).encode(), None)
-        if key.public_key() != certificate.public_key():
-            raise invalid("TlsCert", "has a private key that is not the certificate's")
-    except (ValueError, TypeError) as error:
-        raise invalid("TlsCert", "must hold a certificate and its private key in PEM") from error
-    return int(certificate.not_valid_after_utc.timestamp()) * SECOND
-
-
-def _key_of(pem: str) -> str:
-    start, end = pem.find("-----BEGIN PRIVATE KEY"), pem.rfind("PRIVATE KEY-----")
-    if start < 0:
-        start = pem.find("-----BEGIN RSA PRIVATE KEY")
-    if start < 0:
-        start = pem.find("-----BEGIN EC PRIVATE KEY")
-    return pem[start : end + len("PRIVATE KEY-----")] + "\n" if start >= 0 <= end else ""
 
 
 _CERTIFICATE = "/LinkShortening/Domains/{DomainSid}/Certificate"

@@ -3,79 +3,143 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from trunkline.api.public import PublicAnswer, PublicRequest
 from trunkline.api.views import iso
+from trunkline.core.clock import SECOND
+from trunkline.core.egress.target import locate
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
-from trunkline.products.messaging.links.domains import Domain, domain_by_name
+from trunkline.products.accounts.facade import record_alert
+from trunkline.products.messaging.links.domains import Domain, domain_by_name, note_reached
 from trunkline.products.messaging.links.shortening import ShortLink, find_short_link
-from trunkline.products.messaging.messages.message import find_message
+from trunkline.products.messaging.messages.message import find_message, shown_recipient
+
+TO_FALLBACK = 30104
+"""A short link that is unknown led to the domain's fallback URL (doc)."""
 
 UNKNOWN_LINK = 30105
 """A short link leads nowhere, and the domain has no fallback URL (doc)."""
 
-_PATH = re.compile(rb"/[A-Za-z0-9]{10}")
+QUIET = 60 * SECOND
+"""How long after a warning of an unknown link a domain is silent about others: anybody can bring them about."""
+
+PROOF = 3600 * SECOND
+"""How often at most it is written down that a domain was reached."""
+
+_PATH = re.compile(rb"/[^/]*")
+_CODE = re.compile(r"/([A-Za-z0-9]{10})")
+_HOST = re.compile(r"([a-z0-9][a-z0-9.-]{0,252}?)\.?(:[0-9]{1,5})?")
 _AGENT = 512
+_SAFE = "%!$&'()*+,/:;=?@-._~"
+
+
+class _Visit(msgspec.Struct, frozen=True):
+    """A request over a domain, for the link ``code`` if it looks like one; ``link`` is what was found."""
+
+    domain: Domain
+    code: str
+    link: ShortLink | None
+    request: PublicRequest
 
 
 class Clicks:
-    """Answers the short links of all domains."""
+    """Answers the short links of all domains, and whoever goes astray at their top."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._warned: dict[str, int] = {}
 
     def claims(self, raw_path: bytes) -> bool:
-        """Whether the path may be a short link's."""
+        """Whether the path may be a short link's, or one beside it."""
         return _PATH.fullmatch(raw_path) is not None
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """A redirect to the link's address, else to the domain's fallback URL; None where the Host is no domain."""
-        if request.method != "GET":
+        """A redirect to the link's address, else to the domain's fallback URL; None where the Host is no domain. A
+        HEAD is answered, but is no click: it is how previews look at a link (inferred)."""
+        named = _HOST.fullmatch(request.authority.lower())
+        if request.method != "GET" or named is None:
             return None
-        authority = request.authority.lower()
+        host, port = named[1], named[2] or ""
+        looks = _CODE.fullmatch(request.path)
+        code = looks[1] if looks else ""
 
-        async def click(tx: Tx) -> PublicAnswer | None:
-            domain = await domain_by_name(tx, authority)
-            if domain is None:
-                domain = await domain_by_name(tx, urlsplit(f"//{authority}").hostname or "")
+        async def look(tx: Tx) -> tuple[_Visit, bool] | None:
+            domain = await domain_by_name(tx, host + port)
+            if domain is None and port:
+                domain = await domain_by_name(tx, host)
             if domain is None:
                 return None
-            await tx.run(
-                "UPDATE link_domains SET reached = :now WHERE account_sid = :account_sid AND sid = :sid",
-                now=tx.now,
-                account_sid=domain.account_sid,
-                sid=domain.sid,
+            visit = _Visit(
+                domain, code, await find_short_link(tx, domain.sid, code) if code else None, request
             )
-            link = await find_short_link(tx, domain.sid, request.path[1:])
-            if link is None:
-                return _unknown(domain)
-            await _tell(tx, domain, link, request.user_agent[:_AGENT])
-            return PublicAnswer(302, {"Location": link.url, "Cache-Control": "no-store"})
+            return visit, self._is_news(visit, tx.now)
 
-        return await self._database.write(click)
+        found = await self._database.read(look)
+        if found is None:
+            return None
+        visit, news = found
+        if news:
+            await self._database.write(lambda tx: self._note(tx, visit))
+        if visit.link is not None:
+            return _redirect(_location(visit.link.url))
+        return _redirect(visit.domain.fallback_url) if visit.domain.fallback_url else _nowhere()
+
+    def _is_news(self, visit: _Visit, now: int) -> bool:
+        """Whether a visit is written down at all: a write costs more than the redirect."""
+        return _proves(visit.domain, now) or _is_told(visit) or self._is_warned(visit, now)
+
+    def _is_warned(self, visit: _Visit, now: int) -> bool:
+        last = self._warned.get(visit.domain.sid)
+        return bool(visit.code) and visit.link is None and (last is None or last + QUIET <= now)
+
+    async def _note(self, tx: Tx, visit: _Visit) -> None:
+        if _proves(visit.domain, tx.now):
+            await note_reached(tx, visit.domain)
+        if visit.link is not None and _is_told(visit):
+            await _tell(tx, visit.domain, visit.link, visit.request.user_agent[:_AGENT])
+        if self._is_warned(visit, tx.now):
+            self._warned[visit.domain.sid] = tx.now
+            await _warn(tx, visit)
 
 
-def _unknown(domain: Domain) -> PublicAnswer:
-    if domain.fallback_url:
-        return PublicAnswer(302, {"Location": domain.fallback_url, "Cache-Control": "no-store"})
+def _proves(domain: Domain, now: int) -> bool:
+    return domain.reached is None or domain.reached + PROOF <= now
+
+
+def _is_told(visit: _Visit) -> bool:
+    return visit.link is not None and bool(visit.domain.callback_url) and not visit.request.head
+
+
+def _redirect(url: str) -> PublicAnswer:
+    return PublicAnswer(302, {"Location": url, "Cache-Control": "no-store", "Content-Length": "0"})
+
+
+def _location(url: str) -> str:
+    """The address as a header holds it: in ASCII, with the credentials and the fragment that it had."""
+    target = locate(url)
+    scheme, _, rest = target.url.partition("://")
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    fragment = f"#{quote(target.fragment, safe=_SAFE)}" if target.fragment else ""
+    return f"{scheme}://{quote(user, safe=_SAFE)}{at}{rest}{fragment}"
+
+
+def _nowhere() -> PublicAnswer:
     body = msgspec.json.encode({"code": UNKNOWN_LINK, "message": "The link leads nowhere.", "status": 404})
-    return PublicAnswer(404, {"Content-Type": "application/json"}, body)
+    return PublicAnswer(404, {"Content-Type": "application/json", "Content-Length": str(len(body))}, body)
 
 
 async def _tell(tx: Tx, domain: Domain, link: ShortLink, user_agent: str) -> None:
     message = await find_message(tx, link.account_sid, link.message_sid)
-    if not domain.callback_url:
-        return
     event = {
         "event_type": "click",
         "sms_sid": link.message_sid,
         "account_sid": link.account_sid,
         "messaging_service_sid": link.service_sid,
-        "to": message.recipient if message else None,
+        "to": shown_recipient(message) if message else None,
         "from": message.sender if message else None,
         "link": link.url,
         "click_time": iso(tx.now),
@@ -83,9 +147,23 @@ async def _tell(tx: Tx, domain: Domain, link: ShortLink, user_agent: str) -> Non
     }
     webhook = Webhook(
         account_sid=link.account_sid,
-        url=domain.callback_url,
+        url=domain.callback_url or "",
         json=msgspec.json.encode(event).decode(),
         service_sid=link.service_sid,
         event="link.click",
     )
     await enqueue_webhook(tx, webhook)
+
+
+async def _warn(tx: Tx, visit: _Visit) -> None:
+    domain = visit.domain
+    await record_alert(
+        tx,
+        domain.account_sid,
+        TO_FALLBACK if domain.fallback_url else UNKNOWN_LINK,
+        "a short link is unknown, or older than 90 days",
+        level="warning",
+        resource_sid=domain.sid,
+        request_url=f"https://{domain.name}/{visit.code}",
+        request_method="GET",
+    )

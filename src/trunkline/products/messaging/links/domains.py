@@ -8,7 +8,9 @@ import re
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=[^:]{{1,253}}(:|$)){_LABEL}(\.{_LABEL})*(:(?P<port>[1-9][0-9]{{0,4}}))?")
+_MAX_PORT = 65_535
 
 
 class BadDomain(ValueError):
@@ -59,8 +61,10 @@ def certificate_label(sid: str) -> str:
 async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
     """Give an account a domain; the one that it has already is answered. Raises BadDomain."""
     name = name.strip().lower()
-    if not _NAME.fullmatch(name):
+    read = _NAME.fullmatch(name)
+    if read is None or int(read["port"] or 1) > _MAX_PORT:
         raise BadDomain("a domain is a host name, with a port where it is not the usual one")
+    await tx.lock(f"link domain {name}")
     known = await domain_by_name(tx, name)
     if known is not None and known.account_sid != account_sid:
         raise BadDomain("another account has this domain")
@@ -79,6 +83,16 @@ async def remove_domain(tx: Tx, account_sid: str, sid: str) -> bool:
             account_sid=account_sid,
             sid=sid,
         )
+    )
+
+
+async def note_reached(tx: Tx, domain: Domain) -> None:
+    """Write down that a request came over the domain's name."""
+    await tx.run(
+        "UPDATE link_domains SET reached = :now WHERE account_sid = :account_sid AND sid = :sid",
+        now=tx.now,
+        account_sid=domain.account_sid,
+        sid=domain.sid,
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from trunkline.core.clock import SECOND
+from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.links.domains import Domain, domain_of_service
 from trunkline.products.messaging.messages.message import Message
-from trunkline.products.messaging.text.links import find_links, replace_links
+from trunkline.products.messaging.text.links import Link, find_links, replace_links
 
 LENGTH = 10
 """Letters and digits of a short link (doc)."""
@@ -17,8 +20,14 @@ LENGTH = 10
 LIFETIME = 90 * 24 * 3600 * SECOND
 """How long a short link leads somewhere (doc)."""
 
+RAN_OUT = 30102
+"""The domain's certificate ran out (doc)."""
+
 FAILED = 30103
 """Links could not be shortened (doc)."""
+
+BAD_LINK = 30139
+"""A link is no URL (doc)."""
 
 _SIGNS = string.ascii_letters + string.digits
 _PRUNED = 3
@@ -27,7 +36,9 @@ _PRUNED = 3
 class ShorteningFailed(Exception):
     """The links of a message cannot be shortened; the message fails with ``code``."""
 
-    code = FAILED
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class ShortLink(Row, frozen=True):
@@ -45,24 +56,29 @@ class ShortLink(Row, frozen=True):
 _PRUNE = """
 DELETE FROM short_links WHERE (domain_sid, code) IN (
     SELECT domain_sid, code FROM short_links WHERE date_created < :before ORDER BY date_created LIMIT :most
+    {locking}
 )
 """
 
 
 async def shorten(tx: Tx, message: Message, body: str) -> str:
-    """The body with short links. Raises ShorteningFailed when the Service has no domain, or the domain's certificate
-    ran out, unless the domain's configuration says to go on; then the body stays as it is."""
+    """The body with short links; one that leads over the domain already stays. Raises ShorteningFailed when the
+    Service has no domain, and when the domain's certificate ran out or a link is no URL, unless the domain's
+    configuration says to go on; then the body stays as it is."""
     links = find_links(body)
     if not links:
         return body
     domain = await domain_of_service(tx, message.account_sid, message.service_sid or "")
     if domain is None:
-        raise ShorteningFailed
-    if _expired(domain, tx.now):
+        raise ShorteningFailed(FAILED)
+    code = _obstacle(domain, links, tx.now)
+    if code is not None:
         if domain.continue_on_failure:
             return body
-        raise ShorteningFailed
-    await tx.run(_PRUNE, before=tx.now - LIFETIME, most=_PRUNED)
+        raise ShorteningFailed(code)
+    # More go than come, or the table would only grow.
+    prune = _PRUNE.format(locking=tx.skip_locked)
+    await tx.run(prune, before=tx.now - LIFETIME, most=len(links) + _PRUNED)
     short: dict[str, str] = {}
     for link in links:
         if link.url not in short:
@@ -82,12 +98,25 @@ async def find_short_link(tx: Tx, domain_sid: str, code: str) -> ShortLink | Non
 
 
 async def _short(tx: Tx, message: Message, domain: Domain, url: str) -> str:
+    if urlsplit(url).netloc.rpartition("@")[2].lower() == domain.name:
+        return url
     code = "".join(secrets.choice(_SIGNS) for _ in range(LENGTH))
     link = ShortLink(
         domain.sid, code, message.account_sid, message.sid, message.service_sid or "", url, tx.now
     )
     await tx.insert("short_links", link)
     return f"{'' if domain.disable_https else 'https://'}{domain.name}/{code}"
+
+
+def _obstacle(domain: Domain, links: Sequence[Link], now: int) -> int | None:
+    if _expired(domain, now):
+        return RAN_OUT
+    try:
+        for link in links:
+            locate(link.url)
+    except BadUrl:
+        return BAD_LINK
+    return None
 
 
 def _expired(domain: Domain, now: int) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome, Retry
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts.facade import record_alert
@@ -29,6 +30,7 @@ TRIES = 3
 
 _BAD_ANSWER = 11200
 _TOO_MANY_REDIRECTS = 11215
+_EMPTY = 11770
 _PAUSE = 5.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -72,6 +74,9 @@ class Fetcher:
             return Done()
 
         async def keep(tx: Tx) -> None:
+            # It may have run out meanwhile, and be gone.
+            if await waiting(tx) is None:
+                return
             for kind, content in media:
                 await store.add_medium(tx, account_sid, sid, kind, content)
             await media_ready(tx, message)
@@ -82,20 +87,23 @@ class Fetcher:
     async def _all(self, message: Message) -> list[tuple[str, bytes]]:
         media: list[tuple[str, bytes]] = []
         for url in message.asked.media_urls:
-            answer = await self._one(url)
-            media.append((kinds.kind_of(answer.header("content-type") or ""), answer.body))
+            room = kinds.MAX_MESSAGE - sum(len(content) for _, content in media)
+            answer = await self._one(url, room)
+            media.append((_kind(answer), answer.body))
             code = kinds.TOO_LARGE if answer.truncated else kinds.refusal([(k, len(c)) for k, c in media])
             if code:
                 raise Refused(code, "the attachment has a kind or size that no message may have", url)
+            if not answer.body:
+                raise Refused(_EMPTY, "the attachment is empty", url)
         return media
 
-    async def _one(self, url: str) -> Incoming:
+    async def _one(self, url: str, room: int) -> Incoming:
         headers = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
         here = url.partition("#")[0]
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = await self._egress.send(
-                    Outgoing("GET", here, headers, timeouts=TIMEOUTS, max_body=kinds.MAX_MESSAGE + 1)
+                    Outgoing("GET", here, headers, timeouts=TIMEOUTS, max_body=room)
                 )
             except EgressError as error:
                 again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
@@ -103,7 +111,10 @@ class Fetcher:
             location = answer.header("location")
             if answer.status not in _REDIRECTS or not location:
                 break
-            here = urljoin(here, location)
+            try:
+                here = urljoin(here, location)
+            except ValueError as error:
+                raise Refused(Failure.BAD_URL.code, str(error), url) from None
         else:
             raise Refused(_TOO_MANY_REDIRECTS, "too many redirects", url)
         if not 200 <= answer.status < 300:
@@ -123,9 +134,16 @@ class Fetcher:
                 refused.code,
                 str(refused),
                 resource_sid=message.sid,
-                request_url=refused.url,
+                request_url=without_credentials(refused.url),
                 request_method="GET",
             )
             await fail(tx, message, refused.code)
 
         await self._database.write(write)
+
+
+def _kind(answer: Incoming) -> str:
+    """The kind of an attachment; none of what is compressed, which was not asked for and says nothing of its size."""
+    if (answer.header("content-encoding") or "identity").strip().lower() != "identity":
+        return ""
+    return kinds.kind_of(answer.header("content-type") or "")

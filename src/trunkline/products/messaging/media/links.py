@@ -71,7 +71,7 @@ async def as_text(tx: Tx, message: Message, text: str, base: str) -> str:
         code = "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
         await tx.insert("media_links", Link(code, message.account_sid, medium.sid, message.sid, tx.now))
         links.append(f"{base}{PATH}{code}")
-    return " ".join([text, *links]).strip()
+    return " ".join([text, *links] if text else links)
 
 
 async def find_link(tx: Tx, code: str) -> Link | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from trunkline.api.auth import Directory, basic, refused, wrong
-from trunkline.api.errors import ApiError
+from trunkline.api.errors import ApiError, not_found
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.public import PublicAnswer, PublicRequest
 from trunkline.core.storage.database import Database, Tx
@@ -37,7 +37,7 @@ class MediaFiles:
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
         """The attachment. Raises ApiError 20003 when it is protected and the caller may not read it, 20004 for
-        another method than GET."""
+        another method than GET, 20404 when there is none."""
         found = _PATH.fullmatch(request.path)
         if found is None:
             return None
@@ -53,7 +53,10 @@ class MediaFiles:
             return None if medium is None or content is None else (medium.content_type, content)
 
         stored = await self._database.scan(read)
-        return None if stored is None else as_answer(*stored)
+        if stored is None:
+            # The API's own answer would ask for credentials first.
+            raise not_found(request.path)
+        return as_answer(*stored)
 
     async def _let_in(self, tx: Tx, authorization: str, account_sid: str) -> None:
         username, password = basic(authorization)

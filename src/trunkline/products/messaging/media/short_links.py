@@ -38,5 +38,5 @@ class ShortMediaLinks:
             content = await store.read_content(tx, link.account_sid, link.message_sid, link.media_sid)
             return (medium.content_type, content) if medium and content is not None else None
 
-        content = await self._database.read(read)
+        content = await self._database.scan(read)
         return as_answer(*content) if content else None
