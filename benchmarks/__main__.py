@@ -17,6 +17,7 @@ import uvloop
 from benchmarks import report
 from benchmarks.live import run as live
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, facts, on_core, resident_megabytes
+from benchmarks.messaging import run as messaging
 from benchmarks.postgres import postgres
 from benchmarks.report import AIMS, OURS, Measured
 from benchmarks.subjects import Served, Subject, hello, prism, raw, trunkline
@@ -26,11 +27,24 @@ from servers import Server
 STARTS = 5
 SUBJECTS = ("hello", "raw", "prism", "postgresql")
 START = "start"
+ROOMS = {
+    "services": (*AIMS, START),
+    "realtime": live.OPERATIONS,
+    "messaging": messaging.OPERATIONS,
+}
+"""The operations of each part."""
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "rooms",
+        nargs="*",
+        metavar="room",
+        choices=[*ROOMS, []],
+        help=f"any of {', '.join(ROOMS)}; all without one",
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="how long one measurement takes")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is repeated, in turns")
     parser.add_argument(
@@ -39,13 +53,16 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[*AIMS, START, *live.OPERATIONS, *SUBJECTS, *live.MARKS],
+        choices=[name for room in ROOMS.values() for name in room]
+        + [*SUBJECTS, *live.MARKS, *messaging.MARKS],
         default=[],
         help="operations, and what to compare with; all where none is named",
     )
     parser.add_argument(
         "--subscribers", type=int, nargs="+", default=[1000, 5000], help="subscribers of one fan-out"
     )
+    parser.add_argument("--messages", type=int, default=2000, help="messages of one measurement")
+    parser.add_argument("--scheduled", type=int, default=10_000, help="messages that fall due at once")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
     return parser.parse_args(arguments)
 
@@ -66,21 +83,22 @@ def main() -> None:
 
 
 async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    wanted, all_operations = set(chosen.only), {*AIMS, START, *live.OPERATIONS}
-    asked = wanted & all_operations or all_operations
+    wanted = set(chosen.only)
+    operations = {name for room in chosen.rooms or ROOMS for name in ROOMS[room]}
+    asked = wanted & operations or operations
     figures = _starts(folder / "starts") if START in asked else {}
     measured: list[Measured] = []
-    if operations := [name for name in AIMS if name in asked]:
-        measured = await _services(
-            chosen, operations, wanted & set(SUBJECTS) or set(SUBJECTS), figures, folder
-        )
+    if services := [name for name in AIMS if name in asked]:
+        measured = await _services(chosen, services, wanted & set(SUBJECTS) or set(SUBJECTS), figures, folder)
     if figures:
         print("\n" + report.footprint(figures))
     for warning in (line for one in measured for line in report.warnings(one)):
         print(f"! {warning}")
     marks = wanted & set(live.MARKS) or set(live.MARKS)
     realtime = await live.run(chosen, asked, marks, folder)
-    return report.as_data(measured, {**figures, "realtime": realtime})
+    beside = wanted & set(messaging.MARKS) or set(messaging.MARKS)
+    messages = await messaging.run(chosen, asked, beside, folder / "messaging")
+    return report.as_data(measured, {**figures, "realtime": realtime, "messaging": messages})
 
 
 async def _services(

