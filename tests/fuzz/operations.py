@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
 from api.conftest import ACCOUNT_SID
+from api.messaging.stock import US as NUMBER
 from contract.documents import document
 from trunkline.api.paging import Cursor, encode
 
@@ -20,17 +21,24 @@ Json = dict[str, Any]
 
 _SERVICES = r"/v\d/Services(/\{Sid\})?"
 _ROLES = r"/v\d/Services(/\{Sid\}|/\{ServiceSid\}/Roles(/\{Sid\})?)?"
+_SENDERS = r"/v1/Services/\{ServiceSid\}/(Destination)?AlphaSenders(/\{Sid\})?"
+_REGISTRATIONS = (
+    r"/v1/(a2p/BrandRegistrations(/.*)?|Tollfree/Verifications"
+    r"|Services/\{\w+\}/Compliance/Usa2p(/Usecases)?)"
+)
+_MESSAGES = r"/Messages(/\{Sid\}|/\{MessageSid\}/(Media|Feedback))?"
 
 SERVED: dict[tuple[str, str], str] = {
     ("sync", "v1"): r"/v1/.*",
     ("notify", "v1"): _SERVICES,
-    ("messaging", "v1"): rf"{_SERVICES}|/v1/Services/Usecases",
+    ("messaging", "v1"): rf"{_SERVICES}|/v1/Services/Usecases|{_SENDERS}|{_REGISTRATIONS}",
     ("chat", "v1"): _ROLES,
     ("chat", "v2"): _ROLES,
     ("ip-messaging", "v1"): _ROLES,
     ("ip-messaging", "v2"): _ROLES,
     ("api", "2010-04-01"): (
-        r"/2010-04-01/Accounts(/\{Sid\}|/\{AccountSid\}/(Keys|SigningKeys)(/\{Sid\})?)?\.json"
+        r"/2010-04-01/Accounts(/\{Sid\}|/\{AccountSid\}/(Keys|SigningKeys)(/\{Sid\})?"
+        rf"|/\{{AccountSid\}}{_MESSAGES})?\.json"
     ),
     ("iam", "v1"): r"/v1/Keys(/\{Sid\})?",
     ("accounts", "v1"): r"/v1/AuthTokens/.*",
@@ -64,6 +72,11 @@ NARROWED: dict[str, Json] = {
     "FriendlyName": {"type": "string", "minLength": 1},
     "WebhookFilters": {"type": "array", "items": {"enum": ["onMessageSend", "onMessageSent", "onUserAdded"]}},
     "DeliveryCallbackUrl": _URL,
+    "To": {"type": "string", "enum": ["+15005550100", "+14155550199"]},
+    "From": {"type": "string", "enum": [NUMBER]},
+    "Body": {"type": "string", "enum": ["Hello", "“Hi” 🙂", "x" * 1600, ""]},
+    "AlphaSender": {"type": "string", "enum": ["Acme", "Owl 1", "Hat & Shoe", "1234", "x" * 12]},
+    "IsoCountryCode": {"type": "string", "enum": ["FR", "DE", "US", "xx"]},
 }
 """What the documents leave open, so that a good share of the requests gets past the first check."""
 
@@ -94,6 +107,8 @@ schemathesis.openapi.format(
 
 
 _PARTS = 16
+_MESSAGE = {"To", "From", "Body"}
+"""The document wants a recipient only; with these it is a message."""
 
 
 class Fuzzed:
@@ -150,11 +165,14 @@ def _adapt(operation: Json) -> None:
     """Narrow what is open; the answers are for the contract's own checks, and their samples are no requests."""
     operation.pop("security", None)
     operation["responses"] = {"default": {"description": "any"}}
-    for parameter in operation.get("parameters", []):
+    operation["parameters"] = [one for one in operation.get("parameters", []) if "$ref" not in one]
+    for parameter in operation["parameters"]:
         parameter["schema"] = _narrowed(parameter["name"], parameter["schema"])
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content.pop("examples", None)
         properties = content["schema"].get("properties", {})
+        if properties.keys() >= _MESSAGE:
+            content["schema"]["required"] = sorted(_MESSAGE)
         properties.update({name: _narrowed(name, schema) for name, schema in properties.items()})
 
 

@@ -11,19 +11,28 @@ import requests
 from schemathesis import Case
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
+from api.messaging.stock import TO, US, own, stand_still
 
 RECIPES: dict[str, dict[str, str]] = {
     "Accounts": {"FriendlyName": "sub"},
+    "AlphaSenders": {"AlphaSender": "Owl"},
+    "BrandRegistrations": {
+        "CustomerProfileBundleSid": "BU" + "1" * 32,
+        "A2PProfileBundleSid": "BU" + "2" * 32,
+    },
+    "DestinationAlphaSenders": {"AlphaSender": "Owl"},
     "Documents": {"Data": '{"a": 1}'},
     "Items": {"Key": "k", "Data": '{"a": 1}'},
     "Keys": {"AccountSid": ACCOUNT_SID, "FriendlyName": "key"},
     "Lists": {},
     "Maps": {},
+    "Messages": {"From": US, "To": TO, "Body": "Hello"},
     "Permissions": {"Read": "true", "Write": "true", "Manage": "false"},
     "Roles": {"FriendlyName": "role", "Type": "channel", "Permission": "sendMessage"},
     "Services": {"FriendlyName": "service"},
     "SigningKeys": {"FriendlyName": "key"},
     "Streams": {},
+    "Vettings": {"VettingProvider": "aegis"},
 }
 """By collection: what creates a member."""
 
@@ -33,7 +42,7 @@ _VARIABLE = re.compile(r"\{\w+\}")
 
 def name_of(body: dict[str, Any]) -> str:
     """What leads to a resource below its collection, as it stands in a path."""
-    value = next(body[key] for key in ("index", "key", "sid", "identity") if key in body)
+    value = next(body[key] for key in ("index", "key", "sid", "identity", "brand_vetting_sid") if key in body)
     return quote(str(value), safe="")
 
 
@@ -46,6 +55,9 @@ class World:
         self._token = AUTH_TOKEN
         self._there: dict[str, str] = {}
         self.statuses: dict[int, int] = {}
+        if product == "api":
+            own(api, US, rate=10_000_000, mms=True)
+            stand_still(api)
 
     def path(self, template: str) -> str:
         """A template filled with what exists."""

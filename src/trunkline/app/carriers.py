@@ -67,7 +67,7 @@ def described(route: Route | None) -> tuple[str, str, str]:
     """A carrier's name, kind and address."""
     if route is None:
         return SANDBOX, SANDBOX, "this machine"
-    address = f"{route.host}:{route.port}" if isinstance(route, SmppRoute) else route.url.partition("?")[0]
+    address = f"{route.host}:{route.port}" if isinstance(route, SmppRoute) else route.address
     return route.name, route.kind, address
 
 

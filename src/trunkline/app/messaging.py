@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 
 from trunkline.app.carriers import open_carriers
+from trunkline.app.parts import messaging_policy
 from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.jobs.outcome import Handler
@@ -16,7 +17,6 @@ from trunkline.core.webhooks.delivery import Delivery
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.media.fetching import Fetcher
 from trunkline.products.messaging.media.links import Address
-from trunkline.products.messaging.messages.rules import words
 from trunkline.products.messaging.receiving import inbox
 from trunkline.products.messaging.receiving.conversation import Ground as Receiving
 from trunkline.products.messaging.sending import accept
@@ -61,8 +61,8 @@ class Messaging:
         self._dispatcher = Dispatcher(self._ground, chooser.choose)
         self._fetcher = Fetcher(database, egress)
         self._stopping: asyncio.Task[None] | None = None
-        countries = frozenset(code.upper() for code in words(settings.geo_permissions))
-        self._inbox = inbox.Inbox(Receiving(database, delivery, clock, countries), self.address)
+        rules = messaging_policy(settings).rules
+        self._inbox = inbox.Inbox(Receiving(database, delivery, clock, rules), self.address)
 
     def listens_at(self, url: str) -> None:
         """The server's own address counts where the operator named no other."""
@@ -78,6 +78,11 @@ class Messaging:
         """Whether nothing leaves this machine."""
         return all(isinstance(carrier, Sandbox) for carrier in self.carriers.all)
 
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether there are virtual phones."""
+        return any(isinstance(carrier, Sandbox) for carrier in self.carriers.all)
+
     def wake(self) -> None:
         """Look for messages that are due now: for whoever moves the clock."""
         self._dispatcher.wake()
@@ -87,7 +92,6 @@ class Messaging:
         handlers = {
             inbox.JOB: self._inbox.handler(),
             accept.MEDIA: self._fetcher.handler(),
-            inbox.JOB: self._inbox.handler(),
         }
         for carrier in self.carriers.all:
             if isinstance(carrier, Sandbox):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from trunkline.api.control import Control as Answering
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.router import Router
@@ -34,7 +35,7 @@ from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
-from trunkline.products.messaging.facade import cut, stock_sandbox
+from trunkline.products.messaging.facade import PhoneBook, stock_sandbox
 from trunkline.products.messaging.links.clicks import Clicks
 from trunkline.products.messaging.media.serving import MediaFiles
 from trunkline.products.messaging.media.short_links import ShortMediaLinks
@@ -82,13 +83,14 @@ class Node:
             "trunkline_message_lanes", "Senders whose queue this node works on.", lambda: self.messaging.lanes
         )
         directory = AccountDirectory(self.vault)
-        self._controls = (
+        inboxes = [Inbox(self.database, directory, PhoneBook())] if self.messaging.has_sandbox else []
+        self._controls: tuple[Answering, ...] = (
             WebhookLog(self.database, directory),
             Carriers(self.database, directory, self.messaging.carriers.all),
             Compliance(self.database, directory),
             Domains(self.database, directory, self.vault),
             OptOuts(self.database, directory),
-            Inbox(self.database, directory, lambda text: len(cut(text)[1])),
+            *inboxes,
             self.control,
         )
         self._draining: asyncio.Future[Any] | None = None

@@ -97,10 +97,11 @@ def show_all(
             _rate(number),
             number.carrier or "by the routes",
             number.account_sid or "",
+            number.sid or "",
         )
         for number in found
     ]
-    print_table(("NUMBER", "KIND", "COUNTRY", "CAN DO", "RATE", "CARRIER", "ACCOUNT"), rows)
+    print_table(("NUMBER", "KIND", "COUNTRY", "CAN DO", "RATE", "CARRIER", "ACCOUNT", "SID"), rows)
 
 
 @app.command("assign")

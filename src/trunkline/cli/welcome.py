@@ -11,6 +11,9 @@ import msgspec
 from trunkline.cli.addresses import url
 from trunkline.products.accounts.facade import Opened
 
+_FOR_ALL = ("api", "monitor")
+"""Domains of the SDKs beside the products': accounts, keys, numbers and messages; alerts."""
+
 
 class Started(msgspec.Struct, frozen=True):
     """A server that takes requests: its host as configured, the ports that it got (no proxy without one), the
@@ -51,15 +54,16 @@ def welcome(started: Started, first: Opened, configured_token: str = "") -> str:
 
 def _by_address(started: Started, sid: str, token: str) -> list[str]:
     base, products = started.url, started.products
+    domains = (*products, *_FOR_ALL)
     return [
         "Point an SDK here, in Python:",
         "  from twilio.rest import Client",
         f'  client = Client("{sid}", "{token}")',
-        *(f'  client.{name}.base_url = "{base}/{name}"' for name in products),
+        *(f'  client.{name}.base_url = "{base}/{name}"' for name in domains),
         "",
         "in Node:",
         f'  const client = require("twilio")("{sid}", "{token}");',
-        *(f'  client.{name}.baseUrl = "{base}/{name}";' for name in products),
+        *(f'  client.{name}.baseUrl = "{base}/{name}";' for name in domains),
         "",
         "with curl:",
         *(f'  curl -u "{sid}:{token}" {base}/{name}/v1/Services' for name in products[:1]),

@@ -46,7 +46,9 @@ def _set() -> Parser:
 
 
 def _address() -> Parser:
-    return text(1, 64, clears=True)
+    """An address in the form in which messages have it; what is none stays as it is."""
+    plain = text(1, 64, clears=True)
+    return Parser(lambda name, value: facade.read_address(plain.parse(name, value)) or value, clears=True)
 
 
 class OptOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,8 @@ class OptOuts:
         async def write(tx: Tx) -> bool:
             if block and not await facade.is_scope(tx, account_sid, scope):
                 raise invalid("Scope", "must be a Service, or a number outside of Services, of the account")
+            if block and facade.read_address(recipient) is None:
+                raise invalid("Recipient", "must be a number such as +14155550100")
             return await change(tx, account_sid, scope, recipient)
 
         new = await self._database.write(write)

@@ -28,6 +28,7 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     headers: dict[str, str]
     pairs: list[tuple[str, str]]
+    body: str = ""
 
     @property
     def form(self) -> dict[str, str]:
@@ -42,7 +43,7 @@ def read(request: bytes) -> Asked:
     method, path, _ = first.split(" ")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     source = path.partition("?")[2] if method == "GET" else body.decode()
-    return Asked(method, path, headers, parse_qsl(source, keep_blank_values=True))
+    return Asked(method, path, headers, parse_qsl(source, keep_blank_values=True), body.decode())
 
 
 def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:

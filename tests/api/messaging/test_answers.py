@@ -32,7 +32,7 @@ from api.messaging.stock import GB, US, US_MMS, own, service
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.receiving.inbox import JOB, Told
-from trunkline.transports.base import Inbound
+from trunkline.transports.base import Inbound, Submission, Submitted
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 HI = twiml("<Message>hi</Message>")
@@ -43,7 +43,7 @@ ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    return {"dev": True, "geo_permissions": "US,GB"}
+    return {"dev": True, "geo_permissions": "US,GB", "blocked_sender_ids": "Bank"}
 
 
 @pytest.fixture
@@ -230,14 +230,25 @@ def test_when_the_fallback_fails_too_there_is_no_reply(api: Api, web: App) -> No
     assert (codes(api), replies(api)) == (["11200", "12100"], [])
 
 
+def test_no_one_is_told_the_credentials_of_a_url(api: Api, web: App) -> None:
+    first, fallback = web.url("/down#rc=0", user="joe:secret@"), web.url("/fallback")
+    service(api, own(api, US_MMS), InboundRequestUrl=first, FallbackUrl=fallback)
+    web.routes["/down"] = answer("", 500)
+    receive(api, US_MMS)
+    assert web.asked[-1].form["ErrorUrl"] == web.url("/down")
+    assert {one["request_url"] for one in alerts(api)} == {web.url("/down")}
+
+
 def test_bad_overrides_are_warnings(api: Api, web: App) -> None:
     own(api, US_MMS)
-    service(api, own(api, US_MMS), InboundRequestUrl=web.url("/sms#ct=1&e=nowhere"))
+    url = web.url("/sms#ct=1&e=nowhere", user="joe:secret@")
+    service(api, own(api, US_MMS), InboundRequestUrl=url)
     receive(api, US_MMS)
     assert sorted((one["error_code"], one["log_level"]) for one in alerts(api)) == [
         ("11240", "warning"),
         ("11243", "warning"),
     ]
+    assert {one["request_url"] for one in alerts(api)} == {web.url("/sms")}
 
 
 def test_overrides_ask_again_with_one_token(api: Api, web: App) -> None:
@@ -276,6 +287,24 @@ def test_ten_messages_are_the_most_over_all_documents(api: Api, web: App) -> Non
     assert (len(replies(api)), codes(api)) == (10, ["14109"])
 
 
+def test_replies_are_listed_and_sent_in_their_order(
+    api: Api, web: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    async def submit(submission: Submission) -> Submitted:
+        sent.append("".join(submission.parts))
+        return Submitted(("1",), final=True)
+
+    monkeypatch.setattr(api.node.messaging.carriers.all[0], "submit", submit, raising=False)
+    web.routes["/sms"] = twiml(*[f"<Message>{number}</Message>" for number in range(10)])
+    receive(api, US)
+    made = replies(api)
+    for one in made:
+        reaches(api, one["sid"], "sent")
+    assert ([one["body"] for one in made], sent) == ([str(number) for number in range(10)],) * 2
+
+
 def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
     web.routes |= {
         "/sms": twiml('<Message action="/action" method="POST">a</Message>', "<Message>b</Message>"),
@@ -285,7 +314,7 @@ def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
     assert bodies(api) == ["a", "c"]
     [first] = [one for one in replies(api) if one["body"] == "a"]
     told = next(one for one in web.asked if one.path == "/action")
-    assert (told.form["MessageSid"], told.form["MessageStatus"]) == (first["sid"], "accepted")
+    assert (told.form["MessageSid"], told.form["MessageStatus"]) == (first["sid"], "queued")
     reaches(api, first["sid"], "delivered")
     settle(api)
     states = [one.form["MessageStatus"] for one in web.asked if one.path == "/action"]
@@ -332,6 +361,18 @@ def test_other_senders_and_recipients(api: Api, web: App) -> None:
     assert found["a"]["messaging_service_sid"] is None
     assert (found["c"]["status"], found["c"]["error_code"]) == ("failed", 21408)
     assert codes(api) == ["14108"]
+
+
+def test_alphanumeric_senders_of_replies(api: Api, web: App) -> None:
+    """They go where they are taken, and not under the names that the operator refuses."""
+    web.routes["/sms"] = twiml(
+        '<Message from="Acme" to="+447400123457">a</Message>',
+        '<Message from="Acme">b</Message>',
+        '<Message from="BANK" to="+447400123457">c</Message>',
+    )
+    receive(api, US)
+    assert [(one["from"], one["body"]) for one in replies(api)] == [("Acme", "a")]
+    assert codes(api) == ["14102", "14102"]
 
 
 def test_the_sixteenth_of_quick_replies_fails(api: Api, web: App) -> None:

@@ -430,6 +430,11 @@ class TestOperator:
             refused = api.post(f"{MESSAGES}.json", {"To": TO_GB, "From": blocked, "Body": "x"})
             assert_error(refused, 400, 21212)
         send(api, To=TO_GB, From="Acme")
+        pool = f"/messaging/v1/Services/{service(api)}"
+        for kind in ("AlphaSenders", "DestinationAlphaSenders"):
+            for refused in ("BANK", "acme co", "SMS"):
+                assert_error(api.post(f"{pool}/{kind}", {"AlphaSender": refused}), 400, 21709)
+            assert api.post(f"{pool}/{kind}", {"AlphaSender": "Acme"}).status_code == 201
 
     def test_scheduled_messages(self, api: Api) -> None:
         sid = service(api, own(api, US))

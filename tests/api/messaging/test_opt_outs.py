@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -233,6 +234,21 @@ def test_the_operators_list(api: Api) -> None:
     assert api.delete(gone).status_code == 404
     made = send(api, MessagingServiceSid=mine, To="+15005550170")
     reaches(api, made["sid"], "delivered")
+
+
+@pytest.mark.parametrize("written", ["(500) 555-0170", " 15005550170", "+1 500 555 0170"])
+def test_who_is_written_otherwise_is_the_same(api: Api, written: str) -> None:
+    mine = service(api, own(api, US, rate=QUICK))
+    own(api, US_MMS, rate=QUICK)
+    assert api.post(PATH, {"Scope": mine, "Recipient": written}).json()["recipient"] == "+15005550170"
+    assert api.post(PATH, {"Scope": "(415) 555-0101", "Recipient": written}).json()["scope"] == US_MMS
+    made = send(api, MessagingServiceSid=mine, To="+15005550170")
+    assert reaches(api, made["sid"], "failed")["error_code"] == 21610
+    assert len(listed(api, Recipient=written)) == 2
+    assert api.delete(f"{PATH}?{urlencode({'Scope': mine, 'Recipient': written})}").status_code == 204
+    assert [one["scope"] for one in listed(api, Recipient=written)] == [US_MMS]
+    for nobody in ("447400123457", "Bob"):
+        assert_error(api.post(PATH, {"Scope": mine, "Recipient": nobody}), 400, 20001)
 
 
 def test_it_takes_the_accounts_credentials(api: Api) -> None:

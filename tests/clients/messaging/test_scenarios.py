@@ -16,6 +16,8 @@
 | whose callback counts | api/messaging/test_sending.py::test_who_hears_is_the_message_then_the_service |
 | receipts of failures | api/messaging/test_sending.py::test_a_receipt_tells_why_a_phone_has_nothing |
 | a person keeps their sender | api/messaging/test_sending.py::test_a_person_keeps_their_sender |
+| keeping senders, switched off and on | api/messaging/test_service_effects.py::test_sticky_sender |
+| a kept sender that left | api/messaging/test_pools_inside.py::test_a_person_is_remembered_until_the_sender_goes |
 | senders by a model | unit/products/messaging/senders/test_choice.py::test_random_services_agree_with_the_model |
 | which kind of sender | unit/products/messaging/senders/test_choice.py::test_cases |
 | area codes | api/messaging/test_service_effects.py::test_area_code_geomatch |
@@ -23,6 +25,7 @@
 | names where they are taken | api/messaging/test_sending.py::test_alphanumeric_senders_for_those_who_take_them |
 | attachments as links | api/messaging/test_service_effects.py::test_mms_converter |
 | smart encoding | api/messaging/test_sending.py::test_long_texts_and_smart_encoding |
+| smart encoding, switched off | api/messaging/test_service_effects.py::test_smart_encoding |
 | segments | clients/messaging/test_segments_oracle.py::test_texts_around_the_limits_are_cut_as_the_calculator_does |
 | segments on the wire | clients/messaging/test_smpp_peer.py::test_long_messages_are_read_by_the_peer |
 | what is refused at once | api/messaging/test_messages_create.py::test_refusals |
@@ -34,6 +37,7 @@
 | a sender's rate | api/messaging/test_sending.py::test_a_slow_number_sends_a_segment_a_second |
 | a sender's rate over two nodes | nodes/test_messaging.py::test_a_senders_rate_and_order_bind_over_both_nodes |
 | a full queue | api/messaging/test_messages_create.py::test_a_full_queue_refuses |
+| a full queue behind a Service | api/messaging/test_codes.py::test_a_queue_that_is_full_fails_what_it_cannot_refuse |
 | a network that throttles | faults/test_messaging_network.py::test_a_network_that_throttles_the_first_20 |
 | a network that drops connections | faults/test_messaging_network.py::test_a_network_that_drops_every_50_messages |
 | a wrong password | clients/messaging/test_smpp_peer.py::test_a_wrong_password |
@@ -59,6 +63,8 @@
 | reply loops | api/messaging/test_answers.py::test_the_sixteenth_of_quick_replies_fails |
 | campaigns | api/messaging/test_a2p_enforcement.py::test_a_campaign_lets_messages_through |
 | campaigns by the SDKs | clients/messaging/test_compliance.py::test_campaigns |
+| short links | api/messaging/test_short_links.py::test_each_link_becomes_short_and_leads_on |
+| short links that lead nowhere | api/messaging/test_short_links.py::test_links_that_lead_nowhere |
 | API keys | api/messaging/test_messages_create.py::test_an_api_key_sends |
 | test credentials | clients/messaging/test_messages.py::test_test_credentials |
 | a suspended account | api/messaging/test_sending.py::test_a_suspended_account_sends_nothing |

@@ -65,9 +65,10 @@ def test_numbers_are_shown_to_people(cli: Cli, account: str) -> None:
     shown = cli("number", "add", "+14155550100", "--rate", "2.5", "--account", account).out
     assert "SMS, MMS, voice" in shown
     assert "2.5/s" in shown
+    sid = cli("number", "list", "--json").json[0]["sid"]
     listed = cli("number", "list").out.splitlines()
     assert listed[1].split() == ["+14155550100", "local", "US", "SMS,", "MMS,", "voice", "2.5/s", "by", "the",
-                                 "routes", account]  # fmt: skip
+                                 "routes", account, sid]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,13 @@ def test_the_first_start_shows_the_account_and_lines_for_each_sdk() -> None:
         f'client = Client("{SID}", "{TOKEN}")',
         'client.sync.base_url = "http://127.0.0.1:8080/sync"',
         'client.chat.base_url = "http://127.0.0.1:8080/chat"',
+        'client.api.base_url = "http://127.0.0.1:8080/api"',
+        'client.monitor.base_url = "http://127.0.0.1:8080/monitor"',
         f'const client = require("twilio")("{SID}", "{TOKEN}");',
         'client.sync.baseUrl = "http://127.0.0.1:8080/sync";',
         'client.chat.baseUrl = "http://127.0.0.1:8080/chat";',
+        'client.api.baseUrl = "http://127.0.0.1:8080/api";',
+        'client.monitor.baseUrl = "http://127.0.0.1:8080/monitor";',
         f'curl -u "{SID}:{TOKEN}" http://127.0.0.1:8080/sync/v1/Services',
         'eval "$(trunkline env)"',
     ):

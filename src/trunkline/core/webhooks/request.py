@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote_plus, urljoin
 
 import msgspec
@@ -20,6 +21,7 @@ _KEPT = (307, 308)
 """Redirects that keep method and body; the others make the request a GET without parameters."""
 
 _AUTHORIZATION = "Authorization"
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -120,8 +122,8 @@ def form(parameters: Parameters) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Names and SIDs, the most of it, stand for themselves.
-    return text if text.isalnum() and text.isascii() else quote_plus(text)
+    # Names, SIDs and dates, the most of it, stand for themselves.
+    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
 
 
 def _with_cookie(request: SignedRequest, cookie: str) -> SignedRequest:

@@ -63,7 +63,7 @@ def _operations(policy: Policy) -> tuple[Operation, ...]:
     return (
         *services.OPERATIONS,
         *usecases.OPERATIONS,
-        *senders_room.operations(policy.max_senders),
+        *senders_room.operations(policy.max_senders, policy.rules.blocked_senders),
         *compliance_room.operations(policy.approve_at_once),
         *associations.OPERATIONS,
         *configs.OPERATIONS,

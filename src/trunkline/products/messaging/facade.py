@@ -25,6 +25,7 @@ from trunkline.products.messaging.links.domains import (
     remove_domain,
 )
 from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.numbers.stock import stock_sandbox
 from trunkline.products.messaging.opt_outs.advanced import MAX_SETS, Advanced
 from trunkline.products.messaging.opt_outs.advanced import change as change_advanced_opt_out
@@ -46,6 +47,7 @@ __all__ = [
     "Finding",
     "KeywordError",
     "KeywordSet",
+    "PhoneBook",
     "Review",
     "Verdict",
     "add_deactivated",
@@ -61,6 +63,7 @@ __all__ = [
     "find_review",
     "is_scope",
     "page_blocks",
+    "read_address",
     "remove_deactivated",
     "remove_domain",
     "service_exists",
@@ -83,10 +86,33 @@ async def is_scope(tx: Tx, account_sid: str, scope: str) -> bool:
     return owned is not None and owned.service_sid is None
 
 
+def read_address(text: str) -> str | None:
+    """An address in the form in which messages have it; None for what is none."""
+    read = parse_recipient(text)
+    return None if read is None else read.address
+
+
 def cut(text: str) -> tuple[Encoding, tuple[str, ...]]:
     """The alphabet of a text, and its segments."""
     segmented = segment(text)
     return segmented.encoding, segmented.parts
+
+
+class PhoneBook:
+    """Reads numbers as people write them."""
+
+    def segments(self, text: str) -> int:
+        """How many segments a text takes."""
+        return len(segment(text).parts)
+
+    def address(self, text: str) -> str:
+        """A phone's number as messages to it name it; what is no number stays as it is."""
+        return read_address(text) or text
+
+    async def owned(self, tx: Tx, account_sid: str, text: str) -> str | None:
+        """The account's number that ``text`` means; None when it has no such number."""
+        found = await owned_by_account(tx, account_sid, self.address(text))
+        return None if found is None else found.number
 
 
 async def domain_certificate(tx: Tx, vault: Vault, account_sid: str, sid: str) -> str | None:

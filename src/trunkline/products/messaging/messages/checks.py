@@ -116,16 +116,17 @@ def is_mms(asked: CreateMessage) -> bool:
     return bool(asked.media_url) or asked.send_as_mms is True
 
 
-def check_owned(owned: Owned, to: Recipient, *, mms: bool) -> None:
-    """What a sender of ours must be able to do for a message that goes without a Service. Raises ApiError 21659 for a
-    short code of another country, 21661, 21621, and 21612 where networks do not carry its messages (doc)."""
+def check_owned(owned: Owned, to: Recipient, *, mms: bool, converts: bool = False) -> None:
+    """What a sender of ours that is named must be able to do; an MMS that its Service ``converts`` needs SMS only.
+    Raises ApiError 21659 for a short code of another country, 21661, 21621, and 21612 where networks do not carry its
+    messages (doc)."""
     if to.channel is not Channel.SMS:
         return
     if owned.kind == "short-code" and owned.country != to.region:
         raise ApiError(21659)
     if not owned.sms and not (mms and owned.mms):
         raise ApiError(21661)
-    if mms and not owned.mms:
+    if mms and not owned.mms and not converts:
         raise ApiError(21621)
     foreign = owned.country not in _NORTH_AMERICA and owned.kind not in _PLACELESS
     if foreign and to.region in _NORTH_AMERICA:

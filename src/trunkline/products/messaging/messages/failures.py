@@ -8,6 +8,7 @@ from __future__ import annotations
 UNKNOWN = "Unknown error"
 
 TEXTS: dict[int, str] = {
+    11100: "Invalid URL format",
     11200: "HTTP retrieval failure",
     11201: "TCP connection timed out",
     11202: "Connection refused",
@@ -18,12 +19,15 @@ TEXTS: dict[int, str] = {
     11215: "HTTP too many redirects",
     11220: "SSL/TLS handshake error",
     11751: "Media Message - Media exceeds messaging provider size limit",
+    11770: "Empty HTTP response body",
     12300: "Invalid Content-Type",
     14107: "Reply message loop detected",
     21408: "Permission to send an SMS or MMS has not been enabled for the region",
     21610: "Attempt to send to unsubscribed recipient",
+    21659: "The 'From' number is not a phone number or short code of this account",
     21701: "The Messaging Service does not exist",
     21703: "The Messaging Service does not have a phone number available to send a message",
+    21711: "The 'From' number is not in the Messaging Service",
     30001: "Queue overflow",
     30002: "Account suspended",
     30003: "Unreachable destination handset",
@@ -47,7 +51,9 @@ TEXTS: dict[int, str] = {
     30034: "US A2P 10DLC - Message from an unregistered number",
     30035: "US A2P 10DLC - Number is being configured",
     30036: "Validity period expired",
+    30102: "The TLS certificate of the domain for short links has expired",
     30103: "Unable to shorten links in the message",
+    30139: "URL not valid for link shortening",
     63003: "Channel could not find To address",
 }
 

@@ -28,7 +28,7 @@ from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.messages.scheduling import ScheduleRoom, check_schedule
 from trunkline.products.messaging.messages.view import view
 from trunkline.products.messaging.numbers.applications import find_application
-from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
+from trunkline.products.messaging.numbers.owned import Owned, owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import Recipient
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
 from trunkline.products.messaging.senders.pool import in_pool
@@ -52,21 +52,21 @@ class Creating:
         sender = checks.check_sender(asked, to, self._rules)
         checks.check_content(asked)
         service = await _service(tx, account_sid, asked, sender)
-        pool = None
-        if service is None and sender is not None:
-            pool = await _check_own(tx, account_sid, asked, sender, to)
+        owned = None
+        if sender is not None:
+            converts = service is not None and service.mms_converter
+            owned = await _check_own(tx, account_sid, sender, to, mms=checks.is_mms(asked), converts=converts)
         send_at = check_schedule(asked, tx.now)
         if send_at is not None:
             await self._room.take(tx, account_sid)
         await _check_application(tx, account_sid, asked)
         checks.check_country(to, self._rules)
         if service is None:
-            await _check_consent(tx, account_sid, sender, pool, to)
+            await _check_consent(tx, account_sid, sender, owned, to)
         message = _made(tx, call, to, sender, send_at)
         try:
-            message = await accept(
-                tx, message, service_validity=None if service is None else service.validity_period
-            )
+            validity = None if service is None else service.validity_period
+            message = await accept(tx, message, service_validity=validity, owned=owned)
         except QueueFull:
             raise ApiError(21611, headers={"Retry-After": "1"}) from None
         if asked.provide_feedback is True:
@@ -96,29 +96,29 @@ async def _service(tx: Tx, account_sid: str, asked: CreateMessage, sender: Sende
 
 
 async def _check_own(
-    tx: Tx, account_sid: str, asked: CreateMessage, sender: Sender, to: Recipient
-) -> str | None:
-    """See that the sender is the account's and can send this; answers the Service in whose pool it is. Raises ApiError
-    21659, 21660, and as ``check_owned``."""
-    mms = checks.is_mms(asked)
+    tx: Tx, account_sid: str, sender: Sender, to: Recipient, *, mms: bool, converts: bool
+) -> Owned | None:
+    """See that the sender is the account's and can send this; answers it, None for a text. An MMS that its Service
+    ``converts`` may go from any sender. Raises ApiError 21659, 21660, and as ``check_owned``."""
     if sender.named is Named.ALPHA:
-        if mms:
+        if mms and not converts:
             raise ApiError(21621)
         return None
     owned = await owned_by_account(tx, account_sid, sender.value)
     if owned is None:
         raise ApiError(21659 if await owner_of(tx, sender.value) is None else 21660)
-    checks.check_owned(owned, to, mms=mms)
-    return owned.service_sid
+    checks.check_owned(owned, to, mms=mms, converts=converts)
+    return owned
 
 
 async def _check_consent(
-    tx: Tx, account_sid: str, sender: Sender | None, pool: str | None, to: Recipient
+    tx: Tx, account_sid: str, sender: Sender | None, owned: Owned | None, to: Recipient
 ) -> None:
     """Raises ApiError 21610 for a recipient who opted out of the sender, or of the Service in whose pool it is.
     Through a Service the message is accepted, and fails when it is sent (doc)."""
     if sender is None or sender.named is Named.ALPHA:
         return
+    pool = owned.service_sid if owned else None
     if await is_blocked(tx, account_sid, scope_of(pool, sender.value), to.address):
         raise ApiError(21610)
 

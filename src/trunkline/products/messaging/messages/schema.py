@@ -54,12 +54,13 @@ MIGRATIONS = (
             )""",
             # scheduling.ScheduleRoom
             "CREATE INDEX message_queue_scheduled ON message_queue (account_sid) WHERE step = 'scheduled'",
-            # queue.due_now, queue.next_due
-            "CREATE INDEX message_queue_by_due ON message_queue (step, due)",
+            # queue.due_now, queue.next_moment: for the steps that wait for a time, as a lane has an order of its own
+            "CREATE INDEX message_queue_scheduled_by_due ON message_queue (due) WHERE step = 'scheduled'",
+            "CREATE INDEX message_queue_choosing_by_due ON message_queue (due) WHERE step = 'choose'",
             # queue.take
             "CREATE INDEX message_queue_by_lane ON message_queue (lane, step, place)",
             # queue.expired
-            "CREATE INDEX message_queue_by_expiry ON message_queue (expires)",
+            "CREATE INDEX message_queue_by_expiry ON message_queue (expires) WHERE step <> 'sending'",
             """CREATE TABLE message_lanes (
                 lane TEXT PRIMARY KEY,
                 account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,

@@ -48,7 +48,9 @@ class Owned(Row, frozen=True):
 
 
 _COLUMNS = ", ".join(f"n.{name}" for name in Owned.__struct_fields__[:-1])
-_SELECT = f"SELECT {_COLUMNS}, s.service_sid FROM numbers n LEFT JOIN messaging_senders s ON s.sid = n.sid "
+# A join takes SQLite three times as long.
+_SERVICE = "(SELECT s.service_sid FROM messaging_senders s WHERE s.sid = n.sid)"
+_SELECT = f"SELECT {_COLUMNS}, {_SERVICE} FROM numbers n "
 
 
 async def owned_by_address(tx: Tx, address: str) -> Owned | None:

@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"\+?[0-9 ().\-\u00a0]+", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
 _ID = re.compile(r"[A-Za-z0-9._\-]+")
 _NORTH_AMERICA = re.compile(r"\+1([0-9]{3})[0-9]{7}")
+_WHOLE_NORTH_AMERICAN = re.compile(r"\+1[2-9][0-9]{9}")
 _AREA_CODE_COUNTRIES = ("US", "CA")
 
 
@@ -122,7 +123,7 @@ def _read(text: str, region: str) -> Recipient | None:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(text, region)
+        number = _parsed(text, region)
     except phonenumbers.NumberParseException:
         return None
     # Numbers that can be dialled only within their area are possible too, for the library.
@@ -136,6 +137,15 @@ def _read(text: str, region: str) -> Recipient | None:
         # The same as is_valid_number, which would look for the country once more.
         valid=found != phonenumbers.PhoneNumberType.UNKNOWN,
     )
+
+
+def _parsed(text: str, region: str) -> PhoneNumber:
+    import phonenumbers
+
+    if _WHOLE_NORTH_AMERICAN.fullmatch(text):
+        # What the library makes of it, too, in many times as long.
+        return phonenumbers.PhoneNumber(country_code=1, national_number=int(text[2:]))
+    return phonenumbers.parse(text, region)
 
 
 def _region(number: PhoneNumber) -> str:

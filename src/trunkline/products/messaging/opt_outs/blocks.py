@@ -66,6 +66,20 @@ async def is_blocked(tx: Tx, account_sid: str, scope: str, recipient: str) -> bo
     return found is not None
 
 
+_BY_SENDER = """
+SELECT recipient FROM opt_outs WHERE account_sid = :account_sid AND recipient = :recipient AND scope = COALESCE((
+    SELECT s.service_sid FROM numbers n JOIN messaging_senders s ON s.sid = n.sid
+    WHERE n.number = :sender AND n.account_sid = :account_sid
+), :sender)
+"""
+
+
+async def has_left(tx: Tx, account_sid: str, sender: str, recipient: str) -> bool:
+    """Whether the person has opted out of the Service in whose pool the sender is, or of a sender without one."""
+    found = await tx.value(_BY_SENDER, account_sid=account_sid, sender=sender, recipient=recipient)
+    return found is not None
+
+
 async def block(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
     """Note that the person has opted out; answers whether that is new."""
     return bool(

@@ -18,14 +18,15 @@ import msgspec
 
 from trunkline.core.clock import Clock
 from trunkline.core.egress.message import Incoming
-from trunkline.core.egress.target import BadUrl, locate
+from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.core.webhooks.record import Finished
 from trunkline.core.webhooks.request import form
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.messages.message import Message, Status
+from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.receiving import cookies as crumbs
 from trunkline.products.messaging.receiving import jar, replies
 from trunkline.products.messaging.receiving.cookies import Cookies
@@ -77,12 +78,12 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """What conversations stand on; ``countries`` are those that may be sent to, all when it is empty."""
+    """What conversations stand on; ``rules`` are the operator's for replies."""
 
     database: Database
     delivery: Delivery
     clock: Clock
-    countries: frozenset[str] = frozenset()
+    rules: Rules = Rules()
 
 
 class Conversation:
@@ -143,7 +144,7 @@ class Conversation:
         """The verbs at a URL. Raises Broken, Inactive."""
         finished = await self._ask(hook, told)
         if finished.answer is None or finished.error_code is not None:
-            raise Broken(finished.error_code or TOO_LARGE, hook.url.partition("#")[0])
+            raise Broken(finished.error_code or TOO_LARGE, without_credentials(hook.url))
         about = _about(hook, told, finished)
         try:
             script = self._read(finished.answer, finished.url)
@@ -161,7 +162,10 @@ class Conversation:
         message = made[-1].message if made else None
         if message is None:
             return ()
-        finished = await self._ask(hook, status_parameters(message))
+        # Of its way to the queue nobody is told (doc).
+        queued = msgspec.structs.replace(message, status=Status.QUEUED.value)
+        told = queued if message.status == Status.ACCEPTED else message
+        finished = await self._ask(hook, status_parameters(told))
         answer = finished.answer
         if answer is None or finished.error_code is not None:
             return ()
@@ -175,7 +179,7 @@ class Conversation:
     async def _send_pending(self) -> list[Made]:
         pending, self._pending = self._pending, []
         ground, message = self._ground, self._message
-        made = await ground.database.write(lambda tx: replies.send(tx, message, pending, ground.countries))
+        made = await ground.database.write(lambda tx: replies.send(tx, message, pending, ground.rules))
         for one in made:
             if one.problem is not None:
                 self._tell(one.problem, "warning")
@@ -215,9 +219,9 @@ class Conversation:
         self._alerts.append(Alerted(problem, level, about))
 
 
-async def write_end(tx: Tx, message: Message, ended: Ended, countries: frozenset[str]) -> None:
+async def write_end(tx: Tx, message: Message, ended: Ended, rules: Rules) -> None:
     """Write the replies, alerts and cookies that remain of a conversation."""
-    made = await replies.send(tx, message, ended.replies, countries)
+    made = await replies.send(tx, message, ended.replies, rules)
     problems = [Alerted(one.problem, "warning") for one in made if one.problem is not None]
     for alert in (*ended.alerts, *problems):
         await record_alert(

@@ -21,13 +21,14 @@ from trunkline.products.messaging.media.links import Address, media_links
 from trunkline.products.messaging.media.store import add_medium
 from trunkline.products.messaging.messages.message import Direction, Message, Status, find_message
 from trunkline.products.messaging.numbers.owned import Owned, owned_by_address
-from trunkline.products.messaging.numbers.parsing import parse_recipient
+from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
 from trunkline.products.messaging.opt_outs.hearing import hear
 from trunkline.products.messaging.receiving import jar
 from trunkline.products.messaging.receiving.conversation import Conversation, Ground, write_end
 from trunkline.products.messaging.receiving.cookies import Cookies
 from trunkline.products.messaging.receiving.hooks import Hooks, hooks_of, service_of
 from trunkline.products.messaging.receiving.parameters import Pairs, parameters
+from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.services import Service
 from trunkline.transports.base import Inbound
 
@@ -104,7 +105,7 @@ class Inbox:
                 asked_at=ended.asked_at,
                 now=tx.now,
             ):
-                await write_end(tx, message, ended, self._ground.countries)
+                await write_end(tx, message, ended, self._ground.rules)
 
         await self._ground.database.write(write)
         return Done()
@@ -145,6 +146,8 @@ async def receive(tx: Tx, inbound: Inbound) -> None:
     if hooks.first is None:
         message = msgspec.structs.replace(message, status=Status.RECEIVED.value, date_sent=tx.now)
     await tx.insert("messages", message)
+    if service is not None:
+        await sticky.remember(tx, message, channel_of(owned.number).value, owned.sid, owned.number)
     for medium in inbound.media:
         await add_medium(tx, message.account_sid, message.sid, medium.content_type, medium.content)
     if inbound.missing:

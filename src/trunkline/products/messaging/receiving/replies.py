@@ -22,9 +22,10 @@ from trunkline.products.messaging.messages.message import (
     Status,
     find_message,
 )
+from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient
-from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
+from trunkline.products.messaging.senders.alpha import COUNTRIES, Welcome, is_alpha, is_generic
 from trunkline.products.messaging.sending.accept import QueueFull, accept, encode_options
 from trunkline.products.messaging.sending.states import move
 from trunkline.products.messaging.services import Service
@@ -63,37 +64,39 @@ def sid_of(inbound: Message, numbered: Numbered) -> str:
     return ("MM" if numbered.reply.media else "SM") + digits
 
 
-async def send(
-    tx: Tx, inbound: Message, replies: Sequence[Numbered], countries: frozenset[str]
-) -> list[Made]:
-    """Make and send replies to a message. ``countries`` are those that may be sent to, all when it is empty."""
-    return [await _send(tx, inbound, one, countries) for one in replies]
+async def send(tx: Tx, inbound: Message, replies: Sequence[Numbered], rules: Rules) -> list[Made]:
+    """Make and send replies to a message, under the operator's rules."""
+    return [await _send(tx, inbound, one, rules) for one in replies]
 
 
-async def _send(tx: Tx, inbound: Message, numbered: Numbered, countries: frozenset[str]) -> Made:
+async def _send(tx: Tx, inbound: Message, numbered: Numbered, rules: Rules) -> Made:
     sid, reply = sid_of(inbound, numbered), numbered.reply
     if (known := await find_message(tx, inbound.account_sid, sid)) is not None:
         return Made(known)
     sender, to = reply.sender or inbound.recipient, reply.to or inbound.sender or ""
     owned = await owned_by_account(tx, inbound.account_sid, sender)
-    if owned is None and (not is_alpha(sender) or is_generic(sender)):
+    refused = not is_alpha(sender) or is_generic(sender) or sender.lower() in rules.blocked_senders
+    if owned is None and refused:
         return _problem(BAD_FROM, f"from is no sender of the account: {sender[:100]}")
     if owned is not None and not owned.sms and not (reply.media and owned.mms):
         return _problem(NO_SMS, f"{sender} cannot send messages")
     read = parse_recipient(to)
     if read is None or read.kind is NumberKind.SHORT_CODE or to == sender:
         return _problem(BAD_TO, f"to cannot be sent to: {to[:100]}")
+    if owned is None and COUNTRIES.welcome(read.region) is Welcome.REFUSED:
+        return _problem(BAD_FROM, f"{sender} is no sender for {read.region}")
     service_sid = owned.service_sid if owned is not None else None
     service = await services.find(tx, inbound.account_sid, service_sid) if service_sid else None
     message = _message(tx, inbound, sid, reply, (sender, to), service)
-    if countries and read.region and read.region not in countries:
+    # Replies are made at one moment, and a list shows them in their order.
+    message = msgspec.structs.replace(message, date_created=tx.now + numbered.number)
+    if rules.countries and read.region and read.region not in rules.countries:
         return Made(await _fail(tx, message, NO_PERMISSION))
     if not await _allowed(tx, message):
         return Made(await _fail(tx, message, LOOP))
     try:
-        return Made(
-            await accept(tx, message, service_validity=None if service is None else service.validity_period)
-        )
+        validity = None if service is None else service.validity_period
+        return Made(await accept(tx, message, service_validity=validity, owned=owned))
     except QueueFull:
         return Made(await _fail(tx, message, QUEUE_FULL))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Empty, create, delete, fetch, listing
+from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing
 from trunkline.api.params import Given, Parser, required
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership
-from trunkline.products.messaging.senders.alpha import is_alpha
+from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
 from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
 
@@ -51,9 +52,18 @@ def view(member: Member, urls: Urls) -> Json:
     }
 
 
-async def add_alpha_sender(tx: Tx, call: Call[AddAlphaSender]) -> Member | None:
-    """Put an alphanumeric sender into the Service. Raises ApiError 21710 when it has it."""
-    return await membership.add_text(tx, call, KIND, new_sid("AI"), (str(call.input.alpha_sender), None))
+def check_allowed(text: str, blocked: frozenset[str]) -> None:
+    """Raises ApiError 21709 for a sender that says nothing, or that the operator does not allow (inferred code)."""
+    if is_generic(text) or text.lower() in blocked:
+        raise ApiError(21709)
+
+
+async def add_alpha_sender(tx: Tx, call: Call[AddAlphaSender], blocked: frozenset[str]) -> Member | None:
+    """Put an alphanumeric sender into the Service. Raises ApiError 21709 for one of ``blocked``, 21710 when it has
+    it."""
+    text = str(call.input.alpha_sender)
+    check_allowed(text, blocked)
+    return await membership.add_text(tx, call, KIND, new_sid("AI"), (text, None))
 
 
 async def fetch_alpha_sender(tx: Tx, call: Call[Empty]) -> Member | None:
@@ -74,9 +84,13 @@ async def remove_alpha_sender(tx: Tx, call: Call[Empty]) -> bool:
 _LIST = "/Services/{ServiceSid}/AlphaSenders"
 _ONE = f"{_LIST}/{{Sid}}"
 
-OPERATIONS = (
-    create(_LIST, add_alpha_sender, view, AddAlphaSender),
-    listing(_LIST, "alpha_senders", page_alpha_senders, view),
-    fetch(_ONE, fetch_alpha_sender, view),
-    delete(_ONE, remove_alpha_sender),
-)
+
+def operations(blocked: frozenset[str]) -> tuple[Operation, ...]:
+    """The operations; ``blocked`` are senders, in small letters, that the operator does not allow."""
+    adding: Act = partial(add_alpha_sender, blocked=blocked)
+    return (
+        create(_LIST, adding, view, AddAlphaSender),
+        listing(_LIST, "alpha_senders", page_alpha_senders, view),
+        fetch(_ONE, fetch_alpha_sender, view),
+        delete(_ONE, remove_alpha_sender),
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import invalid
-from trunkline.api.operation import Call, Empty, create, delete, fetch, listing
+from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing
 from trunkline.api.params import Given, Parser, required
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership
-from trunkline.products.messaging.senders.alpha_senders import alpha
+from trunkline.products.messaging.senders.alpha_senders import alpha, check_allowed
 from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
 
@@ -60,9 +61,14 @@ def view(member: Member, urls: Urls) -> Json:
     }
 
 
-async def add_destination(tx: Tx, call: Call[AddDestinationAlphaSender]) -> Member | None:
-    """Put an alphanumeric sender into the Service. Raises ApiError 21710 when it has it for that country."""
-    sender = (str(call.input.alpha_sender), call.input.iso_country_code or None)
+async def add_destination(
+    tx: Tx, call: Call[AddDestinationAlphaSender], blocked: frozenset[str]
+) -> Member | None:
+    """Put an alphanumeric sender into the Service. Raises ApiError 21709 for one of ``blocked``, 21710 when it has it
+    for that country."""
+    text = str(call.input.alpha_sender)
+    check_allowed(text, blocked)
+    sender = (text, call.input.iso_country_code or None)
     return await membership.add_text(tx, call, KIND, new_sid("AI"), sender)
 
 
@@ -84,9 +90,13 @@ async def remove_destination(tx: Tx, call: Call[Empty]) -> bool:
 _LIST = "/Services/{ServiceSid}/DestinationAlphaSenders"
 _ONE = f"{_LIST}/{{Sid}}"
 
-OPERATIONS = (
-    create(_LIST, add_destination, view, AddDestinationAlphaSender),
-    listing(_LIST, "alpha_senders", page_destinations, view, input=DestinationFilters),
-    fetch(_ONE, fetch_destination, view),
-    delete(_ONE, remove_destination),
-)
+
+def operations(blocked: frozenset[str]) -> tuple[Operation, ...]:
+    """The operations; ``blocked`` are senders, in small letters, that the operator does not allow."""
+    adding: Act = partial(add_destination, blocked=blocked)
+    return (
+        create(_LIST, adding, view, AddDestinationAlphaSender),
+        listing(_LIST, "alpha_senders", page_destinations, view, input=DestinationFilters),
+        fetch(_ONE, fetch_destination, view),
+        delete(_ONE, remove_destination),
+    )

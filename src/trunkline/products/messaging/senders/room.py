@@ -12,12 +12,13 @@ from trunkline.products.messaging.senders import (
 )
 
 
-def operations(most: int) -> tuple[Operation, ...]:
-    """All of them; ``most`` is how many numbers and short codes together a Service may have."""
+def operations(most: int, blocked: frozenset[str]) -> tuple[Operation, ...]:
+    """All of them; ``most`` is how many numbers and short codes together a Service may have, ``blocked`` are
+    alphanumeric senders, in small letters, that the operator does not allow."""
     return (
         *phone_numbers.operations(most),
         *short_codes.operations(most),
-        *alpha_senders.OPERATIONS,
-        *destination_alpha_senders.OPERATIONS,
+        *alpha_senders.operations(blocked),
+        *destination_alpha_senders.operations(blocked),
         *channel_senders.OPERATIONS,
     )

@@ -20,11 +20,11 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 date_updated BIGINT NOT NULL
             )""",
-            # membership.page_members, pool.pool_of
+            # membership.page_members, pool.pool_of; with the account, as else SQLite reads all senders of that
             "CREATE INDEX messaging_senders_by_service"
-            " ON messaging_senders (service_sid, kind, date_created, sid)",
+            " ON messaging_senders (service_sid, account_sid, kind, date_created, sid)",
             # pool.in_pool, membership.has_alpha
-            "CREATE INDEX messaging_senders_by_value ON messaging_senders (service_sid, value)",
+            "CREATE INDEX messaging_senders_by_value ON messaging_senders (service_sid, account_sid, value)",
             "CREATE INDEX messaging_senders_by_account ON messaging_senders (account_sid)",
             """CREATE TABLE sticky_senders (
                 service_sid TEXT NOT NULL REFERENCES messaging_services (sid) ON DELETE CASCADE,

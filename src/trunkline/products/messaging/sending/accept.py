@@ -8,7 +8,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.messages.message import Direction, Message, Options, Status
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned import Owned, owned_by_account
 from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.composition import compose
 from trunkline.products.messaging.sending.lanes import QueueFull, lane_of, rate_of
@@ -25,9 +25,12 @@ MAX_VALIDITY = 36_000
 _STEPS = {Status.SCHEDULED: Step.SCHEDULED, Status.ACCEPTED: Step.CHOOSE, Status.QUEUED: Step.SEND}
 
 
-async def accept(tx: Tx, message: Message, *, service_validity: int | None = None) -> Message:
+async def accept(
+    tx: Tx, message: Message, *, service_validity: int | None = None, owned: Owned | None = None
+) -> Message:
     """Store a new message and have it sent: at once, or at ``send_at`` when its status is scheduled. With the status
-    queued it has a sender. ``service_validity`` is its Service's setting. Raises QueueFull."""
+    queued it has a sender, and ``owned`` may be that where it was looked up already. ``service_validity`` is its
+    Service's setting. Raises QueueFull."""
     asked = message.asked
     start = asked.send_at if message.status == Status.SCHEDULED and asked.send_at else tx.now
     validity = asked.validity_period or service_validity or MAX_VALIDITY
@@ -42,7 +45,10 @@ async def accept(tx: Tx, message: Message, *, service_validity: int | None = Non
         segments=0,
     )
     if message.status == Status.QUEUED:
-        message, queued = await enter_lane(tx, message, queued, smart=bool(asked.smart_encoded))
+        rate = (
+            owned_rate(owned) if owned else await sender_rate(tx, message.account_sid, message.sender or "")
+        )
+        message, queued = await enter_lane(tx, message, queued, smart=bool(asked.smart_encoded), rate=rate)
     if asked.media_urls and message.status != Status.SCHEDULED:
         queued = msgspec.structs.replace(queued, step=Step.MEDIA.value)
         await fetch_media(tx, message)
@@ -69,9 +75,11 @@ async def media_ready(tx: Tx, message: Message) -> None:
     tx.announce(lanes.LaneFed(queued.lane) if queued.lane else MessagesDue(tx.now))
 
 
-async def enter_lane(tx: Tx, message: Message, queued: Queued, *, smart: bool) -> tuple[Message, Queued]:
-    """Cut the text into segments and take a place in the lane of the message's sender; neither row is written.
-    Raises QueueFull."""
+async def enter_lane(
+    tx: Tx, message: Message, queued: Queued, *, smart: bool, rate: int
+) -> tuple[Message, Queued]:
+    """Cut the text into segments and take a place in the lane of the message's sender, whose rate is in thousandths
+    of a segment a second; neither row is written. Raises QueueFull."""
     sender, asked = message.sender or "", message.asked
     text = message.body if asked.sent_body is None else asked.sent_body
     composed = compose(text, smart=smart)
@@ -79,7 +87,6 @@ async def enter_lane(tx: Tx, message: Message, queued: Queued, *, smart: bool) -
         asked = msgspec.structs.replace(asked, sent_body=composed.text)
     # An MMS is one piece; its text is not cut.
     segments = 1 if message.sid.startswith("MM") and not asked.as_sms else composed.segments
-    rate = await sender_rate(tx, message.account_sid, sender)
     capacity = rate * lanes.CAPACITY_SECONDS // lanes.MILLI
     room = capacity if message.direction != Direction.REPLY or not asked.automatic else 2 * capacity
     place = await lanes.feed(tx, message.account_sid, sender, segments, room)
@@ -94,7 +101,11 @@ async def sender_rate(tx: Tx, account_sid: str, sender: str) -> int:
     """A sender's rate in thousandths of a segment a second."""
     if sender[:1] != "+" and not sender.isdigit():
         return rate_of("channel" if ":" in sender else "alpha", "", 0)
-    owned = await owned_by_account(tx, account_sid, sender)
+    return owned_rate(await owned_by_account(tx, account_sid, sender))
+
+
+def owned_rate(owned: Owned | None) -> int:
+    """The rate of a number; that of a long code for one that was sold meanwhile."""
     return rate_of(owned.kind, owned.country, owned.rate) if owned else rate_of("local", "US", 0)
 
 

@@ -22,6 +22,15 @@ _LONG_CODE = 1 * MILLI
 _FOREIGN = 10 * MILLI
 
 
+_FEED = """
+INSERT INTO message_lanes AS l (lane, account_sid, sender, queued, last_used, free_at, holder, until)
+VALUES (:lane, :account_sid, :sender, :segments, :now, 0, NULL, 0)
+ON CONFLICT (lane) DO UPDATE SET queued = l.queued + excluded.queued,
+last_used = CASE WHEN l.last_used >= excluded.last_used THEN l.last_used + 1 ELSE excluded.last_used END
+WHERE l.queued + excluded.queued <= :capacity RETURNING last_used
+"""
+
+
 class QueueFull(Exception):
     """The sender's queue has no room for the message."""
 
@@ -65,22 +74,17 @@ async def feed(tx: Tx, account_sid: str, sender: str, segments: int, capacity: i
     """Count a message into its sender's lane and answer its place there. Raises QueueFull when ``capacity`` segments
     wait already."""
     lane = lane_of(account_sid, sender)
-    await tx.run(
-        "INSERT INTO message_lanes (lane, account_sid, sender, queued, last_used, free_at, holder, until)"
-        " VALUES (:lane, :account_sid, :sender, 0, 0, 0, NULL, 0) ON CONFLICT (lane) DO NOTHING",
-        lane=lane,
-        account_sid=account_sid,
-        sender=sender,
-    )
-    place: int | None = await tx.value(
-        "UPDATE message_lanes SET queued = queued + :segments,"
-        " last_used = CASE WHEN last_used >= :now THEN last_used + 1 ELSE :now END"
-        " WHERE lane = :lane AND queued + :segments <= :capacity RETURNING last_used",
-        lane=lane,
-        segments=segments,
-        capacity=capacity,
-        now=tx.now,
-    )
+    place: int | None = None
+    if segments <= capacity:
+        place = await tx.value(
+            _FEED,
+            lane=lane,
+            account_sid=account_sid,
+            sender=sender,
+            segments=segments,
+            capacity=capacity,
+            now=tx.now,
+        )
     if place is None:
         raise QueueFull(sender)
     tx.announce(LaneFed(lane))

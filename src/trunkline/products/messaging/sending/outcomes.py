@@ -13,7 +13,7 @@ from trunkline.products.messaging.sending import lanes, queue, receipts
 from trunkline.products.messaging.sending.lanes import LaneFed
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.queue import Queued, Step
-from trunkline.products.messaging.sending.states import fail, move
+from trunkline.products.messaging.sending.states import fail, move, without_text
 from trunkline.transports.base import Deferred, Outcome, Rejected, Submitted, Unknown
 
 log = logging.getLogger("trunkline.messaging")
@@ -38,9 +38,10 @@ class Part(Row, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """A hand-over that came to its end."""
+    """A hand-over that came to its end; ``message`` as it was when it was taken."""
 
     queued: Queued
+    message: Message
     carrier: str
     outcome: Outcome
 
@@ -57,6 +58,12 @@ class Settling:
 
 
 async def _settle(tx: Tx, ended: Ended, prices: Prices) -> None:
+    if isinstance(ended.outcome, Submitted):
+        # Nothing changes a message while it is being handed over: what was taken is what it is.
+        if await queue.remove_sending(tx, ended.queued.message_sid):
+            await lanes.leave(tx, ended.queued.lane, ended.queued.segments)
+            await _sent(tx, ended.message, ended, ended.outcome, prices)
+        return
     queued = await queue.find_queued(tx, ended.queued.message_sid)
     if queued is None or queued.step != Step.SENDING:
         return
@@ -64,10 +71,6 @@ async def _settle(tx: Tx, ended: Ended, prices: Prices) -> None:
     if message is None:
         return
     match ended.outcome:
-        case Submitted() as submitted:
-            await queue.remove(tx, message.sid)
-            await lanes.leave(tx, queued.lane, queued.segments)
-            await _sent(tx, message, ended, submitted, prices)
         case Rejected() as rejected:
             log.info("message %s is refused: %s", message.sid, rejected.reason)
             await fail(tx, message, rejected.error_code)
@@ -78,8 +81,11 @@ async def _settle(tx: Tx, ended: Ended, prices: Prices) -> None:
 
 
 async def _sent(tx: Tx, message: Message, ended: Ended, submitted: Submitted, prices: Prices) -> None:
-    cost = prices.of(message.recipient, message.num_segments)
-    message = await move(tx, message, Status.SENT, **cost)
+    changes = prices.of(message.recipient, message.num_segments)
+    if submitted.final and message.asked.discard_content:
+        # Nothing more will come. Its attachments stay, as networks fetch them when they like.
+        changes |= without_text(message)
+    message = await move(tx, message, Status.SENT, **changes)
     if submitted.final:
         return
     carrier = ended.carrier

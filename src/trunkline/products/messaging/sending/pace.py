@@ -30,6 +30,10 @@ class Pace(msgspec.Struct):
         """Count segments that are sent now."""
         self.free_at = max(self.free_at, now) + self.cost(segments)
 
+    def at_once(self) -> int:
+        """The most segments that may be sent without a pause."""
+        return SLACK // max(self.cost(1), 1) + 1
+
     def cost(self, segments: int) -> int:
         """Microseconds that segments take."""
         return segments * SECOND * _MILLI // self.rate

@@ -12,6 +12,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.messages.message import Message
 
 POSTPONED = 60 * SECOND
 """When a message whose step failed is looked at again."""
@@ -25,6 +26,10 @@ class Step(StrEnum):
     CHOOSE = "choose"
     SEND = "send"
     SENDING = "sending"
+
+
+# Made once: reading the type takes longer than reading the list.
+_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Queued(Row, frozen=True):
@@ -45,7 +50,7 @@ class Queued(Row, frozen=True):
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the parts that the network has."""
-        return msgspec.json.decode(self.taken, type=tuple[str, ...])
+        return _ids(self.taken)
 
 
 class MessagesDue(msgspec.Struct, frozen=True):
@@ -55,7 +60,7 @@ class MessagesDue(msgspec.Struct, frozen=True):
 
 
 _DUE = f"""
-SELECT {columns(Queued)} FROM message_queue WHERE step = :step AND due <= :now ORDER BY due LIMIT :most
+SELECT {columns(Queued)} FROM message_queue WHERE step = '{{step}}' AND due <= :now ORDER BY due LIMIT :most
 """
 _EXPIRED = f"""
 SELECT {columns(Queued)} FROM message_queue WHERE expires <= :now AND step <> 'sending' ORDER BY expires LIMIT :most
@@ -64,18 +69,28 @@ _LANE = f"""
 SELECT {columns(Queued)} FROM message_queue
 WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :most
 """
+_LANE_MESSAGES = f"""
+SELECT {columns(Message, "m")} FROM messages m JOIN (
+    SELECT message_sid, account_sid FROM message_queue
+    WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :most
+) q ON m.sid = q.message_sid AND m.account_sid = q.account_sid
+"""
 _ORPHANS = f"""
 SELECT {columns(Queued)} FROM message_queue WHERE lane = :lane AND step = 'sending' ORDER BY place
 """
 _NEXT_STEP = """
-SELECT due FROM message_queue WHERE step = :step ORDER BY due LIMIT 1
+SELECT due FROM message_queue WHERE step = '{step}' ORDER BY due LIMIT 1
 """
+_TIMED = (Step.SCHEDULED, Step.CHOOSE)
+# The steps are written out, as only then the engines know that the indexes of some steps alone hold all.
+_DUE_BY_STEP = {step: _DUE.format(step=step.value) for step in _TIMED}
+_NEXT_BY_STEP = {step: _NEXT_STEP.format(step=step.value) for step in _TIMED}
 
 
 async def due_now(tx: Tx, step: Step, most: int) -> list[Queued]:
-    """Messages whose step is due, the longest due first; on engines with several writers they are this transaction's
-    alone."""
-    return await tx.all(Queued, _DUE + tx.skip_locked, step=step.value, now=tx.now, most=most)
+    """Messages whose step, scheduled or choose, is due, the longest due first; on engines with several writers they are
+    this transaction's alone."""
+    return await tx.all(Queued, _DUE_BY_STEP[step] + tx.skip_locked, now=tx.now, most=most)
 
 
 async def expired(tx: Tx, most: int) -> list[Queued]:
@@ -88,6 +103,11 @@ async def in_lane(tx: Tx, lane: str, most: int) -> list[Queued]:
     return await tx.all(Queued, _LANE, lane=lane, now=tx.now, most=most)
 
 
+async def messages_in_lane(tx: Tx, lane: str, most: int) -> dict[str, Message]:
+    """Their messages, by SID."""
+    return {one.sid: one for one in await tx.all(Message, _LANE_MESSAGES, lane=lane, now=tx.now, most=most)}
+
+
 async def orphans(tx: Tx, lane: str) -> list[Queued]:
     """Messages of a lane that somebody was handing over."""
     return await tx.all(Queued, _ORPHANS, lane=lane)
@@ -95,7 +115,7 @@ async def orphans(tx: Tx, lane: str) -> list[Queued]:
 
 async def next_moment(tx: Tx) -> int | None:
     """When the next step is due, or the next message expires."""
-    moments = [await tx.value(_NEXT_STEP, step=step.value) for step in (Step.SCHEDULED, Step.CHOOSE)]
+    moments = [await tx.value(_NEXT_BY_STEP[step]) for step in _TIMED]
     moments.append(
         await tx.value("SELECT expires FROM message_queue WHERE step <> 'sending' ORDER BY expires LIMIT 1")
     )
@@ -148,6 +168,15 @@ async def remove(tx: Tx, message_sid: str) -> bool:
     return bool(await tx.run("DELETE FROM message_queue WHERE message_sid = :sid", sid=message_sid))
 
 
+async def remove_sending(tx: Tx, message_sid: str) -> bool:
+    """Take a message out of the queue that is being handed over; answers whether it was."""
+    return bool(
+        await tx.run(
+            "DELETE FROM message_queue WHERE message_sid = :sid AND step = 'sending'", sid=message_sid
+        )
+    )
+
+
 async def remove_scheduled(tx: Tx, message_sid: str) -> bool:
     """Take a message out of the queue whose time has not come; answers whether it was there."""
     return bool(
@@ -165,6 +194,6 @@ def _changed(queued: Queued) -> dict[str, object]:
 
 async def postpone_first(tx: Tx) -> None:
     """Look again in a minute at the message that is due the longest in each step."""
-    for step in (Step.SCHEDULED, Step.CHOOSE):
+    for step in _TIMED:
         for queued in await due_now(tx, step, 1):
             await change(tx, msgspec.structs.replace(queued, due=tx.now + POSTPONED))

@@ -21,7 +21,7 @@ from trunkline.products.messaging.senders.choice import NO_SENDER, Candidate, Se
 from trunkline.products.messaging.senders.pool import PoolSender, pool_of
 from trunkline.products.messaging.sending import queue
 from trunkline.products.messaging.sending.accept import encode_options, enter_lane
-from trunkline.products.messaging.sending.lanes import QueueFull
+from trunkline.products.messaging.sending.lanes import QueueFull, rate_of
 from trunkline.products.messaging.sending.queue import Queued
 from trunkline.products.messaging.sending.states import fail, move
 from trunkline.products.messaging.services import Service
@@ -74,14 +74,18 @@ class Chooser:
             tx, message.account_sid, scope, message.recipient
         ):
             raise Refusal(OPTED_OUT)
-        sender, preferred = await self._sender(tx, message, service)
-        chosen = msgspec.structs.replace(message, sender=sender)
+        sender = await self._sender(tx, message, service)
+        chosen = msgspec.structs.replace(message, sender=sender.value)
         await self._comply(tx, chosen)
-        chosen = await self._compose(tx, chosen, service, preferred)
+        chosen = await self._compose(tx, chosen, service, sender.carrier)
         smart = message.asked.smart_encoded
         try:
             chosen, placed = await enter_lane(
-                tx, chosen, queued, smart=service.smart_encoding if smart is None else smart
+                tx,
+                chosen,
+                queued,
+                smart=service.smart_encoding if smart is None else smart,
+                rate=rate_of(sender.number_kind or "alpha", sender.country, sender.rate),
             )
         except QueueFull:
             raise Refusal(QUEUE_FULL) from None
@@ -95,14 +99,16 @@ class Chooser:
             options=chosen.options,
         )
 
-    async def _sender(self, tx: Tx, message: Message, service: Service) -> tuple[str, str]:
-        """The sender's address and its own carrier: the one that the message names, or the choice among the pool."""
+    async def _sender(self, tx: Tx, message: Message, service: Service) -> PoolSender:
+        """The one that the message names, or the choice among the pool."""
         pool = await pool_of(tx, message.account_sid, service.sid)
         if message.sender is not None:
             found = next((one for one in pool if one.value == message.sender), None)
             if found is None:
                 raise Refusal(NOT_IN_SERVICE)
-            return found.value, found.carrier
+            if self._wish(message, service, None).needs_mms and not found.mms:
+                raise Refusal(NO_SENDER)
+            return found
         channel = channel_of(message.recipient).value
         kept = await sticky.mapping(tx, service.sid, channel, message.recipient)
         wish = self._wish(message, service, kept.sender_sid if kept and service.sticky_sender else None)
@@ -114,8 +120,7 @@ class Chooser:
             raise Refusal(NO_SENDER)
         if kept is None:
             await sticky.remember(tx, message, channel, choice.sender.sid, choice.sender.value)
-        found = next(one for one in pool if one.sid == choice.sender.sid)
-        return found.value, found.carrier
+        return next(one for one in pool if one.sid == choice.sender.sid)
 
     def _wish(self, message: Message, service: Service, kept: str | None) -> Wish:
         carrier = self._carriers.route("", message.recipient, "")
@@ -130,6 +135,8 @@ class Chooser:
         )
 
     async def _comply(self, tx: Tx, message: Message) -> None:
+        if self._enforcement == Enforcement():
+            return
         owned = await owned_by_account(tx, message.account_sid, message.sender or "")
         code = await refusal(
             tx,

@@ -13,6 +13,7 @@ from trunkline.core.storage.database import Tx, assignments
 from trunkline.products.messaging.media.store import delete_media
 from trunkline.products.messaging.messages.message import TERMINAL, Message, Status
 from trunkline.products.messaging.sending import lanes, queue
+from trunkline.products.messaging.sending.accept import encode_options
 from trunkline.products.messaging.sending.callbacks import tell
 
 _TOLD = frozenset(
@@ -29,7 +30,7 @@ async def move(tx: Tx, message: Message, status: Status, done_date: str = "", **
     if status is Status.SENT:
         changes["date_sent"] = tx.now
     if status in TERMINAL and message.asked.discard_content:
-        changes["body"] = ""
+        changes |= without_text(message)
         await delete_media(tx, message.account_sid, message.sid)
     await tx.run(
         f"UPDATE messages SET {assignments(tuple(changes))} WHERE account_sid = :account_sid AND sid = :sid",
@@ -41,6 +42,11 @@ async def move(tx: Tx, message: Message, status: Status, done_date: str = "", **
     if tells:
         await tell(tx, message, done_date)
     return message
+
+
+def without_text(message: Message) -> dict[str, str]:
+    """The changes that erase a message's text, also as it was on the air."""
+    return {"body": "", "options": encode_options(msgspec.structs.replace(message.asked, sent_body=None))}
 
 
 async def fail(tx: Tx, message: Message, error_code: int) -> None:

@@ -11,10 +11,11 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
 from trunkline.products.messaging.media.links import Address, media_links
-from trunkline.products.messaging.messages.message import Message, find_message
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import region_of
-from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
+from trunkline.products.messaging.opt_outs.blocks import has_left, is_blocked, scope_of
+from trunkline.products.messaging.senders.alpha import is_alpha
 from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.composition import recompose
 from trunkline.products.messaging.sending.pace import Pace, Paces
@@ -31,6 +32,9 @@ STUCK = 10
 EXPIRED = 30036
 SUSPENDED = 30002
 OPTED_OUT = 21610
+NOT_OURS = 21659
+"""The account gave the sender away while the message waited (inferred code)."""
+
 NO_MMS = 30011
 NO_CHANNEL = 63003
 """No carrier reaches the recipient's channel (doc: the channel cannot find the address)."""
@@ -63,36 +67,42 @@ class Taken(msgspec.Struct, frozen=True):
 class Haul(msgspec.Struct, frozen=True):
     """What a look at a lane brought. ``seen`` tells whether there was anything at all; ``wait`` is how many
     microseconds a rate holds up what was seen; ``next`` is when the lane's next message may go, None when the lane is
-    empty. ``blocked`` are the carriers that were not ready."""
+    empty. ``blocked`` are the carriers that were not ready; ``ended`` tells that messages failed."""
 
     taken: list[Taken]
     seen: bool = True
     wait: int = 0
     next: int | None = None
     blocked: tuple[Carrier, ...] = ()
+    ended: bool = False
 
 
 async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
     """Take as many messages as the rates and ``room`` allow, in the lane's order; those whose carrier is not ready
     stay, and those behind them may pass. Messages that may not be sent any more fail."""
-    seen = await queue.in_lane(tx, lane, min(room, MOST))
+    most = min(room, MOST, pace.at_once() + STUCK)
+    seen = await queue.in_lane(tx, lane, most)
     if not seen:
         return Haul([], False, next=await queue.next_in_lane(tx, lane))
+    messages = await queue.messages_in_lane(tx, lane, most)
     taken: list[Taken] = []
     blocked: dict[str, Carrier] = {}
     wait = stuck = 0
-    active = await accounts.is_active(tx, seen[0].account_sid)
+    ended = False
+    stopped = await _stopped(tx, lane)
     for queued in seen:
-        message = await find_message(tx, queued.account_sid, queued.message_sid)
+        message = messages.get(queued.message_sid)
         if message is None:
             continue
-        refused = await _refusal(tx, message, queued) if active else SUSPENDED
+        refused = await _refusal(tx, message, queued) if stopped is None else stopped
         if refused:
             await fail(tx, message, refused)
+            ended = True
             continue
         carrier = rules.route(message.sender or "", message.recipient)
         if carrier is None and ":" in message.recipient:
             await fail(tx, message, NO_CHANNEL)
+            ended = True
             continue
         if carrier is None or not carrier.ready:
             if carrier is not None:
@@ -103,6 +113,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             continue
         if _is_mms(message) and not carrier.carries_media:
             await fail(tx, message, NO_MMS)
+            ended = True
             continue
         paces = [pace, *rules.paces.of(message.account_sid, message.service_sid)]
         wait = max(one.wait(tx.now) for one in paces)
@@ -110,6 +121,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             break
         if refused := await _against_rules(tx, message, rules):
             await fail(tx, message, refused)
+            ended = True
             continue
         if not await queue.hand_over(tx, queued):
             continue
@@ -120,7 +132,15 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
         taken.append(Taken(queued, carrier, message, tuple(media)))
     if taken:
         await lanes.used(tx, lane, pace.free_at)
-    return Haul(taken, wait=wait, blocked=tuple(blocked.values()))
+    return Haul(taken, wait=wait, blocked=tuple(blocked.values()), ended=ended)
+
+
+async def _stopped(tx: Tx, lane: str) -> int | None:
+    """Why nothing of the lane may go any more: its account is suspended, or has its sender no longer."""
+    account_sid, _, sender = lane.partition(" ")
+    if not await accounts.is_active(tx, account_sid):
+        return SUSPENDED
+    return None if is_alpha(sender) or await owner_of(tx, sender) == account_sid else NOT_OURS
 
 
 async def _refusal(tx: Tx, message: Message, queued: Queued) -> int | None:
@@ -128,8 +148,12 @@ async def _refusal(tx: Tx, message: Message, queued: Queued) -> int | None:
         return EXPIRED
     if message.asked.automatic:
         return None
-    scope = scope_of(message.service_sid, message.sender or "")
-    return OPTED_OUT if await is_blocked(tx, message.account_sid, scope, message.recipient) else None
+    account_sid, service_sid = message.account_sid, message.service_sid
+    if service_sid is None:
+        blocked = await has_left(tx, account_sid, message.sender or "", message.recipient)
+    else:
+        blocked = await is_blocked(tx, account_sid, scope_of(service_sid, ""), message.recipient)
+    return OPTED_OUT if blocked else None
 
 
 async def _against_rules(tx: Tx, message: Message, rules: Rules) -> int | None:

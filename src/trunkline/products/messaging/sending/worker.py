@@ -117,7 +117,7 @@ class Worker:
             raise
         for taken in haul.taken:
             self._hand_over(taken)
-        if haul.taken:
+        if haul.taken or haul.ended:
             return True
         if haul.seen and haul.wait:
             await self._pause(min(haul.wait / SECOND, _IDLE))
@@ -155,7 +155,7 @@ class Worker:
         except Exception as error:
             log.exception("the carrier %s failed", taken.carrier.name)
             outcome = Unknown(type(error).__name__, taken.queued.ids, taken.carrier.resends_unknown)
-        await self._end(Ended(taken.queued, taken.carrier.name, outcome))
+        await self._end(Ended(taken.queued, taken.message, taken.carrier.name, outcome))
 
     async def _end(self, ended: Ended) -> None:
         """Have an end written down, however long the storage takes."""
@@ -202,10 +202,12 @@ class Worker:
         message = await self._ground.database.read(
             lambda tx: find_message(tx, queued.account_sid, queued.message_sid)
         )
-        carrier = self._route(self._sender, message.recipient) if message else None
+        if message is None:
+            return
+        carrier = self._route(self._sender, message.recipient)
         resend = carrier is None or carrier.resends_unknown
         unknown = Unknown("the node died while it was handed over", queued.ids, resend)
-        await self._end(Ended(queued, carrier.name if carrier else "", unknown))
+        await self._end(Ended(queued, message, carrier.name if carrier else "", unknown))
 
     async def _refresh(self) -> None:
         async def read(tx: Tx) -> tuple[int, str]:

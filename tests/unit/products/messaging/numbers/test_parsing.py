@@ -165,6 +165,19 @@ def test_what_is_read_reads_the_same_again(text: str) -> None:
         assert found.address.isprintable()
 
 
+@given(st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True))
+def test_a_whole_number_of_north_america_is_what_the_library_reads(text: str) -> None:
+    import phonenumbers
+
+    number = phonenumbers.parse(text)
+    found = parse_recipient(text)
+    assert found is not None
+    assert found.address == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert found.valid == phonenumbers.is_valid_number(number)
+    if found.valid:
+        assert found.region == phonenumbers.region_code_for_number(number)
+
+
 def test_the_numbering_plans_are_loaded_when_they_are_needed() -> None:
     program = (
         "import sys; from trunkline.products.messaging.numbers import parsing, places;"

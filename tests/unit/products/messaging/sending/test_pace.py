@@ -66,3 +66,12 @@ def test_shared_rates_are_kept_for_those_that_have_one() -> None:
     assert paces.of(account, None)[0] is paces.of(account)[0]
     assert paces.of(other)[0] is not paces.of(account)[0]
     assert Paces().of(account, "MG" + "0" * 32) == []
+
+
+@given(st.integers(1, 10_000_000))
+def test_no_more_at_once_than_is_told(rate: int) -> None:
+    pace, sent = Pace(rate), 0
+    while not pace.wait(0):
+        pace.spend(1, 0)
+        sent += 1
+    assert sent <= pace.at_once() <= sent + 1

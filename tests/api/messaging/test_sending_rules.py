@@ -1,0 +1,189 @@
+"""Which messages may go: the rules of senders that are named, and what changes while a message waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.messaging.apps import alerts, receive
+from api.messaging.outcomes import hooks, phone, reaches
+from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.opt_outs.blocks import block, scope_of
+from trunkline.products.messaging.sending.worker import Worker
+from trunkline.transports.base import Carrier, Submission, Submitted
+
+__all__ = ["hooks"]
+
+pytestmark = pytest.mark.usefixtures("hooks")
+
+QUICK = 10_000_000
+NUMBERS = f"/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers"
+PICTURE = "https://example.com/a.png"
+
+
+@pytest.fixture
+def closed(api: Api) -> Iterator[pytest.MonkeyPatch]:
+    """The carrier takes nothing until this is undone."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(api.node.messaging.carriers.all[0], "ready", False, raising=False)
+    yield patch
+    patch.undo()
+
+
+def test_a_sender_named_with_its_service_can_no_more_than_without(api: Api) -> None:
+    gb = own(api, GB, country="GB", kind="mobile")
+    short = own(api, "55501", kind="short-code", prefix="SC")
+    mine = service(api, own(api, US), own(api, US_MMS, mms=True), gb, short, MmsConverter="false")
+    api.post(f"/messaging/v1/Services/{mine}/AlphaSenders", {"AlphaSender": "Acme Co"})
+    for sender, form, code in (
+        (GB, {}, 21612),
+        ("55501", {"To": TO_GB}, 21659),
+        (US, {"MediaUrl": PICTURE}, 21621),
+        (US, {"SendAsMms": "true"}, 21621),
+        ("Acme Co", {"To": TO_GB, "MediaUrl": PICTURE}, 21621),
+    ):
+        asked = {"To": TO, "Body": "Hello", "From": sender, **form}
+        assert_error(api.post(f"{MESSAGES}.json", asked), 400, code)
+        assert_error(api.post(f"{MESSAGES}.json", {**asked, "MessagingServiceSid": mine}), 400, code)
+    assert send(api, From=US_MMS, MessagingServiceSid=mine, MediaUrl=PICTURE)["status"] == "accepted"
+
+
+def test_a_named_sender_without_mms_sends_them_converted_only(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sid = service(api, own(api, US, rate=QUICK))
+    asked = {"MessagingServiceSid": sid, "From": US, "SendAsMms": "true"}
+    shown = reaches(api, send(api, **asked)["sid"], "failed", "delivered")
+    assert (shown["status"], shown["error_code"]) == ("failed", 21703), "the carrier takes MMS"
+    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", False, raising=False)
+    assert reaches(api, send(api, **asked)["sid"], "failed", "delivered")["status"] == "delivered"
+
+
+def test_a_number_that_was_sold_sends_nothing_of_its_old_owner(api: Api, closed: pytest.MonkeyPatch) -> None:
+    mine, kept = own(api, US, rate=QUICK), own(api, US_MMS, rate=QUICK)
+    lost, sent = send(api, From=mine.number), send(api, From=kept.number)
+    assert api.delete(f"{NUMBERS}/{mine.sid}.json").status_code == 204
+    child = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "child"}).json()
+    own(api, US, child["sid"])
+    shown = reaches(api, lost["sid"], "failed", step=1)
+    assert shown["error_code"] == 21659
+    assert "not" in shown["error_message"]
+    closed.undo()
+    reaches(api, sent["sid"], "delivered", step=1)
+    assert [one.peer for one in phone(api, TO)] == [kept.number]
+
+
+def test_what_may_not_go_ends_without_pauses(
+    api: Api, closed: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look ends some messages; the next look must not wait, however slow the sender is."""
+    child = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "child"}).json()
+    own(api, US, child["sid"])
+    auth, path = (child["sid"], child["auth_token"]), f"/2010-04-01/Accounts/{child['sid']}"
+    form = {"To": TO, "From": US, "Body": "Hi"}
+    made = [api.post(f"{path}/Messages.json", form, auth=auth).json()["sid"] for _ in range(60)]
+    waits: list[int] = []
+
+    async def until_ready(self: Worker, blocked: tuple[Carrier, ...]) -> None:
+        waits.append(len(blocked))
+        await asyncio.sleep(0)
+
+    api.post(f"{path}.json", {"Status": "suspended"})
+    monkeypatch.setattr(Worker, "_until_ready", until_ready)
+    for sid in made:
+        reaches(api, sid, "failed", account_sid=child["sid"])
+    # One look may have begun before.
+    assert len(waits) <= 1
+
+
+def test_a_sender_that_left_its_service_sends_nothing_for_it(api: Api) -> None:
+    mine = own(api, US)
+    sid = service(api, mine, own(api, US_MMS))
+    later = {"ScheduleType": "fixed", "SendAt": "2026-08-01T12:20:00Z"}
+    created = send(api, MessagingServiceSid=sid, From=US, **_in_twenty_minutes(api, later))
+    assert api.delete(f"/messaging/v1/Services/{sid}/PhoneNumbers/{mine.sid}").status_code == 204
+    api.clock.advance(1300)
+    shown = reaches(api, created["sid"], "failed")
+    assert (shown["error_code"], shown["error_message"]) == (
+        21711,
+        "The 'From' number is not in the Messaging Service",
+    )
+
+
+def test_who_opts_out_of_the_service_gets_no_more_of_its_numbers(
+    api: Api, closed: pytest.MonkeyPatch
+) -> None:
+    """Also where the message names the number alone: what counts is the pool that it is in."""
+    sid = service(api, own(api, US, rate=QUICK))
+    own(api, US_MMS, rate=QUICK)
+    waiting = [send(api, From=US), send(api, From=US_MMS)]
+
+    async def stop(tx: Tx) -> None:
+        await block(tx, ACCOUNT_SID, scope_of(sid, ""), TO)
+        await block(tx, ACCOUNT_SID, scope_of(None, US_MMS), TO_GB)
+
+    api.run(api.node.database.write(stop))
+    assert reaches(api, waiting[0]["sid"], "failed", step=1)["error_code"] == 21610
+    closed.undo()
+    assert reaches(api, waiting[1]["sid"], "delivered", "failed", step=1)["status"] == "delivered"
+
+
+def test_whom_a_person_writes_to_first_serves_them(api: Api) -> None:
+    """A message that comes in makes its number the person's sticky sender, unless they have one."""
+    one, other = own(api, US, rate=QUICK), own(api, US_MMS, rate=QUICK)
+    sid = service(api, one, other, InboundRequestUrl="https://hooks.example.com/sms")
+    people = {f"+1500555012{number}": (US, US_MMS)[number % 2] for number in range(6)}
+    for person, number in people.items():
+        receive(api, number, sender=person)
+    receive(api, US_MMS, sender="+15005550120")
+    ended = {
+        person: reaches(api, send(api, MessagingServiceSid=sid, To=person)["sid"], "delivered")["from"]
+        for person in people
+    }
+    assert ended == people
+
+
+def test_content_is_discarded_where_no_receipt_will_come(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def submit(submission: Submission) -> Submitted:
+        return Submitted(("1",), final=True)
+
+    monkeypatch.setattr(api.node.messaging.carriers.all[0], "submit", submit, raising=False)
+    own(api, US)
+    created = send(api, From=US, Body="“Hi”", SmartEncoded="true", ContentRetention="discard")
+    shown = reaches(api, created["sid"], "sent")
+    assert shown["body"] == ""
+    assert "Hi" not in stored_options(api, created["sid"])
+
+
+def test_the_debugger_is_not_told_the_credentials_of_an_attachment(api: Api) -> None:
+    own(api, US, mms=True)
+    created = send(api, From=US, MediaUrl="http://joe:secret@127.0.0.1:1/a.png")
+    reaches(api, created["sid"], "failed")
+    assert [one["request_url"] for one in alerts(api)] == ["http://127.0.0.1:1/a.png"]
+
+
+def test_what_was_discarded_is_nowhere(api: Api) -> None:
+    own(api, US)
+    created = send(api, From=US, Body="“Hi”", SmartEncoded="true", ContentRetention="discard")
+    assert reaches(api, created["sid"], "delivered")["body"] == ""
+    assert "Hi" not in stored_options(api, created["sid"])
+
+
+def stored_options(api: Api, sid: str) -> str:
+    """How a message was asked for, as it is stored."""
+    found: str = api.run(
+        api.node.database.read(lambda tx: tx.value("SELECT options FROM messages WHERE sid = :sid", sid=sid))
+    )
+    return found
+
+
+def _in_twenty_minutes(api: Api, later: dict[str, str]) -> dict[str, Any]:
+    import datetime
+
+    moment = datetime.datetime.fromtimestamp(api.clock.now / 1_000_000 + 1200, datetime.UTC)
+    return {**later, "SendAt": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
