@@ -7,6 +7,9 @@ import pytest
 from api.conftest import Api, assert_error
 from api.messaging.outcomes import HOOK, callbacks, hooks, phone, reaches, states
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.sending import receipts
+from trunkline.transports.base import Receipt, ReceiptState
 
 __all__ = ["hooks"]
 
@@ -207,6 +210,27 @@ def test_without_a_receipt_it_stays_sent(api: Api) -> None:
     own(api, US)
     created = send(api, From=US, To="+15005552013")
     assert reaches(api, created["sid"], "sent")["date_sent"] is not None
+
+
+def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> None:
+    """A part's id is told with the whole message, which may have to wait for its other parts."""
+    own(api, US)
+    created = send(api, From=US, To="+15005552013")
+    reaches(api, created["sid"], "sent")
+
+    async def hear(tx: Tx, id: str) -> None:
+        await receipts.apply(tx, Receipt("network", id, ReceiptState.DELIVERED))
+
+    async def tell(tx: Tx) -> None:
+        await tx.run("UPDATE message_parts SET carrier = 'network', id = 'part'")
+        await receipts.catch_up(tx, "network", "part")
+
+    api.run(api.node.database.write(lambda tx: hear(tx, "part")))
+    api.clock.advance(9 * 3600)
+    for number in range(5):
+        api.run(api.node.database.write(lambda tx, id=f"unknown {number}": hear(tx, id)))  # type: ignore[misc]
+    api.run(api.node.database.write(tell))
+    assert reaches(api, created["sid"], "delivered")
 
 
 def test_a_suspended_account_sends_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,12 @@ from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.composition import compose
 from trunkline.products.messaging.sending.lanes import QueueFull, lane_of, rate_of
 from trunkline.products.messaging.sending.queue import MessagesDue, Queued, Step
+from trunkline.products.messaging.services import MAX_VALIDITY
 
 __all__ = ["MEDIA", "QueueFull", "accept", "enter_lane", "media_ready"]
 
 MEDIA = "messaging.media"
 """The kind of the job that fetches a message's attachments; its payload is account SID and message SID."""
-
-MAX_VALIDITY = 36_000
-"""Seconds that a message may wait, when neither it nor its Service says less (doc)."""
 
 _STEPS = {Status.SCHEDULED: Step.SCHEDULED, Status.ACCEPTED: Step.CHOOSE, Status.QUEUED: Step.SEND}
 

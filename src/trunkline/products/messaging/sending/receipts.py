@@ -1,7 +1,8 @@
 """Delivery receipts: from a part's state to its message's.
 
 A message is delivered when all of its parts are, and undelivered with the first that is not; the first final state
-counts, later receipts are logged. A receipt that comes before the answer with its id waits a minute for it.
+counts, later receipts are logged. A receipt that comes before the answer with its id waits for it: mostly for a moment,
+but the ids of a message's parts are told together, and a later part may have to wait as long as the message is valid.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.messages.message import Message, Status
 from trunkline.products.messaging.sending.queue import MessagesDue
 from trunkline.products.messaging.sending.states import move
+from trunkline.products.messaging.services import MAX_VALIDITY
 from trunkline.transports.base import Receipt, ReceiptState
 
 log = logging.getLogger("trunkline.messaging")
 
 HOLD = 60 * SECOND
+"""How long answers are looked for that were written at the same moment as a receipt."""
+
+KEPT = MAX_VALIDITY * SECOND
 """How long a receipt without its message is kept."""
 
 _AGAIN = SECOND // 10
@@ -64,7 +69,7 @@ async def apply(tx: Tx, receipt: Receipt) -> None:
     if part is not None:
         await _take(tx, part, receipt)
         return
-    pruned = await tx.run(_PRUNE, before=tx.now - HOLD, most=_PRUNED)
+    pruned = await tx.run(_PRUNE, before=tx.now - KEPT, most=_PRUNED)
     if pruned:
         log.info("%d receipts belonged to no message", pruned)
     await tx.run(
