@@ -17,6 +17,7 @@ from trunkline.realtime.effects import (
     PassOn,
     Run,
     Send,
+    State,
     Verify,
 )
 from trunkline.realtime.frames import JSON
@@ -175,6 +176,11 @@ class Connection:
                 raise TokenRefused(status.error_code, status.description)
 
     async def _run(self, asked: Run) -> None:
+        if self._socket.behind:
+            # Answers may be long, and clients ask for many at once: whoever reads slowly is not cut off for that.
+            await self._socket.drained()
+            if self._session.state is not State.OPEN:
+                return
         try:
             answer = await self._gateway.tunnel.request(self, asked.request)
         except ApiError as error:

@@ -200,6 +200,11 @@ class WebSocket(asyncio.Protocol):
             return
         self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
 
+    @property
+    def behind(self) -> bool:
+        """Whether the client has yet to read what was written."""
+        return self._paused
+
     async def drained(self) -> None:
         """Wait until the client reads what was written, or is gone."""
         self.flush()

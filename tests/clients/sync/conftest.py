@@ -18,6 +18,9 @@ AGENT = Path(__file__).with_name("agent.cjs")
 PACKAGES = {"4.0.1": "twilio-sync", "3.4.0": "twilio-sync-3"}
 """The versions of the client that the suite runs, and their packages' names in the Node project."""
 
+FREE = ("--no-sync-limits", "--webhook-networks", "127.0.0.0/8")
+"""Without Sync's limits; webhooks may go to the tests."""
+
 Play = Callable[..., None]
 
 
@@ -39,7 +42,7 @@ def sync_agents() -> Iterator[Callable[[str], Agent]]:
 @pytest.fixture(scope="session")
 def sqlite_sync(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on SQLite without Sync's limits."""
-    with Server(tmp_path_factory.mktemp("server"), "--no-sync-limits") as server:
+    with Server(tmp_path_factory.mktemp("server"), *FREE) as server:
         yield server
 
 
@@ -48,7 +51,7 @@ def postgresql_sync(tmp_path_factory: pytest.TempPathFactory, postgres_server: s
     """The same on PostgreSQL."""
     folder = tmp_path_factory.mktemp("server")
     engine = PostgresEngine(postgres_server)
-    with Server(folder, "--no-sync-limits", database_url=engine.url(folder)) as server:
+    with Server(folder, *FREE, database_url=engine.url(folder)) as server:
         yield server
     engine.drop()
 

@@ -14,7 +14,9 @@ from trunkline.api.protocol import HttpProtocol
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.connection import MOST_WAITING
 from trunkline.realtime.gateway import Limits
+from trunkline.realtime.session import MISSES
 from trunkline.realtime.subscriptions import Event
+from trunkline.realtime.websocket import MAX_QUEUED_BYTES
 from unit.realtime.conftest import Run
 from unit.realtime.running import TIMEOUT, client, clients, event, world
 from unit.realtime.wire import init, packet, request
@@ -161,6 +163,53 @@ def test_a_flood_of_requests_is_read_no_faster_than_it_is_answered(run: Run) -> 
 async def _flood(one: Any, number: int, size: int) -> None:
     for id in range(number):
         await one.send(request("POST", "/x", str(id), "x" * size))
+
+
+def test_long_answers_wait_until_those_before_are_read(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, clients(made, "alice") as [one]:
+            await _ask_much(made, one)
+            for number in range(MUCH):
+                assert (await one.receive()).header["id"] == str(number)
+
+    run(test())
+
+
+def test_a_client_that_never_reads_its_answers_is_given_up(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, clients(made, "alice") as [one]:
+            begun = await _ask_much(made, one)
+            for _ in range(MISSES + 1):
+                assert len(made.gateway) == 1
+                made.advance(31)
+            answered = len(begun)
+            await made.until(lambda: len(made.gateway) == 0)
+            await made.gateway.stop()
+            assert len(begun) == answered < MUCH
+
+    run(test())
+
+
+MUCH = MOST_WAITING - 4
+
+
+async def _ask_much(made: Any, one: Any) -> list[TunnelRequest]:
+    """Send requests with long answers, more than may be queued, until the server is held up; those that it began."""
+    begun: list[TunnelRequest] = []
+
+    async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
+        begun.append(asked)
+        return TunnelReply(200, {}, b'"' + b"x" * (MAX_QUEUED_BYTES // 4) + b'"')
+
+    made.handler = handler
+    connection: Any = made.gateway.peers()[0]
+    for number in range(MUCH):
+        await one.send(request("GET", "/x", str(number)))
+
+    await made.until(
+        lambda: connection._socket.behind and len(begun) + connection._session.backlog == MUCH - 1
+    )
+    return begun
 
 
 def test_a_token_expires(run: Run) -> None:

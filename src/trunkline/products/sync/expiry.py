@@ -18,8 +18,8 @@ from trunkline.products.sync.objects import Object
 log = logging.getLogger("trunkline.sync")
 
 BATCH = 200
-LONGEST_WAIT = 30.0
-"""Seconds after which the sweeper looks again in any case: another node may have left something behind."""
+LONGEST_WAIT = 5.0
+"""Seconds after which the sweeper looks again in any case: a node that was killed may have left something behind."""
 RETRY_SECONDS = 1.0
 TRIM_EVERY = 60 * SECOND
 
