@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -120,10 +120,15 @@ class Receipt(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class InboundMedia(msgspec.Struct, frozen=True):
-    """An attachment that came with a message."""
+MAX_MEDIA = 30
+"""Attachments of a message from a phone."""
 
-    content_type: str
+
+class InboundMedia(msgspec.Struct, frozen=True):
+    """An attachment that came with a message; its type is a media type without parameters. JSON has the content in
+    base64."""
+
+    content_type: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.+-]{1,100}/[A-Za-z0-9_.+-]{1,100}\Z")]
     content: bytes
 
 
@@ -162,9 +167,8 @@ class Carrier(Protocol):
         """Its name in the configuration, unique."""
         ...
 
-    @property
-    def carries_media(self) -> bool:
-        """Whether messages with media may be handed over."""
+    def carries_media(self, recipient: str) -> bool:
+        """Whether messages with media to this recipient may be handed over."""
         ...
 
     @property

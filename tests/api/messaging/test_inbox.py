@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import inbound, messages, replies, settle
 from api.messaging.outcomes import hooks, phone, reaches
-from api.messaging.stock import TO, US, own, send, service
+from api.messaging.stock import TO, US, US_MMS, own, send, service
+from trunkline.products.messaging.media.store import read_content
 from trunkline.transports.sandbox.behaviour import SPECIAL
 
 __all__ = ["hooks"]
@@ -108,6 +110,34 @@ def test_numbers_are_read_as_people_write_them(api: Api, to: str, sender: str) -
     assert (got["from"], got["to"]) == (TO, US)
     [line] = lines(api)
     assert (line["phone"], line["number"]) == (TO, US)
+
+
+@ONE_ENGINE
+def test_a_phone_sends_attachments(api: Api) -> None:
+    own(api, US_MMS)
+    picture = b"\x89PNG\x00"
+    media = [{"content_type": "image/png", "content": base64.b64encode(picture).decode()}]
+    sent = api.request("POST", LINES, json={"phone": TO, "to": US_MMS, "media": media})
+    assert sent.status_code == 202, sent.text
+    settle(api)
+    [got] = inbound(api)
+    assert (got["from"], got["body"], got["num_media"], got["sid"][:2]) == (TO, "", "1", "MM")
+    [medium] = api.get(got["subresource_uris"]["media"]).json()["media_list"]
+    assert medium["content_type"] == "image/png"
+    read = partial(read_content, account_sid=ACCOUNT_SID, message_sid=got["sid"], sid=medium["sid"])
+    assert api.run(api.node.database.scan(read)) == picture
+    [line] = lines(api)
+    assert line["media"] == [{"url": "", "content_type": "image/png"}]
+    for bad in (
+        [{"content_type": "image/png\r\nX: y", "content": ""}],
+        [{"content_type": "image", "content": ""}],
+        [{"content_type": "image/png", "content": "?"}],
+        [{"content_type": "image/png"}],
+        31 * media,
+        "image/png",
+    ):
+        refused = api.request("POST", LINES, json={"phone": TO, "to": US_MMS, "media": bad})
+        assert_error(refused, 400, 20001)
 
 
 @ONE_ENGINE

@@ -288,7 +288,7 @@ def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None
 
 def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """One for each, at the end of the text; it lives for 365 days and no longer than its attachment."""
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", False, raising=False)
+    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", lambda recipient: False)
     mine = service(api, own(api, US, mms=True, rate=10_000_000))
     web.routes["/page"] = answer(b"BEGIN:VCARD", 200, CARD_TYPE)
     form = {"MessagingServiceSid": mine, "Body": ""}

@@ -11,7 +11,7 @@ import pytest
 from api.conftest import Api
 from api.messaging.apps import App, answer, app, receive, replies, twiml
 from api.messaging.outcomes import phone, reaches
-from api.messaging.stock import TO, US, US_MMS, own, send, service
+from api.messaging.stock import TO, TO_GB, US, US_MMS, own, send, service
 
 QUICK = 10_000_000
 """A rate that holds nothing up."""
@@ -69,23 +69,22 @@ def test_area_code_geomatch(api: Api) -> None:
     assert taken == {MANHATTAN, SAN_FRANCISCO, SAN_FRANCISCO_OVERLAY}
 
 
-def test_mms_converter(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On: where no carrier takes MMS, the text goes with a link to each attachment; off: it fails."""
+def test_mms_converter(api: Api, web: App) -> None:
+    """On: to where no carrier takes MMS, the text goes with a link to each attachment; off: it fails."""
     web.routes["/cat.png"] = answer(b"png", 200, "Content-Type: image/png")
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", False, raising=False)
     mine = service(api, own(api, US, rate=QUICK), own(api, US_MMS, mms=True, rate=QUICK))
-    shown = through(api, mine, MediaUrl=web.url("/cat.png"))
+    shown = through(api, mine, MediaUrl=web.url("/cat.png"), To=TO_GB)
     assert (shown["status"], shown["body"], shown["num_media"]) == ("delivered", "Hello", "1")
-    [received] = phone(api, TO)
+    [received] = phone(api, TO_GB)
     link = re.fullmatch(r"Hello https://sms\.example\.com(/m/\w{7})", received.body)
     assert link, received.body
     led = api.run(api._http.get(link[1], follow_redirects=True))
     assert (led.status_code, led.content) == (200, b"png")
     change(api, mine, MmsConverter="false")
-    shown = through(api, mine, MediaUrl=web.url("/cat.png"))
+    shown = through(api, mine, MediaUrl=web.url("/cat.png"), To=TO_GB)
     assert (shown["status"], shown["error_code"]) == ("failed", 30011), "the sender could, no carrier can"
     poor = service(api, own(api, MANHATTAN, rate=QUICK), MmsConverter="false")
-    shown = through(api, poor, MediaUrl=web.url("/cat.png"))
+    shown = through(api, poor, MediaUrl=web.url("/cat.png"), To=TO_GB)
     assert (shown["status"], shown["error_code"]) == ("failed", 21703), "no sender can"
 
 

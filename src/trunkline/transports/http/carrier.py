@@ -39,8 +39,7 @@ class HttpCarrier:
         """Its name in the configuration."""
         return self._route.name
 
-    @property
-    def carries_media(self) -> bool:
+    def carries_media(self, recipient: str) -> bool:
         """Whether the gateway carries MMS."""
         return self._route.media
 

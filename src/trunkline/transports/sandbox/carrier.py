@@ -21,6 +21,7 @@ from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.transports.base import (
     Deferred,
     Inbound,
+    InboundMedia,
     Outcome,
     Receipt,
     ReceiptState,
@@ -39,6 +40,7 @@ JOB = "sandbox.phone"
 """The kind of the job by which a phone tells something: a receipt or an answer."""
 
 _PAUSE = 1.0
+_MMS = ("+1", "+61")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -48,11 +50,18 @@ class Told(msgspec.Struct, frozen=True):
     inbound: Inbound | None = None
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What a phone sends."""
+
+    text: str
+    segments: int = 1
+    media: tuple[InboundMedia, ...] = ()
+
+
 class Sandbox:
     """Implements ``Carrier`` on the node's own database."""
 
     name = NAME
-    carries_media = True
     carries_channels = True
     resends_unknown = True
     ready = True
@@ -62,6 +71,11 @@ class Sandbox:
         self._database = database
         self._receiver: Receiver | None = None
         self._started = asyncio.Event()
+
+    def carries_media(self, recipient: str) -> bool:
+        """On a channel, and where phones take MMS from abroad: in North America and Australia, as with the vendor
+        (inferred)."""
+        return ":" in recipient or recipient.startswith(_MMS)
 
     def shown(self) -> dict[str, Any]:
         """Nothing can be wrong with it."""
@@ -100,13 +114,21 @@ class Sandbox:
         return Done()
 
 
-async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, body: str, segments: int = 1) -> str:
+async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, said: Said) -> str:
     """Have a phone send a message to one of our numbers; answers the id of its line in the conversation."""
     line = _line(tx, account_sid, phone, peer)
+    kinds = [{"url": "", "content_type": one.content_type} for one in said.media]
     # What is answered at once stands behind what it answers.
-    line = msgspec.structs.replace(line, outgoing=True, body=body, segments=segments, moment=tx.now + 1)
+    line = msgspec.structs.replace(
+        line,
+        outgoing=True,
+        body=said.text,
+        segments=said.segments,
+        media=msgspec.json.encode(kinds).decode(),
+        moment=tx.now + 1,
+    )
     await keep(tx, line)
-    inbound = Inbound(NAME, phone, peer, body, parts=segments, id=line.id)
+    inbound = Inbound(NAME, phone, peer, said.text, parts=said.segments, media=said.media, id=line.id)
     await enqueue(tx, _job(Told(inbound=inbound), order_key=f"phone {phone}"))
     return line.id
 
@@ -141,9 +163,8 @@ async def _answer(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
     text = "".join(submission.parts) if behaviour.echoes else behaviour.answers
     if text:
         segments = len(submission.parts) if behaviour.echoes else 1
-        await send_as_phone(
-            tx, submission.account_sid, submission.recipient, submission.sender, text, segments
-        )
+        said = Said(text, segments)
+        await send_as_phone(tx, submission.account_sid, submission.recipient, submission.sender, said)
 
 
 async def _tell_receipts(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:

@@ -4,8 +4,8 @@ The page and what it calls take the account's auth token or a main key, and show
 
 - ``GET /_trunkline/inbox/messages``: the newest first; ``Phone`` chooses one phone, ``Since`` what came or went at that
   ``date`` or later, ``PageSize`` is at most 1000
-- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body"}``: the phone sends a message to a number of
-  the account's
+- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body", "media"}``: the phone sends a message to a
+  number of the account's; ``media`` lists attachments, each with ``content_type`` and base64 ``content``
 - ``DELETE /_trunkline/inbox/messages``: forget them
 - ``GET /_trunkline/inbox/phones``: the numbers with a behaviour of their own
 """
@@ -25,9 +25,10 @@ from trunkline.api.errors import ApiError, invalid
 from trunkline.api.headers import JSON
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Tx
+from trunkline.transports.base import MAX_MEDIA, InboundMedia
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL, behaviour_of
-from trunkline.transports.sandbox.carrier import send_as_phone
+from trunkline.transports.sandbox.carrier import Said, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 
 PATH = "/inbox"
@@ -43,7 +44,8 @@ _SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 class _Sent(msgspec.Struct, frozen=True):
     phone: str
     to: str
-    body: str
+    body: str = ""
+    media: tuple[InboundMedia, ...] = ()
 
 
 class Numbers(Protocol):
@@ -118,21 +120,24 @@ class Inbox:
         try:
             sent = msgspec.json.decode(request.body, type=_Sent)
         except (msgspec.DecodeError, RecursionError):
-            raise ApiError(20001, "The body must be JSON with phone, to and body") from None
-        for name, value, high in (
-            ("phone", sent.phone.strip(), _MAX_ADDRESS),
-            ("to", sent.to.strip(), _MAX_ADDRESS),
-            ("body", sent.body, MAX_BODY),
+            raise ApiError(20001, "The body must be JSON with phone, to, body and media") from None
+        for name, value, low, high in (
+            ("phone", sent.phone.strip(), 1, _MAX_ADDRESS),
+            ("to", sent.to.strip(), 1, _MAX_ADDRESS),
+            ("body", sent.body, 0 if sent.media else 1, MAX_BODY),
         ):
-            if not 1 <= len(value) <= high or "\0" in value:
-                raise invalid(name, f"must be 1 to {high} characters long")
+            if not low <= len(value) <= high or "\0" in value:
+                raise invalid(name, f"must be {low} to {high} characters long")
+        if len(sent.media) > MAX_MEDIA:
+            raise invalid("media", f"must be at most {MAX_MEDIA} attachments")
         phone, count = self._numbers.address(sent.phone.strip()), self._numbers.segments(sent.body)
 
         async def write(tx: Tx) -> str:
             number = await self._numbers.owned(tx, account_sid, sent.to.strip())
             if number is None:
                 raise invalid("to", "must be a number of this account")
-            return await send_as_phone(tx, account_sid, phone, number, sent.body, count)
+            said = Said(sent.body, count, sent.media)
+            return await send_as_phone(tx, account_sid, phone, number, said)
 
         id = await self._database.write(write)
         return 202, JSON, msgspec.json.encode({"id": id, "phone": phone})

@@ -37,7 +37,6 @@ _SWEEPS = 10
 class SmppCarrier:
     """Implements ``Carrier``. ``parts`` keeps the parts of inbound messages; ``jitter`` answers numbers from 0 to 1."""
 
-    carries_media = False
     carries_channels = False
 
     def __init__(
@@ -64,6 +63,10 @@ class SmppCarrier:
     def ready(self) -> bool:
         """Whether a bind is up that has room."""
         return any(link.ready for link in self._links)
+
+    def carries_media(self, recipient: str) -> bool:
+        """SMPP has no MMS."""
+        return False
 
     @property
     def resends_unknown(self) -> bool:

@@ -35,7 +35,7 @@ from trunkline.transports.base import (
 )
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL
-from trunkline.transports.sandbox.carrier import JOB, Sandbox, Told, send_as_phone
+from trunkline.transports.sandbox.carrier import JOB, Said, Sandbox, Told, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 from unit.transports.smpp.routes import Heard, submission
 
@@ -313,7 +313,7 @@ def test_what_a_phone_sends_is_told_in_its_order(play: Play) -> None:
         for number in range(20):
             world.now += 10
             await world.database.write(
-                lambda tx, number=number: send_as_phone(tx, ACCOUNT, ORDINARY, OURS, str(number), 1)
+                lambda tx, number=number: send_as_phone(tx, ACCOUNT, ORDINARY, OURS, Said(str(number)))
             )
         await world.settle()
         heard = world.heard.inbounds

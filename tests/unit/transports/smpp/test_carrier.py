@@ -647,5 +647,5 @@ def test_its_state_is_shown_without_secrets() -> None:
 
 def test_a_carrier_that_was_not_started_can_be_stopped() -> None:
     carrier = SmppCarrier(route())
-    assert (carrier.name, carrier.ready, carrier.carries_media) == ("main", False, False)
+    assert (carrier.name, carrier.ready, carrier.carries_media("+15005550100")) == ("main", False, False)
     asyncio.run(carrier.stop())

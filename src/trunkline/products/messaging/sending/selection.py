@@ -124,7 +124,7 @@ class Chooser:
 
     def _wish(self, message: Message, service: Service, kept: str | None) -> Wish:
         carrier = self._carriers.route("", message.recipient, "")
-        carried = carrier is not None and carrier.carries_media
+        carried = carrier is not None and carrier.carries_media(message.recipient)
         return Wish(
             recipient=message.recipient,
             country=region_of(message.recipient),
@@ -160,7 +160,7 @@ class Chooser:
                 raise Refusal(failed.code) from None
         if message.num_media > 0 or asked.send_as_mms:
             carrier = self._carriers.route(message.sender or "", message.recipient, preferred)
-            if carrier is None or not carrier.carries_media:
+            if carrier is None or not carrier.carries_media(message.recipient):
                 if not service.mms_converter:
                     raise Refusal(NO_MMS)
                 text = await as_text(tx, message, asked.sent_body or message.body, self._address.url)

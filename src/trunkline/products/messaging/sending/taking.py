@@ -111,7 +111,7 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             if stuck == STUCK:
                 break
             continue
-        if _is_mms(message) and not carrier.carries_media:
+        if _is_mms(message) and not carrier.carries_media(message.recipient):
             await fail(tx, message, NO_MMS)
             ended = True
             continue
