@@ -9,12 +9,12 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import invalid
-from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing
+from trunkline.api.operation import Call, Operation
 from trunkline.api.params import Given, Parser, required
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.senders import membership
+from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.alpha_senders import alpha, check_allowed
 from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
@@ -48,17 +48,8 @@ class DestinationFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 def view(member: Member, urls: Urls) -> Json:
     """The DestinationAlphaSender resource (spec)."""
-    return {
-        "sid": member.sid,
-        "account_sid": member.account_sid,
-        "service_sid": member.service_sid,
-        "date_created": iso(member.date_created),
-        "date_updated": iso(member.date_updated),
-        "alpha_sender": member.value,
-        "capabilities": member.capabilities,
-        "iso_country_code": member.iso_country_code,
-        "url": urls.to("Services", member.service_sid, "DestinationAlphaSenders", member.sid),
-    }
+    shown = resource.base(member, urls)
+    return {**shown, "alpha_sender": member.value, "iso_country_code": member.iso_country_code}
 
 
 async def add_destination(
@@ -72,31 +63,13 @@ async def add_destination(
     return await membership.add_text(tx, call, KIND, new_sid("AI"), sender)
 
 
-async def fetch_destination(tx: Tx, call: Call[Empty]) -> Member | None:
-    """An alphanumeric sender of the Service."""
-    return await membership.find_member(tx, call, KIND)
-
-
 async def page_destinations(tx: Tx, call: Call[DestinationFilters]) -> list[Member] | None:
     """The alphanumeric senders of the Service, of one country when it is named."""
     return await membership.page_members(tx, call, KIND, call.input.iso_country_code or None)
 
 
-async def remove_destination(tx: Tx, call: Call[Empty]) -> bool:
-    """Take an alphanumeric sender out of the Service."""
-    return await membership.remove_member(tx, call, KIND)
-
-
-_LIST = "/Services/{ServiceSid}/DestinationAlphaSenders"
-_ONE = f"{_LIST}/{{Sid}}"
-
-
 def operations(blocked: frozenset[str]) -> tuple[Operation, ...]:
     """The operations; ``blocked`` are senders, in small letters, that the operator does not allow."""
-    adding: Act = partial(add_destination, blocked=blocked)
-    return (
-        create(_LIST, adding, view, AddDestinationAlphaSender),
-        listing(_LIST, "alpha_senders", page_destinations, view, input=DestinationFilters),
-        fetch(_ONE, fetch_destination, view),
-        delete(_ONE, remove_destination),
-    )
+    adding = (partial(add_destination, blocked=blocked), AddDestinationAlphaSender)
+    paging = (page_destinations, DestinationFilters)
+    return resource.operations(KIND, "alpha_senders", view, adding, paging)

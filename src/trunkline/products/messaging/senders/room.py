@@ -7,8 +7,7 @@ from trunkline.products.messaging.senders import (
     alpha_senders,
     channel_senders,
     destination_alpha_senders,
-    phone_numbers,
-    short_codes,
+    numbered,
 )
 
 
@@ -16,8 +15,7 @@ def operations(most: int, blocked: frozenset[str]) -> tuple[Operation, ...]:
     """All of them; ``most`` is how many numbers and short codes together a Service may have, ``blocked`` are
     alphanumeric senders, in small letters, that the operator does not allow."""
     return (
-        *phone_numbers.operations(most),
-        *short_codes.operations(most),
+        *numbered.operations(most),
         *alpha_senders.operations(blocked),
         *destination_alpha_senders.operations(blocked),
         *channel_senders.OPERATIONS,
