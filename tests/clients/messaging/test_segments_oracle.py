@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from contract import require_node
-from trunkline.products.messaging.text.gsm import BASIC, ESCAPE, EXTENSION, is_gsm
+from trunkline.core.gsm import BASIC, ESCAPE, EXTENSION, is_gsm
 from trunkline.products.messaging.text.segments import segment
 from trunkline.products.messaging.text.smart import TABLE, smart_encode
 from trunkline.transports.base import Encoding

@@ -9,24 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from enum import Enum
 
-BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""The default alphabet by its codes; 0x1B escapes to the extension table."""
-
-EXTENSION = {
-    0x0A: "\f",
-    0x14: "^",
-    0x28: "{",
-    0x29: "}",
-    0x2F: "\\",
-    0x3C: "[",
-    0x3D: "~",
-    0x3E: "]",
-    0x40: "|",
-    0x65: "€",
-}
+from trunkline.core.gsm import BASIC, EXTENSION
 
 _ESCAPE = 0x1B
 _CARRIAGE_RETURN = 0x0D
@@ -57,7 +40,8 @@ class _Codes(dict[int, str]):
 
 
 _CODES = _Codes({ord(sign): chr(code) for code, sign in enumerate(BASIC) if code != _ESCAPE})
-_CODES.update({ord(sign): chr(_ESCAPE) + chr(code) for code, sign in EXTENSION.items()})
+_CODES.update({ord(sign): chr(_ESCAPE) + chr(code) for sign, code in EXTENSION.items()})
+_EXTENSION = {code: sign for sign, code in EXTENSION.items()}
 _SIGNS = BASIC + _UNKNOWN * 128
 
 
@@ -137,7 +121,7 @@ def _text(septets: bytes) -> str:
             # An escape without a character, or one that announces a table nobody has, is shown as a space.
             text += " "
             continue
-        text += EXTENSION.get(piece[0]) or _SIGNS[piece[0]]
+        text += _EXTENSION.get(piece[0]) or _SIGNS[piece[0]]
         text += piece[1:].decode("latin-1").translate(_TABLE)
     return text
 

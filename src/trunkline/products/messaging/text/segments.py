@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.products.messaging.text.gsm import is_gsm, septets
+from trunkline.core.gsm import is_gsm, septets
 from trunkline.transports.base import Encoding
 
 SINGLE = {Encoding.GSM7: 160, Encoding.UCS2: 70}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from string import ascii_uppercase, digits
 
-from trunkline.products.messaging.text.gsm import is_gsm
+from trunkline.core.gsm import is_gsm
 
 _LOOK_ALIKES = (
     ('"', "00AB 00BB 201C-201F 02BA 02EE 275D 275E 301D 301E FF02"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.text.gsm import EXTENSION
+from trunkline.core.gsm import EXTENSION
 from trunkline.products.messaging.text.segments import JOINED, SINGLE, segment, units
 from trunkline.transports.base import Encoding
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.text.gsm import is_gsm
+from trunkline.core.gsm import is_gsm
 from trunkline.products.messaging.text.smart import TABLE, smart_encode
 
 SAMPLES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.text.gsm import BASIC, EXTENSION, is_gsm, septets
+from trunkline.core.gsm import BASIC, EXTENSION, is_gsm, septets
 
 CODES = {
     "@": 0x00, "£": 0x01, "$": 0x02, "Ç": 0x09, "\n": 0x0A, "\r": 0x0D, "å": 0x0F, "Δ": 0x10, "_": 0x11, "Φ": 0x12,
