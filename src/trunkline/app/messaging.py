@@ -47,15 +47,17 @@ class Messaging:
             number_minutes=settings.a2p_number_minutes,
             tollfree=settings.tollfree_enforced,
         )
+        prices = open_prices(settings)
         self._ground = Ground(
             database=database,
             clock=clock,
             carriers=self.carriers,
             node=new_token(),
-            ends=Batch(database, Settling(open_prices(settings)).settle),
+            ends=Batch(database, Settling(prices).settle),
             paces=Paces(settings.account_rate, settings.service_rate),
             address=self.address,
             enforcement=enforcement,
+            prices=prices,
         )
         chooser = Chooser(self.carriers, self.address, enforcement)
         self._dispatcher = Dispatcher(self._ground, chooser.choose)

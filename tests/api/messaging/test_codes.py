@@ -58,7 +58,7 @@ BROUGHT_ABOUT: dict[str, set[int]] = {
     "api/messaging/test_codes.py::test_a_queue_that_is_full_fails_what_it_cannot_refuse": {30001},
     "api/messaging/test_codes.py::test_a_rejected_verification": {30445},
     "api/messaging/test_codes.py::test_what_a_network_refuses": {
-        *(30010, 30018, 30019, 30024, 30027),
+        *(30018, 30019, 30024, 30027),
     },
     "api/messaging/test_codes.py::test_how_a_request_to_an_app_fails": {11201, 11220, 11235, 11236},
     "api/messaging/test_deactivations.py::test_only_past_days_have_files": {30113, 30114, 30115},
@@ -97,6 +97,7 @@ BROUGHT_ABOUT: dict[str, set[int]] = {
     "api/messaging/test_service_senders.py::test_a_number_for_calls_only_cannot_be_added": {21715},
     "api/messaging/test_service_senders.py::test_a_number_is_in_one_pool_once": {21710, 21712},
     "api/messaging/test_service_senders.py::test_a_pool_can_be_full": {21714},
+    "api/messaging/test_sending_rules.py::test_what_costs_more_than_its_most_is_not_sent": {30010},
     "api/messaging/test_short_links.py::test_a_certificate_that_ran_out": {30102},
     "api/messaging/test_short_links.py::test_a_link_that_is_no_url_fails_its_message": {30139},
     "api/messaging/test_short_links.py::test_a_service_without_a_domain": {30103},
@@ -178,7 +179,7 @@ class TestGateway:
     def settings_overrides(self) -> dict[str, Any]:
         return {"carriers": ({"name": "gate", "kind": "http", "url": HOOK, "secret": "x" * 16},)}
 
-    @pytest.mark.parametrize("code", [30010, 30018, 30019, 30024, 30027])
+    @pytest.mark.parametrize("code", [30018, 30019, 30024, 30027])
     def test_what_a_network_refuses(self, api: Api, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
         async def refuse(self: Egress, outgoing: Outgoing) -> Incoming:
             api.clock.now += 1

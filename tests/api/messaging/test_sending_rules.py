@@ -187,3 +187,28 @@ def _in_twenty_minutes(api: Api, later: dict[str, str]) -> dict[str, Any]:
 
     moment = datetime.datetime.fromtimestamp(api.clock.now / 1_000_000 + 1200, datetime.UTC)
     return {**later, "SendAt": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+class TestPrices:
+    """A server that knows what messages cost."""
+
+    @pytest.fixture
+    def settings_overrides(self) -> dict[str, Any]:
+        return {"prices": ({"prefix": "+1", "price": "0.0075"},)}
+
+    @pytest.mark.parametrize(
+        ("most", "segments", "code"),
+        [("0.0075", 1, None), ("0.0074", 1, 30010), ("0.0075", 2, 30010), ("0.015", 2, None)],
+    )
+    def test_what_costs_more_than_its_most_is_not_sent(
+        self, api: Api, most: str, segments: int, code: int | None
+    ) -> None:
+        mine = service(api, own(api, US_MMS, rate=QUICK))
+        own(api, US, rate=QUICK)
+        body = "x" * 160 if segments == 1 else "x" * 161
+        for sender in ({"From": US}, {"MessagingServiceSid": mine}):
+            made = send(api, Body=body, MaxPrice=most, **sender)
+            shown = reaches(api, made["sid"], "failed", "delivered")
+            assert shown["error_code"] == code
+            assert (shown["price"] is None) == (code is not None)
+        assert len(phone(api, TO)) == (0 if code else 2)

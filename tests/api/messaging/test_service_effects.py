@@ -11,7 +11,7 @@ import pytest
 from api.conftest import Api
 from api.messaging.apps import App, answer, app, receive, replies, twiml
 from api.messaging.outcomes import phone, reaches
-from api.messaging.stock import TO, TO_GB, US, US_MMS, own, send, service
+from api.messaging.stock import GB, TO, TO_GB, US, US_MMS, own, send, service
 
 QUICK = 10_000_000
 """A rate that holds nothing up."""
@@ -37,10 +37,10 @@ def change(api: Api, service_sid: str, **settings: str) -> None:
     assert api.post(f"/messaging/v1/Services/{service_sid}", settings).status_code == 200
 
 
-def through(api: Api, service_sid: str, **form: Any) -> dict[str, Any]:
-    """A message through the Service, once it has ended."""
+def through(api: Api, service_sid: str, *, step: float = 0, **form: Any) -> dict[str, Any]:
+    """A message through the Service, once it has ended; ``step`` seconds pass between two looks."""
     created = send(api, MessagingServiceSid=service_sid, **form)
-    return reaches(api, created["sid"], "delivered", "failed")
+    return reaches(api, created["sid"], "delivered", "failed", step=step)
 
 
 def test_sticky_sender(api: Api) -> None:
@@ -53,6 +53,24 @@ def test_sticky_sender(api: Api) -> None:
     assert set(taken) == {SAN_FRANCISCO, MANHATTAN}
     change(api, mine, StickySender="true")
     assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
+
+
+def test_a_native_number_takes_over(api: Api) -> None:
+    """A person who kept a foreign number gets one of their country once there is one; who kept a name, keeps it."""
+    mine = service(api, own(api, US, rate=QUICK))
+    named = service(api)
+    assert (
+        api.post(f"/messaging/v1/Services/{named}/AlphaSenders", {"AlphaSender": "Acme Co"}).status_code
+        == 201
+    )
+    assert [through(api, mine, To=TO_GB)["from"] for _ in range(2)] == [US, US]
+    assert through(api, named, To=TO_GB, step=1)["from"] == "Acme Co"
+    for one, number in ((mine, GB), (named, "+447400123458")):
+        sid = own(api, number, country="GB", kind="mobile", rate=QUICK).sid
+        added = api.post(f"/messaging/v1/Services/{one}/PhoneNumbers", {"PhoneNumberSid": sid})
+        assert added.status_code == 201, added.text
+    assert [through(api, mine, To=TO_GB)["from"] for _ in range(2)] == [GB, GB]
+    assert through(api, named, To=TO_GB, step=1)["from"] == "Acme Co"
 
 
 def test_area_code_geomatch(api: Api) -> None:

@@ -18,6 +18,7 @@
 | a person keeps their sender | api/messaging/test_sending.py::test_a_person_keeps_their_sender |
 | keeping senders, switched off and on | api/messaging/test_service_effects.py::test_sticky_sender |
 | a kept sender that left | api/messaging/test_pools_inside.py::test_a_person_is_remembered_until_the_sender_goes |
+| a native number takes over | api/messaging/test_service_effects.py::test_a_native_number_takes_over |
 | senders by a model | unit/products/messaging/senders/test_choice.py::test_random_services_agree_with_the_model |
 | which kind of sender | unit/products/messaging/senders/test_choice.py::test_cases |
 | area codes | api/messaging/test_service_effects.py::test_area_code_geomatch |

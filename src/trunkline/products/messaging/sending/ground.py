@@ -11,13 +11,14 @@ from trunkline.products.messaging.media.links import Address
 from trunkline.products.messaging.sending.batch import Batch
 from trunkline.products.messaging.sending.outcomes import Ended
 from trunkline.products.messaging.sending.pace import Paces
+from trunkline.products.messaging.sending.prices import Prices
 from trunkline.transports.base import Carriers
 
 
 class Ground(msgspec.Struct, frozen=True):
     """``node`` names this process; ``ends`` writes down how hand-overs ended; ``paces`` are the rates that senders
-    share; below ``address`` networks fetch attachments; ``enforcement`` are the operator's rules for
-    the US."""
+    share; below ``address`` networks fetch attachments; ``enforcement`` are the operator's rules for the US, ``prices``
+    what messages cost."""
 
     database: Database
     clock: Clock
@@ -27,3 +28,4 @@ class Ground(msgspec.Struct, frozen=True):
     paces: Paces
     address: Address
     enforcement: Enforcement
+    prices: Prices

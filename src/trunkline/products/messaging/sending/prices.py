@@ -36,6 +36,11 @@ class Prices:
     def __init__(self, entries: Sequence[Price] = ()) -> None:
         self._entries = sorted(entries, key=lambda entry: len(entry.prefix), reverse=True)
 
+    def exceed(self, most: str, recipient: str, segments: int) -> bool:
+        """Whether a message costs more than ``most``, a decimal text in the unit of its price."""
+        price = self.of(recipient, segments).get("price")
+        return price is not None and -Decimal(price) > Decimal(most)
+
     def of(self, recipient: str, segments: int) -> dict[str, str]:
         """``price`` and ``price_unit`` of a message that was sent, by the longest prefix that fits; prices are
         negative, since they are taken from a balance (doc). Empty without one."""

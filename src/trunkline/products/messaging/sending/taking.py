@@ -19,6 +19,7 @@ from trunkline.products.messaging.senders.alpha import is_alpha
 from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.composition import recompose
 from trunkline.products.messaging.sending.pace import Pace, Paces
+from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.queue import Queued
 from trunkline.products.messaging.sending.states import fail
 from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
@@ -36,6 +37,7 @@ NOT_OURS = 21659
 """The account gave the sender away while the message waited (inferred code)."""
 
 NO_MMS = 30011
+TOO_DEAR = 30010
 NO_CHANNEL = 63003
 """No carrier reaches the recipient's channel (doc: the channel cannot find the address)."""
 
@@ -47,12 +49,13 @@ UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = 
 class Rules(msgspec.Struct, frozen=True):
     """How a lane's messages go: ``route`` answers the carrier for a sender and a recipient; ``paces`` are the rates
     that the lane shares with others; below ``address`` networks fetch attachments; ``enforcement`` are the operator's
-    rules."""
+    rules, ``prices`` what messages cost."""
 
     route: Callable[[str, str], Carrier | None]
     paces: Paces
     address: Address
     enforcement: Enforcement
+    prices: Prices
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -94,14 +97,11 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
         message = messages.get(queued.message_sid)
         if message is None:
             continue
-        refused = await _refusal(tx, message, queued) if stopped is None else stopped
-        if refused:
-            await fail(tx, message, refused)
-            ended = True
-            continue
         carrier = rules.route(message.sender or "", message.recipient)
-        if carrier is None and ":" in message.recipient:
-            await fail(tx, message, NO_CHANNEL)
+        if refused := (
+            stopped or await _refusal(tx, message, queued, rules.prices) or _unreachable(message, carrier)
+        ):
+            await fail(tx, message, refused)
             ended = True
             continue
         if carrier is None or not carrier.ready:
@@ -110,10 +110,6 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             stuck += 1
             if stuck == STUCK:
                 break
-            continue
-        if _is_mms(message) and not carrier.carries_media(message.recipient):
-            await fail(tx, message, NO_MMS)
-            ended = True
             continue
         paces = [pace, *rules.paces.of(message.account_sid, message.service_sid)]
         wait = max(one.wait(tx.now) for one in paces)
@@ -143,9 +139,18 @@ async def _stopped(tx: Tx, lane: str) -> int | None:
     return None if is_alpha(sender) or await owner_of(tx, sender) == account_sid else NOT_OURS
 
 
-async def _refusal(tx: Tx, message: Message, queued: Queued) -> int | None:
+def _unreachable(message: Message, carrier: Carrier | None) -> int | None:
+    if carrier is None:
+        return NO_CHANNEL if ":" in message.recipient else None
+    return NO_MMS if _is_mms(message) and not carrier.carries_media(message.recipient) else None
+
+
+async def _refusal(tx: Tx, message: Message, queued: Queued, prices: Prices) -> int | None:
     if queued.expires <= tx.now:
         return EXPIRED
+    most = message.asked.stored.get("max_price")
+    if most is not None and prices.exceed(most, message.recipient, message.num_segments):
+        return TOO_DEAR
     if message.asked.automatic:
         return None
     account_sid, service_sid = message.account_sid, message.service_sid

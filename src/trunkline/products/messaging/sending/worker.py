@@ -50,7 +50,7 @@ class Worker:
         self._account_sid, _, self._sender = lane.partition(" ")
         self._ground = ground
         self._pace = Pace(lanes.MILLI)
-        self._rules = Rules(self._route, ground.paces, ground.address, ground.enforcement)
+        self._rules = Rules(self._route, ground.paces, ground.address, ground.enforcement, ground.prices)
         self._references = References()
         self._tasks: set[asyncio.Task[None]] = set()
         self._preferred = ""
