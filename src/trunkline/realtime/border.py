@@ -76,10 +76,6 @@ class Peer(Protocol):
         """What the newest accepted token allows."""
         ...
 
-    def takes(self, message_type: str) -> bool:
-        """Whether the client registered for notifications of this type."""
-        ...
-
     def send(self, frame: bytes) -> None:
         """Queue a whole frame, such as ``gateway.event_frame`` makes. Does nothing on a connection that is gone; a
         connection with more than 4 MiB or 1,000 frames that the client does not read is cut."""

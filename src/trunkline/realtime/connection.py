@@ -63,11 +63,6 @@ class Connection:
         assert self._session.grant is not None
         return self._session.grant
 
-    def takes(self, message_type: str) -> bool:
-        """Whether the client registered for this type; one that registered none takes all."""
-        types = self._session.message_types
-        return not types or message_type in types
-
     def send(self, frame: bytes) -> None:
         """Queue a whole frame."""
         self._socket.send(frame)

@@ -15,7 +15,6 @@ Times are microseconds. Numbers: 180 s doc; 0.3 s, 10 s, 30 s and two misses inf
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 
 from trunkline.realtime import answers
 from trunkline.realtime.answers import Status, Welcome
@@ -33,7 +32,7 @@ from trunkline.realtime.effects import (
     Verify,
 )
 from trunkline.realtime.frames import FrameError, Packet, decode
-from trunkline.realtime.packets import Close, Init, Message, Registration, Reply, Telemetry, Unknown, Update
+from trunkline.realtime.packets import Close, Init, Message, Reply, Telemetry, Unknown, Update
 from trunkline.realtime.tunnel import tunnelled
 
 SECOND = 1_000_000
@@ -65,7 +64,6 @@ class Session:
         "_warned",
         "due",
         "grant",
-        "message_types",
         "state",
     )
 
@@ -82,7 +80,6 @@ class Session:
         self._end_by = self.due = now + INIT_WITHIN
         self.state = State.WAITING
         self.grant: Grant | None = None
-        self.message_types: frozenset[str] = frozenset()
 
     @property
     def backlog(self) -> int:
@@ -188,7 +185,6 @@ class Session:
             storage_ids={product: rules.seal.storage_id(grant, product) for product in products},
         )
         sent: Effects = [Send(answers.welcome(header.id, told))]
-        self.message_types = _registered(registrations)
         if self.state is State.WAITING:
             self.state = State.OPEN
             self._next_ping = now + PING_EVERY
@@ -329,11 +325,6 @@ _NO_GRANT = TunnelReply(
     {"content-type": "application/json"},
     b'{"status":403,"code":20106,"message":"Invalid Access Token grants"}',
 )
-
-
-@lru_cache(maxsize=64)
-def _registered(registrations: tuple[Registration, ...]) -> frozenset[str]:
-    return frozenset(name for one in registrations for name in one.message_types)
 
 
 def _same(one: Grant, other: Grant) -> bool:

@@ -186,11 +186,6 @@ class Carrier(Protocol):
         """What the operator chose for a message whose node died while it was handed over: again, or given up."""
         ...
 
-    @property
-    def window(self) -> int:
-        """How many messages it is worth handing over at once."""
-        ...
-
     def shown(self) -> dict[str, Any]:
         """Its state for the operator, as JSON, without secrets."""
         ...

@@ -119,7 +119,6 @@ def test_the_answer_to_init() -> None:
     assert (echoed["product"], echoed["type"]) == ("data_sync", "ers")
     assert echoed["message_types"] == ["twilio.sync.event"]
     assert len(echoed["notification_ctx_id"]) == 32
-    assert session.message_types == {"twilio.sync.event"}
 
 
 def test_a_client_that_comes_back_is_the_same_endpoint() -> None:

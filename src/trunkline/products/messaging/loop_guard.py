@@ -15,6 +15,9 @@ REPLIES = 15
 
 CLOSE = 30 * _SECOND
 PAUSE = 30 * _SECOND
+STALE = CLOSE + PAUSE
+"""So long after its last reply, nothing that is known of an exchange counts any more."""
+
 LOOP = 14107
 """The error code of a reply that is refused."""
 
@@ -44,8 +47,3 @@ def judge(exchange: Exchange, now: int) -> Verdict:
     if replies > REPLIES:
         return Verdict(False, Exchange(exchange.replies, exchange.last, now + PAUSE))
     return Verdict(True, Exchange(replies, now))
-
-
-def is_stale(exchange: Exchange, now: int) -> bool:
-    """Whether ``exchange`` says nothing any more, so that it may be forgotten."""
-    return now >= exchange.refused_until and now - exchange.last > CLOSE

@@ -53,11 +53,6 @@ class HttpCarrier:
         """Whether the gateway may be asked: not while it is left alone. Any thread may ask this."""
         return not self._stopping and monotonic() >= self._resumes
 
-    @property
-    def window(self) -> int:
-        """Requests under way at once."""
-        return self._route.window
-
     def shown(self) -> dict[str, Any]:
         """Its address, and how the last message failed, if it did."""
         return {

@@ -65,7 +65,6 @@ class Sandbox:
     carries_channels = True
     resends_unknown = True
     ready = True
-    window = 500
 
     def __init__(self, database: Database) -> None:
         self._database = database

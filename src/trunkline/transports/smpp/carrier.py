@@ -73,11 +73,6 @@ class SmppCarrier:
         """What becomes of a message whose answer never came."""
         return self._route.unknown == "resend"
 
-    @property
-    def window(self) -> int:
-        """Requests without an answer of all its binds."""
-        return self._route.window * self._route.binds
-
     def shown(self) -> dict[str, Any]:
         """Where it connects to and how that goes; ``alarm`` is what the operator has to mend."""
         return {

@@ -115,11 +115,6 @@ class Session:
         """How many requests may be sent now."""
         return self._window - len(self._outstanding) if self.state is State.BOUND else 0
 
-    @property
-    def outstanding(self) -> int:
-        """How many requests have no answer."""
-        return len(self._outstanding)
-
     def take(self) -> bytes:
         """What is to be sent now."""
         if not self._outgoing:

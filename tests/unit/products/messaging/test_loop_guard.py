@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.core.clock import SECOND
-from trunkline.products.messaging.loop_guard import CLOSE, PAUSE, REPLIES, Exchange, is_stale, judge
+from trunkline.products.messaging.loop_guard import CLOSE, PAUSE, REPLIES, STALE, Exchange, judge
 
 
 def play(moments: list[int]) -> list[bool]:
@@ -58,20 +58,13 @@ def test_counting_begins_anew_after_the_pause() -> None:
     assert play([*range(16), *range(after, after + 16)]) == ([True] * 15 + [False]) * 2
 
 
-def test_what_may_be_forgotten() -> None:
-    assert is_stale(Exchange(3, 0), CLOSE + 1)
-    assert not is_stale(Exchange(3, 0), CLOSE)
-    assert not is_stale(Exchange(15, 0, CLOSE + 10), CLOSE + 9)
-    assert is_stale(Exchange(15, 0, CLOSE + 10), CLOSE + 10)
-
-
 @given(st.lists(st.integers(0, 100), max_size=120))
 def test_forgetting_what_is_stale_changes_nothing(gaps: list[int]) -> None:
     now = 1
     kept = forgetful = Exchange()
     for gap in gaps:
         now += gap * SECOND // 2
-        if is_stale(forgetful, now):
+        if now - forgetful.last > STALE:
             forgetful = Exchange()
         one, other = judge(kept, now), judge(forgetful, now)
         assert one.allowed is other.allowed

@@ -31,9 +31,6 @@ class Client:
         self.grant = Grant(ACCOUNT_SID, {"data_sync": service_sid}, "alice", "SK1", 0)
         self.sent: list[bytes] = []
 
-    def takes(self, message_type: str) -> bool:
-        return True
-
     def send(self, frame: bytes) -> None:
         self.sent.append(frame)
 

@@ -41,9 +41,6 @@ class Client:
         granted = {"data_sync": service_sid} if service_sid else {"ip_messaging": "IS1"}
         self.grant = Grant(ACCOUNT_SID, granted, identity, "SK1", 0)
 
-    def takes(self, message_type: str) -> bool:
-        raise NotImplementedError
-
     def send(self, frame: bytes) -> None:
         raise NotImplementedError
 

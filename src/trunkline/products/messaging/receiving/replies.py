@@ -14,7 +14,7 @@ import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
-from trunkline.products.messaging.loop_guard import CLOSE, LOOP, PAUSE, Exchange, judge
+from trunkline.products.messaging.loop_guard import LOOP, STALE, Exchange, judge
 from trunkline.products.messaging.messages.message import (
     Direction,
     Message,
@@ -153,7 +153,7 @@ async def _allowed(tx: Tx, message: Message) -> bool:
     verdict = judge(before, tx.now)
     await tx.run(_KEEP, **pair, **msgspec.structs.asdict(verdict.exchange))
     # The last reply of a pair that is refused lies at most so far back.
-    await tx.run(_PRUNE, before=tx.now - CLOSE - PAUSE, most=_PRUNED)
+    await tx.run(_PRUNE, before=tx.now - STALE, most=_PRUNED)
     return verdict.allowed
 
 

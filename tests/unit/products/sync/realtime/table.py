@@ -38,10 +38,6 @@ class Connection:
         self.grant = Grant(ACCOUNT_SID, {"data_sync": service_sid}, identity, "SK1", 1 << 60)
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
-    def takes(self, message_type: str) -> bool:
-        """Everything."""
-        return True
-
     def send(self, frame: bytes) -> None:
         """Keep it."""
         self.sent.append(tuple(msgspec.json.decode(frame)))
