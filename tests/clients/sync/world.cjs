@@ -185,10 +185,15 @@ class World {
     return entity;
   }
 
+  // What of an object the server's events go to.
+  core(entity) {
+    return Object.values(entity).find((one) => one?.subscriptionState !== undefined);
+  }
+
   // Wait until the server confirmed an object's subscription; answers its events.
   async live(entity) {
     this.watch(entity);
-    const core = Object.values(entity).find((one) => one?.subscriptionState !== undefined);
+    const core = this.core(entity);
     await entity.events.until(() => core.subscriptionState === "established", "established");
     return entity.events;
   }
