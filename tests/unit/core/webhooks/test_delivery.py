@@ -255,7 +255,7 @@ def test_redirects_are_followed_and_signed_anew(database_url: str) -> None:
             moved = status(307, f"Location: {end.url('/end?x=1').replace('127.0.0.1', 'localhost')}")
             asks = status(401, 'WWW-Authenticate: Basic realm="x"')
             async with peer(flaky(asks, status(307, "Location: next?a"), moved)) as server:
-                url = server.url("/one/").replace("127", "u:p@127")
+                url = server.url("/one/").replace("//", "//u:p@")
                 assert (await one.send(url)).delivered
                 for request, sent in zip(server.requests, (None, "Basic dTpw", "Basic dTpw"), strict=True):
                     assert parsed(request)[0] == "POST"
@@ -282,7 +282,7 @@ def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
     async def body() -> None:
         asks = status(401, challenge)
         async with desk(database_url) as one, peer(flaky(asks, asks)) as server:
-            finished = await one.send(server.url("/").replace("127", "u:p@127"))
+            finished = await one.send(server.url("/").replace("//", "//u:p@"))
         assert (finished.error_code, finished.error_text) == (11200, "the answer has the status 401")
         assert len(server.requests) == requests
 
