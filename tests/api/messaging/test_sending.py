@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from api.conftest import Api, assert_error
+from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.outcomes import HOOK, callbacks, hooks, phone, reaches, states
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service
 from trunkline.core.storage.database import Tx
@@ -87,6 +89,32 @@ def test_who_hears_is_the_message_then_the_service(api: Api) -> None:
     assert heard == {f"{HOOK}/service", f"{HOOK}/message"}
 
 
+def test_the_applications_callback_is_the_last_that_counts(api: Api) -> None:
+    mine = service(api, own(api, US), StatusCallback=f"{HOOK}/service")
+    plain = service(api, own(api, US_MMS))
+    path = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Applications.json"
+    urls = {"SmsStatusCallback": f"{HOOK}/sms", "MessageStatusCallback": f"{HOOK}/application"}
+    both = api.post(path, {"FriendlyName": "both", **urls}).json()["sid"]
+    expected: dict[str, int] = {}
+    older = api.post(path, {"FriendlyName": "older", "SmsStatusCallback": f"{HOOK}/older"}).json()["sid"]
+    for heard, form in (
+        ("/application", {"MessagingServiceSid": plain, "ApplicationSid": both}),
+        ("/older", {"MessagingServiceSid": plain, "ApplicationSid": older}),
+        ("/service", {"MessagingServiceSid": mine, "ApplicationSid": both}),
+        (
+            "/message",
+            {"MessagingServiceSid": mine, "ApplicationSid": both, "StatusCallback": f"{HOOK}/message"},
+        ),
+    ):
+        sid = send(api, **form)["sid"]
+        reaches(api, sid, "delivered")
+        assert states(callbacks(api, sid)) == ["queued", "sent", "delivered"]
+        attempts = api.get("/_trunkline/webhooks", {"PageSize": "100"}).json()["webhooks"]
+        expected[f"{HOOK}{heard}"] = 3
+        assert Counter(one["url"] for one in attempts) == expected
+        api.clock.advance(5)
+
+
 def test_no_suitable_sender_fails_it(api: Api) -> None:
     mine = service(api, own(api, GB, country="GB", kind="mobile"), StatusCallback=f"{HOOK}/service")
     created = send(api, MessagingServiceSid=mine, To="+14155550177")
@@ -144,6 +172,22 @@ def test_a_slow_number_sends_a_segment_a_second(api: Api) -> None:
         assert api.get(f"{MESSAGES}/{sid}.json").json()["status"] == "queued"
         api.clock.advance(0.1)
         reaches(api, sid, "delivered")
+
+
+def test_two_numbers_send_twice_as_fast(api: Api) -> None:
+    mine = service(api, own(api, US), own(api, US_MMS), StickySender="false")
+    sids = [send(api, MessagingServiceSid=mine)["sid"] for _ in range(6)]
+
+    def delivered() -> int:
+        return [api.get(f"{MESSAGES}/{sid}.json").json()["status"] for sid in sids].count("delivered")
+
+    for second in range(3):
+        for sid in sids[2 * second : 2 * second + 2]:
+            reaches(api, sid, "delivered")
+        assert delivered() == 2 * second + 2
+        api.clock.advance(0.9)
+        assert delivered() == 2 * second + 2
+        api.clock.advance(0.1)
 
 
 def test_what_waits_too_long_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@
 | through a Service, and back | clients/messaging/test_end_to_end.py::test_through_a_service_and_back |
 | signatures of callbacks | clients/messaging/test_end_to_end.py::test_from_a_number |
 | whose callback counts | api/messaging/test_sending.py::test_who_hears_is_the_message_then_the_service |
+| the callback of an application | api/messaging/test_sending.py::test_the_applications_callback_is_the_last_that_counts |
 | receipts of failures | api/messaging/test_sending.py::test_a_receipt_tells_why_a_phone_has_nothing |
 | a person keeps their sender | api/messaging/test_sending.py::test_a_person_keeps_their_sender |
 | keeping senders, switched off and on | api/messaging/test_service_effects.py::test_sticky_sender |
@@ -36,6 +37,8 @@
 | STOP within a sentence | api/messaging/test_opt_outs.py::test_stop_please_is_an_ordinary_message |
 | waiting too long | api/messaging/test_sending.py::test_what_waits_too_long_fails |
 | a sender's rate | api/messaging/test_sending.py::test_a_slow_number_sends_a_segment_a_second |
+| two senders' rates | api/messaging/test_sending.py::test_two_numbers_send_twice_as_fast |
+| rates by kind | unit/products/messaging/sending/test_lanes.py::test_each_kind_has_its_segments_a_second |
 | a sender's rate over two nodes | nodes/test_messaging.py::test_a_senders_rate_and_order_bind_over_both_nodes |
 | a full queue | api/messaging/test_messages_create.py::test_a_full_queue_refuses |
 | a full queue behind a Service | api/messaging/test_codes.py::test_a_queue_that_is_full_fails_what_it_cannot_refuse |
