@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,25 @@ from trunkline.settings import PRODUCTS, Settings, flag, load
 def run(settings: Settings) -> None:
     """Run the server until SIGTERM or Ctrl-C; requests in flight are finished."""
     configure_logs(settings.lowest_level)
+    _allow_many_files()
     with explained():
         try:
             _loop(_serve(settings))
         except OSError as error:
             raise fail(f"cannot start: {_explain(error, settings)}") from None
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as the system lets this process: each connection is one, and shells often
+    begin with 1,024."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS refuses what it calls unlimited.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop(main: object) -> None:
