@@ -89,7 +89,7 @@ def test_who_hears_is_the_message_then_the_service(api: Api) -> None:
     assert heard == {f"{HOOK}/service", f"{HOOK}/message"}
 
 
-def test_the_applications_callback_is_the_last_that_counts(api: Api) -> None:
+def test_the_applications_callback_comes_last(api: Api) -> None:
     mine = service(api, own(api, US), StatusCallback=f"{HOOK}/service")
     plain = service(api, own(api, US_MMS))
     path = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Applications.json"

@@ -14,7 +14,7 @@
 | through a Service, and back | clients/messaging/test_end_to_end.py::test_through_a_service_and_back |
 | signatures of callbacks | clients/messaging/test_end_to_end.py::test_from_a_number |
 | whose callback counts | api/messaging/test_sending.py::test_who_hears_is_the_message_then_the_service |
-| the callback of an application | api/messaging/test_sending.py::test_the_applications_callback_is_the_last_that_counts |
+| the callback of an application | api/messaging/test_sending.py::test_the_applications_callback_comes_last |
 | receipts of failures | api/messaging/test_sending.py::test_a_receipt_tells_why_a_phone_has_nothing |
 | a person keeps their sender | api/messaging/test_sending.py::test_a_person_keeps_their_sender |
 | keeping senders, switched off and on | api/messaging/test_service_effects.py::test_sticky_sender |
