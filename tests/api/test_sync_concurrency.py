@@ -8,7 +8,7 @@ from typing import Any
 from api.conftest import Api
 
 SERVICES = "/sync/v1/Services"
-WRITERS = 25
+WRITERS = 50
 ROUNDS = 3
 
 
