@@ -62,15 +62,17 @@ class Beside:
         await self._write(write)
         return sids
 
-    async def after_death(self) -> set[str]:
+    async def after_death(self, rate: int = 0) -> set[str]:
         """The messages that a dead server was handing over. What it held runs out at once: with a
-        PostgreSQL it would be a minute."""
+        PostgreSQL it would be a minute. Numbers send ``rate`` segments a second from then on, when one is given."""
         found: set[str] = set()
 
         async def write(tx: Tx) -> None:
             handed = await tx.all(_Sid, "SELECT message_sid FROM message_queue WHERE step = 'sending'")
             found.update(one.message_sid for one in handed)
             await release_all(tx)
+            if rate:
+                await tx.run("UPDATE numbers SET rate = :rate", rate=rate * 1000)
             await tx.run("UPDATE jobs SET due = 0 WHERE state = 'ready' AND holder IS NOT NULL")
 
         await self._write(write)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -16,7 +17,7 @@ from faults.integrity import damage
 from faults.network import Network
 from faults.receiver import Receiver
 from faults.senders import Beside, Program, run_all
-from faults.sending import World, running
+from faults.sending import LOOK, World, running
 from faults.writers import connected
 from smsc import mobile
 
@@ -24,6 +25,9 @@ ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "3"))
 """Kills of one server; the figures quoted in the docs are of more."""
 MESSAGES = int(os.environ.get("TRUNKLINE_KILL_MESSAGES", "40"))
 """What each sender sends in each of the server's lives."""
+QUEUED = 10_000
+SECONDS = 60.0
+"""What a long queue may take on a busy machine."""
 LEAST_SECONDS, MOST_SECONDS = 0.1, 0.6
 NUMBERS = tuple(f"+1415555010{number}" for number in range(4))
 POOL = ("+14155550120", "+14155550121")
@@ -51,6 +55,68 @@ async def kill_often(database_url: str, folder: Path, record: Callable[[str, obj
         record("seconds", round(monotonic() - started, 1))
 
 
+def test_kills_among_ten_thousand_queued(tmp_path: Path) -> None:
+    """A long queue outlives kills while it stands and while it empties: all of it is sent, and only what was under way
+    at a kill twice."""
+    asyncio.run(kill_a_long_queue(f"sqlite:///{tmp_path / 'queue.db'}", tmp_path))
+
+
+async def kill_a_long_queue(database_url: str, folder: Path) -> None:
+    network = Network()
+    async with network.smsc, Receiver() as app, running(folder, database_url, network) as server:
+        world = World(server, Beside(server, database_url), network, app)
+        numbers = [f"+141555502{number:02d}" for number in range(10)]
+        await world.beside.own(*numbers, rate=1)
+        programs = [Program(number, {"From": number, "To": RECIPIENT}) for number in numbers]
+        await network.smsc.bound()
+        await run_all(server, programs, QUEUED // len(numbers))
+        made = {text for program in programs for text in program.made.values()}
+        assert len(made) == QUEUED, [program.refused for program in programs]
+        await kill_between(world, rate=2_000)
+        before = len({one.text for one in network.seen})
+        assert before < QUEUED / 10, "the queue was not long"
+        await network.smsc.until(lambda: len(network.seen) > before + QUEUED // 3, SECONDS)
+        await kill_between(world)
+        assert len({one.text for one in network.seen}) < QUEUED, "the queue was empty"
+        await emptied(world)
+        shown = {one.body: one.sid for one in await world.beside.messages()}
+        assert shown.keys() == made
+        orphans = set[str]().union(*world.orphans)
+        times = Counter(one.text for one in network.seen)
+        assert times.keys() == made
+        twice = {text for text, often in times.items() if often > 1}
+        assert {shown[text] for text in twice} <= orphans, "what was known went twice"
+        for number in numbers:
+            known = [one.text for one in network.seen if one.text.startswith(number)]
+            known = [text for text in known if shown[text] not in orphans]
+            assert known == sorted(known), f"the messages of {number} were sent out of order"
+
+
+async def kill_between(world: World, rate: int = 0) -> None:
+    """Kill the server and start it again; numbers send at ``rate`` from then on, when one is given."""
+    await asyncio.to_thread(world.server.kill)
+    await world.network.smsc.until(lambda: not world.network.smsc.peers)
+    world.orphans.append(await world.beside.after_death(rate))
+    world.network.life += 1
+    await asyncio.to_thread(world.server.start)
+    await world.network.smsc.bound()
+
+
+async def emptied(world: World) -> None:
+    """Wait until all of a long queue is delivered."""
+    network = world.network
+    while missing := QUEUED - len({one.text for one in network.seen}):
+        wanted = len(network.seen) + missing
+        await network.smsc.until(lambda wanted=wanted: len(network.seen) >= wanted, SECONDS)  # type: ignore[misc]
+    deadline = monotonic() + SECONDS
+    await network.idle()
+    while waiting := [one for one in await world.beside.messages() if one.status != "delivered"]:
+        assert monotonic() < deadline, waiting[:5]
+        await world.beside.hurry()
+        await world.app.another(LOOK)
+        await network.idle()
+
+
 async def prepare(world: World) -> None:
     """Numbers, a Service, a person who keeps a sender, one who opted out, and a message for later."""
     await world.beside.own(*NUMBERS)
@@ -75,13 +141,8 @@ async def live(world: World, seconds: float) -> None:
     """Send, kill the server after some time, and start it again."""
     sending = asyncio.create_task(run_all(world.server, world.programs, MESSAGES))
     await asyncio.wait([sending], timeout=seconds)
-    await asyncio.to_thread(world.server.kill)
+    await kill_between(world)
     await sending
-    await world.network.smsc.until(lambda: not world.network.smsc.peers)
-    world.orphans.append(await world.beside.after_death())
-    world.network.life += 1
-    await asyncio.to_thread(world.server.start)
-    await world.network.smsc.bound()
 
 
 async def check(world: World, record: Callable[[str, object], None]) -> None:

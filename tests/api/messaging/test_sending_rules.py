@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import alerts, receive
 from api.messaging.outcomes import hooks, phone, reaches
-from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service
+from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service, stand_still
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
+from trunkline.products.messaging.sending.lanes import lane_of
+from trunkline.products.messaging.sending.pace import Pace
+from trunkline.products.messaging.sending.taking import Rules, take
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Carrier, Submission, Submitted
 
@@ -212,3 +215,42 @@ class TestPrices:
             assert shown["error_code"] == code
             assert (shown["price"] is None) == (code is not None)
         assert len(phone(api, TO)) == (0 if code else 2)
+
+
+class Wavering:
+    """A carrier that has no room when it is asked first, and has some from then on."""
+
+    name = "wavering"
+    looks = 0
+
+    @property
+    def ready(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+    def carries_media(self, recipient: str) -> bool:
+        return True
+
+
+def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> None:
+    stand_still(api)
+    own(api, US, rate=10_000_000)
+    sids = [send(api, From=US)["sid"] for _ in range(3)]
+    ground, carrier = api.node.messaging._ground, Wavering()
+    rules = Rules(
+        route=lambda _sender, _recipient: cast(Carrier, carrier),
+        paces=ground.paces,
+        address=ground.address,
+        enforcement=ground.enforcement,
+        prices=ground.prices,
+    )
+
+    def taken() -> list[str]:
+        pace = Pace(10_000_000_000)
+        haul = api.run(
+            api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), pace, 10, rules))
+        )
+        return [one.message.sid for one in haul.taken]
+
+    assert taken() == []
+    assert taken() == sids

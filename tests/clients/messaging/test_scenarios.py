@@ -74,6 +74,7 @@
 | a suspended account | api/messaging/test_sending.py::test_a_suspended_account_sends_nothing |
 | retention | api/messaging/test_sending.py::test_content_is_discarded_and_the_address_masked |
 | restarts | faults/test_messaging_kill.py::test_kills_lose_no_message |
+| kills among 10,000 queued | faults/test_messaging_kill.py::test_kills_among_ten_thousand_queued |
 | a stop | faults/test_messaging_network.py::test_a_stop_with_messages_under_way |
 | a killed node | nodes/test_messaging.py::test_a_killed_nodes_messages_go_on |
 | every operation by the SDKs | clients/messaging/test_operations.py::test_every_operation_is_called |

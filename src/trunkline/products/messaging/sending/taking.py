@@ -82,7 +82,7 @@ class Haul(msgspec.Struct, frozen=True):
 
 async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
     """Take as many messages as the rates and ``room`` allow, in the lane's order; those whose carrier is not ready
-    stay, and those behind them may pass. Messages that may not be sent any more fail."""
+    stay, and those behind them may pass to other carriers. Messages that may not be sent any more fail."""
     most = min(room, MOST, pace.at_once() + STUCK)
     seen = await queue.in_lane(tx, lane, most)
     if not seen:
@@ -104,7 +104,8 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             await fail(tx, message, refused)
             ended = True
             continue
-        if carrier is None or not carrier.ready:
+        # One that had no room a moment ago has none for those behind, or they would pass.
+        if carrier is None or carrier.name in blocked or not carrier.ready:
             if carrier is not None:
                 blocked[carrier.name] = carrier
             stuck += 1
