@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint bench clean
+.PHONY: help run test check words lint bench clean
 
 # What `run`, `test` and `bench` pass on: make run ARGS="--port 9000", make test ARGS="tests/unit -k paging"
 ARGS ?=
@@ -30,6 +30,9 @@ test: lint ## check and test everything; ARGS narrows the tests, such as ARGS="t
 
 check: lint ## format, lint, types and the rules of the tree, without the tests
 	@.venv/bin/python -m pytest tests/rules --ignore tests/rules/test_docs.py
+
+words: .venv/.ready ## print what is not in the field's words below a folder, ARGS="src/trunkline/core"
+	@PYTHONPATH=tests .venv/bin/python -m rules.words $(ARGS)
 
 lint: .venv/.ready
 	@.venv/bin/ruff format --check src tests benchmarks
