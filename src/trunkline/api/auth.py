@@ -1,18 +1,24 @@
-"""Who calls: HTTP Basic with an account SID and auth token, or with an API key.
+"""Credentials by scheme: from the headers of a request to its Principal.
 
-Failures (doc): 401, code 20003 and ``WWW-Authenticate``, with the vendor's texts.
+A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), and an
+access token in ``X-Twilio-Token``. A route that does not list a scheme ignores that scheme's header. Refused
+credentials (doc): 401 with code 20003 and ``WWW-Authenticate``; a refused access token: the code of the rule that it
+breaks. ``Operation.access`` decides afterwards whether the Principal may use the route.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Protocol
 
+from trunkline.api.concurrency import Failures
 from trunkline.api.errors import ApiError
-from trunkline.api.principal import Access, Principal
+from trunkline.api.principal import Access, Credential, Principal, Scheme
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Database, Tx
+from trunkline.core.tokens import Grant, TokenRefused
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
@@ -28,6 +34,15 @@ class Directory(Protocol):
     async def reach(self, tx: Tx, principal: Principal, account_sid: str) -> Principal | None:
         """The same caller acting on ``account_sid``, when it may: its own account, or a subaccount with full
         credentials of the parent."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """The verifier of access tokens."""
+
+    async def verify(self, token: str, product: str) -> Grant:
+        """Return the grant of a token that has one for ``product``, such as ``chat``. Raise TokenRefused if the
+        token breaks a rule."""
         ...
 
 
@@ -57,6 +72,64 @@ def basic(header: str | None) -> tuple[str, str]:
     if not separator or not (is_sid(username, "AC") or is_sid(username, "SK")):
         raise refused("Authentication Error - invalid username")
     return username, password
+
+
+def token_principal(grant: Grant, product: str) -> Principal:
+    """Return the principal of a verified access token that is used for ``product``."""
+    section = grant.sections.get(product)
+    return Principal(
+        account_sid=grant.account_sid,
+        owner_sid=grant.account_sid,
+        credential=Credential.TOKEN,
+        key_sid=grant.key_sid,
+        identity=grant.identity,
+        endpoint=section.endpoint_id if section else None,
+        service_sid=grant.services[product],
+    )
+
+
+class Authenticator:
+    """Resolves the credentials of HTTP requests. Refused ones are delayed for an address that fails often."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        failures: Failures,
+        verifier: TokenVerifier,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._failures = failures
+        self._verifier = verifier
+
+    async def authenticate(
+        self, schemes: frozenset[Scheme], product: str, header: Callable[[bytes], str], address: str
+    ) -> Principal:
+        """Return the principal of a request to a route with these ``schemes``. ``product`` names the grant that an
+        access token must have, ``header`` returns a header's value or an empty text, ``address`` is the client's.
+        Raise ApiError 20003, 20005 or a code of ``trunkline.core.tokens.Rule``."""
+        if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
+            return await self._by_token(token, product, address)
+        if Scheme.BASIC not in schemes:
+            raise refused("Authentication Error - No credentials provided")
+        username, password = basic(header(b"authorization"))
+
+        async def find(tx: Tx) -> Principal | None:
+            return await self._directory.authenticate(tx, username, password)
+
+        principal = await self._database.read(find)
+        if principal is None:
+            await self._failures.hold(address)
+            raise wrong()
+        return principal
+
+    async def _by_token(self, token: str, product: str, address: str) -> Principal:
+        try:
+            return token_principal(await self._verifier.verify(token, product), product)
+        except TokenRefused as error:
+            await self._failures.hold(address)
+            raise ApiError(error.rule.code) from error
 
 
 async def main_account(database: Database, directory: Directory, authorization: str) -> str:

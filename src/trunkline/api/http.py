@@ -16,18 +16,17 @@ import msgspec
 
 from trunkline.api import addressing, fields, headers
 from trunkline.api.addressing import Address
-from trunkline.api.auth import Directory, basic, wrong
+from trunkline.api.auth import Authenticator, Directory, TokenVerifier
 from trunkline.api.concurrency import Failures, InFlight
 from trunkline.api.control import Control, ControlRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.params import Fields
-from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Conflict, Database, Tx, Unavailable
+from trunkline.core.storage.database import Conflict, Database, Unavailable
 from trunkline.core.telemetry import Metrics, log_request
 
 Scope = MutableMapping[str, Any]
@@ -55,6 +54,7 @@ class Door(msgspec.Struct, frozen=True):
 
     router: Router
     directory: Directory
+    verifier: TokenVerifier
     vault: Vault
     database: Database
     metrics: Metrics
@@ -97,6 +97,7 @@ class Application:
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
         self._failures = Failures(door.clock)
+        self._authenticator = Authenticator(door.database, door.directory, self._failures, door.verifier)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -139,11 +140,14 @@ class Application:
         exchange.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
-        principal = await self._authenticate(exchange, scope)
+        route = match.route
+        principal = await self._authenticator.authenticate(
+            route.operation.schemes, route.mount.grant, exchange.header, _peer(scope)
+        )
         exchange.concurrent = self._in_flight.count(principal.account_sid)
         with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
             query = fields.form(scope["query_string"], "query")
-            body = await self._fields(exchange, receive) if match.route.operation.writes else ()
+            body = await self._fields(exchange, receive) if route.operation.writes else ()
             answer = await self._dispatch(
                 Request(match, principal, address.base, address.path, query, body, exchange.named())
             )
@@ -164,18 +168,6 @@ class Application:
             if any(peer in network for network in self._door.trusted_proxies):
                 return forwarded
         return str(scope["scheme"])
-
-    async def _authenticate(self, exchange: _Exchange, scope: Scope) -> Principal:
-        username, password = basic(exchange.header(b"authorization"))
-
-        async def find(tx: Tx) -> Principal | None:
-            return await self._door.directory.authenticate(tx, username, password)
-
-        principal = await self._door.database.read(find)
-        if principal is None:
-            await self._failures.hold(scope["client"][0] if scope.get("client") else "")
-            raise wrong()
-        return principal
 
     async def _fields(self, exchange: _Exchange, receive: Receive) -> Fields:
         body = await self._body(exchange, receive, self._door.limits.body_bytes)
@@ -234,7 +226,7 @@ class Application:
         except Exception as error:
             status, body, more = _refusal(error, exchange)
             if status == 401 and exchange.header(b"authorization"):
-                await self._failures.hold(scope["client"][0] if scope.get("client") else "")
+                await self._failures.hold(_peer(scope))
         lines = [(b"twilio-request-id", exchange.sid.encode()), (b"cache-control", b"no-store"), *more]
         if status != 204:
             lines += headers.content(kind, len(body))
@@ -262,9 +254,14 @@ class Application:
             status, body, more = _refusal(error, exchange)
             more += headers.content(headers.JSON, len(body))
             if status == 401 and exchange.header(b"authorization"):
-                await self._failures.hold(scope["client"][0] if scope.get("client") else "")
+                await self._failures.hold(_peer(scope))
         await _send(scope, send, status, [(b"twilio-request-id", exchange.sid.encode()), *more], body)
         return True
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers.Headers]:

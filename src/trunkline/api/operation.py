@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from trunkline.api.paging import OLDEST_FIRST, Codes, Order, Window
-from trunkline.api.principal import Access, Principal
+from trunkline.api.principal import BASIC_ONLY, Access, Principal, Scheme
 from trunkline.api.views import View
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Tx
@@ -67,7 +67,7 @@ class Operation(msgspec.Struct, frozen=True):
     may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
     result, in place of ``status``. ``rehearsal`` answers callers with test credentials in place of ``action`` and
     changes nothing; without one they are refused. ``location`` names the key of the answer that becomes the
-    Location header."""
+    Location header. ``schemes`` are the forms of credentials that the operation accepts over HTTP."""
 
     kind: Kind
     path: str
@@ -86,6 +86,7 @@ class Operation(msgspec.Struct, frozen=True):
     outcome: Callable[[Any], int] | None = None
     rehearsal: Act | None = None
     location: str = ""
+    schemes: frozenset[Scheme] = BASIC_ONLY
 
     @property
     def method(self) -> str:
@@ -146,6 +147,8 @@ class Mount(msgspec.Struct, frozen=True):
     """Whether a path may end in ``.json``."""
     names_version: bool = True
     """Whether the text of a 404 names the path with the version in front (seen on the real services)."""
+    grant: str = ""
+    """The name of the grant that an access token must have, such as ``chat``, where an operation accepts tokens."""
 
 
 class Product(msgspec.Struct, frozen=True):

@@ -17,9 +17,21 @@ class Credential(enum.Enum):
     OPERATOR = "operator"
     """The person at the machine: the command line."""
     TOKEN = "access token"  # noqa: S105
-    """An access token of a client SDK; reaches only what the realtime door offers."""
+    """An access token of a client SDK, over the realtime door or in ``X-Twilio-Token``."""
     TEST = "test credentials"
     """The second pair of an account: few operations answer it, and none of them does anything (doc)."""
+
+
+class Scheme(enum.Enum):
+    """The forms in which an HTTP request carries its credentials."""
+
+    BASIC = "basic"
+    """``Authorization: Basic`` with an account SID and its auth token, or with an API key and its secret."""
+    TOKEN = "token"  # noqa: S105
+    """An access token in ``X-Twilio-Token``."""
+
+
+BASIC_ONLY = frozenset({Scheme.BASIC})
 
 
 class Access(enum.Enum):
@@ -34,8 +46,8 @@ class Principal(msgspec.Struct, frozen=True):
     """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
     (itself for a main account); ``policy`` what a restricted key may do.
 
-    An access token has an ``identity``, an ``endpoint`` (the id of its client), the ``connection`` over which that
-    asks, and the ``service_sid`` of the one Service that it is for.
+    An access token has an ``identity``, an ``endpoint`` (the id of its client, if known), the ``connection`` over
+    which the request came (empty over HTTP), and the ``service_sid`` of the one Service that it is for.
     """
 
     account_sid: str

@@ -109,6 +109,7 @@ class Node:
             Door(
                 router=Router(products(settings, buckets)),
                 directory=directory,
+                verifier=self.realtime.verifier,
                 vault=self.vault,
                 database=self.database,
                 metrics=self.metrics,

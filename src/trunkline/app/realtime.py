@@ -95,8 +95,8 @@ class Realtime:
         tunnel = SyncTunnel(
             Dispatcher(database, directory, vault), database, self.live, event_frame, bounds.buckets
         )
-        verifier = _Verifier(TokenVerifier(database, vault, FINDERS))
-        parts = Parts(verifier, tunnel, self, self.live.hub, clock)
+        self.verifier = TokenVerifier(database, vault, FINDERS)
+        parts = Parts(_Verifier(self.verifier), tunnel, self, self.live.hub, clock)
         self.gateway = Gateway(parts, vault.derived("realtime continuation"), bounds.connections)
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: asyncio.TimerHandle | None = None
