@@ -57,6 +57,7 @@ PURE = (
     "api/paging.py",
     "core/sids.py",
     "core/gsm.py",
+    "core/rates.py",
     "core/egress/guard.py",
     "core/egress/target.py",
     "core/tokens.py",

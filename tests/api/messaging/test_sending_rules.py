@@ -12,10 +12,11 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import alerts, receive
 from api.messaging.outcomes import hooks, phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service, stand_still
+from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 from trunkline.products.messaging.sending.lanes import lane_of
-from trunkline.products.messaging.sending.pace import Pace
+from trunkline.products.messaging.sending.pace import BURST
 from trunkline.products.messaging.sending.taking import Rules, take
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Carrier, Submission, Submitted
@@ -246,9 +247,9 @@ def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> 
     )
 
     def taken() -> list[str]:
-        pace = Pace(10_000_000_000)
+        bucket = TokenBucket(10_000_000, BURST)
         haul = api.run(
-            api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), pace, 10, rules))
+            api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), bucket, 10, rules))
         )
         return [one.message.sid for one in haul.taken]
 

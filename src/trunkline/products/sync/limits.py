@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import OrderedDict
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Kind, Operation
 from trunkline.core.clock import SECOND, Clock
+from trunkline.core.rates import TokenBuckets
 
 MAX_BUCKETS = 100_000
 KIB = 1024
@@ -39,29 +39,27 @@ class Rate(enum.Enum):
         return self.value[0]
 
     @property
-    def capacity(self) -> int:
-        """The largest burst."""
-        return self.value[0] * self.value[1]
+    def burst(self) -> int:
+        """Microseconds whose uses may come at once."""
+        return self.value[1] * SECOND
 
 
 class Buckets:
-    """Remembers how much each key has left; the least recently used ones are forgotten beyond 100,000."""
+    """A bucket for each class and key; the least recently used ones are dropped beyond 100,000."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._left: OrderedDict[tuple[Rate, str], tuple[float, int]] = OrderedDict()
+        self._buckets: TokenBuckets[tuple[Rate, str]] = TokenBuckets(MAX_BUCKETS)
 
     def take(self, rate: Rate, key: str, cost: float = 1.0) -> None:
-        """Use up ``cost``. Raises ApiError 54009 with the seconds to wait when there is less."""
+        """Use up ``cost``. Raise ApiError 54009 with the seconds to wait when there is less."""
         now = self._clock()
-        left, since = self._left.pop((rate, key), (float(rate.capacity), now))
-        left = min(rate.capacity, left + max(now - since, 0) / SECOND * rate.rate)
-        refused = left < cost
-        self._left[(rate, key)] = (left if refused else left - cost, now)
-        if len(self._left) > MAX_BUCKETS:
-            self._left.popitem(last=False)
-        if refused:
-            raise ApiError(54009, headers={"Retry-After": str(math.ceil((cost - left) / rate.rate))})
+        bucket = self._buckets.get((rate, key), rate.rate, rate.burst)
+        # The clock may have been set back: a bucket is never more than empty.
+        bucket.full_at = min(bucket.full_at, now + rate.burst)
+        if wait := bucket.wait(now, cost):
+            raise ApiError(54009, headers={"Retry-After": str(math.ceil(wait / SECOND))})
+        bucket.spend(cost, now)
 
 
 def cost(data: object) -> float:

@@ -67,6 +67,17 @@ def test_the_refusal_says_when_to_come_back() -> None:
     buckets.take(Rate.WRITE, "k", 10.0)
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    clock = MovedClock()
+    clock.now = 3600 * SECOND
+    buckets = Buckets(clock)
+    taken(buckets, Rate.READ)
+    clock.now = 0
+    assert taken(buckets, Rate.READ) == 0
+    clock.now = SECOND
+    assert taken(buckets, Rate.READ) == 20
+
+
 def test_large_writes_cost_more() -> None:
     assert cost(None) == cost("x" * 1024) == 1.0
     assert cost("x" * 2048) == 2.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
@@ -18,7 +19,7 @@ from trunkline.products.messaging.opt_outs.blocks import has_left, is_blocked, s
 from trunkline.products.messaging.senders.alpha import is_alpha
 from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.composition import recompose
-from trunkline.products.messaging.sending.pace import Pace, Paces
+from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.queue import Queued
 from trunkline.products.messaging.sending.states import fail
@@ -80,10 +81,10 @@ class Haul(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
-async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
+async def take(tx: Tx, lane: str, bucket: TokenBucket, room: int, rules: Rules) -> Haul:
     """Take as many messages as the rates and ``room`` allow, in the lane's order; those whose carrier is not ready
     stay, and those behind them may pass to other carriers. Messages that may not be sent any more fail."""
-    most = min(room, MOST, pace.at_once() + STUCK)
+    most = min(room, MOST, bucket.at_once() + STUCK)
     seen = await queue.in_lane(tx, lane, most)
     if not seen:
         return Haul([], False, next=await queue.next_in_lane(tx, lane))
@@ -112,8 +113,8 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             if stuck == STUCK:
                 break
             continue
-        paces = [pace, *rules.paces.of(message.account_sid, message.service_sid)]
-        wait = max(one.wait(tx.now) for one in paces)
+        buckets = [bucket, *rules.paces.of(message.account_sid, message.service_sid)]
+        wait = max(one.wait(tx.now) for one in buckets)
         if wait:
             break
         if refused := await _against_rules(tx, message, rules):
@@ -122,13 +123,13 @@ async def take(tx: Tx, lane: str, pace: Pace, room: int, rules: Rules) -> Haul:
             continue
         if not await queue.hand_over(tx, queued):
             continue
-        for one in paces:
+        for one in buckets:
             one.spend(queued.segments, tx.now)
         await tx.run(_SENDING, now=tx.now, account_sid=message.account_sid, sid=message.sid)
         media = await media_links(tx, message, rules.address.url) if message.num_media else ()
         taken.append(Taken(queued, carrier, message, tuple(media)))
     if taken:
-        await lanes.used(tx, lane, pace.free_at)
+        await lanes.used(tx, lane, bucket.full_at)
     return Haul(taken, wait=wait, blocked=tuple(blocked.values()), ended=ended)
 
 

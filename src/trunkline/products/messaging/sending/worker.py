@@ -14,6 +14,7 @@ import contextlib
 import logging
 
 from trunkline.core.clock import SECOND
+from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.products.messaging.messages.message import find_message
 from trunkline.products.messaging.numbers.owned import owned_by_account
@@ -21,7 +22,7 @@ from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.accept import sender_rate
 from trunkline.products.messaging.sending.ground import Ground
 from trunkline.products.messaging.sending.outcomes import Ended
-from trunkline.products.messaging.sending.pace import Pace
+from trunkline.products.messaging.sending.pace import BURST
 from trunkline.products.messaging.sending.references import References
 from trunkline.products.messaging.sending.taking import Haul, Rules, Taken, submission, take
 from trunkline.transports.base import Carrier, Outcome, Unknown
@@ -49,7 +50,7 @@ class Worker:
         self.lane = lane
         self._account_sid, _, self._sender = lane.partition(" ")
         self._ground = ground
-        self._pace = Pace(lanes.MILLI)
+        self._bucket = TokenBucket(1, BURST)
         self._rules = Rules(self._route, ground.paces, ground.address, ground.enforcement, ground.prices)
         self._references = References()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +97,7 @@ class Worker:
         now = self._ground.clock()
         if now - self._refreshed_at >= _REFRESH:
             await self._refresh()
-        pause = self._pace.wait(now)
+        pause = self._bucket.wait(now)
         if self._stopping or pause or len(self._tasks) >= UNDER_WAY:
             await self._pause(min(pause / SECOND, _IDLE) if pause else _IDLE)
             return True
@@ -104,16 +105,16 @@ class Worker:
 
     async def _take(self) -> bool:
         """Take what may go and hand it over; answers whether the worker goes on."""
-        room, before = UNDER_WAY - len(self._tasks), self._pace.free_at
+        room, before = UNDER_WAY - len(self._tasks), self._bucket.full_at
 
         async def write(tx: Tx) -> Haul:
-            self._pace.free_at = before
-            return await take(tx, self.lane, self._pace, room, self._rules)
+            self._bucket.full_at = before
+            return await take(tx, self.lane, self._bucket, room, self._rules)
 
         try:
             haul = await self._ground.database.write(write)
         except BaseException:
-            self._pace.free_at = before
+            self._bucket.full_at = before
             raise
         for taken in haul.taken:
             self._hand_over(taken)
@@ -192,7 +193,7 @@ class Worker:
             return False
         self._held_until = now + LEASE
         if new:
-            self._pace.free_at = lane.free_at
+            self._bucket.full_at = lane.free_at
             await self._refresh()
             for orphan in orphans:
                 await self._orphaned(orphan)
@@ -214,7 +215,8 @@ class Worker:
             owned = await owned_by_account(tx, self._account_sid, self._sender)
             return await sender_rate(tx, self._account_sid, self._sender), owned.carrier if owned else ""
 
-        self._pace.rate, self._preferred = await self._ground.database.read(read)
+        rate, self._preferred = await self._ground.database.read(read)
+        self._bucket.rate = rate / lanes.MILLI
         self._refreshed_at = self._ground.clock()
 
     def _route(self, sender: str, recipient: str) -> Carrier | None:
