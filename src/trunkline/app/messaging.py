@@ -12,6 +12,7 @@ from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.jobs.outcome import Handler
 from trunkline.core.sids import new_token
+from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Database
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.products.messaging.compliance.enforcement import Enforcement
@@ -20,7 +21,6 @@ from trunkline.products.messaging.media.links import Address
 from trunkline.products.messaging.receiving import inbox
 from trunkline.products.messaging.receiving.conversation import Ground as Receiving
 from trunkline.products.messaging.sending import accept
-from trunkline.products.messaging.sending.batch import Batch
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
 from trunkline.products.messaging.sending.ground import Ground
 from trunkline.products.messaging.sending.outcomes import Settling
@@ -53,7 +53,7 @@ class Messaging:
             clock=clock,
             carriers=self.carriers,
             node=new_token(),
-            ends=Batch(database, Settling(prices).settle),
+            ends=BatchWriter(database, Settling(prices).settle),
             paces=Paces(settings.account_rate, settings.service_rate),
             address=self.address,
             enforcement=enforcement,

@@ -8,9 +8,9 @@ import logging
 from typing import Any
 
 from trunkline.core.clock import SECOND
+from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.products.messaging.sending import lanes, queue, receipts
-from trunkline.products.messaging.sending.batch import Batch
 from trunkline.products.messaging.sending.ground import Ground
 from trunkline.products.messaging.sending.lanes import LaneFed
 from trunkline.products.messaging.sending.queue import MessagesDue
@@ -41,7 +41,7 @@ class Dispatcher:
     def __init__(self, ground: Ground, choose: Choose) -> None:
         self._ground = ground
         self._choose = choose
-        self._receipts = Batch(ground.database, receipts.apply)
+        self._receipts = BatchWriter(ground.database, receipts.apply)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -84,13 +84,13 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._receipts.empty()
-        await self._ground.ends.empty()
+        await self._receipts.drain()
+        await self._ground.ends.drain()
 
     async def let_go(self) -> None:
         """Leave the senders' queues to other nodes at once: after ``stop``, when the carriers have ended what was under
         way, too."""
-        await self._ground.ends.empty()
+        await self._ground.ends.drain()
         try:
             await self._ground.database.write(lambda tx: lanes.release_held(tx, self._ground.node))
         except StorageError as error:

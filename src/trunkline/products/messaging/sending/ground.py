@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.core.clock import Clock
+from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Database
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.media.links import Address
-from trunkline.products.messaging.sending.batch import Batch
 from trunkline.products.messaging.sending.outcomes import Ended
 from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Prices
@@ -24,7 +24,7 @@ class Ground(msgspec.Struct, frozen=True):
     clock: Clock
     carriers: Carriers
     node: str
-    ends: Batch[Ended]
+    ends: BatchWriter[Ended]
     paces: Paces
     address: Address
     enforcement: Enforcement

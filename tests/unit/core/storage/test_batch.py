@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Database, StorageError, Tx
-from trunkline.products.messaging.sending.batch import Batch
 
 
 class Recorder:
@@ -39,9 +39,9 @@ async def _apply(tx: Tx, change: str) -> None:
     cast(list[str], tx).append(change)
 
 
-def batch() -> tuple[Recorder, Batch[str]]:
+def batch() -> tuple[Recorder, BatchWriter[str]]:
     recorder = Recorder()
-    return recorder, Batch(cast(Database, recorder), _apply)
+    return recorder, BatchWriter(cast(Database, recorder), _apply)
 
 
 def test_what_comes_in_meanwhile_shares_the_next_transaction() -> None:
@@ -92,13 +92,13 @@ def test_without_storage_every_change_is_told_so_and_later_ones_are_made() -> No
     asyncio.run(scenario())
 
 
-def test_empty_waits_for_what_was_put() -> None:
+def test_drain_waits_for_what_was_enqueued() -> None:
     async def scenario() -> None:
         recorder, changes = batch()
-        changes.put("a")
-        await changes.empty()
+        changes.enqueue("a")
+        await changes.drain()
         assert recorder.kept == ["a"]
-        await changes.empty()
+        await changes.drain()
 
     asyncio.run(scenario())
 
@@ -106,7 +106,7 @@ def test_empty_waits_for_what_was_put() -> None:
 def test_who_no_longer_waits_holds_up_nobody() -> None:
     async def scenario() -> None:
         recorder, changes = batch()
-        gone = changes.put("a")
+        gone = changes.enqueue("a")
         gone.cancel()
         await changes.add("b")
         assert recorder.kept == ["a", "b"]
