@@ -70,7 +70,7 @@ def test_a_participle_is_no_type(name: str) -> None:
     assert len(list(words.participles(source(f"class {name}: ...")))) == 1
 
 
-@pytest.mark.parametrize("name", ["Binding", "TokenRefused", "Message", "Messaging", "Need"])
+@pytest.mark.parametrize("name", ["Binding", "InvalidToken", "Message", "Messaging", "Need"])
 def test_a_noun_is_a_type(name: str) -> None:
     assert list(words.participles(source(f"class {name}: ..."))) == []
 

@@ -18,7 +18,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.principal import Access, Credential, Principal, Scheme
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.tokens import Grant, TokenRefused
+from trunkline.core.tokens import Grant, InvalidToken
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
@@ -41,7 +41,7 @@ class TokenVerifier(Protocol):
     """The verifier of access tokens."""
 
     async def verify(self, token: str, product: str) -> Grant:
-        """Return the grant of a token that has one for ``product``, such as ``chat``. Raise TokenRefused if the
+        """Return the grant of a token that has one for ``product``, such as ``chat``. Raise InvalidToken if the
         token breaks a rule."""
         ...
 
@@ -76,14 +76,14 @@ def basic(header: str | None) -> tuple[str, str]:
 
 def token_principal(grant: Grant, product: str) -> Principal:
     """Return the principal of a verified access token that is used for ``product``."""
-    section = grant.sections.get(product)
+    claim = grant.claims.get(product)
     return Principal(
         account_sid=grant.account_sid,
         owner_sid=grant.account_sid,
         credential=Credential.TOKEN,
         key_sid=grant.key_sid,
         identity=grant.identity,
-        endpoint=section.endpoint_id if section else None,
+        endpoint=claim.endpoint_id if claim else None,
         service_sid=grant.services[product],
     )
 
@@ -127,7 +127,7 @@ class Authenticator:
     async def _by_token(self, token: str, product: str, address: str) -> Principal:
         try:
             return token_principal(await self._verifier.verify(token, product), product)
-        except TokenRefused as error:
+        except InvalidToken as error:
             await self._failures.hold(address)
             raise ApiError(error.rule.code) from error
 

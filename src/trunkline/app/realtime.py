@@ -11,7 +11,6 @@ from trunkline.api.auth import Directory
 from trunkline.api.dispatch import Dispatcher
 from trunkline.api.errors import ApiError
 from trunkline.app.nodes import EndpointOpened, Nodes, Resumed
-from trunkline.core import tokens
 from trunkline.core.clock import Clock
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, StorageError, Tx
@@ -25,7 +24,7 @@ from trunkline.products.sync.presence import Presence
 from trunkline.products.sync.realtime.door import SyncTunnel
 from trunkline.products.sync.realtime.live import Live
 from trunkline.products.sync.services import AccessChanged
-from trunkline.realtime.border import Grant, Peer, TokenRefused
+from trunkline.realtime.border import Peer
 from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
 
 log = logging.getLogger("trunkline.realtime")
@@ -53,18 +52,6 @@ async def _chat_service(tx: Tx, account_sid: str, sid: str) -> str | None:
 
 
 FINDERS: Finders = {"data_sync": _sync_service, "chat": _chat_service}
-
-
-class _Verifier:
-    def __init__(self, verifier: TokenVerifier) -> None:
-        self._verifier = verifier
-
-    async def verify(self, token: str, product: str) -> Grant:
-        try:
-            found = await self._verifier.verify(token, product)
-        except tokens.TokenRefused as refused:
-            raise TokenRefused(refused.rule.connection_code, refused.rule.description) from refused
-        return Grant(found.account_sid, dict(found.services), found.identity, found.key_sid, found.expires_at)
 
 
 @dataclass(frozen=True)
@@ -96,7 +83,7 @@ class Realtime:
             Dispatcher(database, directory, vault), database, self.live, event_frame, bounds.buckets
         )
         self.verifier = TokenVerifier(database, vault, FINDERS)
-        parts = Parts(_Verifier(self.verifier), tunnel, self, self.live.hub, clock)
+        parts = Parts(self.verifier, tunnel, self, self.live.hub, clock)
         self.gateway = Gateway(parts, vault.derived("realtime continuation"), bounds.connections)
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: asyncio.TimerHandle | None = None

@@ -19,7 +19,7 @@ from trunkline.core import tokens
 from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
-from trunkline.core.tokens import Grant, GrantName, Rule, Token, TokenRefused
+from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule, Token
 from trunkline.products.accounts.access_tokens import Finders, check_token, sign_token
 from trunkline.products.chat import parents
 from trunkline.products.sync import services
@@ -52,7 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
     product: str
     now: int
     grant: Grant | None = None
-    refused: TokenRefused | None = None
+    refused: InvalidToken | None = None
 
 
 @app.command("check")
@@ -104,7 +104,7 @@ def create(
 
     try:
         text, verdict = with_stored(settings, make)
-    except TokenRefused as refused:
+    except InvalidToken as refused:
         raise fail(str(refused)) from None
     if verdict.refused:
         raise fail(str(verdict.refused))
@@ -116,7 +116,7 @@ async def _judge(
 ) -> tuple[Token | None, list[Verdict]]:
     try:
         parsed = tokens.parse(text)
-    except TokenRefused:
+    except InvalidToken:
         parsed = None
     wanted = [product] if product else _products(parsed)
     return parsed, [await _check(database, vault, text, one) for one in wanted]
@@ -133,7 +133,7 @@ async def _check(database: Database, vault: Vault, text: str, product: Product) 
     async def judge(tx: Tx) -> Verdict:
         try:
             grant = await check_token(tx, vault, _FINDERS, text, product.grant.value)
-        except TokenRefused as refused:
+        except InvalidToken as refused:
             return Verdict(product.value, tx.now, refused=refused)
         return Verdict(product.value, tx.now, grant)
 

@@ -81,7 +81,7 @@ class Rule(enum.Enum):
         self.connection_code = connection_code or code
 
 
-class TokenRefused(Exception):
+class InvalidToken(Exception):
     """A token breaks ``rule``. ``reason`` says how; it is for whoever runs the server, and names no secret."""
 
     def __init__(self, rule: Rule, reason: str) -> None:
@@ -90,10 +90,10 @@ class TokenRefused(Exception):
         super().__init__(f"{rule.code} {rule.description}: {reason}")
 
 
-class Section(msgspec.Struct, frozen=True):
-    """A product's grant. ``service`` is a SID, or the word ``default`` for Sync."""
+class GrantClaim(msgspec.Struct, frozen=True):
+    """A product's grant as the token has it. ``service_sid`` is a SID, or the word ``default`` for Sync."""
 
-    service: str
+    service_sid: str
     endpoint_id: str | None = None
     deployment_role_sid: str | None = None
     push_credential_sid: str | None = None
@@ -103,7 +103,7 @@ class Grant(msgspec.Struct, frozen=True):
     """What a token that keeps all rules allows, until ``expires_at`` (microseconds).
 
     ``services`` maps the name of every grant that leads to a Service to that Service's SID, and Chat's two names to
-    the same one; ``sections`` is what the token says under the same names.
+    the same one; ``claims`` has the fields of each under the same names.
     """
 
     account_sid: str
@@ -111,7 +111,7 @@ class Grant(msgspec.Struct, frozen=True):
     identity: str
     key_sid: str
     expires_at: int
-    sections: dict[str, Section]
+    claims: dict[str, GrantClaim] = {}
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -124,11 +124,11 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Token:
-    """Take a token apart. Raises TokenRefused (FORM)."""
+    """Take a token apart. Raises InvalidToken (FORM)."""
     if len(text) > MAX_LENGTH:
-        raise TokenRefused(Rule.FORM, f"it has over {MAX_LENGTH} characters")
+        raise InvalidToken(Rule.FORM, f"it has over {MAX_LENGTH} characters")
     if not _PARTS.fullmatch(text):
-        raise TokenRefused(Rule.FORM, "it is not three parts of base64url with dots between them")
+        raise InvalidToken(Rule.FORM, "it is not three parts of base64url with dots between them")
     header, payload, signature = text.split(".")
     return Token(
         header=_object(header, "header"),
@@ -142,68 +142,68 @@ def _bytes(part: str, name: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except ValueError:
-        raise TokenRefused(Rule.FORM, f"its {name} is not base64url") from None
+        raise InvalidToken(Rule.FORM, f"its {name} is not base64url") from None
 
 
 def _object(part: str, name: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(_bytes(part, name))
     except (ValueError, RecursionError):
-        raise TokenRefused(Rule.FORM, f"its {name} is not JSON") from None
+        raise InvalidToken(Rule.FORM, f"its {name} is not JSON") from None
     if not isinstance(value, dict):
-        raise TokenRefused(Rule.FORM, f"its {name} is not a JSON object")
+        raise InvalidToken(Rule.FORM, f"its {name} is not a JSON object")
     return value
 
 
 def check_header(token: Token) -> None:
-    """Raise TokenRefused (HEADER) unless the header is that of an access token; ``twr``, a region, may be any."""
+    """Raise InvalidToken (HEADER) unless the header is that of an access token; ``twr``, a region, may be any."""
     if token.header.get("typ") != "JWT":
-        raise TokenRefused(Rule.HEADER, 'typ is not "JWT"')
+        raise InvalidToken(Rule.HEADER, 'typ is not "JWT"')
     algorithm = token.header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in DIGESTS:
-        raise TokenRefused(Rule.HEADER, f"alg is none of {', '.join(DIGESTS)}")
+        raise InvalidToken(Rule.HEADER, f"alg is none of {', '.join(DIGESTS)}")
     if token.header.get("cty") != CONTENT_TYPE:
-        raise TokenRefused(Rule.HEADER, f'cty is not "{CONTENT_TYPE}"')
+        raise InvalidToken(Rule.HEADER, f'cty is not "{CONTENT_TYPE}"')
     if "crit" in token.header:
-        raise TokenRefused(Rule.HEADER, "crit asks for an extension, and none is known")
+        raise InvalidToken(Rule.HEADER, "crit asks for an extension, and none is known")
 
 
 def issuer(token: Token) -> tuple[str, str]:
-    """The key that signed, and the account that it signed for. Raises TokenRefused (ISSUER) when they are no SIDs;
+    """The key that signed, and the account that it signed for. Raises InvalidToken (ISSUER) when they are no SIDs;
     whether there are such ones is not looked at."""
     key_sid, account_sid = token.payload.get("iss"), token.payload.get("sub")
     if not isinstance(key_sid, str) or not is_sid(key_sid, "SK"):
-        raise TokenRefused(Rule.ISSUER, "iss is not the SID of an API key, SK…")
+        raise InvalidToken(Rule.ISSUER, "iss is not the SID of an API key, SK…")
     if not isinstance(account_sid, str) or not is_sid(account_sid, "AC"):
-        raise TokenRefused(Rule.ISSUER, "sub is not the SID of an account, AC…")
+        raise InvalidToken(Rule.ISSUER, "sub is not the SID of an account, AC…")
     return key_sid, account_sid
 
 
 def check_signature(token: Token, secret: str) -> None:
-    """Raise TokenRefused (SIGNATURE) unless ``secret`` signed the token; takes the same time for every signature."""
+    """Raise InvalidToken (SIGNATURE) unless ``secret`` signed the token; takes the same time for every signature."""
     if not hmac.compare_digest(_signature(token.signed, token.header["alg"], secret), token.signature):
-        raise TokenRefused(Rule.SIGNATURE, "another secret than the key's signed it, or it was changed")
+        raise InvalidToken(Rule.SIGNATURE, "another secret than the key's signed it, or it was changed")
 
 
 def check_times(token: Token, now: int) -> int:
-    """When the token ends. Raises TokenRefused (EXPIRY, LIFETIME, NOT_BEFORE).
+    """When the token ends. Raises InvalidToken (EXPIRY, LIFETIME, NOT_BEFORE).
 
     The lifetime counts from the last of ``nbf``, ``iat`` and ``now`` (inferred); an ``iat`` to come counts as far as
     clocks may differ, or it would make any lifetime short.
     """
     end = _seconds(token, "exp")
     if end is None:
-        raise TokenRefused(Rule.EXPIRY, "exp is missing, or no whole number of seconds since 1970")
+        raise InvalidToken(Rule.EXPIRY, "exp is missing, or no whole number of seconds since 1970")
     if end * SECOND <= now:
-        raise TokenRefused(Rule.EXPIRY, "exp is over")
+        raise InvalidToken(Rule.EXPIRY, "exp is over")
     latest = now // SECOND + LEEWAY
     begin, issued = _seconds(token, "nbf"), _seconds(token, "iat")
     if end - max(begin or 0, min(issued or 0, latest), now // SECOND) > MAX_LIFETIME:
-        raise TokenRefused(Rule.LIFETIME, "exp is more than 24 hours away")
+        raise InvalidToken(Rule.LIFETIME, "exp is more than 24 hours away")
     if begin is None and token.payload.get("nbf") is not None:
-        raise TokenRefused(Rule.NOT_BEFORE, "nbf is no whole number of seconds since 1970")
+        raise InvalidToken(Rule.NOT_BEFORE, "nbf is no whole number of seconds since 1970")
     if begin is not None and begin * SECOND > now + LEEWAY * SECOND:
-        raise TokenRefused(Rule.NOT_BEFORE, f"nbf is more than {LEEWAY} seconds away")
+        raise InvalidToken(Rule.NOT_BEFORE, f"nbf is more than {LEEWAY} seconds away")
     return end * SECOND
 
 
@@ -218,53 +218,53 @@ def is_time(value: object) -> bool:
 
 
 def identity(token: Token) -> str:
-    """Whose token it is. Raises TokenRefused (GRANTS)."""
+    """Whose token it is. Raises InvalidToken (GRANTS)."""
     value = _grants(token).get("identity")
     if not isinstance(value, str) or not value:
-        raise TokenRefused(Rule.GRANTS, "grants.identity is missing, empty or no text")
+        raise InvalidToken(Rule.GRANTS, "grants.identity is missing, empty or no text")
     if len(value) > MAX_IDENTITY or "\0" in value:
-        raise TokenRefused(Rule.GRANTS, f"grants.identity has over {MAX_IDENTITY} characters, or a NUL")
+        raise InvalidToken(Rule.GRANTS, f"grants.identity has over {MAX_IDENTITY} characters, or a NUL")
     return value
 
 
-def sections(token: Token, wanted: GrantName) -> dict[GrantName, Section]:
-    """The grants, by name. Raises TokenRefused (GRANTS) unless there is the one that is wanted, under one of its
+def claims(token: Token, wanted: GrantName) -> dict[GrantName, GrantClaim]:
+    """The grants, by name. Raises InvalidToken (GRANTS) unless there is the one that is wanted, under one of its
     names; others that do not fit are left out."""
     grants = _grants(token)
-    found: dict[GrantName, Section] = {}
-    refusal = TokenRefused(Rule.GRANTS, f"there is no grant {wanted.value}")
+    found: dict[GrantName, GrantClaim] = {}
+    refusal = InvalidToken(Rule.GRANTS, f"there is no grant {wanted.value}")
     for name in GrantName:
         if name.value not in grants:
             continue
         try:
-            found[name] = _section(name, grants[name.value])
-        except TokenRefused as refused:
+            found[name] = _claim(name, grants[name.value])
+        except InvalidToken as refused:
             if name.product == wanted.product:
                 refusal = refused
-    of_product = [section for name, section in found.items() if name.product == wanted.product]
+    of_product = [claim for name, claim in found.items() if name.product == wanted.product]
     if not of_product:
         raise refusal
-    if len({section.service for section in of_product}) > 1:
-        raise TokenRefused(Rule.GRANTS, "the grants chat and ip_messaging name different Services")
+    if len({claim.service_sid for claim in of_product}) > 1:
+        raise InvalidToken(Rule.GRANTS, "the grants chat and ip_messaging name different Services")
     return found
 
 
 def _grants(token: Token) -> dict[str, Any]:
     grants = token.payload.get("grants")
     if not isinstance(grants, dict):
-        raise TokenRefused(Rule.GRANTS, "grants is missing, or no JSON object")
+        raise InvalidToken(Rule.GRANTS, "grants is missing, or no JSON object")
     return grants
 
 
-def _section(name: GrantName, value: Any) -> Section:
+def _claim(name: GrantName, value: Any) -> GrantClaim:
     if not isinstance(value, dict) or not value.get("service_sid"):
-        raise TokenRefused(Rule.GRANTS, f"the grant {name.value} has no service_sid")
+        raise InvalidToken(Rule.GRANTS, f"the grant {name.value} has no service_sid")
     # SDKs leave out what is not set; null counts as left out.
     said = {key: value.get(key) for key in ("endpoint_id", "deployment_role_sid", "push_credential_sid")}
     texts = [value["service_sid"], *(one for one in said.values() if one is not None)]
     if not all(isinstance(one, str) and "\0" not in one for one in texts):
-        raise TokenRefused(Rule.GRANTS, f"the grant {name.value} has a field that is no text")
-    return Section(value["service_sid"], **said)
+        raise InvalidToken(Rule.GRANTS, f"the grant {name.value} has a field that is no text")
+    return GrantClaim(value["service_sid"], **said)
 
 
 def names_service(name: GrantName, service: str) -> bool:

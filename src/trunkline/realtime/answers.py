@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.realtime.border import Grant, TunnelReply
+from trunkline.core.tokens import Grant
+from trunkline.realtime.border import TunnelReply
 from trunkline.realtime.continuation import Continuation
 from trunkline.realtime.frames import JSON, encode
 from trunkline.realtime.packets import Registration
@@ -33,10 +34,12 @@ WITHDRAWN = Status(401, "UNAUTHORIZED", "Invalid Access Token issuer/subject", 2
 TOO_MANY = Status(429, "TOO_MANY_REQUESTS", "Too many requests", 51202)
 FAILED = Status(500, "INTERNAL_SERVER_ERROR", "Internal server error")
 UNKNOWN_METHOD = Status(400, "BAD_REQUEST", "Unknown method")
-EXPIRED_EARLY = (20104, "Access Token expired or expiration date invalid")
-OTHER_GRANT = (
-    51215,
+EXPIRED_EARLY = Status(401, "UNAUTHORIZED", "Access Token expired or expiration date invalid", 20104)
+OTHER_GRANT = Status(
+    401,
+    "UNAUTHORIZED",
     "Can't update token, new token was issued for other identity/instance/product.",
+    51215,
 )
 """Codes and texts are as seen by SDKs; 308's and 417's words and texts, 500 and 400 are inferred."""
 

@@ -7,25 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-
-class Grant(msgspec.Struct, frozen=True):
-    """What a token allows. ``services`` maps a product, such as ``data_sync``, to the Service it may use; every
-    product that the token has a grant for is in it. ``expires_at`` is in microseconds."""
-
-    account_sid: str
-    services: dict[str, str]
-    identity: str
-    key_sid: str
-    expires_at: int
-
-
-class TokenRefused(Exception):
-    """A token is not accepted: a code from 20101 to 20107 and the text that people see."""
-
-    def __init__(self, code: int, description: str) -> None:
-        self.code = code
-        self.description = description
-        super().__init__(f"{code} {description}")
+from trunkline.core.tokens import Grant
 
 
 class TooMany(Exception):
@@ -90,7 +72,7 @@ class Verifier(Protocol):
     """Who knows what a token is worth."""
 
     async def verify(self, token: str, product: str) -> Grant:
-        """The grant of a token that has one for ``product``. Raises TokenRefused, TooMany."""
+        """The grant of a token that has one for ``product``. Raises InvalidToken, TooMany."""
         ...
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trunkline.api.errors import ApiError
-from trunkline.realtime.answers import Status
-from trunkline.realtime.border import Grant, TokenRefused, TooMany, TunnelReply
+from trunkline.core.tokens import Grant, InvalidToken
+from trunkline.realtime.answers import Status, unauthorized
+from trunkline.realtime.border import TooMany, TunnelReply
 from trunkline.realtime.effects import (
     Abort,
     Effects,
@@ -151,24 +152,27 @@ class Connection:
         self._vetoes = []
         try:
             grant = await gateway.verifier.verify(asked.token, asked.product)
-            self._check_vetoes(grant)
-        except TokenRefused as why:
-            effects = session.refused(why, gateway.clock())
+        except InvalidToken as error:
+            status = unauthorized(error.rule.connection_code, error.rule.description)
+            effects = session.refused(status, gateway.clock())
         except TooMany as why:
             effects = session.put_off(why, gateway.clock())
         except Exception:
             log.exception("a token could not be verified")
             effects = session.failed(gateway.clock())
         else:
-            effects = session.verified(grant, gateway.clock())
+            veto = self._veto(grant)
+            now = gateway.clock()
+            effects = session.refused(veto, now) if veto else session.verified(grant, now)
         finally:
             self._vetoes = None
         self._perform(effects)
 
-    def _check_vetoes(self, grant: Grant) -> None:
+    def _veto(self, grant: Grant) -> Status | None:
         for predicate, status in self._vetoes or ():
             if predicate(grant):
-                raise TokenRefused(status.error_code, status.description)
+                return unauthorized(status.error_code, status.description)
+        return None
 
     async def _run(self, asked: Run) -> None:
         if self._socket.behind:

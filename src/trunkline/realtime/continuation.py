@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from trunkline.realtime.border import Grant
+from trunkline.core.tokens import Grant
 
 _FORMAT = "rtd-ct-1"
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from trunkline.core.tokens import Grant
 from trunkline.realtime import answers
 from trunkline.realtime.answers import Status, Welcome
-from trunkline.realtime.border import Grant, TokenRefused, TooMany, TunnelReply
+from trunkline.realtime.border import TooMany, TunnelReply
 from trunkline.realtime.effects import (
     Abort,
     Effects,
@@ -155,9 +156,9 @@ class Session:
         if self._busy is None or self.state not in (State.WAITING, State.OPEN):
             return []
         if grant.expires_at <= now:
-            return self.refused(TokenRefused(*answers.EXPIRED_EARLY), now)
+            return self.refused(answers.EXPIRED_EARLY, now)
         if self.grant is not None and not _same(self.grant, grant):
-            return self.refused(TokenRefused(*answers.OTHER_GRANT), now)
+            return self.refused(answers.OTHER_GRANT, now)
         header = self._busy.header
         effects: Effects = []
         self.grant = grant
@@ -191,9 +192,9 @@ class Session:
             sent.append(Opened(continuation.endpoint_id))
         return sent
 
-    def refused(self, why: TokenRefused, now: int) -> Effects:
+    def refused(self, status: Status, now: int) -> Effects:
         """The token of the ``Verify`` in hand is not accepted."""
-        return self._refuse(answers.unauthorized(why.code, why.description), 0, now)
+        return self._refuse(status, 0, now)
 
     def put_off(self, why: TooMany, now: int) -> Effects:
         """There are too many log-ins for the ``Verify`` in hand."""

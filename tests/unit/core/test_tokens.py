@@ -16,7 +16,7 @@ from twilio.jwt.access_token import AccessToken
 from twilio.jwt.access_token.grants import ChatGrant, SyncGrant, VoiceGrant
 
 from trunkline.core import tokens
-from trunkline.core.tokens import GrantName, Rule, Section, Token, TokenRefused
+from trunkline.core.tokens import GrantClaim, GrantName, InvalidToken, Rule, Token
 
 KEY, ACCOUNT, SECRET = "SK" + "1" * 32, "AC" + "2" * 32, "s" * 32
 SYNC, CHAT = "IS" + "3" * 32, "IS" + "4" * 32
@@ -27,7 +27,7 @@ HEADER = {"typ": "JWT", "alg": "HS256", "cty": "twilio-fpa;v=1"}
 
 def refusal(action: Callable[[], Any]) -> Rule:
     """The rule that is broken."""
-    with pytest.raises(TokenRefused) as caught:
+    with pytest.raises(InvalidToken) as caught:
         action()
     assert SECRET not in str(caught.value)
     return caught.value.rule
@@ -61,9 +61,9 @@ def test_a_token_of_the_sdk_keeps_all_rules() -> None:
     tokens.check_signature(token, SECRET)
     assert tokens.check_times(token, NOW * tokens.SECOND) == (NOW + 3600) * tokens.SECOND
     assert tokens.identity(token) == "Zoë"
-    assert tokens.sections(token, GrantName.DATA_SYNC) == {
-        GrantName.DATA_SYNC: Section(SYNC),
-        GrantName.CHAT: Section(CHAT, "phone", "RL1", "CR1"),
+    assert tokens.claims(token, GrantName.DATA_SYNC) == {
+        GrantName.DATA_SYNC: GrantClaim(SYNC),
+        GrantName.CHAT: GrantClaim(CHAT, "phone", "RL1", "CR1"),
     }
 
 
@@ -80,7 +80,7 @@ def test_codes_and_texts_are_the_vendor_s() -> None:
         "SERVICE": (51101, 51101),
         "PRODUCT": (51106, 51106),
     }
-    assert str(TokenRefused(Rule.FORM, "why")) == "20101 Invalid Access Token: why"
+    assert str(InvalidToken(Rule.FORM, "why")) == "20101 Invalid Access Token: why"
 
 
 OBJECT = encoded({})
@@ -268,19 +268,19 @@ def test_an_identity_has_up_to_256_characters(identity: str, fits: bool) -> None
 )
 def test_a_token_without_the_grant_is_refused(wanted: str, grants: Any) -> None:
     token = made({"grants": grants})
-    assert refusal(lambda: tokens.sections(token, GrantName(wanted))) is Rule.GRANTS
+    assert refusal(lambda: tokens.claims(token, GrantName(wanted))) is Rule.GRANTS
 
 
 @pytest.mark.parametrize("wanted", ["chat", "ip_messaging"])
 @pytest.mark.parametrize("named", [("chat",), ("ip_messaging",), ("chat", "ip_messaging")], ids=str)
 def test_chat_s_grant_has_two_names(wanted: str, named: tuple[str, ...]) -> None:
     token = made({"grants": {name: {"service_sid": CHAT} for name in named}})
-    assert tokens.sections(token, GrantName(wanted)) == {GrantName(name): Section(CHAT) for name in named}
+    assert tokens.claims(token, GrantName(wanted)) == {GrantName(name): GrantClaim(CHAT) for name in named}
 
 
 def test_a_grant_that_does_not_fit_is_left_out_beside_one_that_does() -> None:
     token = made({"grants": {"data_sync": {"service_sid": SYNC}, "chat": {}, "voice": 5}})
-    assert tokens.sections(token, GrantName.DATA_SYNC) == {GrantName.DATA_SYNC: Section(SYNC)}
+    assert tokens.claims(token, GrantName.DATA_SYNC) == {GrantName.DATA_SYNC: GrantClaim(SYNC)}
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def judge(text: str, wanted: GrantName, now: int) -> None:
     tokens.issuer(token)
     tokens.check_signature(token, SECRET)
     tokens.check_times(token, now)
-    tokens.sections(token, wanted)
+    tokens.claims(token, wanted)
     tokens.identity(token)
 
 
@@ -351,13 +351,13 @@ NAMES = st.sampled_from(GrantName)
 
 def only_refused(text: str, wanted: GrantName) -> None:
     """A token is refused or accepted; nothing else happens."""
-    with suppress(TokenRefused):
+    with suppress(InvalidToken):
         judge(text, wanted, NOW * tokens.SECOND)
 
 
 @given(st.text() | st.from_regex(r"\A[\w-]+\.[\w-]+\.[\w-]*\Z"), NAMES)
 def test_any_text_is_refused_at_worst(text: str, wanted: GrantName) -> None:
-    with pytest.raises(TokenRefused):
+    with pytest.raises(InvalidToken):
         judge(text, wanted, NOW * tokens.SECOND)
 
 

@@ -13,7 +13,8 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 
 from trunkline.api.protocol import HttpProtocol
-from trunkline.realtime.border import Grant, Peer, TokenRefused, TooMany, TunnelReply, TunnelRequest
+from trunkline.core.tokens import Grant, InvalidToken, Rule
+from trunkline.realtime.border import Peer, TooMany, TunnelReply, TunnelRequest
 from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
 from trunkline.realtime.subscriptions import Hub
 from unit.realtime.wire import Got, init, packet, parse, request
@@ -50,7 +51,7 @@ class World:
         if self.verifying is not None:
             await self.verifying.wait()
         if token == "bad":
-            raise TokenRefused(20107, "Invalid Access Token signature")
+            raise InvalidToken(Rule.SIGNATURE, "bad")
         if token == "busy":
             raise TooMany(2500)
         if token == "bug":

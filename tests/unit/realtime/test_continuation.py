@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.realtime.border import Grant
+from trunkline.core.tokens import Grant
 from trunkline.realtime.continuation import Reissue, Seal
 
 GRANT = Grant("AC1", {"data_sync": "IS1"}, "alice", "SK1", 10)

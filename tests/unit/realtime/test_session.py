@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from trunkline.core.tokens import Grant
 from trunkline.realtime import session as module
-from trunkline.realtime.answers import OFFLOAD, WITHDRAWN
-from trunkline.realtime.border import Grant, TokenRefused, TooMany, TunnelReply, TunnelRequest
+from trunkline.realtime.answers import OFFLOAD, WITHDRAWN, unauthorized
+from trunkline.realtime.border import TooMany, TunnelReply, TunnelRequest
 from trunkline.realtime.continuation import Seal
 from trunkline.realtime.effects import (
     Abort,
@@ -139,7 +140,7 @@ def test_a_client_that_comes_back_is_the_same_endpoint() -> None:
 def test_a_refused_init(code: int) -> None:
     session = new_session()
     session.receive(init(id="TMx"), START)
-    effects = session.refused(TokenRefused(code, "No"), START)
+    effects = session.refused(unauthorized(code, "No"), START)
     assert kinds(effects) == [Send, HangUp]
     assert sent(effects)[0].header["id"] == "TMx"
     assert status(effects) == {"code": 401, "status": "UNAUTHORIZED", "description": "No", "errorCode": code}
@@ -231,7 +232,7 @@ def test_an_update_for_somebody_else(changes: dict[str, Any]) -> None:
 def test_a_refused_update_ends_the_connection() -> None:
     session = open_session()
     session.receive(packet("update", token="new"), START)
-    effects = session.refused(TokenRefused(20101, "Invalid Access Token"), START)
+    effects = session.refused(unauthorized(20101, "Invalid Access Token"), START)
     assert (kinds(effects), status(effects)["status"]) == ([Send, HangUp], "UNAUTHORIZED")
 
 
@@ -391,7 +392,7 @@ def test_requests_behind_a_refused_update_are_not_run() -> None:
     session = open_session()
     session.receive(packet("update", token="t"), START)
     session.receive(request("GET", "/2"), START)
-    assert kinds(session.refused(TokenRefused(20104, "No"), START)) == [Send, HangUp]
+    assert kinds(session.refused(unauthorized(20104, "No"), START)) == [Send, HangUp]
     assert session.backlog == 0
 
 
@@ -486,7 +487,7 @@ def test_who_is_not_logged_in_is_just_hung_up_on() -> None:
     "late",
     [
         lambda one: one.verified(grant(), START),
-        lambda one: one.refused(TokenRefused(1, ""), START),
+        lambda one: one.refused(unauthorized(1, ""), START),
         lambda one: one.failed(START),
         lambda one: one.replied(TunnelReply(200), START),
         lambda one: one.receive(init(), START),

@@ -11,7 +11,7 @@ from trunkline.core import tokens
 from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx
-from trunkline.core.tokens import Grant, GrantName, Rule, TokenRefused
+from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule
 from trunkline.products.accounts.store import secret_label
 
 log = logging.getLogger("trunkline.tokens")
@@ -50,7 +50,7 @@ class TokenVerifier:
 
     async def verify(self, token: str, product: str) -> Grant:
         """What a token with a grant for ``product`` (``data_sync``, ``chat`` or ``ip_messaging``) allows. Raises
-        TokenRefused."""
+        InvalidToken."""
 
         async def check(tx: Tx) -> Grant:
             return await check_token(tx, self._vault, self._finders, token, product)
@@ -60,13 +60,13 @@ class TokenVerifier:
                 return await self._database.read(check)
             except NeedsWrite:
                 return await self._database.write(check)
-        except TokenRefused as refused:
+        except InvalidToken as refused:
             log.info("an access token was refused: %s", refused)
             raise
 
 
 async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product: str) -> Grant:
-    """What the token allows, when it keeps all rules of ``trunkline.core.tokens``. Raises TokenRefused with the first
+    """What the token allows, when it keeps all rules of ``trunkline.core.tokens``. Raises InvalidToken with the first
     that it breaks, and NeedsWrite."""
     token = tokens.parse(text)
     tokens.check_header(token)
@@ -74,13 +74,13 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
     tokens.check_signature(token, await _secret(tx, vault, key_sid, account_sid))
     expires_at = tokens.check_times(token, tx.now)
     wanted = _wanted(product)
-    sections = tokens.sections(token, wanted)
+    claims = tokens.claims(token, wanted)
     identity = tokens.identity(token)
     services: dict[GrantName, str] = {}
-    for name, section in sections.items():
+    for name, claim in claims.items():
         try:
-            services[name] = await _service(tx, finders, account_sid, name, section.service)
-        except TokenRefused:
+            services[name] = await _service(tx, finders, account_sid, name, claim.service_sid)
+        except InvalidToken:
             if name.product == wanted.product:
                 raise
     # Chat's client asks under either name, whichever its token has (client).
@@ -91,7 +91,7 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
         identity=identity,
         key_sid=key_sid,
         expires_at=expires_at,
-        sections={name: sections[one] for name, one in said_by.items()},
+        claims={name: claims[one] for name, one in said_by.items()},
     )
 
 
@@ -99,21 +99,21 @@ def _wanted(product: str) -> GrantName:
     try:
         return GrantName(product)
     except ValueError:
-        raise TokenRefused(Rule.GRANTS, "no grant leads to the product that was asked for") from None
+        raise InvalidToken(Rule.GRANTS, "no grant leads to the product that was asked for") from None
 
 
 async def _find_signer(tx: Tx, key_sid: str) -> _Signer:
     signer = await tx.one(_Signer, _SIGNER, sid=key_sid)
     objection = _objection(signer)
     if signer is None or objection:
-        raise TokenRefused(Rule.ISSUER, objection)
+        raise InvalidToken(Rule.ISSUER, objection)
     return signer
 
 
 async def _secret(tx: Tx, vault: Vault, key_sid: str, account_sid: str) -> str:
     signer = await _find_signer(tx, key_sid)
     if signer.account_sid != account_sid:
-        raise TokenRefused(Rule.ISSUER, "the key iss belongs to another account than sub")
+        raise InvalidToken(Rule.ISSUER, "the key iss belongs to another account than sub")
     return vault.open(secret_label(key_sid), signer.secret)
 
 
@@ -130,19 +130,19 @@ def _objection(signer: _Signer | None) -> str:
 
 async def _service(tx: Tx, finders: Finders, account_sid: str, name: GrantName, service: str) -> str:
     if not tokens.names_service(name, service):
-        raise TokenRefused(Rule.SERVICE, f"the service_sid of {name.value} is not the SID of a Service, IS…")
+        raise InvalidToken(Rule.SERVICE, f"the service_sid of {name.value} is not the SID of a Service, IS…")
     if name.product in finders:
         found = await finders[name.product](tx, account_sid, service)
         if found is not None:
             return found
     for other, find in finders.items():
         if other != name.product and await find(tx, account_sid, service) is not None:
-            raise TokenRefused(Rule.PRODUCT, f"the Service of {name.value} is one of {other}")
-    raise TokenRefused(Rule.SERVICE, f"the account has no such Service as {name.value} names")
+            raise InvalidToken(Rule.PRODUCT, f"the Service of {name.value} is one of {other}")
+    raise InvalidToken(Rule.SERVICE, f"the account has no such Service as {name.value} names")
 
 
 async def sign_token(tx: Tx, vault: Vault, key_sid: str, grants: dict[str, Any], ttl: int) -> str:
-    """A token for the account of the key, good for ``ttl`` seconds from now. Raises TokenRefused when the key may not
+    """A token for the account of the key, good for ``ttl`` seconds from now. Raises InvalidToken when the key may not
     sign; whether the grants lead anywhere is not looked at."""
     signer = await _find_signer(tx, key_sid)
     now = tx.now // SECOND

@@ -21,7 +21,7 @@ from trunkline.api.principal import Credential
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
-from trunkline.core.tokens import Grant, Rule, Section, TokenRefused
+from trunkline.core.tokens import Grant, GrantClaim, InvalidToken, Rule
 from trunkline.products import accounts
 from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys, sign_token
 from trunkline.products.accounts.store import (
@@ -96,7 +96,7 @@ class World:
 
     async def broken(self, token: str, product: str = "data_sync") -> Rule:
         """The rule that the verifier says is broken."""
-        with pytest.raises(TokenRefused) as caught:
+        with pytest.raises(InvalidToken) as caught:
             await self.verify(token, product)
         return caught.value.rule
 
@@ -126,14 +126,14 @@ Run = Callable[..., Any]
 def test_a_good_token_tells_all_that_it_allows(in_world: Run) -> None:
     async def scenario(world: World) -> None:
         token = world.token(SyncGrant(SYNC, "tab"), ChatGrant(CHAT, "phone", "RL1", "CR1"), key="main")
-        chat = Section(CHAT, "phone", "RL1", "CR1")
+        chat = GrantClaim(CHAT, "phone", "RL1", "CR1")
         expected = Grant(
             account_sid=MAIN,
             services={"data_sync": SYNC, "chat": CHAT, "ip_messaging": CHAT},
             identity="alice",
             key_sid=world.keys["main"][0],
             expires_at=(NOW + 3600) * SECOND,
-            sections={"data_sync": Section(SYNC, "tab"), "chat": chat, "ip_messaging": chat},
+            claims={"data_sync": GrantClaim(SYNC, "tab"), "chat": chat, "ip_messaging": chat},
         )
         for product in ("data_sync", "chat", "ip_messaging"):
             assert await world.verify(token, product) == expected
@@ -154,7 +154,7 @@ def test_the_default_service_appears_with_its_first_token(in_world: Run) -> None
         token = world.token(SyncGrant("default"))
         assert (await world.verify(token)).services == {"data_sync": DEFAULT}
         assert world.made_default
-        assert (await world.verify(token)).sections == {"data_sync": Section("default")}
+        assert (await world.verify(token)).claims == {"data_sync": GrantClaim("default")}
 
     in_world(scenario)
 
@@ -322,7 +322,7 @@ def test_a_signed_token_is_good_for_its_time(in_world: Run) -> None:
         assert grant.expires_at == now[0] + 60 * SECOND
         now[0] += 60 * SECOND
         assert await world.broken(token) is Rule.EXPIRY
-        with pytest.raises(TokenRefused) as caught:
+        with pytest.raises(InvalidToken) as caught:
             await world.database.read(lambda tx: sign(tx, "restricted"))
         assert caught.value.rule is Rule.ISSUER
 
@@ -357,7 +357,7 @@ def test_tokens_of_every_sdk_are_accepted(in_world: Run, sdk: str) -> None:
         for product in ("data_sync", "chat", "ip_messaging"):
             grant = await world.verify(token, product)
             assert grant.services == {"data_sync": SYNC, "chat": CHAT, "ip_messaging": CHAT}
-            assert (grant.identity, grant.sections["ip_messaging"].endpoint_id) == ("alice", "phone")
+            assert (grant.identity, grant.claims["ip_messaging"].endpoint_id) == ("alice", "phone")
 
     in_world(scenario, system_clock)
 

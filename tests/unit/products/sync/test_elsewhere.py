@@ -12,13 +12,13 @@ import pytest
 
 from engines import Engine
 from trunkline.core.storage.database import Tx
+from trunkline.core.tokens import Grant
 from trunkline.products.sync import objects
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.objects import Creation, Object, ObjectKind
 from trunkline.products.sync.realtime import log
 from trunkline.products.sync.realtime.live import Live
 from trunkline.products.sync.scope import Actor
-from trunkline.realtime.border import Grant
 from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
 
 

@@ -15,11 +15,11 @@ from engines import Engine
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcome import Claimed, Done
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.tokens import Grant
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.sync import reachability, services
 from trunkline.products.sync.presence import BATCH, BEAT_SECONDS, Presence
 from trunkline.products.sync.reachability import KIND, LEASE, Happening, on_arrival, on_departure
-from trunkline.realtime.border import Grant
 from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
 
 CAME, WENT = Happening.CONNECTED, Happening.DISCONNECTED

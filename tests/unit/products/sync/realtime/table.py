@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from trunkline.core.storage.database import Tx
+from trunkline.core.tokens import Grant
 from trunkline.products.sync import items, objects
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.items import Change, Item, Place
@@ -17,7 +18,6 @@ from trunkline.products.sync.realtime.live import Live
 from trunkline.products.sync.realtime.subscriptions import Desk
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import AccessChanged
-from trunkline.realtime.border import Grant
 from unit.products.sync.ground import ACCOUNT_SID, Ground
 
 PATIENCE = 20.0
