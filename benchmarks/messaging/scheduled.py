@@ -15,8 +15,8 @@ from benchmarks.messaging.trial import Trial, measure
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Tx
-from trunkline.products.messaging.messages.message import Direction, Message, Options, Status
-from trunkline.products.messaging.sending.accept import accept, encode_options
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Options, Status, encode_options
+from trunkline.products.messaging.sending.accept import accept
 
 DUE, SENT = "due", "sent"
 

@@ -11,7 +11,7 @@ from servers import Server
 from trunkline.app.parts import open_storage
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
-from trunkline.products.messaging.sending.lanes import release_all
+from trunkline.products.messaging.lifecycle.lanes import release_all
 from trunkline.settings import Settings
 
 FINAL = ("delivered", "undelivered", "failed", "canceled")

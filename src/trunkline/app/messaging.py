@@ -16,13 +16,13 @@ from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Database
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.products.messaging.compliance.enforcement import Enforcement
-from trunkline.products.messaging.media.fetching import Fetcher
 from trunkline.products.messaging.media.links import Address
 from trunkline.products.messaging.receiving import inbox
 from trunkline.products.messaging.receiving.conversation import Ground as Receiving
 from trunkline.products.messaging.sending import accept
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
 from trunkline.products.messaging.sending.ground import Ground
+from trunkline.products.messaging.sending.media_fetching import Fetcher
 from trunkline.products.messaging.sending.outcomes import Settling
 from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Price, Prices

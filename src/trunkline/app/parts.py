@@ -11,7 +11,7 @@ from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
 from trunkline.core.webhooks import log as attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
-from trunkline.products.messaging.messages.rules import Rules, words
+from trunkline.products.messaging.policy import Policy, Rules, words
 from trunkline.products.sync.limits import Buckets
 from trunkline.settings import Settings
 from trunkline.switch.authority import Authority
@@ -33,7 +33,7 @@ def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Produc
     )
 
 
-def messaging_policy(settings: Settings) -> messaging.Policy:
+def messaging_policy(settings: Settings) -> Policy:
     """What the settings say of Messaging's resources."""
     rules = Rules(
         countries=frozenset(code.upper() for code in words(settings.geo_permissions)),
@@ -41,7 +41,7 @@ def messaging_policy(settings: Settings) -> messaging.Policy:
         blocked_senders=frozenset(word.lower() for word in words(settings.blocked_sender_ids)),
         max_scheduled=settings.max_scheduled_messages,
     )
-    return messaging.Policy(settings.compliance_approval == "auto", settings.max_service_senders, rules)
+    return Policy(settings.compliance_approval == "auto", settings.max_service_senders, rules)
 
 
 def migrations(settings: Settings) -> list[Migration]:

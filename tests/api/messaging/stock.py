@@ -9,9 +9,9 @@ import msgspec
 from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Message, Status, find_message
-from trunkline.products.messaging.sending import queue
-from trunkline.products.messaging.sending.states import move
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.message import Message, Status, find_message
+from trunkline.products.messaging.lifecycle.states import move
 
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
 US = "+14155550100"

@@ -25,7 +25,7 @@ from trunkline.api import catalogue
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timings
-from trunkline.products.messaging.messages.failures import TEXTS, message_of
+from trunkline.products.messaging.lifecycle.error_texts import TEXTS, message_of
 
 TESTS = Path(__file__).parents[2]
 SOURCES = TESTS.parent / "src" / "trunkline"

@@ -16,7 +16,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.lifecycle.message import Message
 
 PATH = f"{V1}/Deactivations"
 DAY_SECONDS = 24 * 3600

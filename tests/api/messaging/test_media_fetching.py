@@ -18,9 +18,10 @@ from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
 from trunkline.core.egress.message import Timeouts
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.media import fetching, store
+from trunkline.products.messaging.media import store
 from trunkline.products.messaging.media.kinds import MAX_MESSAGE, MAX_OTHER
 from trunkline.products.messaging.media.links import LIFETIME
+from trunkline.products.messaging.sending import media_fetching as fetching
 from trunkline.transports.base import MediaLink
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 

@@ -15,10 +15,10 @@ from trunkline.api.views import rfc2822
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
+from trunkline.products.messaging.lifecycle.error_texts import TEXTS
+from trunkline.products.messaging.lifecycle.message import FINISHED, Status
 from trunkline.products.messaging.media import store
 from trunkline.products.messaging.media.store import Medium
-from trunkline.products.messaging.messages.failures import TEXTS
-from trunkline.products.messaging.messages.message import FINISHED, Status
 
 UNKNOWN = f"{MESSAGES}/SM{'0' * 32}"
 

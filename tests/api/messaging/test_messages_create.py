@@ -13,9 +13,9 @@ from trunkline.api.views import rfc2822
 from trunkline.core.clock import SECOND
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Status, find_message
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.message import Status, find_message
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
-from trunkline.products.messaging.sending import queue
 
 UNKNOWN_SERVICE = "MG" + "0" * 32
 HOUR = 3600

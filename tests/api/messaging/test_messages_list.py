@@ -12,7 +12,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, end, own, send, stand_still
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Status
+from trunkline.products.messaging.lifecycle.message import Status
 
 NOON = datetime.datetime(2026, 3, 10, 12, tzinfo=datetime.UTC)
 PATH = f"{MESSAGES}.json"

@@ -13,7 +13,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import PHONE, App, app, receive, replies, settle, twiml
 from api.messaging.outcomes import phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO_GB, US, US_MMS, own, send, service
-from trunkline.products.messaging.text.keywords import REPLIES, STANDARD, Kind
+from trunkline.products.messaging.opt_outs.keywords import REPLIES, STANDARD, Kind
 
 PATH = "/_trunkline/opt-outs"
 QUICK = 10_000_000

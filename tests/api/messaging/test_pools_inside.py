@@ -9,7 +9,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, Api
 from api.messaging.inventory import GB, SERVICES, STOCKED, US, buy, pool, service, stock, subaccount
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Direction, Message
+from trunkline.products.messaging.lifecycle.message import Direction, Message
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.owned import owned_by_account, owned_by_address, owner_of
 from trunkline.products.messaging.senders import sticky

@@ -14,8 +14,8 @@ from api.messaging.outcomes import hooks, phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service, stand_still
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.lifecycle.lanes import lane_of
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
-from trunkline.products.messaging.sending.lanes import lane_of
 from trunkline.products.messaging.sending.pace import BURST
 from trunkline.products.messaging.sending.taking import Rules, take
 from trunkline.products.messaging.sending.worker import Worker

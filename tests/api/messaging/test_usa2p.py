@@ -19,7 +19,7 @@ from api.messaging.registrations import (
     service,
     usa2p,
 )
-from trunkline.products.messaging.compliance.campaign_usecases import USECASES
+from trunkline.products.messaging.campaign_usecases import USECASES
 
 EXTENDED = {"X-Twilio-Api-Version": "v1.2"}
 POLICY = {

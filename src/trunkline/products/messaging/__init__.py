@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from trunkline.api.operation import Mount, Operation, Product, Style
 from trunkline.products.messaging import schema, services, usecases
 from trunkline.products.messaging.compliance import room as compliance_room
 from trunkline.products.messaging.compliance import schema as compliance_schema
+from trunkline.products.messaging.lifecycle import schema as messages_schema
 from trunkline.products.messaging.links import associations, certificates, configs
 from trunkline.products.messaging.links import schema as links_schema
 from trunkline.products.messaging.media import links as media_links
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
-from trunkline.products.messaging.messages import schema as messages_schema
-from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.numbers import room as numbers_room
 from trunkline.products.messaging.numbers import schema as numbers_schema
 from trunkline.products.messaging.opt_outs import schema as opt_outs_schema
+from trunkline.products.messaging.policy import Policy
 from trunkline.products.messaging.receiving import schema as receiving_schema
 from trunkline.products.messaging.senders import room as senders_room
 from trunkline.products.messaging.senders import schema as senders_schema
-
-MAX_SENDERS = 400
-"""Phone numbers and short codes in the pool of a Service (doc)."""
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """What the operator decided: ``approve_at_once`` approves registrations with carriers when they are made; a Service
-    has at most ``max_senders`` phone numbers and short codes; ``rules`` are for messages."""
-
-    approve_at_once: bool = True
-    max_senders: int = MAX_SENDERS
-    rules: Rules = Rules()
 
 
 def product(policy: Policy | None = None) -> Product:

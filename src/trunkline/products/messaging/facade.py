@@ -31,7 +31,7 @@ from trunkline.products.messaging.opt_outs.advanced import MAX_SETS, Advanced
 from trunkline.products.messaging.opt_outs.advanced import change as change_advanced_opt_out
 from trunkline.products.messaging.opt_outs.advanced import find as find_advanced_opt_out
 from trunkline.products.messaging.opt_outs.blocks import NEWEST, Block, block, page_blocks, unblock
-from trunkline.products.messaging.text.keywords import KeywordError, KeywordSet
+from trunkline.products.messaging.opt_outs.keywords import KeywordError, KeywordSet
 from trunkline.products.messaging.text.segments import segment
 from trunkline.transports.base import Encoding
 

@@ -17,7 +17,7 @@ from trunkline.api.params import Given, Parser, boolean, choice, given, integer,
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
-from trunkline.products.messaging.compliance.campaign_usecases import compatible
+from trunkline.products.messaging.campaign_usecases import compatible
 from trunkline.products.messaging.usecases import USECASES
 
 MAX_VALIDITY = 36_000

@@ -18,8 +18,8 @@ from trunkline.api.params import Given, boolean, choice, given, named, required,
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 from trunkline.products.messaging.compliance import findings
-from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR
 
 PENDING, IN_REVIEW, APPROVED, FAILED, SUSPENDED = "PENDING", "IN_REVIEW", "APPROVED", "FAILED", "SUSPENDED"
 VERIFIED, UNVERIFIED, VETTED_VERIFIED = "VERIFIED", "UNVERIFIED", "VETTED_VERIFIED"

@@ -21,7 +21,7 @@ from trunkline.api.params import (
     text,
     url,
 )
-from trunkline.products.messaging.compliance.campaign_usecases import CODES
+from trunkline.products.messaging.campaign_usecases import CODES
 
 LENGTH = 21728
 MISSING = 21727

@@ -20,6 +20,7 @@ from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging import services
+from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR, compatible
 from trunkline.products.messaging.compliance import brands, findings, limits
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaign_content import (
@@ -29,7 +30,6 @@ from trunkline.products.messaging.compliance.campaign_content import (
     changed,
     content_of,
 )
-from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR, compatible
 
 PENDING, IN_PROGRESS, VERIFIED = "PENDING", "IN_PROGRESS", "VERIFIED"
 FAILED, SUSPENDED = "FAILED", "SUSPENDED"

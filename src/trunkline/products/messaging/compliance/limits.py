@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR
+from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 
 NETWORKS = 3
 SECONDS = 60

@@ -13,8 +13,8 @@ from trunkline.api.params import Given, sid
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
+from trunkline.products.messaging.campaign_usecases import CampaignUsecase, offered
 from trunkline.products.messaging.compliance import brands
-from trunkline.products.messaging.compliance.campaign_usecases import CampaignUsecase, offered
 
 
 class UsecaseFilter(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from functools import partial
 from trunkline.api.operation import Call, Empty, Operation, create
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 from trunkline.products.messaging.compliance import brands
 from trunkline.products.messaging.compliance.brands import Brand
-from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR
 
 
 def view(brand: Brand, urls: Urls) -> Json:

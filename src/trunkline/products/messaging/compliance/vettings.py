@@ -17,8 +17,8 @@ from trunkline.api.params import Given, choice, required, text
 from trunkline.api.views import Json, Urls, iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 from trunkline.products.messaging.compliance import brands, campaigns
-from trunkline.products.messaging.compliance.campaign_usecases import SOLE_PROPRIETOR
 
 PENDING, SUCCESS, FAILED = "PENDING", "SUCCESS", "FAILED"
 CAMPAIGN_VERIFY, AEGIS = "campaign-verify", "aegis"

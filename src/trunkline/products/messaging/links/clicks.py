@@ -14,9 +14,9 @@ from trunkline.core.egress.target import locate
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.accounts.facade import record_alert
+from trunkline.products.messaging.lifecycle.message import find_message, shown_recipient
 from trunkline.products.messaging.links.domains import Domain, domain_by_name, note_reached
 from trunkline.products.messaging.links.shortening import ShortLink, find_short_link
-from trunkline.products.messaging.messages.message import find_message, shown_recipient
 
 TO_FALLBACK = 30104
 """A short link that is unknown led to the domain's fallback URL (doc)."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from trunkline.core.clock import SECOND
 from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.links.domains import Domain, domain_of_service
-from trunkline.products.messaging.messages.message import Message
 from trunkline.products.messaging.text.links import Link, find_links, replace_links
 
 LENGTH = 10

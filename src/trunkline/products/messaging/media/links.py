@@ -13,7 +13,6 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
 from trunkline.products.messaging.media import store
-from trunkline.products.messaging.messages.message import Message
 from trunkline.transports.base import MediaLink
 
 MIGRATIONS = (
@@ -57,19 +56,19 @@ class Link(Row, frozen=True):
     date_created: int
 
 
-async def media_links(tx: Tx, message: Message, base: str) -> list[MediaLink]:
+async def media_links(tx: Tx, account_sid: str, message_sid: str, base: str) -> list[MediaLink]:
     """The attachments of a message as addresses below ``base``."""
-    root = f"{base}/2010-04-01/Accounts/{message.account_sid}/Messages/{message.sid}/Media"
-    media = await store.all_media(tx, message.account_sid, message.sid)
+    root = f"{base}/2010-04-01/Accounts/{account_sid}/Messages/{message_sid}/Media"
+    media = await store.all_media(tx, account_sid, message_sid)
     return [MediaLink(f"{root}/{medium.sid}", medium.content_type) for medium in media]
 
 
-async def as_text(tx: Tx, message: Message, text: str, base: str) -> str:
+async def as_text(tx: Tx, account_sid: str, message_sid: str, text: str, base: str) -> str:
     """The text with a short link for each attachment of the message at its end (doc)."""
     links = []
-    for medium in await store.all_media(tx, message.account_sid, message.sid):
+    for medium in await store.all_media(tx, account_sid, message_sid):
         code = "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
-        await tx.insert("media_links", Link(code, message.account_sid, medium.sid, message.sid, tx.now))
+        await tx.insert("media_links", Link(code, account_sid, medium.sid, message_sid, tx.now))
         links.append(f"{base}{PATH}{code}")
     return " ".join([text, *links] if text else links)
 

@@ -6,9 +6,8 @@ import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import FINISHED, Message, Status
-from trunkline.products.messaging.sending.accept import encode_options
-from trunkline.products.messaging.sending.states import cancel
+from trunkline.products.messaging.lifecycle.message import FINISHED, Message, Status, encode_options
+from trunkline.products.messaging.lifecycle.states import cancel
 
 _REDACT = """
 UPDATE messages SET body = '', options = :options, date_updated = :now

@@ -12,9 +12,9 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
 from trunkline.products.messaging.messages.parameters import CreateMessage
-from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.numbers.owned import Owned
 from trunkline.products.messaging.numbers.parsing import Channel, NumberKind, Recipient, parse_recipient
+from trunkline.products.messaging.policy import Rules
 from trunkline.products.messaging.senders.alpha import COUNTRIES, Welcome, is_alpha, is_generic
 
 MAX_BODY = 1600

@@ -15,7 +15,7 @@ from trunkline.api.operation import Call, create
 from trunkline.api.params import Given, choice
 from trunkline.api.views import Json, Urls, rfc2822
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.messages.message import find_message
+from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.messages.view import message_uri
 
 CONFIRMED = "confirmed"

@@ -15,8 +15,8 @@ from trunkline.api.operation import Call
 from trunkline.api.paging import NEWEST_FIRST, Order
 from trunkline.api.params import Given, Parser, named
 from trunkline.core.storage.database import Tx, columns
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.messages.media import bounds
-from trunkline.products.messaging.messages.message import Message
 from trunkline.products.messaging.messages.moments import Stretch, moment
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 

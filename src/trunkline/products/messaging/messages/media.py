@@ -12,9 +12,9 @@ from trunkline.api.params import Given, named
 from trunkline.api.views import Json, Urls, rfc2822
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.media import store
 from trunkline.products.messaging.media.store import Medium
-from trunkline.products.messaging.messages.message import find_message
 from trunkline.products.messaging.messages.moments import Stretch, moment, stretch_of
 from trunkline.products.messaging.messages.view import message_uri
 

@@ -10,29 +10,30 @@ from trunkline.api.errors import ApiError, invalid
 from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.applications import find_application
+from trunkline.products.messaging.lifecycle.message import (
+    FINISHED,
+    Direction,
+    Message,
+    Status,
+    encode_options,
+    find_message,
+)
 from trunkline.products.messaging.messages import checks
 from trunkline.products.messaging.messages.changes import cancel_scheduled, redact
 from trunkline.products.messaging.messages.checks import Named, Sender
 from trunkline.products.messaging.messages.feedback import expect_feedback
 from trunkline.products.messaging.messages.listing import MessageFilters, order_of, page_messages
-from trunkline.products.messaging.messages.message import (
-    FINISHED,
-    Direction,
-    Message,
-    Status,
-    find_message,
-)
 from trunkline.products.messaging.messages.parameters import CreateMessage, UpdateMessage, options_of
-from trunkline.products.messaging.messages.rehearsal import rehearse
-from trunkline.products.messaging.messages.rules import Rules
 from trunkline.products.messaging.messages.scheduling import ScheduleRoom, check_schedule
+from trunkline.products.messaging.messages.test_credentials import rehearse
 from trunkline.products.messaging.messages.view import view
-from trunkline.products.messaging.numbers.applications import find_application
 from trunkline.products.messaging.numbers.owned import Owned, owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import Recipient
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
+from trunkline.products.messaging.policy import Rules
 from trunkline.products.messaging.senders.pool import in_pool
-from trunkline.products.messaging.sending.accept import QueueFull, accept, encode_options
+from trunkline.products.messaging.sending.accept import QueueFull, accept
 from trunkline.products.messaging.services import Service
 from trunkline.products.messaging.services import find as find_service
 

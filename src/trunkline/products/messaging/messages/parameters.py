@@ -24,7 +24,7 @@ from trunkline.api.params import (
     sid,
     text,
 )
-from trunkline.products.messaging.messages.message import Options
+from trunkline.products.messaging.lifecycle.message import Options
 from trunkline.products.messaging.services import MAX_VALIDITY
 
 INTENTS = (

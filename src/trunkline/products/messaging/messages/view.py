@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.api.views import Json, Urls, rfc2822
-from trunkline.products.messaging.messages.failures import message_of
-from trunkline.products.messaging.messages.message import Message, shown_recipient
+from trunkline.products.messaging.lifecycle.error_texts import message_of
+from trunkline.products.messaging.lifecycle.message import Message, shown_recipient
 
 
 def message_uri(account_sid: str, sid: str, version: str) -> str:

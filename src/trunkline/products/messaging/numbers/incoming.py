@@ -23,8 +23,8 @@ from trunkline.products.messaging.numbers.buying import buy
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.kinds import Kind
 from trunkline.products.messaging.numbers.patterns import partial_number
-from trunkline.products.messaging.numbers.rehearsal import rehearse
 from trunkline.products.messaging.numbers.settings import NumberSettings, change, kept
+from trunkline.products.messaging.numbers.test_credentials import rehearse
 
 ORIGIN = "twilio"
 """Where the API says that numbers come from (spec)."""

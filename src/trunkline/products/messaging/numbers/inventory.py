@@ -5,8 +5,8 @@ from __future__ import annotations
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.owned import leave_pool
 from trunkline.products.messaging.numbers.settings import lock_number
-from trunkline.products.messaging.senders.membership import leave_pool
 
 
 class Number(Row, frozen=True):

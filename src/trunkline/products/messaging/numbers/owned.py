@@ -86,3 +86,16 @@ async def owner_of(tx: Tx, address: str) -> str | None:
         "SELECT account_sid FROM numbers WHERE number = :address", address=address
     )
     return owner
+
+
+async def leave_pool(tx: Tx, account_sid: str, sid: str) -> bool:
+    """Remove a sender, a number or another, from the pool of its Service; return whether it was in one. It is the
+    sticky sender of no recipient any more (doc)."""
+    await tx.run("DELETE FROM sticky_senders WHERE sender_sid = :sid", sid=sid)
+    return bool(
+        await tx.run(
+            "DELETE FROM messaging_senders WHERE account_sid = :account_sid AND sid = :sid",
+            account_sid=account_sid,
+            sid=sid,
+        )
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trunkline.products.messaging.numbers import applications, available, incoming, short_codes
+from trunkline.products.messaging import applications
+from trunkline.products.messaging.numbers import available, incoming, short_codes
 
 OPERATIONS = (
     *incoming.OPERATIONS,

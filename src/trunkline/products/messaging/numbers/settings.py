@@ -10,7 +10,7 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.params import Given, Parser, boolean, choice, given, sid, text, url
 from trunkline.core.storage.database import Tx, assignments
-from trunkline.products.messaging.numbers.applications import find_application
+from trunkline.products.messaging.applications import find_application
 
 API_VERSION = "2010-04-01"
 VERSIONS = (API_VERSION, "2008-08-01")

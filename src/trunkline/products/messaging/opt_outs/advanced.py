@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.text.keywords import STANDARD, KeywordSet, check
+from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordSet, check
 
 MAX_SETS = 200
 """Sets of keywords of a Service."""

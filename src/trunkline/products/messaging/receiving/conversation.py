@@ -25,17 +25,17 @@ from trunkline.core.webhooks.record import Finished
 from trunkline.core.webhooks.request import form
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.messages.message import Message, Status
-from trunkline.products.messaging.messages.rules import Rules
+from trunkline.products.messaging.lifecycle.callbacks import parameters as status_parameters
+from trunkline.products.messaging.lifecycle.message import Message, Status
+from trunkline.products.messaging.policy import Rules
 from trunkline.products.messaging.receiving import cookies as crumbs
 from trunkline.products.messaging.receiving import jar, replies
 from trunkline.products.messaging.receiving.cookies import Cookies
 from trunkline.products.messaging.receiving.hooks import Hook, Hooks
 from trunkline.products.messaging.receiving.parameters import Pairs, failed
 from trunkline.products.messaging.receiving.replies import Made, Numbered
-from trunkline.products.messaging.sending.callbacks import parameters as status_parameters
-from trunkline.products.messaging.twiml import Script, TwimlError, read_twiml
-from trunkline.products.messaging.verbs import MAX_MESSAGES, Problem, Redirect, Verb
+from trunkline.products.messaging.receiving.twiml import Script, TwimlError, read_twiml
+from trunkline.products.messaging.receiving.verbs import MAX_MESSAGES, Problem, Redirect, Verb
 
 MAX_REDIRECTS = 10
 """Documents that redirects may lead to (inferred)."""

@@ -6,7 +6,7 @@ import msgspec
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.applications import find_application
+from trunkline.products.messaging.applications import find_application
 from trunkline.products.messaging.numbers.owned import Owned
 from trunkline.products.messaging.services import Service
 

@@ -17,16 +17,16 @@ from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, find_message
 from trunkline.products.messaging.media.links import Address, media_links
 from trunkline.products.messaging.media.store import add_medium
-from trunkline.products.messaging.messages.message import Direction, Message, Status, find_message
 from trunkline.products.messaging.numbers.owned import Owned, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
-from trunkline.products.messaging.opt_outs.hearing import hear
 from trunkline.products.messaging.receiving import jar
 from trunkline.products.messaging.receiving.conversation import Conversation, Ground, write_end
 from trunkline.products.messaging.receiving.cookies import Cookies
 from trunkline.products.messaging.receiving.hooks import Hooks, hooks_of, service_of
+from trunkline.products.messaging.receiving.keyword_handling import hear
 from trunkline.products.messaging.receiving.parameters import Pairs, parameters
 from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.services import Service
@@ -120,7 +120,11 @@ class Inbox:
         # A number that was sold meanwhile tells its new owner nothing of old messages.
         if owned is not None and owned.account_sid == message.account_sid:
             hooks = await hooks_of(tx, owned, await service_of(tx, owned))
-        media = await media_links(tx, message, self._address.url) if message.num_media else []
+        media = (
+            await media_links(tx, message.account_sid, message.sid, self._address.url)
+            if message.num_media
+            else []
+        )
         return _Known(message, hooks, parameters(message, media, told.opt_out), await jar.find(tx, message))
 
 

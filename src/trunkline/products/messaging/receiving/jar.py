@@ -6,7 +6,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.receiving.cookies import Cookies
 
 KEPT = 4 * 3600 * SECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
 from trunkline.products.messaging.numbers.places import place_of
 from trunkline.transports.base import MediaLink

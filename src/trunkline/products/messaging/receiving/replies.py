@@ -14,22 +14,23 @@ import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
-from trunkline.products.messaging.loop_guard import LOOP, STALE, Exchange, judge
-from trunkline.products.messaging.messages.message import (
+from trunkline.products.messaging.lifecycle.message import (
     Direction,
     Message,
     Options,
     Status,
+    encode_options,
     find_message,
 )
-from trunkline.products.messaging.messages.rules import Rules
+from trunkline.products.messaging.lifecycle.states import move
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient
+from trunkline.products.messaging.policy import Rules
+from trunkline.products.messaging.receiving.loop_guard import LOOP, STALE, Exchange, judge
+from trunkline.products.messaging.receiving.verbs import Problem, Reply
 from trunkline.products.messaging.senders.alpha import COUNTRIES, Welcome, is_alpha, is_generic
-from trunkline.products.messaging.sending.accept import QueueFull, accept, encode_options
-from trunkline.products.messaging.sending.states import move
+from trunkline.products.messaging.sending.accept import QueueFull, accept
 from trunkline.products.messaging.services import Service
-from trunkline.products.messaging.verbs import Problem, Reply
 
 QUEUE_FULL = 30001
 NO_PERMISSION = 21408

@@ -8,9 +8,8 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.owned import Owned, owned_by_sid
+from trunkline.products.messaging.numbers.owned import Owned, leave_pool, owned_by_sid
 from trunkline.products.messaging.numbers.settings import lock_number
-from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.senders.choice import SenderKind
 
 COUNTED = (SenderKind.PHONE_NUMBER, SenderKind.SHORT_CODE)
@@ -93,18 +92,6 @@ async def remove_member(tx: Tx, call: Call[Any], kind: SenderKind) -> bool:
     if await find_member(tx, call, kind) is None:
         return False
     return await leave_pool(tx, call.account_sid, call.path["Sid"])
-
-
-async def leave_pool(tx: Tx, account_sid: str, sid: str) -> bool:
-    """Take a sender out of the pool that it is in, if any; it serves nobody any more (doc)."""
-    await sticky.forget_sender(tx, sid)
-    return bool(
-        await tx.run(
-            "DELETE FROM messaging_senders WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=account_sid,
-            sid=sid,
-        )
-    )
 
 
 async def add_number(tx: Tx, call: Call[Any], kind: SenderKind, sid: str | None, most: int) -> Member | None:

@@ -36,7 +36,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (service_sid, channel, recipient)
             )""",
-            # sticky.forget_sender
+            # owned.leave_pool
             "CREATE INDEX sticky_senders_by_sender ON sticky_senders (sender_sid)",
             "CREATE INDEX sticky_senders_by_account ON sticky_senders (account_sid)",
         ),

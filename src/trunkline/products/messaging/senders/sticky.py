@@ -6,7 +6,7 @@ SMS and each other channel keep apart even for the same number. While the settin
 from __future__ import annotations
 
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.messages.message import Direction, Message
+from trunkline.products.messaging.lifecycle.message import Direction, Message
 
 
 class Mapping(Row, frozen=True):
@@ -63,8 +63,3 @@ async def forget(tx: Tx, service_sid: str, channel: str, recipient: str) -> None
         channel=channel,
         recipient=recipient,
     )
-
-
-async def forget_sender(tx: Tx, sender_sid: str) -> None:
-    """A sender serves nobody any more (doc: when it is removed)."""
-    await tx.run("DELETE FROM sticky_senders WHERE sender_sid = :sender_sid", sender_sid=sender_sid)

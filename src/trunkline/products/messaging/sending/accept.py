@@ -7,12 +7,12 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Direction, Message, Options, Status
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.composition import compose
+from trunkline.products.messaging.lifecycle.lanes import QueueFull, lane_of, rate_of
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, encode_options
+from trunkline.products.messaging.lifecycle.queue import MessagesDue, Queued, Step
 from trunkline.products.messaging.numbers.owned import Owned, owned_by_account
-from trunkline.products.messaging.sending import lanes, queue
-from trunkline.products.messaging.sending.composition import compose
-from trunkline.products.messaging.sending.lanes import QueueFull, lane_of, rate_of
-from trunkline.products.messaging.sending.queue import MessagesDue, Queued, Step
 from trunkline.products.messaging.services import MAX_VALIDITY
 
 __all__ = ["MEDIA", "QueueFull", "accept", "enter_lane", "media_ready"]
@@ -105,8 +105,3 @@ async def sender_rate(tx: Tx, account_sid: str, sender: str) -> int:
 def owned_rate(owned: Owned | None) -> int:
     """The rate of a number; that of a long code for one that was sold meanwhile."""
     return rate_of(owned.kind, owned.country, owned.rate) if owned else rate_of("local", "US", 0)
-
-
-def encode_options(options: Options) -> str:
-    """The options as the row keeps them."""
-    return msgspec.json.encode(options).decode()

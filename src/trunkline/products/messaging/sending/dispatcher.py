@@ -10,10 +10,11 @@ from typing import Any
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
-from trunkline.products.messaging.sending import lanes, queue, receipts
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.lanes import LaneFed
+from trunkline.products.messaging.lifecycle.queue import MessagesDue
+from trunkline.products.messaging.sending import receipts
 from trunkline.products.messaging.sending.ground import Ground
-from trunkline.products.messaging.sending.lanes import LaneFed
-from trunkline.products.messaging.sending.queue import MessagesDue
 from trunkline.products.messaging.sending.steps import Choose, take_steps
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Receipt

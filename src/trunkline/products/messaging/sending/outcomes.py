@@ -8,12 +8,13 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx
-from trunkline.products.messaging.messages.message import Message, Status, find_message
-from trunkline.products.messaging.sending import lanes, queue, receipts
-from trunkline.products.messaging.sending.lanes import LaneFed
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.lanes import LaneFed
+from trunkline.products.messaging.lifecycle.message import Message, Status, find_message
+from trunkline.products.messaging.lifecycle.queue import Queued, Step
+from trunkline.products.messaging.lifecycle.states import fail, move, without_text
+from trunkline.products.messaging.sending import receipts
 from trunkline.products.messaging.sending.prices import Prices
-from trunkline.products.messaging.sending.queue import Queued, Step
-from trunkline.products.messaging.sending.states import fail, move, without_text
 from trunkline.transports.base import Deferred, Outcome, Rejected, Submitted, Unknown
 
 log = logging.getLogger("trunkline.messaging")

@@ -13,9 +13,9 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.messages.message import Message, Status
-from trunkline.products.messaging.sending.queue import MessagesDue
-from trunkline.products.messaging.sending.states import move
+from trunkline.products.messaging.lifecycle.message import Message, Status
+from trunkline.products.messaging.lifecycle.queue import MessagesDue
+from trunkline.products.messaging.lifecycle.states import move
 from trunkline.products.messaging.services import MAX_VALIDITY
 from trunkline.transports.base import Receipt, ReceiptState
 

@@ -10,20 +10,20 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging import services
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.lanes import QueueFull, rate_of
+from trunkline.products.messaging.lifecycle.message import Message, Status, encode_options, find_message
+from trunkline.products.messaging.lifecycle.queue import Queued
+from trunkline.products.messaging.lifecycle.states import fail, move
 from trunkline.products.messaging.links.shortening import ShorteningFailed, shorten
 from trunkline.products.messaging.media.links import Address, as_text
-from trunkline.products.messaging.messages.message import Message, Status, find_message
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
 from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.senders.choice import NO_SENDER, Candidate, SenderKind, Wish, choose
 from trunkline.products.messaging.senders.pool import PoolSender, pool_of
-from trunkline.products.messaging.sending import queue
-from trunkline.products.messaging.sending.accept import encode_options, enter_lane
-from trunkline.products.messaging.sending.lanes import QueueFull, rate_of
-from trunkline.products.messaging.sending.queue import Queued
-from trunkline.products.messaging.sending.states import fail, move
+from trunkline.products.messaging.sending.accept import enter_lane
 from trunkline.products.messaging.services import Service
 from trunkline.transports.base import Carriers
 
@@ -163,7 +163,9 @@ class Chooser:
             if carrier is None or not carrier.carries_media(message.recipient):
                 if not service.mms_converter:
                     raise Refusal(NO_MMS)
-                text = await as_text(tx, message, asked.sent_body or message.body, self._address.url)
+                text = await as_text(
+                    tx, message.account_sid, message.sid, asked.sent_body or message.body, self._address.url
+                )
                 asked = msgspec.structs.replace(asked, sent_body=text, as_sms=True)
         return msgspec.structs.replace(message, options=encode_options(asked))
 

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import find_message
-from trunkline.products.messaging.sending import queue
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.message import find_message
+from trunkline.products.messaging.lifecycle.queue import Queued, Step
+from trunkline.products.messaging.lifecycle.states import fail
 from trunkline.products.messaging.sending.accept import fetch_media
-from trunkline.products.messaging.sending.queue import Queued, Step
-from trunkline.products.messaging.sending.states import fail
 from trunkline.products.messaging.sending.taking import EXPIRED
 
 Choose = Callable[[Tx, Queued], Awaitable[None]]

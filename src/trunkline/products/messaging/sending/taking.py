@@ -11,18 +11,18 @@ from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.composition import recompose
+from trunkline.products.messaging.lifecycle.message import Message
+from trunkline.products.messaging.lifecycle.queue import Queued
+from trunkline.products.messaging.lifecycle.states import fail
 from trunkline.products.messaging.media.links import Address, media_links
-from trunkline.products.messaging.messages.message import Message
 from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import region_of
 from trunkline.products.messaging.opt_outs.blocks import has_left, is_blocked, scope_of
 from trunkline.products.messaging.senders.alpha import is_alpha
-from trunkline.products.messaging.sending import lanes, queue
-from trunkline.products.messaging.sending.composition import recompose
 from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Prices
-from trunkline.products.messaging.sending.queue import Queued
-from trunkline.products.messaging.sending.states import fail
 from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
 
 MOST = 100
@@ -126,7 +126,11 @@ async def take(tx: Tx, lane: str, bucket: TokenBucket, room: int, rules: Rules) 
         for one in buckets:
             one.spend(queued.segments, tx.now)
         await tx.run(_SENDING, now=tx.now, account_sid=message.account_sid, sid=message.sid)
-        media = await media_links(tx, message, rules.address.url) if message.num_media else ()
+        media = (
+            await media_links(tx, message.account_sid, message.sid, rules.address.url)
+            if message.num_media
+            else ()
+        )
         taken.append(Taken(queued, carrier, message, tuple(media)))
     if taken:
         await lanes.used(tx, lane, bucket.full_at)

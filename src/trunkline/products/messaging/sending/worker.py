@@ -16,9 +16,9 @@ import logging
 from trunkline.core.clock import SECOND
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
-from trunkline.products.messaging.messages.message import find_message
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.numbers.owned import owned_by_account
-from trunkline.products.messaging.sending import lanes, queue
 from trunkline.products.messaging.sending.accept import sender_rate
 from trunkline.products.messaging.sending.ground import Ground
 from trunkline.products.messaging.sending.outcomes import Ended

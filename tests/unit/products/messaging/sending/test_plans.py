@@ -11,9 +11,9 @@ import apsw
 import pytest
 
 from trunkline.app.parts import open_storage
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.queue import Step
 from trunkline.products.messaging.senders import pool
-from trunkline.products.messaging.sending import queue
-from trunkline.products.messaging.sending.queue import Step
 from trunkline.settings import Settings
 
 _POOL = f"{pool._SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid"

@@ -12,12 +12,11 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.lifecycle.composition import compose
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, encode_options
 from trunkline.products.messaging.messages import checks
-from trunkline.products.messaging.messages.message import Direction, Message, Status
 from trunkline.products.messaging.messages.parameters import CreateMessage, options_of
-from trunkline.products.messaging.messages.rules import Rules
-from trunkline.products.messaging.sending.accept import encode_options
-from trunkline.products.messaging.sending.composition import compose
+from trunkline.products.messaging.policy import Rules
 
 GOOD_SENDER = "+15005550006"
 """The one sender that test credentials have (doc)."""

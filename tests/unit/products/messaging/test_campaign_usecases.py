@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.compliance.campaign_usecases import (
-    CODES,
-    USECASES,
-    compatible,
-    offered,
-)
+from trunkline.products.messaging.campaign_usecases import CODES, USECASES, compatible, offered
 from trunkline.products.messaging.usecases import USECASES as SERVICE_USECASES
 
 

@@ -14,8 +14,8 @@ import msgspec
 
 from trunkline.api.params import is_http_url
 from trunkline.core.egress.target import MAX_URL
-from trunkline.products.messaging.markup import Element
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient, region_of
+from trunkline.products.messaging.receiving.markup import Element
 from trunkline.products.messaging.senders.alpha import is_alpha
 
 MAX_MESSAGES = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.text.segments import Segmented, segment
 from trunkline.products.messaging.text.smart import smart_encode
 

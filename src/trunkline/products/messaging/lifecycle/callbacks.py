@@ -5,9 +5,9 @@ from __future__ import annotations
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.messaging import services
-from trunkline.products.messaging.messages.failures import message_of
-from trunkline.products.messaging.messages.message import Message, Status, shown_recipient
-from trunkline.products.messaging.numbers.applications import find_application
+from trunkline.products.messaging.applications import find_application
+from trunkline.products.messaging.lifecycle.error_texts import message_of
+from trunkline.products.messaging.lifecycle.message import Message, Status, shown_recipient
 
 API_VERSION = "2010-04-01"
 

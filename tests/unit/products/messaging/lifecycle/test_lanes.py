@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.sending.lanes import rate_of
+from trunkline.products.messaging.lifecycle.lanes import rate_of
 
 
 @pytest.mark.parametrize(

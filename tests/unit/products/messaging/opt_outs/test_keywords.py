@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.text.keywords import (
+from trunkline.products.messaging.opt_outs.keywords import (
     MAX_KEYWORD,
     MAX_REPLY,
     REPLIES,

@@ -73,6 +73,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     stored: dict[str, str] = {}
 
 
+_decode_options = msgspec.json.Decoder(Options).decode
+
+
+def encode_options(options: Options) -> str:
+    """Return the options as the row stores them."""
+    return msgspec.json.encode(options).decode()
+
+
 class Message(Row, frozen=True):
     """A row of ``messages``. ``sender`` is None until one is chosen; ``options`` is JSON of ``Options``."""
 
@@ -101,7 +109,7 @@ class Message(Row, frozen=True):
     @property
     def asked(self) -> Options:
         """The options, decoded."""
-        return msgspec.json.decode(self.options, type=Options)
+        return _decode_options(self.options)
 
 
 async def find_message(tx: Tx, account_sid: str, sid: str) -> Message | None:

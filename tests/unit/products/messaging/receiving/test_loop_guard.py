@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.core.clock import SECOND
-from trunkline.products.messaging.loop_guard import CLOSE, PAUSE, REPLIES, STALE, Exchange, judge
+from trunkline.products.messaging.receiving.loop_guard import CLOSE, PAUSE, REPLIES, STALE, Exchange, judge
 
 
 def play(moments: list[int]) -> list[bool]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.messaging_response import Body, Media, Message, MessagingResponse
 
-from trunkline.products.messaging.twiml import (
+from trunkline.products.messaging.receiving.twiml import (
     MAX_CONTENT,
     Problem,
     Redirect,
@@ -17,7 +17,7 @@ from trunkline.products.messaging.twiml import (
     Verb,
     read_twiml,
 )
-from trunkline.products.messaging.verbs import MAX_PROBLEMS
+from trunkline.products.messaging.receiving.verbs import MAX_PROBLEMS
 
 URL = "https://app.example.test/sms/in?x=1"
 NUMBER = "+14155550100"

@@ -14,12 +14,12 @@ from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome, Retry
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts.facade import record_alert
+from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.message import Message, find_message
+from trunkline.products.messaging.lifecycle.queue import Step
+from trunkline.products.messaging.lifecycle.states import fail
 from trunkline.products.messaging.media import kinds, store
-from trunkline.products.messaging.messages.message import Message, find_message
-from trunkline.products.messaging.sending import queue
 from trunkline.products.messaging.sending.accept import media_ready
-from trunkline.products.messaging.sending.queue import Step
-from trunkline.products.messaging.sending.states import fail
 
 log = logging.getLogger("trunkline.messaging")
 

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.markup import MAX_DEPTH, BadMarkup, BadVersion, Element, read_markup
+from trunkline.products.messaging.receiving.markup import (
+    MAX_DEPTH,
+    BadMarkup,
+    BadVersion,
+    Element,
+    read_markup,
+)
 
 BOMB = (
     '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.products.messaging.markup import BadMarkup, BadVersion, Element, read_markup
 from trunkline.products.messaging.numbers.parsing import region_of
-from trunkline.products.messaging.verbs import Problem, Reader, Redirect, Reply, Verb
+from trunkline.products.messaging.receiving.markup import BadMarkup, BadVersion, Element, read_markup
+from trunkline.products.messaging.receiving.verbs import Problem, Reader, Redirect, Reply, Verb
 
 __all__ = ["Problem", "Redirect", "Reply", "Script", "TwimlError", "Verb", "read_twiml"]
 

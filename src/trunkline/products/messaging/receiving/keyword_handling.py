@@ -9,14 +9,14 @@ import logging
 
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.message import Direction, Message, Options, Status
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Options, Status, encode_options
 from trunkline.products.messaging.numbers.owned import Owned
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient, region_of
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock
-from trunkline.products.messaging.sending.accept import QueueFull, accept, encode_options
+from trunkline.products.messaging.opt_outs.keywords import STANDARD, Kind, find_keyword, is_answered
+from trunkline.products.messaging.sending.accept import QueueFull, accept
 from trunkline.products.messaging.services import Service
-from trunkline.products.messaging.text.keywords import STANDARD, Kind, find_keyword, is_answered
 
 log = logging.getLogger("trunkline.messaging")
 

@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 
 from trunkline.core.storage.database import Tx, assignments
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.callbacks import tell
+from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, Status, encode_options
 from trunkline.products.messaging.media.store import delete_media
-from trunkline.products.messaging.messages.message import TERMINAL, Message, Status
-from trunkline.products.messaging.sending import lanes, queue
-from trunkline.products.messaging.sending.accept import encode_options
-from trunkline.products.messaging.sending.callbacks import tell
 
 _TOLD = frozenset(
     {Status.SENT, Status.FAILED, Status.DELIVERED, Status.UNDELIVERED, Status.READ, Status.CANCELED}

@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.messages.message import Message
+from trunkline.products.messaging.lifecycle.message import Message
 
 POSTPONED = 60 * SECOND
 """When a message whose step failed is looked at again."""
