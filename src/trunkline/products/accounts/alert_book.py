@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-
 import msgspec
 
 from trunkline.core.egress.target import without_credentials
-from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.delivery import Alert
 from trunkline.core.webhooks.request import form
 from trunkline.products.accounts import alerts
 from trunkline.products.accounts.alerts import About
-
-log = logging.getLogger("trunkline")
 
 EVERY = 3600.0
 """Seconds between looks for alerts that are too old."""
@@ -55,30 +50,18 @@ class AlertSweeper:
     def __init__(self, database: Database, days: int) -> None:
         self._database = database
         self._days = days
-        self._task: asyncio.Task[None] | None = None
+        self._task = PeriodicTask("old alerts", self.sweep, EVERY, retry_seconds=EVERY)
 
     async def start(self) -> None:
-        """Forget what is too old, then go on in the background. Raises StorageError."""
+        """Remove what is too old, then go on in the background. Raise StorageError when that fails."""
         await self.sweep()
-        self._task = asyncio.create_task(self._run())
+        self._task.start()
 
     async def stop(self) -> None:
         """End the background work."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._task.stop()
 
     async def sweep(self) -> None:
-        """Forget what is too old now. Raises StorageError."""
+        """Remove what is too old now. Raise StorageError when that fails."""
         while await self._database.write(lambda tx: alerts.prune(tx, self._days, _BATCH)) == _BATCH:
             pass
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                await self.sweep()
-            except StorageError as error:
-                log.warning("old alerts wait for the database: %s", error)

@@ -3,19 +3,15 @@ server ran, before the first request is served."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 from typing import Any
 
 from trunkline.core.clock import SECOND, Clock
-from trunkline.core.storage.database import Database, Row, StorageError, Tx, columns
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.sync import items, journal, objects, services
 from trunkline.products.sync.events import Expiring
 from trunkline.products.sync.items import Place
 from trunkline.products.sync.objects import Object
-
-log = logging.getLogger("trunkline.sync")
 
 BATCH = 200
 LONGEST_WAIT = 5.0
@@ -100,56 +96,51 @@ class Sweeper:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._awake = asyncio.Event()
-        self._target: int | None = None
-        self._trimmed = 0
-        self._task: asyncio.Task[None] | None = None
+        self._next_due: int | None = None
+        self._trimmed_at = 0
+        self._task = PeriodicTask("expired Sync objects", self._run, LONGEST_WAIT, RETRY_SECONDS)
 
     async def start(self) -> None:
-        """Remove what is overdue, then go on in the background. Raises StorageError."""
-        self._database.listen(self._hear)
-        await self._sweep()
-        self._task = asyncio.create_task(self._run())
+        """Remove what is overdue, then go on in the background. Raise StorageError when that fails."""
+        self._database.listen(self._on_events)
+        await self._purge()
+        await self._trim()
+        self._task.start(at_once=True)
 
     async def stop(self) -> None:
         """End the background work; a removal under way is finished or undone as a whole."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._task.stop()
 
     def wake(self) -> None:
-        """Look at once for what is due: the clock was moved."""
-        self._awake.set()
+        """Remove at once what is due: the clock was moved."""
+        self._task.wake()
 
-    def _hear(self, told: list[Any]) -> None:
-        for one in told:
-            if isinstance(one, Expiring) and (self._target is None or one.date < self._target):
-                self._awake.set()
+    def _on_events(self, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, Expiring) and (self._next_due is None or event.date < self._next_due):
+                self._task.wake()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                self._awake.clear()
-                self._target = await self._database.read(next_due)
-                await self._rest()
-                await self._sweep()
-            except StorageError as error:
-                log.warning("expired Sync objects wait for the database: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
+    async def _run(self) -> float:
+        """Remove what is due; return the seconds until more is."""
+        # Until it is read anew, every announcement wakes the task again.
+        self._next_due = None
+        due = await self._database.read(next_due)
+        if due is not None and due <= self._clock():
+            await self._purge()
+            due = await self._database.read(next_due)
+        await self._trim()
+        self._next_due = due
+        if due is None:
+            return LONGEST_WAIT
+        return min(max(due - self._clock(), 0) / SECOND, LONGEST_WAIT)
 
-    async def _rest(self) -> None:
-        wait = LONGEST_WAIT
-        if self._target is not None:
-            wait = min(max(self._target - self._clock(), 0) / SECOND, LONGEST_WAIT)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), wait)
-
-    async def _sweep(self) -> None:
+    async def _purge(self) -> None:
         while await self._database.write(purge) == BATCH:
             pass
-        if self._clock() - self._trimmed >= TRIM_EVERY:
-            while await self._database.write(lambda tx: journal.trim(tx, BATCH)) == BATCH:
-                pass
-            self._trimmed = self._clock()
+
+    async def _trim(self) -> None:
+        if self._clock() - self._trimmed_at < TRIM_EVERY:
+            return
+        while await self._database.write(lambda tx: journal.trim(tx, BATCH)) == BATCH:
+            pass
+        self._trimmed_at = self._clock()

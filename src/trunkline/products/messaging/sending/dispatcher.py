@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from trunkline.core.clock import SECOND
+from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.products.messaging.lifecycle import lanes, queue
@@ -30,7 +31,6 @@ STEPS = 50
 WORKERS = 5_000
 """Lanes that a node works on at once."""
 
-_STORAGE_PAUSE = 1.0
 _LEAST_PAUSE = 0.005
 STOP_SECONDS = 3.0
 
@@ -44,9 +44,9 @@ class Dispatcher:
         self._choose = choose
         self._receipts = BatchWriter(ground.database, receipts.apply)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
-        self._wake = asyncio.Event()
         self._stopping = False
-        self._loops: list[asyncio.Task[None]] = []
+        self._steps = PeriodicTask("messages", self._take_steps, POLL_SECONDS)
+        self._lanes = PeriodicTask("messages", self._find_lanes, POLL_SECONDS, retry_seconds=POLL_SECONDS)
 
     @property
     def lanes(self) -> int:
@@ -59,7 +59,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look for what is due now: for whoever moves the clock."""
-        self._wake.set()
+        self._steps.wake()
         for worker, _ in self._workers.values():
             worker.wake()
 
@@ -69,17 +69,15 @@ class Dispatcher:
             # Nobody else has this database: what is held was held by a node that is gone.
             await self._ground.database.write(lanes.release_all)
         self._ground.database.listen(self._heard)
-        self._loops = [asyncio.create_task(self._steps()), asyncio.create_task(self._look())]
+        self._steps.start(at_once=True)
+        self._lanes.start(at_once=True)
 
     async def stop(self) -> None:
         """Take nothing more, and let what is under way end within 3 s."""
         self._stopping = True
-        self._wake.set()
         for worker, _ in self._workers.values():
             worker.stop()
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.gather(self._steps.stop(), self._lanes.stop())
         if tasks := [task for _, task in self._workers.values()]:
             _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
             for task in late:
@@ -102,7 +100,7 @@ class Dispatcher:
             if isinstance(event, LaneFed):
                 self._work_on(event.lane)
             elif isinstance(event, MessagesDue):
-                self._wake.set()
+                self._steps.wake()
 
     def _work_on(self, lane: str) -> None:
         held = self._workers.get(lane)
@@ -120,37 +118,26 @@ class Dispatcher:
             # Fed in the very moment in which it let go.
             self._work_on(lane)
 
-    async def _look(self) -> None:
+    async def _find_lanes(self) -> None:
         """Find lanes that nobody works on: at the start, and those of nodes that died."""
-        while True:
-            try:
-                found = await self._ground.database.read(lambda tx: lanes.with_work(tx, WORKERS))
-                for lane in found:
-                    self._work_on(lane)
-            except StorageError as error:
-                log.warning("messages wait for the storage: %s", error)
-            await asyncio.sleep(POLL_SECONDS)
+        for lane in await self._ground.database.read(lambda tx: lanes.with_work(tx, WORKERS)):
+            self._work_on(lane)
 
-    async def _steps(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                await self._pause(await self._turn())
-            except StorageError as error:
-                log.warning("messages wait for the storage: %s", error)
-                await self._pause(_STORAGE_PAUSE)
-            except Exception:
-                log.exception("queued messages failed to take their step; others go on")
-                await self._one_by_one()
-
-    async def _turn(self) -> float:
-        """Take the steps that are due; answers the seconds until the next."""
+    async def _take_steps(self) -> float:
+        """Take the steps that are due; return the seconds until the next."""
 
         async def write(tx: Tx) -> tuple[int, list[int | None]]:
             count = await take_steps(tx, self._choose, STEPS)
             return count, [await queue.next_moment(tx), await receipts.reconcile(tx, STEPS)]
 
-        count, moments = await self._ground.database.write(write)
+        try:
+            count, moments = await self._ground.database.write(write)
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("queued messages failed to take their step; others go on")
+            await self._one_by_one()
+            return 0
         if count == STEPS:
             return 0
         moment = min((moment for moment in moments if moment is not None), default=None)
@@ -164,18 +151,9 @@ class Dispatcher:
             try:
                 if not await self._ground.database.write(lambda tx: take_steps(tx, self._choose, 1)):
                     return
-            except StorageError as error:
-                log.warning("messages wait for the storage: %s", error)
-                await self._pause(_STORAGE_PAUSE)
-                return
+            except StorageError:
+                raise
             except Exception:
                 log.exception("a queued message failed to take its step")
                 with contextlib.suppress(StorageError):
                     await self._ground.database.write(queue.postpone_first)
-
-    async def _pause(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()

@@ -1,0 +1,78 @@
+"""Background work that is done again and again for as long as a node runs.
+
+1. One asyncio task calls ``action``, then waits: for ``seconds``, or for as long as the action returned, unless
+   ``wake`` ends the wait. A wake during the action starts it once more as soon as it returns.
+2. After a StorageError, which is logged as a warning, or any other exception, which is logged with its traceback, the
+   task pauses and goes on. No wake shortens that pause.
+3. ``stop`` cancels the task and waits for its end. A transaction under way is committed or undone as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from trunkline.core.storage.database import StorageError
+
+log = logging.getLogger("trunkline.periodic")
+
+RETRY_SECONDS = 1.0
+
+
+class PeriodicTask:
+    """Calls ``action`` every ``seconds``, or only when woken without them; ``name``, a plural, is for the log.
+    ``retry_seconds`` is the pause after a failure."""
+
+    def __init__(
+        self,
+        name: str,
+        action: Callable[[], Awaitable[float | None]],
+        seconds: float | None,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._name = name
+        self._action = action
+        self._seconds = seconds
+        self._retry_seconds = retry_seconds
+        self._awake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, *, at_once: bool = False) -> None:
+        """Begin, with the action ``at_once`` or with a wait."""
+        if at_once:
+            self._awake.set()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the work. May be called again."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    def wake(self) -> None:
+        """Call the action now."""
+        self._awake.set()
+
+    async def _run(self) -> None:
+        pause = self._seconds
+        while True:
+            await self._wait(pause)
+            self._awake.clear()
+            try:
+                chosen = await self._action()
+                pause = self._seconds if chosen is None else chosen
+                continue
+            except StorageError as error:
+                log.warning("%s wait for the database: %s", self._name, error)
+            except Exception:
+                log.exception("%s failed and are tried again", self._name)
+            await asyncio.sleep(self._retry_seconds)
+            pause = 0
+
+    async def _wait(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()

@@ -1,0 +1,186 @@
+"""Work that is done again and again: when it is called, and that a failure does not end it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Unavailable
+
+PATIENCE = 10.0
+NEVER = 3600.0
+
+
+class Work:
+    """An action that counts its calls; ``outcomes`` are what the next ones return or raise."""
+
+    def __init__(self, *outcomes: float | Exception | None) -> None:
+        self.outcomes = list(outcomes)
+        self.calls = 0
+        self._called = asyncio.Event()
+
+    async def __call__(self) -> float | None:
+        self.calls += 1
+        self._called.set()
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def until(self, calls: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self.calls < calls:
+                self._called.clear()
+                await self._called.wait()
+
+
+async def idle() -> None:
+    """Let everything happen that waits for nothing."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def scenario(run: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(2 * PATIENCE):
+            await run()
+
+    asyncio.run(bounded())
+
+
+def test_it_waits_first_unless_it_begins_at_once() -> None:
+    async def run() -> None:
+        later, now = Work(), Work()
+        tasks = [PeriodicTask("things", later, NEVER), PeriodicTask("things", now, NEVER)]
+        tasks[0].start()
+        tasks[1].start(at_once=True)
+        await now.until(1)
+        await idle()
+        assert (later.calls, now.calls) == (0, 1)
+        for task in tasks:
+            await task.stop()
+
+    scenario(run)
+
+
+def test_it_comes_round() -> None:
+    async def run() -> None:
+        work = Work()
+        task = PeriodicTask("things", work, 0.001)
+        task.start()
+        await work.until(3)
+        await task.stop()
+
+    scenario(run)
+
+
+def test_the_action_may_choose_the_pause() -> None:
+    async def run() -> None:
+        work = Work(0, 0, NEVER)
+        task = PeriodicTask("things", work, NEVER)
+        task.start(at_once=True)
+        await work.until(3)
+        await idle()
+        assert work.calls == 3
+        await task.stop()
+
+    scenario(run)
+
+
+def test_a_wake_calls_it_now_also_without_seconds() -> None:
+    async def run() -> None:
+        work = Work()
+        task = PeriodicTask("things", work, None)
+        task.start()
+        await idle()
+        assert work.calls == 0
+        task.wake()
+        await work.until(1)
+        await idle()
+        assert work.calls == 1
+        await task.stop()
+
+    scenario(run)
+
+
+def test_a_wake_during_the_action_calls_it_once_more() -> None:
+    async def run() -> None:
+        calls = 0
+
+        async def action() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                task.wake()
+                task.wake()
+
+        task = PeriodicTask("things", action, NEVER)
+        task.start(at_once=True)
+        await idle()
+        assert calls == 2
+        await task.stop()
+
+    scenario(run)
+
+
+@pytest.mark.parametrize(
+    ("failure", "level", "text"),
+    [
+        (Unavailable("gone"), logging.WARNING, "things wait for the database: gone"),
+        (ValueError("bad"), logging.ERROR, "things failed and are tried again"),
+    ],
+)
+def test_it_goes_on_after_a_failure(
+    failure: Exception, level: int, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        work = Work(failure)
+        task = PeriodicTask("things", work, NEVER, retry_seconds=0)
+        task.start(at_once=True)
+        await work.until(2)
+        await idle()
+        assert work.calls == 2
+        await task.stop()
+
+    scenario(run)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(level, text)]
+
+
+def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:
+    async def run() -> None:
+        work = Work(Unavailable("gone"))
+        task = PeriodicTask("things", work, 0.001, retry_seconds=NEVER)
+        task.start(at_once=True)
+        await work.until(1)
+        task.wake()
+        await idle()
+        assert work.calls == 1
+        await task.stop()
+
+    scenario(run)
+
+
+def test_stop_ends_the_action_under_way_and_may_come_twice() -> None:
+    async def run() -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def action() -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        task = PeriodicTask("things", action, NEVER)
+        await task.stop()
+        task.start(at_once=True)
+        await begun.wait()
+        await task.stop()
+        assert ended.is_set()
+        await task.stop()
+
+    scenario(run)
