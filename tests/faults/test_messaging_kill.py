@@ -29,6 +29,8 @@ QUEUED = 10_000
 SECONDS = 60.0
 """What a long queue may take on a busy machine."""
 LEAST_SECONDS, MOST_SECONDS = 0.1, 0.6
+LEAST_SENT = 20
+"""Messages that reach the network in each life before its kill, however slow the machine."""
 NUMBERS = tuple(f"+1415555010{number}" for number in range(4))
 POOL = ("+14155550120", "+14155550121")
 RECIPIENT, LOYAL, AWAY = "+14155550150", "+14155550160", "+14155550170"
@@ -138,9 +140,11 @@ async def prepare(world: World) -> None:
 
 
 async def live(world: World, seconds: float) -> None:
-    """Send, kill the server after some time, and start it again."""
+    """Send, kill the server after some time and LEAST_SENT messages, and start it again."""
+    before = len(world.network.seen)
     sending = asyncio.create_task(run_all(world.server, world.programs, MESSAGES))
     await asyncio.wait([sending], timeout=seconds)
+    await world.network.smsc.until(lambda: len(world.network.seen) >= before + LEAST_SENT, SECONDS)
     await kill_between(world)
     await sending
 
