@@ -101,7 +101,7 @@ async def beside(
     server: Server, action: Callable[[Database], Awaitable[T]], clock: Clock = system_clock
 ) -> T:
     """Do something with the storage of a server; it may run."""
-    database = open_storage(Settings(data_dir=server.data_dir), clock, shared=True)
+    database = open_storage(Settings.of(data_dir=server.data_dir), clock, shared=True)
     await database.start()
     try:
         return await action(database)

@@ -119,9 +119,9 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
         "log_requests": False,
         "sandbox_numbers": False,
     }
-    settings = Settings(**{**defaults, **settings_overrides})
+    settings = Settings.of(**{**defaults, **settings_overrides})
     url = engine.migrated_url(tmp_path, migrations(settings))
-    settings = Settings(**{**defaults, "database_url": url, **settings_overrides})
+    settings = Settings.of(**{**defaults, "database_url": url, **settings_overrides})
     clock = TestClock()
     with asyncio.Runner() as runner:
         node = Node(settings, clock)

@@ -181,7 +181,7 @@ def test_the_scheme_of_urls_is_a_trusted_proxys_to_tell(
 
     from trunkline.settings import Settings
 
-    networks = Settings(trusted_proxies=trusted).proxy_networks()
+    networks = Settings.of(trusted_proxies=trusted).server.proxy_networks()
     door = api.node.application._door
     api.node.application._door = msgspec.structs.replace(door, trusted_proxies=networks)
     answer = api.post("/sync/v1/Services", headers={"X-Forwarded-Proto": forwarded})

@@ -38,7 +38,7 @@ class Beside:
 
     async def open(self) -> Database:
         """The database, started."""
-        settings = Settings(data_dir=self.server.data_dir, database_url=self.database_url)
+        settings = Settings.of(data_dir=self.server.data_dir, database_url=self.database_url)
         database = open_storage(settings, shared=True)
         await database.start()
         return database

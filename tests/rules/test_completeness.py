@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from trunkline.api import params
 from trunkline.api.catalogue import CATALOGUE
 from trunkline.app.parts import products
-from trunkline.settings import Settings
+from trunkline.settings import OPTIONS, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +33,7 @@ def test_every_code_in_the_catalogue_is_brought_about_by_the_code() -> None:
     assert not unused
 
 
-@pytest.mark.parametrize("option", [field.name for field in dataclasses.fields(Settings)])
+@pytest.mark.parametrize("option", list(OPTIONS))
 def test_every_option_is_explained(option: str) -> None:
     assert option in words("operate.md")
 

@@ -7,7 +7,8 @@ import msgspec
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.storage.database import Database
-from trunkline.settings import BadSetting, Settings
+from trunkline.settings import Settings
+from trunkline.settings.values import BadSetting
 from trunkline.transports.base import Carrier
 from trunkline.transports.http.carrier import HttpCarrier
 from trunkline.transports.http.settings import HttpRoute
@@ -24,7 +25,7 @@ Route = SmppRoute | HttpRoute
 
 def configured(settings: Settings) -> list[Route | None]:
     """The configured carriers' options; None stands for the sandbox. Raises BadSetting."""
-    found = [_route(table) for table in settings.carriers]
+    found = [_route(table) for table in settings.messaging.carriers]
     names = [route.name if route else SANDBOX for route in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BadSetting(f"carriers: more than one is called {', '.join(twice)}")
@@ -35,7 +36,7 @@ def rules(settings: Settings) -> list[RouteRule]:
     """The configured routes. Raises BadSetting."""
     names = {route.name if route else SANDBOX for route in configured(settings)} or {SANDBOX}
     found = []
-    for table in settings.carrier_routes:
+    for table in settings.messaging.carrier_routes:
         try:
             rule = msgspec.convert(table, RouteRule)
         except msgspec.ValidationError as error:

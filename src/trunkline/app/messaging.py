@@ -27,7 +27,8 @@ from trunkline.products.messaging.sending.outcomes import Settling
 from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Price, Prices
 from trunkline.products.messaging.sending.selection import Chooser
-from trunkline.settings import BadSetting, Settings
+from trunkline.settings import Settings
+from trunkline.settings.values import BadSetting
 from trunkline.transports.base import Inbound, Receipt
 from trunkline.transports.sandbox.carrier import JOB as PHONE
 from trunkline.transports.sandbox.carrier import Sandbox
@@ -39,13 +40,13 @@ class Messaging:
     def __init__(
         self, settings: Settings, database: Database, egress: Egress, delivery: Delivery, clock: Clock
     ) -> None:
-        self.address = Address(settings.public_url.rstrip("/"))
+        self.address = Address(settings.messaging.public_url.rstrip("/"))
         self.carriers = open_carriers(settings, database)
         enforcement = Enforcement(
-            a2p=settings.a2p_enforced,
-            caps=settings.a2p_caps,
-            number_minutes=settings.a2p_number_minutes,
-            tollfree=settings.tollfree_enforced,
+            a2p=settings.messaging.a2p_enforced,
+            caps=settings.messaging.a2p_caps,
+            number_minutes=settings.messaging.a2p_number_minutes,
+            tollfree=settings.messaging.tollfree_enforced,
         )
         prices = open_prices(settings)
         self._ground = Ground(
@@ -54,7 +55,7 @@ class Messaging:
             carriers=self.carriers,
             node=new_token(),
             ends=BatchWriter(database, Settling(prices).settle),
-            paces=Paces(settings.account_rate, settings.service_rate),
+            paces=Paces(settings.messaging.account_rate, settings.messaging.service_rate),
             address=self.address,
             enforcement=enforcement,
             prices=prices,
@@ -130,6 +131,6 @@ class Messaging:
 def open_prices(settings: Settings) -> Prices:
     """The operator's prices. Raises BadSetting."""
     try:
-        return Prices([msgspec.convert(table, Price) for table in settings.prices])
+        return Prices([msgspec.convert(table, Price) for table in settings.messaging.prices])
     except msgspec.ValidationError as error:
         raise BadSetting(f"prices: {error}") from None

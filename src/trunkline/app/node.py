@@ -56,18 +56,20 @@ class Node:
         self.settings = settings
         self.vault = open_vault(settings)
         self.database = open_storage(settings, clock)
-        self.bus: Bus = open_bus(settings.nats_url)
+        self.bus: Bus = open_bus(settings.server.nats_url)
         self.metrics = Metrics()
         self.control = Control(self.database, self.bus, self.metrics)
         self.sweeper = Sweeper(self.database, clock)
-        self.alerts = facade.AlertSweeper(self.database, settings.alert_days)
-        if settings.dev:
+        self.alerts = facade.AlertSweeper(self.database, settings.accounts.alert_days)
+        if settings.server.dev:
             log.warning("development: webhooks may reach this machine and private networks")
-        guard = AddressGuard(allow_private=settings.dev, allowed=settings.reachable_networks())
-        self.egress = Egress(guard, ca_file=settings.egress_ca_file)
+        guard = AddressGuard(
+            allow_private=settings.server.dev, allowed=settings.webhooks.reachable_networks()
+        )
+        self.egress = Egress(guard, ca_file=settings.webhooks.egress_ca_file)
         self.signing_tokens = SigningTokens(self._signing_token, clock)
         self.database.listen(self._heard)
-        terms = Terms(keep_days=settings.webhook_log_days, schedule=settings.webhook_pauses())
+        terms = Terms(keep_days=settings.webhooks.webhook_log_days, schedule=settings.webhooks.retry_delays())
         delivery = Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
         self.messaging = Messaging(settings, self.database, self.egress, delivery, clock)
         handlers = {
@@ -94,11 +96,14 @@ class Node:
             self.control,
         )
         self._draining: asyncio.Future[Any] | None = None
-        buckets = Buckets(clock) if settings.sync_limits else None
+        buckets = Buckets(clock) if settings.sync.sync_limits else None
         nodes = Nodes(self.bus, self.vault)
         nodes.listen(lambda told: self._heard([told]))
         bounds = Bounds(
-            Connections(origins=settings.browser_origins(), max_connections=settings.max_connections), buckets
+            Connections(
+                origins=settings.realtime.browser_origins(), max_connections=settings.realtime.max_connections
+            ),
+            buckets,
         )
         self.realtime = Realtime(self.database, directory, self.vault, clock, nodes, bounds)
         self.application = self._application(directory, clock, buckets)
@@ -117,18 +122,21 @@ class Node:
                 control=self._control,
                 public=Publics(
                     (
-                        MediaFiles(self.database, directory, protected=settings.protect_media),
+                        MediaFiles(self.database, directory, protected=settings.messaging.protect_media),
                         ShortMediaLinks(self.database),
                         Clicks(self.database),
                         DeactivationFiles(self.database, self.vault, clock),
                     )
                 ),
                 limits=Limits(
-                    settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
+                    settings.server.max_body_bytes,
+                    settings.server.request_timeout,
+                    settings.server.max_concurrent_requests,
                 ),
-                default_product=settings.default_product,
-                trusted_proxies=settings.proxy_networks(),
-                log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
+                default_product=settings.server.default_product,
+                trusted_proxies=settings.server.proxy_networks(),
+                log_requests=settings.server.log_requests
+                and settings.server.lowest_level in ("debug", "info"),
             )
         )
 
@@ -141,9 +149,9 @@ class Node:
             await facade.check_master_key(self.database, self.vault)
             await self.bus.start()
             first = await facade.first_account(
-                self.database, self.vault, settings.account_sid, settings.auth_token
+                self.database, self.vault, settings.accounts.account_sid, settings.accounts.auth_token
             )
-            if settings.sandbox_numbers and self.messaging.sandboxed:
+            if settings.messaging.sandbox_numbers and self.messaging.sandboxed:
                 await stock_sandbox(self.database)
             await self.sweeper.start()
             await self.alerts.start()

@@ -26,9 +26,9 @@ def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Produc
     """The manifests of all products; ``buckets`` keep Sync's limits."""
     return (
         accounts.PRODUCT,
-        chat.product(settings.chat_limits_as_seen),
+        chat.product(settings.chat.chat_limits_as_seen),
         messaging.product(messaging_policy(settings)),
-        notify.product(settings.max_notify_services),
+        notify.product(settings.notify.max_notify_services),
         sync.product(buckets),
     )
 
@@ -36,12 +36,14 @@ def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Produc
 def messaging_policy(settings: Settings) -> Policy:
     """What the settings say of Messaging's resources."""
     rules = Rules(
-        countries=frozenset(code.upper() for code in words(settings.geo_permissions)),
-        refuse_landlines=settings.refuse_landlines,
-        blocked_senders=frozenset(word.lower() for word in words(settings.blocked_sender_ids)),
-        max_scheduled=settings.max_scheduled_messages,
+        countries=frozenset(code.upper() for code in words(settings.messaging.geo_permissions)),
+        refuse_landlines=settings.messaging.refuse_landlines,
+        blocked_senders=frozenset(word.lower() for word in words(settings.messaging.blocked_sender_ids)),
+        max_scheduled=settings.messaging.max_scheduled_messages,
     )
-    return Policy(settings.compliance_approval == "auto", settings.max_service_senders, rules)
+    return Policy(
+        settings.messaging.compliance_approval == "auto", settings.messaging.max_service_senders, rules
+    )
 
 
 def migrations(settings: Settings) -> list[Migration]:
@@ -59,19 +61,19 @@ def migrations(settings: Settings) -> list[Migration]:
 def open_vault(settings: Settings) -> Vault:
     """The vault under the configured master key, or the one in the data directory, made on first use. Raises
     BadMasterKey, OSError."""
-    if settings.master_key:
-        return Vault(parse_key(settings.master_key))
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Vault(load_or_create_key(settings.data_dir / MASTER_KEY_FILE))
+    if settings.storage.master_key:
+        return Vault(parse_key(settings.storage.master_key))
+    settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Vault(load_or_create_key(settings.storage.data_dir / MASTER_KEY_FILE))
 
 
 def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
     """The configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raises
     StorageError."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_database(settings.storage_url, migrations(settings), clock, shared=shared)
+    settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open_database(settings.storage.url, migrations(settings), clock, shared=shared)
 
 
 def open_authority(settings: Settings) -> Authority:
     """The CONNECT proxy's CA in the data directory, made on first use. Raises OSError."""
-    return Authority.open(settings.data_dir / CA_DIRECTORY)
+    return Authority.open(settings.storage.data_dir / CA_DIRECTORY)

@@ -57,7 +57,7 @@ class Server:
         self._announce = announce
         self._socket: socket.socket | None = None
         self.proxy: ConnectProxy | None = None
-        protocol = type("Protocol", (HttpProtocol,), {"head_seconds": settings.request_timeout})
+        protocol = type("Protocol", (HttpProtocol,), {"head_seconds": settings.server.request_timeout})
         config = uvicorn.Config(
             self.node.application,
             http=protocol,
@@ -77,23 +77,23 @@ class Server:
     @property
     def url(self) -> str:
         """The address of the API."""
-        return f"http://{_shown(self.settings.host)}:{self._port}"
+        return f"http://{_shown(self.settings.server.host)}:{self._port}"
 
     @property
     def proxy_url(self) -> str | None:
         """The address of the CONNECT proxy, if there is one."""
-        return f"http://{_shown(self.settings.host)}:{self.proxy.port}" if self.proxy else None
+        return f"http://{_shown(self.settings.server.host)}:{self.proxy.port}" if self.proxy else None
 
     @property
     def _port(self) -> int:
-        return int(self._socket.getsockname()[1]) if self._socket else self.settings.port
+        return int(self._socket.getsockname()[1]) if self._socket else self.settings.server.port
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain: requests in flight are finished within 8 s. Raises OSError
         when an address is taken, and what ``Node.start`` raises."""
         first = await self.node.start()
         try:
-            self._socket = _bind(self.settings.host, self.settings.port)
+            self._socket = _bind(self.settings.server.host, self.settings.server.port)
             self.node.messaging.listens_at(self.url)
             await self._start_proxy()
             serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
@@ -126,11 +126,11 @@ class Server:
             await asyncio.sleep(0.001)
 
     async def _start_proxy(self) -> None:
-        if self.settings.proxy_port < 0:
+        if self.settings.server.proxy_port < 0:
             return
         authority = open_authority(self.settings)
         self.proxy = ConnectProxy(authority, self._door, log=logging.getLogger("trunkline.switch"))
-        await self.proxy.start(self.settings.host, self.settings.proxy_port)
+        await self.proxy.start(self.settings.server.host, self.settings.server.proxy_port)
 
     def _door(self) -> asyncio.Protocol:
         """A fresh protocol of the API's own kind, so that decrypted tunnels are served like any connection."""

@@ -8,7 +8,9 @@ from typing import Any
 from trunkline.cli.failure import fail
 from trunkline.cli.options import with_flags
 from trunkline.cli.printing import AsJson, print_json, print_table
-from trunkline.settings import BadSetting, as_text, effective
+from trunkline.settings.loading import effective
+from trunkline.settings.option import as_text
+from trunkline.settings.values import BadSetting
 
 
 @with_flags()
@@ -18,7 +20,7 @@ def run(flags: Mapping[str, Any], as_json: AsJson = False) -> None:
         found = effective(flags)
     except BadSetting as error:
         raise fail(str(error)) from None
-    shown = found.settings.shown()
+    shown = found.settings.printable()
     if as_json:
         print_json(
             {

@@ -27,21 +27,21 @@ def run(
     ] = "",
 ) -> None:
     """Print the lines that move an unmodified app here: eval "$(trunkline env)"."""
-    if settings.proxy_port < 0:
+    if settings.server.proxy_port < 0:
         raise fail("the CONNECT proxy is switched off (proxy_port is -1)")
-    if settings.proxy_port == 0:
+    if settings.server.proxy_port == 0:
         raise fail(
             "proxy_port is 0, so the port is known to the running server only: give it with --proxy-port"
         )
     found = with_stored(
-        settings, lambda database, vault: _account(database, vault, account or settings.account_sid)
+        settings, lambda database, vault: _account(database, vault, account or settings.accounts.account_sid)
     )
     if found is None:
         raise no_account()
     with explained():
         open_authority(settings)
-    ca = (settings.data_dir / CA_DIRECTORY / "ca.pem").resolve()
-    for line in lines(url(settings.host, settings.proxy_port), ca, *found):
+    ca = (settings.storage.data_dir / CA_DIRECTORY / "ca.pem").resolve()
+    for line in lines(url(settings.server.host, settings.server.proxy_port), ca, *found):
         typer.echo(line)
 
 

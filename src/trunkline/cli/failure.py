@@ -23,7 +23,7 @@ def explained() -> Iterator[None]:
     from trunkline.core.secrets import BadMasterKey
     from trunkline.core.storage.database import StorageError
     from trunkline.products.accounts.facade import UnknownAccount
-    from trunkline.settings import BadSetting
+    from trunkline.settings.values import BadSetting
     from trunkline.switch.keeping import AuthorityError
 
     try:

@@ -1,16 +1,18 @@
-"""From ``Settings`` to command-line options: each is declared once, in ``settings.py``."""
+"""From ``Settings`` to command-line options: each is declared once, in ``settings``."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields
 from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.failure import fail
-from trunkline.settings import BadSetting, Settings, as_text, flag, load, variable
+from trunkline.settings import OPTIONS
+from trunkline.settings.loading import load
+from trunkline.settings.option import Option, as_text, flag, variable
+from trunkline.settings.values import BadSetting
 
 Command = Callable[..., None]
 
@@ -42,29 +44,29 @@ def with_flags(*names: str) -> Callable[[Command], Command]:
 
 def _wrapped(command: Command, call: Command, names: tuple[str, ...]) -> Command:
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    chosen = [item for item in fields(Settings) if not names or item.name in names]
+    chosen = [option for name, option in OPTIONS.items() if not names or name in names]
 
     def wrapped(**values: Any) -> None:
-        flags = {item.name: values.pop(item.name) for item in chosen}
+        flags = {option.name: values.pop(option.name) for option in chosen}
         call(flags, **values)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [*(one.replace(kind=keyword) for one in own), *(_parameter(item) for item in chosen)]
+    parameters = [*(one.replace(kind=keyword) for one in own), *map(_parameter, chosen)]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     return wrapped
 
 
-def _parameter(item: Field[Any]) -> inspect.Parameter:
-    name = flag(item.name)
-    names = (f"{name}/--no-{name[2:]}",) if item.type == "bool" else (name,)
-    unsaid = item.metadata["secret"] or item.default in ("", ())
-    default = "" if unsaid else f"; default: {as_text(item.default)}"
-    kind: Any = (bool | None) if item.type == "bool" else (str | None)
-    option = typer.Option(
-        *names, help=f"{item.metadata['help']} ({variable(item.name)}{default})", show_default=False
+def _parameter(option: Option) -> inspect.Parameter:
+    name = flag(option.name)
+    names = (f"{name}/--no-{name[2:]}",) if option.is_switch else (name,)
+    unsaid = option.secret or option.default in ("", ())
+    default = "" if unsaid else f"; default: {as_text(option.default)}"
+    kind: Any = (bool | None) if option.is_switch else (str | None)
+    declared = typer.Option(
+        *names, help=f"{option.help} ({variable(option.name)}{default})", show_default=False
     )
     return inspect.Parameter(
-        item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, declared]
     )

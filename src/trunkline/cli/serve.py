@@ -19,13 +19,16 @@ from trunkline.cli.options import with_settings
 from trunkline.cli.welcome import Started, port_of, welcome
 from trunkline.core.telemetry import configure_logs
 from trunkline.products.accounts.facade import Opened
-from trunkline.settings import PRODUCTS, Settings, flag, load
+from trunkline.settings import Settings
+from trunkline.settings.loading import load
+from trunkline.settings.option import flag
+from trunkline.settings.server import PRODUCTS
 
 
 @with_settings()
 def run(settings: Settings) -> None:
     """Run the server until SIGTERM or Ctrl-C; requests in flight are finished."""
-    configure_logs(settings.lowest_level)
+    configure_logs(settings.server.lowest_level)
     _allow_many_files()
     with explained():
         try:
@@ -58,9 +61,9 @@ def _loop(main: object) -> None:
 
 async def _serve(settings: Settings) -> None:
     def announce(server: Server, first: Opened) -> None:
-        if settings.ready_file:
-            write_ready_file(Path(settings.ready_file), server, first.account.sid)
-        typer.echo(welcome(_started(settings, server), first, settings.auth_token))
+        if settings.server.ready_file:
+            write_ready_file(Path(settings.server.ready_file), server, first.account.sid)
+        typer.echo(welcome(_started(settings, server), first, settings.accounts.auth_token))
 
     await Server(settings, announce).run()
 
@@ -69,18 +72,20 @@ def _started(settings: Settings, server: Server) -> Started:
     there = {product.name for product in products(settings)}
     proxy_port = port_of(server.proxy_url)
     return Started(
-        settings.host,
-        port_of(server.url) or settings.port,
+        settings.server.host,
+        port_of(server.url) or settings.server.port,
         proxy_port,
         [name for name in PRODUCTS if name in there],
-        _flags({"data_dir": settings.data_dir, "host": settings.host, "proxy_port": proxy_port}),
+        _flags(
+            {"data_dir": settings.storage.data_dir, "host": settings.server.host, "proxy_port": proxy_port}
+        ),
     )
 
 
 def _flags(values: dict[str, Any]) -> list[str]:
     """The flags that give another command these values; what it has from environment and file needs none."""
     elsewhere = load({})
-    differing = [(flag(name), value) for name, value in values.items() if value != getattr(elsewhere, name)]
+    differing = [(flag(name), value) for name, value in values.items() if value != elsewhere.value(name)]
     return [str(part) for pair in differing for part in pair]
 
 
@@ -88,15 +93,15 @@ def _explain(error: OSError, settings: Settings) -> str:
     if error.errno == errno.EADDRINUSE:
         return "; ".join(_taken(settings)) or "its port was taken for a moment: try again"
     if error.errno == errno.EACCES and not error.filename:
-        return f"ports below 1024 need a privilege: {settings.port}, {settings.proxy_port}"
+        return f"ports below 1024 need a privilege: {settings.server.port}, {settings.server.proxy_port}"
     return reason(error)
 
 
 def _taken(settings: Settings) -> list[str]:
     found = []
-    for option, port in (("--port", settings.port), ("--proxy-port", settings.proxy_port)):
-        if port > 0 and (there := look(settings.host, port)) is not Port.FREE:
+    for option, port in (("--port", settings.server.port), ("--proxy-port", settings.server.proxy_port)):
+        if port > 0 and (there := look(settings.server.host, port)) is not Port.FREE:
             found.append(
-                f"{settings.host}:{port} is taken by {there.value}; end it, or choose another {option}"
+                f"{settings.server.host}:{port} is taken by {there.value}; end it, or choose another {option}"
             )
     return found

@@ -42,7 +42,7 @@ async def _with_opened(settings: Settings, work: Callable[[Database, Vault], Awa
 
 
 def _require_database(settings: Settings) -> None:
-    path = file_of(settings.storage_url)
+    path = file_of(settings.storage.url)
     if path is not None and not path.exists():
         raise fail(f"there is no database {path}: start the server once, or name its --data-dir")
 

@@ -19,7 +19,7 @@ def beside(server: Server, action: Callable[[Database, Vault], Awaitable[T]]) ->
     """Do something with the storage of a server whose data are in SQLite."""
 
     async def work() -> T:
-        settings = Settings(data_dir=server.data_dir)
+        settings = Settings.of(data_dir=server.data_dir)
         database = open_storage(settings, shared=True)
         await database.start()
         try:

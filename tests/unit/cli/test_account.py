@@ -16,7 +16,8 @@ from trunkline.app.node import Node
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import insert_account
-from trunkline.settings import Settings, load
+from trunkline.settings import Settings
+from trunkline.settings.loading import load
 from unit.cli.conftest import Cli
 
 UNKNOWN = "AC" + "0" * 32

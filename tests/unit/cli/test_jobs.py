@@ -12,7 +12,7 @@ from trunkline.core.jobs.claims import Lease, Settled
 from trunkline.core.jobs.outcome import Dead
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
-from trunkline.settings import load
+from trunkline.settings.loading import load
 from unit.cli.conftest import Cli
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
 from importlib.metadata import version
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from servers import clean_environment
 from trunkline.cli import COMMANDS
 from trunkline.cli.options import DATA, with_flags, with_settings
-from trunkline.settings import Settings, as_text, flag, variable
+from trunkline.settings import OPTIONS, Settings
+from trunkline.settings.option import as_text, flag, variable
 from unit.cli.conftest import Cli
 
 
@@ -25,20 +25,20 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("wide")
 def test_every_setting_is_an_option_of_serve_and_explained(cli: Cli) -> None:
     shown = cli("serve", "--help").out
-    for item in fields(Settings):
+    for item in OPTIONS.values():
         assert f"{flag(item.name)} " in shown
-        assert item.metadata["help"] in shown
+        assert item.help in shown
         assert variable(item.name) in shown
-        if not item.metadata["secret"] and item.default not in ("", ()):
+        if not item.secret and item.default not in ("", ()):
             assert f"({variable(item.name)}; default: {as_text(item.default)})" in shown
-        if item.type == "bool":
+        if item.is_switch:
             assert f"--no-{flag(item.name)[2:]} " in shown
 
 
 @pytest.mark.usefixtures("wide")
 def test_a_command_has_only_the_options_that_it_needs(cli: Cli) -> None:
     shown = cli("account", "list", "--help").out
-    assert {item.name for item in fields(Settings) if f"{flag(item.name)} " in shown} == set(DATA)
+    assert {item.name for item in OPTIONS.values() if f"{flag(item.name)} " in shown} == set(DATA)
 
 
 @pytest.mark.usefixtures("wide")
@@ -63,7 +63,7 @@ def test_settings_reach_the_command_with_its_own_options(monkeypatch: pytest.Mon
     monkeypatch.setenv("TRUNKLINE_HOST", "::1")
 
     def command(settings: Settings, own: int = 7) -> None:
-        seen.append((settings.port, settings.host, own))
+        seen.append((settings.server.port, settings.server.host, own))
 
     with_settings("port")(command)(port="99", own=8)
     assert seen == [(99, "::1", 8)]

@@ -15,7 +15,7 @@ from twilio.jwt.access_token import AccessToken
 from twilio.jwt.access_token.grants import ChatGrant, SyncGrant
 
 from trunkline.app.node import Node
-from trunkline.settings import load
+from trunkline.settings.loading import load
 from unit.cli.conftest import Cli
 
 CHAT = "IS" + "c" * 32

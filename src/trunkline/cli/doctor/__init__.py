@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import typer
@@ -15,10 +14,13 @@ from trunkline.cli.doctor import authority, database, files, machine, network
 from trunkline.cli.doctor.finding import Finding, Level, failed, ok, warned
 from trunkline.cli.options import with_flags
 from trunkline.cli.printing import AsJson, print_json, printable
-from trunkline.settings import PREFIX, BadSetting, Settings, load, variable
+from trunkline.settings import OPTIONS
+from trunkline.settings.loading import load
+from trunkline.settings.option import PREFIX, variable
+from trunkline.settings.values import BadSetting
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-_KNOWN = {f"{PREFIX}CONFIG", *(variable(item.name) for item in fields(Settings))}
+_KNOWN = {f"{PREFIX}CONFIG", *map(variable, OPTIONS)}
 
 
 @with_flags()

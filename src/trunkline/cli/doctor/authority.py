@@ -20,9 +20,11 @@ _RENEW = "delete ca.key and ca.pem; the next start makes new ones, which clients
 
 def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
     """The check of the CA, unless the proxy is switched off."""
-    if settings.proxy_port < 0:
+    if settings.server.proxy_port < 0:
         return []
-    return [certificate(settings.data_dir / CA_DIRECTORY, datetime.fromtimestamp(clock() // SECOND, UTC))]
+    return [
+        certificate(settings.storage.data_dir / CA_DIRECTORY, datetime.fromtimestamp(clock() // SECOND, UTC))
+    ]
 
 
 def certificate(directory: Path, now: datetime) -> Finding:

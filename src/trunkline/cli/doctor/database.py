@@ -11,7 +11,8 @@ from trunkline.core.storage.database import NewerDatabase, StorageError
 from trunkline.core.storage.look import Seen, file_of, look
 from trunkline.core.storage.migrate import Migration, due
 from trunkline.products.accounts import facade
-from trunkline.settings import Settings, without_password
+from trunkline.settings import Settings
+from trunkline.settings.values import without_password
 
 LARGEST_SKEW = 2 * SECOND
 """How far the clocks of a node and of PostgreSQL may differ."""
@@ -19,18 +20,18 @@ LARGEST_SKEW = 2 * SECOND
 
 async def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
     """The checks, in the order in which they are shown; only the first when there is no database to look into."""
-    name, path = "database", file_of(settings.storage_url)
+    name, path = "database", file_of(settings.storage.url)
     try:
         if path is not None and not path.exists():
             return [ok(name, f"{path} is made at the first start")]
-        seen = await look(settings.storage_url)
+        seen = await look(settings.storage.url)
     except (StorageError, PermissionError) as error:
         return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
     checked = [schema(migrations(settings), seen), durability(seen)]
     # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
     if seen.applied and not checked[0].remedy and not (path and seen.weak):
         checked.append(await secrets(settings))
-    shown = path or without_password(settings.storage_url)
+    shown = path or without_password(settings.storage.url)
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), seen)]
 
 

@@ -17,7 +17,7 @@ _OTHERS = 0o077
 
 def findings(settings: Settings) -> list[Finding]:
     """The checks, in the order in which they are shown."""
-    return [directory(settings.data_dir), key(settings)]
+    return [directory(settings.storage.data_dir), key(settings)]
 
 
 def directory(path: Path) -> Finding:
@@ -41,8 +41,8 @@ def directory(path: Path) -> Finding:
 
 def key(settings: Settings) -> Finding:
     """The master key: readable, well-formed, for its owner alone."""
-    name, path = "master key", settings.data_dir / MASTER_KEY_FILE
-    if not settings.master_key and not _exists(path):
+    name, path = "master key", settings.storage.data_dir / MASTER_KEY_FILE
+    if not settings.storage.master_key and not _exists(path):
         return ok(name, f"{path} is made at the first start")
     try:
         vault(settings)
@@ -50,7 +50,7 @@ def key(settings: Settings) -> Finding:
         return failed(name, f"{path}: {error.strerror}", "let the server's user read it")
     except (BadMasterKey, UnicodeDecodeError) as error:
         return failed(name, str(error), "restore the key from a backup: without it stored secrets are lost")
-    if settings.master_key:
+    if settings.storage.master_key:
         return ok(name, "configured")
     if _open_to_others(path):
         return warned(name, f"{path} is open to other users", f"chmod 600 {path}")
@@ -59,9 +59,9 @@ def key(settings: Settings) -> Finding:
 
 def vault(settings: Settings) -> Vault | None:
     """The vault under the key that there is; None when a start would make one. Raises BadMasterKey, OSError."""
-    if settings.master_key:
-        return Vault(parse_key(settings.master_key))
-    path = settings.data_dir / MASTER_KEY_FILE
+    if settings.storage.master_key:
+        return Vault(parse_key(settings.storage.master_key))
+    path = settings.storage.data_dir / MASTER_KEY_FILE
     return Vault(parse_key(path.read_text())) if _exists(path) else None
 
 

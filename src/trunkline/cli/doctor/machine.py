@@ -23,9 +23,9 @@ _MOUNTS = Path("/proc/self/mounts")
 
 def findings(settings: Settings) -> list[Finding]:
     """The checks, in the order in which they are shown."""
-    folder = nearest(settings.data_dir)
+    folder = nearest(settings.storage.data_dir)
     found = [python(sys.version_info[:2]), space(shutil.disk_usage(folder).free)]
-    if not settings.database_url and (kind := file_system(folder, _mounts())):
+    if not settings.storage.database_url and (kind := file_system(folder, _mounts())):
         found.append(disk(kind))
     return found
 

@@ -16,9 +16,9 @@ BUS_SECONDS = 5.0
 async def findings(settings: Settings) -> list[Finding]:
     """The checks, in the order in which they are shown."""
     return [
-        port("API port", settings.host, settings.port),
-        port("proxy port", settings.host, settings.proxy_port),
-        await bus(settings.nats_url),
+        port("API port", settings.server.host, settings.server.port),
+        port("proxy port", settings.server.host, settings.server.proxy_port),
+        await bus(settings.server.nats_url),
     ]
 
 

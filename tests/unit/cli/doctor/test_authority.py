@@ -58,9 +58,9 @@ def test_a_pair_that_is_none_fails(ca: Path, tmp_path: Path) -> None:
 
 
 def test_a_ca_is_made_at_the_first_start(tmp_path: Path) -> None:
-    assert [found.level for found in findings(Settings(data_dir=tmp_path))] == [Level.OK]
+    assert [found.level for found in findings(Settings.of(data_dir=tmp_path))] == [Level.OK]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_proxy_there_is_nothing_to_check(tmp_path: Path) -> None:
-    assert findings(Settings(data_dir=tmp_path, proxy_port=-1)) == []
+    assert findings(Settings.of(data_dir=tmp_path, proxy_port=-1)) == []

@@ -15,7 +15,8 @@ from trunkline.app.parts import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
-from trunkline.settings import Settings, load
+from trunkline.settings import Settings
+from trunkline.settings.loading import load
 from unit.cli.conftest import Cli
 
 

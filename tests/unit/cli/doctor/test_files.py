@@ -58,18 +58,18 @@ def test_the_master_key_is_well_formed_and_private(
     path = tmp_path / "master.key"
     path.write_text(content)
     path.chmod(mode)
-    assert files.key(Settings(data_dir=tmp_path)).level is level
+    assert files.key(Settings.of(data_dir=tmp_path)).level is level
     assert path.stat().st_mode & 0o777 == mode
 
 
 def test_a_configured_master_key_needs_no_file(tmp_path: Path) -> None:
-    assert files.key(Settings(data_dir=tmp_path, master_key=KEY)).message == "configured"
-    assert files.key(Settings(data_dir=tmp_path, master_key="x")).level is Level.FAIL
+    assert files.key(Settings.of(data_dir=tmp_path, master_key=KEY)).message == "configured"
+    assert files.key(Settings.of(data_dir=tmp_path, master_key="x")).level is Level.FAIL
 
 
 def test_a_missing_master_key_is_not_made(tmp_path: Path) -> None:
-    assert files.vault(Settings(data_dir=tmp_path)) is None
-    assert files.key(Settings(data_dir=tmp_path)).level is Level.OK
+    assert files.vault(Settings.of(data_dir=tmp_path)) is None
+    assert files.key(Settings.of(data_dir=tmp_path)).level is Level.OK
     assert list(tmp_path.iterdir()) == []
 
 

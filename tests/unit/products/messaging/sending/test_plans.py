@@ -30,7 +30,7 @@ SEARCHES = [
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("plans"))
+    settings = Settings.of(data_dir=tmp_path_factory.mktemp("plans"))
 
     async def make() -> None:
         database = open_storage(settings)
@@ -38,7 +38,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
         await database.stop()
 
     asyncio.run(make())
-    opened = apsw.Connection(settings.storage_url.removeprefix("sqlite:///"))
+    opened = apsw.Connection(settings.storage.url.removeprefix("sqlite:///"))
     yield opened
     opened.close()
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trunkline.settings import (
-    BadSetting,
-    Origin,
-    Settings,
-    Source,
-    as_text,
-    effective,
-    flag,
-    load,
-    variable,
-    without_password,
-)
+from trunkline.settings import OPTIONS, Settings
+from trunkline.settings.loading import Origin, Source, effective, load
+from trunkline.settings.option import as_text, flag, variable
+from trunkline.settings.values import BadSetting, without_password
 
 SECRETS = {"database_url", "nats_url", "auth_token", "master_key", "carriers"}
 
@@ -41,7 +32,11 @@ def test_flag_beats_environment_beats_file_beats_default(folder: Path) -> None:
     (folder / "trunkline.toml").write_text("port = 1\nproxy_port = 2\nhost = 'file'\n")
     environment = {"TRUNKLINE_PORT": "3", "TRUNKLINE_PROXY_PORT": "4"}
     found = effective({"port": "5", "proxy_port": None}, environment)
-    assert (found.settings.port, found.settings.proxy_port, found.settings.host) == (5, 4, "file")
+    assert (found.settings.server.port, found.settings.server.proxy_port, found.settings.server.host) == (
+        5,
+        4,
+        "file",
+    )
     origins = {name: str(found.origins[name]) for name in ("port", "proxy_port", "host", "log_level")}
     assert origins == {
         "port": "flag --port",
@@ -54,7 +49,7 @@ def test_flag_beats_environment_beats_file_beats_default(folder: Path) -> None:
 def test_a_value_that_is_false_or_zero_counts_all_the_same() -> None:
     environment = {"TRUNKLINE_PORT": "1", "TRUNKLINE_LOG_REQUESTS": "true"}
     found = load({"port": "0", "log_requests": False}, environment)
-    assert (found.port, found.log_requests) == (0, False)
+    assert (found.server.port, found.server.log_requests) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +65,7 @@ def test_a_value_that_is_false_or_zero_counts_all_the_same() -> None:
     ],
 )
 def test_text_is_read_as_the_options_type(name: str, text: str, value: Any) -> None:
-    found = getattr(load({}, {variable(name): text}), name)
+    found = load({}, {variable(name): text}).value(name)
     assert (found, type(found)) == (value, type(value))
 
 
@@ -87,7 +82,7 @@ def test_text_is_read_as_the_options_type(name: str, text: str, value: Any) -> N
 )
 def test_the_file_may_use_its_own_types(folder: Path, line: str, name: str, value: Any) -> None:
     (folder / "trunkline.toml").write_text(line)
-    assert getattr(load({}, {}), name) == value
+    assert load({}, {}).value(name) == value
 
 
 @pytest.mark.parametrize(
@@ -180,7 +175,7 @@ def test_a_value_that_cannot_be_names_its_option(name: str, text: str) -> None:
     ],
 )
 def test_a_value_at_the_edge_is_taken(name: str, text: str) -> None:
-    assert str(getattr(load({}, {variable(name): text}), name)) == text
+    assert str(load({}, {variable(name): text}).value(name)) == text
 
 
 def test_lists_are_read() -> None:
@@ -190,12 +185,12 @@ def test_lists_are_read() -> None:
         "realtime_origins": "https://a.example, https://b.example:8443",
     }
     settings = load({}, {variable(name): text for name, text in told.items()})
-    assert settings.webhook_pauses() == (60.0, 600.0, 3600.0)
-    assert [str(network) for network in settings.reachable_networks()] == ["10.1.0.0/16", "fd00::/8"]
-    assert settings.browser_origins() == {"https://a.example", "https://b.example:8443"}
+    assert settings.webhooks.retry_delays() == (60.0, 600.0, 3600.0)
+    assert [str(network) for network in settings.webhooks.reachable_networks()] == ["10.1.0.0/16", "fd00::/8"]
+    assert settings.realtime.browser_origins() == {"https://a.example", "https://b.example:8443"}
     nothing = load({}, {})
-    assert (nothing.webhook_pauses(), nothing.reachable_networks()) == ((), ())
-    assert nothing.browser_origins() == frozenset()
+    assert (nothing.webhooks.retry_delays(), nothing.webhooks.reachable_networks()) == ((), ())
+    assert nothing.realtime.browser_origins() == frozenset()
 
 
 def test_a_refusal_does_not_repeat_a_secret(folder: Path) -> None:
@@ -212,6 +207,57 @@ def test_unknown_options_in_the_file_are_refused(folder: Path) -> None:
         load({}, {})
 
 
+def test_options_stand_in_the_tables_of_their_groups(folder: Path) -> None:
+    (folder / "trunkline.toml").write_text(
+        "host = 'top'\n[server]\nport = 1\n[messaging]\naccount_rate = 5\n"
+    )
+    found = effective({}, {})
+    server, messaging = found.settings.server, found.settings.messaging
+    assert (server.host, server.port, messaging.account_rate) == ("top", 1, 5)
+    origins = {name: str(found.origins[name]) for name in ("host", "port", "account_rate")}
+    assert origins == {
+        "host": "file trunkline.toml",
+        "port": "file trunkline.toml [server]",
+        "account_rate": "file trunkline.toml [messaging]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("prot = 1", "trunkline.toml has unknown options: prot; did you mean port?"),
+        ("[server]\nprot = 1", "trunkline.toml has unknown options: [server] prot; did you mean port?"),
+        (
+            "[mesaging]\nprices = []",
+            "trunkline.toml has unknown options: mesaging; did you mean [messaging]?",
+        ),
+        ("zzz = 1", "trunkline.toml has unknown options: zzz"),
+        ("[chat]\nport = 1", "trunkline.toml: port belongs to [server], not to [chat]"),
+        ("port = 1\n[server]\nport = 1", "trunkline.toml has port twice: at the top and in [server]"),
+        ("server = 1", "trunkline.toml: server must be a table, [server]"),
+        ("[server]\nport = 'x'", "port (file trunkline.toml [server]) must be a whole number"),
+        ("[server]\nport = 65536", "port must be from 0 to 65535 (file trunkline.toml [server])"),
+        ("port = 65536", "port must be from 0 to 65535 (file trunkline.toml)"),
+    ],
+)
+def test_an_error_names_file_table_option_and_what_is_allowed(
+    folder: Path, content: str, message: str
+) -> None:
+    (folder / "trunkline.toml").write_text(content)
+    with pytest.raises(BadSetting) as caught:
+        load({}, {})
+    assert str(caught.value) == message
+
+
+def test_an_error_names_flag_or_variable() -> None:
+    with pytest.raises(BadSetting) as caught:
+        load({"port": "65536"}, {})
+    assert str(caught.value) == "port must be from 0 to 65535 (flag --port)"
+    with pytest.raises(BadSetting) as caught:
+        load({}, {"TRUNKLINE_PORT": "65536"})
+    assert str(caught.value) == "port must be from 0 to 65535 (environment TRUNKLINE_PORT)"
+
+
 @pytest.mark.parametrize("content", [b"port = ", b"\xff"])
 def test_a_file_that_cannot_be_read_is_refused(folder: Path, content: bytes) -> None:
     (folder / "trunkline.toml").write_bytes(content)
@@ -222,21 +268,21 @@ def test_a_file_that_cannot_be_read_is_refused(folder: Path, content: bytes) -> 
 def test_the_environment_names_another_file(folder: Path) -> None:
     (folder / "trunkline.toml").write_text("port = 1")
     (folder / "other.toml").write_text("port = 2")
-    assert load({}, {"TRUNKLINE_CONFIG": "other.toml"}).port == 2
+    assert load({}, {"TRUNKLINE_CONFIG": "other.toml"}).server.port == 2
     with pytest.raises(BadSetting, match=r"TRUNKLINE_CONFIG names gone\.toml"):
         load({}, {"TRUNKLINE_CONFIG": "gone.toml"})
 
 
 def test_every_option_is_explained_and_of_a_known_type() -> None:
-    for item in fields(Settings):
-        assert item.metadata["help"].endswith("."), item.name
-        text = {"bool": "true", "int": "1", "float": "1"}.get(str(item.type), "")
+    for item in OPTIONS.values():
+        assert item.help.endswith("."), item.name
+        text = {bool: "true", int: "1", float: "1"}.get(type(item.default), "")
         if text:
-            assert getattr(load({}, {variable(item.name): text}), item.name) == 1
+            assert load({}, {variable(item.name): text}).value(item.name) == 1
 
 
 def test_every_default_can_be_said_in_text() -> None:
-    said = {variable(item.name): as_text(item.default) for item in fields(Settings)}
+    said = {variable(item.name): as_text(item.default) for item in OPTIONS.values()}
     assert load({}, said) == Settings()
 
 
@@ -245,21 +291,21 @@ def test_names_follow_from_the_option() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    assert {item.name for item in fields(Settings) if item.metadata["secret"]} == SECRETS
-    settings = Settings(
+    assert {item.name for item in OPTIONS.values() if item.secret} == SECRETS
+    settings = Settings.of(
         database_url="postgresql://me:hush-hush-1@host/db",
         nats_url="nats://hush-hush-2@host",
         auth_token="hush-hush-3-hush-hush",
         master_key="hush-hush-4",
         carriers=({"name": "main", "password": "hush-hush-5"},),
     )
-    shown = settings.shown()
+    shown = settings.printable()
     assert "hush" not in str(shown)
     assert shown["database_url"] == "postgresql://me:***@host/db"
     assert shown["nats_url"] == shown["auth_token"] == shown["master_key"] == "(set)"
     assert shown["carriers"] == "main"
-    assert {Settings().shown()[name] for name in SECRETS} == {"(not set)", "none"}
-    assert shown.keys() == {item.name for item in fields(Settings)}
+    assert {Settings().printable()[name] for name in SECRETS} == {"(not set)", "none"}
+    assert shown.keys() == OPTIONS.keys()
     assert shown["port"] == 8080
 
 
@@ -283,10 +329,10 @@ def test_of_an_address_the_password_is_masked(url: str, shown: str) -> None:
 
 
 def test_development_logs_everything() -> None:
-    assert Settings(log_level="error").lowest_level == "error"
-    assert Settings(log_level="error", dev=True).lowest_level == "debug"
+    assert Settings.of(log_level="error").server.lowest_level == "error"
+    assert Settings.of(log_level="error", dev=True).server.lowest_level == "debug"
 
 
 def test_the_database_is_in_the_data_directory_unless_it_is_elsewhere() -> None:
-    assert Settings(data_dir=Path("/srv/x")).storage_url == "sqlite:////srv/x/trunkline.db"
-    assert Settings(database_url="postgresql://host/db").storage_url == "postgresql://host/db"
+    assert Settings.of(data_dir=Path("/srv/x")).storage.url == "sqlite:////srv/x/trunkline.db"
+    assert Settings.of(database_url="postgresql://host/db").storage.url == "postgresql://host/db"

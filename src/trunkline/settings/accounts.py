@@ -1,0 +1,28 @@
+"""The options of accounts: the first account, and the debugger's alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trunkline.settings.option import option
+from trunkline.settings.values import at_least, hidden, matches
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSettings:
+    """The options of the table ``[accounts]``."""
+
+    account_sid: str = option(
+        "",
+        "SID of the first account, made at the first start; empty makes one up.",
+        check=matches(r"AC[0-9a-f]{32}", "AC and 32 digits or small letters from a to f"),
+    )
+    auth_token: str = option(
+        "",
+        "Auth token of the first account; empty makes one up.",
+        check=matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces"),
+        secret=hidden,
+    )
+    alert_days: int = option(
+        30, "Days that the alerts of the debugger are kept for /v1/Alerts.", check=at_least(1)
+    )

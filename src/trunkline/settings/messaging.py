@@ -1,0 +1,93 @@
+"""The options of Messaging: carriers, routes, prices, rates, rules of sending, compliance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trunkline.settings.option import option
+from trunkline.settings.values import Tables, at_least, names_only, one_of
+
+APPROVALS = ("auto", "manual")
+
+
+def _rate(value: float) -> None:
+    if not 0 <= value < 1e6:
+        raise ValueError("must be from 0 to 1,000,000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagingSettings:
+    """The options of the table ``[messaging]``."""
+
+    carriers: Tables = option(
+        (),
+        "The carriers that SMS leave by, as tables of the file; none is the sandbox.",
+        secret=names_only,
+    )
+    carrier_routes: Tables = option(
+        (),
+        "Which carrier a message leaves by, as tables with carrier, prefix and sender: the first that fits counts;",
+        "none is the first carrier.",
+    )
+    sandbox_numbers: bool = option(
+        True, "Fill an empty inventory with fictional numbers when the sandbox is the only carrier."
+    )
+    prices: Tables = option(
+        (), "What a segment costs, as tables with prefix, price and unit; the longest prefix counts."
+    )
+    account_rate: float = option(
+        0.0,
+        "Segments a second that an account may send through this node, all senders together; 0 for no limit.",
+        check=_rate,
+    )
+    service_rate: float = option(
+        0.0,
+        "Segments a second that a Messaging Service may send through this node; 0 for no limit.",
+        check=_rate,
+    )
+    public_url: str = option(
+        "",
+        "Address under which phones and networks reach this server, for links in messages;",
+        "empty uses the address that it listens on.",
+    )
+    geo_permissions: str = option(
+        "", "Countries that messages may be sent to, as ISO codes separated by commas; empty allows all."
+    )
+    refuse_landlines: bool = option(
+        True, "Refuse messages to numbers that are known to be landlines, unless they ask for ForceDelivery."
+    )
+    blocked_sender_ids: str = option(
+        "", "Alphanumeric senders that are refused besides generic ones such as SMS, separated by commas."
+    )
+    max_service_senders: int = option(
+        400,
+        "Phone numbers and short codes, taken together, in the pool of a Messaging Service.",
+        check=at_least(1),
+    )
+    max_scheduled_messages: int = option(
+        500_000, "Scheduled messages that an account may have waiting.", check=at_least(1)
+    )
+    protect_media: bool = option(
+        False, "Ask for an account's credentials before the attachments of its messages are served."
+    )
+    compliance_approval: str = option(
+        "auto",
+        "Who approves brands, campaigns and toll-free verifications: auto at once,",
+        "manual the operator, over /_trunkline/compliance.",
+        check=one_of(*APPROVALS),
+    )
+    a2p_enforced: bool = option(
+        False, "Fail messages from US long codes to the US that no verified campaign covers (30033, 30034)."
+    )
+    a2p_caps: bool = option(
+        False,
+        "With a2p_enforced: hold campaigns to their rate (30022) and brands to their daily cap (30023).",
+    )
+    a2p_number_minutes: int = option(
+        0,
+        "With a2p_enforced: minutes in which a number that was added to a Service cannot send (30035).",
+        check=at_least(0),
+    )
+    tollfree_enforced: bool = option(
+        False, "Fail messages from unverified toll-free numbers to the US and Canada (30032)."
+    )

@@ -1,0 +1,75 @@
+"""The options of the process: listeners, limits of requests, logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trunkline.settings.option import option
+from trunkline.settings.values import Networks, at_least, between, hidden, networks, one_of
+
+PRODUCTS = ("sync", "notify", "messaging", "chat")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def _above_zero(value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError("must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """The options of the table ``[server]``."""
+
+    host: str = option("127.0.0.1", "Address that the API listens on; 0.0.0.0 for all.")
+    port: int = option(8080, "Port of the API; 0 takes a free one.", check=between(0, 65535))
+    proxy_port: int = option(
+        8081,
+        "Port of the CONNECT proxy, for moving an app by environment variables alone;",
+        "0 takes a free one, -1 switches it off.",
+        check=between(-1, 65535),
+    )
+    nats_url: str = option(
+        "",
+        "nats://… connects this node to the bus between nodes; the node is ready only while it is connected.",
+        secret=hidden,
+    )
+    default_product: str = option(
+        "",
+        "Product of paths such as /v1/Services on a host that names none: sync, notify, messaging or chat.",
+        check=one_of(*PRODUCTS, optional=True),
+    )
+    trusted_proxies: str = option(
+        "127.0.0.0/8,::1/128",
+        "Networks whose X-Forwarded-Proto is believed, separated by commas.",
+        check=networks,
+    )
+    max_body_bytes: int = option(
+        2 * 1024 * 1024, "Largest request body in bytes; a larger one is a 413.", check=at_least(1)
+    )
+    request_timeout: float = option(
+        30.0, "Seconds for a request's head, and again for its body, to arrive.", check=_above_zero
+    )
+    max_concurrent_requests: int = option(
+        100, "Requests in flight per account; one more is a 429.", check=at_least(1)
+    )
+    log_level: str = option(
+        "info", "Lowest level that is logged: debug, info, warning or error.", check=one_of(*LEVELS)
+    )
+    log_requests: bool = option(True, "Log a line for each request, at level info.")
+    ready_file: str = option(
+        "", "Write the addresses as JSON to this file, or FIFO, once requests are accepted."
+    )
+    dev: bool = option(
+        False,
+        "Development: let webhooks reach this machine and private networks,",
+        "and log everything, at level debug, whatever log_level says.",
+    )
+
+    def proxy_networks(self) -> Networks:
+        """Return the networks of ``trusted_proxies``."""
+        return networks(self.trusted_proxies)
+
+    @property
+    def lowest_level(self) -> str:
+        """The lowest level that is logged."""
+        return "debug" if self.dev else self.log_level

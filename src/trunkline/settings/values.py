@@ -1,0 +1,138 @@
+"""The values of options: the checks that they must pass, the lists that texts hold, the masks of secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Check = Callable[[Any], object]
+"""Raises ValueError with what the value must be, to be read after the option's name: ``must be above 0``."""
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+Tables = tuple[dict[str, Any], ...]
+"""The value of an option that the file holds as tables, and flags and the environment as a JSON list."""
+
+MAX_DELAY = 7 * 24 * 3600
+"""Seconds between two attempts to deliver a webhook."""
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+_PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
+_PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
+_MASK = "***"
+
+
+class BadSetting(Exception):
+    """A value that an option cannot have, or a file that cannot be used. The message names the option, the allowed
+    values and the source of the value, and never repeats a secret; ``option`` is the option's name if there is one."""
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
+def between(low: float, high: float) -> Check:
+    """Return the check of a number from ``low`` to ``high``."""
+
+    def check(value: float) -> None:
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}")
+
+    return check
+
+
+def at_least(low: int) -> Check:
+    """Return the check of a number of ``low`` or more."""
+
+    def check(value: int) -> None:
+        if value < low:
+            raise ValueError(f"must be at least {low}")
+
+    return check
+
+
+def one_of(*words: str, optional: bool = False) -> Check:
+    """Return the check of a text that is one of ``words``, or empty if it is optional."""
+
+    def check(value: str) -> None:
+        if value not in words and not (optional and value == ""):
+            raise ValueError(f"must be one of {', '.join(words)}")
+
+    return check
+
+
+def matches(pattern: str, form: str) -> Check:
+    """Return the check of a text that is empty or matches ``pattern``; ``form`` describes the pattern."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> None:
+        if value and not compiled.fullmatch(value):
+            raise ValueError(f"must be {form}")
+
+    return check
+
+
+def existing_file(value: str) -> None:
+    """Check that the text is empty or names a file. Raise ValueError if not."""
+    if value and not Path(value).is_file():
+        raise ValueError(f"must name a file; there is no file {value}")
+
+
+def networks(text: str) -> Networks:
+    """Return the networks that ``text`` lists, separated by commas. Raise ValueError if one is malformed."""
+    return _listed(text, ip_network, "networks such as 10.1.0.0/16")
+
+
+def retry_delays(text: str) -> tuple[float, ...]:
+    """Return the seconds that ``text`` lists, from 1 to a week. Raise ValueError if one is malformed."""
+    return _listed(text, _delay, f"whole numbers from 1 to {MAX_DELAY}")
+
+
+def browser_origins(text: str) -> frozenset[str]:
+    """Return the origins of browsers' pages that ``text`` lists. Raise ValueError if one is malformed."""
+    return frozenset(_listed(text, _origin, "origins such as https://app.example"))
+
+
+def hidden(value: str) -> str:
+    """Return whether a secret is set, and nothing else of it."""
+    return "(set)" if value else "(not set)"
+
+
+def without_password(url: str) -> str:
+    """Return the address with its password masked. A text that is no address is hidden whole; an ``@`` in the
+    password, or in a parameter, masks too much rather than too little."""
+    if "://" not in url:
+        return hidden(url)
+    return _PASSWORD_FIELD.sub(rf"\g<1>{_MASK}", _PASSWORD.sub(rf"\g<1>{_MASK}@", url))
+
+
+def names_only(tables: Tables) -> str:
+    """Return the names of tables that hold secrets."""
+    return ", ".join(str(table.get("name", "?")) for table in tables) or "none"
+
+
+def _listed(text: str, parse: Callable[[str], T], form: str) -> tuple[T, ...]:
+    found = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(parse(item))
+        except ValueError:
+            raise ValueError(f"must be {form}, separated by commas; {item!r} is not one") from None
+    return tuple(found)
+
+
+def _delay(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_DELAY):
+        raise ValueError(text)
+    return float(text)
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(text)
+    return text
