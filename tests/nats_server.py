@@ -28,6 +28,7 @@ class NatsServer:
         self._program = program
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
+        self._drain: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -54,7 +55,8 @@ class NatsServer:
                 self._port = int(found[1])
             if b"Server is ready" in line:
                 too_late.cancel()
-                threading.Thread(target=_drain, args=(self._process.stderr,), daemon=True).start()
+                self._drain = threading.Thread(target=_drain, args=(self._process.stderr,), daemon=True)
+                self._drain.start()
                 return
         too_late.cancel()
         self.kill()
@@ -63,14 +65,20 @@ class NatsServer:
     def kill(self) -> None:
         """End the server at once; does nothing when there is none."""
         process, self._process = self._process, None
+        drain, self._drain = self._drain, None
         if process is not None:
             process.kill()
             process.wait()
+        if drain is not None:
+            drain.join()
+        elif process is not None and process.stderr is not None:
+            process.stderr.close()
 
 
 def _drain(stream: IO[bytes]) -> None:
-    for _ in stream:
-        pass
+    with stream:
+        for _ in stream:
+            pass
 
 
 def _die_with_parent() -> None:
