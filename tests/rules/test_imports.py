@@ -1,4 +1,4 @@
-"""Which room of the house may import which; the table of ARCHITECTURE.md as data."""
+"""Which folder may import which; the tables of ARCHITECTURE.md as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rules.source import ROOT, Source, report
 
 ANYTHING = frozenset({"trunkline"})
 
-ROOMS: dict[str, frozenset[str]] = {
+FOLDERS: dict[str, frozenset[str]] = {
     "__main__": ANYTHING,
     "app": ANYTHING,
     "cli": ANYTHING,
@@ -31,11 +31,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "transports": frozenset({"trunkline.core", "trunkline.api"}),
     "realtime": frozenset({"trunkline.core", "trunkline.api"}),
     "control": frozenset({"trunkline.core", "trunkline.api"}),
-    "console": frozenset({"trunkline.core"}),
     "switch": frozenset({"trunkline.core"}),
-    "testing": frozenset({"trunkline.core", "trunkline.api"}),
 }
-"""From a room to what it may import besides itself. Product facades come on top, by FACADES."""
+"""From a folder to what it may import besides itself. Product facades come on top, by FACADES."""
 
 FACADES: dict[str, frozenset[str]] = {
     "accounts": frozenset(),
@@ -144,16 +142,16 @@ def imported(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _may(source: Source, name: str) -> bool:
-    room, product = [*source.module.split("."), "", ""][1:3]
-    if not room:
+    folder, product = [*source.module.split("."), "", ""][1:3]
+    if not folder:
         return False
-    own = f"trunkline.{room}.{product}" if room == "products" and product else f"trunkline.{room}"
-    if name == "trunkline.__version__" or _below(name, own, *ROOMS[room]):
+    own = f"trunkline.{folder}.{product}" if folder == "products" and product else f"trunkline.{folder}"
+    if name == "trunkline.__version__" or _below(name, own, *FOLDERS[folder]):
         return True
     parts = name.split(".")
     if len(parts) < 4 or parts[1] != "products" or parts[3] != "facade":
         return False
-    return room == "control" or (room == "products" and parts[2] in FACADES.get(product, frozenset()))
+    return folder == "control" or (folder == "products" and parts[2] in FACADES.get(product, frozenset()))
 
 
 def _may_when_pure(module: str, name: str, pure: set[str]) -> bool:
@@ -174,9 +172,9 @@ PURE_MODULES = {module for glob in PURE for module in _modules(glob)}
 
 def offences(source: Source, pure: set[str] = PURE_MODULES) -> Iterator[str]:
     """What ``source`` imports and may not."""
-    room = source.module.split(".")[1:2]
-    if room and room[0] not in ROOMS:
-        yield source.at(1, f"the room {room[0]} is not in the table of rooms")
+    folder = source.module.split(".")[1:2]
+    if folder and folder[0] not in FOLDERS:
+        yield source.at(1, f"the folder {folder[0]} is not in the table of folders")
         return
     for line, name in imported(source):
         if _below(name, "trunkline") and not _may(source, name):
