@@ -26,7 +26,7 @@ run: .tools/run/.ready ## start the server; options go in ARGS, such as ARGS="--
 	@exec .tools/run/bin/trunkline serve $(ARGS)
 
 test: lint ## check and test everything; ARGS narrows the tests, such as ARGS="tests/unit -k paging"
-	@.venv/bin/python -m pytest -n auto $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist worksteal --durations=20 $(ARGS)
 
 check: lint ## format, lint, types and the rules of the tree, without the tests
 	@.venv/bin/python -m pytest tests/rules --ignore tests/rules/test_docs.py

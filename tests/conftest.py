@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from balance import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_sessionfinish
 from engines import Engine, PostgresEngine, SqliteEngine, configured_postgres, postgres_url
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 
 @pytest.fixture(scope="session")
