@@ -17,9 +17,9 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.lanes import lane_of
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 from trunkline.products.messaging.sending.pace import BURST
-from trunkline.products.messaging.sending.taking import Rules, take
+from trunkline.products.messaging.sending.taking import Rules, Taken, submission, take
 from trunkline.products.messaging.sending.worker import Worker
-from trunkline.transports.base import Carrier, Submission, Submitted
+from trunkline.transports.base import Carrier, Encoding, Submission, Submitted
 
 __all__ = ["hooks"]
 
@@ -233,12 +233,9 @@ class Wavering:
         return True
 
 
-def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> None:
-    stand_still(api)
-    own(api, US, rate=10_000_000)
-    sids = [send(api, From=US)["sid"] for _ in range(3)]
+def _rules(api: Api) -> Rules:
     ground, carrier = api.node.messaging._ground, Wavering()
-    rules = Rules(
+    return Rules(
         route=lambda _sender, _recipient: cast(Carrier, carrier),
         paces=ground.paces,
         address=ground.address,
@@ -246,12 +243,31 @@ def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> 
         prices=ground.prices,
     )
 
-    def taken() -> list[str]:
-        bucket = TokenBucket(10_000_000, BURST)
-        haul = api.run(
-            api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), bucket, 10, rules))
-        )
-        return [one.message.sid for one in haul.taken]
 
-    assert taken() == []
-    assert taken() == sids
+def _take(api: Api, rules: Rules) -> list[Taken]:
+    bucket = TokenBucket(10_000_000, BURST)
+    haul = api.run(api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), bucket, 10, rules)))
+    return haul.taken
+
+
+def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> None:
+    stand_still(api)
+    own(api, US, rate=10_000_000)
+    sids = [send(api, From=US)["sid"] for _ in range(3)]
+    rules = _rules(api)
+    assert _take(api, rules) == []
+    assert [one.message.sid for one in _take(api, rules)] == sids
+
+
+def test_a_message_that_was_accepted_before_compositions_were_stored_is_sent(api: Api) -> None:
+    stand_still(api)
+    own(api, US, rate=10_000_000)
+    sid = send(api, From=US, Body="Ж" * 100)["sid"]
+    assert "cuts" in stored_options(api, sid)
+    forget = "UPDATE messages SET options = '{}' WHERE sid = :sid"
+    api.run(api.node.database.write(lambda tx: tx.run(forget, sid=sid)))
+    rules = _rules(api)
+    _take(api, rules)
+    [taken] = _take(api, rules)
+    handed = submission(taken, api.clock.now, 0)
+    assert (handed.encoding, handed.parts) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))

@@ -1,33 +1,61 @@
-"""What goes over the air for a message: the text as it is sent, its alphabet and its segments. Pure."""
+"""The text of a message on the air: composed once, when the message gets its sender, and stored with its row. Pure."""
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+
 import msgspec
 
-from trunkline.products.messaging.lifecycle.message import Message
+from trunkline.products.messaging.lifecycle.message import Message, Options
 from trunkline.products.messaging.text.segments import Segmented, segment
 from trunkline.products.messaging.text.smart import smart_encode
 
 
-class Composed(msgspec.Struct, frozen=True):
-    """The text that is sent and how it is cut."""
+class Composition(msgspec.Struct, frozen=True):
+    """The text as it is sent, its alphabet and its segments."""
 
     text: str
     segmented: Segmented
 
     @property
     def segments(self) -> int:
-        """How many segments the network carries."""
+        """The number of segments that the network carries."""
         return len(self.segmented.parts)
 
 
-def compose(text: str, *, smart: bool) -> Composed:
-    """The text as it is sent: with ``smart``, look-alikes take the place of characters that would need UCS-2."""
+def compose(text: str, *, smart: bool, mms: bool) -> Composition:
+    """Return the text as it is sent: with ``smart``, look-alikes replace the characters that would need UCS-2; an MMS
+    is one segment, however long its text is."""
     sent = smart_encode(text) if smart else text
-    return Composed(sent, segment(sent))
+    segmented = segment(sent)
+    if mms and len(segmented.parts) > 1:
+        segmented = msgspec.structs.replace(segmented, parts=(sent,))
+    return Composition(sent, segmented)
 
 
-def recompose(message: Message) -> Composed:
-    """What was decided when the message got its sender."""
-    sent = message.asked.sent_body
-    return compose(message.body if sent is None else sent, smart=False)
+def with_composition(options: Options, body: str, composition: Composition) -> Options:
+    """Return the options with the composition of a message whose text is ``body``."""
+    parts = composition.segmented.parts
+    return msgspec.structs.replace(
+        options,
+        sent_body=None if composition.text == body else composition.text,
+        encoding=composition.segmented.encoding,
+        cuts=tuple(accumulate(len(part) for part in parts[:-1])),
+    )
+
+
+def composition_of(message: Message) -> Composition:
+    """Return the composition that is stored with a message. One that got its sender before compositions were stored is
+    composed here."""
+    options = message.asked
+    text = message.body if options.sent_body is None else options.sent_body
+    if options.encoding is None:
+        return compose(text, smart=False, mms=is_mms(message, options))
+    parts = tuple(text[start:end] for start, end in pairwise((0, *options.cuts, len(text))))
+    return Composition(text, Segmented(options.encoding, parts))
+
+
+def is_mms(message: Message, options: Options) -> bool:
+    """Return whether the message is sent as an MMS: with attachments, or on request, and not as a text with links to
+    its attachments."""
+    return (message.num_media > 0 or options.send_as_mms) and not options.as_sms

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.transports.base import Encoding
 
 
 class Status(StrEnum):
@@ -55,8 +56,9 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a message was asked to be, besides its columns. ``media_urls`` are fetched when it is sent;
     ``validity_period`` is in seconds; ``send_at`` in microseconds since 1970 UTC; ``automatic`` marks an answer to
     a keyword, which neither opt-outs nor the loop guard hold up; ``sent_body`` is the text on the air where it is
-    not the body; ``as_sms`` marks an MMS that goes as a text with links; ``stored`` holds parameters that have no
-    effect on SMS."""
+    not the body, ``encoding`` its alphabet, None until the message has a sender, and ``cuts`` the places at which
+    it is divided into segments; ``as_sms`` marks an MMS that goes as a text with links; ``stored`` holds parameters
+    that have no effect on SMS."""
 
     media_urls: tuple[str, ...] = ()
     validity_period: int | None = None
@@ -69,6 +71,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     obfuscate_address: bool = False
     automatic: bool = False
     sent_body: str | None = None
+    encoding: Encoding | None = None
+    cuts: tuple[int, ...] = ()
     as_sms: bool = False
     stored: dict[str, str] = {}
 

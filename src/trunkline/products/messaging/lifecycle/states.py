@@ -45,7 +45,8 @@ async def move(tx: Tx, message: Message, status: Status, done_date: str = "", **
 
 def without_text(message: Message) -> dict[str, str]:
     """The changes that erase a message's text, also as it was on the air."""
-    return {"body": "", "options": encode_options(msgspec.structs.replace(message.asked, sent_body=None))}
+    options = msgspec.structs.replace(message.asked, sent_body=None, encoding=None, cuts=())
+    return {"body": "", "options": encode_options(options)}
 
 
 async def fail(tx: Tx, message: Message, error_code: int) -> None:

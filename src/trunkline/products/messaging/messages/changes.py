@@ -6,11 +6,11 @@ import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle.message import FINISHED, Message, Status, encode_options
-from trunkline.products.messaging.lifecycle.states import cancel
+from trunkline.products.messaging.lifecycle.message import FINISHED, Message, Status
+from trunkline.products.messaging.lifecycle.states import cancel, without_text
 
 _REDACT = """
-UPDATE messages SET body = '', options = :options, date_updated = :now
+UPDATE messages SET body = :body, options = :options, date_updated = :now
 WHERE account_sid = :account_sid AND sid = :sid
 """
 
@@ -27,6 +27,6 @@ async def redact(tx: Tx, message: Message) -> Message:
     """Erase the text of a message that is finished. Raises ApiError 20009 when it is not."""
     if message.status not in FINISHED:
         raise ApiError(20009)
-    options = encode_options(msgspec.structs.replace(message.asked, sent_body=None))
-    await tx.run(_REDACT, account_sid=message.account_sid, sid=message.sid, options=options, now=tx.now)
-    return msgspec.structs.replace(message, body="", options=options, date_updated=tx.now)
+    changes = without_text(message)
+    await tx.run(_REDACT, account_sid=message.account_sid, sid=message.sid, **changes, now=tx.now)
+    return msgspec.structs.replace(message, **changes, date_updated=tx.now)

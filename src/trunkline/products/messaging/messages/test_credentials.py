@@ -66,7 +66,7 @@ async def rehearse(tx: Tx, call: Call[CreateMessage], rules: Rules) -> Message:
         tags=asked.tags or None,
         options=encode_options(options_of(asked, None)),
     )
-    segments = 1 if mms else compose(body, smart=asked.smart_encoded is True).segments
+    segments = compose(body, smart=asked.smart_encoded is True, mms=mms).segments
     return msgspec.structs.replace(message, num_segments=segments)
 
 

@@ -8,7 +8,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle import lanes, queue
-from trunkline.products.messaging.lifecycle.composition import compose
+from trunkline.products.messaging.lifecycle.composition import compose, is_mms, with_composition
 from trunkline.products.messaging.lifecycle.lanes import QueueFull, lane_of, rate_of
 from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, encode_options
 from trunkline.products.messaging.lifecycle.queue import MessagesDue, Queued, Step
@@ -76,15 +76,13 @@ async def media_ready(tx: Tx, message: Message) -> None:
 async def enter_lane(
     tx: Tx, message: Message, queued: Queued, *, smart: bool, rate: int
 ) -> tuple[Message, Queued]:
-    """Cut the text into segments and take a place in the lane of the message's sender, whose rate is in thousandths
+    """Compose the text and take a place in the lane of the message's sender, whose rate is in thousandths
     of a segment a second; neither row is written. Raises QueueFull."""
     sender, asked = message.sender or "", message.asked
     text = message.body if asked.sent_body is None else asked.sent_body
-    composed = compose(text, smart=smart)
-    if composed.text != message.body:
-        asked = msgspec.structs.replace(asked, sent_body=composed.text)
-    # An MMS is one piece; its text is not cut.
-    segments = 1 if message.sid.startswith("MM") and not asked.as_sms else composed.segments
+    composition = compose(text, smart=smart, mms=is_mms(message, asked))
+    asked = with_composition(asked, message.body, composition)
+    segments = composition.segments
     capacity = rate * lanes.CAPACITY_SECONDS // lanes.MILLI
     room = capacity if message.direction != Direction.REPLY or not asked.automatic else 2 * capacity
     place = await lanes.feed(tx, message.account_sid, sender, segments, room)

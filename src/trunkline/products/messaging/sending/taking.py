@@ -12,7 +12,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
 from trunkline.products.messaging.lifecycle import lanes, queue
-from trunkline.products.messaging.lifecycle.composition import recompose
+from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.queue import Queued
 from trunkline.products.messaging.lifecycle.states import fail
@@ -148,7 +148,7 @@ async def _stopped(tx: Tx, lane: str) -> int | None:
 def _unreachable(message: Message, carrier: Carrier | None) -> int | None:
     if carrier is None:
         return NO_CHANNEL if ":" in message.recipient else None
-    return NO_MMS if _is_mms(message) and not carrier.carries_media(message.recipient) else None
+    return NO_MMS if is_mms(message, message.asked) and not carrier.carries_media(message.recipient) else None
 
 
 async def _refusal(tx: Tx, message: Message, queued: Queued, prices: Prices) -> int | None:
@@ -181,10 +181,7 @@ async def _against_rules(tx: Tx, message: Message, rules: Rules) -> int | None:
 def submission(taken: Taken, now: int, reference: int) -> Submission:
     """What the carrier is handed."""
     message = taken.message
-    composed = recompose(message)
-    segmented = composed.segmented
-    # An MMS is one piece, however long its text is.
-    parts = (composed.text,) if _is_mms(message) else segmented.parts
+    segmented = composition_of(message).segmented
     return Submission(
         message_sid=message.sid,
         account_sid=message.account_sid,
@@ -192,18 +189,13 @@ def submission(taken: Taken, now: int, reference: int) -> Submission:
         sender_kind=kind_of(message.sender or ""),
         recipient=message.recipient,
         encoding=segmented.encoding,
-        parts=parts,
+        parts=segmented.parts,
         reference=reference,
         media=taken.media,
         taken=taken.queued.ids,
         valid_for=(taken.queued.expires - now) / SECOND,
         tries=taken.queued.attempts,
     )
-
-
-def _is_mms(message: Message) -> bool:
-    """Whether it goes as an MMS: with attachments, or because it was asked to, and not as a text with links."""
-    return (message.num_media > 0 or message.asked.send_as_mms) and not message.asked.as_sms
 
 
 def kind_of(sender: str) -> SenderKind:
