@@ -104,12 +104,21 @@ async def renew(tx: Tx, lease: Lease, jobs: Sequence[Claimed]) -> list[Claimed]:
 async def settle(tx: Tx, holder: str, settled: Sequence[Settled], park_seconds: float) -> None:
     """Write down what became of jobs; what this node no longer holds is left as it is. Parked jobs are due for any
     node after ``park_seconds``."""
+    # Most jobs end well and have no order: these are one statement.
+    await tx.run_many(
+        _FINISH,
+        [
+            _held(one.job, holder)
+            for one in settled
+            if isinstance(one.outcome, Done) and not one.job.order_key
+        ],
+    )
     # All transactions that lock several keys do so in one order.
     for one in sorted(settled, key=lambda one: one.job.order_key or ""):
         job, outcome, held = one.job, one.outcome, _held(one.job, holder)
         finished = False
         match outcome:
-            case Done():
+            case Done() if job.order_key:
                 await _lock(tx, job)
                 finished = bool(await tx.run(_FINISH, **held))
             case Dead():

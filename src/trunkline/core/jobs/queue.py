@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
@@ -79,29 +80,52 @@ def order_lock(order_key: str) -> str:
 
 
 async def enqueue(tx: Tx, job: Job) -> str:
-    """Put ``job`` into the queue and answer its id; it exists when the transaction is durable."""
-    place, state = 0, State.READY
-    if job.order_key:
-        await tx.lock(order_lock(job.order_key))
-        last = await tx.value(_LAST, order_key=job.order_key)
-        if last is not None:
-            place, state = last + 1, State.WAITING
-    stored = StoredJob(
+    """Put ``job`` into the queue and return its id; it exists when the transaction is durable."""
+    last = await _lock_order(tx, job.order_key) if job.order_key else None
+    stored = _stored(job, last, tx.now)
+    await tx.insert("jobs", stored)
+    if last is None:
+        tx.announce(JobsDue(stored.due))
+    return stored.id
+
+
+async def enqueue_many(tx: Tx, jobs: Sequence[Job]) -> list[str]:
+    """Put ``jobs`` into the queue and return their ids. Those with one order key run in the order given here."""
+    # All transactions that lock several keys do so in one order.
+    last = {key: await _lock_order(tx, key) for key in sorted({job.order_key for job in jobs} - {""})}
+    rows = []
+    for job in jobs:
+        row = _stored(job, last.get(job.order_key), tx.now)
+        if job.order_key:
+            last[job.order_key] = row.place
+        rows.append(row)
+    await tx.insert_many("jobs", rows)
+    if due := [row.due for row in rows if row.state == State.READY.value]:
+        tx.announce(JobsDue(min(due)))
+    return [row.id for row in rows]
+
+
+async def _lock_order(tx: Tx, order_key: str) -> int | None:
+    """Lock the order of a key; return the place of its last job, None when it has no job."""
+    await tx.lock(order_lock(order_key))
+    last: int | None = await tx.value(_LAST, order_key=order_key)
+    return last
+
+
+def _stored(job: Job, last: int | None, now: int) -> StoredJob:
+    """Return the row of a job that stands behind the place ``last`` of its key."""
+    return StoredJob(
         id=new_sid("JB"),
         kind=job.kind,
         payload=job.payload,
         lane=job.lane,
         order_key=job.order_key or None,
-        place=place,
-        state=state.value,
+        place=0 if last is None else last + 1,
+        state=(State.READY if last is None else State.WAITING).value,
         parked=False,
-        due=job.due or tx.now,
+        due=job.due or now,
         holder=None,
         attempts=0,
         reason="",
-        created=tx.now,
+        created=now,
     )
-    await tx.insert("jobs", stored)
-    if state is State.READY:
-        tx.announce(JobsDue(stored.due))
-    return stored.id

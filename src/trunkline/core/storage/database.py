@@ -26,7 +26,7 @@ How to write SQL that both engines run:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar, dataclass_transform
 
@@ -114,6 +114,15 @@ class Tx(Protocol):
 
     async def insert(self, table: str, row: Row, /) -> None:
         """Insert ``row`` into ``table``. Raises Conflict."""
+        ...
+
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        """Carry out one change for each of ``rows``, its named parameters, in their order. Raise Conflict if one of
+        them breaks a rule of the schema. PostgreSQL counts no rows here: use ``run`` where the count matters."""
+        ...
+
+    async def insert_many(self, table: str, rows: Sequence[Row], /) -> None:
+        """Insert ``rows``, all of one type, into ``table``. Raise Conflict if one of them breaks a rule."""
         ...
 
     def announce(self, event: Any, /) -> None:

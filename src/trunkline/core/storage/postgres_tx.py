@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import asyncpg
+import msgspec
 
 from trunkline.core.storage.database import Conflict, R, Row, StorageError, T, Unavailable
 from trunkline.core.storage.postgres_sql import numbered
@@ -91,6 +92,17 @@ class PostgresTx:
         sql = insertion(table, type(row), _marker)
         await self._call(self._connection.execute, sql, [getattr(row, n) for n in row.__struct_fields__])
 
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        """Carry out one change for each of ``rows``. Raise Conflict if one of them breaks a rule of the schema."""
+        text, names = numbered(sql)
+        await self._change_many(text, [[row[name] for name in names] for row in rows])
+
+    async def insert_many(self, table: str, rows: Sequence[Row], /) -> None:
+        """Insert ``rows``, all of one type, into ``table``. Raise Conflict if one of them breaks a rule."""
+        if rows:
+            sql = insertion(table, type(rows[0]), _marker)
+            await self._change_many(sql, [msgspec.structs.astuple(row) for row in rows])
+
     def announce(self, event: Any, /) -> None:
         """Have ``event`` told to the listeners after the commit."""
         self.announced.append(event)
@@ -100,6 +112,11 @@ class PostgresTx:
         digest = blake2b(key.encode(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
         await self._call(self._connection.execute, "SELECT pg_advisory_xact_lock($1)", [number])
+
+    async def _change_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            # The driver sends the rows in as few packets as they fit into, without a round trip for each.
+            await self._call(self._connection.executemany, text, [rows])
 
     async def _ask(self, method: Callable[..., Awaitable[T]], sql: str, values: dict[str, Any]) -> T:
         text, names = numbered(sql)

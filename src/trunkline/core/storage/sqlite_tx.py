@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -66,6 +67,15 @@ class SqliteTx:
         """Insert ``row`` into ``table``. Raises Conflict."""
         self._change(insertion(table, type(row), _marker), msgspec.structs.astuple(row))
 
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        """Carry out one change for each of ``rows``. Raise Conflict if one of them breaks a rule of the schema."""
+        self._change_many(sql, rows)
+
+    async def insert_many(self, table: str, rows: Sequence[Row], /) -> None:
+        """Insert ``rows``, all of one type, into ``table``. Raise Conflict if one of them breaks a rule."""
+        if rows:
+            self._change_many(insertion(table, type(rows[0]), _marker), map(msgspec.structs.astuple, rows))
+
     def announce(self, event: Any, /) -> None:
         """Have ``event`` told to the listeners after the commit."""
         self.announced.append(event)
@@ -90,6 +100,12 @@ class SqliteTx:
             raise self._failure(error) from error
         # changes() keeps the figure of the statement before when this one was not a change at all.
         return self._connection.changes() if self._connection.total_changes() != before else 0
+
+    def _change_many(self, sql: str, rows: Iterable[Any]) -> None:
+        try:
+            self._connection.executemany(sql, rows).fetchall()
+        except _REFUSED as error:
+            raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> StorageError:
         failure = translate(error)

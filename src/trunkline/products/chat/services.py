@@ -164,8 +164,7 @@ def creating(limits: Limits) -> Act:
             **defaults,
         )
         await tx.insert("chat_services", service)
-        for _, role in roles:
-            await tx.insert("chat_roles", role)
+        await tx.insert_many("chat_roles", [role for _, role in roles])
         return service
 
     return create_service

@@ -15,7 +15,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcome import Claimed, Done, Handler, Retry
 from trunkline.core.jobs.outcome import Outcome as JobOutcome
-from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.core.jobs.queue import Job, enqueue, enqueue_many
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.transports.base import (
@@ -172,9 +172,8 @@ async def _tell_receipts(tx: Tx, submission: Submission, behaviour: Behaviour) -
     failed = behaviour.reaction is Reaction.UNDELIVERED
     state = ReceiptState.UNDELIVERED if failed else ReceiptState.DELIVERED
     due = tx.now + int(behaviour.seconds * SECOND)
-    for id in _ids(submission):
-        receipt = Receipt(NAME, id, state, behaviour.error_code or None)
-        await enqueue(tx, _job(Told(receipt=receipt), due=due))
+    receipts = [Receipt(NAME, id, state, behaviour.error_code or None) for id in _ids(submission)]
+    await enqueue_many(tx, [_job(Told(receipt=receipt), due=due) for receipt in receipts])
 
 
 def _job(told: Told, *, order_key: str = "", due: int = 0) -> Job:

@@ -179,6 +179,88 @@ def test_a_broken_rule_is_a_conflict(database_url: str, thing: Thing) -> None:
     on(database_url, check)
 
 
+def test_many_rows_are_one_call_in_their_order(database_url: str) -> None:
+    insert_one = (
+        f"INSERT INTO things ({columns(Thing)}) VALUES ({placeholders(Thing)}) ON CONFLICT DO NOTHING"
+    )
+    things = [Thing("a", count=1, hidden=True, body=b"\0"), Thing("b", active=False), Thing("c")]
+
+    async def check(database: Database) -> None:
+        async def action(tx: Tx) -> None:
+            await tx.insert_many("things", things[:2])
+            await tx.insert_many("things", [])
+            await tx.run_many(insert_one, [msgspec.structs.asdict(thing) for thing in things])
+            await tx.run_many("UPDATE things SET count = 10 * count + :digit WHERE sid = :sid", digits)
+            await tx.run_many("DELETE FROM things WHERE sid = :sid", [{"sid": "c"}, {"sid": "nobody"}])
+            await tx.run_many("DELETE FROM things WHERE sid = :sid", [])
+
+        async def stored(tx: Tx) -> list[Thing]:
+            return await tx.all(Thing, f"{SELECT} ORDER BY sid")
+
+        digits = [{"sid": sid, "digit": digit} for digit in range(1, 4) for sid in ("a", "b")]
+        await database.write(action)
+        assert await database.read(stored) == [
+            msgspec.structs.replace(things[0], count=1123),
+            msgspec.structs.replace(things[1], count=123),
+        ]
+
+    on(database_url, check)
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        (Thing("taken"), Conflict),
+        (Thing("new", owner="nobody"), Conflict),
+        (Thing("large", count=2**63), StorageError),
+        (Thing("\ud800"), StorageError),
+    ],
+)
+def test_one_bad_row_of_many_leaves_nothing(
+    database_url: str, last: Thing, error: type[StorageError]
+) -> None:
+    things = [*(Thing(f"{number:03}") for number in range(300)), last]
+
+    async def check(database: Database) -> None:
+        async def insert_all(tx: Tx) -> None:
+            await tx.insert_many("things", things)
+
+        async def catch(tx: Tx) -> None:
+            try:
+                await insert_all(tx)
+            except StorageError:
+                return
+
+        async def run_all(tx: Tx) -> None:
+            sql = f"INSERT INTO things ({columns(Thing)}) VALUES ({placeholders(Thing)})"
+            await tx.run_many(sql, [msgspec.structs.asdict(thing) for thing in things])
+
+        await insert(database, Thing("taken"))
+        for action in (insert_all, catch, run_all):
+            results = await asyncio.gather(
+                database.write(action), insert(database, Thing(action.__name__)), return_exceptions=True
+            )
+            assert type(results[0]) is error
+            assert "000" not in str(results[0])
+            assert results[1] is None
+        assert await sids(database) == ["catch", "insert_all", "run_all", "taken"]
+
+    on(database_url, check)
+
+
+def test_a_view_inserts_no_rows(database_url: str) -> None:
+    async def check(database: Database) -> None:
+        async def action(tx: Tx) -> None:
+            await tx.insert_many("things", [Thing("a"), Thing("b")])
+
+        for view in (database.read, database.scan):
+            with pytest.raises(StorageError):
+                await view(action)
+        assert await sids(database) == []
+
+    on(database_url, check)
+
+
 def test_a_conflict_that_the_action_catches_still_undoes_it(database_url: str) -> None:
     async def check(database: Database) -> None:
         async def action(tx: Tx) -> None:

@@ -65,12 +65,17 @@ async def media_links(tx: Tx, account_sid: str, message_sid: str, base: str) -> 
 
 async def as_text(tx: Tx, account_sid: str, message_sid: str, text: str, base: str) -> str:
     """The text with a short link for each attachment of the message at its end (doc)."""
-    links = []
-    for medium in await store.all_media(tx, account_sid, message_sid):
-        code = "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
-        await tx.insert("media_links", Link(code, account_sid, medium.sid, message_sid, tx.now))
-        links.append(f"{base}{PATH}{code}")
-    return " ".join([text, *links] if text else links)
+    links = [
+        Link(_new_code(), account_sid, medium.sid, message_sid, tx.now)
+        for medium in await store.all_media(tx, account_sid, message_sid)
+    ]
+    await tx.insert_many("media_links", links)
+    addresses = [f"{base}{PATH}{link.code}" for link in links]
+    return " ".join([text, *addresses] if text else addresses)
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
 
 
 async def find_link(tx: Tx, code: str) -> Link | None:

@@ -90,8 +90,10 @@ async def _sent(tx: Tx, message: Message, ended: Ended, submitted: Submitted, pr
     if submitted.final:
         return
     carrier = ended.carrier
-    for number, id in enumerate(submitted.ids):
-        await tx.insert("message_parts", Part(message.sid, number, carrier, id, "sent", tx.now))
+    parts = [
+        Part(message.sid, number, carrier, id, "sent", tx.now) for number, id in enumerate(submitted.ids)
+    ]
+    await tx.insert_many("message_parts", parts)
     for id in submitted.ids:
         # A receipt may overtake the answer that tells its id.
         await receipts.catch_up(tx, carrier, id)
