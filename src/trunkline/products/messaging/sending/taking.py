@@ -125,7 +125,6 @@ async def take(tx: Tx, lane: str, bucket: TokenBucket, room: int, rules: Rules) 
             continue
         for one in buckets:
             one.spend(queued.segments, tx.now)
-        await tx.run(_SENDING, now=tx.now, account_sid=message.account_sid, sid=message.sid)
         media = (
             await media_links(tx, message.account_sid, message.sid, rules.address.url)
             if message.num_media
@@ -133,6 +132,10 @@ async def take(tx: Tx, lane: str, bucket: TokenBucket, room: int, rules: Rules) 
         )
         taken.append(Taken(queued, carrier, message, tuple(media)))
     if taken:
+        sent = [
+            {"now": tx.now, "account_sid": one.message.account_sid, "sid": one.message.sid} for one in taken
+        ]
+        await tx.run_many(_SENDING, sent)
         await lanes.used(tx, lane, bucket.full_at)
     return Haul(taken, wait=wait, blocked=tuple(blocked.values()), ended=ended)
 
