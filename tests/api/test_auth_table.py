@@ -50,7 +50,7 @@ class Spy:
             input=Empty,
             ordering=None,
             limit=None,
-            rehearsal=self if operation.rehearsal else None,
+            test_action=self if operation.test_action else None,
         )
 
 
@@ -143,7 +143,7 @@ def table(api: Api, callers: Callers, monkeypatch: pytest.MonkeyPatch) -> Table:
     return Table(api)
 
 
-REHEARSED = "/Accounts/{AccountSid}"
+MESSAGES_OF = "/Accounts/{AccountSid}"
 REFUSED, UNPERMITTED, INACTIVE, UNKNOWN = (401, 20003), (401, 70051), (403, 20005), (404, 20404)
 
 
@@ -195,22 +195,24 @@ def test_a_path_that_names_an_account_is_for_it_and_its_parent(table: Table, cal
             assert table.outcome(route, caller, account_sid) == wanted, f"{caller[0]} on {route.name}"
 
 
-def test_test_credentials_reach_what_can_be_rehearsed(table: Table, callers: Callers, api: Api) -> None:
-    rehearsed = set()
+def test_test_credentials_reach_the_operations_with_a_test_action(
+    table: Table, callers: Callers, api: Api
+) -> None:
+    reached = set()
     for sid in (ACCOUNT_SID, callers.suspended[0]):
         mine = api.run(facade.test_credentials(api.node.database, api.node.vault, sid))
         for route in table.routes.routes:
             found = table.outcome(route, mine, mine[0])
             if sid == callers.suspended[0]:
                 assert found == INACTIVE, route.name
-            elif route.operation.rehearsal:
-                rehearsed.add(route.operation.path)
+            elif route.operation.test_action:
+                reached.add(route.operation.path)
                 assert found == mine[0], route.name
                 assert table.outcome(route, mine, ACCOUNT_SID) == UNKNOWN, route.name
             else:
                 assert found == (403, 20008), route.name
             assert table.outcome(route, (mine[0], AUTH_TOKEN), mine[0]) == REFUSED, route.name
-    assert f"{REHEARSED}/Messages" in rehearsed
+    assert f"{MESSAGES_OF}/Messages" in reached
 
 
 def test_a_permission_opens_the_operations_it_names_and_no_others(table: Table, api: Api) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from trunkline.api import paging, params
+from trunkline.api import mutation_ids, paging, params
 from trunkline.api.auth import CHALLENGE, Directory, refused
 from trunkline.api.errors import ApiError, not_found
-from trunkline.api.operation import ONE, Call, Kind, Style
+from trunkline.api.operation import ONE, Call, Kind, Prepare, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
+from trunkline.core import mutations
+from trunkline.core.mutations import Mutation, Repeated
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, NeedsWrite, Tx
+from trunkline.core.storage.database import Database, NeedsWrite, StorageError, Tx
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -64,7 +67,9 @@ class Dispatcher:
             operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
         tested = request.principal.credential is Credential.TEST
-        action = operation.rehearsal if tested else operation.action
+        if not tested and (operation.prepare is not None or operation.mutation is not None):
+            return await self._mutate(request, typed)
+        action = operation.test_action if tested else operation.action
 
         async def act(tx: Tx) -> Any:
             assert action is not None
@@ -80,6 +85,72 @@ class Dispatcher:
         if result is None or result is False:
             raise self._missing(request)
         return self._answer(request, result, window)
+
+    async def _mutate(self, request: Request, typed: Any) -> Answer:
+        """Execute an operation that has a step before its transaction, accepts mutation ids, or both."""
+        match = request.match
+        operation = match.route.operation
+        principal = request.principal
+        if "AccountSid" in match.path:
+            principal = await self._database.read(lambda tx: self._acting(tx, request))
+        target, mutation, reserved = operation.mutation, None, ""
+        if target is not None:
+            mutation = mutation_ids.read_mutation(request.headers, principal, target, match.path)
+            reserved = mutation.resource_sid if mutation and target.prefix else ""
+        call = Call(principal, match.path, typed, self._vault, ONE, request.headers, reserved)
+        try:
+            if operation.prepare is not None and mutation is not None:
+                result = await self._execute_leased(request, call, mutation, operation.prepare)
+            else:
+                if operation.prepare is not None:
+                    call = msgspec.structs.replace(call, input=await operation.prepare(self._database, call))
+                result = await self._execute(request, call, mutation, mutations.claim)
+        except Repeated as repeated:
+            assert target is not None
+            return self._repeat(request, target.segments(match.path, repeated.resource_sid), repeated)
+        return self._answer(request, result, None)
+
+    async def _execute_leased(
+        self, request: Request, call: Call[Any], mutation: Mutation, prepare: Prepare
+    ) -> Any:
+        """Lease the mutation, prepare it and execute it; release the lease if anything of that fails."""
+        await self._database.write(lambda tx: mutations.lease(tx, mutation))
+        try:
+            call = msgspec.structs.replace(call, input=await prepare(self._database, call))
+            return await self._execute(request, call, mutation, mutations.confirm)
+        except BaseException:
+            # Without this the lease ends by itself, later.
+            with suppress(StorageError):
+                await self._database.write(lambda tx: mutations.release(tx, mutation))
+            raise
+
+    async def _execute(
+        self,
+        request: Request,
+        call: Call[Any],
+        mutation: Mutation | None,
+        record: Callable[[Tx, Mutation], Awaitable[None]],
+    ) -> Any:
+        """Run the action, and in its transaction ``record`` that the mutation was executed. Raise ApiError 20404 if
+        there is no such resource, Repeated if the mutation is another request's."""
+        action = request.match.route.operation.action
+
+        async def act(tx: Tx) -> Any:
+            if mutation is not None:
+                await record(tx, mutation)
+            # The account may have been closed since the step before the transaction.
+            principal = await self._acting(tx, request)
+            result = await action(tx, msgspec.structs.replace(call, principal=principal))
+            if result is None or result is False:
+                raise self._missing(request)
+            return result
+
+        return await self._database.write(act)
+
+    @staticmethod
+    def _repeat(request: Request, segments: tuple[str, ...], repeated: Repeated) -> Answer:
+        url = Urls(request.base, request.match.route.mount.version).to(*segments)
+        return Answer(202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url}))
 
     async def _acting(self, tx: Tx, request: Request) -> Principal:
         """2010 paths carry the account that is acted on (doc): the caller's own, or a subaccount of it."""
@@ -119,7 +190,7 @@ class Dispatcher:
 
 def _permit(route: Route, principal: Principal) -> None:
     operation = route.operation
-    if principal.credential is Credential.TEST and operation.rehearsal is None:
+    if principal.credential is Credential.TEST and operation.test_action is None:
         raise ApiError(20008)
     if not principal.may(operation.access):
         raise refused(detail="This API key may not use this resource.")

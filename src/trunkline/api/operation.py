@@ -12,11 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from trunkline.api.mutation_ids import Target
 from trunkline.api.paging import OLDEST_FIRST, Codes, Order, Window
 from trunkline.api.principal import BASIC_ONLY, Access, Principal, Scheme
 from trunkline.api.views import View
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Tx
+from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
 
 I = TypeVar("I")  # noqa: E741 - I for input
@@ -31,8 +32,9 @@ class Empty(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, Generic[I], frozen=True):
-    """What an action is told: who calls, the path's variables by their names, the typed input, the vault that
-    opens and seals secrets, for a list its window, and the request's headers by lower-case name."""
+    """The input of an action: the caller, the path's variables by their names, the typed parameters, the vault that
+    opens and seals secrets, for a list its window, and the request's headers by lower-case name. ``reserved_sid`` is
+    the SID for the resource that a creation with a mutation id makes, empty in all other calls."""
 
     principal: Principal
     path: dict[str, str]
@@ -40,6 +42,7 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
     vault: Vault
     window: Window = ONE
     headers: Mapping[str, str] = {}
+    reserved_sid: str = ""
 
     @property
     def account_sid(self) -> str:
@@ -48,6 +51,10 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
 
 
 Act = Callable[[Tx, Call[Any]], Awaitable[Any]]
+
+Prepare = Callable[[Database, Call[Any]], Awaitable[Any]]
+"""The step before the transaction: returns the input for the action, the call's own or a changed one. It may take
+seconds and may read; no transaction, lock or writer is held meanwhile. Raises ApiError to reject the request."""
 
 
 class Kind(enum.Enum):
@@ -65,7 +72,7 @@ class Operation(msgspec.Struct, frozen=True):
     it answers whether there was something to delete. ``ordering`` makes a list's order from its input, in place of
     ``order``; ``etag`` makes a row's entity tag, without quotes; ``limit`` is asked before anything is done and
     may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
-    result, in place of ``status``. ``rehearsal`` answers callers with test credentials in place of ``action`` and
+    result, in place of ``status``. ``test_action`` answers callers with test credentials in place of ``action`` and
     changes nothing; without one they are refused. ``location`` names the key of the answer that becomes the
     Location header. ``schemes`` are the forms of credentials that the operation accepts over HTTP."""
 
@@ -84,9 +91,16 @@ class Operation(msgspec.Struct, frozen=True):
     limit: Callable[[Call[Any]], None] | None = None
     verb: str = ""
     outcome: Callable[[Any], int] | None = None
-    rehearsal: Act | None = None
+    test_action: Act | None = None
     location: str = ""
     schemes: frozenset[Scheme] = BASIC_ONLY
+    prepare: Prepare | None = None
+    mutation: Target | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a read that declares what only writes have."""
+        if (self.prepare or self.mutation) and not self.writes:
+            raise ValueError(f"{self.path}: only writes have a step before the transaction and mutation ids")
 
     @property
     def method(self) -> str:

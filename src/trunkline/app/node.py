@@ -21,6 +21,7 @@ from trunkline.control.domains import Domains
 from trunkline.control.health import Control
 from trunkline.control.opt_outs import OptOuts
 from trunkline.control.webhooks import WebhookLog
+from trunkline.core import mutations
 from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.egress.client import Egress
@@ -61,6 +62,7 @@ class Node:
         self.control = Control(self.database, self.bus, self.metrics)
         self.sweeper = Sweeper(self.database, clock)
         self.alerts = facade.AlertSweeper(self.database, settings.accounts.alert_days)
+        self.mutations = mutations.sweeper(self.database)
         if settings.server.dev:
             log.warning("development: webhooks may reach this machine and private networks")
         guard = AddressGuard(
@@ -155,6 +157,7 @@ class Node:
                 await stock_sandbox(self.database)
             await self.sweeper.start()
             await self.alerts.start()
+            self.mutations.start()
             await self.runner.start()
             await self.realtime.start()
             await self.messaging.start()
@@ -187,6 +190,7 @@ class Node:
         await self.realtime.stop()
         await self.sweeper.stop()
         await self.alerts.stop()
+        await self.mutations.stop()
         await self.runner.stop()
         await self.egress.close()
         await self.bus.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.api.operation import Product
+from trunkline.core import mutations
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.secrets import Vault, load_or_create_key, parse_key
@@ -51,6 +52,7 @@ def migrations(settings: Settings) -> list[Migration]:
     rooms = [
         jobs.MIGRATIONS,
         attempts.MIGRATIONS,
+        mutations.MIGRATIONS,
         *(product.migrations for product in products(settings)),
         phones.MIGRATIONS,
         stored_parts.MIGRATIONS,

@@ -202,7 +202,7 @@ def operations(rules: Rules) -> tuple[Operation, ...]:
 
     making: Act = Creating(rules).create_message
     return (
-        create(_LIST, making, view, CreateMessage, rehearsal=rehearsal),
+        create(_LIST, making, view, CreateMessage, test_action=rehearsal),
         listing(_LIST, "messages", page_messages, view, input=MessageFilters, ordering=order_of),
         fetch(_ONE, fetch_message, view),
         update(_ONE, update_message, view, UpdateMessage),

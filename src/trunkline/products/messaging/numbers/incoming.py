@@ -158,7 +158,7 @@ def _both(path: str, kind: Kind | None) -> tuple[Operation, ...]:
     making: Any = partial(create_number, kind=kind)
     paging: Any = partial(page_numbers, kind=kind)
     return (
-        create(path, making, view, NumberSettings, rehearsal=rehearse),
+        create(path, making, view, NumberSettings, test_action=rehearse),
         listing(path, _KEY, paging, view, input=NumberFilters),
     )
 

@@ -1,0 +1,165 @@
+"""Mutation ids: a change that its caller names is executed once.
+
+A caller claims the id in the table ``mutations`` before it executes the change:
+
+1. Without a step before the transaction, the claim is part of the transaction. A second request with the same id
+   waits for that transaction and then finds the claim, or finds none if the transaction failed.
+2. With such a step, the claim is a transaction of its own and has a lease. The change's transaction turns it into a
+   lasting one, and fails if another request took over in between. A step or transaction that fails releases the
+   claim; after a crash the lease ends by itself.
+3. A repeat, also one that comes while the first request is being executed, on any node, finds the SID of the
+   resource. A creation reserves its SID with the claim, so that it is known from the start.
+4. Claims are kept for ``LIFETIME`` and then swept.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Row, Tx, columns, placeholders
+from trunkline.core.storage.migrate import Migration
+
+LIFETIME = 10 * 60 * SECOND
+"""Microseconds for which an executed mutation is not executed again (inferred: some minutes)."""
+
+LEASE = 60 * SECOND
+"""Microseconds for which a step before the transaction holds a claim: three times the longest webhook (doc: 20 s)."""
+
+SWEEP_SECONDS = 60.0
+
+_BATCH = 1000
+
+MIGRATIONS = (
+    Migration(
+        "mutations",
+        1,
+        (
+            """CREATE TABLE mutations (
+                account_sid TEXT NOT NULL,
+                service_sid TEXT NOT NULL,
+                identity TEXT NOT NULL,
+                id TEXT NOT NULL,
+                claim TEXT NOT NULL,
+                resource_sid TEXT NOT NULL,
+                executed BOOLEAN NOT NULL,
+                expires_at BIGINT NOT NULL,
+                PRIMARY KEY (account_sid, service_sid, identity, id)
+            )""",
+            # sweep
+            "CREATE INDEX mutations_by_expiry ON mutations (expires_at)",
+        ),
+    ),
+)
+
+
+class Mutation(Row, frozen=True):
+    """A row of ``mutations``: one caller's claim to an id. ``expires_at`` is the end of its lease, or, once it is
+    ``executed``, of the time for which a repeat is recognised."""
+
+    account_sid: str
+    service_sid: str
+    identity: str
+    id: str
+    claim: str
+    resource_sid: str
+    executed: bool
+    expires_at: int
+
+
+class Repeated(Exception):
+    """The mutation was executed before or is being executed; ``resource_sid`` is the one of its first request."""
+
+    def __init__(self, resource_sid: str) -> None:
+        super().__init__(resource_sid)
+        self.resource_sid = resource_sid
+
+
+_KEY = "account_sid = :account_sid AND service_sid = :service_sid AND identity = :identity AND id = :id"
+
+_CLAIM = f"""
+INSERT INTO mutations ({columns(Mutation)}) VALUES ({placeholders(Mutation)})
+ON CONFLICT (account_sid, service_sid, identity, id) DO UPDATE
+SET claim = excluded.claim, resource_sid = excluded.resource_sid, executed = excluded.executed,
+    expires_at = excluded.expires_at
+WHERE mutations.expires_at <= :now
+"""
+
+
+async def claim(tx: Tx, mutation: Mutation) -> None:
+    """Claim the mutation's id in the transaction that executes it. Raise Repeated if another request holds it."""
+    await _claim(tx, mutation, LIFETIME, executed=True)
+
+
+async def lease(tx: Tx, mutation: Mutation) -> None:
+    """Claim the mutation's id until it is executed, for ``LEASE`` at most. Raise Repeated if another request holds
+    it."""
+    await _claim(tx, mutation, LEASE, executed=False)
+
+
+async def _claim(tx: Tx, mutation: Mutation, lifetime: int, *, executed: bool) -> None:
+    claimed = msgspec.structs.replace(mutation, executed=executed, expires_at=tx.now + lifetime)
+    if not await tx.run(_CLAIM, **msgspec.structs.asdict(claimed), now=tx.now):
+        raise Repeated(await _holder(tx, mutation))
+
+
+async def confirm(tx: Tx, mutation: Mutation) -> None:
+    """Turn a lease into a claim for ``LIFETIME``, in the transaction that executes the mutation. Raise Repeated if
+    another request took it over."""
+    touched = await tx.run(
+        f"UPDATE mutations SET executed = :executed, expires_at = :expires_at WHERE {_KEY} AND claim = :claim",
+        executed=True,
+        expires_at=tx.now + LIFETIME,
+        claim=mutation.claim,
+        **_key(mutation),
+    )
+    if not touched:
+        raise Repeated(await _holder(tx, mutation))
+
+
+async def release(tx: Tx, mutation: Mutation) -> None:
+    """Remove the lease of a mutation that failed, so that it can be tried again. One that was executed stays, also if
+    its request could not find that out."""
+    await tx.run(
+        f"DELETE FROM mutations WHERE {_KEY} AND claim = :claim AND NOT executed",
+        claim=mutation.claim,
+        **_key(mutation),
+    )
+
+
+_REMOVE_EXPIRED = """
+DELETE FROM mutations WHERE (account_sid, service_sid, identity, id) IN (
+    SELECT account_sid, service_sid, identity, id FROM mutations WHERE expires_at <= :now
+    ORDER BY expires_at LIMIT :most {locking}
+)
+"""
+
+
+async def sweep(database: Database) -> None:
+    """Remove the claims that have expired."""
+
+    async def remove(tx: Tx) -> int:
+        return await tx.run(_REMOVE_EXPIRED.format(locking=tx.skip_locked), now=tx.now, most=_BATCH)
+
+    while await database.write(remove) == _BATCH:
+        pass
+
+
+def sweeper(database: Database) -> PeriodicTask:
+    """Return the task that sweeps once a minute."""
+    return PeriodicTask("mutation ids", lambda: sweep(database), SWEEP_SECONDS)
+
+
+async def _holder(tx: Tx, mutation: Mutation) -> str:
+    sid: str | None = await tx.value(f"SELECT resource_sid FROM mutations WHERE {_KEY}", **_key(mutation))
+    return mutation.resource_sid if sid is None else sid
+
+
+def _key(mutation: Mutation) -> dict[str, str]:
+    return {
+        "account_sid": mutation.account_sid,
+        "service_sid": mutation.service_sid,
+        "identity": mutation.identity,
+        "id": mutation.id,
+    }
