@@ -16,7 +16,7 @@ from trunkline.core.storage.database import Database
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.store import token_label
 from trunkline.settings import Settings
-from trunkline.switch.environment import lines
+from trunkline.switch.environment import export_commands
 
 
 @with_settings(*DATA, "host", "proxy_port")
@@ -41,7 +41,7 @@ def run(
     with explained():
         open_authority(settings)
     ca = (settings.storage.data_dir / CA_DIRECTORY / "ca.pem").resolve()
-    for line in lines(url(settings.server.host, settings.server.proxy_port), ca, *found):
+    for line in export_commands(url(settings.server.host, settings.server.proxy_port), ca, *found):
         typer.echo(line)
 
 

@@ -24,7 +24,7 @@ def explained() -> Iterator[None]:
     from trunkline.core.storage.database import StorageError
     from trunkline.products.accounts.facade import UnknownAccount
     from trunkline.settings.values import BadSetting
-    from trunkline.switch.keeping import AuthorityError
+    from trunkline.switch.authority_files import AuthorityError
 
     try:
         yield

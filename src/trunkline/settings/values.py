@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 Check = Callable[[Any], object]
-"""Raises ValueError with what the value must be, to be read after the option's name: ``must be above 0``."""
+"""A function that raises ValueError for a bad value; the message continues the option's name: ``must be above 0``."""
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 

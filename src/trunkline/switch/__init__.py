@@ -1,1 +1,1 @@
-"""The switch: a CONNECT proxy with its own CA, so that SDKs move here by environment variables alone."""
+"""The switch: a CONNECT proxy with its own CA, which redirects SDKs here by environment variables alone."""

@@ -1,4 +1,4 @@
-"""The X.509 profiles of the CA and of its server certificates (RFC 5280). Touches neither disk nor clock."""
+"""X.509 profiles of the CA and of its server certificates (RFC 5280), without disk and clock."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ AUTHORITY_DAYS = 3653
 """Ten years, with their leap days."""
 SERVER_DAYS = 90
 
-# Clients whose clock is behind ours must accept a certificate that was minted just now.
+# Clients whose clock is behind ours must accept a certificate that was issued just now.
 _BACKDATED = timedelta(days=1)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A new key on P-256, the curve that every TLS client takes."""
+    """Return a new key on P-256, the curve that every TLS client supports."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def pem(certificate: x509.Certificate) -> bytes:
-    """The certificate in PEM."""
+    """Return the certificate in PEM."""
     return certificate.public_bytes(Encoding.PEM)
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The private key in PEM (PKCS #8), not encrypted."""
+    """Return the private key in PEM (PKCS #8), not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def authority_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """The CA's own certificate, for ten years.
+    """Return the CA's own certificate, for ten years.
 
-    It may sign server certificates only, no further CA, and only for names below twilio.com: whoever
-    gets hold of the key can impersonate nothing else. IP addresses are excluded by themselves because
-    a constraint on one kind of name leaves the other kinds free.
+    It may sign server certificates only, no further CA, and only for names below twilio.com: a stolen key can
+    impersonate nothing else. IP addresses are excluded explicitly because a constraint on one kind of name
+    leaves the other kinds unconstrained.
     """
     name = _name(AUTHORITY_NAME)
     usage = _usage(signs_certificates=True)
@@ -60,12 +60,12 @@ def server_certificate(
     issuer: tuple[ec.EllipticCurvePrivateKey, x509.Certificate],
     now: datetime,
 ) -> x509.Certificate:
-    """A certificate for exactly `host`: 90 days from a day ago, never beyond its issuer's own end."""
+    """Return a certificate for exactly `host`: 90 days from a day ago, never beyond its issuer's own end."""
     issuer_key, authority = issuer
     start = now - _BACKDATED
     end = min(start + timedelta(days=SERVER_DAYS), authority.not_valid_after_utc)
     authority_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    # The host stands in the alternative name alone: a common name holds no more than 64 characters.
+    # The host is in the alternative name only: a common name has at most 64 characters.
     return (
         _builder(_name("Trunkline server"), authority.subject, key.public_key(), now)
         .not_valid_after(end)

@@ -1,9 +1,9 @@
-"""The environment variables that lead an unmodified program here. Pure.
+"""The environment variables that route an unmodified program through the proxy. Pure.
 
-Which variables, and why (each as the SDKs and their HTTP libraries read them):
+The variables, as the SDKs and their HTTP libraries read them:
 
-- `HTTPS_PROXY` leads Python's requests here, and with it the `twilio` package. Of two spellings requests
-  obeys the one in lower case, so that one is set, too: a leftover of it would lead to the real service.
+- `HTTPS_PROXY` routes Python's requests here, and with it the `twilio` package. Of two spellings requests
+  uses the one in lower case, so that one is set, too: an old value of it would lead to the real service.
 - `HTTP_PROXY` is the only name that the Node package reads, also for its https requests.
 - `REQUESTS_CA_BUNDLE` makes requests trust the CA. It *replaces* requests' list of CAs for the whole program;
   that takes nothing away, because every https request of the program comes to this proxy, which serves
@@ -25,10 +25,10 @@ _LOCAL = "localhost,127.0.0.1,::1"
 
 
 def variables(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: str) -> dict[str, str]:
-    """The variables by name, in the order in which they are shown.
+    """Return the variables by name, in the order of printing.
 
     `proxy_url` is the proxy's own address (`http://127.0.0.1:8081`), `ca_path` the PEM file of the CA.
-    Raises ValueError when `ca_path` is not absolute: the program may be started from any directory.
+    Raise ValueError if `ca_path` is not absolute: the program may be started from any directory.
     """
     if not ca_path.is_absolute():
         raise ValueError(f"the path of the CA is not absolute: {ca_path}")
@@ -45,7 +45,7 @@ def variables(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: s
     }
 
 
-def lines(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: str) -> list[str]:
-    """The same as POSIX shell commands, for `eval "$(trunkline env)"`. Raises as `variables` does."""
+def export_commands(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: str) -> list[str]:
+    """Return the variables as POSIX shell commands for `eval "$(trunkline env)"`; raise as `variables` does."""
     found = variables(proxy_url, ca_path, account_sid, auth_token)
     return [f"export {name}={shlex.quote(value)}" for name, value in found.items()]

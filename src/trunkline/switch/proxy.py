@@ -1,4 +1,12 @@
-"""The CONNECT proxy: leads tunnels to *.twilio.com:443 through TLS of its own to the server's door."""
+"""The CONNECT proxy: TLS interception of tunnels to *.twilio.com:443.
+
+One task per listening socket accepts connections. One task per connection reads the head, within ``head_seconds``, and
+either sends an error response or confirms the tunnel. Until then the task owns the socket, and its end closes the
+socket, also when it is cancelled. A confirmed tunnel goes to the event loop, which runs TLS with a certificate for the
+requested host and connects it to a new protocol of the API server; from then on the event loop owns and closes the
+socket. ``stop`` cancels all tasks and so closes every connection that has no protocol yet; the API server closes the
+others. Accepting pauses for a second if the process has no file descriptor or no memory.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +18,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from trunkline.switch.authority import Authority
-from trunkline.switch.listening import listen
-from trunkline.switch.reading import drain, take_head
-from trunkline.switch.refusal import TOO_MANY, Refusal, render
-from trunkline.switch.request import Tunnel
+from trunkline.switch.error_response import TOO_MANY, ErrorResponse, render
+from trunkline.switch.head_reader import drain, read_head
+from trunkline.switch.request_parser import TunnelRequest
+
+BACKLOG = 1024
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _LINGER_SECONDS = 1.0
@@ -21,16 +30,16 @@ _RETRY_ACCEPT_SECONDS = 1.0
 
 
 class ConnectProxy:
-    """Accepts connections, answers CONNECT and hands each tunnel, decrypted, to a fresh protocol of `door`.
+    """A listener for CONNECT requests. Each tunnel, decrypted, gets a new protocol from `protocol_factory`.
 
-    `head_seconds`: how long a client may take for its head. `tls_seconds`: how long for the TLS handshake.
-    `max_connections`: how many may be open, tunnels in use included; one more is answered 503.
+    `head_seconds` limits the time for a request's head, `tls_seconds` the time for the TLS handshake.
+    `max_connections` limits the open connections, tunnels in use included; one more gets a 503.
     """
 
     def __init__(
         self,
         authority: Authority,
-        door: Callable[[], asyncio.Protocol],
+        protocol_factory: Callable[[], asyncio.Protocol],
         *,
         log: logging.Logger,
         head_seconds: float = 10.0,
@@ -38,7 +47,7 @@ class ConnectProxy:
         max_connections: int = 1000,
     ) -> None:
         self._authority = authority
-        self._door = door
+        self._protocol_factory = protocol_factory
         self._log = log
         self._head_seconds = head_seconds
         self._tls_seconds = tls_seconds
@@ -50,25 +59,25 @@ class ConnectProxy:
 
     @property
     def port(self) -> int:
-        """The port that is listened on. Raises RuntimeError when the proxy is not started."""
+        """The port of the listeners. Raise RuntimeError if the proxy is not started."""
         if not self._listeners:
             raise RuntimeError("the proxy is not started")
         return int(self._listeners[0].getsockname()[1])
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open, tunnels in use included."""
-        # Whoever closes a socket, the event loop or we, leaves its object without a descriptor.
+        """The number of open connections, tunnels in use included."""
+        # A closed socket has no descriptor, whether the event loop closed it or a task here.
         self._open = {sock for sock in self._open if sock.fileno() >= 0}
         return len(self._open)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen on every address of `host`; port 0 takes a free one. Raises OSError when that fails."""
+        """Listen on every address of `host`; port 0 chooses a free one. Raise OSError if that fails."""
         self._listeners = await listen(host, port)
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
 
     async def stop(self) -> None:
-        """Close the listener and every connection that has not reached a door; the rest is the doors'."""
+        """Close the listeners and every connection without a protocol; the API server closes the others."""
         ending = [*self._accepting, *self._serving]
         for task in ending:
             task.cancel()
@@ -95,37 +104,37 @@ class ConnectProxy:
     def _admit(self, sock: socket.socket) -> None:
         if len(self._open) >= self._max_connections and self.open_connections >= self._max_connections:
             self._log.warning("the proxy refuses a connection: %d are open", self._max_connections)
-            _turn_away(sock)
+            _reject(sock)
             return
         self._open.add(sock)
-        ours = ExitStack()
-        ours.enter_context(sock)
-        task = asyncio.create_task(self._serve(sock, ours))
+        owned = ExitStack()
+        owned.enter_context(sock)
+        task = asyncio.create_task(self._serve(sock, owned))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         # Not in the task: one that is cancelled before its first step does nothing at all.
-        task.add_done_callback(lambda _: ours.close())
+        task.add_done_callback(lambda _: owned.close())
 
-    async def _serve(self, sock: socket.socket, ours: ExitStack) -> None:
-        context = await self._answer(sock)
+    async def _serve(self, sock: socket.socket, owned: ExitStack) -> None:
+        context = await self._respond(sock)
         if context is None:
             return
-        door = self._door()
+        protocol = self._protocol_factory()
         # From here the event loop owns the socket and closes it, whatever happens.
-        ours.pop_all()
-        await self._hand_over(sock, context, door)
+        owned.pop_all()
+        await self._start_tls(sock, context, protocol)
 
-    async def _answer(self, sock: socket.socket) -> ssl.SSLContext | None:
-        """Read the head and answer it; None when the connection is to be closed."""
+    async def _respond(self, sock: socket.socket) -> ssl.SSLContext | None:
+        """Read the head and send the response. Return None if the connection must be closed."""
         try:
             async with asyncio.timeout(self._head_seconds):
-                outcome = await take_head(sock)
+                outcome = await read_head(sock)
             match outcome:
-                case Tunnel():
+                case TunnelRequest():
                     return await self._establish(sock, outcome.host)
-                case Refusal():
+                case ErrorResponse():
                     self._log.info("the proxy answers %d: %s", outcome.status, outcome.message)
-                    await _refuse(sock, outcome)
+                    await _send_error(sock, outcome)
         except OSError as reason:
             self._log.debug("a connection to the proxy ended early: %r", reason)
         return None
@@ -139,31 +148,62 @@ class ConnectProxy:
         await asyncio.get_running_loop().sock_sendall(sock, _ESTABLISHED)
         return context
 
-    async def _hand_over(self, sock: socket.socket, context: ssl.SSLContext, door: asyncio.Protocol) -> None:
-        """Let the event loop put TLS and the door on the socket.
+    async def _start_tls(
+        self, sock: socket.socket, context: ssl.SSLContext, protocol: asyncio.Protocol
+    ) -> None:
+        """Connect TLS and the protocol to the socket.
 
-        Unlike `start_tls` this calls `connection_made` before any data of the tunnel is delivered, and the
-        TLS layer itself reads what the client sent right behind its head.
+        Unlike the loop's `start_tls` this calls `connection_made` before any data of the tunnel is delivered, and
+        the TLS layer itself reads what the client sent right behind its head.
         """
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                lambda: door, sock, ssl=context, ssl_handshake_timeout=self._tls_seconds
+                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=self._tls_seconds
             )
         except OSError as reason:
             self._log.debug("no TLS with a client of the proxy: %r", reason)
 
 
-async def _refuse(sock: socket.socket, refusal: Refusal) -> None:
-    await asyncio.get_running_loop().sock_sendall(sock, render(refusal))
+async def _send_error(sock: socket.socket, error: ErrorResponse) -> None:
+    await asyncio.get_running_loop().sock_sendall(sock, render(error))
     sock.shutdown(socket.SHUT_WR)
     async with asyncio.timeout(_LINGER_SECONDS):
         await drain(sock)
 
 
-def _turn_away(sock: socket.socket) -> None:
-    """Answer 503 without waiting for anything: whoever is one too many gets no task and no memory."""
+def _reject(sock: socket.socket) -> None:
+    """Send a 503 without waiting for anything: a connection beyond the limit gets no task and no memory."""
     with sock, suppress(OSError):
         sock.send(render(TOO_MANY))
         sock.shutdown(socket.SHUT_WR)
         sock.recv(16 * 1024)
+
+
+async def listen(host: str, port: int) -> list[socket.socket]:
+    """Return non-blocking listening sockets on every address of `host`, all on one port.
+
+    Port 0 chooses a free one. Raise OSError if the name does not resolve or an address is in use.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for family, address in await _addresses(host):
+            listener = socket.create_server((address, port or _port(opened)), family=family, backlog=BACKLOG)
+            listener.setblocking(False)
+            opened.append(listener)
+    except BaseException:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
+
+
+async def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _port(opened: list[socket.socket]) -> int:
+    """Return the port of the first socket, 0 before there is one."""
+    return int(opened[0].getsockname()[1]) if opened else 0

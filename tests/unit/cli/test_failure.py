@@ -12,7 +12,7 @@ from trunkline.cli.failure import explained, reason
 from trunkline.core.bus import BusUnreachable
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.database import NewerDatabase
-from trunkline.switch.keeping import AuthorityError
+from trunkline.switch.authority_files import AuthorityError
 
 
 @pytest.mark.parametrize(

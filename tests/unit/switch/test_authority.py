@@ -19,9 +19,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from trunkline.core.clock import SECOND
 from trunkline.switch import authority as module
-from trunkline.switch import certificates, keeping
+from trunkline.switch import authority_files, certificates
 from trunkline.switch.authority import Authority
-from trunkline.switch.keeping import AuthorityError
+from trunkline.switch.authority_files import AuthorityError
 from unit.switch.running import TIMEOUT, strict_context
 
 DAY = 86400 * SECOND
@@ -115,8 +115,8 @@ def signed_with_the_key_in(directory: Path, host: str) -> x509.Certificate:
 def chain_with_the_key_in(directory: Path, host: str) -> tuple[ssl.SSLContext, x509.Certificate]:
     """What a thief of the key can make: a certificate for any host at all."""
     now = datetime.now(UTC)
-    key = keeping.load_key(directory / "ca.key")
-    ca = keeping.load_certificate(directory / "ca.pem", key, now)
+    key = authority_files.load_key(directory / "ca.key")
+    ca = authority_files.load_certificate(directory / "ca.pem", key, now)
     leaf_key = certificates.new_key()
     leaf = certificates.server_certificate(host, leaf_key, (key, ca), now)
     chain = certificates.key_pem(leaf_key) + certificates.pem(leaf) + certificates.pem(ca)
@@ -148,7 +148,7 @@ def test_a_context_is_kept_and_minted_anew_thirty_days_before_its_end(tmp_path: 
 
 
 def test_no_more_than_so_many_contexts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_HOSTS", 2)
+    monkeypatch.setattr(module, "CACHED_HOSTS", 2)
     authority = Authority.open(tmp_path)
     a, b = authority.context_for("a.twilio.com"), authority.context_for("b.twilio.com")
     assert authority.context_for("a.twilio.com") is a
@@ -237,7 +237,7 @@ def test_an_expired_authority_is_refused_and_its_last_certificates_end_with_it(t
     ca = x509.load_pem_x509_certificate(authority.certificate_pem)
     clock.now = (int(ca.not_valid_after_utc.timestamp()) - 1) * SECOND
     assert Authority.open(tmp_path, clock=clock).certificate_pem == authority.certificate_pem
-    key = keeping.load_key(tmp_path / "ca.key")
+    key = authority_files.load_key(tmp_path / "ca.key")
     last = certificates.server_certificate(
         "sync.twilio.com", certificates.new_key(), (key, ca), ca.not_valid_after_utc - timedelta(days=1)
     )

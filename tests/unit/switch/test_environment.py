@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from trunkline.switch.environment import lines, variables
+from trunkline.switch.environment import export_commands, variables
 
 SID = "AC" + "0" * 32
 
@@ -31,7 +31,7 @@ def test_the_variables_are_exactly_these() -> None:
 def test_a_shell_reads_back_what_was_meant() -> None:
     given = ("http://h:1", Path("/tmp/it's a $HOME `dir`/ca.pem"), SID, "a'b\"c $d\\e")
     show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
-    script = "\n".join([*lines(*given), show])
+    script = "\n".join([*export_commands(*given), show])
     shown = subprocess.run(
         ["/bin/sh", "-c", script], env={"https_proxy": "http://old:1"}, capture_output=True, check=True
     )
@@ -42,4 +42,4 @@ def test_a_shell_reads_back_what_was_meant() -> None:
 
 def test_a_relative_path_is_refused() -> None:
     with pytest.raises(ValueError, match="not absolute"):
-        lines("http://h:1", PurePosixPath("data/ca.pem"), SID, "t")
+        export_commands("http://h:1", PurePosixPath("data/ca.pem"), SID, "t")

@@ -1,4 +1,4 @@
-"""Where the CA lies on disk: read or made once, whole or not at all, the key for its owner alone."""
+"""The CA's files: created once, complete or not at all, the key private to its owner."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _log = logging.getLogger(__name__)
 
 
 class AuthorityError(Exception):
-    """The CA on disk cannot be used; the text says why and what to do."""
+    """A CA on disk that cannot be used; the text has the reason and the remedy."""
 
 
 def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The CA's key, made on first use. Closed to others when it was not, with a warning in the log.
+    """Return the CA's key, created on first use. Make its file private if it is not, with a warning in the log.
 
-    Raises AuthorityError when the file is not such a key or cannot be closed to others.
+    Raise AuthorityError if the file is not such a key or cannot be made private.
     """
     if not path.exists():
-        _put_first(path, certificates.key_pem(certificates.new_key()), 0o600)
-    _close_to_others(path)
+        _create_once(path, certificates.key_pem(certificates.new_key()), 0o600)
+    _make_private(path)
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as reason:
@@ -40,13 +40,13 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """The CA's certificate, made from `key` on first use.
+    """Return the CA's certificate, issued for `key` on first use.
 
-    Raises AuthorityError when the file is not a certificate of this key, or is expired.
+    Raise AuthorityError if the file is not a certificate of this key, or has expired.
     """
     if not path.exists():
-        made = certificates.authority_certificate(key, now)
-        _put_first(path, certificates.pem(made), 0o644)
+        issued = certificates.authority_certificate(key, now)
+        _create_once(path, certificates.pem(issued), 0o644)
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as reason:
@@ -58,9 +58,9 @@ def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime)
     return certificate
 
 
-def _put_first(path: Path, content: bytes, mode: int) -> None:
-    """Put a whole file in place unless another process was first; then that one's file stays."""
-    # mkstemp creates with O_EXCL and for the owner alone; link, unlike rename, never replaces.
+def _create_once(path: Path, content: bytes, mode: int) -> None:
+    """Create a complete file, unless another process did so first; then that file stays."""
+    # mkstemp creates with O_EXCL and mode 0600; link, unlike rename, never replaces a file.
     handle, written = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -75,7 +75,7 @@ def _put_first(path: Path, content: bytes, mode: int) -> None:
         os.unlink(written)
 
 
-def _close_to_others(path: Path) -> None:
+def _make_private(path: Path) -> None:
     if not stat.S_IMODE(path.stat().st_mode) & 0o077:
         return
     try:

@@ -1,9 +1,9 @@
-"""Reads the head of a request to the proxy. Pure.
+"""Parser of the head of a request to the proxy. Pure.
 
 The rules (RFC 9112, RFC 9110 section 9.3.6):
 
 - a head ends at the first empty line; a line ends with CR LF or with LF alone
-- bytes after the head belong to the tunnel and are never looked at
+- bytes after the head belong to the tunnel and are never read
 - a target is `host:port`; only port 443 of names below twilio.com is served, whatever their case,
   with or without the root's dot at the end
 - header fields are checked for form and otherwise ignored: Python's client sends none
@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from trunkline.switch.refusal import NOT_CONNECT, TOO_LARGE, Refusal, foreign_target, malformed
+from trunkline.switch.error_response import NOT_CONNECT, TOO_LARGE, ErrorResponse, foreign_target, malformed
 
 MAX_HEAD: Final = 16 * 1024
-"""The longest head that is read, in bytes, its empty line included."""
+"""Bytes of the longest head, its empty line included."""
 
 _LINE_END = re.compile(rb"\r?\n")
 _END = re.compile(rb"\r?\n\r?\n")
@@ -29,34 +29,34 @@ _AUTHORITY = re.compile(r"(.+):([0-9]{1,5})")
 _SERVED = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+twilio\.com", re.IGNORECASE)
 
 
-class Tunnel(msgspec.Struct, frozen=True):
-    """A request for a tunnel that is served. `host` is in lower case and without a dot at its end."""
+class TunnelRequest(msgspec.Struct, frozen=True):
+    """A valid request for a tunnel. `host` is in lower case and without a dot at its end."""
 
     host: str
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A head that was decided upon, and how many bytes of what was read it took."""
+    """The outcome of a head, and its length in bytes."""
 
-    outcome: Tunnel | Refusal
+    outcome: TunnelRequest | ErrorResponse
     length: int
 
 
 def served_host(name: str) -> str | None:
-    """The name in lower case without the root's dot when it lies below twilio.com, otherwise None."""
+    """Return the name in lower case without the root's dot if it is below twilio.com, otherwise None."""
     host = name.removesuffix(".")
     return host.lower() if len(host) <= 253 and _SERVED.fullmatch(host) else None
 
 
-def read_head(data: bytes) -> Head | None:
-    """Decide upon the head at the beginning of `data`; None while more bytes are needed.
+def parse_head(data: bytes) -> Head | None:
+    """Return the outcome of the head at the beginning of `data`, or None while more bytes are needed.
 
-    What can never become a head is refused before its end: one over MAX_HEAD, and one that does not begin
-    as a method does, such as the TLS hello of a client that was told to speak TLS to the proxy.
+    Bytes that can never become a head are an error before its end: more than MAX_HEAD, or a first byte that no
+    method has, such as in the TLS hello of a client that is configured to use TLS with the proxy.
     """
     end = _END.search(data, 0, MAX_HEAD)
     if end is not None:
-        return Head(_decide(data[: end.start()]), end.end())
+        return Head(_parse(data[: end.start()]), end.end())
     if len(data) >= MAX_HEAD:
         return Head(TOO_LARGE, len(data))
     if data and not data[:1].isalpha():
@@ -64,7 +64,7 @@ def read_head(data: bytes) -> Head | None:
     return None
 
 
-def _decide(head: bytes) -> Tunnel | Refusal:
+def _parse(head: bytes) -> TunnelRequest | ErrorResponse:
     first, *fields = _LINE_END.split(head)
     line = _REQUEST_LINE.fullmatch(first)
     if line is None:
@@ -75,9 +75,9 @@ def _decide(head: bytes) -> Tunnel | Refusal:
     return _target(target) if method == b"CONNECT" else NOT_CONNECT
 
 
-def _target(target: str) -> Tunnel | Refusal:
+def _target(target: str) -> TunnelRequest | ErrorResponse:
     authority = _AUTHORITY.fullmatch(target)
     if authority is None:
         return malformed("The target of CONNECT is not host:port.")
     host = served_host(authority[1])
-    return Tunnel(host) if host is not None and int(authority[2]) == 443 else foreign_target(target)
+    return TunnelRequest(host) if host is not None and int(authority[2]) == 443 else foreign_target(target)

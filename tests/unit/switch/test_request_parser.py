@@ -6,20 +6,20 @@ from http import HTTPStatus
 
 import pytest
 
-from trunkline.switch.refusal import Refusal
-from trunkline.switch.request import MAX_HEAD, Head, Tunnel, read_head, served_host
+from trunkline.switch.error_response import ErrorResponse
+from trunkline.switch.request_parser import MAX_HEAD, Head, TunnelRequest, parse_head, served_host
 
 PYTHON = b"CONNECT sync.twilio.com:443 HTTP/1.0\r\n\r\n"
 NODE = b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com:443\r\nConnection: close\r\n\r\n"
 
 
-def outcome(data: bytes) -> Tunnel | Refusal:
-    head = read_head(data)
+def outcome(data: bytes) -> TunnelRequest | ErrorResponse:
+    head = parse_head(data)
     assert head is not None
     return head.outcome
 
 
-def connect(target: str) -> Tunnel | Refusal:
+def connect(target: str) -> TunnelRequest | ErrorResponse:
     return outcome(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode("latin-1"))
 
 
@@ -34,9 +34,9 @@ def connect(target: str) -> Tunnel | Refusal:
 )
 def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: str) -> None:
     for cut in range(len(head)):
-        assert read_head(head[:cut]) is None
-    assert read_head(head) == Head(Tunnel(host), len(head))
-    assert read_head(head + b"\x16\x03\x01 hello\r\n\r\n") == Head(Tunnel(host), len(head))
+        assert parse_head(head[:cut]) is None
+    assert parse_head(head) == Head(TunnelRequest(host), len(head))
+    assert parse_head(head + b"\x16\x03\x01 hello\r\n\r\n") == Head(TunnelRequest(host), len(head))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: 
     ],
 )
 def test_served_targets(target: str, host: str) -> None:
-    assert connect(target) == Tunnel(host)
+    assert connect(target) == TunnelRequest(host)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_served_targets(target: str, host: str) -> None:
 )
 def test_other_targets_are_refused(target: str) -> None:
     refusal = connect(target)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert (refusal.status, refusal.code) == (HTTPStatus.FORBIDDEN, 20403)
     assert "only to *.twilio.com:443" in refusal.message
 
@@ -94,7 +94,7 @@ def test_other_targets_are_refused(target: str) -> None:
 )
 def test_other_methods_are_refused(head: bytes) -> None:
     refusal = outcome(head)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert (refusal.status, refusal.code) == (HTTPStatus.METHOD_NOT_ALLOWED, 20004)
 
 
@@ -125,14 +125,14 @@ def test_other_methods_are_refused(head: bytes) -> None:
 )
 def test_malformed_heads_are_refused(head: bytes) -> None:
     refusal = outcome(head)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert (refusal.status, refusal.code) == (HTTPStatus.BAD_REQUEST, 20001)
 
 
 @pytest.mark.parametrize("first", [b"\x16\x03\x01\x02\x00", b" ", b"\r\n", b"\x00"])
 def test_what_cannot_become_a_head_is_refused_at_its_first_byte(first: bytes) -> None:
     refusal = outcome(first)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert refusal.status is HTTPStatus.BAD_REQUEST
 
 
@@ -143,16 +143,16 @@ def padded(length: int) -> bytes:
 
 def test_the_longest_head_is_read_and_one_byte_more_is_too_large() -> None:
     longest = padded(MAX_HEAD)
-    assert outcome(longest) == Tunnel("sync.twilio.com")
-    assert read_head(longest[:-1]) is None
+    assert outcome(longest) == TunnelRequest("sync.twilio.com")
+    assert parse_head(longest[:-1]) is None
     refusal = outcome(padded(MAX_HEAD + 1)[:MAX_HEAD])
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert (int(refusal.status), refusal.code) == (431, 20413)
 
 
 def test_a_head_that_ends_beyond_the_limit_is_too_large_however_much_has_come() -> None:
     refusal = outcome(padded(MAX_HEAD + 1))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ErrorResponse)
     assert refusal.code == 20413
 
 

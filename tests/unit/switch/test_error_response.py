@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from trunkline.switch.refusal import (
+from trunkline.switch.error_response import (
     NOT_CONNECT,
     TOO_LARGE,
     TOO_MANY,
-    Refusal,
+    ErrorResponse,
     foreign_target,
     malformed,
     render,
@@ -28,7 +28,7 @@ from trunkline.switch.refusal import (
     ],
 )
 def test_a_refusal_is_a_whole_response_with_the_error_body(
-    refusal: Refusal, first_line: bytes, code: int
+    refusal: ErrorResponse, first_line: bytes, code: int
 ) -> None:
     head, _, body = render(refusal).partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from trunkline.switch import listening
+from trunkline.switch import proxy
 
 INET = socket.AF_INET
 
@@ -16,7 +16,7 @@ def opened_addresses(host: str, port: int) -> list[tuple[str, int]]:
     """Where `listen` listens; the sockets are closed again."""
 
     async def run() -> list[tuple[str, int]]:
-        opened = await listening.listen(host, port)
+        opened = await proxy.listen(host, port)
         found = [listener.getsockname()[:2] for listener in opened]
         assert all(listener.getblocking() is False for listener in opened)
         for listener in opened:
@@ -30,7 +30,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     async def found(_: str) -> list[tuple[socket.AddressFamily, str]]:
         return [(INET, address) for address in addresses]
 
-    monkeypatch.setattr(listening, "_addresses", found)
+    monkeypatch.setattr(proxy, "_addresses", found)
 
 
 def test_an_address_is_listened_on_at_a_free_port() -> None:
