@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check words lint bench clean
+.PHONY: help run test check words operations lint bench clean
 
 # What `run`, `test` and `bench` pass on: make run ARGS="--port 9000", make test ARGS="tests/unit -k paging"
 ARGS ?=
@@ -20,7 +20,7 @@ UV := $(or $(PATH_UV),$(OWN_UV))
 SYNC = unset VIRTUAL_ENV; UV_PROJECT_ENVIRONMENT="$(@D)" "$(UV)" sync --frozen --python "$(PYTHON)"
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: .tools/run/.ready ## start the server; options go in ARGS, such as ARGS="--port 9000"
 	@exec .tools/run/bin/trunkline serve $(ARGS)
@@ -33,6 +33,9 @@ check: lint ## format, lint, types and the rules of the tree, without the tests
 
 words: .venv/.ready ## print what is not in the field's words below a folder, ARGS="src/trunkline/core"
 	@PYTHONPATH=tests .venv/bin/python -m rules.words $(ARGS)
+
+operations: .venv/.ready ## write docs/operations.md, the list of operations by product
+	@PYTHONPATH=tests .venv/bin/python -m rules.operations
 
 lint: .venv/.ready
 	@.venv/bin/ruff format --check src tests benchmarks
