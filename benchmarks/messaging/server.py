@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from benchmarks.machine import SERVER_CORE, on_core
 from keepalive import Caller
 from servers import Server
-from trunkline.app.parts import open_storage
+from trunkline.app.data import open_storage
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Tx

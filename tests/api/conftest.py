@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -13,13 +13,15 @@ import pytest
 from contract import CheckedClient, NodeMissing, node_modules
 from engines import Engine
 from trunkline.app.node import Node
-from trunkline.app.parts import migrations
+from trunkline.app.products import migrations
 from trunkline.core.clock import SECOND, system_clock
+from trunkline.products.messaging.runtime import Messaging
 from trunkline.settings import Settings
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 AUTH_TOKEN = "f" * 32
 
+T = TypeVar("T")
 Fields = Mapping[str, Any] | Sequence[tuple[str, str]]
 
 
@@ -51,6 +53,15 @@ class Api:
             transport=transport, base_url="http://127.0.0.1:8080", auth=(ACCOUNT_SID, AUTH_TOKEN)
         )
         self._client = CheckedClient(self._http)
+
+    def component(self, kind: type[T]) -> T:
+        """The component of this kind that runs on the node."""
+        return next(one for one in self.node.components if isinstance(one, kind))
+
+    @property
+    def messaging(self) -> Messaging:
+        """Messaging on the node."""
+        return self.component(Messaging)
 
     def run(self, coroutine: Any) -> Any:
         """Run a coroutine on the node's loop."""

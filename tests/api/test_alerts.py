@@ -11,6 +11,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
+from trunkline.products.accounts.alert_book import AlertSweeper
 
 ALERTS = "/monitor/v1/Alerts"
 DAY = 24 * 3600
@@ -127,8 +128,8 @@ def test_old_alerts_are_forgotten(api: Api) -> None:
     write(api)
     api.clock.advance(2 * DAY)
     write(api, 11205)
-    api.run(api.node.alerts.sweep())
+    api.run(api.component(AlertSweeper).sweep())
     assert codes(api) == ["11205", "11200"]
     api.clock.advance(DAY + 1)
-    api.run(api.node.alerts.sweep())
+    api.run(api.component(AlertSweeper).sweep())
     assert codes(api) == ["11205"]

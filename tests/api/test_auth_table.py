@@ -18,7 +18,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Kind, Operation, Product
 from trunkline.api.principal import Access, Credential
 from trunkline.api.router import Route, Router
-from trunkline.app.parts import products
+from trunkline.app.products import products
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade, store
 
@@ -111,7 +111,7 @@ class Table:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._spy = Spy()
-        self.routes = Router([self._spy.on(product) for product in products(api.node.settings)])
+        self.routes = Router([self._spy.on(manifest.product) for manifest in products(api.node.settings)])
         application = api.node.application
         application._door = msgspec.structs.replace(application._door, router=self.routes)
 

@@ -28,7 +28,7 @@ class Clients:
         self.api = api
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
-        self._router = Router([sync.product(None)])
+        self._router = Router([sync.manifest(None).product])
         self._dispatcher = Dispatcher(api.node.database, AccountDirectory(api.node.vault), api.node.vault)
 
     def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:

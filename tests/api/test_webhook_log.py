@@ -28,7 +28,7 @@ from trunkline.products import accounts
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import insert_account, insert_key
 
-MIGRATIONS = (*jobs.MIGRATIONS, *log.MIGRATIONS, *accounts.PRODUCT.migrations)
+MIGRATIONS = (*jobs.MIGRATIONS, *log.MIGRATIONS, *accounts.MIGRATIONS)
 MINE, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
 TOKEN = "a" * 32
 

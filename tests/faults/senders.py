@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from faults.writers import caller
 from keepalive import Closed, Lost
 from servers import Server
-from trunkline.app.parts import open_storage
+from trunkline.app.data import open_storage
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.messaging.lifecycle.lanes import release_all

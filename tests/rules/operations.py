@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contract.documents import FILES, METHODS, document
 from rules.source import ROOT
-from trunkline.app.parts import products
+from trunkline.app.products import products
 from trunkline.settings import Settings
 
 PAGE = Path("docs/operations.md")
@@ -52,7 +52,7 @@ def normalized(template: str) -> str:
 def served() -> dict[tuple[str, str], set[Key]]:
     """Return the operations that are mounted, by host label and version."""
     found: dict[tuple[str, str], set[Key]] = defaultdict(set)
-    for product in products(Settings()):
+    for product in (manifest.product for manifest in products(Settings())):
         for mount in product.mounts:
             for operation in mount.operations:
                 path = normalized(f"/{mount.version}{operation.path}")

@@ -9,7 +9,7 @@ import pytest
 
 from trunkline.api import params
 from trunkline.api.catalogue import CATALOGUE
-from trunkline.app.parts import products
+from trunkline.app.products import products
 from trunkline.settings import OPTIONS, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def test_every_parameter_of_a_service_is_explained() -> None:
     covered = re.compile(r"(Notifications|Webhooks)\..*")  # the document shows their pattern
     missing = {
         name
-        for product in products(Settings())
+        for product in (manifest.product for manifest in products(Settings()))
         for mount in product.mounts
         for operation in mount.operations
         if operation.path.startswith("/Services") and operation.path.count("/") <= 2

@@ -32,7 +32,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("sending",),
         ("receiving",),
         ("messages",),
-        ("facade", "__init__"),
+        ("facade", "runtime", "__init__"),
     ),
     "notify": (
         ("schema", "services"),
@@ -51,6 +51,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 """From a product to its floors, the lowest first: folders, and modules beside them, by their name below the product."""
 
 ROOM = "trunkline.products"
+MANIFEST = f"{ROOM}.manifest"
+"""The type of a product's manifest, below every product."""
 
 Graph = Mapping[str, set[str]]
 
@@ -68,7 +70,7 @@ def _floor(module: str) -> int | None:
 
 
 def _modules(found: list[Source]) -> list[Source]:
-    return [source for source in found if source.module.startswith(f"{ROOM}.")]
+    return [source for source in found if source.module.startswith(f"{ROOM}.") and source.module != MANIFEST]
 
 
 def graph(found: list[Source]) -> dict[str, set[str]]:

@@ -18,7 +18,6 @@ from trunkline.api.principal import BASIC_ONLY, Access, Principal, Scheme
 from trunkline.api.views import View
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.storage.migrate import Migration
 
 I = TypeVar("I")  # noqa: E741 - I for input
 
@@ -166,8 +165,7 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Product(msgspec.Struct, frozen=True):
-    """A product's manifest: its name, where its operations are mounted, and its tables."""
+    """A product as the router sees it: its name, and where its operations are mounted."""
 
     name: str
     mounts: tuple[Mount, ...]
-    migrations: tuple[Migration, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -49,4 +49,23 @@ class Nothing:
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
         """Nothing."""
+        return None
+
+
+class PublicPaths:
+    """Several public doors as one. It implements ``Public``."""
+
+    def __init__(self, doors: Sequence[Public]) -> None:
+        self._doors = tuple(doors)
+
+    def claims(self, raw_path: bytes) -> bool:
+        """Return whether the path belongs to one of the doors."""
+        return any(door.claims(raw_path) for door in self._doors)
+
+    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
+        """Return the answer of the first door that claims the path and has one."""
+        raw_path = request.path.encode()
+        for door in self._doors:
+            if door.claims(raw_path) and (answer := await door.answer(request)) is not None:
+                return answer
         return None

@@ -1,4 +1,11 @@
-"""A node: storage, bus, products and doors, without listeners."""
+"""A node: storage, bus, products and doors, without listeners.
+
+``start`` opens the storage, connects the bus, makes the first account, and then starts the job runner, the realtime
+door and the products' components in the order of their list. ``drain`` makes the node not ready and lets the job runner
+and the products begin to stop while requests in flight are finished. ``stop`` ends the components in the reverse order,
+then the realtime door, the job runner, outgoing requests, the bus and the database, so that nothing loses a piece that
+it still uses. A start that fails stops whatever was started.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +16,11 @@ from typing import Any
 from trunkline.api.control import Control as Answering
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
+from trunkline.api.operation import Product
+from trunkline.api.public import PublicPaths
 from trunkline.api.router import Router
-from trunkline.app.messaging import Messaging
-from trunkline.app.nodes import Nodes
-from trunkline.app.parts import open_storage, open_vault, products
-from trunkline.app.publics import Publics
+from trunkline.app.data import open_storage, open_vault
+from trunkline.app.products import products
 from trunkline.app.realtime import Bounds, Realtime
 from trunkline.control.carriers import Carriers
 from trunkline.control.compliance import Compliance
@@ -24,6 +31,7 @@ from trunkline.control.webhooks import WebhookLog
 from trunkline.core import mutations
 from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock, system_clock
+from trunkline.core.cluster import Cluster
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcome import Handler
@@ -35,16 +43,14 @@ from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import CredentialRevoked
-from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
-from trunkline.products.messaging.facade import PhoneBook, stock_sandbox
-from trunkline.products.messaging.links.clicks import Clicks
-from trunkline.products.messaging.media.serving import MediaFiles
-from trunkline.products.messaging.media.short_links import ShortMediaLinks
-from trunkline.products.sync import reachability
-from trunkline.products.sync.expiry import Sweeper
+from trunkline.products.manifest import Context, PublicAddress
+from trunkline.products.messaging.facade import PhoneBook
 from trunkline.products.sync.limits import Buckets
+from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import Limits as Connections
 from trunkline.settings import Settings
+from trunkline.transports.carriers import job_handlers, open_carriers
+from trunkline.transports.sandbox.carrier import Sandbox
 from trunkline.transports.sandbox.inbox import Inbox
 
 log = logging.getLogger("trunkline")
@@ -60,37 +66,39 @@ class Node:
         self.bus: Bus = open_bus(settings.server.nats_url)
         self.metrics = Metrics()
         self.control = Control(self.database, self.bus, self.metrics)
-        self.sweeper = Sweeper(self.database, clock)
-        self.alerts = facade.AlertSweeper(self.database, settings.accounts.alert_days)
         self.mutations = mutations.sweeper(self.database)
-        if settings.server.dev:
-            log.warning("development: webhooks may reach this machine and private networks")
-        guard = AddressGuard(
-            allow_private=settings.server.dev, allowed=settings.webhooks.reachable_networks()
-        )
-        self.egress = Egress(guard, ca_file=settings.webhooks.egress_ca_file)
+        self.egress = _open_egress(settings)
         self.signing_tokens = SigningTokens(self._signing_token, clock)
         self.database.listen(self._heard)
         terms = Terms(keep_days=settings.webhooks.webhook_log_days, schedule=settings.webhooks.retry_delays())
         delivery = Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
-        self.messaging = Messaging(settings, self.database, self.egress, delivery, clock)
-        handlers = {
-            WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
-            reachability.KIND: reachability.handler(self.database),
-            **self.messaging.handlers(),
-        }
-        self.runner = Runner(self.database, handlers, clock)
-        self.metrics.watch(
-            "trunkline_jobs_running", "Jobs that run on this node.", lambda: self.runner.running
-        )
-        self.metrics.watch(
-            "trunkline_message_lanes", "Senders whose queue this node works on.", lambda: self.messaging.lanes
-        )
         directory = AccountDirectory(self.vault)
-        inboxes = [Inbox(self.database, directory, PhoneBook())] if self.messaging.has_sandbox else []
+        self.carriers = open_carriers(
+            settings.messaging.carriers, settings.messaging.carrier_routes, self.database
+        )
+        sandboxes = [isinstance(carrier, Sandbox) for carrier in self.carriers.all]
+        self.address = PublicAddress(settings.messaging.public_url.rstrip("/"))
+        buckets = Buckets(clock) if settings.sync.sync_limits else None
+        manifests = products(settings, buckets)
+        context = Context(
+            database=self.database,
+            vault=self.vault,
+            clock=clock,
+            egress=self.egress,
+            delivery=delivery,
+            directory=directory,
+            carriers=self.carriers,
+            sandboxed=all(sandboxes),
+            address=self.address,
+        )
+        self._products = [manifest.run(context) for manifest in manifests]
+        self.components = [component for product in self._products for component in product.components]
+        self.runner = Runner(self.database, self._handlers(delivery), clock)
+        self._watch()
+        inboxes = [Inbox(self.database, directory, PhoneBook())] if any(sandboxes) else []
         self._controls: tuple[Answering, ...] = (
             WebhookLog(self.database, directory),
-            Carriers(self.database, directory, self.messaging.carriers.all),
+            Carriers(self.database, directory, self.carriers.all),
             Compliance(self.database, directory),
             Domains(self.database, directory, self.vault),
             OptOuts(self.database, directory),
@@ -98,23 +106,40 @@ class Node:
             self.control,
         )
         self._draining: asyncio.Future[Any] | None = None
-        buckets = Buckets(clock) if settings.sync.sync_limits else None
-        nodes = Nodes(self.bus, self.vault)
-        nodes.listen(lambda told: self._heard([told]))
+        passed_on = (kind for manifest in manifests for kind in manifest.announcements)
+        cluster = Cluster(self.bus, self.vault, (*passed_on, EndpointOpened))
+        cluster.subscribe(lambda announcement: self._heard([announcement]))
         bounds = Bounds(
             Connections(
                 origins=settings.realtime.browser_origins(), max_connections=settings.realtime.max_connections
             ),
             buckets,
         )
-        self.realtime = Realtime(self.database, directory, self.vault, clock, nodes, bounds)
-        self.application = self._application(directory, clock, buckets)
+        self.realtime = Realtime(self.database, directory, self.vault, clock, cluster, bounds)
+        self.application = self._application(directory, clock, [manifest.product for manifest in manifests])
 
-    def _application(self, directory: AccountDirectory, clock: Clock, buckets: Buckets | None) -> Application:
+    def _watch(self) -> None:
+        for product in self._products:
+            for gauge in product.gauges:
+                self.metrics.watch(gauge.name, gauge.help, gauge.value)
+        self.metrics.watch(
+            "trunkline_jobs_running", "Jobs that run on this node.", lambda: self.runner.running
+        )
+
+    def _handlers(self, delivery: Delivery) -> dict[str, Handler]:
+        handlers = {
+            WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
+            **job_handlers(self.carriers.all),
+        }
+        for product in self._products:
+            handlers |= product.jobs
+        return handlers
+
+    def _application(self, directory: AccountDirectory, clock: Clock, routed: list[Product]) -> Application:
         settings = self.settings
         return Application(
             Door(
-                router=Router(products(settings, buckets)),
+                router=Router(routed),
                 directory=directory,
                 verifier=self.realtime.verifier,
                 vault=self.vault,
@@ -122,14 +147,7 @@ class Node:
                 metrics=self.metrics,
                 clock=clock,
                 control=self._control,
-                public=Publics(
-                    (
-                        MediaFiles(self.database, directory, protected=settings.messaging.protect_media),
-                        ShortMediaLinks(self.database),
-                        Clicks(self.database),
-                        DeactivationFiles(self.database, self.vault, clock),
-                    )
-                ),
+                public=PublicPaths([door for product in self._products for door in product.public]),
                 limits=Limits(
                     settings.server.max_body_bytes,
                     settings.server.request_timeout,
@@ -153,14 +171,11 @@ class Node:
             first = await facade.first_account(
                 self.database, self.vault, settings.accounts.account_sid, settings.accounts.auth_token
             )
-            if settings.messaging.sandbox_numbers and self.messaging.sandboxed:
-                await stock_sandbox(self.database)
-            await self.sweeper.start()
-            await self.alerts.start()
             self.mutations.start()
             await self.runner.start()
             await self.realtime.start()
-            await self.messaging.start()
+            for component in self.components:
+                await component.start()
         except BaseException:
             await self.stop()
             raise
@@ -182,16 +197,26 @@ class Node:
     def drain(self) -> None:
         """Begin to stop: the node is no longer ready, and takes no more jobs while requests in flight are finished."""
         self.control.stopping = True
-        self._draining = asyncio.gather(self.runner.stop(), self.messaging.stop(), return_exceptions=True)
+        self._draining = asyncio.gather(
+            self.runner.stop(),
+            *(begin() for product in self._products for begin in product.draining),
+            return_exceptions=True,
+        )
 
     async def stop(self) -> None:
         """Finish what was accepted and close."""
-        await self.messaging.stop()
+        for component in reversed(self.components):
+            await component.stop()
         await self.realtime.stop()
-        await self.sweeper.stop()
-        await self.alerts.stop()
         await self.mutations.stop()
         await self.runner.stop()
         await self.egress.close()
         await self.bus.stop()
         await self.database.stop()
+
+
+def _open_egress(settings: Settings) -> Egress:
+    if settings.server.dev:
+        log.warning("development: webhooks may reach this machine and private networks")
+    guard = AddressGuard(allow_private=settings.server.dev, allowed=settings.webhooks.reachable_networks())
+    return Egress(guard, ca_file=settings.webhooks.egress_ca_file)

@@ -10,8 +10,8 @@ from typing import Any
 from trunkline.api.auth import Directory
 from trunkline.api.dispatch import Dispatcher
 from trunkline.api.errors import ApiError
-from trunkline.app.nodes import EndpointOpened, Nodes, Resumed
 from trunkline.core.clock import Clock
+from trunkline.core.cluster import Cluster, Resumed
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.products.accounts.access_tokens import Finders, TokenVerifier, dead_keys
@@ -24,7 +24,7 @@ from trunkline.products.sync.presence import Presence
 from trunkline.products.sync.realtime.door import SyncTunnel
 from trunkline.products.sync.realtime.live import Live
 from trunkline.products.sync.services import AccessChanged
-from trunkline.realtime.border import Peer
+from trunkline.realtime.border import EndpointOpened, Peer
 from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
 
 log = logging.getLogger("trunkline.realtime")
@@ -71,12 +71,12 @@ class Realtime:
         directory: Directory,
         vault: Vault,
         clock: Clock,
-        nodes: Nodes,
+        cluster: Cluster,
         bounds: Bounds | None = None,
     ) -> None:
         bounds = bounds or Bounds()
         self._database = database
-        self._nodes = nodes
+        self._cluster = cluster
         self.presence = Presence(database)
         self.live = Live(database, event_frame)
         tunnel = SyncTunnel(
@@ -88,7 +88,7 @@ class Realtime:
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: asyncio.TimerHandle | None = None
         database.listen(self._announced)
-        nodes.listen(self._heard)
+        cluster.subscribe(self._heard)
 
     async def start(self) -> None:
         """Begin to look for what nobody tells this node."""
@@ -112,7 +112,7 @@ class Realtime:
         """A client is logged in."""
         self.live.connected(peer)
         self.presence.connected(peer)
-        self._nodes.tell([EndpointOpened(peer.endpoint_id, peer.id)])
+        self._cluster.publish([EndpointOpened(peer.endpoint_id, peer.id)])
 
     def disconnected(self, peer: Peer) -> None:
         """A client is gone."""
@@ -122,7 +122,7 @@ class Realtime:
     def _announced(self, told: list[Any]) -> None:
         for one in told:
             self._hear(one, here=True)
-        self._nodes.tell(told)
+        self._cluster.publish(told)
 
     def _heard(self, one: Any) -> None:
         self._hear(one, here=False)

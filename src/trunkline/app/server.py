@@ -16,8 +16,8 @@ from typing import Any
 import uvicorn
 
 from trunkline.api.protocol import HttpProtocol
+from trunkline.app.data import open_authority
 from trunkline.app.node import Node
-from trunkline.app.parts import open_authority
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
@@ -94,7 +94,7 @@ class Server:
         first = await self.node.start()
         try:
             self._socket = _bind(self.settings.server.host, self.settings.server.port)
-            self.node.messaging.listens_at(self.url)
+            self.node.address.url = self.node.address.url or self.url
             await self._start_proxy()
             serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
             loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.app.parts import open_authority
+from trunkline.app.data import open_authority
 from trunkline.cli.failure import explained
 from trunkline.cli.options import with_settings
 from trunkline.settings import Settings

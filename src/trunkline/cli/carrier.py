@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from trunkline.app.carriers import Route, configured, described, open_carrier, rules
 from trunkline.cli.failure import explained, fail
 from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, print_json, print_table
@@ -24,6 +23,7 @@ from trunkline.transports.base import (
     Submission,
     Submitted,
 )
+from trunkline.transports.carriers import Route, configured, described, open_carrier, rules
 from trunkline.transports.http.carrier import HttpCarrier
 
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or try one.")
@@ -37,7 +37,10 @@ _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this mach
 def show_all(settings: Settings, as_json: AsJson = False) -> None:
     """List the carriers and the routes to them."""
     with explained():
-        found, routes = configured(settings), rules(settings)
+        found, routes = (
+            configured(settings.messaging.carriers),
+            rules(settings.messaging.carriers, settings.messaging.carrier_routes),
+        )
     rows = [described(route) for route in found or [None]]
     if as_json:
         print_json(
@@ -73,7 +76,7 @@ def test(
     if to and not sender:
         raise fail("--to needs --from")
     with explained():
-        found = {route.name: route for route in configured(settings) if route}
+        found = {route.name: route for route in configured(settings.messaging.carriers) if route}
     if name not in found:
         raise fail(f"no carrier to connect to is called {name}; `trunkline carrier list` shows them")
     if not asyncio.run(_try(found[name], _submission(sender, to, text) if to else None, seconds)):

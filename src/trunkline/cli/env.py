@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.app.parts import CA_DIRECTORY, open_authority
+from trunkline.app.data import CA_DIRECTORY, open_authority
 from trunkline.cli.addresses import url
 from trunkline.cli.failure import explained, fail
 from trunkline.cli.options import DATA, with_settings

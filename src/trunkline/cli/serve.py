@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from trunkline.app.parts import products
+from trunkline.app.products import products
 from trunkline.app.server import Server, write_ready_file
 from trunkline.cli.addresses import Port, look
 from trunkline.cli.failure import explained, fail, reason

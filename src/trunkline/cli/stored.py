@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import typer
 
-from trunkline.app.parts import open_storage, open_vault
+from trunkline.app.data import open_storage, open_vault
 from trunkline.cli.failure import explained, fail
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database

@@ -95,3 +95,10 @@ class Lifecycle(Protocol):
     def disconnected(self, peer: Peer) -> None:
         """A client that was logged in is gone."""
         ...
+
+
+class EndpointOpened(msgspec.Struct, frozen=True):
+    """The announcement that a client has logged in. Another connection of its endpoint is one that the client lost."""
+
+    endpoint_id: str
+    connection_id: str

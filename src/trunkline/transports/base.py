@@ -207,6 +207,11 @@ class Carrier(Protocol):
 class Carriers(Protocol):
     """The carriers of a node."""
 
+    @property
+    def all(self) -> list[Carrier]:
+        """Every carrier, in the configuration's order."""
+        ...
+
     def route(self, sender: str, recipient: str, preferred: str) -> Carrier | None:
         """The carrier for a message: the one that ``preferred`` names, or what the operator's routes say; None when
         there is none."""

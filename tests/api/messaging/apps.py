@@ -113,7 +113,7 @@ def app(api: Api) -> Iterator[App]:
 def receive(api: Api, to: str, body: str = "Hi", sender: str = PHONE, **more: Any) -> dict[str, Any] | None:
     """A phone sends a message; answers the message once the app has answered, None when it was dropped."""
     before = {one["sid"] for one in inbound(api)}
-    api.run(api.node.messaging.inbound(Inbound("test", sender, to, body, **more)))
+    api.run(api.messaging.inbound(Inbound("test", sender, to, body, **more)))
     settle(api)
     new = [one for one in inbound(api) if one["sid"] not in before]
     assert len(new) <= 1

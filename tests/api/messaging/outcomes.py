@@ -47,7 +47,7 @@ def until(api: Api, done: Callable[[], Any], *, step: float = 0) -> Any:
                 # No two moments are the same, however quick the machine.
                 api.clock.now += 1
                 api.clock.advance(step)
-                api.node.messaging.wake()
+                api.messaging.wake()
                 await asyncio.sleep(0)
         return found
 

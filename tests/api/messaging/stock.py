@@ -30,7 +30,7 @@ class Stocked(msgspec.Struct, frozen=True):
 
 def stand_still(api: Api) -> None:
     """Let nothing be sent any more."""
-    api.run(api.node.messaging.stop())
+    api.run(api.messaging.stop())
 
 
 def own(api: Api, number: str, account_sid: str = ACCOUNT_SID, **more: Any) -> Stocked:

@@ -177,8 +177,8 @@ def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
     web.routes |= {"/slow": wait, "/sms": HI}
 
     async def both() -> None:
-        await api.node.messaging.inbound(Inbound("test", PHONE, US_MMS, "slow"))
-        await api.node.messaging.inbound(Inbound("test", PHONE, US, "quick"))
+        await api.messaging.inbound(Inbound("test", PHONE, US_MMS, "slow"))
+        await api.messaging.inbound(Inbound("test", PHONE, US, "quick"))
 
     api.run(both())
 
@@ -296,7 +296,7 @@ def test_replies_are_listed_and_sent_in_their_order(
         sent.append("".join(submission.parts))
         return Submitted(("1",), final=True)
 
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "submit", submit, raising=False)
+    monkeypatch.setattr(api.messaging.carriers.all[0], "submit", submit, raising=False)
     web.routes["/sms"] = twiml(*[f"<Message>{number}</Message>" for number in range(10)])
     receive(api, US)
     made = replies(api)

@@ -20,7 +20,7 @@ LOOKS = 100
 
 
 def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    carrier = api.node.messaging.carriers.all[0]
+    carrier = api.messaging.carriers.all[0]
     looked, taken = asyncio.Event(), 0
     looks = 0
     loop = api.run(running_loop())

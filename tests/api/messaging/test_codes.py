@@ -198,7 +198,7 @@ class TestGateway:
 
 
 def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_channels", False, raising=False)
+    monkeypatch.setattr(api.messaging.carriers.all[0], "carries_channels", False, raising=False)
     own(api, f"whatsapp:{US}", kind="channel", prefix="XE")
     sid = send(api, From=f"whatsapp:{US}", To=f"whatsapp:{TO}")["sid"]
     shown = reaches(api, sid, "failed", "delivered")

@@ -96,7 +96,7 @@ def test_attachments_are_fetched_kept_and_sent(api: Api, web: App, through_servi
     assert (second.path, second.headers["authorization"]) == ("/card", "Basic bWU6cGFzcw==")
     sent = msgspec.json.decode(phone(api, TO)[-1].media, type=list[MediaLink])
     assert [medium.content_type for medium in sent] == ["image/png", "text/vcard"]
-    root = f"{api.node.messaging.address.url}{MESSAGES}/{shown['sid']}/Media/ME"
+    root = f"{api.messaging.address.url}{MESSAGES}/{shown['sid']}/Media/ME"
     assert [medium.url[:-32] for medium in sent] == [root] * 2
     assert alerts(api) == []
 
@@ -289,13 +289,13 @@ def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None
 
 def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """One for each, at the end of the text; it lives for 365 days and no longer than its attachment."""
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", lambda recipient: False)
+    monkeypatch.setattr(api.messaging.carriers.all[0], "carries_media", lambda recipient: False)
     mine = service(api, own(api, US, mms=True, rate=10_000_000))
     web.routes["/page"] = answer(b"BEGIN:VCARD", 200, CARD_TYPE)
     form = {"MessagingServiceSid": mine, "Body": ""}
     shown = told(api, web, web.url("/cat.png"), web.url("/page"), **form)
     links = phone(api, TO)[-1].body.split(" ")
-    assert [link[:-7] for link in links] == [f"{api.node.messaging.address.url}/m/"] * 2
+    assert [link[:-7] for link in links] == [f"{api.messaging.address.url}/m/"] * 2
     one, two = (link[-10:] for link in links)
 
     def fetch(path: str, method: str = "GET") -> Any:

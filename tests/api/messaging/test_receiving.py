@@ -143,7 +143,7 @@ def test_what_a_carrier_tells_twice_is_received_once(api: Api, web: App) -> None
     assert receive(api, US, id="2") is not None
     assert receive(api, US) is not None
     assert receive(api, US) is not None
-    api.run(api.node.messaging.inbound(Inbound("other", PHONE, US, "Hi", id="1")))
+    api.run(api.messaging.inbound(Inbound("other", PHONE, US, "Hi", id="1")))
     settle(api)
     assert len(web.asked) == len(inbound(api)) == 5
 
@@ -153,7 +153,7 @@ def test_the_messages_of_a_phone_are_told_in_their_order(api: Api, web: App) -> 
 
     async def write() -> None:
         for number in range(8):
-            await api.node.messaging.inbound(Inbound("test", PHONE, US, str(number)))
+            await api.messaging.inbound(Inbound("test", PHONE, US, str(number)))
 
     api.run(write())
     settle(api)

@@ -193,7 +193,7 @@ def test_two_numbers_send_twice_as_fast(api: Api) -> None:
 def test_what_waits_too_long_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     own(api, US)
     mine = service(api, own(api, US_MMS), ValidityPeriod="60", StatusCallback=f"{HOOK}/service")
-    carrier = api.node.messaging.carriers.all[0]
+    carrier = api.messaging.carriers.all[0]
     monkeypatch.setattr(carrier, "ready", False, raising=False)
     quick = send(api, From=US, ValidityPeriod="5")
     by_service = send(api, MessagingServiceSid=mine)
@@ -280,7 +280,7 @@ def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> N
 def test_a_suspended_account_sends_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     child = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "child"}).json()
     own(api, US, child["sid"])
-    carrier = api.node.messaging.carriers.all[0]
+    carrier = api.messaging.carriers.all[0]
     monkeypatch.setattr(carrier, "ready", False, raising=False)
     auth = (child["sid"], child["auth_token"])
     path = f"/2010-04-01/Accounts/{child['sid']}"

@@ -34,7 +34,7 @@ PICTURE = "https://example.com/a.png"
 def closed(api: Api) -> Iterator[pytest.MonkeyPatch]:
     """The carrier takes nothing until this is undone."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(api.node.messaging.carriers.all[0], "ready", False, raising=False)
+    patch.setattr(api.messaging.carriers.all[0], "ready", False, raising=False)
     yield patch
     patch.undo()
 
@@ -64,7 +64,7 @@ def test_a_named_sender_without_mms_sends_them_converted_only(
     asked = {"MessagingServiceSid": sid, "From": US, "SendAsMms": "true"}
     shown = reaches(api, send(api, **asked)["sid"], "failed", "delivered")
     assert (shown["status"], shown["error_code"]) == ("failed", 21703), "the carrier takes MMS"
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "carries_media", lambda recipient: False)
+    monkeypatch.setattr(api.messaging.carriers.all[0], "carries_media", lambda recipient: False)
     assert reaches(api, send(api, **asked)["sid"], "failed", "delivered")["status"] == "delivered"
 
 
@@ -156,7 +156,7 @@ def test_content_is_discarded_where_no_receipt_will_come(api: Api, monkeypatch: 
     async def submit(submission: Submission) -> Submitted:
         return Submitted(("1",), final=True)
 
-    monkeypatch.setattr(api.node.messaging.carriers.all[0], "submit", submit, raising=False)
+    monkeypatch.setattr(api.messaging.carriers.all[0], "submit", submit, raising=False)
     own(api, US)
     created = send(api, From=US, Body="“Hi”", SmartEncoded="true", ContentRetention="discard")
     shown = reaches(api, created["sid"], "sent")
@@ -234,7 +234,7 @@ class Wavering:
 
 
 def _rules(api: Api) -> Rules:
-    ground, carrier = api.node.messaging._ground, Wavering()
+    ground, carrier = api.messaging._ground, Wavering()
     return Rules(
         route=lambda _sender, _recipient: cast(Carrier, carrier),
         paces=ground.paces,

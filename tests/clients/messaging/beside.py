@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from servers import Server
-from trunkline.app.parts import open_storage, open_vault
+from trunkline.app.data import open_storage, open_vault
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.settings import Settings

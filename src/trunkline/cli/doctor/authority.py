@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from trunkline.app.parts import CA_DIRECTORY
+from trunkline.app.data import CA_DIRECTORY
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.settings import Settings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trunkline.app.parts import migrations, open_storage
+from trunkline.app.data import open_storage
+from trunkline.app.products import migrations
 from trunkline.cli.doctor import files
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock

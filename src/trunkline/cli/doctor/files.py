@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from trunkline.app.parts import MASTER_KEY_FILE
+from trunkline.app.data import MASTER_KEY_FILE
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
 from trunkline.cli.doctor.machine import nearest
 from trunkline.core.secrets import BadMasterKey, Vault, parse_key

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from trunkline.api.operation import Mount, Product, Style
 from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
+from trunkline.products.accounts.alert_book import AlertSweeper
 from trunkline.products.accounts.schema import MIGRATIONS
+from trunkline.products.accounts.store import CredentialRevoked
+from trunkline.products.manifest import Context, Manifest, Runtime
+from trunkline.settings.accounts import AccountSettings
 
-PRODUCT = Product(
-    name="accounts",
-    mounts=(
-        Mount("api", "2010-04-01", accounts.OPERATIONS + keys.OPERATIONS, style=Style.FLAT, suffix=True),
-        Mount("iam", "v1", iam_keys.OPERATIONS),
-        Mount("accounts", "v1", auth_tokens.OPERATIONS),
-        Mount("monitor", "v1", alerts.OPERATIONS),
-    ),
-    migrations=MIGRATIONS,
+_MOUNTS = (
+    Mount("api", "2010-04-01", accounts.OPERATIONS + keys.OPERATIONS, style=Style.FLAT, suffix=True),
+    Mount("iam", "v1", iam_keys.OPERATIONS),
+    Mount("accounts", "v1", auth_tokens.OPERATIONS),
+    Mount("monitor", "v1", alerts.OPERATIONS),
 )
+
+
+def manifest(settings: AccountSettings) -> Manifest:
+    """Return the manifest of accounts."""
+
+    def run(context: Context) -> Runtime:
+        return Runtime(components=(AlertSweeper(context.database, settings.alert_days),))
+
+    return Manifest(Product("accounts", _MOUNTS), MIGRATIONS, (CredentialRevoked,), run)

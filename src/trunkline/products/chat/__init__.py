@@ -9,21 +9,22 @@ from trunkline.api.operation import Mount, Operation, Product
 from trunkline.products.chat import roles, services
 from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, Limits
 from trunkline.products.chat.schema import MIGRATIONS
+from trunkline.products.manifest import Manifest
+from trunkline.settings.chat import ChatSettings
 
 HOSTS = ("chat", "ip-messaging")
 
 
-def product(limits_as_seen: bool) -> Product:
-    """The manifest. ``limits_as_seen`` gives new Services the limits that the real service was seen to give instead
-    of the documented ones."""
-    limits = SEEN_LIMITS if limits_as_seen else DOCUMENTED_LIMITS
+def manifest(settings: ChatSettings) -> Manifest:
+    """Return Chat's manifest."""
+    limits = SEEN_LIMITS if settings.chat_limits_as_seen else DOCUMENTED_LIMITS
     versions = {"v1": _operations_v1(limits), "v2": _operations_v2(limits)}
     mounts = tuple(
         Mount(host, version, operations, names_version=False)
         for host in HOSTS
         for version, operations in versions.items()
     )
-    return Product("chat", mounts, MIGRATIONS)
+    return Manifest(Product("chat", mounts), MIGRATIONS)
 
 
 def _operations_v1(limits: Limits) -> tuple[Operation, ...]:

@@ -1,11 +1,10 @@
-"""The operator's policy for Messaging: approvals, the size of pools, and the rules for messages."""
+"""The operator's rules for messages, and the default bounds of Messaging."""
 
 from __future__ import annotations
 
 import msgspec
 
-MAX_SENDERS = 400
-"""Phone numbers and short codes in the pool of a Service (doc)."""
+from trunkline.settings.messaging import MessagingSettings
 
 MAX_SCHEDULED = 500_000
 """Scheduled messages that an account may have waiting (doc)."""
@@ -22,15 +21,16 @@ class Rules(msgspec.Struct, frozen=True):
     max_scheduled: int = MAX_SCHEDULED
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """The operator's decisions: ``approve_at_once`` approves registrations with carriers when they are made; a Service
-    has at most ``max_senders`` phone numbers and short codes; ``rules`` are for messages."""
-
-    approve_at_once: bool = True
-    max_senders: int = MAX_SENDERS
-    rules: Rules = Rules()
+def read_rules(settings: MessagingSettings) -> Rules:
+    """Return the operator's rules for messages."""
+    return Rules(
+        countries=frozenset(code.upper() for code in words(settings.geo_permissions)),
+        refuse_landlines=settings.refuse_landlines,
+        blocked_senders=frozenset(word.lower() for word in words(settings.blocked_sender_ids)),
+        max_scheduled=settings.max_scheduled_messages,
+    )
 
 
 def words(listed: str) -> frozenset[str]:
-    """The entries of a list that is separated by commas."""
+    """Return the entries of a list that is separated by commas."""
     return frozenset(entry.strip() for entry in listed.split(",") if entry.strip())

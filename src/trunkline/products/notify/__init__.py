@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from trunkline.api.operation import Mount, Product
+from trunkline.products.manifest import Manifest
 from trunkline.products.notify import services
 from trunkline.products.notify.schema import MIGRATIONS
+from trunkline.settings.notify import NotifySettings
 
 
-def product(max_services: int) -> Product:
-    """The manifest; ``max_services`` is how many Services an account may have.
+def manifest(settings: NotifySettings) -> Manifest:
+    """Return Notify's manifest.
 
     Paths may end in ``.json`` (doc) and the text of a 404 names the path without its version (seen on the real
     service).
     """
-    operations = services.operations(max_services)
-    return Product(
-        name="notify",
-        mounts=(Mount("notify", "v1", operations, suffix=True, names_version=False),),
-        migrations=MIGRATIONS,
-    )
+    operations = services.operations(settings.max_notify_services)
+    mount = Mount("notify", "v1", operations, suffix=True, names_version=False)
+    return Manifest(Product("notify", (mount,)), MIGRATIONS)

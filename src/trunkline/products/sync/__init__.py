@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from trunkline.api.operation import Mount, Operation, Product
 from trunkline.api.paging import Codes
+from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.products.sync import (
     collections,
     documents,
     list_items,
     map_items,
     permissions,
+    reachability,
     services,
     streams,
 )
+from trunkline.products.sync.events import SyncEvent
+from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.schema import MIGRATIONS
@@ -31,10 +35,18 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def product(buckets: Buckets | None) -> Product:
-    """The manifest; with ``buckets`` the documented limits hold."""
+def manifest(buckets: Buckets | None) -> Manifest:
+    """Return Sync's manifest; with ``buckets`` the documented limits hold."""
     operations = OPERATIONS
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=Codes(size=54454, token=54453))
-    return Product("sync", (mount,), MIGRATIONS)
+    return Manifest(Product("sync", (mount,)), MIGRATIONS, (SyncEvent, services.AccessChanged), run)
+
+
+def run(context: Context) -> Runtime:
+    """Return Sync on a node."""
+    return Runtime(
+        jobs={reachability.KIND: reachability.handler(context.database)},
+        components=(Sweeper(context.database, context.clock),),
+    )

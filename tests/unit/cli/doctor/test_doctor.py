@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from trunkline.app.node import Node
-from trunkline.app.parts import migrations
+from trunkline.app.products import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database

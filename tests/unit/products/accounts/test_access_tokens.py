@@ -32,7 +32,7 @@ from trunkline.products.accounts.store import (
     insert_key,
 )
 
-MIGRATIONS = accounts.PRODUCT.migrations
+MIGRATIONS = accounts.MIGRATIONS
 SYNC, CHAT, NOTIFY, OTHER, DEFAULT = ("IS" + digit * 32 for digit in "12345")
 NOW = 1_735_689_600
 MAIN, SUB, STRANGER = ("AC" + digit * 32 for digit in "abc")

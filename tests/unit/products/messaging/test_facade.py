@@ -13,7 +13,7 @@ from trunkline.products import accounts, messaging
 from trunkline.products.messaging import facade
 from trunkline.products.messaging.services import Service
 
-MIGRATIONS = (*accounts.PRODUCT.migrations, *messaging.product().migrations)
+MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
 OWNER, OTHER = ("AC" + digit * 32 for digit in "12")
 MADE, UNKNOWN = ("MG" + digit * 32 for digit in "ab")
 

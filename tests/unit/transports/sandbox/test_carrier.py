@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from engines import Engine, opened
-from trunkline.app.parts import migrations
+from trunkline.app.products import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs.inspection import list_jobs
 from trunkline.core.jobs.outcome import Claimed, Retry

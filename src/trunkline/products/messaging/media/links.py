@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import secrets
 
-import msgspec
-
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
@@ -38,12 +36,6 @@ LIFETIME = 365 * 24 * 3600 * SECOND
 
 _LENGTH = 7
 _SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-
-
-class Address(msgspec.Struct):
-    """The address under which phones and networks reach this server; known once it listens."""
-
-    url: str = ""
 
 
 class Link(Row, frozen=True):

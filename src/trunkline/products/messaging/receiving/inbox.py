@@ -17,8 +17,9 @@ from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, find_message
-from trunkline.products.messaging.media.links import Address, media_links
+from trunkline.products.messaging.media.links import media_links
 from trunkline.products.messaging.media.store import add_medium
 from trunkline.products.messaging.numbers.owned import Owned, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
@@ -76,7 +77,7 @@ class _Known(msgspec.Struct, frozen=True):
 class Inbox:
     """Implements the receiving half of ``Receiver``. Attachments are fetched below ``address``."""
 
-    def __init__(self, ground: Ground, address: Address) -> None:
+    def __init__(self, ground: Ground, address: PublicAddress) -> None:
         self._ground = ground
         self._address = address
 

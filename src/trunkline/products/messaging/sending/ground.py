@@ -7,8 +7,8 @@ import msgspec
 from trunkline.core.clock import Clock
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Database
+from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.compliance.enforcement import Enforcement
-from trunkline.products.messaging.media.links import Address
 from trunkline.products.messaging.sending.outcomes import Ended
 from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Prices
@@ -26,6 +26,6 @@ class Ground(msgspec.Struct, frozen=True):
     node: str
     ends: BatchWriter[Ended]
     paces: Paces
-    address: Address
+    address: PublicAddress
     enforcement: Enforcement
     prices: Prices

@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging import services
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
 from trunkline.products.messaging.lifecycle import queue
@@ -16,7 +17,7 @@ from trunkline.products.messaging.lifecycle.message import Message, Status, enco
 from trunkline.products.messaging.lifecycle.queue import Queued
 from trunkline.products.messaging.lifecycle.states import fail, move
 from trunkline.products.messaging.links.shortening import ShorteningFailed, shorten
-from trunkline.products.messaging.media.links import Address, as_text
+from trunkline.products.messaging.media.links import as_text
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
@@ -48,7 +49,7 @@ class Refusal(Exception):
 class Chooser:
     """Chooses senders; ``enforcement`` are the operator's rules for traffic to the US."""
 
-    def __init__(self, carriers: Carriers, address: Address, enforcement: Enforcement) -> None:
+    def __init__(self, carriers: Carriers, address: PublicAddress, enforcement: Enforcement) -> None:
         self._carriers = carriers
         self._address = address
         self._enforcement = enforcement

@@ -10,13 +10,14 @@ from trunkline.core.clock import SECOND
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal
 from trunkline.products.messaging.lifecycle import lanes, queue
 from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.queue import Queued
 from trunkline.products.messaging.lifecycle.states import fail
-from trunkline.products.messaging.media.links import Address, media_links
+from trunkline.products.messaging.media.links import media_links
 from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import region_of
 from trunkline.products.messaging.opt_outs.blocks import has_left, is_blocked, scope_of
@@ -54,7 +55,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     route: Callable[[str, str], Carrier | None]
     paces: Paces
-    address: Address
+    address: PublicAddress
     enforcement: Enforcement
     prices: Prices
 

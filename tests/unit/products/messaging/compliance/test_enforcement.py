@@ -23,7 +23,7 @@ from trunkline.products.messaging.compliance.tollfree import Verification
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.services import Service
 
-MIGRATIONS = (*accounts.PRODUCT.migrations, *messaging.product().migrations)
+MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
 ACCOUNT = "AC" + "1" * 32
 SERVICE = "MG" + "1" * 32
 LONG_CODE = "+14155550100"

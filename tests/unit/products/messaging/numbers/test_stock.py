@@ -17,7 +17,7 @@ from trunkline.products.messaging.numbers.kinds import Kind, country_of, kind_of
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.numbers.stock import OWNED, RANGES, Range
 
-MIGRATIONS = (*accounts.PRODUCT.migrations, *messaging.product().migrations)
+MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
 OWNER = "AC" + "1" * 32
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import apsw
 import pytest
 
-from trunkline.app.parts import open_storage
+from trunkline.app.data import open_storage
 from trunkline.products.messaging.lifecycle import queue
 from trunkline.products.messaging.lifecycle.queue import Step
 from trunkline.products.messaging.senders import pool

@@ -1,20 +1,25 @@
-"""From the ``carriers`` and ``carrier_routes`` of the settings to the carriers of a node."""
+"""The carriers of a node, made from the tables ``carriers`` and ``carrier_routes`` of the settings."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.jobs.outcome import Handler
 from trunkline.core.storage.database import Database
-from trunkline.settings import Settings
-from trunkline.settings.values import BadSetting
+from trunkline.settings.values import BadSetting, Tables
 from trunkline.transports.base import Carrier
 from trunkline.transports.http.carrier import HttpCarrier
 from trunkline.transports.http.settings import HttpRoute
 from trunkline.transports.routing import RouteRule, RoutingTable
+from trunkline.transports.sandbox import phones
+from trunkline.transports.sandbox.carrier import JOB as SANDBOX_JOB
 from trunkline.transports.sandbox.carrier import NAME as SANDBOX
 from trunkline.transports.sandbox.carrier import Sandbox
+from trunkline.transports.smpp import stored_parts
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.parts import PartStore
 from trunkline.transports.smpp.settings import SmppRoute
@@ -22,21 +27,23 @@ from trunkline.transports.smpp.stored_parts import StoredParts
 
 Route = SmppRoute | HttpRoute
 
+MIGRATIONS = (*phones.MIGRATIONS, *stored_parts.MIGRATIONS)
 
-def configured(settings: Settings) -> list[Route | None]:
-    """The configured carriers' options; None stands for the sandbox. Raises BadSetting."""
-    found = [_route(table) for table in settings.messaging.carriers]
+
+def configured(carriers: Tables) -> list[Route | None]:
+    """Return the configured carriers' options; None stands for the sandbox. Raise BadSetting for bad ones."""
+    found = [_route(table) for table in carriers]
     names = [route.name if route else SANDBOX for route in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BadSetting(f"carriers: more than one is called {', '.join(twice)}")
     return found
 
 
-def rules(settings: Settings) -> list[RouteRule]:
-    """The configured routes. Raises BadSetting."""
-    names = {route.name if route else SANDBOX for route in configured(settings)} or {SANDBOX}
+def rules(carriers: Tables, routes: Tables) -> list[RouteRule]:
+    """Return the configured routes. Raise BadSetting for bad ones."""
+    names = {route.name if route else SANDBOX for route in configured(carriers)} or {SANDBOX}
     found = []
-    for table in settings.messaging.carrier_routes:
+    for table in routes:
         try:
             rule = msgspec.convert(table, RouteRule)
         except msgspec.ValidationError as error:
@@ -47,25 +54,31 @@ def rules(settings: Settings) -> list[RouteRule]:
     return found
 
 
-def open_carriers(settings: Settings, database: Database) -> RoutingTable:
-    """The carriers, not started; the sandbox when none is configured. Raises BadSetting."""
-    carriers: list[Carrier] = [
+def open_carriers(carriers: Tables, routes: Tables, database: Database) -> RoutingTable:
+    """Return the carriers, not started; the sandbox when none is configured. Raise BadSetting for bad options."""
+    made: list[Carrier] = [
         Sandbox(database) if route is None else open_carrier(route, StoredParts(database))
-        for route in configured(settings) or [None]
+        for route in configured(carriers) or [None]
     ]
-    return RoutingTable(carriers, rules(settings))
+    return RoutingTable(made, rules(carriers, routes))
 
 
 def open_carrier(route: Route, parts: PartStore | None = None) -> Carrier:
-    """A carrier to connect to, not started; ``parts`` keeps what comes in pieces, in memory without it."""
+    """Return a carrier to connect to, not started. ``parts`` stores the segments of long messages; without it they are
+    kept in memory."""
     if isinstance(route, SmppRoute):
         return SmppCarrier(route, parts)
     # The operator named this address: it may be on the operator's own network.
     return HttpCarrier(route, Egress(AddressGuard(allow_private=True)))
 
 
+def job_handlers(carriers: Sequence[Carrier]) -> dict[str, Handler]:
+    """Return the handlers of the carriers' own jobs, by kind."""
+    return next(({SANDBOX_JOB: one.handler()} for one in carriers if isinstance(one, Sandbox)), {})
+
+
 def described(route: Route | None) -> tuple[str, str, str]:
-    """A carrier's name, kind and address."""
+    """Return a carrier's name, kind and address."""
     if route is None:
         return SANDBOX, SANDBOX, "this machine"
     address = f"{route.host}:{route.port}" if isinstance(route, SmppRoute) else route.address

@@ -9,15 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.app.nodes import MAX_BYTES, EndpointOpened, Nodes, Resumed
 from trunkline.core.bus import Receiver
+from trunkline.core.cluster import MAX_BYTES, Cluster, Resumed
 from trunkline.core.secrets import Vault
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.sync.events import EventType, Expiring, SyncEvent
 from trunkline.products.sync.scope import Actor
 from trunkline.products.sync.services import AccessChanged
+from trunkline.realtime.border import EndpointOpened
 
 KEY = bytes(32)
+TYPES = (SyncEvent, AccessChanged, CredentialRevoked, EndpointOpened)
 
 
 class Ether:
@@ -61,11 +63,11 @@ class EtherBus:
         self.gaps.append(listener)
 
 
-def node(bus: EtherBus, key: bytes = KEY) -> tuple[Nodes, list[Any]]:
+def node(bus: EtherBus, key: bytes = KEY) -> tuple[Cluster, list[Any]]:
     """A node, and what it heard."""
-    nodes, heard = Nodes(bus, Vault(key)), list[Any]()
-    nodes.listen(heard.append)
-    return nodes, heard
+    cluster, received = Cluster(bus, Vault(key), TYPES), list[Any]()
+    cluster.subscribe(received.append)
+    return cluster, received
 
 
 def event(number: int, data: str = "{}") -> SyncEvent:
@@ -92,8 +94,8 @@ TOLD = [
 ]
 
 
-async def tell(nodes: Nodes, told: list[Any]) -> None:
-    nodes.tell(told)
+async def tell(cluster: Cluster, told: list[Any]) -> None:
+    cluster.publish(told)
     await asyncio.sleep(0)
 
 
@@ -108,10 +110,10 @@ def test_the_others_hear_what_concerns_them_as_it_was_told() -> None:
 def test_a_turn_of_the_loop_is_one_message() -> None:
     async def scenario() -> None:
         for number in range(100):
-            one.tell([event(number)])
-        one.tell([Expiring(1)])
+            one.publish([event(number)])
+        one.publish([Expiring(1)])
         await asyncio.sleep(0)
-        one.tell([event(100)])
+        one.publish([event(100)])
         await asyncio.sleep(0)
 
     ether = Ether()

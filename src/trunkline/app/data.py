@@ -1,0 +1,36 @@
+"""The data of a node: master key, database and the proxy's CA, in the data directory or where the settings say."""
+
+from __future__ import annotations
+
+from trunkline.app.products import migrations
+from trunkline.core.clock import Clock, system_clock
+from trunkline.core.secrets import Vault, load_or_create_key, parse_key
+from trunkline.core.storage.database import Database
+from trunkline.core.storage.open import open_database
+from trunkline.settings import Settings
+from trunkline.switch.authority import Authority
+
+MASTER_KEY_FILE = "master.key"
+CA_DIRECTORY = "ca"
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Return the vault under the configured master key, or under the one in the data directory, made on first use.
+    Raise BadMasterKey or OSError if there is no usable key."""
+    if settings.storage.master_key:
+        return Vault(parse_key(settings.storage.master_key))
+    settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Vault(load_or_create_key(settings.storage.data_dir / MASTER_KEY_FILE))
+
+
+def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
+    """Return the configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raise
+    StorageError for a bad address."""
+    settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open_database(settings.storage.url, migrations(settings), clock, shared=shared)
+
+
+def open_authority(settings: Settings) -> Authority:
+    """Return the CONNECT proxy's CA in the data directory, made on first use. Raise OSError if it cannot be read or
+    written."""
+    return Authority.open(settings.storage.data_dir / CA_DIRECTORY)

@@ -1,0 +1,36 @@
+"""The list of products, and the whole schema of the database."""
+
+from __future__ import annotations
+
+from trunkline.core import mutations
+from trunkline.core.jobs import schema as jobs
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.webhooks import log as attempts
+from trunkline.products import accounts, chat, messaging, notify, sync
+from trunkline.products.manifest import Manifest
+from trunkline.products.sync.limits import Buckets
+from trunkline.settings import Settings
+from trunkline.transports import carriers
+
+
+def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Manifest, ...]:
+    """Return the manifests of all products, in the order in which they start; ``buckets`` keep Sync's limits."""
+    return (
+        accounts.manifest(settings.accounts),
+        chat.manifest(settings.chat),
+        messaging.manifest(settings.messaging),
+        notify.manifest(settings.notify),
+        sync.manifest(buckets),
+    )
+
+
+def migrations(settings: Settings) -> list[Migration]:
+    """Return the steps of the whole schema: those of the core, of each product, and of the carriers."""
+    groups = [
+        jobs.MIGRATIONS,
+        attempts.MIGRATIONS,
+        mutations.MIGRATIONS,
+        *(manifest.migrations for manifest in products(settings)),
+        carriers.MIGRATIONS,
+    ]
+    return [migration for group in groups for migration in group]

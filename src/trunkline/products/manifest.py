@@ -1,0 +1,98 @@
+"""The manifest of a product: everything by which the root composes it into a node.
+
+The static part, ``Manifest``, is made from the settings alone: operations and tables. ``Manifest.run`` makes the
+runtime part from the pieces of a node that is being put together: job handlers, handlers of announcements, public
+paths, gauges, and the components that start and stop with the node.
+
+Components start in the order of the list of products, after the job runner and the realtime door, and stop in the
+reverse order before them. ``draining`` is called, without being awaited at once, when the node begins to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from trunkline.api.auth import Directory
+from trunkline.api.operation import Product
+from trunkline.api.public import Public
+from trunkline.core.clock import Clock
+from trunkline.core.egress.client import Egress
+from trunkline.core.jobs.outcome import Handler
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.webhooks.delivery import Delivery
+from trunkline.transports.base import Carriers
+
+
+class PublicAddress(msgspec.Struct):
+    """The address under which phones and networks reach this server; empty until the server listens."""
+
+    url: str = ""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The pieces of a node that products use. ``sandboxed`` is True if every carrier is the sandbox."""
+
+    database: Database
+    vault: Vault
+    clock: Clock
+    egress: Egress
+    delivery: Delivery
+    directory: Directory
+    carriers: Carriers
+    sandboxed: bool
+    address: PublicAddress
+
+
+class Component(Protocol):
+    """A part of a product that works for as long as the node runs."""
+
+    async def start(self) -> None:
+        """Begin to work. Raise StorageError if the database cannot be used."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish or undo the work under way and end. A second call has no effect."""
+        ...
+
+
+class GaugeValue(msgspec.Struct, frozen=True):
+    """A gauge among the node's metrics; ``value`` is called whenever the metrics are read."""
+
+    name: str
+    help: str
+    value: Callable[[], float]
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """A product on a running node. ``jobs`` handles jobs by kind; ``handle_announcements`` is called with what this
+    node's commits announce; ``public`` serves paths without credentials."""
+
+    jobs: Mapping[str, Handler] = {}
+    public: tuple[Public, ...] = ()
+    components: tuple[Component, ...] = ()
+    draining: tuple[Callable[[], Awaitable[None]], ...] = ()
+    gauges: tuple[GaugeValue, ...] = ()
+
+
+def _nothing(context: Context) -> Runtime:
+    return Runtime()
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, and how it
+    runs."""
+
+    product: Product
+    migrations: tuple[Migration, ...] = ()
+    announcements: tuple[type[msgspec.Struct], ...] = ()
+    run: Callable[[Context], Runtime] = _nothing
+
+    @property
+    def name(self) -> str:
+        """The product's name."""
+        return self.product.name

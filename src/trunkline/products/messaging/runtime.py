@@ -1,0 +1,144 @@
+"""Messaging on a node: the dispatcher feeds the carriers, the inbox stores what they receive, jobs connect the two.
+
+Carriers call ``Messaging`` back with receipts and inbound messages; each call returns when its effect is durable. On
+``stop`` the dispatcher takes no more messages and lets hand-overs end within 3 s, the carriers close within another
+5 s, and only then the lanes are released to other nodes: a carrier may still report the outcome of a hand-over while it
+closes. ``stop`` may be called several times, also at once; every call waits for the same end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from trunkline.core.jobs.outcome import Handler
+from trunkline.core.sids import new_token
+from trunkline.core.storage.batch import BatchWriter
+from trunkline.products.manifest import Context, GaugeValue, Runtime
+from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
+from trunkline.products.messaging.compliance.enforcement import Enforcement
+from trunkline.products.messaging.links.clicks import Clicks
+from trunkline.products.messaging.media.serving import MediaFiles
+from trunkline.products.messaging.media.short_links import ShortMediaLinks
+from trunkline.products.messaging.numbers.stock import stock_sandbox
+from trunkline.products.messaging.policy import read_rules
+from trunkline.products.messaging.receiving import inbox
+from trunkline.products.messaging.receiving.conversation import Ground as Receiving
+from trunkline.products.messaging.sending import accept
+from trunkline.products.messaging.sending.dispatcher import Dispatcher
+from trunkline.products.messaging.sending.ground import Ground
+from trunkline.products.messaging.sending.media_fetching import Fetcher
+from trunkline.products.messaging.sending.outcomes import Settling
+from trunkline.products.messaging.sending.pace import Paces
+from trunkline.products.messaging.sending.prices import Price, Prices
+from trunkline.products.messaging.sending.selection import Chooser
+from trunkline.settings.messaging import MessagingSettings
+from trunkline.settings.values import BadSetting
+from trunkline.transports.base import Inbound, Receipt
+
+
+class Messaging:
+    """Sending and receiving on one node. It implements ``Receiver`` for its carriers and ``Component``."""
+
+    def __init__(self, settings: MessagingSettings, context: Context) -> None:
+        self.carriers = context.carriers
+        self._database = context.database
+        self._stocks = settings.sandbox_numbers and context.sandboxed
+        enforcement = Enforcement(
+            a2p=settings.a2p_enforced,
+            caps=settings.a2p_caps,
+            number_minutes=settings.a2p_number_minutes,
+            tollfree=settings.tollfree_enforced,
+        )
+        prices = read_prices(settings)
+        self._ground = Ground(
+            database=context.database,
+            clock=context.clock,
+            carriers=self.carriers,
+            node=new_token(),
+            ends=BatchWriter(context.database, Settling(prices).settle),
+            paces=Paces(settings.account_rate, settings.service_rate),
+            address=context.address,
+            enforcement=enforcement,
+            prices=prices,
+        )
+        chooser = Chooser(self.carriers, context.address, enforcement)
+        self._dispatcher = Dispatcher(self._ground, chooser.choose)
+        self._fetcher = Fetcher(context.database, context.egress)
+        receiving = Receiving(context.database, context.delivery, context.clock, read_rules(settings))
+        self._inbox = inbox.Inbox(receiving, context.address)
+        self._stopping: asyncio.Task[None] | None = None
+
+    @property
+    def lanes(self) -> int:
+        """The number of senders whose queue this node works on."""
+        return self._dispatcher.lanes
+
+    def wake(self) -> None:
+        """Find messages that are due now, after the clock was moved."""
+        self._dispatcher.wake()
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handlers of Messaging's jobs, by kind."""
+        return {inbox.JOB: self._inbox.handler(), accept.MEDIA: self._fetcher.handler()}
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Record a carrier's receipt for a part."""
+        await self._dispatcher.receipt(receipt)
+
+    async def inbound(self, inbound: Inbound) -> None:
+        """Store a message from a phone."""
+        await self._inbox.inbound(inbound)
+
+    async def start(self) -> None:
+        """Stock the sandbox's numbers, connect the carriers and begin to send. Raise StorageError if the database
+        cannot be used."""
+        if self._stocks:
+            await stock_sandbox(self._database)
+        for carrier in self.carriers.all:
+            await carrier.start(self)
+        await self._dispatcher.start()
+
+    async def stop(self) -> None:
+        """Stop sending within 3 s, and close the carriers within another 5 s. May be called several times, also at
+        once."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
+        await self._dispatcher.stop()
+        await asyncio.gather(*(carrier.stop() for carrier in self.carriers.all))
+        await self._dispatcher.let_go()
+
+
+def run(settings: MessagingSettings, context: Context) -> Runtime:
+    """Return Messaging on a node. Raise BadSetting for bad prices."""
+    messaging = Messaging(settings, context)
+    return Runtime(
+        jobs=messaging.handlers(),
+        public=(
+            MediaFiles(context.database, context.directory, protected=settings.protect_media),
+            ShortMediaLinks(context.database),
+            Clicks(context.database),
+            DeactivationFiles(context.database, context.vault, context.clock),
+        ),
+        components=(messaging,),
+        draining=(messaging.stop,),
+        gauges=(
+            GaugeValue(
+                "trunkline_message_lanes",
+                "Senders whose queue this node works on.",
+                lambda: messaging.lanes,
+            ),
+        ),
+    )
+
+
+def read_prices(settings: MessagingSettings) -> Prices:
+    """Return the operator's prices. Raise BadSetting for bad ones."""
+    try:
+        return Prices([msgspec.convert(table, Price) for table in settings.prices])
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"prices: {error}") from None
