@@ -26,8 +26,6 @@ NOT_YET: tuple[str, ...] = (
     #
     "src/trunkline/app/",
     #
-    "src/trunkline/cli/",
-    #
     "src/trunkline/control/",
     #
     "src/trunkline/core/*",

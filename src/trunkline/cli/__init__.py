@@ -19,14 +19,14 @@ def main() -> None:
 
 
 def build(name: str = "") -> typer.Typer:
-    """The command line with the one command ``name`` when there is such a one, else with all.
+    """Return the command line with the command ``name`` if there is one, else with all commands.
 
-    Only what is built is imported: a start of the server does not wait for the other commands.
+    Only the modules of those commands are imported, so that a start of the server does not wait for the others.
     """
     app = typer.Typer(
         name="trunkline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
-    app.callback()(_trunkline)
+    app.callback(help="A self-hosted server for Notify, Messaging, Programmable Chat and Sync.")(_options)
     for command in (name,) if name in COMMANDS else COMMANDS:
         module = import_module(f"trunkline.cli.{command}")
         if hasattr(module, "app"):
@@ -36,17 +36,17 @@ def build(name: str = "") -> typer.Typer:
     return app
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version  # costs a server's start too much
 
         typer.echo(f"trunkline {version('trunkline')}")
         raise typer.Exit
 
 
-def _trunkline(
+def _options(
     _version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """A self-hosted server for Notify, Messaging, Programmable Chat and Sync."""
+    """Accept the options that no command needs."""

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.failure import fail
+from trunkline.cli.database import with_database
+from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, print_table
-from trunkline.cli.stored import with_stored
+from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table, timestamp
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.store import Account, change_account, find_account
@@ -24,8 +24,8 @@ MAX_NAME = 64
 Sid = Annotated[str, typer.Argument(metavar="SID", help="The account, AC….")]
 
 
-class Status(Enum):
-    """What an account can be; a closed one stays closed (doc)."""
+class AccountStatus(Enum):
+    """The states of an account; a closed one stays closed (doc)."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -45,8 +45,8 @@ def create(
 ) -> None:
     """Make a main account and print its auth token."""
     check_name(name)
-    made = with_stored(
-        settings, lambda database, vault: facade.create_main_account(database, vault, name), make=True
+    made = with_database(
+        settings, lambda database, vault: facade.create_main_account(database, vault, name), create=True
     )
     _show(made.account, as_json, auth_token=made.auth_token)
 
@@ -55,12 +55,12 @@ def create(
 @with_settings(*DATA)
 def show_all(settings: Settings, as_json: AsJson = False) -> None:
     """List main accounts and subaccounts, oldest first."""
-    accounts = with_stored(settings, lambda database, _: facade.all_accounts(database))
+    accounts = with_database(settings, lambda database, _: facade.all_accounts(database))
     if as_json:
         print_json([_described(account) for account in accounts])
         return
     rows = [
-        (account.sid, account.friendly_name, account.status, _owner(account), moment(account.date_created))
+        (account.sid, account.friendly_name, account.status, _owner(account), timestamp(account.date_created))
         for account in accounts
     ]
     print_table(("SID", "NAME", "STATUS", "OWNER", "CREATED"), rows)
@@ -70,16 +70,16 @@ def show_all(settings: Settings, as_json: AsJson = False) -> None:
 @with_settings(*DATA)
 def rotate_token(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
     """Give an account a new auth token and print it; the old one, and a secondary one, are void at once."""
-    opened = with_stored(settings, lambda database, vault: facade.rotate_token(database, vault, sid))
+    opened = with_database(settings, lambda database, vault: facade.rotate_token(database, vault, sid))
     _show(opened.account, as_json, auth_token=opened.auth_token)
 
 
 @app.command("test-credentials")
 @with_settings(*DATA)
 def test_credentials(settings: Settings, sid: Sid, as_json: AsJson = False) -> None:
-    """Print an account's test credentials, which are made when they are first asked for: what is called with them is
-    checked and answered, but neither kept nor sent."""
-    test_sid, token = with_stored(
+    """Print an account's test credentials, which are created on first use: requests with them are checked and get a
+    response, but nothing is stored or sent."""
+    test_sid, token = with_database(
         settings, lambda database, vault: facade.test_credentials(database, vault, sid)
     )
     if as_json:
@@ -90,11 +90,11 @@ def test_credentials(settings: Settings, sid: Sid, as_json: AsJson = False) -> N
 
 @app.command("set-status")
 @with_settings(*DATA)
-def set_status(settings: Settings, sid: Sid, status: Status, as_json: AsJson = False) -> None:
+def set_status(settings: Settings, sid: Sid, status: AccountStatus, as_json: AsJson = False) -> None:
     """Suspend, activate or close an account; closing is for good. Of a main account that is not active its
     subaccounts cannot log in either."""
     try:
-        account = with_stored(settings, lambda database, _: _change_status(database, sid, status))
+        account = with_database(settings, lambda database, _: _change_status(database, sid, status))
     except StaysClosed:
         raise fail(f"{sid} is closed, and a closed account stays closed") from None
     _show(account, as_json)
@@ -106,13 +106,13 @@ def check_name(name: str) -> None:
         raise fail(f"a name has at most {MAX_NAME} characters, none of them NUL")
 
 
-async def _change_status(database: Database, sid: str, status: Status) -> Account:
+async def _change_status(database: Database, sid: str, status: AccountStatus) -> Account:
     async def change(tx: Tx) -> Account:
         await tx.lock(f"account {sid}")
         account = await find_account(tx, sid)
         if account is None:
             raise facade.UnknownAccount(sid)
-        if account.status == Status.CLOSED.value and status is not Status.CLOSED:
+        if account.status == AccountStatus.CLOSED.value and status is not AccountStatus.CLOSED:
             raise StaysClosed(sid)
         await change_account(tx, sid, {"status": status.value})
         changed = await find_account(tx, sid)
@@ -132,8 +132,8 @@ def _described(account: Account) -> dict[str, Any]:
         "friendly_name": account.friendly_name,
         "status": account.status,
         "owner_account_sid": account.owner_account_sid,
-        "date_created": moment(account.date_created),
-        "date_updated": moment(account.date_updated),
+        "date_created": timestamp(account.date_created),
+        "date_updated": timestamp(account.date_updated),
     }
 
 

@@ -1,4 +1,4 @@
-"""Which address clients on this machine are told to use, and what listens there already."""
+"""Addresses of the server for clients on this machine, and the state of its ports."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import socket
 from enum import Enum
 
 ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
-"""Hosts that stand for every address of the machine."""
+"""Hosts that mean every address of the machine."""
 
 ANSWER_SECONDS = 3.0
-_PROXY_REFUSES = 20004
+_PROXY_ERROR_CODE = 20004
 
 
 def url(host: str, port: int) -> str:
-    """The address for clients on this machine: all addresses are reached by loopback, and a name that Node's SDK
-    would send elsewhere stands as its number."""
-    shown = "127.0.0.1" if host in ANY else _spelled_for_node(host)
+    """Return the address for clients on this machine. All addresses are reached by loopback, and a name that Node's SDK
+    would rewrite is replaced by its number."""
+    shown = "127.0.0.1" if host in ANY else _kept_by_node(host)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _spelled_for_node(host: str) -> str:
-    """Node's SDK rewrites host names of two labels, or of more than five (client)."""
+def _kept_by_node(host: str) -> str:
+    """Return a host that Node's SDK keeps: it rewrites names of two labels, or of more than five (client)."""
     labels = host.split(".")
     if ":" in host or host.replace(".", "").isdigit() or len(labels) in (1, 3, 4, 5):
         return host
@@ -33,25 +33,25 @@ def _spelled_for_node(host: str) -> str:
         return "127.0.0.1"
 
 
-class Port(Enum):
-    """What was found at an address."""
+class PortState(Enum):
+    """The state of a port; the value is the text for people."""
 
     FREE = "free"
     TRUNKLINE = "a running Trunkline"
     UNREADY = "a running Trunkline that is not ready"
     PROXY = "the CONNECT proxy of a running Trunkline"
-    TAKEN = "another program"
+    OTHER_PROGRAM = "another program"
 
 
-def look(host: str, port: int) -> Port:
-    """What is at the address. Raises OSError when it could not be listened on though nobody does."""
+def probe_port(host: str, port: int) -> PortState:
+    """Return the state of a port. Raise OSError if it is free and cannot be listened on all the same."""
     try:
         _try_listening(host, port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        return _who_answers(host, port)
-    return Port.FREE
+        return _identify_listener(host, port)
+    return PortState.FREE
 
 
 def _try_listening(host: str, port: int) -> None:
@@ -63,7 +63,7 @@ def _try_listening(host: str, port: int) -> None:
         tried.bind(address)
 
 
-def _who_answers(host: str, port: int) -> Port:
+def _identify_listener(host: str, port: int) -> PortState:
     connection = http.client.HTTPConnection(
         "127.0.0.1" if host in ANY else host, port, timeout=ANSWER_SECONDS
     )
@@ -71,11 +71,11 @@ def _who_answers(host: str, port: int) -> Port:
         connection.request("GET", "/_trunkline/health")
         body = json.loads(connection.getresponse().read(65536))
     except (OSError, http.client.HTTPException, ValueError):
-        return Port.TAKEN
+        return PortState.OTHER_PROGRAM
     finally:
         connection.close()
     if not isinstance(body, dict):
-        return Port.TAKEN
+        return PortState.OTHER_PROGRAM
     if body.get("live") is True:
-        return Port.TRUNKLINE if body.get("ready") else Port.UNREADY
-    return Port.PROXY if body.get("code") == _PROXY_REFUSES else Port.TAKEN
+        return PortState.TRUNKLINE if body.get("ready") else PortState.UNREADY
+    return PortState.PROXY if body.get("code") == _PROXY_ERROR_CODE else PortState.OTHER_PROGRAM

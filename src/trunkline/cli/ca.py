@@ -1,4 +1,4 @@
-"""``trunkline ca``: the certificate that clients of the CONNECT proxy are to trust."""
+"""``trunkline ca``: the certificate that clients of the CONNECT proxy must trust."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trunkline.app.data import open_authority
-from trunkline.cli.failure import explained
+from trunkline.cli.errors import exit_on_error
 from trunkline.cli.options import with_settings
 from trunkline.settings import Settings
 
@@ -19,7 +19,7 @@ def run(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to this file.")] = None,
 ) -> None:
     """Write the certificate of the CONNECT proxy's CA, in PEM, to standard output or to a file."""
-    with explained():
+    with exit_on_error():
         pem = open_authority(settings).certificate_pem
         if out is None:
             typer.echo(pem.decode("ascii"), nl=False)

@@ -1,4 +1,10 @@
-"""``trunkline carrier``: the configured carriers, and whether one can be reached."""
+"""``trunkline carrier``: the configured carriers, and a test of one.
+
+The test connects to a carrier as the server does, and waits for each step at most ``--seconds``. With a message it then
+waits for the outcome of the submission, and after that for a final receipt. A receipt may arrive before the outcome
+that has its id, so receipts wait until the outcome is there. Receipts and messages that belong to the server are
+rejected, so that the network delivers them again to the server. The carrier is closed on every way out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.failure import explained, fail
+from trunkline.cli.errors import exit_on_error, fail
 from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, print_json, print_table
 from trunkline.core.egress.failure import EgressError
@@ -28,7 +34,7 @@ from trunkline.transports.http.carrier import HttpCarrier
 
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or try one.")
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this machine"
 
 
@@ -36,7 +42,7 @@ _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this mach
 @with_settings("carriers", "carrier_routes")
 def show_all(settings: Settings, as_json: AsJson = False) -> None:
     """List the carriers and the routes to them."""
-    with explained():
+    with exit_on_error():
         found, routes = (
             configured(settings.messaging.carriers),
             rules(settings.messaging.carriers, settings.messaging.carrier_routes),
@@ -72,10 +78,10 @@ def test(
     text: Annotated[str, typer.Option(help="The message's text.")] = "Trunkline test",
     seconds: Annotated[float, typer.Option(min=0.1, max=300, help="How long to wait for each step.")] = 15,
 ) -> None:
-    """Connect to a carrier as the server does, and tell how far it got; with --to, send a message through it."""
+    """Connect to a carrier as the server does, and print the result; with --to, send a message through it."""
     if to and not sender:
         raise fail("--to needs --from")
-    with explained():
+    with exit_on_error():
         found = {route.name: route for route in configured(settings.messaging.carriers) if route}
     if name not in found:
         raise fail(f"no carrier to connect to is called {name}; `trunkline carrier list` shows them")
@@ -83,18 +89,17 @@ def test(
         raise fail(f"{name} did not work")
 
 
-class _Listener:
-    """Prints what the carrier tells of the test's own message, and refuses the rest, so that the network sends it again
-    to the server."""
+class _TestReceiver:
+    """The receiver of a test. It prints the receipts of the test's own message and rejects the rest."""
 
     def __init__(self) -> None:
         self.ids: tuple[str, ...] = ()
-        self.answered = asyncio.Event()
+        self.submitted = asyncio.Event()
         self.ended = asyncio.Event()
 
     async def receipt(self, receipt: Receipt) -> None:
-        # It may be quicker than the answer that tells its id.
-        await self.answered.wait()
+        # It may arrive before the outcome that has its id.
+        await self.submitted.wait()
         if receipt.id not in self.ids:
             typer.echo("a receipt for another message came; it is left to the server")
             raise ConnectionError("only a test")
@@ -108,23 +113,23 @@ class _Listener:
 
 
 async def _try(route: Route, submission: Submission | None, seconds: float) -> bool:
-    carrier, listener = open_carrier(route), _Listener()
+    carrier, receiver = open_carrier(route), _TestReceiver()
     if submission is None:
-        listener.answered.set()
-    await carrier.start(listener)
+        receiver.submitted.set()
+    await carrier.start(receiver)
     try:
         reached = await _reach(carrier, seconds)
         for option, value in carrier.shown().items():
             typer.echo(f"{option}: {value}")
         if not reached or submission is None:
             return reached
-        return await _send(carrier, listener, submission, seconds)
+        return await _send(carrier, receiver, submission, seconds)
     finally:
         await carrier.stop()
 
 
 async def _reach(carrier: Carrier, seconds: float) -> bool:
-    """Whether messages could be handed over."""
+    """Return whether the carrier can accept messages."""
     if not isinstance(carrier, HttpCarrier):
         return await _wait(carrier, seconds)
     try:
@@ -136,18 +141,18 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
     return True
 
 
-async def _send(carrier: Carrier, listener: _Listener, submission: Submission, seconds: float) -> bool:
+async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submission, seconds: float) -> bool:
     outcome = await carrier.submit(submission)
     typer.echo(f"the network answers: {outcome}")
-    listener.ids = outcome.ids
-    listener.answered.set()
+    receiver.ids = outcome.ids
+    receiver.submitted.set()
     if not isinstance(outcome, Submitted):
         return False
     if isinstance(carrier, HttpCarrier):
         typer.echo("a gateway tells the server of deliveries, not this test")
     elif not outcome.final:
         try:
-            await asyncio.wait_for(listener.ended.wait(), seconds)
+            await asyncio.wait_for(receiver.ended.wait(), seconds)
         except TimeoutError:
             typer.echo(f"no receipt came within {seconds:g} s")
     return True
@@ -156,9 +161,9 @@ async def _send(carrier: Carrier, listener: _Listener, submission: Submission, s
 async def _wait(carrier: Carrier, seconds: float) -> bool:
     loop = asyncio.get_running_loop()
     last = loop.time() + seconds
-    # A carrier's state is looked at, here as by the server's lanes. What the operator has to mend stays as it is.
+    # A carrier's state is polled, here as by the server's lanes. An alarm stays until the operator acts.
     while not carrier.ready and not carrier.shown().get("alarm") and loop.time() < last:  # noqa: ASYNC110
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return carrier.ready
 
 

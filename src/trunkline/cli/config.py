@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trunkline.cli.failure import fail
+from trunkline.cli.errors import fail
 from trunkline.cli.options import with_flags
 from trunkline.cli.printing import AsJson, print_json, print_table
 from trunkline.settings.loading import effective

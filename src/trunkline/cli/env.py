@@ -1,4 +1,4 @@
-"""``trunkline env``: the shell lines that lead an unmodified app here."""
+"""``trunkline env``: the shell commands that redirect an unmodified app here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import typer
 
 from trunkline.app.data import CA_DIRECTORY, open_authority
 from trunkline.cli.addresses import url
-from trunkline.cli.failure import explained, fail
+from trunkline.cli.database import no_account, with_database
+from trunkline.cli.errors import exit_on_error, fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.stored import no_account, with_stored
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.products.accounts import facade
@@ -33,12 +33,12 @@ def run(
         raise fail(
             "proxy_port is 0, so the port is known to the running server only: give it with --proxy-port"
         )
-    found = with_stored(
+    found = with_database(
         settings, lambda database, vault: _account(database, vault, account or settings.accounts.account_sid)
     )
     if found is None:
         raise no_account()
-    with explained():
+    with exit_on_error():
         open_authority(settings)
     ca = (settings.storage.data_dir / CA_DIRECTORY / "ca.pem").resolve()
     for line in export_commands(url(settings.server.host, settings.server.proxy_port), ca, *found):
@@ -46,7 +46,7 @@ def run(
 
 
 async def _account(database: Database, vault: Vault, sid: str) -> tuple[str, str] | None:
-    """SID and token of the account ``sid``, or of the oldest main account. Raises UnknownAccount."""
+    """Return SID and token of the account ``sid``, or of the oldest main account. Raise UnknownAccount if missing."""
     for account in await facade.all_accounts(database):
         if account.sid == (sid or account.owner_account_sid):
             return account.sid, vault.open(token_label(account.sid), account.auth_token)

@@ -1,4 +1,4 @@
-"""``trunkline jobs``: what waits to be done and what was given up, while the server runs or not."""
+"""``trunkline jobs``: the queue of jobs and the dead ones, while the server runs or not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from trunkline.cli.failure import fail
+from trunkline.cli.database import with_database
+from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, print_table
-from trunkline.cli.stored import with_stored
+from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table, timestamp
 from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import State, StoredJob
 from trunkline.core.storage.database import Tx
@@ -33,12 +33,12 @@ def show_all(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to list.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, newest first; the given-up ones unless told otherwise."""
-    jobs = with_stored(settings, lambda database, _: database.scan(lambda tx: list_jobs(tx, state, limit)))
+    """List jobs, newest first; the dead ones by default."""
+    jobs = with_database(settings, lambda database, _: database.scan(lambda tx: list_jobs(tx, state, limit)))
     if as_json:
         print_json([_described(job) for job in jobs])
         return
-    rows = [(job.id, job.kind, job.lane, str(job.attempts), moment(job.due), job.reason) for job in jobs]
+    rows = [(job.id, job.kind, job.lane, str(job.attempts), timestamp(job.due), job.reason) for job in jobs]
     print_table(("ID", "KIND", "LANE", "ATTEMPTS", "DUE", "REASON"), rows)
 
 
@@ -46,7 +46,7 @@ def show_all(
 @with_settings(*DATA)
 def show(settings: Settings, id: Id, as_json: AsJson = False) -> None:
     """Show a job with its payload."""
-    found = with_stored(settings, lambda database, _: database.read(lambda tx: find_job(tx, id)))
+    found = with_database(settings, lambda database, _: database.read(lambda tx: find_job(tx, id)))
     _show(found, id, as_json)
 
 
@@ -67,7 +67,7 @@ def discard(settings: Settings, id: Id) -> None:
 
 
 def _written(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
-    return with_stored(settings, lambda database, _: database.write(action))
+    return with_database(settings, lambda database, _: database.write(action))
 
 
 def _show(job: StoredJob | None, id: str, as_json: bool) -> None:
@@ -88,8 +88,8 @@ def _described(job: StoredJob) -> dict[str, Any]:
         "lane": job.lane or None,
         "order_key": job.order_key,
         "attempts": job.attempts,
-        "due": moment(job.due),
-        "created": moment(job.created),
+        "due": timestamp(job.due),
+        "created": timestamp(job.created),
         "running": job.holder is not None,
         "reason": job.reason or None,
     }

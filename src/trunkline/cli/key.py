@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.account import check_name
+from trunkline.cli.database import with_database
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, moment, print_json, print_pairs
-from trunkline.cli.stored import with_stored
+from trunkline.cli.printing import AsJson, print_json, print_pairs, timestamp
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 
@@ -34,7 +34,7 @@ def create(
 ) -> None:
     """Make a standard or a main key and print its secret, which is never shown again."""
     check_name(name)
-    key, secret = with_stored(
+    key, secret = with_database(
         settings, lambda database, vault: facade.create_key(database, vault, account, name, main=main)
     )
     if as_json:
@@ -45,7 +45,7 @@ def create(
                 "type": key.kind,
                 "friendly_name": key.friendly_name,
                 "secret": secret,
-                "date_created": moment(key.date_created),
+                "date_created": timestamp(key.date_created),
             }
         )
         return

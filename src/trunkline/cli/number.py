@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from trunkline.cli.failure import fail
+from trunkline.cli.database import with_database
+from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
-from trunkline.cli.stored import with_stored
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts.facade import UnknownAccount
 from trunkline.products.accounts.store import find_account
@@ -37,11 +37,11 @@ Address = Annotated[
 Able = bool | None
 
 
-class Unknown(Exception):
+class NumberMissing(Exception):
     """The number is not in the inventory."""
 
 
-class Known(Exception):
+class NumberExists(Exception):
     """The number is in the inventory already."""
 
 
@@ -66,8 +66,8 @@ def add(
     made = _guessed(number, kind, country.upper())
     made = _replaced(made, sms=sms, mms=mms, voice=voice, carrier=carrier, rate=round(rate * MILLI))
     try:
-        added = with_stored(settings, lambda database, _: _add(database, made, account))
-    except Known:
+        added = with_database(settings, lambda database, _: _add(database, made, account))
+    except NumberExists:
         raise fail(f"{made.number} is in the inventory already") from None
     _show(added, as_json)
 
@@ -84,7 +84,7 @@ def show_all(
     async def read(database: Database) -> list[Number]:
         return await database.scan(lambda tx: inventory.all_numbers(tx, account))
 
-    found = with_stored(settings, lambda database, _: read(database))
+    found = with_database(settings, lambda database, _: read(database))
     if as_json:
         print_json([_described(number) for number in found])
         return
@@ -117,8 +117,8 @@ def assign(
     """Give a number to an account, under a new SID, or take it back; it leaves the pool that it is in."""
     address = _address(number)
     try:
-        _show(with_stored(settings, lambda database, _: _assign(database, address, account)), as_json)
-    except Unknown:
+        _show(with_database(settings, lambda database, _: _assign(database, address, account)), as_json)
+    except NumberMissing:
         raise fail(f"{address} is not in the inventory") from None
 
 
@@ -131,7 +131,7 @@ def remove(settings: Settings, number: Address) -> None:
     async def drop(database: Database) -> bool:
         return await database.write(lambda tx: inventory.remove(tx, address))
 
-    if not with_stored(settings, lambda database, _: drop(database)):
+    if not with_database(settings, lambda database, _: drop(database)):
         raise fail(f"{address} is not in the inventory")
 
 
@@ -143,7 +143,7 @@ def _address(text: str) -> str:
 
 
 def _guessed(text: str, kind: Kind | None, country: str) -> Number:
-    """What is likely of a number."""
+    """Return a number with the likely values of its options."""
     found = parse_recipient(text)
     if found is None:
         raise fail(f"{text} is no number, no short code and no address of another channel")
@@ -175,7 +175,7 @@ def _replaced(number: Number, **changes: Any) -> Number:
 async def _add(database: Database, number: Number, account_sid: str) -> Number:
     async def put(tx: Tx) -> Number:
         if not await inventory.add(tx, number):
-            raise Known(number.number)
+            raise NumberExists(number.number)
         return await _give(tx, number.number, number.kind, account_sid)
 
     return await database.write(put)
@@ -185,7 +185,7 @@ async def _assign(database: Database, address: str, account_sid: str) -> Number:
     async def change(tx: Tx) -> Number:
         found = await inventory.find_number(tx, address)
         if found is None:
-            raise Unknown(address)
+            raise NumberMissing(address)
         if account_sid and found.account_sid == account_sid:
             return found
         if found.account_sid is not None and found.sid is not None:

@@ -1,4 +1,4 @@
-"""From ``Settings`` to command-line options: each is declared once, in ``settings``."""
+"""Command-line options from the settings, which declare each option once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.failure import fail
+from trunkline.cli.errors import fail
 from trunkline.settings import OPTIONS
 from trunkline.settings.loading import load
 from trunkline.settings.option import Option, as_text, flag, variable
@@ -17,12 +17,12 @@ from trunkline.settings.values import BadSetting
 Command = Callable[..., None]
 
 DATA = ("data_dir", "database_url", "master_key")
-"""The settings that lead to the stored data, for commands that need no others."""
+"""The options that locate the stored data, for commands that need no others."""
 
 
 def with_settings(*names: str) -> Callable[[Command], Command]:
-    """Give ``command(settings, …)`` an option for each named setting, or for every one; its other parameters
-    stay as they are. The environment and the file count for all settings in any case."""
+    """Return a decorator that gives ``command(settings, …)`` a flag for each named option, or for every one. Its other
+    parameters stay as they are. The environment and the file set all options in any case."""
 
     def decorate(command: Command) -> Command:
         def from_flags(flags: Mapping[str, Any], **values: Any) -> None:
@@ -38,7 +38,7 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
 
 
 def with_flags(*names: str) -> Callable[[Command], Command]:
-    """As ``with_settings``, for a command that loads the settings itself: it gets what the flags said."""
+    """Return a decorator like ``with_settings`` for a command that loads the settings itself, from the flags."""
     return lambda command: _wrapped(command, command, names)
 
 
@@ -61,8 +61,8 @@ def _wrapped(command: Command, call: Command, names: tuple[str, ...]) -> Command
 def _parameter(option: Option) -> inspect.Parameter:
     name = flag(option.name)
     names = (f"{name}/--no-{name[2:]}",) if option.is_switch else (name,)
-    unsaid = option.secret or option.default in ("", ())
-    default = "" if unsaid else f"; default: {as_text(option.default)}"
+    no_default = option.secret or option.default in ("", ())
+    default = "" if no_default else f"; default: {as_text(option.default)}"
     kind: Any = (bool | None) if option.is_switch else (str | None)
     declared = typer.Option(
         *names, help=f"{option.help} ({variable(option.name)}{default})", show_default=False

@@ -1,4 +1,4 @@
-"""What commands print: JSON for machines, lines and tables for people."""
+"""Output of commands: JSON for machines, pairs and tables for people."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey: names may come from anywhere."""
+    """Return the text without control characters, which a terminal would execute: names may come from anywhere."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
-def moment(microseconds: int) -> str:
-    """A time as ISO 8601, in UTC."""
+def timestamp(microseconds: int) -> str:
+    """Return a time as ISO 8601, in UTC."""
     return datetime.fromtimestamp(microseconds // SECOND, UTC).isoformat().replace("+00:00", "Z")

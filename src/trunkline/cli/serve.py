@@ -13,10 +13,10 @@ import typer
 
 from trunkline.app.products import products
 from trunkline.app.server import Server, write_ready_file
-from trunkline.cli.addresses import Port, look
-from trunkline.cli.failure import explained, fail, reason
+from trunkline.cli.addresses import PortState, probe_port
+from trunkline.cli.errors import exit_on_error, fail, reason
 from trunkline.cli.options import with_settings
-from trunkline.cli.welcome import Started, port_of, welcome
+from trunkline.cli.startup_message import ReadyServer, port_of, startup_message
 from trunkline.core.telemetry import configure_logs
 from trunkline.products.accounts.facade import Opened
 from trunkline.settings import Settings
@@ -30,11 +30,11 @@ def run(settings: Settings) -> None:
     """Run the server until SIGTERM or Ctrl-C; requests in flight are finished."""
     configure_logs(settings.server.lowest_level)
     _allow_many_files()
-    with explained():
+    with exit_on_error():
         try:
             _loop(_serve(settings))
         except OSError as error:
-            raise fail(f"cannot start: {_explain(error, settings)}") from None
+            raise fail(f"cannot start: {_start_error(error, settings)}") from None
 
 
 def _allow_many_files() -> None:
@@ -63,15 +63,15 @@ async def _serve(settings: Settings) -> None:
     def announce(server: Server, first: Opened) -> None:
         if settings.server.ready_file:
             write_ready_file(Path(settings.server.ready_file), server, first.account.sid)
-        typer.echo(welcome(_started(settings, server), first, settings.accounts.auth_token))
+        typer.echo(startup_message(_ready_server(settings, server), first, settings.accounts.auth_token))
 
     await Server(settings, announce).run()
 
 
-def _started(settings: Settings, server: Server) -> Started:
+def _ready_server(settings: Settings, server: Server) -> ReadyServer:
     there = {product.name for product in products(settings)}
     proxy_port = port_of(server.proxy_url)
-    return Started(
+    return ReadyServer(
         settings.server.host,
         port_of(server.url) or settings.server.port,
         proxy_port,
@@ -83,24 +83,24 @@ def _started(settings: Settings, server: Server) -> Started:
 
 
 def _flags(values: dict[str, Any]) -> list[str]:
-    """The flags that give another command these values; what it has from environment and file needs none."""
-    elsewhere = load({})
-    differing = [(flag(name), value) for name, value in values.items() if value != elsewhere.value(name)]
-    return [str(part) for pair in differing for part in pair]
+    """Return the flags that give another command these values, without those of environment and file."""
+    defaults = load({})
+    changed = [(flag(name), value) for name, value in values.items() if value != defaults.value(name)]
+    return [str(part) for pair in changed for part in pair]
 
 
-def _explain(error: OSError, settings: Settings) -> str:
+def _start_error(error: OSError, settings: Settings) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "; ".join(_taken(settings)) or "its port was taken for a moment: try again"
+        return "; ".join(_occupied_ports(settings)) or "its port was taken for a moment: try again"
     if error.errno == errno.EACCES and not error.filename:
         return f"ports below 1024 need a privilege: {settings.server.port}, {settings.server.proxy_port}"
     return reason(error)
 
 
-def _taken(settings: Settings) -> list[str]:
+def _occupied_ports(settings: Settings) -> list[str]:
     found = []
     for option, port in (("--port", settings.server.port), ("--proxy-port", settings.server.proxy_port)):
-        if port > 0 and (there := look(settings.server.host, port)) is not Port.FREE:
+        if port > 0 and (there := probe_port(settings.server.host, port)) is not PortState.FREE:
             found.append(
                 f"{settings.server.host}:{port} is taken by {there.value}; end it, or choose another {option}"
             )

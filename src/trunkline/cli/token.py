@@ -11,10 +11,10 @@ import msgspec
 import typer
 
 from trunkline.api.errors import ApiError
-from trunkline.cli.failure import fail
+from trunkline.cli.database import with_database
+from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, moment, print_json, print_pairs, printable
-from trunkline.cli.stored import with_stored
+from trunkline.cli.printing import AsJson, print_json, print_pairs, printable, timestamp
 from trunkline.core import tokens
 from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
@@ -34,8 +34,8 @@ _LONGEST = 300
 _STDIN = "-"
 
 
-class Product(Enum):
-    """The products that tokens lead to."""
+class TokenProduct(Enum):
+    """The products that tokens give access to."""
 
     SYNC = "sync"
     CHAT = "chat"
@@ -43,11 +43,11 @@ class Product(Enum):
     @property
     def grant(self) -> GrantName:
         """The name of the product's grant."""
-        return GrantName.DATA_SYNC if self is Product.SYNC else GrantName.CHAT
+        return GrantName.DATA_SYNC if self is TokenProduct.SYNC else GrantName.CHAT
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What became of a token when it was checked for ``product``, at ``now``."""
+class TokenCheck(msgspec.Struct, frozen=True):
+    """The outcome of the check of a token for ``product``, at ``now``."""
 
     product: str
     now: int
@@ -61,19 +61,21 @@ def check(
     settings: Settings,
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token; - reads it from standard input.")],
     product: Annotated[
-        Product | None,
+        TokenProduct | None,
         typer.Option(help="The product that it is to open; without it every one that it has a grant for."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a token says, and whether a client that comes with it is let in. The exit code is 1 when not."""
+    """Show the content of a token, and whether a client with it is accepted. The exit code is 1 if not."""
     text = (sys.stdin.read() if token == _STDIN else token).strip()
-    parsed, verdicts = with_stored(settings, lambda database, vault: _judge(database, vault, text, product))
+    parsed, verdicts = with_database(
+        settings, lambda database, vault: _check_products(database, vault, text, product)
+    )
     if as_json:
         print_json({"claims": parsed and _claims(parsed), "verdicts": [_described(one) for one in verdicts]})
     else:
         shown = _shown(parsed, verdicts[0].now) if parsed else {}
-        print_pairs({**shown, **{f"For {one.product}": _told(one) for one in verdicts}})
+        print_pairs({**shown, **{f"For {one.product}": _outcome(one) for one in verdicts}})
     if any(verdict.refused for verdict in verdicts):
         raise typer.Exit(1)
 
@@ -87,7 +89,7 @@ def create(
     service: Annotated[
         str, typer.Option(metavar="SID", help="The Service, IS…; for Sync also the word default.")
     ] = tokens.DEFAULT_SERVICE,
-    product: Annotated[Product, typer.Option(help="The product of the Service.")] = Product.SYNC,
+    product: Annotated[TokenProduct, typer.Option(help="The product of the Service.")] = TokenProduct.SYNC,
     ttl: Annotated[
         int, typer.Option(min=1, max=tokens.MAX_LIFETIME, help="How long it is good for, in seconds.")
     ] = 3600,
@@ -95,7 +97,7 @@ def create(
     """Print an access token for development, signed with a stored key. Apps make theirs with an SDK."""
     grants = {"identity": identity, product.grant.value: {"service_sid": service}}
 
-    async def make(database: Database, vault: Vault) -> tuple[str, Verdict]:
+    async def make(database: Database, vault: Vault) -> tuple[str, TokenCheck]:
         async def signed(tx: Tx) -> str:
             return await sign_token(tx, vault, key, grants, ttl)
 
@@ -103,7 +105,7 @@ def create(
         return text, await _check(database, vault, text, product)
 
     try:
-        text, verdict = with_stored(settings, make)
+        text, verdict = with_database(settings, make)
     except InvalidToken as refused:
         raise fail(str(refused)) from None
     if verdict.refused:
@@ -111,9 +113,9 @@ def create(
     typer.echo(text)
 
 
-async def _judge(
-    database: Database, vault: Vault, text: str, product: Product | None
-) -> tuple[Token | None, list[Verdict]]:
+async def _check_products(
+    database: Database, vault: Vault, text: str, product: TokenProduct | None
+) -> tuple[Token | None, list[TokenCheck]]:
     try:
         parsed = tokens.parse(text)
     except InvalidToken:
@@ -122,20 +124,20 @@ async def _judge(
     return parsed, [await _check(database, vault, text, one) for one in wanted]
 
 
-def _products(token: Token | None) -> list[Product]:
-    """The products that a token has grants for; Sync when there is none, for a refusal that says so."""
+def _products(token: Token | None) -> list[TokenProduct]:
+    """Return the products that a token has grants for, or Sync if there are none, for an error with that reason."""
     grants = token.payload.get("grants") if token else None
     named = {name.product for name in GrantName if isinstance(grants, dict) and name.value in grants}
-    return [product for product in Product if product.grant.product in named] or [Product.SYNC]
+    return [product for product in TokenProduct if product.grant.product in named] or [TokenProduct.SYNC]
 
 
-async def _check(database: Database, vault: Vault, text: str, product: Product) -> Verdict:
-    async def judge(tx: Tx) -> Verdict:
+async def _check(database: Database, vault: Vault, text: str, product: TokenProduct) -> TokenCheck:
+    async def judge(tx: Tx) -> TokenCheck:
         try:
             grant = await check_token(tx, vault, _FINDERS, text, product.grant.value)
         except InvalidToken as refused:
-            return Verdict(product.value, tx.now, refused=refused)
-        return Verdict(product.value, tx.now, grant)
+            return TokenCheck(product.value, tx.now, refused=refused)
+        return TokenCheck(product.value, tx.now, grant)
 
     return await database.read(judge)
 
@@ -166,7 +168,7 @@ def _claims(token: Token) -> msgspec.Raw:
 
 
 def _shown(token: Token, now: int) -> dict[str, str]:
-    """What the token says, for people; the signature stays away."""
+    """Return the content of a token for people, without the signature."""
     shown = {"Header": _text(token.header)}
     for claim, label in _CLAIMS:
         if claim in token.payload:
@@ -185,7 +187,7 @@ def _time(value: Any, now: int) -> str:
     if not tokens.is_time(value):
         return f"{_text(value)}, which is no time"
     away = value - now // SECOND
-    return f"{moment(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"
+    return f"{timestamp(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"
 
 
 def _text(value: Any) -> str:
@@ -193,16 +195,16 @@ def _text(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _told(verdict: Verdict) -> str:
+def _outcome(verdict: TokenCheck) -> str:
     if verdict.refused:
         return f"refused: {verdict.refused}"
     assert verdict.grant is not None
-    section = verdict.grant.services[Product(verdict.product).grant.value]
+    section = verdict.grant.services[TokenProduct(verdict.product).grant.value]
     return f"accepted, for the Service {section}"
 
 
-def _described(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON."""
+def _described(verdict: TokenCheck) -> dict[str, Any]:
+    """Return a check as JSON."""
     described: dict[str, Any] = {"product": verdict.product, "accepted": verdict.refused is None}
     if verdict.refused:
         rule: Rule = verdict.refused.rule
@@ -219,6 +221,6 @@ def _described(verdict: Verdict) -> dict[str, Any]:
         "account_sid": verdict.grant.account_sid,
         "key_sid": verdict.grant.key_sid,
         "identity": verdict.grant.identity,
-        "service_sid": verdict.grant.services[Product(verdict.product).grant.value],
-        "expires_at": moment(verdict.grant.expires_at),
+        "service_sid": verdict.grant.services[TokenProduct(verdict.product).grant.value],
+        "expires_at": timestamp(verdict.grant.expires_at),
     }

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from trunkline.cli.addresses import Port, look, url
+from trunkline.cli.addresses import PortState, probe_port, url
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,18 @@ def _answering(body: bytes) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        (b'{"live":true,"ready":true}', Port.TRUNKLINE),
-        (b'{"live":true,"ready":false}', Port.UNREADY),
-        (b'{"code":20004,"message":"","more_info":"","status":405}', Port.PROXY),
-        (b'{"code":20404}', Port.TAKEN),
-        (b"[]", Port.TAKEN),
-        (b"hello", Port.TAKEN),
-        (b"\xff", Port.TAKEN),
+        (b'{"live":true,"ready":true}', PortState.TRUNKLINE),
+        (b'{"live":true,"ready":false}', PortState.UNREADY),
+        (b'{"code":20004,"message":"","more_info":"","status":405}', PortState.PROXY),
+        (b'{"code":20404}', PortState.OTHER_PROGRAM),
+        (b"[]", PortState.OTHER_PROGRAM),
+        (b"hello", PortState.OTHER_PROGRAM),
+        (b"\xff", PortState.OTHER_PROGRAM),
     ],
 )
-def test_who_listens_is_told_by_the_answer(body: bytes, found: Port) -> None:
+def test_who_listens_is_told_by_the_answer(body: bytes, found: PortState) -> None:
     with _answering(body) as port:
-        assert look("127.0.0.1", port) is found
+        assert probe_port("127.0.0.1", port) is found
 
 
 def test_a_program_that_does_not_speak_http_is_another_one() -> None:
@@ -92,7 +92,7 @@ def test_a_program_that_does_not_speak_http_is_another_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=serve)
         thread.start()
-        assert look("127.0.0.1", listener.getsockname()[1]) is Port.TAKEN
+        assert probe_port("127.0.0.1", listener.getsockname()[1]) is PortState.OTHER_PROGRAM
         thread.join()
 
 
@@ -100,10 +100,10 @@ def test_an_address_nobody_listens_on_is_free() -> None:
     with socket.socket() as kept:  # keeps others from getting the port meanwhile
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.bind(("127.0.0.1", 0))
-        assert look("127.0.0.1", kept.getsockname()[1]) is Port.FREE
-    assert look("127.0.0.1", 0) is Port.FREE
+        assert probe_port("127.0.0.1", kept.getsockname()[1]) is PortState.FREE
+    assert probe_port("127.0.0.1", 0) is PortState.FREE
 
 
 def test_a_foreign_address_cannot_be_listened_on() -> None:
     with pytest.raises(OSError):
-        look("203.0.113.1", 0)
+        probe_port("203.0.113.1", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.cli.printing import moment, print_json, print_pairs, print_table, printable
+from trunkline.cli.printing import print_json, print_pairs, print_table, printable, timestamp
 
 
 def test_a_table_keeps_long_cells_whole_and_takes_no_markup(
@@ -36,4 +36,4 @@ def test_json_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_times_are_in_utc() -> None:
-    assert moment(1_700_000_000_999_999) == "2023-11-14T22:13:20Z"
+    assert timestamp(1_700_000_000_999_999) == "2023-11-14T22:13:20Z"

@@ -1,4 +1,4 @@
-"""``trunkline doctor``: looks at everything a server needs, changes nothing, and says what to do."""
+"""``trunkline doctor``: a check of everything that a server needs, with remedies; it changes nothing."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _KNOWN = {f"{PREFIX}CONFIG", *map(variable, OPTIONS)}
 
 @with_flags()
 def run(flags: Mapping[str, Any], as_json: AsJson = False) -> None:
-    """Check settings, files, database, bus, ports and certificate, and say what to do about what is wrong. Changes
-    nothing. The exit code is 1 when a check fails."""
-    # What a check logs, it says in its finding.
+    """Check settings, files, database, bus, ports and certificate, and print a remedy for each problem. Change
+    nothing. The exit code is 1 if a check fails."""
+    # A check reports in its finding what it would log.
     logging.getLogger("trunkline").addHandler(logging.NullHandler())
-    findings = asyncio.run(_examine(flags))
+    findings = asyncio.run(_check_all(flags))
     sound = all(finding.level is not Level.FAIL for finding in findings)
     if as_json:
         print_json({"ok": sound, "findings": findings})
@@ -40,13 +40,13 @@ def run(flags: Mapping[str, Any], as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-async def _examine(flags: Mapping[str, Any]) -> list[Finding]:
+async def _check_all(flags: Mapping[str, Any]) -> list[Finding]:
     try:
         settings = load(flags)
     except BadSetting as error:
         return [failed("settings", str(error), "put the value right; `trunkline serve --help` explains it")]
     return [
-        _settings(),
+        _unknown_variables(),
         *machine.findings(settings),
         *files.findings(settings),
         *await database.findings(settings),
@@ -55,7 +55,7 @@ async def _examine(flags: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def _settings() -> Finding:
+def _unknown_variables() -> Finding:
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in _KNOWN)
     if unknown:
         return warned(

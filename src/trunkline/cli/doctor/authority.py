@@ -1,4 +1,4 @@
-"""Checks of the CONNECT proxy's CA."""
+"""The checks of the CONNECT proxy's CA."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENEW = "delete ca.key and ca.pem; the next start makes new ones, which clients
 
 
 def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
-    """The check of the CA, unless the proxy is switched off."""
+    """Check the CA, unless the proxy is switched off."""
     if settings.server.proxy_port < 0:
         return []
     return [
@@ -28,7 +28,7 @@ def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
 
 
 def certificate(directory: Path, now: datetime) -> Finding:
-    """The pair in ``directory``: readable, belonging together, and not expired."""
+    """Check the pair in ``directory``: readable, belonging together, and not expired."""
     name, pem, key = "CA", directory / "ca.pem", directory / "ca.key"
     try:
         if not pem.exists():

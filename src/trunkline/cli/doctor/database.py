@@ -1,4 +1,4 @@
-"""Checks of the database: reachable, of this version, durable, sealed with this key, and in step with the clock."""
+"""The checks of the database: reachable, of this version, durable, encrypted with this key, in step with the clock."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trunkline.settings import Settings
 from trunkline.settings.values import without_password
 
 LARGEST_SKEW = 2 * SECOND
-"""How far the clocks of a node and of PostgreSQL may differ."""
+"""The allowed difference between the clocks of a node and of PostgreSQL."""
 
 
 async def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
-    """The checks, in the order in which they are shown; only the first when there is no database to look into."""
+    """Check everything in the order of printing, or only the address if the database cannot be read."""
     name, path = "database", file_of(settings.storage.url)
     try:
         if path is not None and not path.exists():
@@ -37,7 +37,7 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Find
 
 
 def schema(known: list[Migration], seen: Seen) -> Finding:
-    """The version of the schema."""
+    """Check the version of the schema."""
     name = "schema"
     try:
         pending = due(known, seen.applied)
@@ -52,14 +52,14 @@ def schema(known: list[Migration], seen: Seen) -> Finding:
 
 
 def durability(seen: Seen) -> Finding:
-    """Whether what was committed survives a power cut."""
+    """Check that committed changes survive a power cut."""
     if seen.weak:
         return failed("durability", ", ".join(seen.weak), "a power cut loses answered writes: switch it back")
     return ok("durability", "no setting of the database weakens it")
 
 
 async def secrets(settings: Settings) -> Finding:
-    """Whether the master key opens what is stored."""
+    """Check that the master key decrypts the stored secrets."""
     name = "secrets"
     try:
         vault = files.vault(settings)
@@ -79,7 +79,7 @@ async def secrets(settings: Settings) -> Finding:
 
 
 def time(now: int, seen: Seen) -> Finding:
-    """Whether the machine's clock fits what the database knows of time."""
+    """Check the machine's clock against the times in the database and the clock of PostgreSQL."""
     name, remedy = "clock", "set the clock (NTP): expiries and schedules follow it"
     newest = max(seen.applied.values(), default=0)
     if now < newest:

@@ -1,4 +1,4 @@
-"""Checks of the data directory and of the master key's file."""
+"""The checks of the data directory and of the master key's file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _OTHERS = 0o077
 
 
 def findings(settings: Settings) -> list[Finding]:
-    """The checks, in the order in which they are shown."""
+    """Check everything in the order of printing."""
     return [directory(settings.storage.data_dir), key(settings)]
 
 
 def directory(path: Path) -> Finding:
-    """The data directory: there, writable, and for its owner alone."""
+    """Check the data directory: present, writable, private to its owner."""
     name = "data dir"
     if not path.exists():
         above = nearest(path)
@@ -40,7 +40,7 @@ def directory(path: Path) -> Finding:
 
 
 def key(settings: Settings) -> Finding:
-    """The master key: readable, well-formed, for its owner alone."""
+    """Check the master key: readable, well-formed, private to its owner."""
     name, path = "master key", settings.storage.data_dir / MASTER_KEY_FILE
     if not settings.storage.master_key and not _exists(path):
         return ok(name, f"{path} is made at the first start")
@@ -58,7 +58,7 @@ def key(settings: Settings) -> Finding:
 
 
 def vault(settings: Settings) -> Vault | None:
-    """The vault under the key that there is; None when a start would make one. Raises BadMasterKey, OSError."""
+    """Return the vault with the present key, or None if a start would create one. Raise BadMasterKey or OSError."""
     if settings.storage.master_key:
         return Vault(parse_key(settings.storage.master_key))
     path = settings.storage.data_dir / MASTER_KEY_FILE

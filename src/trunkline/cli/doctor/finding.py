@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The outcomes of checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Level(Enum):
-    """How a check ended; a server does not start, or loses data, while something fails."""
+    """The severity of a finding. A server does not start, or loses data, while a check fails."""
 
     OK = "ok"
     WARN = "warn"
@@ -16,7 +16,7 @@ class Level(Enum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """The outcome of a check, and what to do; nothing is to do when it is ok."""
+    """The outcome of a check, with a remedy unless it is ok."""
 
     name: str
     level: Level
@@ -25,15 +25,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def ok(name: str, message: str) -> Finding:
-    """All is well."""
+    """Return a finding without a problem."""
     return Finding(name, Level.OK, message)
 
 
 def warned(name: str, message: str, remedy: str) -> Finding:
-    """It works, but not for long or not safely."""
+    """Return a finding of something that works, but not for long or not safely."""
     return Finding(name, Level.WARN, message, remedy)
 
 
 def failed(name: str, message: str, remedy: str) -> Finding:
-    """It does not work, or data are in danger."""
+    """Return a finding of something that does not work, or endangers data."""
     return Finding(name, Level.FAIL, message, remedy)

@@ -1,4 +1,4 @@
-"""Checks of the machine: the interpreter, and the disk below the data directory."""
+"""The checks of the machine: the interpreter, and the disk below the data directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOUNTS = Path("/proc/self/mounts")
 
 
 def findings(settings: Settings) -> list[Finding]:
-    """The checks, in the order in which they are shown."""
+    """Check everything in the order of printing."""
     folder = nearest(settings.storage.data_dir)
     found = [python(sys.version_info[:2]), space(shutil.disk_usage(folder).free)]
     if not settings.storage.database_url and (kind := file_system(folder, _mounts())):
@@ -31,22 +31,22 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def python(version: tuple[int, ...]) -> Finding:
-    """The interpreter's version."""
+    """Check the interpreter's version."""
     if version < OLDEST_PYTHON:
         return failed("python", f"this is Python {platform.python_version()}", "install Python 3.11 or later")
     return ok("python", f"Python {platform.python_version()} on {platform.system()}")
 
 
 def space(free: int) -> Finding:
-    """The free bytes of the disk."""
-    said, remedy = f"{free // MIB:,} MiB are free", "free some space, or move the data directory"
+    """Check the free bytes of the disk."""
+    message, remedy = f"{free // MIB:,} MiB are free", "free some space, or move the data directory"
     if free < NO_SPACE:
-        return failed("disk space", said, remedy)
-    return warned("disk space", said, remedy) if free < LITTLE_SPACE else ok("disk space", said)
+        return failed("disk space", message, remedy)
+    return warned("disk space", message, remedy) if free < LITTLE_SPACE else ok("disk space", message)
 
 
 def disk(kind: str) -> Finding:
-    """The kind of file system that a SQLite database is on."""
+    """Check the kind of file system that a SQLite database is on."""
     if kind in REMOTE:
         return failed(
             "file system",
@@ -61,7 +61,7 @@ def disk(kind: str) -> Finding:
 
 
 def file_system(folder: Path, mounts: str) -> str:
-    """The kind of file system of ``folder``, from the text of the mount table; empty when it tells nothing."""
+    """Return the kind of file system of ``folder`` by the text of the mount table; empty if it is not there."""
     best, kind = -1, ""
     for line in mounts.splitlines():
         _, point, found = line.split(" ")[:3]
@@ -72,7 +72,7 @@ def file_system(folder: Path, mounts: str) -> str:
 
 
 def nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+    """Return the folder, or the nearest one above it that exists."""
     folder = folder.absolute()
     return next(one for one in (folder, *folder.parents) if one.is_dir())
 

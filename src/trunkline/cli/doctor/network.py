@@ -1,12 +1,12 @@
-"""Checks of the addresses to listen on, and of the bus."""
+"""The checks of the addresses to listen on, and of the bus."""
 
 from __future__ import annotations
 
 import asyncio
 
-from trunkline.cli.addresses import Port, look
+from trunkline.cli.addresses import PortState, probe_port
 from trunkline.cli.doctor.finding import Finding, failed, ok, warned
-from trunkline.cli.failure import reason
+from trunkline.cli.errors import reason
 from trunkline.core.bus import BusUnreachable, open_bus
 from trunkline.settings import Settings
 
@@ -14,7 +14,7 @@ BUS_SECONDS = 5.0
 
 
 async def findings(settings: Settings) -> list[Finding]:
-    """The checks, in the order in which they are shown."""
+    """Check everything in the order of printing."""
     return [
         port("API port", settings.server.host, settings.server.port),
         port("proxy port", settings.server.host, settings.server.proxy_port),
@@ -23,26 +23,26 @@ async def findings(settings: Settings) -> list[Finding]:
 
 
 def port(name: str, host: str, number: int) -> Finding:
-    """An address: free, or answered by a running Trunkline."""
+    """Check an address: free, or used by a running Trunkline."""
     if number < 0:
         return ok(name, "switched off")
     try:
-        there = look(host, number)
+        state = probe_port(host, number)
     except OSError as error:
         return failed(name, f"{host}:{number}: {reason(error)}", "choose another host or port")
-    if there is Port.TAKEN:
+    if state is PortState.OTHER_PROGRAM:
         return failed(name, f"{host}:{number} is taken by another program", "end it, or choose another port")
-    if there is Port.UNREADY:
+    if state is PortState.UNREADY:
         return warned(
-            name, f"{host}:{number} is {there.value}", "see /_trunkline/health and its log for the reason"
+            name, f"{host}:{number} is {state.value}", "see /_trunkline/health and its log for the reason"
         )
-    if there is Port.FREE:
+    if state is PortState.FREE:
         return ok(name, f"{host}:{number} is free" if number else "a free one is taken at the start")
-    return ok(name, f"{host}:{number} is {there.value}")
+    return ok(name, f"{host}:{number} is {state.value}")
 
 
 async def bus(url: str) -> Finding:
-    """The bus between nodes."""
+    """Check the bus between nodes."""
     name = "bus"
     if not url:
         return ok(name, "not configured: this is the only node")

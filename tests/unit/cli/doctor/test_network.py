@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from trunkline.cli.addresses import Port
+from trunkline.cli.addresses import PortState
 from trunkline.cli.doctor import network
 from trunkline.cli.doctor.finding import Level
 from trunkline.core.bus import BusUnreachable
@@ -15,15 +15,15 @@ from trunkline.core.bus import BusUnreachable
 @pytest.mark.parametrize(
     ("there", "level"),
     [
-        (Port.FREE, Level.OK),
-        (Port.TRUNKLINE, Level.OK),
-        (Port.PROXY, Level.OK),
-        (Port.UNREADY, Level.WARN),
-        (Port.TAKEN, Level.FAIL),
+        (PortState.FREE, Level.OK),
+        (PortState.TRUNKLINE, Level.OK),
+        (PortState.PROXY, Level.OK),
+        (PortState.UNREADY, Level.WARN),
+        (PortState.OTHER_PROGRAM, Level.FAIL),
     ],
 )
-def test_a_port_is_free_or_our_own(there: Port, level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "look", lambda host, port: there)
+def test_a_port_is_free_or_our_own(there: PortState, level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "probe_port", lambda host, port: there)
     found = network.port("API port", "127.0.0.1", 8080)
     assert found.level is level
     assert "127.0.0.1:8080" in found.message

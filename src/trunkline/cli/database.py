@@ -1,4 +1,4 @@
-"""How a command reaches the stored data: the server's own database and master key, while it runs or not."""
+"""Access of commands to the stored data: the server's database and master key, while it runs or not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 import typer
 
 from trunkline.app.data import open_storage, open_vault
-from trunkline.cli.failure import explained, fail
+from trunkline.cli.errors import exit_on_error, fail
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.look import file_of
@@ -19,18 +19,18 @@ from trunkline.settings import Settings
 T = TypeVar("T")
 
 
-def with_stored(
-    settings: Settings, work: Callable[[Database, Vault], Awaitable[T]], *, make: bool = False
+def with_database(
+    settings: Settings, work: Callable[[Database, Vault], Awaitable[T]], *, create: bool = False
 ) -> T:
-    """What ``work`` answers on the opened database. With ``make`` a missing database is made, as the server's
-    first start does it. Exits with an explanation when the data cannot be used."""
-    with explained():
-        if not make:
+    """Return the result of ``work`` on the opened database. With ``create`` a missing database is created, as by the
+    server's first start. Exit with a message if the data cannot be used."""
+    with exit_on_error():
+        if not create:
             _require_database(settings)
-        return asyncio.run(_with_opened(settings, work))
+        return asyncio.run(_run_on_database(settings, work))
 
 
-async def _with_opened(settings: Settings, work: Callable[[Database, Vault], Awaitable[T]]) -> T:
+async def _run_on_database(settings: Settings, work: Callable[[Database, Vault], Awaitable[T]]) -> T:
     vault = open_vault(settings)
     database = open_storage(settings, shared=True)
     await database.start()
@@ -48,5 +48,5 @@ def _require_database(settings: Settings) -> None:
 
 
 def no_account() -> typer.Exit:
-    """The exit of a command that needs an account when there is none."""
+    """Return the exit of a command that needs an account if there is none."""
     return fail("there is no account yet: start the server once, or run `trunkline account create`")

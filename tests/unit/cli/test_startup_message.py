@@ -5,18 +5,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from trunkline.cli.welcome import Started, port_of, welcome
+from trunkline.cli.startup_message import ReadyServer, port_of, startup_message
 from trunkline.products.accounts.facade import Opened
 from trunkline.products.accounts.store import Account
 
 SID, TOKEN = "AC" + "a" * 32, "t" * 32
 FIRST = Opened(Account(SID, SID, "", "active", b"", 0, 0), TOKEN, created=True)
 AGAIN = msgspec.structs.replace(FIRST, created=False)
-STARTED = Started("127.0.0.1", 8080, 8081, ["sync", "chat"])
+STARTED = ReadyServer("127.0.0.1", 8080, 8081, ["sync", "chat"])
 
 
 def test_the_first_start_shows_the_account_and_lines_for_each_sdk() -> None:
-    lines = [line.strip() for line in welcome(STARTED, FIRST).splitlines()]
+    lines = [line.strip() for line in startup_message(STARTED, FIRST).splitlines()]
     for line in (
         "Trunkline is ready at http://127.0.0.1:8080",
         "CONNECT proxy at http://127.0.0.1:8081",
@@ -39,7 +39,7 @@ def test_the_first_start_shows_the_account_and_lines_for_each_sdk() -> None:
 
 
 def test_the_python_lines_are_python() -> None:
-    shown = welcome(STARTED, FIRST).split("Python:\n")[1].split("\n\n")[0]
+    shown = startup_message(STARTED, FIRST).split("Python:\n")[1].split("\n\n")[0]
     code = "\n".join(line.removeprefix("  ") for line in shown.splitlines())
     names: dict[str, object] = {}
     exec(code, names)
@@ -47,35 +47,35 @@ def test_the_python_lines_are_python() -> None:
 
 
 def test_later_starts_show_no_token() -> None:
-    shown = welcome(STARTED, AGAIN)
+    shown = startup_message(STARTED, AGAIN)
     assert SID in shown
     assert TOKEN not in shown
     assert "counts only when" not in shown
 
 
 def test_a_configured_token_is_not_repeated() -> None:
-    shown = welcome(STARTED, FIRST, TOKEN)
+    shown = startup_message(STARTED, FIRST, TOKEN)
     assert TOKEN not in shown
     assert "as configured" in shown
     assert f'Client("{SID}", "<auth token>")' in shown
-    assert "counts only when" not in welcome(STARTED, AGAIN, TOKEN)
+    assert "counts only when" not in startup_message(STARTED, AGAIN, TOKEN)
 
 
 def test_a_configured_token_that_does_not_count_is_told() -> None:
-    shown = welcome(STARTED, AGAIN, "another" * 5)
+    shown = startup_message(STARTED, AGAIN, "another" * 5)
     assert "the configured auth_token counts only when the account is made" in shown
     assert "another" not in shown
 
 
 def test_without_a_proxy_none_is_shown() -> None:
-    shown = welcome(msgspec.structs.replace(STARTED, proxy_port=None), FIRST)
+    shown = startup_message(msgspec.structs.replace(STARTED, proxy_port=None), FIRST)
     assert "proxy" not in shown
     assert "trunkline env" not in shown
 
 
 def test_env_is_shown_with_the_flags_that_find_this_server() -> None:
     started = msgspec.structs.replace(STARTED, flags=["--data-dir", "my data"])
-    assert "eval \"$(trunkline env --data-dir 'my data')\"" in welcome(started, FIRST)
+    assert "eval \"$(trunkline env --data-dir 'my data')\"" in startup_message(started, FIRST)
 
 
 @pytest.mark.parametrize(

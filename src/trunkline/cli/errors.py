@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do its work: one line on standard error and exit code 1, no traceback."""
+"""Errors of commands: one message on standard error and exit code 1, no traceback."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import typer
 
 
 def fail(message: str) -> typer.Exit:
-    """Print ``message`` to standard error and answer the exit with code 1 to raise."""
+    """Print ``message`` to standard error and return the exit with code 1, to be raised."""
     typer.echo(f"trunkline: {message}", err=True)
     return typer.Exit(1)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what the operator can put right into an exit with its explanation; the rest is a bug and passes."""
+def exit_on_error() -> Iterator[None]:
+    """Convert errors that the operator can correct to an exit with their message; others are bugs and pass."""
     from trunkline.core.bus import BusUnreachable
     from trunkline.core.secrets import BadMasterKey
     from trunkline.core.storage.database import StorageError
@@ -37,12 +37,12 @@ def explained() -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """What the machine refused, and for which file, in words."""
+    """Return the machine's reason for an error, and the file, as a text for people."""
     if isinstance(error, socket.gaierror):
         return f"the host name is not known here: {error.strerror}"
     if error.errno == errno.EADDRNOTAVAIL:
         return "the host is no address of this machine"
     if isinstance(error, FileExistsError):
         return f"{error.filename} is not a directory"
-    said = error.strerror or str(error)
-    return f"{error.filename}: {said}" if error.filename else said
+    text = error.strerror or str(error)
+    return f"{error.filename}: {text}" if error.filename else text

@@ -1,4 +1,4 @@
-"""What a started server prints: its addresses, and at its first start the account and the lines for each SDK."""
+"""The startup message: addresses, and at the first start the account and the code for each SDK."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FOR_ALL = ("api", "monitor")
 """Domains of the SDKs beside the products': accounts, keys, numbers and messages; alerts."""
 
 
-class Started(msgspec.Struct, frozen=True):
-    """A server that takes requests: its host as configured, the ports that it got (no proxy without one), the
-    products that SDKs are to be pointed at, and the flags with which ``trunkline env`` finds it."""
+class ReadyServer(msgspec.Struct, frozen=True):
+    """A server that accepts requests: its configured host, its ports (None without a proxy), the products for SDKs, and
+    the flags with which ``trunkline env`` finds it."""
 
     host: str
     port: int
@@ -32,15 +32,15 @@ class Started(msgspec.Struct, frozen=True):
 
 
 def port_of(address: str | None) -> int | None:
-    """The port that an address names."""
+    """Return the port of an address, or None."""
     return urlsplit(address).port if address else None
 
 
-def welcome(started: Started, first: Opened, configured_token: str = "") -> str:
-    """The text. A token that the operator configured is known to them and not repeated."""
-    lines = [f"Trunkline is ready at {started.url}"]
-    if started.proxy_port is not None:
-        lines.append(f"CONNECT proxy at {url(started.host, started.proxy_port)}")
+def startup_message(server: ReadyServer, first: Opened, configured_token: str = "") -> str:
+    """Return the text. A token that the operator configured is not repeated."""
+    lines = [f"Trunkline is ready at {server.url}"]
+    if server.proxy_port is not None:
+        lines.append(f"CONNECT proxy at {url(server.host, server.proxy_port)}")
     lines += ["", f"  Account SID  {first.account.sid}"]
     if not first.created:
         lines += ["  Auth token   as before; `trunkline env` shows it"]
@@ -49,11 +49,11 @@ def welcome(started: Started, first: Opened, configured_token: str = "") -> str:
         return "\n".join([*lines, ""])
     token = "<auth token>" if configured_token else first.auth_token
     lines += [f"  Auth token   {'as configured' if configured_token else token}", ""]
-    return "\n".join(lines + _by_address(started, first.account.sid, token) + _by_environment(started))
+    return "\n".join(lines + _by_address(server, first.account.sid, token) + _by_environment(server))
 
 
-def _by_address(started: Started, sid: str, token: str) -> list[str]:
-    base, products = started.url, started.products
+def _by_address(server: ReadyServer, sid: str, token: str) -> list[str]:
+    base, products = server.url, server.products
     domains = (*products, *_FOR_ALL)
     return [
         "Point an SDK here, in Python:",
@@ -71,11 +71,11 @@ def _by_address(started: Started, sid: str, token: str) -> list[str]:
     ]
 
 
-def _by_environment(started: Started) -> list[str]:
-    if started.proxy_port is None:
+def _by_environment(server: ReadyServer) -> list[str]:
+    if server.proxy_port is None:
         return []
     return [
         "Or move an unmodified app by environment variables alone:",
-        f'  eval "$({shlex.join(["trunkline", "env", *started.flags])})"',
+        f'  eval "$({shlex.join(["trunkline", "env", *server.flags])})"',
         "",
     ]

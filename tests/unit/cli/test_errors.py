@@ -8,7 +8,7 @@ import socket
 import pytest
 import typer
 
-from trunkline.cli.failure import explained, reason
+from trunkline.cli.errors import exit_on_error, reason
 from trunkline.core.bus import BusUnreachable
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.database import NewerDatabase
@@ -21,14 +21,14 @@ from trunkline.switch.authority_files import AuthorityError
 def test_what_the_operator_can_put_right_is_told_in_a_line(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as ended, explained():
+    with pytest.raises(typer.Exit) as ended, exit_on_error():
         raise error
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == "trunkline: x y\n"
 
 
 def test_a_bug_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), explained():
+    with pytest.raises(ZeroDivisionError), exit_on_error():
         raise ZeroDivisionError
 
 
