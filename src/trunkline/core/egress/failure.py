@@ -1,8 +1,9 @@
-"""What may go wrong with an outgoing request, in the debugger's codes (doc), and how libcurl says it."""
+"""The failures of an outgoing request, with the debugger's codes (doc), and the mapping from libcurl's codes."""
 
 from __future__ import annotations
 
 import errno
+import re
 from enum import Enum
 
 import msgspec
@@ -27,6 +28,11 @@ class Failure(Enum):
     BROKEN_OFF = "broken_off"
     PROTOCOL = "protocol"
     REDIRECTS = "redirects"
+    HTTP_VERSION = "http_version"
+    CLIENT_CERTIFICATE = "client_certificate"
+    STREAM_REFUSED = "stream_refused"
+    STREAM_RESET = "stream_reset"
+    POOL_CLOSED = "pool_closed"
 
     @property
     def code(self) -> int:
@@ -35,7 +41,7 @@ class Failure(Enum):
 
     @property
     def before_request(self) -> bool:
-        """Whether nothing of the request was sent."""
+        """True if nothing of the request was sent."""
         return self in _BEFORE_REQUEST
 
 
@@ -55,6 +61,11 @@ _CODES = {
     Failure.BROKEN_OFF: 11205,
     Failure.PROTOCOL: 11206,
     Failure.REDIRECTS: 11215,
+    Failure.HTTP_VERSION: 11206,
+    Failure.CLIENT_CERTIFICATE: 11220,
+    Failure.STREAM_REFUSED: 11205,
+    Failure.STREAM_RESET: 11205,
+    Failure.POOL_CLOSED: 11205,
 }
 
 _BEFORE_REQUEST = {
@@ -68,20 +79,43 @@ _BEFORE_REQUEST = {
     Failure.TLS_WRONG_NAME,
     Failure.TLS_EXPIRED,
     Failure.TLS_UNTRUSTED,
+    Failure.HTTP_VERSION,
+    Failure.CLIENT_CERTIFICATE,
+    Failure.POOL_CLOSED,
 }
 
 
-class EgressError(Exception):
-    """A request that got no answer; the message is for people and holds no secret."""
+class Resend(Enum):
+    """The pool's leave to send a request again: no; yes, although it was sent; yes, and nothing of it was sent."""
 
-    def __init__(self, failure: Failure, message: str) -> None:
+    NO = "no"
+    SENT = "sent"
+    UNSENT = "unsent"
+
+
+class EgressError(Exception):
+    """A request without a response; the message is for people and holds no secret. ``maybe_processed`` if the peer
+    may have received and processed the request; ``resend`` is for the pool alone."""
+
+    def __init__(
+        self,
+        failure: Failure,
+        message: str,
+        *,
+        maybe_processed: bool | None = None,
+        resend: Resend = Resend.NO,
+    ) -> None:
         self.failure = failure
         self.message = message
+        if maybe_processed is None:
+            maybe_processed = not failure.before_request and failure is not Failure.STREAM_REFUSED
+        self.maybe_processed = maybe_processed
+        self.resend = resend
         super().__init__(f"{failure.code} {message}")
 
 
 class Progress(msgspec.Struct):
-    """How far a request had come when it failed: the address that the guard refused, whether the connection stood,
+    """The progress of a request that failed: the address that the guard refused, whether the connection was made,
     the socket's error and the TLS library's verdict on the certificate."""
 
     refused: str = ""
@@ -89,6 +123,13 @@ class Progress(msgspec.Struct):
     os_error: int = 0
     verdict: int = 0
 
+
+# pycurl has no names for these two.
+_HTTP2_STREAM = 92
+_SSL_CLIENTCERT = 98
+
+_CERTIFICATE_ALERT = re.compile(r"alert .*(certificate|unknown ca|access denied)", re.IGNORECASE)
+_NO_HTTP2_ALERT = "no application protocol"
 
 _EXPIRED = {9, 10}  # not yet valid, no longer valid
 # libcurl compares the name itself and before all else, which leaves the verdict at "none" or "unspecified".
@@ -99,7 +140,9 @@ _PLAIN = {
     pycurl.E_COULDNT_RESOLVE_HOST: Failure.BAD_HOST,
     pycurl.E_SSL_CONNECT_ERROR: Failure.TLS_HANDSHAKE,
     pycurl.E_SSL_CIPHER: Failure.TLS_HANDSHAKE,
-    pycurl.E_SSL_CERTPROBLEM: Failure.TLS_HANDSHAKE,
+    pycurl.E_SSL_CERTPROBLEM: Failure.CLIENT_CERTIFICATE,
+    _SSL_CLIENTCERT: Failure.CLIENT_CERTIFICATE,
+    _HTTP2_STREAM: Failure.STREAM_RESET,
     pycurl.E_SSL_CACERT_BADFILE: Failure.TLS_UNTRUSTED,
     pycurl.E_GOT_NOTHING: Failure.BROKEN_OFF,
     pycurl.E_RECV_ERROR: Failure.BROKEN_OFF,
@@ -107,9 +150,15 @@ _PLAIN = {
     pycurl.E_PARTIAL_FILE: Failure.BROKEN_OFF,
 }
 
+_TLS_ALERTS = (pycurl.E_SSL_CONNECT_ERROR, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR)
+"""Codes of a handshake or, with TLS 1.3, of the first read or write, that a peer's alert ended."""
+
+NO_MESSAGE = "the request failed"
+"""The message where libcurl has none: for HTTP/2 a connection that the peer closed in order."""
+
 
 def from_curl(code: int, message: str, progress: Progress) -> EgressError:
-    """The error for libcurl's ``code``."""
+    """Return the error for libcurl's ``code``."""
     if progress.refused and not progress.connected:
         text = f"connections to {progress.refused} are not allowed"
         return EgressError(Failure.ADDRESS_REFUSED, text)
@@ -123,6 +172,12 @@ def from_curl(code: int, message: str, progress: Progress) -> EgressError:
     else:
         late = Failure.PROTOCOL if progress.connected else Failure.CONNECT_FAILED
         failure = _PLAIN.get(code, late)
+        if code == pycurl.E_HTTP2 and message == NO_MESSAGE:
+            failure = Failure.BROKEN_OFF
+        elif code in _TLS_ALERTS and _CERTIFICATE_ALERT.search(message):
+            failure = Failure.CLIENT_CERTIFICATE
+        elif code == pycurl.E_SSL_CONNECT_ERROR and _NO_HTTP2_ALERT in message:
+            failure = Failure.HTTP_VERSION
     return EgressError(failure, message)
 
 

@@ -94,17 +94,13 @@ class HttpCarrier:
         try:
             answer = await self._send("POST", headers, protocol.request(submission))
         except EgressError as error:
-            self._failure = error.message
+            reason = "the carrier was stopped"
+            if not self._stopping:
+                reason = self._failure = error.message
             if error.failure.before_request:
                 self._leave_alone(protocol.PAUSE)
-                return Deferred(protocol.PAUSE, error.message, counts=False)
-            return Unknown(error.message, resend=self.resends_unknown)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # The connections were closed while the request was under way.
-            return Unknown("the carrier was stopped", resend=self.resends_unknown)
+                return Deferred(protocol.PAUSE, reason, counts=False)
+            return Unknown(reason, resend=self.resends_unknown)
         outcome = protocol.outcome(
             answer.status,
             answer.body,
