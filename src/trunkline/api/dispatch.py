@@ -66,6 +66,12 @@ class Dispatcher:
         if operation.limit:
             operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
+        if operation.handler:
+            call = Call(
+                request.principal, request.match.path, typed, self._vault, window or ONE, request.headers
+            )
+            return self._answer(request, await operation.handler(call), window)
+
         tested = request.principal.credential is Credential.TEST
         if not tested and (operation.prepare is not None or operation.mutation is not None):
             return await self._mutate(request, typed)
@@ -136,6 +142,7 @@ class Dispatcher:
         action = request.match.route.operation.action
 
         async def act(tx: Tx) -> Any:
+            assert action is not None
             if mutation is not None:
                 await record(tx, mutation)
             # The account may have been closed since the step before the transaction.

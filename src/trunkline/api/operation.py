@@ -73,11 +73,12 @@ class Operation(msgspec.Struct, frozen=True):
     may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
     result, in place of ``status``. ``test_action`` answers callers with test credentials in place of ``action`` and
     changes nothing; without one they are refused. ``location`` names the key of the answer that becomes the
-    Location header. ``schemes`` are the forms of credentials that the operation accepts over HTTP."""
+    Location header. ``schemes`` are the forms of credentials that the operation accepts over HTTP. ``handler`` runs
+    outside any transaction, in place of ``action``."""
 
     kind: Kind
     path: str
-    action: Act
+    action: Act | None = None
     view: View | None = None
     input: type[Any] = Empty
     status: int = 200
@@ -95,6 +96,7 @@ class Operation(msgspec.Struct, frozen=True):
     schemes: frozenset[Scheme] = BASIC_ONLY
     prepare: Prepare | None = None
     mutation: Target | None = None
+    handler: Callable[[Call[Any]], Awaitable[Any]] | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for a read that declares what only writes have."""
@@ -162,6 +164,8 @@ class Mount(msgspec.Struct, frozen=True):
     """Whether the text of a 404 names the path with the version in front (seen on the real services)."""
     grant: str = ""
     """The name of the grant that an access token must have, such as ``chat``, where an operation accepts tokens."""
+    tunnel: bool = False
+    """True for operations that the realtime door's clients reach, and nobody over HTTP."""
 
 
 class Product(msgspec.Struct, frozen=True):

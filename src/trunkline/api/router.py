@@ -51,10 +51,12 @@ class Router:
 
     def __init__(self, products: Iterable[Product]) -> None:
         self._roots: dict[tuple[str, str], tuple[Mount, _Node]] = {}
+        self._tunnels: dict[tuple[str, str], tuple[Mount, _Node]] = {}
         self.routes: list[Route] = []
         for product in products:
             for mount in product.mounts:
-                root = self._roots.setdefault((mount.host, mount.version), (mount, _Node()))[1]
+                roots, name = (self._tunnels, product.name) if mount.tunnel else (self._roots, mount.host)
+                root = roots.setdefault((name, mount.version), (mount, _Node()))[1]
                 for operation in mount.operations:
                     self._add(root, product.name, mount, operation)
 
@@ -86,24 +88,32 @@ class Router:
     def match(self, host: str, method: str, segments: tuple[str, ...], path: str) -> Match:
         """The operation for ``segments`` (the version first). ``path`` is for the error text. Raises ApiError:
         20404 for an unknown path, 20004 for another method on a known one (doc)."""
-        found = self._roots.get((host, segments[0])) if segments else None
-        if found is None:
-            raise not_found(path)
-        mount, root = found
-        rest = segments[1:]
-        if mount.suffix and rest and rest[-1].endswith(".json"):
-            rest = (*rest[:-1], rest[-1].removesuffix(".json"))
-        located = _walk(root, rest, 0, ())
-        if located is None:
-            raise not_found(path)
-        node, values, greedy = located
-        if greedy and path.endswith("/"):
-            values = (*values[:-1], values[-1] + "/")
-        route = node.routes.get(method)
-        if route is None:
-            allowed = sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
-            raise ApiError(20004, headers={"Allow": ", ".join(allowed)})
-        return Match(route, dict(zip(route.variables, values, strict=True)))
+        return _match(self._roots.get((host, segments[0])) if segments else None, method, segments, path)
+
+    def match_tunnel(self, product: str, method: str, segments: tuple[str, ...], path: str) -> Match:
+        """Return the operation of a product's tunnel mounts for ``segments`` (the version first). Raise as
+        ``match``."""
+        return _match(self._tunnels.get((product, segments[0])) if segments else None, method, segments, path)
+
+
+def _match(found: tuple[Mount, _Node] | None, method: str, segments: tuple[str, ...], path: str) -> Match:
+    if found is None:
+        raise not_found(path)
+    mount, root = found
+    rest = segments[1:]
+    if mount.suffix and rest and rest[-1].endswith(".json"):
+        rest = (*rest[:-1], rest[-1].removesuffix(".json"))
+    located = _walk(root, rest, 0, ())
+    if located is None:
+        raise not_found(path)
+    node, values, greedy = located
+    if greedy and path.endswith("/"):
+        values = (*values[:-1], values[-1] + "/")
+    route = node.routes.get(method)
+    if route is None:
+        allowed = sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
+        raise ApiError(20004, headers={"Allow": ", ".join(allowed)})
+    return Match(route, dict(zip(route.variables, values, strict=True)))
 
 
 def _walk(

@@ -16,12 +16,10 @@ from typing import Any
 from trunkline.api.control import Control as Answering
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
-from trunkline.api.operation import Product
 from trunkline.api.public import PublicPaths
-from trunkline.api.router import Router
 from trunkline.app.data import open_storage, open_vault
 from trunkline.app.products import products
-from trunkline.app.realtime import Bounds, Realtime
+from trunkline.app.realtime import Realtime, RealtimeOptions
 from trunkline.control.carriers import Carriers
 from trunkline.control.compliance import Compliance
 from trunkline.control.domains import Domains
@@ -109,14 +107,15 @@ class Node:
         passed_on = (kind for manifest in manifests for kind in manifest.announcements)
         cluster = Cluster(self.bus, self.vault, (*passed_on, EndpointOpened))
         cluster.subscribe(lambda announcement: self._heard([announcement]))
-        bounds = Bounds(
+        options = RealtimeOptions(
+            [manifest.product for manifest in manifests],
             Connections(
                 origins=settings.realtime.browser_origins(), max_connections=settings.realtime.max_connections
             ),
             buckets,
         )
-        self.realtime = Realtime(self.database, directory, self.vault, clock, cluster, bounds)
-        self.application = self._application(directory, clock, [manifest.product for manifest in manifests])
+        self.realtime = Realtime(self.database, directory, self.vault, clock, cluster, options)
+        self.application = self._application(directory, clock)
 
     def _watch(self) -> None:
         for product in self._products:
@@ -135,11 +134,11 @@ class Node:
             handlers |= product.jobs
         return handlers
 
-    def _application(self, directory: AccountDirectory, clock: Clock, routed: list[Product]) -> Application:
+    def _application(self, directory: AccountDirectory, clock: Clock) -> Application:
         settings = self.settings
         return Application(
             Door(
-                router=Router(routed),
+                router=self.realtime.router,
                 directory=directory,
                 verifier=self.realtime.verifier,
                 vault=self.vault,

@@ -20,7 +20,6 @@ from trunkline.realtime.connection import Connection, Predicate
 from trunkline.realtime.continuation import Seal
 from trunkline.realtime.effects import Rules
 from trunkline.realtime.flusher import Flusher
-from trunkline.realtime.subscriptions import Hub
 from trunkline.realtime.websocket import WebSocket, binary_frame
 from trunkline.realtime.wheel import SLOT, Wheel
 
@@ -40,7 +39,6 @@ class Parts:
     verifier: Verifier
     tunnel: Tunnel
     lifecycle: Lifecycle
-    hub: Hub
     clock: Clock
 
 
@@ -67,7 +65,6 @@ class Gateway:
         self.tunnel = parts.tunnel
         self.clock = parts.clock
         self._lifecycle = parts.lifecycle
-        self._hub = parts.hub
         self._limits = limits or Limits()
         self._connections: set[Connection] = set()
         self._endpoints: dict[str, Connection] = {}
@@ -171,7 +168,6 @@ class Gateway:
         self._wheel.remove(connection)
         if not connection.endpoint_id:
             return
-        self._hub.leave(connection)
         if self._endpoints.get(connection.endpoint_id) is connection:
             del self._endpoints[connection.endpoint_id]
         self._tell(self._lifecycle.disconnected, connection)

@@ -1,7 +1,10 @@
-"""From the header of a tunnelled request to what it asks for. Pure.
+"""Tunnelled requests: from the header of a packet to a request, and from its JSON body to fields. Pure.
 
 The path is split before its segments are decoded, so a slash in a name stays in its name; ``+`` is no space. The body
 of GET and DELETE is dropped: clients put their product's name there (client).
+
+The members of a JSON body become the parameters of REST, so that both enter the same actions:
+``{"unique_name": "a", "ttl": 60}`` is ``UniqueName=a``, ``Ttl=60``. Null means absent.
 """
 
 from __future__ import annotations
@@ -10,10 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
+from trunkline.api.errors import ApiError
+from trunkline.api.params import Fields, pascal_case
 from trunkline.realtime.border import TunnelRequest
 from trunkline.realtime.packets import HttpRequest
 
 _WITHOUT_BODY = frozenset({"GET", "DELETE", "HEAD"})
+_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_VERSIONS = ("v3", "v4")
 
 
 def tunnelled(product: str, service_sid: str, asked: HttpRequest, payload: bytes) -> TunnelRequest:
@@ -43,3 +52,41 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def service_path(segments: tuple[str, ...], service_sid: str) -> tuple[str, ...]:
+    """Return the full path from the version on. A bare path such as ``/v3/Documents/x`` is below the Service of the
+    token (client). Return an empty path if there is no version."""
+    for position, segment in enumerate(segments):
+        if segment in _VERSIONS:
+            rest = segments[position + 1 :]
+            bare = not rest or rest[0] != "Services"
+            return (segment, "Services", service_sid, *rest) if bare else (segment, *rest)
+    return ()
+
+
+def json_fields(body: bytes, verbatim: frozenset[str], code: int) -> Fields:
+    """Return the fields of a JSON body. Members in ``verbatim`` stay JSON text, null included. Raise ApiError
+    ``code`` if the body is no JSON object."""
+    if not body:
+        return ()
+    try:
+        return [
+            (pascal_case(name), value)
+            for name, raw in _BODY.decode(body).items()
+            if (value := _field(raw, name in verbatim)) is not None
+        ]
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise ApiError(code) from None
+
+
+def _field(raw: msgspec.Raw, verbatim: bool) -> str | None:
+    value = bytes(raw).decode()
+    if verbatim:
+        return value
+    if value == "null":
+        return None
+    if value.startswith('"'):
+        decoded: str = msgspec.json.decode(value)
+        return decoded
+    return value

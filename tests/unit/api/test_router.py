@@ -145,3 +145,21 @@ def test_a_free_key_may_take_the_remainder_of_the_path(rest: str, name: str, key
     segments = tuple(path.removeprefix("/").removesuffix("/").split("/"))
     found = ROUTER.match("chat", "GET", segments, path)
     assert (found.route.name, found.path["Key"]) == (name, key)
+
+
+def test_tunnel_mounts_are_out_of_reach_of_http() -> None:
+    tunnel = Mount("chat", "v3", SERVICES, tunnel=True)
+    router = Router([Product("sync", (Mount("sync", "v1", SERVICES), tunnel))])
+    segments = ("v3", "Services")
+    assert router.hosts == {"sync"}
+    for host in ("chat", "sync", ""):
+        with pytest.raises(ApiError) as refused:
+            router.match(host, "GET", segments, "/v3/Services")
+        assert refused.value.code == 20404
+    assert router.match_tunnel("sync", "GET", segments, "/v3/Services").route.mount is tunnel
+    for product, method, code in (("chat", "GET", 20404), ("sync", "PUT", 20004)):
+        with pytest.raises(ApiError) as refused:
+            router.match_tunnel(product, method, segments, "/v3/Services")
+        assert refused.value.code == code
+    with pytest.raises(ApiError):
+        router.match_tunnel("sync", "GET", (), "/")

@@ -16,7 +16,7 @@ from trunkline.api.protocol import HttpProtocol
 from trunkline.core.tokens import Grant, InvalidToken, Rule
 from trunkline.realtime.border import Peer, TooMany, TunnelReply, TunnelRequest
 from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
-from trunkline.realtime.subscriptions import Hub
+from trunkline.realtime.objects.hub import Hub
 from unit.realtime.wire import Got, init, packet, parse, request
 
 SECOND = 1_000_000
@@ -40,7 +40,7 @@ class World:
         self.told = asyncio.Event()
         self.missed: list[tuple[str, int]] = []
         self.hub = Hub(lambda topic, after: self.missed.append((topic, after)))
-        self.gateway = Gateway(Parts(self, self, self, self.hub, lambda: self.now), b"key", limits)
+        self.gateway = Gateway(Parts(self, self, self, lambda: self.now), b"key", limits)
         self.state = ServerState()
         self.config = uvicorn.Config(_app, ws=self.gateway.protocol, lifespan="off", log_config=None)  # type: ignore[arg-type]
         self.config.load()
@@ -69,6 +69,7 @@ class World:
 
     def disconnected(self, peer: Peer) -> None:
         """Keep it."""
+        self.hub.leave(peer)
         self._note("disconnected", peer)
 
     def _note(self, what: str, peer: Peer) -> None:

@@ -14,8 +14,8 @@ from trunkline.api.protocol import HttpProtocol
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.connection import MOST_WAITING
 from trunkline.realtime.gateway import Limits
+from trunkline.realtime.objects.hub import Event
 from trunkline.realtime.session import MISSES
-from trunkline.realtime.subscriptions import Event
 from trunkline.realtime.websocket import MAX_QUEUED_BYTES
 from unit.realtime.conftest import Run
 from unit.realtime.running import TIMEOUT, client, clients, event, world

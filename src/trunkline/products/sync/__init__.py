@@ -18,8 +18,8 @@ from trunkline.products.sync import (
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
-from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.schema import MIGRATIONS
+from trunkline.realtime.objects.types import ObjectKind
 
 OPERATIONS: tuple[Operation, ...] = (
     *services.OPERATIONS,

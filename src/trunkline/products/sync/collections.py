@@ -14,8 +14,9 @@ from trunkline.api.views import Json, Urls, iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.access import Flag
-from trunkline.products.sync.objects import Creation, Object, ObjectKind, unique_name
+from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
+from trunkline.realtime.objects.types import ObjectKind
 
 
 class CreateCollection(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,8 +52,3 @@ def _plain(token: re.Match[str]) -> str:
 def payload(null_code: int, limit: int = MAX_BYTES) -> Parser:
     """The parameter ``Data``; answers its compact text."""
     return Parser(lambda _, value: compact(value, null_code, limit))
-
-
-def raw(text: str) -> msgspec.Raw:
-    """Kept data as they stand in an answer."""
-    return msgspec.Raw(text.encode())

@@ -13,12 +13,14 @@ from trunkline.api.views import Json, Urls, iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, revisions, ttl
 from trunkline.products.sync.access import Flag
-from trunkline.products.sync.data import EMPTY, payload, raw
+from trunkline.products.sync.data import EMPTY, payload
 from trunkline.products.sync.events import EventType
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.journal import announce_expiry, record
-from trunkline.products.sync.objects import Creation, Object, ObjectKind, unique_name
+from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
+from trunkline.realtime.objects.types import ObjectKind
+from trunkline.realtime.objects.views import raw
 
 INVALID_DATA = 54101
 STALE = 54103

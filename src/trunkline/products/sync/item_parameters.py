@@ -7,15 +7,13 @@ from typing import Annotated, Any, Protocol
 import msgspec
 
 from trunkline.api.operation import Call
-from trunkline.api.paging import Cursor, Key, Order, Window
-from trunkline.api.params import Given, Parser, choice
+from trunkline.api.paging import Order
+from trunkline.api.params import Given
 from trunkline.api.views import Json, Urls, iso
 from trunkline.products.sync import revisions, ttl
-from trunkline.products.sync.data import raw
-from trunkline.products.sync.items import BY_PLACE, Change, Item
-
-ORDER: Parser = choice("asc", "desc", code=54451)
-BOUNDS: Parser = choice("inclusive", "exclusive", code=54452)
+from trunkline.products.sync.items import Change, Item
+from trunkline.realtime.objects.types import BY_POSITION
+from trunkline.realtime.objects.views import raw
 
 Seconds = Annotated[Given[int | None], ttl.seconds()]
 
@@ -57,14 +55,7 @@ def if_match(call: Call[Any]) -> int | None:
 
 def ordering(order: object) -> Order:
     """The order of a page of items: ascending unless ``Order`` says otherwise."""
-    return msgspec.structs.replace(BY_PLACE, descending=order == "desc")
-
-
-def starting(window: Window, start: Key | None, bounds: object) -> Window:
-    """The window that begins at ``From``, which need not exist; a page token supersedes it."""
-    if start is None or window.cursor is not None:
-        return window
-    return msgspec.structs.replace(window, cursor=Cursor(start, inclusive=bounds != "exclusive"))
+    return msgspec.structs.replace(BY_POSITION, descending=order == "desc")
 
 
 def tag(item: Item) -> str:

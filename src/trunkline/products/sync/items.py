@@ -8,17 +8,16 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.api.errors import ApiError
-from trunkline.api.paging import Order, Window
+from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.data import EMPTY
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.journal import announce_expiry, record
-from trunkline.products.sync.objects import Object, ObjectKind, claim, set_expiry
+from trunkline.products.sync.objects import Object, claim, set_expiry
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import Service
-
-BY_PLACE = Order("item_index", "item_key", chosen=True)
+from trunkline.realtime.objects.types import ObjectKind
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -171,20 +170,26 @@ async def expire(tx: Tx, service: Service, parent: Object, place: Place) -> bool
     return True
 
 
+async def find(tx: Tx, object_sid: str, place: Place) -> Item | None:
+    """Return an item, None if there is none or it is expired."""
+    found = await _at(tx, object_sid, place)
+    return None if found is None or _is_due(found, tx.now) else found
+
+
 async def fetch(tx: Tx, parent: Object, place: Place) -> Item:
-    """An item. Raises ApiError 54151, 54201."""
-    found = await _at(tx, parent.sid, place)
-    if found is None or _is_due(found, tx.now):
+    """Return an item. Raise ApiError 54151, 54201."""
+    found = await find(tx, parent.sid, place)
+    if found is None:
         raise ApiError(CODES[ObjectKind(parent.kind)].missing)
     return found
 
 
-async def page(tx: Tx, parent: Object, window: Window) -> list[Item]:
+async def page(tx: Tx, object_sid: str, window: Window) -> list[Item]:
     """Items in the order of their indexes, or of their keys' bytes."""
     return await tx.all(
         Item,
         f"SELECT {columns(Item)} FROM sync_items WHERE object_sid = :object_sid AND {_LIVE} {window.tail}",
-        object_sid=parent.sid,
+        object_sid=object_sid,
         now=tx.now,
         **window.values,
     )

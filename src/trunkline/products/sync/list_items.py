@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.paging import Order
 from trunkline.api.params import Given, Parser, named, required
@@ -19,25 +18,13 @@ from trunkline.products.sync.access import Flag
 from trunkline.products.sync.data import payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
 from trunkline.products.sync.items import LIST_CODES, Item, Place
-from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.scope import enter
-
-INVALID_INDEX = 54458
-_MOST_DIGITS = 18
-
-
-def index(text: str) -> int:
-    """The index that ``text`` writes. Raises ApiError 54458 when it is no non-negative integer, and 54151 when it is
-    larger than any."""
-    if not text.isascii() or not text.isdigit():
-        raise ApiError(INVALID_INDEX)
-    if len(text.lstrip("0")) > _MOST_DIGITS:
-        raise ApiError(LIST_CODES.missing)
-    return int(text)
+from trunkline.realtime.objects.reads import BOUNDS, ORDER, item_index, starting
+from trunkline.realtime.objects.types import ObjectKind
 
 
 def _from() -> Parser:
-    return Parser(lambda _, value: index(value), clears=True)
+    return Parser(lambda _, value: item_index(value), clears=True)
 
 
 class CreateListItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +49,8 @@ class ListItemQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which items, in which order; a page token supersedes all three."""
 
     start: Annotated[Given[int | None], _from(), named("From")] = UNSET
-    bounds: Annotated[Given[str], parameters.BOUNDS] = UNSET
-    order: Annotated[Given[str], parameters.ORDER] = UNSET
+    bounds: Annotated[Given[str], BOUNDS] = UNSET
+    order: Annotated[Given[str], ORDER] = UNSET
 
 
 def view(item: Item, urls: Urls) -> Json:
@@ -91,7 +78,7 @@ async def page_items(tx: Tx, call: Call[ListItemQuery]) -> list[Item]:
     parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)
     start = call.input.start
     key = (start, "") if isinstance(start, int) else None
-    return await items.page(tx, parent, parameters.starting(call.window, key, call.input.bounds))
+    return await items.page(tx, parent.sid, starting(call.window, key, call.input.bounds))
 
 
 async def update_item(tx: Tx, call: Call[UpdateListItem]) -> Item:
@@ -109,7 +96,7 @@ async def delete_item(tx: Tx, call: Call[Empty]) -> bool:
 
 
 def _place(call: Call[Any]) -> Place:
-    return Place(index(call.path["Index"]))
+    return Place(item_index(call.path["Index"]))
 
 
 def _ordering(query: ListItemQuery) -> Order:

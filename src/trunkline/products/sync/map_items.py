@@ -19,8 +19,9 @@ from trunkline.products.sync.access import Flag
 from trunkline.products.sync.data import payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
 from trunkline.products.sync.items import MAP_CODES, Item, Place
-from trunkline.products.sync.objects import ObjectKind
 from trunkline.products.sync.scope import enter
+from trunkline.realtime.objects.reads import BOUNDS, ORDER, starting
+from trunkline.realtime.objects.types import ObjectKind
 
 INVALID_KEY = 54209
 MAX_KEY = 320
@@ -49,8 +50,8 @@ class MapItemQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which items, in which order; a page token supersedes all three."""
 
     start: Annotated[Given[str | None], text(clears=True), named("From")] = UNSET
-    bounds: Annotated[Given[str], parameters.BOUNDS] = UNSET
-    order: Annotated[Given[str], parameters.ORDER] = UNSET
+    bounds: Annotated[Given[str], BOUNDS] = UNSET
+    order: Annotated[Given[str], ORDER] = UNSET
 
 
 def view(item: Item, urls: Urls) -> Json:
@@ -79,7 +80,7 @@ async def page_items(tx: Tx, call: Call[MapItemQuery]) -> list[Item]:
     parent = await objects.find(tx, scope, ObjectKind.MAP, call.path["Sid"], Flag.READ)
     start = call.input.start
     key = (0, start) if isinstance(start, str) else None
-    return await items.page(tx, parent, parameters.starting(call.window, key, call.input.bounds))
+    return await items.page(tx, parent.sid, starting(call.window, key, call.input.bounds))
 
 
 async def update_item(tx: Tx, call: Call[UpdateMapItem]) -> Item:

@@ -6,9 +6,6 @@ same object until the transaction ends; a refusal afterwards takes the count bac
 
 from __future__ import annotations
 
-import enum
-import re
-
 import msgspec
 
 from trunkline.api.errors import ApiError
@@ -24,41 +21,10 @@ from trunkline.products.sync.journal import announce_expiry, record
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import Service
+from trunkline.realtime.objects.types import SID_SHAPE, ObjectKind
 
-SID_SHAPE = re.compile(r"[A-Z]{2}[a-f0-9]{32}")
-"""What counts as a SID where a unique name may stand too (client)."""
-
-
-class ObjectKind(enum.Enum):
-    """The four kinds of objects; unique names are unique within one (inferred)."""
-
-    DOCUMENT = "document"
-    LIST = "list"
-    MAP = "map"
-    STREAM = "stream"
-
-    @property
-    def traits(self) -> Traits:
-        """What differs between the kinds."""
-        return _TRAITS[self]
-
-
-class Traits(msgspec.Struct, frozen=True):
-    """A kind's SID prefix, its path segment, the error for an unknown SID, and its first event's id: the creation of
-    a Document is event 0, a List or Map starts before its first event (client)."""
-
-    prefix: str
-    path: str
-    missing: int
-    start: int
-
-
-_TRAITS = {
-    ObjectKind.DOCUMENT: Traits("ET", "Documents", 54100, 0),
-    ObjectKind.LIST: Traits("ES", "Lists", 54150, -1),
-    ObjectKind.MAP: Traits("MP", "Maps", 54200, -1),
-    ObjectKind.STREAM: Traits("TO", "Streams", 54250, -1),
-}
+_FIRST_EVENT = {ObjectKind.DOCUMENT: 0}
+"""The creation of a Document is event 0; the others start before their first event, at -1 (client)."""
 
 
 class Object(Row, frozen=True):
@@ -179,7 +145,7 @@ async def create(tx: Tx, scope: Scope, kind: ObjectKind, given: Creation) -> Obj
         kind=kind.value,
         unique_name=given.unique_name,
         data=given.data,
-        last_event_id=kind.traits.start,
+        last_event_id=_FIRST_EVENT.get(kind, -1),
         next_index=0,
         created_by=scope.actor.name,
         date_created=tx.now,

@@ -16,8 +16,9 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import access, objects
 from trunkline.products.sync.access import Permission
-from trunkline.products.sync.objects import Object, ObjectKind
+from trunkline.products.sync.objects import Object
 from trunkline.products.sync.scope import enter
+from trunkline.realtime.objects.types import ObjectKind
 
 BY_CREATION = Order("date_created", "identity")
 MAX_IDENTITY = 256

@@ -14,11 +14,13 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.collections import set_ttl
-from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload, raw
+from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload
 from trunkline.products.sync.events import EventType
 from trunkline.products.sync.journal import record
-from trunkline.products.sync.objects import Creation, Object, ObjectKind, unique_name
+from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
+from trunkline.realtime.objects.types import ObjectKind
+from trunkline.realtime.objects.views import raw
 
 INVALID_MESSAGE = 54251
 

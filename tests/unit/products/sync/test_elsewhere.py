@@ -14,11 +14,12 @@ from engines import Engine
 from trunkline.core.storage.database import Tx
 from trunkline.core.tokens import Grant
 from trunkline.products.sync import objects
-from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.objects import Creation, Object, ObjectKind
-from trunkline.products.sync.realtime import log
-from trunkline.products.sync.realtime.live import Live
+from trunkline.products.sync.events import EventType
+from trunkline.products.sync.objects import Creation, Object
+from trunkline.products.sync.realtime.source import NEWEST_AT_ONCE, SyncSource, object_event
 from trunkline.products.sync.scope import Actor
+from trunkline.realtime.objects.live import LiveDelivery
+from trunkline.realtime.objects.types import ObjectEvent, ObjectKind
 from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
 
 
@@ -44,11 +45,13 @@ async def make(here: Ground) -> Object:
     )
 
 
-def update(row: Object, connection: str) -> SyncEvent:
+def update(row: Object, connection: str) -> ObjectEvent:
     """The client's own endpoint updates the Document, over one of its connections."""
     actor = Actor("alice", Client.endpoint_id, connection)
     event = objects.event(row, actor, EventType.DOCUMENT_UPDATED, row.date_updated)
-    return msgspec.structs.replace(event, event_id=1)
+    made = object_event(msgspec.structs.replace(event, event_id=1))
+    assert made is not None
+    return made
 
 
 def frame(kind: str, payload: bytes) -> bytes:
@@ -66,11 +69,11 @@ def test_a_client_hears_of_what_it_wrote_elsewhere(
     async def scenario() -> None:
         async with ground(engine, tmp_path) as here:
             row = await make(here)
-            live, client = Live(here.database, frame), Client(row.service_sid)
+            live, client = LiveDelivery(SyncSource(), here.database, frame), Client(row.service_sid)
             live.connected(client)
             live.establish(live.begin(client, row.sid), 0)
             with live.writing(client, []):
-                live.told(update(row, connection), here=where)
+                live.publish(update(row, connection), here=where)
             assert len(client.sent) == count
             await live.stop()
 
@@ -87,10 +90,10 @@ def test_the_newest_events_of_many_objects(engine: Engine, tmp_path: Path) -> No
                 await tx.run("DELETE FROM sync_objects WHERE sid = :sid", sid=rows[1].sid)
 
             await here.database.write(advance)
-            asked = [row.sid for row in rows] + [f"ET{number:032x}" for number in range(log.ASKED - 3)]
-            newest = await here.database.read(partial(log.newest, sids=asked))
+            asked = [row.sid for row in rows] + [f"ET{number:032x}" for number in range(NEWEST_AT_ONCE - 3)]
+            newest = await here.database.read(partial(SyncSource().newest, sids=asked))
             assert newest == {rows[0].sid: 7, rows[2].sid: rows[2].last_event_id}
-            assert await here.database.read(partial(log.newest, sids=asked[:1])) == {rows[0].sid: 7}
+            assert await here.database.read(partial(SyncSource().newest, sids=asked[:1])) == {rows[0].sid: 7}
 
     asyncio.run(scenario())
 
@@ -99,7 +102,7 @@ def test_an_event_that_nobody_told_of_is_found(engine: Engine, tmp_path: Path) -
     async def scenario() -> None:
         async with ground(engine, tmp_path) as here:
             row = await make(here)
-            live, client = Live(here.database, frame), Client(row.service_sid)
+            live, client = LiveDelivery(SyncSource(), here.database, frame), Client(row.service_sid)
             live.connected(client)
             live.establish(live.begin(client, row.sid), row.last_event_id)
 

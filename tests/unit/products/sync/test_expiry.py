@@ -16,7 +16,8 @@ from trunkline.products.sync import documents, expiry, journal, objects
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
-from trunkline.products.sync.objects import Creation, ObjectKind
+from trunkline.products.sync.objects import Creation
+from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import Ground, ground
 
 PATIENCE = 10.0

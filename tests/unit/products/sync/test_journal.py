@@ -13,8 +13,9 @@ from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import documents, items, journal, objects, streams
 from trunkline.products.sync.events import EventType, Expiring, LoggedEvent, SyncEvent
 from trunkline.products.sync.items import Change, Place
-from trunkline.products.sync.objects import Creation, ObjectKind
+from trunkline.products.sync.objects import Creation
 from trunkline.products.sync.scope import Actor, Scope
+from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import Ground, ground
 
 ALICE = Actor("alice", "TN1")

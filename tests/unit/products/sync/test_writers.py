@@ -17,7 +17,8 @@ from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import documents, items, objects
 from trunkline.products.sync.events import LoggedEvent, SyncEvent
 from trunkline.products.sync.items import Change, Item, Place
-from trunkline.products.sync.objects import Creation, Object, ObjectKind
+from trunkline.products.sync.objects import Creation, Object
+from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import Ground, ground
 
 WRITERS = 8

@@ -1,1 +1,1 @@
-"""Sync as realtime clients see it: the v3 resources, subscriptions with replay, live events."""
+"""Sync for realtime clients: its objects as a source, and the v3 operations that write them."""

@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
+from trunkline.api import params
 from trunkline.core.storage.database import Tx
 from trunkline.core.tokens import Grant
 from trunkline.products.sync import items, objects
-from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.items import Change, Item, Place
-from trunkline.products.sync.objects import Creation, Object, ObjectKind
-from trunkline.products.sync.realtime.live import Live
-from trunkline.products.sync.realtime.subscriptions import Desk
+from trunkline.products.sync.objects import Creation, Object
+from trunkline.products.sync.realtime.product import SyncRealtime, fields
 from trunkline.products.sync.scope import Actor, Scope
-from trunkline.products.sync.services import AccessChanged
+from trunkline.realtime.objects.subscriptions import SubscriptionBatch, SubscriptionLimits, Subscriptions
+from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import ACCOUNT_SID, Ground
 
 PATIENCE = 20.0
@@ -61,16 +61,14 @@ class Table:
 
     def __init__(self, here: Ground) -> None:
         self.here = here
-        self.live = Live(here.database, frame)
-        self.desk = Desk(here.database, self.live, frame)
-        here.database.listen(self._hear)
+        self.sync = SyncRealtime(here.database, frame)
+        self.live = self.sync.delivery
+        self.subscriptions = Subscriptions(self.live, here.database, SubscriptionLimits())
+        here.database.listen(self._handle)
 
-    def _hear(self, told: list[Any]) -> None:
-        for one in told:
-            if isinstance(one, SyncEvent):
-                self.live.told(one)
-            elif isinstance(one, AccessChanged):
-                self.live.access_changed(one)
+    def _handle(self, announcements: list[Any]) -> None:
+        for announcement in announcements:
+            self.sync.handle(announcement, here=True)
 
     def connect(self, id: str = "one", identity: str = "alice", endpoint: str = "") -> Connection:
         """A new connection."""
@@ -81,7 +79,12 @@ class Table:
     async def establish(self, peer: Connection, *subjects: dict[str, Any], correlation_id: Any = 1) -> None:
         """Send a batch."""
         batch = {"action": "establish", "correlation_id": correlation_id, "requests": subjects}
-        await self.desk.take(peer, self.here.scope.service.sid, msgspec.json.encode(batch))
+        await self.take(peer, msgspec.json.encode(batch))
+
+    async def take(self, peer: Connection, body: bytes) -> None:
+        """Carry out the body of a request."""
+        batch = params.read(SubscriptionBatch, (), fields(body))
+        await self.subscriptions.handle(peer, self.here.scope.service.sid, batch)
 
     async def create(self, kind: ObjectKind, identity: str | None = None) -> Object:
         """A new object."""

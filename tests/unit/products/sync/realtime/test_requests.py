@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.api.errors import ApiError
-from trunkline.products.sync.realtime.requests import fields, full_path
+from trunkline.products.sync.realtime.product import fields, full_path
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from engines import Engine
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import access, objects
-from trunkline.products.sync.objects import ObjectKind
-from trunkline.products.sync.realtime import log, subscriptions
 from trunkline.products.sync.scope import Actor
+from trunkline.realtime.objects import replay
+from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
+from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import ground
 from unit.products.sync.realtime.table import Table, subject, until
 
@@ -96,16 +97,17 @@ def test_a_client_that_knows_what_never_was_must_begin_anew(play: Play) -> None:
 def test_what_is_no_batch_is_refused(play: Play, body: bytes) -> None:
     async def scene(table: Table) -> None:
         with pytest.raises(ApiError) as refused:
-            await table.desk.take(table.connect(), table.here.scope.service.sid, body)
+            await table.take(table.connect(), body)
         assert refused.value.code == 54008
 
     play(scene)
 
 
-def test_connection_has_a_limit(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_SUBSCRIPTIONS", 1)
-
+def test_connection_has_a_limit(play: Play) -> None:
     async def scene(table: Table) -> None:
+        table.subscriptions = Subscriptions(
+            table.live, table.here.database, SubscriptionLimits(per_connection=1)
+        )
         one, two = await table.create(ObjectKind.LIST), await table.create(ObjectKind.MAP)
         peer = table.connect()
         await table.establish(peer, subject(one), subject(two), subject(one))
@@ -116,7 +118,7 @@ def test_connection_has_a_limit(play: Play, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_long_replay_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "CHUNK", 3)
+    monkeypatch.setattr(replay, "CHUNK", 3)
 
     async def scene(table: Table) -> None:
         row = await table.create(ObjectKind.LIST)
@@ -133,7 +135,7 @@ def test_long_replay_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_replay_of_large_data_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "MAX_BYTES", 100)
+    monkeypatch.setattr(replay, "MAX_BYTES", 100)
 
     async def scene(table: Table) -> None:
         row = await table.create(ObjectKind.LIST)
@@ -285,7 +287,7 @@ def test_removal_is_told_and_cancel_needs_nothing(play: Play) -> None:
         )
         assert peer.told()[1:] == [("map_removed", None)]
         body = f'{{"action":"cancel","correlation_id":2,"requests":[{{"object_sid":"{row.sid}","object_type":"map"}}]}}'
-        await table.desk.take(peer, table.here.scope.service.sid, body.encode())
+        await table.take(peer, body.encode())
         assert table.live.hub.topics() == ()
 
     play(scene)

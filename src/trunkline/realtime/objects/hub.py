@@ -1,14 +1,15 @@
-"""Who is subscribed to what, and what each subscriber has been sent. Pure.
+"""The subscriptions of a node, and the last event that each subscriber has. Pure.
 
 Every subscriber of a topic gets each event once, in the order of event ids and without a hole; the author of an event
 is left out. The rules:
 
-- A subscription begins in replay: live events are held, at most 1,000. ``establish`` tells up to which event the
-  replay went; what is held beyond it follows, and the subscription is live.
-- An event that is not newer than what was sent is dropped.
-- An event that leaves a hole is held, and ``missed`` is told the topic and the last event that all have. Whoever
-  keeps the log answers with ``fill``; who cannot be helped by it is returned, to be told to start over.
-- An event without an id (a stream's) goes to all who are live, now or never.
+- A subscription begins in replay: live events are held, at most 1,000. ``establish`` ends the replay at an event;
+  held events beyond it follow, and the subscription is live.
+- An event that is not newer than the last one sent is dropped.
+- An event that leaves a hole is held, and ``missed`` is called with the topic and the last event that all have. The
+  owner of the log passes the missing events to ``fill``, which returns the subscriptions that still have a hole.
+- An event without an id (a stream's) goes to all live subscribers once, and is not kept.
+- Ids may have gaps: an event then carries the id of the topic's event before it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Receiver(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """The id of the connection."""
         ...
 
     def send(self, frame: bytes) -> None:
@@ -36,15 +37,16 @@ class Receiver(Protocol):
 
 class Event(NamedTuple):
     """An event of a topic. ``author`` is the id of the connection that caused it; ``frame`` makes the bytes, and is
-    called at most once a delivery to all."""
+    called at most once a delivery to all; ``previous`` is the id of the event before it, None for ``id`` - 1."""
 
     id: int | None
     frame: Frame
     author: str | None = None
+    previous: int | None = None
 
 
 class Subscription:
-    """One connection's subscription to one topic. ``last`` is the last event that it has."""
+    """A connection's subscription to a topic. ``last`` is the id of the last event that it has."""
 
     __slots__ = ("held", "last", "newest", "receiver", "replaying", "topic")
 
@@ -58,18 +60,18 @@ class Subscription:
 
     @property
     def live(self) -> bool:
-        """Whether events are sent as they come."""
+        """True if events are sent as they come."""
         return not self.replaying and self.held is None
 
     @property
     def behind(self) -> bool:
-        """Whether an event is known that has not been sent, nor is held in an unbroken row."""
+        """True if an event is known that was not sent and is not held without a hole before it."""
         return self.newest is not None and (self.last is None or self.last < self.newest)
 
 
 class Hub:
-    """All subscriptions of this node. ``missed(topic, after)`` is called when events after ``after`` are to be read
-    from the log and given to ``fill``; it must not call back at once."""
+    """All subscriptions of this node. ``missed(topic, after)`` is called when events after ``after`` must be read
+    from the log and passed to ``fill``; it must not call back at once."""
 
     def __init__(self, missed: Callable[[str, int], None]) -> None:
         self._missed = missed
@@ -77,23 +79,27 @@ class Hub:
         self._of: dict[str, dict[str, Subscription]] = {}
 
     def __len__(self) -> int:
-        """How many topics have subscribers."""
+        """Return the number of topics with subscribers."""
         return len(self._topics)
 
     def count(self, receiver: Receiver) -> int:
-        """To how many topics a connection is subscribed."""
+        """Return the number of topics that a connection is subscribed to."""
         return len(self._of.get(receiver.id, ()))
 
     def subscribers(self, topic: str) -> tuple[Receiver, ...]:
-        """Who is subscribed to a topic."""
+        """Return the subscribers of a topic."""
         return tuple(one.receiver for one in self._topics.get(topic, {}).values())
 
     def topics(self) -> tuple[str, ...]:
-        """What has subscribers."""
+        """Return the topics with subscribers."""
         return tuple(self._topics)
 
+    def waiting(self, topic: str) -> list[int]:
+        """Return the last events of the subscribers with a hole, each once and in order."""
+        return sorted({one.last for one in self._waiting(topic) if one.last is not None})
+
     def expect(self, topic: str, newest: int) -> None:
-        """Say which event is the newest of a topic, as the log has it: whoever lacks some is reported."""
+        """Record the newest event of a topic in the log. Call ``missed`` if a subscriber lacks some."""
         after: int | None = None
         for one in self._topics.get(topic, {}).values():
             if one.live and one.last is not None and one.last < newest:
@@ -104,17 +110,17 @@ class Hub:
             self._missed(topic, after)
 
     def begin(self, receiver: Receiver, topic: str) -> Subscription:
-        """Subscribe, in replay; a subscription of the same connection to the topic is replaced. Take the snapshot of
-        what is to be replayed after this, and end with ``establish``."""
+        """Subscribe in replay, in place of a subscription of the same connection to the topic. Read the events to
+        replay after this, and end with ``establish``."""
         made = Subscription(receiver, topic)
         self._topics.setdefault(topic, {})[receiver.id] = made
         self._of.setdefault(receiver.id, {})[topic] = made
         return made
 
     def establish(self, subscription: Subscription, snapshot: int | None) -> None:
-        """The replay is complete up to the event ``snapshot`` (nothing for streams). Does nothing for a subscription
-        that was replaced or cancelled meanwhile."""
-        if not self._stands(subscription):
+        """End a replay that was complete up to the event ``snapshot`` (None for streams). Do nothing for a
+        subscription that was replaced or cancelled meanwhile."""
+        if not self._is_current(subscription):
             return
         subscription.replaying = False
         subscription.last = snapshot
@@ -150,12 +156,11 @@ class Hub:
         if after is not None:
             self._missed(topic, after)
 
-    def fill(self, topic: str, events: Iterable[Event]) -> list[Subscription]:
-        """Deliver what was missed, read from the log in ascending order, to whoever lacks it. Answers the
-        subscriptions that still have a hole: their events are no longer in the log."""
-        waiting = [
-            one for one in self._topics.get(topic, {}).values() if not one.replaying and one.held is not None
-        ]
+    def fill(self, topic: str, events: Iterable[Event], after: int | None = None) -> list[Subscription]:
+        """Deliver missed events, read from the log in ascending order, to the subscribers that lack them; with
+        ``after`` only to those whose last event that is. Return the subscriptions that still have a hole: their
+        events are no longer in the log."""
+        waiting = [one for one in self._waiting(topic) if after is None or one.last == after]
         held = [one.held or [] for one in waiting]
         for one in waiting:
             one.held = None
@@ -170,7 +175,12 @@ class Hub:
                 one.held = []
         return [one for one in waiting if one.held is not None]
 
-    def _stands(self, subscription: Subscription) -> bool:
+    def _waiting(self, topic: str) -> list[Subscription]:
+        return [
+            one for one in self._topics.get(topic, {}).values() if not one.replaying and one.held is not None
+        ]
+
+    def _is_current(self, subscription: Subscription) -> bool:
         return self._topics.get(subscription.topic, {}).get(subscription.receiver.id) is subscription
 
     def _deliver(self, one: Subscription, event: Event, frame: Frame) -> None:
@@ -180,7 +190,7 @@ class Hub:
         if event.id is not None:
             if one.last is not None and event.id <= one.last:
                 return
-            if one.last is not None and event.id > one.last + 1:
+            if one.last is not None and event.id > one.last + 1 and _leaves_hole(event, one.last):
                 _hold(one, event)
                 return
             one.last = event.id
@@ -189,13 +199,17 @@ class Hub:
 
 
 def _hold(one: Subscription, event: Event) -> None:
-    """Keep an event for later. Beyond 1,000 it is only known that there is more, which the log has."""
+    """Keep an event for later. Beyond 1,000, record only that there are more, which the log has."""
     if one.held is None:
         one.held = []
     if event.id is not None:
         one.newest = max(event.id, one.newest if one.newest is not None else event.id)
     if len(one.held) < MAX_HELD:
         one.held.append(event)
+
+
+def _leaves_hole(event: Event, last: int) -> bool:
+    return event.previous is None or event.previous > last
 
 
 def _once(make: Frame) -> Frame:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.realtime import authors as module
-from trunkline.products.sync.realtime.authors import Authors
-from trunkline.products.sync.scope import Actor
+from trunkline.realtime.objects import authors as module
+from trunkline.realtime.objects.authors import Authors
+from trunkline.realtime.objects.types import ObjectEvent
 
-EVENT = SyncEvent(
-    type=EventType.LIST_ITEM_ADDED,
-    account_sid="AC1",
+EVENT = ObjectEvent(
+    type="list_item_added",
     service_sid="IS1",
     object_sid="ES1",
     unique_name=None,
-    actor=Actor("alice", "endpoint", "one"),
     date=0,
     event_id=4,
+    connection="one",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.realtime.subscriptions import MAX_HELD, Event, Hub
+from trunkline.realtime.objects.hub import MAX_HELD, Event, Hub
 
 
 class Reader:

@@ -1,4 +1,4 @@
-"""How events read for realtime clients: the notification of a change, and the outcomes of subscriptions. Pure.
+"""The notifications of changes and of the outcomes of subscriptions. Pure.
 
 Live events of Documents, Lists and Maps go under message types of their own; Stream messages, replays and outcomes
 under ``twilio.sync.event``, which clients take as strictly ordered (client).
@@ -14,10 +14,8 @@ import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.views import Json
-from trunkline.products.sync.data import raw
-from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.realtime.views import date, date_or_none
-from trunkline.products.sync.revisions import collection_revision
+from trunkline.realtime.objects.types import ObjectEvent
+from trunkline.realtime.objects.views import date, date_or_none, raw
 
 ORDERED = "twilio.sync.event"
 _LIVE = {
@@ -33,53 +31,53 @@ BASE = "https://cds.us1.twilio.com/v3"
 _ITEM = {"list": ("list", "Lists", "item_index"), "map": ("map", "Maps", "item_key")}
 
 
-def message_type(event: SyncEvent) -> str:
-    """Under which type a live event is sent."""
-    return _LIVE[event.type.value.partition("_")[0]]
+def message_type(event: ObjectEvent) -> str:
+    """Return the message type of a live event."""
+    return _LIVE[event.kind]
 
 
-def described(event: SyncEvent) -> Json:
-    """The event as clients need it (client)."""
-    kind, _, what = event.type.value.partition("_")
+def described(event: ObjectEvent) -> Json:
+    """Return the body of an event."""
+    kind, _, what = event.type.partition("_")
     body: Json = {"date_created": date(event.date), f"{kind}_sid": event.object_sid}
     if event.event_id is not None:
         body["id"] = event.event_id
     if what.startswith("item_"):
         body.update(_item(event, kind, what))
-    elif event.type is EventType.DOCUMENT_UPDATED:
+    elif event.type == "document_updated":
         body["document_revision"] = event.object_revision
         body["document_data"] = raw(event.data or "{}")
         body["date_expires"] = date_or_none(event.date_expires)
         body["document_unique_name"] = event.unique_name
-    elif event.type is EventType.DOCUMENT_REMOVED:
+    elif event.type == "document_removed":
         body["document_unique_name"] = event.unique_name
-    elif event.type is EventType.STREAM_MESSAGE_PUBLISHED:
+    elif event.type == "stream_message_published":
         body["message_sid"] = event.message_sid
         body["message_data"] = raw(event.data or "{}")
     return body
 
 
-def _item(event: SyncEvent, kind: str, what: str) -> Json:
+def _item(event: ObjectEvent, kind: str, what: str) -> Json:
     kind, path, member = _ITEM[kind]
-    place: Any = event.item_index if kind == "list" else event.item_key
+    position: Any = event.item_index if kind == "list" else event.item_key
     body: Json = {
-        member: place,
+        member: position,
         "item_data": raw(event.data or "{}"),
         "item_revision": event.item_revision,
         f"{kind}_revision": event.object_revision,
     }
     if what != "item_removed":
         body["date_expires"] = date_or_none(event.date_expires)
-        name = quote(str(place), safe="")
+        name = quote(str(position), safe="")
         body["item_url"] = f"{BASE}/Services/{event.service_sid}/{path}/{event.object_sid}/Items/{name}"
     return body
 
 
-def live(event: SyncEvent) -> bytes:
-    """The notification of a live event."""
+def live(event: ObjectEvent) -> bytes:
+    """Return the notification of a live event."""
     return msgspec.json.encode(
         {
-            "event_type": event.type.value,
+            "event_type": event.type,
             "event_protocol_version": VERSION,
             "events": [described(event)],
             "strictly_ordered": False,
@@ -87,14 +85,19 @@ def live(event: SyncEvent) -> bytes:
     )
 
 
-def replayed(event: SyncEvent, correlation_id: Any) -> bytes:
-    """The notification of an event that a client missed."""
-    return _correlated(event.type.value, correlation_id, [described(event)])
+def replayed(event: ObjectEvent, correlation_id: Any) -> bytes:
+    """Return the notification of an event that a client missed."""
+    return _correlated(event.type, correlation_id, [described(event)])
 
 
-def noop(kind: str, object_sid: str, event_id: int) -> bytes:
-    """Moves the author's own event id on, and does nothing else: it is not told of its own change (client)."""
-    body = {"id": event_id, f"{kind}_sid": object_sid, f"{kind}_revision": collection_revision(event_id)}
+def noop(event: ObjectEvent) -> bytes:
+    """Return the notification that only advances an author's event id: it does not receive its own change (client)."""
+    kind = event.kind
+    body = {
+        "id": event.event_id,
+        f"{kind}_sid": event.object_sid,
+        f"{kind}_revision": event.object_revision,
+    }
     return msgspec.json.encode(
         {"event_type": f"{kind}_noop", "event_protocol_version": VERSION, "events": [body]}
     )
@@ -103,7 +106,8 @@ def noop(kind: str, object_sid: str, event_id: int) -> bytes:
 def established(
     subjects: Sequence[tuple[str, str, int | None]], correlation_id: Any, *, interrupted: bool = False
 ) -> bytes:
-    """Subscriptions stand: of each its object's SID, kind and the event up to which the client has all."""
+    """Return the notification of new subscriptions: the SID and kind of each object, and the last event that the
+    client has."""
     status = "interrupted" if interrupted else "completed"
     events = [
         {"object_sid": sid, "object_type": kind, "replay_status": status, "last_event_id": last}
@@ -113,7 +117,8 @@ def established(
 
 
 def failed(sid: str, kind: str, error: ApiError, correlation_id: Any) -> bytes:
-    """A subscription cannot be, or has ended: 404 for an object that is gone, 403 without permission (client)."""
+    """Return the notification of a subscription that is refused or has ended: 404 for an object that is gone, 403
+    without permission (client)."""
     reason = {"status": error.status, "code": error.code, "message": error.message}
     return _correlated(
         "subscription_failed", correlation_id, [{"object_sid": sid, "object_type": kind, "error": reason}]
@@ -121,7 +126,8 @@ def failed(sid: str, kind: str, error: ApiError, correlation_id: Any) -> bytes:
 
 
 def canceled(sid: str, kind: str, correlation_id: Any) -> bytes:
-    """A subscription has ended; uncorrelated, the client begins it anew at once (client)."""
+    """Return the notification of a cancelled subscription; if it is uncorrelated, the client subscribes again at once
+    (client)."""
     return _correlated("subscription_canceled", correlation_id, [{"object_sid": sid, "object_type": kind}])
 
 

@@ -1,0 +1,71 @@
+"""Tunnelled requests, through the router, dispatcher and actions of REST; each goes to the product of its grant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from urllib.parse import quote
+
+from trunkline.api.dispatch import Dispatcher, Request
+from trunkline.api.errors import not_found
+from trunkline.api.principal import Credential, Principal
+from trunkline.api.router import Router
+from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
+from trunkline.realtime.frames import JSON
+from trunkline.realtime.product import RealtimeProduct
+
+
+class TunnelDispatcher:
+    """Dispatches tunnelled requests; implements ``Tunnel``."""
+
+    def __init__(self, dispatcher: Dispatcher, router: Router, products: Sequence[RealtimeProduct]) -> None:
+        self._dispatcher = dispatcher
+        self._router = router
+        self._products = {grant: product for product in products for grant in product.grants}
+
+    async def request(self, peer: Peer, request: TunnelRequest) -> TunnelReply:
+        """Return the reply to a request. Raise ApiError."""
+        product = self._products.get(request.product)
+        segments = product.path(request.segments, request.service_sid) if product else ()
+        if product is None or not segments:
+            raise not_found("/" + "/".join(request.segments))
+        then: list[bytes] = []
+        try:
+            with product.delivery.writing(peer, then) if product.delivery else nullcontext():
+                answer = await self._dispatcher.handle(self._located(product, peer, request, segments))
+        except BaseException:
+            for frame in then:
+                peer.send(frame)
+            raise
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.body:
+            headers["content-type"] = JSON
+        return TunnelReply(answer.status, headers, answer.body, tuple(then))
+
+    def _located(
+        self, product: RealtimeProduct, peer: Peer, request: TunnelRequest, segments: tuple[str, ...]
+    ) -> Request:
+        path = "/" + "/".join(quote(segment, safe="") for segment in segments)
+        return Request(
+            self._router.match_tunnel(product.name, request.method, segments, path),
+            _principal(peer, request),
+            product.base_url,
+            path,
+            tuple(request.params),
+            product.fields(request.body),
+            request.headers,
+        )
+
+
+def _principal(peer: Peer, request: TunnelRequest) -> Principal:
+    grant = peer.grant
+    return Principal(
+        account_sid=grant.account_sid,
+        owner_sid=grant.account_sid,
+        credential=Credential.TOKEN,
+        key_sid=grant.key_sid,
+        identity=grant.identity,
+        endpoint=peer.endpoint_id,
+        connection=peer.id,
+        service_sid=request.service_sid,
+    )

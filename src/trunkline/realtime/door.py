@@ -1,0 +1,145 @@
+"""The realtime door of a node: connections, tunnelled requests, and the subscribers of all products.
+
+A login is announced to every product's delivery and to the other nodes, which drop an older connection of the same
+client. Two tasks repair what no announcement reached: one closes the connections of keys that another process
+revoked, the other, where several processes write one database, reads the events that were not announced to this node.
+After a gap on the bus both rights and events are read once, shortly after, because all nodes report the gap at about
+the same time. A failed read is logged and repeated at the next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunkline.api.dispatch import Dispatcher
+from trunkline.api.router import Router
+from trunkline.core.clock import Clock
+from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.realtime.border import Lifecycle, Peer, Verifier
+from trunkline.realtime.dispatch import TunnelDispatcher
+from trunkline.realtime.gateway import Gateway, Limits, Parts
+from trunkline.realtime.product import RealtimeProduct
+
+log = logging.getLogger("trunkline.realtime")
+
+CATCH_UP_SECONDS = 2.0
+"""The pause between two comparisons of subscribers with the log: one query for 500 objects with subscribers."""
+GATHER_SECONDS = 0.25
+SWEEP_SECONDS = 5.0
+"""The pause between two checks of the keys of connections, which another process may have revoked."""
+
+
+class DeadKeys(Protocol):
+    """The check of API keys."""
+
+    def __call__(self, tx: Tx, key_sids: Iterable[str], /) -> Awaitable[set[str]]:
+        """Return those of the keys that may no longer sign."""
+        ...
+
+
+@dataclass(frozen=True)
+class DoorParts:
+    """The services that the door uses, and the listeners to clients that come and go."""
+
+    database: Database
+    dispatcher: Dispatcher
+    router: Router
+    verifier: Verifier
+    dead_keys: DeadKeys
+    clock: Clock
+    listeners: tuple[Lifecycle, ...] = ()
+
+
+class RealtimeDoor:
+    """The realtime door of a node. ``key`` signs continuation tokens; nodes that share clients share it."""
+
+    def __init__(
+        self, parts: DoorParts, key: bytes, products: Sequence[RealtimeProduct], limits: Limits | None = None
+    ) -> None:
+        self._parts = parts
+        self._products = products
+        self._deliveries = [product.delivery for product in products if product.delivery]
+        tunnel = TunnelDispatcher(parts.dispatcher, parts.router, products)
+        self.gateway = Gateway(Parts(parts.verifier, tunnel, self, parts.clock), key, limits)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._resuming: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Start the tasks that repair what no announcement reached."""
+        self._tasks = [asyncio.create_task(self._check_keys())]
+        if self._parts.database.name == "postgresql":
+            self._tasks.append(asyncio.create_task(self._catch_up()))
+
+    async def stop(self) -> None:
+        """End every connection and all tasks."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.gateway.stop()
+        for delivery in self._deliveries:
+            await delivery.stop()
+
+    def connected(self, peer: Peer) -> None:
+        """Record that a client is logged in."""
+        for delivery in self._deliveries:
+            delivery.connected(peer)
+        for listener in self._parts.listeners:
+            listener.connected(peer)
+
+    def disconnected(self, peer: Peer) -> None:
+        """Record that a client is gone."""
+        for delivery in self._deliveries:
+            delivery.disconnected(peer)
+        for listener in self._parts.listeners:
+            listener.disconnected(peer)
+
+    def revoke(self, account_sid: str, key_sid: str | None) -> None:
+        """Close the connections of a key, or of all keys of an account."""
+        self.gateway.close_where(
+            lambda grant: grant.account_sid == account_sid and key_sid in (None, grant.key_sid)
+        )
+
+    def resume(self) -> None:
+        """Read events and rights anew soon: announcements of other nodes may have been lost."""
+        if self._resuming is None:
+            self._resuming = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._resume)
+
+    # The inside
+
+    def _resume(self) -> None:
+        self._resuming = None
+        peers = self.gateway.peers()
+        for product in self._products:
+            if product.delivery is None:
+                continue
+            product.delivery.catch_up()
+            services = {peer.grant.services.get(grant) for peer in peers for grant in product.grants}
+            for service_sid in services - {None}:
+                assert service_sid is not None
+                product.delivery.recheck(service_sid)
+
+    async def _catch_up(self) -> None:
+        while True:
+            await asyncio.sleep(CATCH_UP_SECONDS)
+            for delivery in self._deliveries:
+                delivery.catch_up()
+
+    async def _check_keys(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            keys = {peer.grant.key_sid for peer in self.gateway.peers()}
+            if not keys:
+                continue
+            try:
+                dead = await self._parts.database.read(lambda tx, keys=keys: self._parts.dead_keys(tx, keys))  # type: ignore[misc]
+            except StorageError as error:
+                log.warning("keys could not be checked: %s", error)
+                continue
+            if dead:
+                self.gateway.close_where(lambda grant, dead=dead: grant.key_sid in dead)  # type: ignore[misc]

@@ -1,0 +1,86 @@
+"""The authors of events: a connection does not receive its own writes, and learns up to which event it has all. Pure.
+
+The author is the connection that a request came over, for as long as the request runs, and not its endpoint: a client
+that lost its connection does not know the outcome of its last request, and must receive that write on its next
+connection, even if the write happens while a request of the next connection runs.
+
+After its own write an author gets a notification that only advances its event id (client): without it, the write would
+come back in the replay after its next reconnect. It is sent only if no earlier event can still be on its way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from trunkline.realtime.objects.types import ObjectEvent
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_REMEMBERED = 16_384
+"""The most events, and the most topics, that are remembered."""
+
+
+class Authors:
+    """The writers of this node, and their latest writes."""
+
+    def __init__(self) -> None:
+        self._writing: Counter[str] = Counter()
+        self._wrote: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._latest: OrderedDict[str, int] = OrderedDict()
+        self._filling: dict[str, int] = {}
+
+    @contextmanager
+    def writing(self, connection: str) -> Iterator[None]:
+        """Count a connection as a writer while its request runs."""
+        self._writing[connection] += 1
+        try:
+            yield
+        finally:
+            self._writing[connection] -= 1
+            if not self._writing[connection]:
+                del self._writing[connection]
+
+    def author(self, event: ObjectEvent) -> str | None:
+        """Return the connection that caused a live event and is about to get its answer; None for any other."""
+        author = event.connection if event.connection in self._writing else None
+        if author is not None and event.event_id is not None:
+            _keep(self._wrote, (event.object_sid, event.event_id), author)
+        return author
+
+    def remembered(self, event: ObjectEvent) -> str | None:
+        """Return the author of an event that is read from the log, if the event was published not long ago."""
+        return None if event.event_id is None else self._wrote.get((event.object_sid, event.event_id))
+
+    def reached(self, topic: str, event_id: int) -> None:
+        """Record that a subscriber has all events of a topic up to this one."""
+        _keep(self._latest, topic, max(event_id, self._latest.get(topic, event_id)))
+
+    def follows(self, topic: str, event_id: int, previous_id: int | None = None) -> bool:
+        """Return whether all events before this one, the newest of which is ``previous_id`` (None for ``event_id``
+        - 1), went out to all subscribers. Record that this one goes out now."""
+        latest = self._latest.get(topic)
+        self.reached(topic, event_id)
+        previous = event_id - 1 if previous_id is None else previous_id
+        return latest == previous and topic not in self._filling
+
+    @contextmanager
+    def filling(self, topic: str) -> Iterator[None]:
+        """Let no event count as following while missing events of its topic are read."""
+        self._filling[topic] = self._filling.get(topic, 0) + 1
+        try:
+            yield
+        finally:
+            self._filling[topic] -= 1
+            if not self._filling[topic]:
+                del self._filling[topic]
+
+
+def _keep(table: OrderedDict[K, V], key: K, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > MAX_REMEMBERED:
+        table.popitem(last=False)
