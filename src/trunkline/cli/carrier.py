@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.errors import exit_on_error, fail
+from trunkline.cli.errors import fail
 from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, print_json, print_table
 from trunkline.core.egress.failure import EgressError
@@ -29,8 +29,11 @@ from trunkline.transports.base import (
     Submission,
     Submitted,
 )
-from trunkline.transports.carriers import Route, configured, described, open_carrier, rules
+from trunkline.transports.carriers import open_carrier
 from trunkline.transports.http.carrier import HttpCarrier
+from trunkline.transports.http.settings import HttpRoute
+from trunkline.transports.options import SandboxRoute
+from trunkline.transports.smpp.settings import SmppRoute
 
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or try one.")
 
@@ -42,12 +45,8 @@ _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this mach
 @with_settings("carriers", "carrier_routes")
 def show_all(settings: Settings, as_json: AsJson = False) -> None:
     """List the carriers and the routes to them."""
-    with exit_on_error():
-        found, routes = (
-            configured(settings.messaging.carriers),
-            rules(settings.messaging.carriers, settings.messaging.carrier_routes),
-        )
-    rows = [described(route) for route in found or [None]]
+    found, routes = settings.messaging.carriers, settings.messaging.carrier_routes
+    rows = [(route.name, route.kind, route.address) for route in found or (SandboxRoute(),)]
     if as_json:
         print_json(
             {
@@ -81,11 +80,10 @@ def test(
     """Connect to a carrier as the server does, and print the result; with --to, send a message through it."""
     if to and not sender:
         raise fail("--to needs --from")
-    with exit_on_error():
-        found = {route.name: route for route in configured(settings.messaging.carriers) if route}
-    if name not in found:
+    route = next((route for route in settings.messaging.carriers if route.name == name), None)
+    if route is None or isinstance(route, SandboxRoute):
         raise fail(f"no carrier to connect to is called {name}; `trunkline carrier list` shows them")
-    if not asyncio.run(_try(found[name], _submission(sender, to, text) if to else None, seconds)):
+    if not asyncio.run(_try(route, _submission(sender, to, text) if to else None, seconds)):
         raise fail(f"{name} did not work")
 
 
@@ -112,7 +110,7 @@ class _TestReceiver:
         raise ConnectionError("only a test")
 
 
-async def _try(route: Route, submission: Submission | None, seconds: float) -> bool:
+async def _try(route: SmppRoute | HttpRoute, submission: Submission | None, seconds: float) -> bool:
     carrier, receiver = open_carrier(route), _TestReceiver()
     if submission is None:
         receiver.submitted.set()

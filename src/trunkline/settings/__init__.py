@@ -43,8 +43,7 @@ class Settings:
         if a value is not allowed."""
         groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
         for name, value in values.items():
-            OPTIONS[name].check(value)
-            groups[OPTIONS[name].group][name] = value
+            groups[OPTIONS[name].group][name] = OPTIONS[name].checked(value)
         return cls(**{name: GROUPS[name](**chosen) for name, chosen in groups.items()})
 
     def value(self, name: str) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import Tables, at_least, names_only, one_of
+from trunkline.settings.tables import Price, parse_carriers, parse_prices, parse_routes
+from trunkline.settings.values import BadSetting, at_least, one_of
+from trunkline.transports.options import CarrierOptions, SandboxRoute
+from trunkline.transports.routing import RouteRule
 
 APPROVALS = ("auto", "manual")
 
@@ -15,25 +19,34 @@ def _rate(value: float) -> None:
         raise ValueError("must be from 0 to 1,000,000")
 
 
+def _names(carriers: Sequence[CarrierOptions]) -> str:
+    """Return the names of carriers, whose options hold secrets."""
+    return ", ".join(carrier.name for carrier in carriers) or "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class MessagingSettings:
     """The options of the table ``[messaging]``."""
 
-    carriers: Tables = option(
+    carriers: tuple[CarrierOptions, ...] = option(
         (),
         "The carriers that SMS leave by, as tables of the file; none is the sandbox.",
-        secret=names_only,
+        tables=parse_carriers,
+        secret=_names,
     )
-    carrier_routes: Tables = option(
+    carrier_routes: tuple[RouteRule, ...] = option(
         (),
         "Which carrier a message leaves by, as tables with carrier, prefix and sender: the first that fits counts;",
         "none is the first carrier.",
+        tables=parse_routes,
     )
     sandbox_numbers: bool = option(
         True, "Fill an empty inventory with fictional numbers when the sandbox is the only carrier."
     )
-    prices: Tables = option(
-        (), "What a segment costs, as tables with prefix, price and unit; the longest prefix counts."
+    prices: tuple[Price, ...] = option(
+        (),
+        "What a segment costs, as tables with prefix, price and unit; the longest prefix counts.",
+        tables=parse_prices,
     )
     account_rate: float = option(
         0.0,
@@ -91,3 +104,11 @@ class MessagingSettings:
     tollfree_enforced: bool = option(
         False, "Fail messages from unverified toll-free numbers to the US and Canada (30032)."
     )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting if a route names a carrier that is not configured."""
+        names = {carrier.name for carrier in self.carriers or (SandboxRoute(),)}
+        for route in self.carrier_routes:
+            if route.carrier not in names:
+                message = f"carrier_routes: no carrier is called {route.carrier}"
+                raise BadSetting(message, "carrier_routes")

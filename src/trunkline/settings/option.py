@@ -8,7 +8,9 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from trunkline.settings.values import BadSetting, Check
+import msgspec
+
+from trunkline.settings.values import BadSetting, Check, Tables
 
 PREFIX = "TRUNKLINE_"
 
@@ -39,11 +41,17 @@ _FORMS: dict[type, str] = {
 
 
 def option(
-    default: Any, *help: str, check: Check | None = None, secret: Callable[[Any], str] | None = None
+    default: Any,
+    *help: str,
+    check: Check | None = None,
+    tables: Callable[[Tables], tuple[Any, ...]] | None = None,
+    secret: Callable[[Any], str] | None = None,
 ) -> Any:
     """Declare a field of a group as an option. ``check`` raises ValueError for a value of the right type that is not
-    allowed; ``secret`` returns what may be printed of a secret's value."""
-    return field(default=default, metadata={"help": " ".join(help), "check": check, "secret": secret})
+    allowed; ``tables`` returns the parsed value of an option of tables; ``secret`` returns what may be printed of a
+    secret's value."""
+    metadata = {"help": " ".join(help), "check": check, "tables": tables, "secret": secret}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Option:
     default: Any
     help: str
     _check: Check | None
+    _parse_tables: Callable[[Tables], tuple[Any, ...]] | None
     _mask: Callable[[Any], str] | None
 
     @property
@@ -87,13 +96,19 @@ class Option:
         except (KeyError, ValueError, TypeError):
             raise BadSetting(f"{self.name} ({origin}) must be {_FORMS.get(kind, 'text')}") from None
 
-    def check(self, value: Any) -> None:
-        """Raise BadSetting if the option cannot have ``value``."""
-        if self._check:
-            try:
+    def checked(self, value: Any) -> Any:
+        """Return a value of the option's type, its tables parsed. Raise BadSetting if it is not allowed."""
+        try:
+            if self._parse_tables:
+                return self._parse_tables(value)
+        except ValueError as error:
+            raise BadSetting(f"{self.name}: {error}", self.name) from None
+        try:
+            if self._check:
                 self._check(value)
-            except ValueError as error:
-                raise BadSetting(f"{self.name} {error}", self.name) from None
+        except ValueError as error:
+            raise BadSetting(f"{self.name} {error}", self.name) from None
+        return value
 
     def printable(self, value: Any) -> Any:
         """Return the value for printing: of a secret only what may be seen."""
@@ -104,8 +119,10 @@ def options_of(name: str, group: type) -> Iterator[Option]:
     """Yield the options of a group, in the order of their declaration."""
     declared: tuple[Field[Any], ...] = fields(group)
     for item in declared:
-        metadata = item.metadata
-        yield Option(name, item.name, item.default, metadata["help"], metadata["check"], metadata["secret"])
+        data = item.metadata
+        yield Option(
+            name, item.name, item.default, data["help"], data["check"], data["tables"], data["secret"]
+        )
 
 
 def flag(name: str) -> str:
@@ -121,11 +138,11 @@ def variable(name: str) -> str:
 def as_text(value: Any) -> str:
     """Return a value in the form that flags and the environment have."""
     if isinstance(value, tuple):
-        return json.dumps(value)
+        return msgspec.json.encode(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _tables(value: Any) -> tuple[dict[str, Any], ...]:
+def _tables(value: Any) -> Tables:
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ValueError(value)
     return tuple(value)

@@ -9,6 +9,28 @@ from trunkline.settings.option import option
 from trunkline.settings.values import hidden, without_password
 
 
+def _database_address(url: str) -> None:
+    if url:
+        # Imported here because most commands need no engine, and the start of one is short.
+        from trunkline.core.storage.database import StorageError
+        from trunkline.core.storage.open import check_address
+
+        try:
+            check_address(url)
+        except StorageError as error:
+            raise ValueError(f"cannot be used: {error}") from None
+
+
+def _master_key(text: str) -> None:
+    if text:
+        from trunkline.core.secrets import BadMasterKey, parse_key
+
+        try:
+            parse_key(text)
+        except BadMasterKey as error:
+            raise ValueError(f"cannot be used: {error}") from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class StorageSettings:
     """The options of the table ``[storage]``."""
@@ -17,12 +39,14 @@ class StorageSettings:
     database_url: str = option(
         "",
         "postgresql://… keeps the data in PostgreSQL; empty keeps them in SQLite in the data directory.",
+        check=_database_address,
         secret=without_password,
     )
     master_key: str = option(
         "",
         "Base64 of the 32 bytes that encrypt secrets at rest;",
         "empty uses the file master.key in the data directory, made on first use.",
+        check=_master_key,
         secret=hidden,
     )
 

@@ -111,11 +111,6 @@ def without_password(url: str) -> str:
     return _PASSWORD_FIELD.sub(rf"\g<1>{_MASK}", _PASSWORD.sub(rf"\g<1>{_MASK}@", url))
 
 
-def names_only(tables: Tables) -> str:
-    """Return the names of tables that hold secrets."""
-    return ", ".join(str(table.get("name", "?")) for table in tables) or "none"
-
-
 def _listed(text: str, parse: Callable[[str], T], form: str) -> tuple[T, ...]:
     found = []
     for item in filter(None, map(str.strip, text.split(","))):

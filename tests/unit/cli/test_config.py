@@ -37,7 +37,9 @@ def test_people_get_one_line_for_each_option(cli: Cli) -> None:
 def test_no_secret_is_printed(cli: Cli, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]) -> None:
     monkeypatch.setenv("TRUNKLINE_DATABASE_URL", "postgresql://me:hush-1@host/db")
     monkeypatch.setenv("TRUNKLINE_AUTH_TOKEN", "hush-2-hush-hush-hush")
-    printed = cli("config", "--master-key", "hush-3", "--nats-url", "nats://hush-4@host", *form).out
+    printed = cli(
+        "config", "--master-key", "hush" * 10 + "hus=", "--nats-url", "nats://hush-4@host", *form
+    ).out
     assert "hush" not in printed
     assert "postgresql://me:***@host/db" in printed
 
@@ -46,3 +48,28 @@ def test_a_bad_value_is_told_without_a_traceback(cli: Cli) -> None:
     ended = cli("config", "--port", "x")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "trunkline: port (flag --port) must be a whole number\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "prot = 1",
+        "[server]\nport = 65536",
+        "port = 1\n[server]\nport = 1",
+        "database_url = 'mysql://host/db'",
+        "[storage]\nmaster_key = 'x'",
+        "[[carriers]]\nkind = 'pigeon'",
+        "[[messaging.carriers]]\nname = 'main'\nhost = 'a'\nsystem_id = 'b'\nport = 0",
+        "[[messaging.carrier_routes]]\ncarrier = 'none'",
+        "[[messaging.prices]]\nprice = 'much'",
+    ],
+)
+def test_serve_config_and_doctor_refuse_a_file_with_the_same_words(
+    cli: Cli, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "trunkline.toml").write_text(content)
+    served, shown, checked = cli("serve"), cli("config"), cli("doctor", "--json")
+    assert (served.code, shown.code, checked.code) == (1, 1, 1)
+    assert served.err == shown.err
+    (finding,) = checked.json["findings"]
+    assert f"trunkline: {finding['message']}\n" == served.err

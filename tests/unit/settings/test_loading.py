@@ -296,8 +296,8 @@ def test_secrets_are_not_shown() -> None:
         database_url="postgresql://me:hush-hush-1@host/db",
         nats_url="nats://hush-hush-2@host",
         auth_token="hush-hush-3-hush-hush",
-        master_key="hush-hush-4",
-        carriers=({"name": "main", "password": "hush-hush-5"},),
+        master_key="hush" * 10 + "hus=",
+        carriers=({"name": "main", "host": "a", "system_id": "b", "password": "hush-5"},),
     )
     shown = settings.printable()
     assert "hush" not in str(shown)

@@ -13,6 +13,9 @@ from trunkline.core.storage.sqlite import SqliteDatabase
 FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
 """The addresses that ``open_database`` understands."""
 
+_SQLITE = "sqlite:///"
+_PREFIXES = (_SQLITE, "postgresql://", "postgres://")
+
 
 def open_database(
     url: str, migrations: Sequence[Migration], clock: Clock, *, shared: bool = False
@@ -22,12 +25,16 @@ def open_database(
     Raises StorageError, which never repeats the address, when no engine understands it or when the package
     for PostgreSQL is missing.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-        return SqliteDatabase(Path(rest[1:]), migrations, clock, shared=shared)
-    if scheme in ("postgresql", "postgres") and rest:
-        return _postgres(url, migrations, clock)
-    raise StorageError(f"a database address is {FORMS}")
+    check_address(url)
+    if url.startswith(_SQLITE):
+        return SqliteDatabase(Path(url.removeprefix(_SQLITE)), migrations, clock, shared=shared)
+    return _postgres(url, migrations, clock)
+
+
+def check_address(url: str) -> None:
+    """Raise StorageError, which never repeats the address, if no engine understands it."""
+    if not any(url.startswith(prefix) and url != prefix for prefix in _PREFIXES):
+        raise StorageError(f"a database address is {FORMS}")
 
 
 def _postgres(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:

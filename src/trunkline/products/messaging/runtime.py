@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
 from trunkline.core.jobs.outcome import Handler
 from trunkline.core.sids import new_token
 from trunkline.core.storage.batch import BatchWriter
@@ -31,10 +29,9 @@ from trunkline.products.messaging.sending.ground import Ground
 from trunkline.products.messaging.sending.media_fetching import Fetcher
 from trunkline.products.messaging.sending.outcomes import Settling
 from trunkline.products.messaging.sending.pace import Paces
-from trunkline.products.messaging.sending.prices import Price, Prices
+from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.selection import Chooser
 from trunkline.settings.messaging import MessagingSettings
-from trunkline.settings.values import BadSetting
 from trunkline.transports.base import Inbound, Receipt
 
 
@@ -51,7 +48,7 @@ class Messaging:
             number_minutes=settings.a2p_number_minutes,
             tollfree=settings.tollfree_enforced,
         )
-        prices = read_prices(settings)
+        prices = Prices(settings.prices)
         self._ground = Ground(
             database=context.database,
             clock=context.clock,
@@ -114,7 +111,7 @@ class Messaging:
 
 
 def run(settings: MessagingSettings, context: Context) -> Runtime:
-    """Return Messaging on a node. Raise BadSetting for bad prices."""
+    """Return Messaging on a node."""
     messaging = Messaging(settings, context)
     return Runtime(
         jobs=messaging.handlers(),
@@ -134,11 +131,3 @@ def run(settings: MessagingSettings, context: Context) -> Runtime:
             ),
         ),
     )
-
-
-def read_prices(settings: MessagingSettings) -> Prices:
-    """Return the operator's prices. Raise BadSetting for bad ones."""
-    try:
-        return Prices([msgspec.convert(table, Price) for table in settings.prices])
-    except msgspec.ValidationError as error:
-        raise BadSetting(f"prices: {error}") from None

@@ -150,6 +150,11 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("receipt_errors must name error codes of five digits")
 
     @property
+    def address(self) -> str:
+        """The host and port."""
+        return f"{self.host}:{self.port}"
+
+    @property
     def error_table(self) -> dict[int, answers.Verdict]:
         """``errors`` by command_status."""
         return answers.overrides(self.errors)

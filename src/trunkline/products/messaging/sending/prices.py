@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-import msgspec
+from trunkline.settings.tables import Price
 
 _PLACES = Decimal("0.00001")
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A price a segment, as a decimal text such as ``0.0075``, in ``unit``, an ISO currency code, for recipients that
-    begin with ``prefix``; an empty one fits all. Raises ValueError for what is no price."""
-
-    price: str
-    prefix: str = ""
-    unit: str = "USD"
-
-    def __post_init__(self) -> None:
-        """Check what no type says."""
-        try:
-            amount = Decimal(self.price)
-        except InvalidOperation:
-            raise ValueError("price must be a decimal number in quotes") from None
-        if not amount.is_finite() or not 0 <= amount < 1_000_000:
-            raise ValueError("price must be from 0 to 1,000,000")
-        if not (len(self.unit) == 3 and self.unit.isascii() and self.unit.isupper()):
-            raise ValueError("unit must be three capital letters")
 
 
 class Prices:

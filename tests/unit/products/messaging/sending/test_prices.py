@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from trunkline.products.messaging.sending.prices import Price, Prices
+from trunkline.products.messaging.sending.prices import Prices
+from trunkline.settings.tables import Price
 
 TABLE = Prices(
     [

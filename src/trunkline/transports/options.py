@@ -1,0 +1,25 @@
+"""The options of carriers of every kind, as the settings have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from trunkline.transports.http.settings import HttpRoute
+from trunkline.transports.smpp.settings import SmppRoute
+
+
+class SandboxRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sandbox of this machine, which has one name and no options."""
+
+    name: Literal["sandbox"] = "sandbox"
+    kind: Literal["sandbox"] = "sandbox"
+    address: Literal["this machine"] = "this machine"
+
+
+CarrierOptions = SmppRoute | HttpRoute | SandboxRoute
+
+KINDS: Mapping[str, type[CarrierOptions]] = {"smpp": SmppRoute, "http": HttpRoute, "sandbox": SandboxRoute}
+"""The kinds of carriers by the ``kind`` of their table."""
