@@ -1,20 +1,11 @@
-"""What the JSON types of an answer are and how they are written.
-
-Product APIs write dates as ``2015-07-30T20:00:00Z``, the 2010 API and iam Keys as ``Thu, 30 Jul 2015 20:00:00
-+0000``: the SDKs parse exactly these forms and no fraction of a second (client).
-"""
+"""The types of a JSON response, and the absolute URLs in it."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
-from email.utils import format_datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-
-from trunkline.core.clock import SECOND
 
 Json = dict[str, Any]
 """A JSON object, its keys in the order in which the vendor's samples show them."""
@@ -41,23 +32,3 @@ class Urls(msgspec.Struct, frozen=True):
 
 
 View = Callable[[Any, Urls], Json]
-
-
-@lru_cache(maxsize=4096)
-def _iso(second: int) -> str:
-    return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def iso(microseconds: int) -> str:
-    """A date as the product APIs write it."""
-    return _iso(microseconds // SECOND)
-
-
-@lru_cache(maxsize=4096)
-def _rfc2822(second: int) -> str:
-    return format_datetime(datetime.datetime.fromtimestamp(second, datetime.UTC))
-
-
-def rfc2822(microseconds: int) -> str:
-    """A date as the 2010 API and iam Keys write it."""
-    return _rfc2822(microseconds // SECOND)

@@ -10,7 +10,8 @@ import typer
 from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table, timestamp
+from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
+from trunkline.core.dates import iso
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.store import Account, change_account, find_account
@@ -60,7 +61,7 @@ def show_all(settings: Settings, as_json: AsJson = False) -> None:
         print_json([_described(account) for account in accounts])
         return
     rows = [
-        (account.sid, account.friendly_name, account.status, _owner(account), timestamp(account.date_created))
+        (account.sid, account.friendly_name, account.status, _owner(account), iso(account.date_created))
         for account in accounts
     ]
     print_table(("SID", "NAME", "STATUS", "OWNER", "CREATED"), rows)
@@ -132,8 +133,8 @@ def _described(account: Account) -> dict[str, Any]:
         "friendly_name": account.friendly_name,
         "status": account.status,
         "owner_account_sid": account.owner_account_sid,
-        "date_created": timestamp(account.date_created),
-        "date_updated": timestamp(account.date_updated),
+        "date_created": iso(account.date_created),
+        "date_updated": iso(account.date_updated),
     }
 
 

@@ -10,7 +10,8 @@ import typer
 from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table, timestamp
+from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
+from trunkline.core.dates import iso
 from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import State, StoredJob
 from trunkline.core.storage.database import Tx
@@ -38,7 +39,7 @@ def show_all(
     if as_json:
         print_json([_described(job) for job in jobs])
         return
-    rows = [(job.id, job.kind, job.lane, str(job.attempts), timestamp(job.due), job.reason) for job in jobs]
+    rows = [(job.id, job.kind, job.lane, str(job.attempts), iso(job.due), job.reason) for job in jobs]
     print_table(("ID", "KIND", "LANE", "ATTEMPTS", "DUE", "REASON"), rows)
 
 
@@ -88,8 +89,8 @@ def _described(job: StoredJob) -> dict[str, Any]:
         "lane": job.lane or None,
         "order_key": job.order_key,
         "attempts": job.attempts,
-        "due": timestamp(job.due),
-        "created": timestamp(job.created),
+        "due": iso(job.due),
+        "created": iso(job.created),
         "running": job.holder is not None,
         "reason": job.reason or None,
     }

@@ -9,7 +9,8 @@ import typer
 from trunkline.cli.account import check_name
 from trunkline.cli.database import with_database
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, print_json, print_pairs, timestamp
+from trunkline.cli.printing import AsJson, print_json, print_pairs
+from trunkline.core.dates import iso
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 
@@ -45,7 +46,7 @@ def create(
                 "type": key.kind,
                 "friendly_name": key.friendly_name,
                 "secret": secret,
-                "date_created": timestamp(key.date_created),
+                "date_created": iso(key.date_created),
             }
         )
         return

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-
-from trunkline.core.clock import SECOND
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The option that every printing command has."""
@@ -48,8 +45,3 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def printable(text: str) -> str:
     """Return the text without control characters, which a terminal would execute: names may come from anywhere."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-def timestamp(microseconds: int) -> str:
-    """Return a time as ISO 8601, in UTC."""
-    return datetime.fromtimestamp(microseconds // SECOND, UTC).isoformat().replace("+00:00", "Z")

@@ -14,9 +14,10 @@ from trunkline.api.errors import ApiError
 from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, print_json, print_pairs, printable, timestamp
+from trunkline.cli.printing import AsJson, print_json, print_pairs, printable
 from trunkline.core import tokens
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import iso
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
 from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule, Token
@@ -187,7 +188,7 @@ def _time(value: Any, now: int) -> str:
     if not tokens.is_time(value):
         return f"{_text(value)}, which is no time"
     away = value - now // SECOND
-    return f"{timestamp(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"
+    return f"{iso(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"
 
 
 def _text(value: Any) -> str:
@@ -222,5 +223,5 @@ def _described(verdict: TokenCheck) -> dict[str, Any]:
         "key_sid": verdict.grant.key_sid,
         "identity": verdict.grant.identity,
         "service_sid": verdict.grant.services[TokenProduct(verdict.product).grant.value],
-        "expires_at": timestamp(verdict.grant.expires_at),
+        "expires_at": iso(verdict.grant.expires_at),
     }

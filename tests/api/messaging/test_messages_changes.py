@@ -11,8 +11,8 @@ import pytest
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from api.messaging.outcomes import callbacks, states
 from api.messaging.stock import MESSAGES, US, US_MMS, end, own, send, service, stand_still
-from trunkline.api.views import rfc2822
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
 from trunkline.products.messaging.lifecycle.error_texts import TEXTS

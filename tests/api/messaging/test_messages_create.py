@@ -9,8 +9,8 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, end, own, send, service, stand_still
-from trunkline.api.views import rfc2822
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle import queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.cli.printing import print_json, print_pairs, print_table, printable, timestamp
+from trunkline.cli.printing import print_json, print_pairs, print_table, printable
 
 
 def test_a_table_keeps_long_cells_whole_and_takes_no_markup(
@@ -33,7 +33,3 @@ def test_pairs_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> Non
 def test_json_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": ["ü"]})
     assert capsys.readouterr().out == '{\n  "a": [\n    "ü"\n  ]\n}\n'
-
-
-def test_times_are_in_utc() -> None:
-    assert timestamp(1_700_000_000_999_999) == "2023-11-14T22:13:20Z"

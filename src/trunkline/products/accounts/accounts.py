@@ -17,8 +17,9 @@ from trunkline.api.errors import ApiError, invalid
 from trunkline.api.operation import Call, Empty, create, fetch, listing, update
 from trunkline.api.params import Given, choice, given, text
 from trunkline.api.principal import Access
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts.store import (
     Account,

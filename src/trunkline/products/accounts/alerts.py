@@ -17,8 +17,9 @@ from trunkline.api.errors import invalid
 from trunkline.api.operation import Call, Empty, fetch, listing
 from trunkline.api.paging import NEWEST_FIRST
 from trunkline.api.params import Given, Parser, choice
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import iso, since_epoch
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 
@@ -32,7 +33,6 @@ _FOREVER = 2**62
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII
 )
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _DAY = datetime.timedelta(days=1)
 
 
@@ -77,13 +77,12 @@ def _moment(*, end: bool = False) -> Parser:
             if not _MOMENT.fullmatch(value):
                 raise ValueError(value)
             moment = datetime.datetime.fromisoformat(value)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
             if end and len(value) == len("2020-01-01"):
                 moment += _DAY
             elif end:
                 # Times are told in whole seconds: the one that is named is part of the range.
                 moment += datetime.timedelta(seconds=1)
-            return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+            return since_epoch(moment)
         except (ValueError, OverflowError):
             raise invalid(name, "must be a date in ISO 8601") from None
 

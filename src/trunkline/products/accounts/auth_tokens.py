@@ -10,7 +10,8 @@ import msgspec
 
 from trunkline.api.operation import Call, Empty, create, delete, update
 from trunkline.api.principal import Access
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.accounts.store import change_account, token_label

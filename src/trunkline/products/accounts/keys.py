@@ -14,7 +14,8 @@ from msgspec import UNSET
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given, given, text
 from trunkline.api.principal import Access
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import store
 from trunkline.products.accounts.store import Key

@@ -14,7 +14,8 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import given, required
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.chat.configuration import (

@@ -12,7 +12,8 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, choice, given, text, url
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 

@@ -14,7 +14,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError, missing
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, choice, given, integer, text, url
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging.campaign_usecases import compatible

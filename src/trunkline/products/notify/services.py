@@ -15,7 +15,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.operation import Act, Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, choice, given, sid, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging import facade as messaging

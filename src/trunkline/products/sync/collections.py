@@ -10,7 +10,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.access import Flag

@@ -9,7 +9,8 @@ import msgspec
 from trunkline.api.operation import Call
 from trunkline.api.paging import Order
 from trunkline.api.params import Given
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.items import Change, Item
 from trunkline.realtime.objects.types import BY_POSITION

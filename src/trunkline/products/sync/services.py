@@ -15,7 +15,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
 from trunkline.api.params import Given, boolean, given, integer, text, url
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import NeedsWrite, Row, Tx, assignments, columns
 

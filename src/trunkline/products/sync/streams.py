@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given, required
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl

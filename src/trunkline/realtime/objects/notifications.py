@@ -14,8 +14,9 @@ import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.views import Json
+from trunkline.core.dates import iso_milliseconds
 from trunkline.realtime.objects.types import ObjectEvent
-from trunkline.realtime.objects.views import date, date_or_none, raw
+from trunkline.realtime.objects.views import date_or_none, raw
 
 ORDERED = "twilio.sync.event"
 _LIVE = {
@@ -39,7 +40,7 @@ def message_type(event: ObjectEvent) -> str:
 def described(event: ObjectEvent) -> Json:
     """Return the body of an event."""
     kind, _, what = event.type.partition("_")
-    body: Json = {"date_created": date(event.date), f"{kind}_sid": event.object_sid}
+    body: Json = {"date_created": iso_milliseconds(event.date), f"{kind}_sid": event.object_sid}
     if event.event_id is not None:
         body["id"] = event.event_id
     if what.startswith("item_"):

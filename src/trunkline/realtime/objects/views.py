@@ -6,14 +6,12 @@ items only, as on the original (client).
 
 from __future__ import annotations
 
-import datetime
-from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
 
 from trunkline.api.views import Json, Urls
-from trunkline.core.clock import SECOND
+from trunkline.core.dates import iso_milliseconds
 from trunkline.realtime.objects.types import ObjectItem, ObjectKind, ObjectRoot, kind_of
 
 
@@ -22,20 +20,9 @@ def raw(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
-@lru_cache(maxsize=4096)
-def _date(millisecond: int) -> str:
-    time = datetime.datetime.fromtimestamp(millisecond / 1000, datetime.UTC)
-    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{millisecond % 1000:03d}Z"
-
-
-def date(microseconds: int) -> str:
-    """Return a date such as ``2026-11-21T01:18:55.867Z``."""
-    return _date(microseconds // (SECOND // 1000))
-
-
 def date_or_none(microseconds: int | None) -> str | None:
     """Return a date, or None for never."""
-    return None if microseconds is None else date(microseconds)
+    return None if microseconds is None else iso_milliseconds(microseconds)
 
 
 def written(root: ObjectRoot, urls: Urls) -> Json:
@@ -49,8 +36,8 @@ def written(root: ObjectRoot, urls: Urls) -> Json:
         "url": urls.to(*path),
         "links": urls.links(path, root.links),
         "date_expires": date_or_none(root.date_expires),
-        "date_created": date(root.date_created),
-        "date_updated": date(root.date_updated),
+        "date_created": iso_milliseconds(root.date_created),
+        "date_updated": iso_milliseconds(root.date_updated),
         "created_by": root.created_by,
         "type": root.kind.value,
     }
@@ -93,8 +80,8 @@ def written_item(item: ObjectItem, urls: Urls) -> Json:
         "revision": item.revision,
         "last_event_id": item.last_event_id,
         "date_expires": date_or_none(item.date_expires),
-        "date_created": date(item.date_created),
-        "date_updated": date(item.date_updated),
+        "date_created": iso_milliseconds(item.date_created),
+        "date_updated": iso_milliseconds(item.date_updated),
         "created_by": item.created_by,
     }
 

@@ -15,7 +15,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, fetch, listing, update
 from trunkline.api.params import Given, boolean, choice, given, named, required, sid
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR

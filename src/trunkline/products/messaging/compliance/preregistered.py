@@ -11,7 +11,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Operation, create
 from trunkline.api.params import Given, boolean, required, sid, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services

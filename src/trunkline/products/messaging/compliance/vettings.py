@@ -14,7 +14,8 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, fetch, listing
 from trunkline.api.params import Given, choice, required, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR

@@ -13,7 +13,8 @@ import msgspec
 from trunkline.api.errors import invalid
 from trunkline.api.operation import Call, Empty, create, delete, fetch
 from trunkline.api.params import required, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx, assignments
 from trunkline.products.messaging.links.domains import Domain, certificate_label, find_domain

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from trunkline.api.public import PublicAnswer, PublicRequest
-from trunkline.api.views import iso
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import iso
 from trunkline.core.egress.target import locate
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook

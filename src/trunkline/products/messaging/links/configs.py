@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, create, fetch
 from trunkline.api.params import Given, boolean, given, url
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx, assignments
 from trunkline.products.messaging.links.domains import Domain, domain_of_service, find_domain

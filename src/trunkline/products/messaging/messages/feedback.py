@@ -13,7 +13,8 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, create
 from trunkline.api.params import Given, choice
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.messages.view import message_uri

@@ -9,8 +9,9 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, delete, fetch, listing
 from trunkline.api.params import Given, named
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.media import store

@@ -6,8 +6,8 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
 from trunkline.core.clock import SECOND
+from trunkline.core.dates import parse_date
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.messages.moments import read_moment
 from trunkline.products.messaging.messages.parameters import CreateMessage
 
 EARLIEST = 900 * SECOND
@@ -27,7 +27,7 @@ def check_schedule(asked: CreateMessage, now: int) -> int | None:
         raise ApiError(35118)
     if not isinstance(asked.send_at, str):
         raise ApiError(35111)
-    moment = read_moment(asked.send_at)
+    moment = parse_date(asked.send_at)
     if moment is None or not now + EARLIEST <= moment <= now + LATEST:
         raise ApiError(35114)
     return moment

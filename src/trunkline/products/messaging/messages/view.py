@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.products.messaging.lifecycle.error_texts import message_of
 from trunkline.products.messaging.lifecycle.message import Message, shown_recipient
 

@@ -15,7 +15,8 @@ from trunkline.api.errors import invalid
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, text
 from trunkline.api.principal import Access
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory

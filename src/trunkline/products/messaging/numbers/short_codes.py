@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, fetch, listing, update
 from trunkline.api.params import Given, text
-from trunkline.api.views import Json, Urls, rfc2822
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.patterns import partial_number

@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from trunkline.core.clock import Clock
+from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
 from trunkline.core.egress.message import Incoming
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.storage.database import Database, Tx
@@ -28,9 +29,7 @@ from trunkline.products.accounts.facade import record_alert
 from trunkline.products.messaging.lifecycle.callbacks import parameters as status_parameters
 from trunkline.products.messaging.lifecycle.message import Message, Status
 from trunkline.products.messaging.policy import Rules
-from trunkline.products.messaging.receiving import cookies as crumbs
 from trunkline.products.messaging.receiving import jar, replies
-from trunkline.products.messaging.receiving.cookies import Cookies
 from trunkline.products.messaging.receiving.hooks import Hook, Hooks
 from trunkline.products.messaging.receiving.parameters import Pairs, failed
 from trunkline.products.messaging.receiving.replies import Made, Numbered
@@ -197,14 +196,14 @@ class Conversation:
             service_sid=message.service_sid or "",
             event="message.receiving",
             token=_token(message.sid, self._requests),
-            cookie=crumbs.header(self._cookies, _origin(hook.url)),
+            cookie=cookie_header(self._cookies, _origin(hook.url)),
         )
         self._requests += 1
         finished = await self._ground.delivery.deliver(webhook)
         if finished is None:
             raise Inactive
         if finished.answer is not None:
-            self._cookies = crumbs.after(
+            self._cookies = update_cookies(
                 self._cookies, _origin(finished.url), finished.answer.headers, self._ground.clock()
             )
         return finished

@@ -11,6 +11,7 @@ import logging
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.egress.cookies import Cookies
 from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome
 from trunkline.core.jobs.queue import Job, enqueue
@@ -25,7 +26,6 @@ from trunkline.products.messaging.numbers.owned import Owned, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
 from trunkline.products.messaging.receiving import jar
 from trunkline.products.messaging.receiving.conversation import Conversation, Ground, write_end
-from trunkline.products.messaging.receiving.cookies import Cookies
 from trunkline.products.messaging.receiving.hooks import Hooks, hooks_of, service_of
 from trunkline.products.messaging.receiving.keyword_handling import hear
 from trunkline.products.messaging.receiving.parameters import Pairs, parameters

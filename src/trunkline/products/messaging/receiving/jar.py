@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.egress.cookies import Cookies
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.message import Message
-from trunkline.products.messaging.receiving.cookies import Cookies
 
 KEPT = 4 * 3600 * SECOND
 """How long cookies are kept without a message (doc)."""

@@ -8,7 +8,8 @@ import msgspec
 
 from trunkline.api.operation import Call
 from trunkline.api.params import Given, required, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
 from trunkline.products.messaging.senders import membership, resource

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from trunkline.api.operation import Act, Empty, Operation, create, delete, fetch, listing
-from trunkline.api.views import Json, Urls, View, iso
+from trunkline.api.views import Json, Urls, View
+from trunkline.core.dates import iso
 from trunkline.products.messaging.senders import membership
 from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.core.clock import SECOND
-from trunkline.products.messaging.receiving.cookies import MAX_COOKIES, MAX_SERVERS, after, header
+from trunkline.core.egress.cookies import MAX_COOKIES, MAX_SERVERS, cookie_header, update_cookies
 
 PLACE = "http://a:80"
 NOW = 1_800_000_000 * SECOND
 
 
 def kept(*lines: str, before: dict[str, str] | None = None, origin: str = PLACE) -> str:
-    cookies = after(
+    cookies = update_cookies(
         {origin: before} if before else {}, origin, tuple(("Set-Cookie", one) for one in lines), NOW
     )
-    return header(cookies, origin)
+    return cookie_header(cookies, origin)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_what_was_kept_is_replaced_and_removed() -> None:
     assert kept("a=3", before=before) == "b=2; a=3"
     assert kept("a=x; Max-Age=0", before=before) == "b=2"
     assert kept("a=; Max-Age=0", "b=; Max-Age=0", before=before) == ""
-    assert after({PLACE: before}, PLACE, (("Date", "x"),), NOW) == {PLACE: before}
+    assert update_cookies({PLACE: before}, PLACE, (("Date", "x"),), NOW) == {PLACE: before}
 
 
 def test_no_server_gets_what_another_one_set() -> None:
-    cookies = after({}, PLACE, (("set-cookie", "a=1"),), NOW)
-    assert header(cookies, "http://b:80") == ""
-    cookies = after(cookies, "http://b:80", (("set-cookie", "c=1"),), NOW)
-    assert (header(cookies, PLACE), header(cookies, "http://b:80")) == ("a=1", "c=1")
+    cookies = update_cookies({}, PLACE, (("set-cookie", "a=1"),), NOW)
+    assert cookie_header(cookies, "http://b:80") == ""
+    cookies = update_cookies(cookies, "http://b:80", (("set-cookie", "c=1"),), NOW)
+    assert (cookie_header(cookies, PLACE), cookie_header(cookies, "http://b:80")) == ("a=1", "c=1")
 
 
 def test_there_are_bounds() -> None:
@@ -71,7 +71,7 @@ def test_there_are_bounds() -> None:
     assert kept(*many).count("=") == MAX_COOKIES
     cookies: dict[str, dict[str, str]] = {}
     for number in range(MAX_SERVERS + 2):
-        cookies = after(cookies, f"http://{number}:80", (("Set-Cookie", "a=1"),), NOW)
+        cookies = update_cookies(cookies, f"http://{number}:80", (("Set-Cookie", "a=1"),), NOW)
     assert list(cookies) == [f"http://{number}:80" for number in range(2, MAX_SERVERS + 2)]
 
 

@@ -1,0 +1,71 @@
+"""The forms in which dates are written and read. A date is in microseconds since 1970 UTC.
+
+Product APIs write dates as ``2015-07-30T20:00:00Z``, the 2010 API and iam Keys as ``Thu, 30 Jul 2015 20:00:00
++0000``: the SDKs parse exactly these forms and no fraction of a second (client). The realtime protocol of Sync has
+milliseconds (client).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+
+from trunkline.core.clock import SECOND
+
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    re.ASCII,
+)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def iso(date: int) -> str:
+    """Return a date as the product APIs write it."""
+    return _iso(date // SECOND)
+
+
+@lru_cache(maxsize=4096)
+def _iso(second: int) -> str:
+    return _datetime(second).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_milliseconds(date: int) -> str:
+    """Return a date such as ``2026-11-21T01:18:55.867Z``."""
+    return f"{_iso(date // SECOND)[:-1]}.{date % SECOND // 1000:03d}Z"
+
+
+def rfc2822(date: int) -> str:
+    """Return a date as the 2010 API and iam Keys write it."""
+    return _rfc2822(date // SECOND)
+
+
+@lru_cache(maxsize=4096)
+def _rfc2822(second: int) -> str:
+    return format_datetime(_datetime(second))
+
+
+def parse_date(text: str) -> int | None:
+    """Return the date that ``text`` names in ISO 8601 or RFC 2822, None if it names none or one before 1970. A date
+    without a zone is in UTC."""
+    # An unescaped plus sign of a zone arrives as a space.
+    text = re.sub(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)", "+", text.strip()) if "T" in text else text.strip()
+    try:
+        date = since_epoch(
+            datetime.datetime.fromisoformat(text) if _ISO.fullmatch(text) else parsedate_to_datetime(text)
+        )
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return date if date >= 0 else None
+
+
+def since_epoch(moment: datetime.datetime) -> int:
+    """Return a moment as a date; without a zone it is in UTC. Raise OverflowError beyond the years 1 to 9999."""
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _datetime(second: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(second, datetime.UTC)
