@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check words operations lint bench clean
+.PHONY: help run test check words operations resource lint bench clean
 
 # What `run`, `test` and `bench` pass on: make run ARGS="--port 9000", make test ARGS="tests/unit -k paging"
 ARGS ?=
@@ -36,6 +36,9 @@ words: .venv/.ready ## print what is not in the field's words below a folder, AR
 
 operations: .venv/.ready ## write docs/operations.md, the list of operations by product
 	@PYTHONPATH=tests .venv/bin/python -m rules.operations
+
+resource: .venv/.ready ## write a new resource with its test, ARGS="sync widgets WD"
+	@PYTHONPATH=tests .venv/bin/python -m rules.scaffold $(ARGS)
 
 lint: .venv/.ready
 	@.venv/bin/ruff format --check src tests benchmarks
