@@ -10,7 +10,7 @@ import pytest
 from trunkline.api import params
 from trunkline.api.catalogue import CATALOGUE
 from trunkline.app.products import products
-from trunkline.settings import OPTIONS, Settings
+from trunkline.settings import GROUPS, OPTIONS, Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +36,15 @@ def test_every_code_in_the_catalogue_is_brought_about_by_the_code() -> None:
 @pytest.mark.parametrize("option", list(OPTIONS))
 def test_every_option_is_explained(option: str) -> None:
     assert option in words("operate.md")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_options_stand_under_their_group(group: str) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text("utf-8")
+    section = page.split(f"### `[{group}]`")[1].split("\n##")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)`", row)}
+    assert documented == {option.name for option in OPTIONS.values() if option.group == group}
 
 
 def test_every_parameter_of_a_service_is_explained() -> None:
