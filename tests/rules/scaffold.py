@@ -24,7 +24,8 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import required, text
-from trunkline.api.views import Json, Urls, iso
+from trunkline.api.views import Json, Urls
+from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 
