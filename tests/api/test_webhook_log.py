@@ -18,7 +18,7 @@ from trunkline.control.webhooks import ControlRequest, WebhookLog
 from trunkline.core.egress.failure import Failure
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.queue import State
+from trunkline.core.jobs.queue import JobState
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks import log
@@ -165,7 +165,7 @@ def test_who_may_see_what(database_url: str) -> None:
         assert (await door.ask("GET", "/webhooks", OTHER))[1]["webhooks"] == []
         for method, path in (("GET", f"/webhooks/{sid}"), ("POST", f"/webhooks/{sid}/resend")):
             assert await door.ask(method, path, OTHER) == (404, None)
-        assert await door.database.read(lambda tx: list_jobs(tx, State.READY, 10)) == []
+        assert await door.database.read(lambda tx: list_jobs(tx, JobState.READY, 10)) == []
 
     scenario(database_url, body)
 
@@ -174,7 +174,7 @@ def test_an_entry_is_sent_again_as_the_same_event(database_url: str) -> None:
     async def body(door: Door) -> None:
         sid = await door.note(7)
         assert await door.ask("POST", f"/webhooks/{sid}/resend") == (202, {"idempotency_token": "token 7"})
-        (job,) = await door.database.read(lambda tx: list_jobs(tx, State.READY, 10))
+        (job,) = await door.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
         webhook = msgspec.json.decode(job.payload, type=Webhook)
         assert (webhook.account_sid, webhook.token) == (MINE, "token 7")
         assert webhook.url == "http://u:secret@a.example/7#rc=1"

@@ -32,7 +32,7 @@ from trunkline.core.clock import Clock, system_clock
 from trunkline.core.cluster import Cluster
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
 from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.delivery import Delivery, Terms

@@ -13,7 +13,7 @@ from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso
 from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
-from trunkline.core.jobs.queue import State, StoredJob
+from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.storage.database import Tx
 from trunkline.settings import Settings
 
@@ -29,8 +29,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The job, JB….")]
 def show_all(
     settings: Settings,
     state: Annotated[
-        State, typer.Option(help="Which jobs: given up, to be run, or behind another one.")
-    ] = State.DEAD,
+        JobState, typer.Option(help="Which jobs: given up, to be run, or behind another one.")
+    ] = JobState.DEAD,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to list.")] = 100,
     as_json: AsJson = False,
 ) -> None:

@@ -20,7 +20,7 @@ from trunkline.api.operation import Product
 from trunkline.api.public import Public
 from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
-from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.migrate import Migration

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.storage.database import Database
 from trunkline.transports.base import Carrier
 from trunkline.transports.http.carrier import HttpCarrier

@@ -8,8 +8,8 @@ from typing import Any
 
 from trunkline.app.node import Node
 from trunkline.core.jobs import claims
-from trunkline.core.jobs.claims import Lease, Settled
-from trunkline.core.jobs.outcome import Dead
+from trunkline.core.jobs.claims import Lease, SettledJob
+from trunkline.core.jobs.outcomes import DeadLetter
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.settings.loading import load
@@ -23,7 +23,7 @@ def dead_job() -> str:
         # A kind that no node runs, so that nothing but the command touches it.
         id = await enqueue(tx, Job("unknown", '{"a": 1}', lane="a.example"))
         held = await claims.claim(tx, Lease("test", tx.now), 1)
-        await claims.settle(tx, "test", [Settled(job, Dead("no use")) for job in held], 0)
+        await claims.settle(tx, "test", [SettledJob(job, DeadLetter("no use")) for job in held], 0)
         return id
 
     async def work() -> Any:

@@ -1,1 +1,1 @@
-"""Durable jobs: written in the transaction of the change that asks for them, run at least once."""
+"""Durable jobs: written in the transaction of the change that needs them, and run at least once."""

@@ -1,4 +1,4 @@
-"""The SQL of running jobs: taking them, keeping them, and what becomes of them."""
+"""The SQL of running jobs: claims, the renewal of leases, and settlement."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections.abc import Sequence
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, HandedBack, Parked, Retry, Settlement
+from trunkline.core.jobs.outcomes import (
+    ClaimedJob,
+    DeadLetter,
+    NoCapacity,
+    Requeue,
+    Retry,
+    Settlement,
+    Success,
+)
 from trunkline.core.jobs.queue import order_lock
 from trunkline.core.storage.database import Row, Tx, columns
 
-_TAKE = f"""
+_CLAIM = f"""
 UPDATE jobs SET holder = :holder, due = :until, attempts = attempts + 1, parked = FALSE
-WHERE id IN (SELECT id FROM picked) RETURNING {columns(Claimed)}
+WHERE id IN (SELECT id FROM picked) RETURNING {columns(ClaimedJob)}
 """
 _DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :most"
 _PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :most"
@@ -21,12 +29,12 @@ _HELD = "id = :id AND holder = :holder AND attempts = :attempts"
 _FINISH = f"DELETE FROM jobs WHERE {_HELD}"
 _RENEW = f"UPDATE jobs SET due = :until WHERE {_HELD}"
 _POSTPONE = f"UPDATE jobs SET due = :due, holder = NULL, reason = :reason WHERE {_HELD}"
-_BURY = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
-_GIVE_BACK = f"""
+_KILL = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
+_REQUEUE = f"""
 UPDATE jobs SET due = :due, holder = NULL, parked = :parked, attempts = attempts - 1 WHERE {_HELD}
 """
 _NEXT = "SELECT id FROM jobs WHERE order_key = :order_key AND state = 'waiting' ORDER BY place LIMIT 1"
-_FREE = """
+_READY = """
 UPDATE jobs SET state = 'ready' WHERE id = :id
 AND NOT EXISTS (SELECT 1 FROM jobs WHERE order_key = :order_key AND state = 'ready')
 """
@@ -37,7 +45,7 @@ MAX_REASON = 1000
 """Characters of a failure's reason that are kept."""
 
 
-class Lane(Row, frozen=True):
+class JobLane(Row, frozen=True):
     """A lane of one kind of job."""
 
     kind: str
@@ -45,25 +53,24 @@ class Lane(Row, frozen=True):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Who takes jobs, and until when (microseconds since 1970 UTC)."""
+    """The node that claims jobs, and the end of its claim (microseconds since 1970 UTC)."""
 
     holder: str
     until: int
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """What became of a job that this node held."""
+class SettledJob(msgspec.Struct, frozen=True):
+    """A job that this node held, and its outcome."""
 
-    job: Claimed
+    job: ClaimedJob
     outcome: Settlement
 
 
-async def claim(tx: Tx, lease: Lease, most: int) -> list[Claimed]:
-    """Take up to ``most`` jobs that are due, the longest due ones; those that another node is taking are passed
-    over."""
+async def claim(tx: Tx, lease: Lease, most: int) -> list[ClaimedJob]:
+    """Claim up to ``most`` jobs that are due, the longest due ones; those that another node is claiming are skipped."""
     return await tx.all(
-        Claimed,
-        f"WITH picked AS MATERIALIZED ({_DUE} {tx.skip_locked}) {_TAKE}",
+        ClaimedJob,
+        f"WITH picked AS MATERIALIZED ({_DUE} {tx.skip_locked}) {_CLAIM}",
         now=tx.now,
         most=most,
         holder=lease.holder,
@@ -71,11 +78,11 @@ async def claim(tx: Tx, lease: Lease, most: int) -> list[Claimed]:
     )
 
 
-async def take_parked(tx: Tx, lease: Lease, lane: Lane, most: int) -> list[Claimed]:
-    """Take up to ``most`` jobs of a lane that were parked, the oldest ones."""
+async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, most: int) -> list[ClaimedJob]:
+    """Claim up to ``most`` jobs of a lane that were parked, the oldest ones."""
     return await tx.all(
-        Claimed,
-        f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_TAKE}",
+        ClaimedJob,
+        f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_CLAIM}",
         kind=lane.kind,
         lane=lane.lane,
         most=most,
@@ -84,33 +91,33 @@ async def take_parked(tx: Tx, lease: Lease, lane: Lane, most: int) -> list[Claim
     )
 
 
-async def parked_lanes(tx: Tx) -> list[Lane]:
-    """The lanes that have parked jobs."""
-    return await tx.all(Lane, "SELECT DISTINCT kind, lane FROM jobs WHERE parked")
+async def parked_lanes(tx: Tx) -> list[JobLane]:
+    """Return the lanes that have parked jobs."""
+    return await tx.all(JobLane, "SELECT DISTINCT kind, lane FROM jobs WHERE parked")
 
 
 async def end_leases(tx: Tx) -> None:
-    """Let the leases of a node that died run out now; only where it cannot be at work still: on SQLite, whose file
-    one node has to itself."""
+    """End the leases of a node that died; only on SQLite, where one node has the file to itself, so that the dead node
+    cannot be at work still."""
     if not tx.skip_locked:
         await tx.run(_END_LEASES, now=tx.now)
 
 
-async def renew(tx: Tx, lease: Lease, jobs: Sequence[Claimed]) -> list[Claimed]:
-    """Keep ``jobs`` until the lease's end; answers those that are held no longer."""
+async def renew(tx: Tx, lease: Lease, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob]:
+    """Renew the leases of ``jobs``; return those that this node does not hold any more."""
     return [job for job in jobs if not await tx.run(_RENEW, until=lease.until, **_held(job, lease.holder))]
 
 
-async def settle(tx: Tx, holder: str, settled: Sequence[Settled], park_seconds: float) -> None:
-    """Write down what became of jobs; what this node no longer holds is left as it is. Parked jobs are due for any
-    node after ``park_seconds``."""
+async def settle(tx: Tx, holder: str, settled: Sequence[SettledJob], park_seconds: float) -> None:
+    """Record the outcomes of jobs; a job that this node does not hold any more stays as it is. Parked jobs are due for
+    any node after ``park_seconds``."""
     # Most jobs end well and have no order: these are one statement.
     await tx.run_many(
         _FINISH,
         [
             _held(one.job, holder)
             for one in settled
-            if isinstance(one.outcome, Done) and not one.job.order_key
+            if isinstance(one.outcome, Success) and not one.job.order_key
         ],
     )
     # All transactions that lock several keys do so in one order.
@@ -118,49 +125,49 @@ async def settle(tx: Tx, holder: str, settled: Sequence[Settled], park_seconds: 
         job, outcome, held = one.job, one.outcome, _held(one.job, holder)
         finished = False
         match outcome:
-            case Done() if job.order_key:
+            case Success() if job.order_key:
                 await _lock(tx, job)
                 finished = bool(await tx.run(_FINISH, **held))
-            case Dead():
+            case DeadLetter():
                 await _lock(tx, job)
-                finished = bool(await tx.run(_BURY, now=tx.now, reason=clipped(outcome.reason), **held))
+                finished = bool(await tx.run(_KILL, now=tx.now, reason=clipped(outcome.reason), **held))
             case Retry():
                 due = tx.now + max(0, int(outcome.after * SECOND))
                 await tx.run(_POSTPONE, due=due, reason=clipped(outcome.reason), **held)
-            case HandedBack():
-                await tx.run(_GIVE_BACK, due=tx.now, parked=False, **held)
-            case Parked():
+            case Requeue():
+                await tx.run(_REQUEUE, due=tx.now, parked=False, **held)
+            case NoCapacity():
                 due = tx.now + int(park_seconds * SECOND)
-                await tx.run(_GIVE_BACK, due=due, parked=True, **held)
-        if isinstance(outcome, Done | Dead | Retry) and outcome.also is not None:
+                await tx.run(_REQUEUE, due=due, parked=True, **held)
+        if isinstance(outcome, Success | DeadLetter | Retry) and outcome.also is not None:
             await outcome.also(tx)
         if finished and job.order_key:
             await free_next(tx, job.order_key)
 
 
 async def free_next(tx: Tx, order_key: str) -> None:
-    """Make the first waiting job of a key ready, when none is; the key's lock is held."""
-    # Most often none waits: asked first, that costs a tenth of an update that finds nothing.
+    """Make the first waiting job of a key ready, if none is; the key's lock is held."""
+    # Most often none waits: this query costs a tenth of an update that finds nothing.
     next_id = await tx.value(_NEXT, order_key=order_key)
     if next_id is not None:
-        await tx.run(_FREE, id=next_id, order_key=order_key)
+        await tx.run(_READY, id=next_id, order_key=order_key)
 
 
 async def next_due(tx: Tx) -> int | None:
-    """When the next job is due, or the next lease runs out."""
+    """Return the time at which the next job is due or the next lease ends."""
     due: int | None = await tx.value(_NEXT_DUE)
     return due
 
 
 def clipped(text: str) -> str:
-    """The text as storage takes it: short, and without the character that PostgreSQL refuses."""
+    """Return the text cut to what is kept, without the character that PostgreSQL refuses."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_REASON]
 
 
-async def _lock(tx: Tx, job: Claimed) -> None:
+async def _lock(tx: Tx, job: ClaimedJob) -> None:
     if job.order_key:
         await tx.lock(order_lock(job.order_key))
 
 
-def _held(job: Claimed, holder: str) -> dict[str, str | int]:
+def _held(job: ClaimedJob, holder: str) -> dict[str, str | int]:
     return {"id": job.id, "holder": holder, "attempts": job.attempts}

@@ -1,9 +1,9 @@
-"""What the operator may see of the queue and do to it."""
+"""The operator's view of the queue, and the changes that an operator may make to it."""
 
 from __future__ import annotations
 
 from trunkline.core.jobs.claims import free_next
-from trunkline.core.jobs.queue import JobsDue, State, StoredJob, order_lock
+from trunkline.core.jobs.queue import JobsDue, JobState, StoredJob, order_lock
 from trunkline.core.storage.database import Tx, columns
 
 _FIND = f"SELECT {columns(StoredJob)} FROM jobs WHERE id = :id"
@@ -17,20 +17,20 @@ _DELETE = "DELETE FROM jobs WHERE id = :id AND (holder IS NULL OR due <= :now)"
 
 
 async def find_job(tx: Tx, id: str) -> StoredJob | None:
-    """The job with ``id``; a finished one is not found."""
+    """Find the job with ``id``; a finished one is not found."""
     return await tx.one(StoredJob, _FIND, id=id)
 
 
-async def list_jobs(tx: Tx, state: State, most: int) -> list[StoredJob]:
-    """Up to ``most`` jobs in ``state``, newest first."""
-    if state is State.DEAD:
+async def list_jobs(tx: Tx, state: JobState, most: int) -> list[StoredJob]:
+    """Return up to ``most`` jobs in ``state``, newest first."""
+    if state is JobState.DEAD:
         return await tx.all(StoredJob, _DEAD, most=most)
     return await tx.all(StoredJob, _ALIVE, state=state.value, most=most)
 
 
 async def retry_job(tx: Tx, id: str) -> StoredJob | None:
-    """Run a dead job again, with all its attempts, or a postponed one now; a job that runs is left alone. A job
-    that another of its order precedes still waits for that one."""
+    """Run a dead job again, with all its attempts, or a postponed one now; a job that runs stays as it is. A job behind
+    another one of its order still waits for that one."""
     job = await find_job(tx, id)
     if job is None:
         return None
@@ -48,7 +48,7 @@ async def retry_job(tx: Tx, id: str) -> StoredJob | None:
 
 
 async def discard_job(tx: Tx, id: str) -> bool:
-    """Forget a job for good; False when there is none or it runs at this moment."""
+    """Delete a job; return False if there is none or it is running."""
     job = await find_job(tx, id)
     if job is None:
         return False

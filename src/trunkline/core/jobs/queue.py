@@ -1,12 +1,12 @@
-"""What a job is, and how one is put into the queue.
+"""The queue of jobs.
 
-1. A job is written in the transaction of the change that asks for it: both are there, or neither.
-2. It runs at least once: when its node dies it is run again once its lease has run out.
-3. Of the jobs with one ``order_key`` only the first unfinished one is ``ready``, the others are ``waiting``; whoever
-   looks at the order of a key, or changes it, holds that key's lock.
-4. ``due`` is when anybody may take the job. Taking it moves ``due`` to the end of the lease, so a lease that ran out
-   is a job that is due. ``holder`` and ``attempts`` together name one lease.
-5. A job whose lane is full is ``parked``: it may be taken at any time by a node where the lane has room.
+1. A job is written in the transaction of the change that needs it: both exist, or neither.
+2. A job runs at least once: if its node dies, it runs again after its lease has ended.
+3. Of the jobs with one ``order_key`` only the first unfinished one is ``ready``, the others are ``waiting``. A
+   transaction that reads or changes the order of a key holds that key's lock.
+4. Any node may claim a job from ``due`` on. A claim moves ``due`` to the end of the lease, so a lease that ended is a
+   job that is due. ``holder`` and ``attempts`` together name one lease.
+5. A job whose lane is full is ``parked``: a node where the lane has capacity may claim it at any time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx
 
 
-class State(Enum):
-    """What a stored job may be; a finished one is no longer stored."""
+class JobState(Enum):
+    """The state of a stored job; a finished job is not stored any more."""
 
     READY = "ready"
     WAITING = "waiting"
@@ -43,7 +43,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class StoredJob(Row, frozen=True):
-    """A row of ``jobs``. ``place`` orders the jobs of one key; ``reason`` says why the last attempt failed."""
+    """A row of ``jobs``. ``place`` orders the jobs of one key; ``reason`` is that of the last failure."""
 
     id: str
     kind: str
@@ -61,7 +61,7 @@ class StoredJob(Row, frozen=True):
 
 
 class JobsDue(msgspec.Struct, frozen=True):
-    """Announced by a transaction that put a job into the queue that may run at ``due``."""
+    """The announcement of a transaction that put jobs into the queue, the first of which may run at ``due``."""
 
     due: int
 
@@ -75,7 +75,7 @@ SELECT COALESCE(
 
 
 def order_lock(order_key: str) -> str:
-    """The name of the lock on the order of a key's jobs."""
+    """Return the name of the lock on the order of a key's jobs."""
     return f"job order {order_key}"
 
 
@@ -100,7 +100,7 @@ async def enqueue_many(tx: Tx, jobs: Sequence[Job]) -> list[str]:
             last[job.order_key] = row.place
         rows.append(row)
     await tx.insert_many("jobs", rows)
-    if due := [row.due for row in rows if row.state == State.READY.value]:
+    if due := [row.due for row in rows if row.state == JobState.READY.value]:
         tx.announce(JobsDue(min(due)))
     return [row.id for row in rows]
 
@@ -121,7 +121,7 @@ def _stored(job: Job, last: int | None, now: int) -> StoredJob:
         lane=job.lane,
         order_key=job.order_key or None,
         place=0 if last is None else last + 1,
-        state=(State.READY if last is None else State.WAITING).value,
+        state=(JobState.READY if last is None else JobState.WAITING).value,
         parked=False,
         due=job.due or now,
         holder=None,

@@ -1,9 +1,15 @@
-"""Runs the jobs of the queue on this node.
+"""The runner of the queue's jobs on this node.
 
-1. One loop, one transaction a turn: it writes down what became of jobs, takes parked and due ones, and keeps leases.
-2. It turns when a job ends, when a transaction announces one, when the next is due, and every few seconds for what
-   other nodes put into the queue.
-3. What there is no room for is parked, so that neither a full lane nor a full kind holds up others.
+1. One task loops. Each turn is one transaction: it settles the jobs that ended, claims parked and due ones, and renews
+   leases at half of their time. Between turns nothing is locked.
+2. A turn begins when a job ends, when a transaction announces a job, when the next one is due, and every few seconds
+   for jobs that other nodes put into the queue.
+3. Each claimed job runs in a task of its own, which appends its outcome to a list; the next turn writes that list. A
+   job beyond the limits of its lane or kind is parked, so that it blocks no other.
+4. When a turn fails, its outcomes are kept. If the database is unavailable, they are written in a later turn; after
+   any other error they are written one by one, so that one bad outcome blocks no other.
+5. ``stop`` lets the turn under way end, waits for the running jobs for the drain time, cancels the rest and requeues
+   them. A node that dies loses its leases, and other nodes run its jobs again.
 """
 
 from __future__ import annotations
@@ -20,19 +26,19 @@ import msgspec
 
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.jobs import claims
-from trunkline.core.jobs.claims import Lane, Lease, Settled
-from trunkline.core.jobs.outcome import (
-    Claimed,
-    Dead,
-    HandedBack,
+from trunkline.core.jobs.claims import JobLane, Lease, SettledJob
+from trunkline.core.jobs.limits import ConcurrencyLimits
+from trunkline.core.jobs.outcomes import (
+    ClaimedJob,
+    DeadLetter,
     Handler,
-    Parked,
+    NoCapacity,
+    Requeue,
     Retry,
     Settlement,
-    bare,
+    without_write,
 )
 from trunkline.core.jobs.queue import JobsDue
-from trunkline.core.jobs.room import Room
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
 
@@ -46,9 +52,9 @@ _STORAGE_PAUSE = 1.0
 _LEAST_PAUSE = 0.05
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """How a runner works: seconds of a lease, between looks for other nodes' jobs, and for a stop; jobs taken in one
-    turn. ``node`` names the process among all nodes and over time."""
+class RunnerOptions(msgspec.Struct, frozen=True):
+    """The seconds of a lease, between polls for other nodes' jobs, and for a stop; the most jobs claimed in one turn.
+    ``node`` names the process among all nodes and over time."""
 
     node: str = msgspec.field(default_factory=new_token)
     lease_seconds: float = 60.0
@@ -58,34 +64,34 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class _Turn(msgspec.Struct):
-    claimed: list[Claimed]
-    emptied: list[Lane]
-    lost: list[Claimed]
+    claimed: list[ClaimedJob]
+    emptied: list[JobLane]
+    lost: list[ClaimedJob]
     next_due: int | None
     more: bool
 
 
 class Runner:
-    """Runs jobs with ``handlers``, by kind. ``jitter`` answers numbers from 0 to 1. All methods belong to one event
-    loop; the database stays open until ``stop`` has returned."""
+    """The runner of jobs with ``handlers``, by kind. ``jitter`` returns numbers from 0 to 1. All methods belong to one
+    event loop; the database stays open until ``stop`` has returned."""
 
     def __init__(
         self,
         database: Database,
         handlers: Mapping[str, Handler],
         clock: Clock,
-        pace: Pace | None = None,
+        options: RunnerOptions | None = None,
         jitter: Callable[[], float] = _RANDOM,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._clock = clock
-        self._pace = pace or Pace()
+        self._options = options or RunnerOptions()
         self._jitter = jitter
-        self._room = Room(handlers)
+        self._limits = ConcurrencyLimits(handlers)
         # By job and attempt: a job whose lease was lost may come back while it is still at work.
-        self._running: dict[tuple[str, int], tuple[Claimed, asyncio.Task[None]]] = {}
-        self._settled: list[Settled] = []
+        self._running: dict[tuple[str, int], tuple[ClaimedJob, asyncio.Task[None]]] = {}
+        self._settled: list[SettledJob] = []
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -98,17 +104,17 @@ class Runner:
         return len(self._running)
 
     async def start(self) -> None:
-        """Begin to run jobs, with those that a node left parked or, on SQLite, held when it died. Raises
-        StorageError."""
+        """Begin to run jobs, with those that a node left parked or, on SQLite, held when it died. Raise StorageError if
+        the database fails."""
         await self._database.write(claims.end_leases)
         for lane in await self._database.read(claims.parked_lanes):
-            self._room.parked(lane)
-        self._database.listen(self._heard)
+            self._limits.add_parked(lane)
+        self._database.listen(self._on_events)
         self._renew_at = self._clock() + self._half_lease
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Take no more jobs, let the running ones end within the drain time, and hand the rest back. May be called
+        """Claim no more jobs, let the running ones end within the drain time, and requeue the rest. May be called
         again, also while the first call is under way."""
         if self._loop is None:
             return
@@ -121,25 +127,25 @@ class Runner:
         self._wake.set()
         await loop
         if tasks := [task for _, task in self._running.values()]:
-            _, late = await asyncio.wait(tasks, timeout=self._pace.drain_seconds)
+            _, late = await asyncio.wait(tasks, timeout=self._options.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         settled, self._settled = self._settled, []
         if settled:
-            # When this fails, the leases run out by themselves.
+            # If this fails, the leases end by themselves.
             with suppress(StorageError):
                 await self._database.write(lambda tx: self._settle(tx, settled))
 
     def wake(self) -> None:
-        """Look for due jobs now."""
+        """Claim due jobs now."""
         self._wake.set()
 
     @property
     def _half_lease(self) -> int:
-        return int(self._pace.lease_seconds * SECOND / 2)
+        return int(self._options.lease_seconds * SECOND / 2)
 
-    def _heard(self, events: list[Any]) -> None:
+    def _on_events(self, events: list[Any]) -> None:
         if any(isinstance(event, JobsDue) for event in events):
             self._wake.set()
 
@@ -164,22 +170,22 @@ class Runner:
             if not (turn.more or self._wake.is_set()):
                 await self._pause(self._rest(turn.next_due))
 
-    async def _turn(self, settled: Sequence[Settled]) -> _Turn:
+    async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
         now = self._clock()
-        free = min(self._room.free, self._pace.batch)
-        lanes = self._room.openings(free)
-        keep = [job for job, _ in self._running.values()] if now >= self._renew_at else []
+        free = min(self._limits.free, self._options.batch)
+        lanes = self._limits.claimable(free)
+        held = [job for job, _ in self._running.values()] if now >= self._renew_at else []
 
         async def write(tx: Tx) -> _Turn:
-            lease = Lease(self._pace.node, tx.now + 2 * self._half_lease)
+            lease = Lease(self._options.node, tx.now + 2 * self._half_lease)
             await self._settle(tx, settled)
-            lost = await claims.renew(tx, lease, keep)
-            claimed: list[Claimed] = []
-            emptied: list[Lane] = []
+            lost = await claims.renew(tx, lease, held)
+            claimed: list[ClaimedJob] = []
+            emptied: list[JobLane] = []
             for lane, most in lanes:
-                taken = await claims.take_parked(tx, lease, lane, most)
-                claimed += taken
-                if len(taken) < most:
+                found = await claims.claim_parked(tx, lease, lane, most)
+                claimed += found
+                if len(found) < most:
                     emptied.append(lane)
             if free > len(claimed):
                 claimed += await claims.claim(tx, lease, free - len(claimed))
@@ -190,18 +196,18 @@ class Runner:
         if now >= self._renew_at:
             self._renew_at = now + self._half_lease
         for lane in turn.emptied:
-            self._room.emptied(lane)
+            self._limits.remove_parked(lane)
         for job in turn.lost:
             log.warning("the lease of job %s ran out while it was at work", job.id)
         return turn
 
-    async def _settle(self, tx: Tx, settled: Sequence[Settled]) -> None:
-        await claims.settle(tx, self._pace.node, settled, self._pace.lease_seconds)
+    async def _settle(self, tx: Tx, settled: Sequence[SettledJob]) -> None:
+        await claims.settle(tx, self._options.node, settled, self._options.lease_seconds)
 
-    async def _settle_one_by_one(self, settled: Sequence[Settled]) -> list[Settled]:
-        """Write down what became of each job, so that one which cannot be holds up no other; answers what is left,
-        and that without what its handler wanted to write beside, which may be the trouble."""
-        left: list[Settled] = []
+    async def _settle_one_by_one(self, settled: Sequence[SettledJob]) -> list[SettledJob]:
+        """Record each outcome by itself, so that a bad one blocks no other. Return the outcomes that are left; those
+        that failed without the write of their handler, which may be the cause."""
+        left: list[SettledJob] = []
         for one in settled:
             try:
                 await self._database.write(partial(self._settle, settled=[one]))
@@ -209,39 +215,37 @@ class Runner:
                 left.append(one)
             except Exception:
                 log.exception("the outcome of job %s cannot be written as it is", one.job.id)
-                left.append(Settled(one.job, bare(one.outcome)))
+                left.append(SettledJob(one.job, without_write(one.outcome)))
         return left
 
     def _rest(self, due: int | None) -> float:
-        """Seconds until there is something to do, unless something happens before."""
-        moments = [self._renew_at] if self._running else []
-        if due is not None and self._room.free:
-            moments.append(due)
-        pause = min(
-            ((moment - self._clock()) / SECOND for moment in moments), default=self._pace.poll_seconds
-        )
-        return min(max(pause, _LEAST_PAUSE), self._pace.poll_seconds)
+        """Return the seconds until the next turn, unless an event begins one before."""
+        times = [self._renew_at] if self._running else []
+        if due is not None and self._limits.free:
+            times.append(due)
+        pause = min(((time - self._clock()) / SECOND for time in times), default=self._options.poll_seconds)
+        return min(max(pause, _LEAST_PAUSE), self._options.poll_seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    def _begin(self, job: Claimed) -> None:
+    def _begin(self, job: ClaimedJob) -> None:
         handler = self._handlers.get(job.kind)
         if handler is None:
-            # A newer node's job: it is left to one.
-            self._end(job, Parked())
+            # A job of a newer node, for which this one has no handler.
+            self._end(job, NoCapacity())
         elif job.attempts > handler.max_attempts:
-            self._end(job, Dead(f"no outcome after {handler.max_attempts} attempts"))
-        elif not self._room.enter(Lane(job.kind, job.lane)):
-            self._room.parked(Lane(job.kind, job.lane))
-            self._end(job, Parked())
+            self._end(job, DeadLetter(f"no outcome after {handler.max_attempts} attempts"))
+        elif not self._limits.acquire(JobLane(job.kind, job.lane)):
+            self._limits.add_parked(JobLane(job.kind, job.lane))
+            self._end(job, NoCapacity())
         else:
             self._running[job.id, job.attempts] = job, asyncio.create_task(self._work(job, handler))
 
-    async def _work(self, job: Claimed, handler: Handler) -> None:
-        outcome: Settlement = HandedBack()
+    async def _work(self, job: ClaimedJob, handler: Handler) -> None:
+        outcome: Settlement = Requeue()
         try:
             outcome = await handler.run(job)
         except asyncio.CancelledError:
@@ -252,13 +256,13 @@ class Runner:
             outcome = self._failed(job, f"{type(error).__name__}: {error}")
         finally:
             del self._running[job.id, job.attempts]
-            self._room.leave(Lane(job.kind, job.lane))
+            self._limits.release(JobLane(job.kind, job.lane))
             self._end(job, outcome)
 
-    def _failed(self, job: Claimed, reason: str) -> Retry:
+    def _failed(self, job: ClaimedJob, reason: str) -> Retry:
         pause = RETRY_SECONDS[min(job.attempts, len(RETRY_SECONDS)) - 1]
         return Retry(pause * (1 + self._jitter()) / 2, reason)
 
-    def _end(self, job: Claimed, outcome: Settlement) -> None:
-        self._settled.append(Settled(job, outcome))
+    def _end(self, job: ClaimedJob, outcome: Settlement) -> None:
+        self._settled.append(SettledJob(job, outcome))
         self._wake.set()

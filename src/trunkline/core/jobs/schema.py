@@ -26,7 +26,7 @@ MIGRATIONS = (
             )""",
             # claims.claim, claims.next_due
             "CREATE INDEX jobs_to_run ON jobs (due) WHERE state = 'ready'",
-            # claims.take_parked
+            # claims.claim_parked
             "CREATE INDEX jobs_parked ON jobs (kind, lane, created) WHERE parked",
             # queue.enqueue, claims.settle
             "CREATE INDEX jobs_in_order ON jobs (order_key, state, place)",

@@ -11,7 +11,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
 from trunkline.core.egress.target import BadUrl, Target, locate
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, Outcome, Retry, Write
+from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, JobOutcome, Retry, Success, Write
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import log
 from trunkline.core.webhooks.overrides import Policy, Problem, Trouble, override
@@ -74,13 +74,13 @@ class Delivery:
         self._alerts = alerts
         self._recorded = 0
 
-    async def run_job(self, job: Claimed) -> Outcome:
+    async def run_job(self, job: ClaimedJob) -> JobOutcome:
         """Deliver the webhook of a job. A failure is final, unless the terms have a schedule."""
         finished, record = await self._deliver(msgspec.json.decode(job.payload, type=Webhook))
         if finished is None or finished.delivered or not self._terms.schedule:
-            return Done(record)
+            return Success(record)
         if job.attempts > len(self._terms.schedule):
-            return Dead(finished.error_text, record)
+            return DeadLetter(finished.error_text, record)
         return Retry(self._terms.schedule[job.attempts - 1], finished.error_text, record)
 
     async def deliver(self, webhook: Webhook) -> Finished | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 
-from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.sids import new_token
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.products.manifest import Context, GaugeValue, Runtime

@@ -20,7 +20,7 @@ from functools import partial
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
@@ -215,10 +215,10 @@ async def expire(tx: Tx, waiting: Waiting) -> None:
 def handler(database: Database) -> Handler:
     """Runs the jobs that wait for the end of a window; they outlive a restart."""
 
-    async def run(job: Claimed) -> Outcome:
+    async def run(job: ClaimedJob) -> JobOutcome:
         waiting = msgspec.json.decode(job.payload, type=Waiting)
         await database.write(partial(expire, waiting=waiting))
-        return Done()
+        return Success()
 
     return Handler(run)
 

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.outcome import Claimed, Done, Handler, Retry
-from trunkline.core.jobs.outcome import Outcome as JobOutcome
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import Job, enqueue, enqueue_many
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
@@ -100,7 +99,7 @@ class Sandbox:
         """Runs the jobs of ``JOB``."""
         return Handler(self._tell, concurrency=200)
 
-    async def _tell(self, job: Claimed) -> JobOutcome:
+    async def _tell(self, job: ClaimedJob) -> JobOutcome:
         told = msgspec.json.decode(job.payload, type=Told)
         # A node takes up the jobs that it finds before it starts its carriers.
         await self._started.wait()
@@ -110,7 +109,7 @@ class Sandbox:
             await self._receiver.receipt(told.receipt)
         if told.inbound is not None:
             await self._receiver.inbound(told.inbound)
-        return Done()
+        return Success()
 
 
 async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, said: Said) -> str:

@@ -13,7 +13,7 @@ SEARCHES = [
     (claims._PARKED, "INDEX jobs_parked (kind=? AND lane=?)"),
     (claims._NEXT_DUE, "INDEX jobs_to_run"),
     (claims._NEXT, "INDEX jobs_in_order (order_key=? AND state=?)"),
-    (claims._FREE, "INDEX jobs_in_order (order_key=? AND state=?)"),
+    (claims._READY, "INDEX jobs_in_order (order_key=? AND state=?)"),
     (queue._LAST, "INDEX jobs_in_order (order_key=? AND state=?)"),
     (claims._FINISH, "(id=?)"),
 ]

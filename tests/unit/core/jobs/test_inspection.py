@@ -9,10 +9,10 @@ from typing import Any
 from engines import opened
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
-from trunkline.core.jobs.claims import Lease, Settled
+from trunkline.core.jobs.claims import Lease, SettledJob
 from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
-from trunkline.core.jobs.outcome import Dead, Retry
-from trunkline.core.jobs.queue import Job, State, enqueue
+from trunkline.core.jobs.outcomes import DeadLetter, Retry
+from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.schema import MIGRATIONS
 from trunkline.core.storage.database import Database
 
@@ -37,19 +37,19 @@ async def take(database: Database, most: int = 100) -> list[Any]:
 
 
 async def end(database: Database, outcome: Any, *jobs: Any) -> None:
-    settled = [Settled(job, outcome) for job in jobs]
+    settled = [SettledJob(job, outcome) for job in jobs]
     await database.write(lambda tx: claims.settle(tx, NODE, settled, 60))
 
 
-async def payloads(database: Database, state: State) -> list[str]:
+async def payloads(database: Database, state: JobState) -> list[str]:
     return [job.payload for job in await database.read(lambda tx: list_jobs(tx, state, 100))]
 
 
 def test_a_dead_job_runs_again_with_all_its_attempts(database_url: str) -> None:
     async def body(database: Database) -> None:
         id = await put(database, "a")
-        await end(database, Dead("no"), *await take(database))
-        assert (await payloads(database, State.DEAD), await take(database)) == (["a"], [])
+        await end(database, DeadLetter("no"), *await take(database))
+        assert (await payloads(database, JobState.DEAD), await take(database)) == (["a"], [])
         revived = await database.write(lambda tx: retry_job(tx, id))
         assert (revived.state, revived.attempts) == ("ready", 0)  # type: ignore[union-attr]
         assert [job.payload for job in await take(database)] == ["a"]
@@ -60,16 +60,16 @@ def test_a_dead_job_runs_again_with_all_its_attempts(database_url: str) -> None:
 def test_a_dead_job_of_a_key_waits_for_those_that_took_its_turn(database_url: str) -> None:
     async def body(database: Database) -> None:
         ids = [await put(database, name, order_key="k") for name in "abc"]
-        await end(database, Dead("no"), *await take(database))
+        await end(database, DeadLetter("no"), *await take(database))
         (b,) = await take(database)
         assert b.payload == "b"
         waiting = await database.write(lambda tx: retry_job(tx, ids[0]))
         assert waiting is not None
         assert waiting.state == "waiting"
         assert await take(database) == []
-        await end(database, Dead("no"), b)
+        await end(database, DeadLetter("no"), b)
         assert [job.payload for job in await take(database)] == ["a"]
-        assert await payloads(database, State.WAITING) == ["c"]
+        assert await payloads(database, JobState.WAITING) == ["c"]
 
     scenario(database_url, body)
 

@@ -9,15 +9,15 @@ import sys
 from engines import opened
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome
-from trunkline.core.jobs.queue import State
-from trunkline.core.jobs.runner import Pace, Runner
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
+from trunkline.core.jobs.queue import JobState
+from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.jobs.schema import MIGRATIONS
 
 VICTIM = """
 import asyncio, sys
 from trunkline.core.clock import system_clock
-from trunkline.core.jobs.outcome import Handler
+from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.jobs.runner import Runner
 from trunkline.core.jobs.schema import MIGRATIONS
@@ -55,21 +55,21 @@ def test_a_job_of_a_killed_node_is_run_again(database_url: str) -> None:
         ran: list[tuple[str, int]] = []
         both = asyncio.Event()
 
-        async def run(job: Claimed) -> Outcome:
+        async def run(job: ClaimedJob) -> JobOutcome:
             ran.append((job.payload, job.attempts))
             if len(ran) == 2:
                 both.set()
-            return Done()
+            return Success()
 
         def later() -> int:
             return system_clock() + 61 * SECOND
 
         async with asyncio.timeout(20), opened(database_url, MIGRATIONS, later) as database:
-            runner = Runner(database, {"test": Handler(run)}, later, Pace(poll_seconds=0.05))
+            runner = Runner(database, {"test": Handler(run)}, later, RunnerOptions(poll_seconds=0.05))
             await runner.start()
             await both.wait()
             await runner.stop()
-            assert await database.read(lambda tx: list_jobs(tx, State.READY, 10)) == []
+            assert await database.read(lambda tx: list_jobs(tx, JobState.READY, 10)) == []
         assert ran == [("first", 2), ("second", 1)]
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ import pytest
 from engines import opened
 from trunkline.core.jobs import schema
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.queue import Job, JobsDue, State, StoredJob, enqueue, enqueue_many
+from trunkline.core.jobs.queue import Job, JobsDue, JobState, StoredJob, enqueue, enqueue_many
 from trunkline.core.storage.database import Database
 
 NOW = 1_000
@@ -25,7 +25,7 @@ def on(url: str, check: Callable[[Database], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-async def stored(database: Database, state: State) -> list[StoredJob]:
+async def stored(database: Database, state: JobState) -> list[StoredJob]:
     found = await database.read(lambda tx: list_jobs(tx, state, 1000))
     return sorted(found, key=lambda job: (job.order_key or "", job.place, job.payload))
 
@@ -40,7 +40,7 @@ def test_jobs_of_one_key_stand_in_their_order_behind_those_before(database_url: 
         await database.write(lambda tx: enqueue(tx, keyed("a", "k")[0]))
         await database.write(lambda tx: enqueue_many(tx, jobs))
         await database.write(lambda tx: enqueue(tx, keyed("d", "k")[0]))
-        ready, waiting = await stored(database, State.READY), await stored(database, State.WAITING)
+        ready, waiting = await stored(database, JobState.READY), await stored(database, JobState.WAITING)
         assert [(job.order_key, job.payload) for job in ready] == [(None, "x"), ("k", "a"), ("l", "p")]
         assert [(job.payload, job.place) for job in waiting] == [("b", 1), ("c", 2), ("d", 3), ("q", 1)]
 
@@ -54,7 +54,7 @@ def test_many_are_announced_once_with_the_first_due_date(database_url: str) -> N
         jobs = [Job("test", "a", due=5_000), Job("test", "b", due=2_000), Job("test", "c", due=3_000)]
         ids = await database.write(lambda tx: enqueue_many(tx, jobs))
         assert announced == [JobsDue(2_000)]
-        rows = {job.id: job.payload for job in await stored(database, State.READY)}
+        rows = {job.id: job.payload for job in await stored(database, JobState.READY)}
         assert [rows[id] for id in ids] == ["a", "b", "c"]
         await database.write(lambda tx: enqueue_many(tx, keyed("d")))
         assert announced == [JobsDue(2_000), JobsDue(NOW)]
@@ -82,7 +82,7 @@ def test_nodes_that_put_jobs_of_the_same_keys_at_once_keep_each_together(databas
             return database.write(lambda tx: enqueue_many(tx, jobs))
 
         await asyncio.gather(*(put(number) for number in range(10)))
-        rows = [*await stored(database, State.READY), *await stored(database, State.WAITING)]
+        rows = [*await stored(database, JobState.READY), *await stored(database, JobState.WAITING)]
         for key in ("k", "l"):
             own = [job for job in rows if job.order_key == key]
             assert [job.place for job in own] == list(range(30))
@@ -101,6 +101,6 @@ def test_a_failed_transaction_leaves_none_of_them(database_url: str) -> None:
 
         with pytest.raises(ValueError):
             await database.write(fail)
-        assert await stored(database, State.READY) == []
+        assert await stored(database, JobState.READY) == []
 
     on(database_url, check)

@@ -14,9 +14,9 @@ from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import Lease
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, HandedBack, Handler, Outcome, Retry
-from trunkline.core.jobs.queue import Job, State, enqueue
-from trunkline.core.jobs.runner import Pace, Runner
+from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOutcome, Requeue, Retry, Success
+from trunkline.core.jobs.queue import Job, JobState, enqueue
+from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.jobs.schema import MIGRATIONS
 from trunkline.core.storage.database import Database, Tx
 
@@ -36,15 +36,15 @@ class Clock:
 class Ran:
     """A handler's function that notes its jobs and lets tests wait for them."""
 
-    def __init__(self, *outcomes: Outcome | Exception) -> None:
+    def __init__(self, *outcomes: JobOutcome | Exception) -> None:
         self.payloads: list[str] = []
         self._outcomes = list(outcomes)
         self._news = asyncio.Event()
 
-    async def __call__(self, job: Claimed) -> Outcome:
+    async def __call__(self, job: ClaimedJob) -> JobOutcome:
         self.payloads.append(job.payload)
         self._news.set()
-        outcome = self._outcomes.pop(0) if self._outcomes else Done()
+        outcome = self._outcomes.pop(0) if self._outcomes else Success()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -63,7 +63,7 @@ class Gate(Ran):
         super().__init__()
         self.shut = {name: asyncio.Event() for name in shut}
 
-    async def __call__(self, job: Claimed) -> Outcome:
+    async def __call__(self, job: ClaimedJob) -> JobOutcome:
         outcome = await super().__call__(job)
         if job.payload in self.shut:
             await self.shut[job.payload].wait()
@@ -72,11 +72,16 @@ class Gate(Ran):
 
 @asynccontextmanager
 async def running(
-    database: Database, run: Callable[[Claimed], Coroutine[Any, Any, Outcome]], clock: Clock, **options: Any
+    database: Database,
+    run: Callable[[ClaimedJob], Coroutine[Any, Any, JobOutcome]],
+    clock: Clock,
+    **options: Any,
 ) -> AsyncIterator[Runner]:
-    pace = {name: options.pop(name) for name in list(options) if name in Pace.__struct_fields__}
+    pace = {name: options.pop(name) for name in list(options) if name in RunnerOptions.__struct_fields__}
     handlers = {"test": Handler(run, **options)}
-    runner = Runner(database, handlers, clock, Pace(**{"poll_seconds": 0.05, **pace}), jitter=lambda: 1.0)
+    runner = Runner(
+        database, handlers, clock, RunnerOptions(**{"poll_seconds": 0.05, **pace}), jitter=lambda: 1.0
+    )
     await runner.start()
     try:
         yield runner
@@ -92,7 +97,7 @@ async def put(database: Database, *payloads: str, **fields: Any) -> None:
     await database.write(write)
 
 
-async def stored(database: Database, state: State = State.READY) -> list[Any]:
+async def stored(database: Database, state: JobState = JobState.READY) -> list[Any]:
     return await database.read(lambda tx: list_jobs(tx, state, 100))
 
 
@@ -166,7 +171,7 @@ def test_jobs_of_one_key_run_in_order_one_at_a_time(database_url: str) -> None:
             gate.shut["a1"].set()
             await gate.count(7)
         assert [name for name in gate.payloads if name[0] == "a"] == ["a0", "a1", "a2", "a3", "a4"]
-        assert await stored(database) == await stored(database, State.WAITING) == []
+        assert await stored(database) == await stored(database, JobState.WAITING) == []
 
     scenario(database_url, body)
 
@@ -178,7 +183,7 @@ def test_transactions_of_one_key_at_the_same_time_keep_one_order(database_url: s
             await asyncio.gather(*(put(database, str(n), order_key="k") for n in range(40)))
             await ran.count(40)
         assert sorted(ran.payloads, key=int) == [str(n) for n in range(40)]
-        assert await stored(database) == await stored(database, State.WAITING) == []
+        assert await stored(database) == await stored(database, JobState.WAITING) == []
 
     scenario(database_url, body)
 
@@ -207,11 +212,11 @@ async def _has_reason(database: Database, reason: str) -> bool:
 
 def test_a_dead_job_is_kept_and_holds_up_nothing(database_url: str) -> None:
     async def body(database: Database, clock: Clock) -> None:
-        ran = Ran(Dead("no\0pe"))
+        ran = Ran(DeadLetter("no\0pe"))
         async with running(database, ran, clock):
             await put(database, "a0", "a1", order_key="a")
             await ran.count(2)
-        (dead,) = await stored(database, State.DEAD)
+        (dead,) = await stored(database, JobState.DEAD)
         assert (dead.payload, dead.reason, dead.attempts) == ("a0", "no\N{REPLACEMENT CHARACTER}pe", 1)
         assert await stored(database) == []
 
@@ -243,14 +248,14 @@ async def _due(database: Database, due: int) -> bool:
 
 
 async def _is_dead(database: Database) -> bool:
-    return [job.reason for job in await stored(database, State.DEAD)] == ["no outcome after 3 attempts"]
+    return [job.reason for job in await stored(database, JobState.DEAD)] == ["no outcome after 3 attempts"]
 
 
 def test_a_lease_that_ran_out_lets_another_node_run_the_job(database_url: str) -> None:
     async def body(database: Database, clock: Clock) -> None:
         gone = Lease("a node that was killed", clock.now + 60 * SECOND)
 
-        async def lost(tx: Tx) -> list[Claimed]:
+        async def lost(tx: Tx) -> list[ClaimedJob]:
             for payload in ("a0", "a1"):
                 await enqueue(tx, Job("test", payload, order_key="a"))
             return await claims.claim(tx, gone, 10)
@@ -269,7 +274,7 @@ def test_a_lease_that_ran_out_lets_another_node_run_the_job(database_url: str) -
         assert ran.payloads == ["b", "a0", "a1"]
         # What the lost node says afterwards counts for nothing.
         await put(database, "c")
-        late = [claims.Settled(held, Done())]
+        late = [claims.SettledJob(held, Success())]
         await database.write(lambda tx: claims.settle(tx, gone.holder, late, 1))
         assert [job.payload for job in await stored(database)] == ["c"]
 
@@ -318,7 +323,7 @@ def test_a_job_that_comes_back_while_it_is_at_work_runs_again(database_url: str)
             await tx.run("UPDATE jobs SET due = :now", now=tx.now)
             other = Lease("another node", tx.now + 60 * SECOND)
             held = await claims.claim(tx, other, 1)
-            await claims.settle(tx, other.holder, [claims.Settled(job, HandedBack()) for job in held], 1)
+            await claims.settle(tx, other.holder, [claims.SettledJob(job, Requeue()) for job in held], 1)
 
         async with running(database, gate, clock, concurrency=2) as runner:
             await put(database, "a")
@@ -360,7 +365,7 @@ def test_a_full_kind_holds_up_no_other(database_url: str) -> None:
     async def body(database: Database, clock: Clock) -> None:
         gate, other = Gate("0", "1", "2", "3"), Ran()
         handlers = {"test": Handler(gate, concurrency=2), "other": Handler(other, concurrency=1)}
-        runner = Runner(database, handlers, clock, Pace(poll_seconds=0.05))
+        runner = Runner(database, handlers, clock, RunnerOptions(poll_seconds=0.05))
         await put(database, "0", "1", "2", "3")
         await runner.start()
         await database.write(lambda tx: enqueue(tx, Job("other", "x")))
@@ -379,7 +384,7 @@ def test_jobs_that_a_node_left_parked_are_taken_at_the_next_start(database_url: 
         await put(database, "a", lane="l")
         lease = Lease("gone", clock.now)
         held = await database.write(lambda tx: claims.claim(tx, lease, 1))
-        parked = [claims.Settled(job, claims.Parked()) for job in held]
+        parked = [claims.SettledJob(job, claims.NoCapacity()) for job in held]
         await database.write(lambda tx: claims.settle(tx, "gone", parked, 3600))
         ran = Ran()
         async with running(database, ran, clock):
@@ -409,12 +414,12 @@ def test_two_nodes_share_the_work_without_doing_it_twice(database_url: str) -> N
         both = asyncio.Barrier(2)
         done: dict[str, list[str]] = {"one": [], "two": []}
 
-        def worker(name: str) -> Callable[[Claimed], Coroutine[Any, Any, Outcome]]:
-            async def work(job: Claimed) -> Outcome:
+        def worker(name: str) -> Callable[[ClaimedJob], Coroutine[Any, Any, JobOutcome]]:
+            async def work(job: ClaimedJob) -> JobOutcome:
                 done[name].append(job.payload)
                 if len(done[name]) == 1:
                     await both.wait()
-                return Done()
+                return Success()
 
             return work
 
@@ -500,8 +505,8 @@ def test_what_a_job_leaves_behind_is_written_with_its_end(database_url: str) -> 
 
 
 OUTCOMES: list[tuple[Any, tuple[Any, ...], str]] = [
-    (Done, (), "done"),
-    (Dead, ("given up",), "dead"),
+    (Success, (), "done"),
+    (DeadLetter, ("given up",), "dead"),
     (Retry, (3600, "later"), "again"),
 ]
 
@@ -528,7 +533,7 @@ def test_what_cannot_be_written_holds_up_no_other_job(
         await tx.run("UPDATE nothing SET nothing = 1")
 
     async def body(database: Database, clock: Clock) -> None:
-        ran = Ran(Done(bad), Done(left("good")))
+        ran = Ran(Success(bad), Success(left("good")))
         async with running(database, ran, clock):
             await put(database, "one", "two")
             await ran.count(2)

@@ -19,9 +19,17 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs import schema
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Dead, Done, Handler, Outcome, Retry, bare
-from trunkline.core.jobs.queue import State, StoredJob
-from trunkline.core.jobs.runner import Pace, Runner
+from trunkline.core.jobs.outcomes import (
+    ClaimedJob,
+    DeadLetter,
+    Handler,
+    JobOutcome,
+    Retry,
+    Success,
+    without_write,
+)
+from trunkline.core.jobs.queue import JobState, StoredJob
+from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import delivery, log
 from trunkline.core.webhooks.delivery import Alert, Delivery, Terms
@@ -395,11 +403,11 @@ def test_old_attempts_are_forgotten_as_new_ones_come(
     run(body)
 
 
-def job(webhook: Webhook, attempts: int) -> Claimed:
-    return Claimed("JB1", KIND, msgspec.json.encode(webhook).decode(), "", None, attempts, 0)
+def job(webhook: Webhook, attempts: int) -> ClaimedJob:
+    return ClaimedJob("JB1", KIND, msgspec.json.encode(webhook).decode(), "", None, attempts, 0)
 
 
-async def settle(one: Desk, *outcomes: Outcome) -> None:
+async def settle(one: Desk, *outcomes: JobOutcome) -> None:
     """Write what the outcomes ask for, as the runner does with the settlement."""
     for outcome in outcomes:
         assert outcome.also is not None
@@ -411,10 +419,10 @@ def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
         async with desk(database_url, Terms(schedule=(60, 600))) as one, peer(status(500)) as server:
             webhook = Webhook(ACCOUNT, server.url(), token="t")
             outcomes = [await one.delivery.run_job(job(webhook, attempts)) for attempts in (1, 2, 3)]
-            assert [bare(outcome) for outcome in outcomes] == [
+            assert [without_write(outcome) for outcome in outcomes] == [
                 Retry(60, "the answer has the status 500"),
                 Retry(600, "the answer has the status 500"),
-                Dead("the answer has the status 500"),
+                DeadLetter("the answer has the status 500"),
             ]
             assert await one.attempts() == []
             await settle(one, *outcomes)
@@ -428,7 +436,7 @@ def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
     async def body() -> None:
         async with desk(database_url) as one, peer(status(500)) as server:
             outcome = await one.delivery.run_job(job(Webhook(ACCOUNT, server.url()), 1))
-            assert bare(outcome) == Done()
+            assert without_write(outcome) == Success()
             await settle(one, outcome)
             assert [attempt.error_code for attempt in await one.attempts()] == [11200]
 
@@ -436,7 +444,7 @@ def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
 
 
 async def jobs_left(one: Desk) -> list[StoredJob]:
-    return await one.database.read(lambda tx: list_jobs(tx, State.READY, 100))
+    return await one.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
 
 
 def test_queued_webhooks_are_delivered_in_order_and_hanging_receivers_hold_up_no_other(
@@ -455,7 +463,7 @@ def test_queued_webhooks_are_delivered_in_order_and_hanging_receivers_hold_up_no
         async with desk(database_url) as one, peer(hang) as bad, peer(take) as good:
             handler = Handler(one.delivery.run_job, concurrency=10, per_lane=3)
             runner = Runner(
-                one.database, {KIND: handler}, system_clock, Pace(drain_seconds=0, poll_seconds=0.1)
+                one.database, {KIND: handler}, system_clock, RunnerOptions(drain_seconds=0, poll_seconds=0.1)
             )
             await runner.start()
 

@@ -13,7 +13,7 @@ import pytest
 
 from engines import Engine
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.outcome import Claimed, Done
+from trunkline.core.jobs.outcomes import ClaimedJob, Success
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.tokens import Grant
 from trunkline.core.webhooks.webhook import Webhook
@@ -92,8 +92,8 @@ class Scene:
         run = reachability.handler(self.here.database).run
         for job in await self._jobs(KIND, self.clock.now):
             for _ in range(2):
-                claimed = Claimed(job.id, KIND, job.payload, "", None, 1, 0)
-                assert await run(claimed) == Done()
+                claimed = ClaimedJob(job.id, KIND, job.payload, "", None, 1, 0)
+                assert await run(claimed) == Success()
 
     async def _jobs(self, kind: str, until: int) -> list[_Job]:
         return await self.here.database.read(

@@ -15,9 +15,9 @@ from engines import Engine, opened
 from trunkline.app.products import migrations
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcome import Claimed, Retry
-from trunkline.core.jobs.queue import State
-from trunkline.core.jobs.runner import Pace, Runner
+from trunkline.core.jobs.outcomes import ClaimedJob, Retry
+from trunkline.core.jobs.queue import JobState
+from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.storage.database import Database, Tx
 from trunkline.settings import Settings
 from trunkline.transports.base import (
@@ -63,7 +63,7 @@ class World:
         async with opened(self.url, migrations(Settings()), lambda: self.now) as self.database:
             self.sandbox, self.heard = Sandbox(self.database), Heard()
             handlers = {JOB: self.sandbox.handler()}
-            runner = Runner(self.database, handlers, lambda: self.now, Pace(poll_seconds=0.05))
+            runner = Runner(self.database, handlers, lambda: self.now, RunnerOptions(poll_seconds=0.05))
             # As a node does: the jobs first.
             await runner.start()
             await self.sandbox.start(self.heard)
@@ -83,7 +83,7 @@ class World:
 
     async def waiting(self) -> list[tuple[float, Told]]:
         """The jobs that are left: in how many seconds each is due, and what it tells."""
-        jobs = await self.database.read(lambda tx: list_jobs(tx, State.READY, 100))
+        jobs = await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
         return [((job.due - self.now) / SECOND, msgspec.json.decode(job.payload, type=Told)) for job in jobs]
 
     async def settle(self) -> None:
@@ -342,7 +342,7 @@ def test_a_sandbox_that_never_starts_holds_up_no_job() -> None:
     async def run() -> None:
         sandbox = Sandbox(cast(Database, None))
         payload = msgspec.json.encode(Told(receipt=Receipt("sandbox", "SM1.0", DELIVERED))).decode()
-        job = Claimed("1", JOB, payload, "", None, 1, 0)
+        job = ClaimedJob("1", JOB, payload, "", None, 1, 0)
         telling = asyncio.ensure_future(sandbox.handler().run(job))
         await asyncio.sleep(0)
         assert not telling.done()

@@ -13,7 +13,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.egress.cookies import Cookies
 from trunkline.core.egress.target import BadUrl, locate
-from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
@@ -89,11 +89,11 @@ class Inbox:
         """Runs the jobs of ``JOB``."""
         return Handler(self._tell, concurrency=400, per_lane=100)
 
-    async def _tell(self, job: Claimed) -> Outcome:
+    async def _tell(self, job: ClaimedJob) -> JobOutcome:
         told = msgspec.json.decode(job.payload, type=Told)
         known = await self._ground.database.read(lambda tx: self._known(tx, told))
         if known is None:
-            return Done()
+            return Success()
         conversation = Conversation(self._ground, known.message, known.told, known.cookies)
         ended = await conversation.run(known.hooks)
 
@@ -109,7 +109,7 @@ class Inbox:
                 await write_end(tx, message, ended, self._ground.rules)
 
         await self._ground.database.write(write)
-        return Done()
+        return Success()
 
     async def _known(self, tx: Tx, told: Told) -> _Known | None:
         """None when the message was told of before, or is gone."""

@@ -11,7 +11,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
 from trunkline.core.egress.target import without_credentials
-from trunkline.core.jobs.outcome import Claimed, Done, Handler, Outcome, Retry
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts.facade import record_alert
 from trunkline.products.messaging.lifecycle import queue
@@ -54,7 +54,7 @@ class Fetcher:
         """Runs the jobs."""
         return Handler(self.run, concurrency=50)
 
-    async def run(self, job: Claimed) -> Outcome:
+    async def run(self, job: ClaimedJob) -> JobOutcome:
         """Fetch the attachments of one message; a message without them fails with the reason."""
         account_sid, sid = msgspec.json.decode(job.payload, type=tuple[str, str])
 
@@ -64,14 +64,14 @@ class Fetcher:
 
         message = await self._database.read(waiting)
         if message is None:
-            return Done()
+            return Success()
         try:
             media = await self._all(message)
         except Refused as refused:
             if refused.again and job.attempts < TRIES:
                 return Retry(_PAUSE, str(refused))
             await self._fail(message, refused)
-            return Done()
+            return Success()
 
         async def keep(tx: Tx) -> None:
             # It may have run out meanwhile, and be gone.
@@ -82,7 +82,7 @@ class Fetcher:
             await media_ready(tx, message)
 
         await self._database.write(keep)
-        return Done()
+        return Success()
 
     async def _all(self, message: Message) -> list[tuple[str, bytes]]:
         media: list[tuple[str, bytes]] = []

@@ -1,0 +1,75 @@
+"""The outcomes of a job, and the handlers that run jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from trunkline.core.storage.database import Row, Tx
+
+Write = Callable[[Tx], Awaitable[None]]
+"""A write that belongs to a job's outcome, in the transaction that settles it: one commit less, and never twice."""
+
+
+class ClaimedJob(Row, frozen=True):
+    """A job that this node holds. ``attempts`` counts this one; ``created`` is in microseconds since 1970 UTC."""
+
+    id: str
+    kind: str
+    payload: str
+    lane: str
+    order_key: str | None
+    attempts: int
+    created: int
+
+
+class Success(msgspec.Struct, frozen=True):
+    """The job is finished and removed."""
+
+    also: Write | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """The job runs again after ``after`` seconds; jobs behind it in its order wait for that."""
+
+    after: float
+    reason: str = ""
+    also: Write | None = None
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """The job is given up; it is kept for the operator and blocks no other."""
+
+    reason: str
+    also: Write | None = None
+
+
+class Requeue(msgspec.Struct, frozen=True):
+    """The job did not run to its end and is due at once for any node; the attempt does not count."""
+
+
+class NoCapacity(msgspec.Struct, frozen=True):
+    """The node's limits leave no capacity for the job now, so it is parked; the attempt does not count."""
+
+
+JobOutcome = Success | Retry | DeadLetter
+Settlement = JobOutcome | Requeue | NoCapacity
+
+
+def without_write(settlement: Settlement) -> Settlement:
+    """Return the settlement without the write that belongs to it."""
+    if isinstance(settlement, Requeue | NoCapacity):
+        return settlement
+    return msgspec.structs.replace(settlement, also=None)
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """The function that runs the jobs of one kind: at most ``concurrency`` at once on a node, ``per_lane`` in one lane
+    that has a name. A job that was tried ``max_attempts`` times without an outcome is dead. An exception is a failed
+    attempt."""
+
+    run: Callable[[ClaimedJob], Awaitable[JobOutcome]]
+    concurrency: int = 100
+    per_lane: int = 10
+    max_attempts: int = 20
