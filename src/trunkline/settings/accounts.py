@@ -14,12 +14,12 @@ class AccountSettings:
 
     account_sid: str = option(
         "",
-        "SID of the first account, made at the first start; empty makes one up.",
+        "SID of the first account, created at the first start; empty generates one.",
         check=matches(r"AC[0-9a-f]{32}", "AC and 32 digits or small letters from a to f"),
     )
     auth_token: str = option(
         "",
-        "Auth token of the first account; empty makes one up.",
+        "Auth token of the first account; empty generates one.",
         check=matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces"),
         secret=hidden,
     )

@@ -13,6 +13,6 @@ class ChatSettings:
 
     chat_limits_as_seen: bool = option(
         False,
-        "Give new Chat Services the limits that the real service was seen to give",
+        "Give new Chat Services the limits that were observed at the real service",
         "(100 members, 250 channels) instead of the documented ones (250, 100).",
     )

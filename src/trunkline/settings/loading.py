@@ -18,7 +18,7 @@ from trunkline.settings.values import BadSetting
 FILE = "trunkline.toml"
 
 
-class Source(Enum):
+class ValueSource(Enum):
     """The place that a value comes from; the first one that has it counts."""
 
     FLAG = "flag"
@@ -28,11 +28,11 @@ class Source(Enum):
 
 
 @dataclass(frozen=True)
-class Origin:
+class ValueOrigin:
     """The source of one value, and the name of the flag or variable, or of the file and table; no name for a
     default."""
 
-    source: Source
+    source: ValueSource
     name: str = ""
 
     def __str__(self) -> str:
@@ -41,11 +41,11 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Effective:
+class EffectiveSettings:
     """The settings, and the origin of each value by the option's name."""
 
     settings: Settings
-    origins: dict[str, Origin]
+    origins: dict[str, ValueOrigin]
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,29 +54,29 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) 
     return effective(flags, environment).settings
 
 
-def effective(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Effective:
+def effective(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> EffectiveSettings:
     """Return the effective settings with the origins. Raise BadSetting as ``load`` does."""
     in_file = _read_file(environment)
     values, origins = {}, {}
     for name, option in OPTIONS.items():
         candidates = (
-            (flags.get(name), Origin(Source.FLAG, flag(name))),
-            (environment.get(variable(name)), Origin(Source.ENVIRONMENT, variable(name))),
-            in_file.get(name, (None, Origin(Source.FILE))),
+            (flags.get(name), ValueOrigin(ValueSource.FLAG, flag(name))),
+            (environment.get(variable(name)), ValueOrigin(ValueSource.ENVIRONMENT, variable(name))),
+            in_file.get(name, (None, ValueOrigin(ValueSource.FILE))),
         )
         value, origin = next(
-            (one for one in candidates if one[0] is not None), (None, Origin(Source.DEFAULT))
+            (one for one in candidates if one[0] is not None), (None, ValueOrigin(ValueSource.DEFAULT))
         )
         origins[name] = origin
         if value is not None:
             values[name] = option.convert(value, str(origin))
     try:
-        return Effective(Settings.of(**values), origins)
+        return EffectiveSettings(Settings.of(**values), origins)
     except BadSetting as error:
         raise BadSetting(f"{error} ({origins[error.option]})", error.option) from None
 
 
-def _read_file(environment: Mapping[str, str]) -> dict[str, tuple[Any, Origin]]:
+def _read_file(environment: Mapping[str, str]) -> dict[str, tuple[Any, ValueOrigin]]:
     """Return the values of the file, with the table of each. Raise BadSetting if it cannot be read, or has an unknown
     table or option, or an option twice or in the table of another group."""
     named = environment.get(f"{PREFIX}CONFIG")
@@ -93,14 +93,14 @@ def _read_file(environment: Mapping[str, str]) -> dict[str, tuple[Any, Origin]]:
     if wrong := [name for name, table in tables.items() if not isinstance(table, dict)]:
         raise BadSetting(f"{path}: {wrong[0]} must be a table, [{wrong[0]}]")
     _refuse_unknown(path, document, tables)
-    values = {name: (value, Origin(Source.FILE, str(path))) for name, value in document.items()}
+    values = {name: (value, ValueOrigin(ValueSource.FILE, str(path))) for name, value in document.items()}
     for group, table in tables.items():
         for name, value in table.items():
             if OPTIONS[name].group != group:
                 raise BadSetting(f"{path}: {name} belongs to [{OPTIONS[name].group}], not to [{group}]")
             if name in values:
                 raise BadSetting(f"{path} has {name} twice: at the top and in [{group}]")
-            values[name] = (value, Origin(Source.FILE, f"{path} [{group}]"))
+            values[name] = (value, ValueOrigin(ValueSource.FILE, f"{path} [{group}]"))
     return values
 
 

@@ -30,13 +30,13 @@ class MessagingSettings:
 
     carriers: tuple[CarrierOptions, ...] = option(
         (),
-        "The carriers that SMS leave by, as tables of the file; none is the sandbox.",
+        "The carriers that send SMS, as tables of the file; none is the sandbox.",
         tables=parse_carriers,
         secret=_names,
     )
     carrier_routes: tuple[RouteRule, ...] = option(
         (),
-        "Which carrier a message leaves by, as tables with carrier, prefix and sender: the first that fits counts;",
+        "The carrier of a message, as tables with carrier, prefix and sender: the first that matches counts;",
         "none is the first carrier.",
         tables=parse_routes,
     )
@@ -45,7 +45,7 @@ class MessagingSettings:
     )
     prices: tuple[Price, ...] = option(
         (),
-        "What a segment costs, as tables with prefix, price and unit; the longest prefix counts.",
+        "The price of a segment, as tables with prefix, price and unit; the longest prefix counts.",
         tables=parse_prices,
     )
     account_rate: float = option(
@@ -67,26 +67,26 @@ class MessagingSettings:
         "", "Countries that messages may be sent to, as ISO codes separated by commas; empty allows all."
     )
     refuse_landlines: bool = option(
-        True, "Refuse messages to numbers that are known to be landlines, unless they ask for ForceDelivery."
+        True, "Refuse messages to numbers that are known to be landlines, unless they set ForceDelivery."
     )
     blocked_sender_ids: str = option(
         "", "Alphanumeric senders that are refused besides generic ones such as SMS, separated by commas."
     )
     max_service_senders: int = option(
         400,
-        "Phone numbers and short codes, taken together, in the pool of a Messaging Service.",
+        "Phone numbers and short codes, in total, in the pool of a Messaging Service.",
         check=at_least(1),
     )
     max_scheduled_messages: int = option(
         500_000, "Scheduled messages that an account may have waiting.", check=at_least(1)
     )
     protect_media: bool = option(
-        False, "Ask for an account's credentials before the attachments of its messages are served."
+        False, "Require an account's credentials for the attachments of its messages."
     )
     compliance_approval: str = option(
         "auto",
-        "Who approves brands, campaigns and toll-free verifications: auto at once,",
-        "manual the operator, over /_trunkline/compliance.",
+        "Approval of brands, campaigns and toll-free verifications: auto approves at once,",
+        "manual leaves it to the operator, over /_trunkline/compliance.",
         check=one_of(*APPROVALS),
     )
     a2p_enforced: bool = option(

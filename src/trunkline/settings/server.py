@@ -21,16 +21,16 @@ class ServerSettings:
     """The options of the table ``[server]``."""
 
     host: str = option("127.0.0.1", "Address that the API listens on; 0.0.0.0 for all.")
-    port: int = option(8080, "Port of the API; 0 takes a free one.", check=between(0, 65535))
+    port: int = option(8080, "Port of the API; 0 chooses a free one.", check=between(0, 65535))
     proxy_port: int = option(
         8081,
         "Port of the CONNECT proxy, for moving an app by environment variables alone;",
-        "0 takes a free one, -1 switches it off.",
+        "0 chooses a free one, -1 switches it off.",
         check=between(-1, 65535),
     )
     nats_url: str = option(
         "",
-        "nats://… connects this node to the bus between nodes; the node is ready only while it is connected.",
+        "nats://… connects this node to the bus between nodes; it is ready only while it is connected.",
         secret=hidden,
     )
     default_product: str = option(
@@ -40,7 +40,7 @@ class ServerSettings:
     )
     trusted_proxies: str = option(
         "127.0.0.0/8,::1/128",
-        "Networks whose X-Forwarded-Proto is believed, separated by commas.",
+        "Networks whose X-Forwarded-Proto is trusted, separated by commas.",
         check=networks,
     )
     max_body_bytes: int = option(
@@ -62,7 +62,7 @@ class ServerSettings:
     dev: bool = option(
         False,
         "Development: let webhooks reach this machine and private networks,",
-        "and log everything, at level debug, whatever log_level says.",
+        "and log everything, at level debug, regardless of log_level.",
     )
 
     def proxy_networks(self) -> Networks:

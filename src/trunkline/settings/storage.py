@@ -38,14 +38,14 @@ class StorageSettings:
     data_dir: Path = option(Path("data"), "Directory of the database, the master key and the proxy's CA.")
     database_url: str = option(
         "",
-        "postgresql://… keeps the data in PostgreSQL; empty keeps them in SQLite in the data directory.",
+        "postgresql://… stores the data in PostgreSQL; empty uses SQLite in the data directory.",
         check=_database_address,
         secret=without_password,
     )
     master_key: str = option(
         "",
         "Base64 of the 32 bytes that encrypt secrets at rest;",
-        "empty uses the file master.key in the data directory, made on first use.",
+        "empty uses the file master.key in the data directory, created on first use.",
         check=_master_key,
         secret=hidden,
     )

@@ -13,5 +13,5 @@ class SyncSettings:
 
     sync_limits: bool = option(
         True,
-        "Keep Sync's documented limits, such as 20 writes a second for one object; false for none.",
+        "Apply Sync's documented limits, such as 20 writes a second for one object; false for none.",
     )

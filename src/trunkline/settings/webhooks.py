@@ -14,8 +14,8 @@ class WebhookSettings:
 
     webhook_retry_schedule: str = option(
         "",
-        "Pauses in seconds before a queued webhook that failed is begun again, separated by commas, such as",
-        "60,600,3600; one that fails after the last is a dead job. Empty: the attempts that its URL asks for.",
+        "Delays in seconds before a failed webhook is retried, separated by commas, such as",
+        "60,600,3600; after the last it is a dead job. Empty: the attempts that its URL requests.",
         check=retry_delays,
     )
     webhook_log_days: int = option(

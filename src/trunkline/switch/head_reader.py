@@ -13,12 +13,12 @@ import socket
 from contextlib import suppress
 
 from trunkline.switch.error_response import ErrorResponse
-from trunkline.switch.request_parser import MAX_HEAD, TunnelRequest, parse_head
+from trunkline.switch.request_parser import MAX_HEAD, ConnectRequest, parse_head
 
 _DRAIN_BYTES = 64 * 1024
 
 
-async def read_head(sock: socket.socket) -> TunnelRequest | ErrorResponse | None:
+async def read_head(sock: socket.socket) -> ConnectRequest | ErrorResponse | None:
     """Return the outcome of the head on the non-blocking socket, or None if the client closed before its end.
 
     Raise OSError if the connection breaks.

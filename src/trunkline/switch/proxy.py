@@ -20,7 +20,7 @@ from contextlib import ExitStack, suppress
 from trunkline.switch.authority import Authority
 from trunkline.switch.error_response import TOO_MANY, ErrorResponse, render
 from trunkline.switch.head_reader import drain, read_head
-from trunkline.switch.request_parser import TunnelRequest
+from trunkline.switch.request_parser import ConnectRequest
 
 BACKLOG = 1024
 
@@ -130,7 +130,7 @@ class ConnectProxy:
             async with asyncio.timeout(self._head_seconds):
                 outcome = await read_head(sock)
             match outcome:
-                case TunnelRequest():
+                case ConnectRequest():
                     return await self._establish(sock, outcome.host)
                 case ErrorResponse():
                     self._log.info("the proxy answers %d: %s", outcome.status, outcome.message)

@@ -29,7 +29,7 @@ _AUTHORITY = re.compile(r"(.+):([0-9]{1,5})")
 _SERVED = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+twilio\.com", re.IGNORECASE)
 
 
-class TunnelRequest(msgspec.Struct, frozen=True):
+class ConnectRequest(msgspec.Struct, frozen=True):
     """A valid request for a tunnel. `host` is in lower case and without a dot at its end."""
 
     host: str
@@ -38,7 +38,7 @@ class TunnelRequest(msgspec.Struct, frozen=True):
 class Head(msgspec.Struct, frozen=True):
     """The outcome of a head, and its length in bytes."""
 
-    outcome: TunnelRequest | ErrorResponse
+    outcome: ConnectRequest | ErrorResponse
     length: int
 
 
@@ -64,7 +64,7 @@ def parse_head(data: bytes) -> Head | None:
     return None
 
 
-def _parse(head: bytes) -> TunnelRequest | ErrorResponse:
+def _parse(head: bytes) -> ConnectRequest | ErrorResponse:
     first, *fields = _LINE_END.split(head)
     line = _REQUEST_LINE.fullmatch(first)
     if line is None:
@@ -75,9 +75,9 @@ def _parse(head: bytes) -> TunnelRequest | ErrorResponse:
     return _target(target) if method == b"CONNECT" else NOT_CONNECT
 
 
-def _target(target: str) -> TunnelRequest | ErrorResponse:
+def _target(target: str) -> ConnectRequest | ErrorResponse:
     authority = _AUTHORITY.fullmatch(target)
     if authority is None:
         return malformed("The target of CONNECT is not host:port.")
     host = served_host(authority[1])
-    return TunnelRequest(host) if host is not None and int(authority[2]) == 443 else foreign_target(target)
+    return ConnectRequest(host) if host is not None and int(authority[2]) == 443 else foreign_target(target)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trunkline.settings import OPTIONS, Settings
-from trunkline.settings.loading import Origin, Source, effective, load
+from trunkline.settings.loading import ValueOrigin, ValueSource, effective, load
 from trunkline.settings.option import as_text, flag, variable
 from trunkline.settings.values import BadSetting, without_password
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_defaults_count_when_nothing_is_said() -> None:
     found = effective({}, {})
     assert found.settings == Settings()
-    assert set(found.origins.values()) == {Origin(Source.DEFAULT)}
+    assert set(found.origins.values()) == {ValueOrigin(ValueSource.DEFAULT)}
 
 
 def test_flag_beats_environment_beats_file_beats_default(folder: Path) -> None:

@@ -7,19 +7,19 @@ from http import HTTPStatus
 import pytest
 
 from trunkline.switch.error_response import ErrorResponse
-from trunkline.switch.request_parser import MAX_HEAD, Head, TunnelRequest, parse_head, served_host
+from trunkline.switch.request_parser import MAX_HEAD, ConnectRequest, Head, parse_head, served_host
 
 PYTHON = b"CONNECT sync.twilio.com:443 HTTP/1.0\r\n\r\n"
 NODE = b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com:443\r\nConnection: close\r\n\r\n"
 
 
-def outcome(data: bytes) -> TunnelRequest | ErrorResponse:
+def outcome(data: bytes) -> ConnectRequest | ErrorResponse:
     head = parse_head(data)
     assert head is not None
     return head.outcome
 
 
-def connect(target: str) -> TunnelRequest | ErrorResponse:
+def connect(target: str) -> ConnectRequest | ErrorResponse:
     return outcome(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode("latin-1"))
 
 
@@ -35,8 +35,8 @@ def connect(target: str) -> TunnelRequest | ErrorResponse:
 def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: str) -> None:
     for cut in range(len(head)):
         assert parse_head(head[:cut]) is None
-    assert parse_head(head) == Head(TunnelRequest(host), len(head))
-    assert parse_head(head + b"\x16\x03\x01 hello\r\n\r\n") == Head(TunnelRequest(host), len(head))
+    assert parse_head(head) == Head(ConnectRequest(host), len(head))
+    assert parse_head(head + b"\x16\x03\x01 hello\r\n\r\n") == Head(ConnectRequest(host), len(head))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: 
     ],
 )
 def test_served_targets(target: str, host: str) -> None:
-    assert connect(target) == TunnelRequest(host)
+    assert connect(target) == ConnectRequest(host)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def padded(length: int) -> bytes:
 
 def test_the_longest_head_is_read_and_one_byte_more_is_too_large() -> None:
     longest = padded(MAX_HEAD)
-    assert outcome(longest) == TunnelRequest("sync.twilio.com")
+    assert outcome(longest) == ConnectRequest("sync.twilio.com")
     assert parse_head(longest[:-1]) is None
     refusal = outcome(padded(MAX_HEAD + 1)[:MAX_HEAD])
     assert isinstance(refusal, ErrorResponse)

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import typer
 
 from trunkline.cli.doctor import authority, database, files, machine, network
-from trunkline.cli.doctor.finding import Finding, Level, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, Level, failed, ok, warned
 from trunkline.cli.options import with_flags
 from trunkline.cli.printing import AsJson, print_json, printable
 from trunkline.settings import OPTIONS
@@ -40,7 +41,7 @@ def run(flags: Mapping[str, Any], as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-async def _check_all(flags: Mapping[str, Any]) -> list[Finding]:
+async def _check_all(flags: Mapping[str, Any]) -> list[DoctorFinding]:
     try:
         settings = load(flags)
     except BadSetting as error:
@@ -55,18 +56,23 @@ async def _check_all(flags: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def _unknown_variables() -> Finding:
+def _unknown_variables() -> DoctorFinding:
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in _KNOWN)
     if unknown:
         return warned(
             "settings",
             f"the environment sets what is no option: {', '.join(unknown)}",
-            "look for a typing error; `trunkline config` shows what counts",
+            f"{_suggestion(unknown)} `trunkline config` shows the effective options",
         )
     return ok("settings", "all values can be used")
 
 
-def _print(finding: Finding) -> None:
+def _suggestion(unknown: list[str]) -> str:
+    nearest = [match for name in unknown for match in get_close_matches(name, _KNOWN, n=1)]
+    return f"did you mean {', '.join(nearest)}?" if nearest else "remove them;"
+
+
+def _print(finding: DoctorFinding) -> None:
     level = typer.style(f"{finding.level.value:4}", fg=_COLOURS[finding.level])
     typer.echo(f"{level}  {finding.name:12}  {printable(finding.message)}")
     if finding.remedy:

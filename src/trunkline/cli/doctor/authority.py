@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from trunkline.app.data import CA_DIRECTORY
-from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.settings import Settings
 
@@ -18,7 +18,7 @@ EARLY = timedelta(days=30)
 _RENEW = "delete ca.key and ca.pem; the next start makes new ones, which clients have to be given"
 
 
-def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
+def findings(settings: Settings, clock: Clock = system_clock) -> list[DoctorFinding]:
     """Check the CA, unless the proxy is switched off."""
     if settings.server.proxy_port < 0:
         return []
@@ -27,7 +27,7 @@ def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
     ]
 
 
-def certificate(directory: Path, now: datetime) -> Finding:
+def certificate(directory: Path, now: datetime) -> DoctorFinding:
     """Check the pair in ``directory``: readable, belonging together, and not expired."""
     name, pem, key = "CA", directory / "ca.pem", directory / "ca.key"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.app.data import open_storage
 from trunkline.app.products import migrations
 from trunkline.cli.doctor import files
-from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.database import NewerDatabase, StorageError
@@ -19,7 +19,7 @@ LARGEST_SKEW = 2 * SECOND
 """The allowed difference between the clocks of a node and of PostgreSQL."""
 
 
-async def findings(settings: Settings, clock: Clock = system_clock) -> list[Finding]:
+async def findings(settings: Settings, clock: Clock = system_clock) -> list[DoctorFinding]:
     """Check everything in the order of printing, or only the address if the database cannot be read."""
     name, path = "database", file_of(settings.storage.url)
     try:
@@ -36,7 +36,7 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Find
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), seen)]
 
 
-def schema(known: list[Migration], seen: Seen) -> Finding:
+def schema(known: list[Migration], seen: Seen) -> DoctorFinding:
     """Check the version of the schema."""
     name = "schema"
     try:
@@ -51,14 +51,14 @@ def schema(known: list[Migration], seen: Seen) -> Finding:
     return ok(name, f"up to date, {len(seen.applied)} migrations")
 
 
-def durability(seen: Seen) -> Finding:
+def durability(seen: Seen) -> DoctorFinding:
     """Check that committed changes survive a power cut."""
     if seen.weak:
         return failed("durability", ", ".join(seen.weak), "a power cut loses answered writes: switch it back")
     return ok("durability", "no setting of the database weakens it")
 
 
-async def secrets(settings: Settings) -> Finding:
+async def secrets(settings: Settings) -> DoctorFinding:
     """Check that the master key decrypts the stored secrets."""
     name = "secrets"
     try:
@@ -78,7 +78,7 @@ async def secrets(settings: Settings) -> Finding:
     return ok(name, "the master key opens them")
 
 
-def time(now: int, seen: Seen) -> Finding:
+def time(now: int, seen: Seen) -> DoctorFinding:
     """Check the machine's clock against the times in the database and the clock of PostgreSQL."""
     name, remedy = "clock", "set the clock (NTP): expiries and schedules follow it"
     newest = max(seen.applied.values(), default=0)

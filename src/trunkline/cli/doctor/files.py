@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from trunkline.app.data import MASTER_KEY_FILE
-from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.cli.doctor.machine import nearest
 from trunkline.core.secrets import BadMasterKey, Vault, parse_key
 from trunkline.settings import Settings
@@ -15,12 +15,12 @@ from trunkline.settings import Settings
 _OTHERS = 0o077
 
 
-def findings(settings: Settings) -> list[Finding]:
+def findings(settings: Settings) -> list[DoctorFinding]:
     """Check everything in the order of printing."""
     return [directory(settings.storage.data_dir), key(settings)]
 
 
-def directory(path: Path) -> Finding:
+def directory(path: Path) -> DoctorFinding:
     """Check the data directory: present, writable, private to its owner."""
     name = "data dir"
     if not path.exists():
@@ -39,7 +39,7 @@ def directory(path: Path) -> Finding:
     return ok(name, f"{path.absolute()} is writable, for its owner alone")
 
 
-def key(settings: Settings) -> Finding:
+def key(settings: Settings) -> DoctorFinding:
     """Check the master key: readable, well-formed, private to its owner."""
     name, path = "master key", settings.storage.data_dir / MASTER_KEY_FILE
     if not settings.storage.master_key and not _exists(path):

@@ -15,7 +15,7 @@ class Level(Enum):
     FAIL = "fail"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class DoctorFinding(msgspec.Struct, frozen=True):
     """The outcome of a check, with a remedy unless it is ok."""
 
     name: str
@@ -24,16 +24,16 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-def ok(name: str, message: str) -> Finding:
+def ok(name: str, message: str) -> DoctorFinding:
     """Return a finding without a problem."""
-    return Finding(name, Level.OK, message)
+    return DoctorFinding(name, Level.OK, message)
 
 
-def warned(name: str, message: str, remedy: str) -> Finding:
+def warned(name: str, message: str, remedy: str) -> DoctorFinding:
     """Return a finding of something that works, but not for long or not safely."""
-    return Finding(name, Level.WARN, message, remedy)
+    return DoctorFinding(name, Level.WARN, message, remedy)
 
 
-def failed(name: str, message: str, remedy: str) -> Finding:
+def failed(name: str, message: str, remedy: str) -> DoctorFinding:
     """Return a finding of something that does not work, or endangers data."""
-    return Finding(name, Level.FAIL, message, remedy)
+    return DoctorFinding(name, Level.FAIL, message, remedy)

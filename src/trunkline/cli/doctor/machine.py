@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.settings import Settings
 
 OLDEST_PYTHON = (3, 11)
@@ -21,7 +21,7 @@ VOLATILE = {"tmpfs", "ramfs"}
 _MOUNTS = Path("/proc/self/mounts")
 
 
-def findings(settings: Settings) -> list[Finding]:
+def findings(settings: Settings) -> list[DoctorFinding]:
     """Check everything in the order of printing."""
     folder = nearest(settings.storage.data_dir)
     found = [python(sys.version_info[:2]), space(shutil.disk_usage(folder).free)]
@@ -30,14 +30,14 @@ def findings(settings: Settings) -> list[Finding]:
     return found
 
 
-def python(version: tuple[int, ...]) -> Finding:
+def python(version: tuple[int, ...]) -> DoctorFinding:
     """Check the interpreter's version."""
     if version < OLDEST_PYTHON:
         return failed("python", f"this is Python {platform.python_version()}", "install Python 3.11 or later")
     return ok("python", f"Python {platform.python_version()} on {platform.system()}")
 
 
-def space(free: int) -> Finding:
+def space(free: int) -> DoctorFinding:
     """Check the free bytes of the disk."""
     message, remedy = f"{free // MIB:,} MiB are free", "free some space, or move the data directory"
     if free < NO_SPACE:
@@ -45,7 +45,7 @@ def space(free: int) -> Finding:
     return warned("disk space", message, remedy) if free < LITTLE_SPACE else ok("disk space", message)
 
 
-def disk(kind: str) -> Finding:
+def disk(kind: str) -> DoctorFinding:
     """Check the kind of file system that a SQLite database is on."""
     if kind in REMOTE:
         return failed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from trunkline.cli.addresses import PortState, probe_port
-from trunkline.cli.doctor.finding import Finding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.cli.errors import reason
 from trunkline.core.bus import BusUnreachable, open_bus
 from trunkline.settings import Settings
@@ -13,7 +13,7 @@ from trunkline.settings import Settings
 BUS_SECONDS = 5.0
 
 
-async def findings(settings: Settings) -> list[Finding]:
+async def findings(settings: Settings) -> list[DoctorFinding]:
     """Check everything in the order of printing."""
     return [
         port("API port", settings.server.host, settings.server.port),
@@ -22,7 +22,7 @@ async def findings(settings: Settings) -> list[Finding]:
     ]
 
 
-def port(name: str, host: str, number: int) -> Finding:
+def port(name: str, host: str, number: int) -> DoctorFinding:
     """Check an address: free, or used by a running Trunkline."""
     if number < 0:
         return ok(name, "switched off")
@@ -41,7 +41,7 @@ def port(name: str, host: str, number: int) -> Finding:
     return ok(name, f"{host}:{number} is {state.value}")
 
 
-async def bus(url: str) -> Finding:
+async def bus(url: str) -> DoctorFinding:
     """Check the bus between nodes."""
     name = "bus"
     if not url:

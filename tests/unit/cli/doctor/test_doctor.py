@@ -102,8 +102,12 @@ def test_people_get_lines_with_what_to_do(cli: Cli) -> None:
 
 def test_a_typing_error_in_a_variable_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUNKLINE_PROT", "1")
-    level, message, _ = finding(cli, "settings")
+    level, message, remedy = finding(cli, "settings")
     assert (level, message) == ("warn", "the environment sets what is no option: TRUNKLINE_PROT")
+    assert remedy.startswith("did you mean TRUNKLINE_PORT?")
+    monkeypatch.delenv("TRUNKLINE_PROT")
+    monkeypatch.setenv("TRUNKLINE_ZZZ", "1")
+    assert finding(cli, "settings")[2].startswith("remove them;")
 
 
 def test_a_secret_in_the_address_is_not_printed(cli: Cli) -> None:
