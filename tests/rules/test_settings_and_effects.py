@@ -110,7 +110,7 @@ def test_every_property_has_an_effect_and_a_test() -> None:
         ('| "[OBSOLETE]": stored', "| stored", "Messaging: fallback_to_long_code: only what"),
         ("| tokens need permissions", "| stored and answered; tokens", "Sync: acl_enabled: only what"),
         (
-            "| how the fallback is asked, `GET` or `POST` |",
+            "| the method of the fallback, `GET` or `POST` |",
             "|  |",
             "Messaging: fallback_method has no effect",
         ),
