@@ -68,7 +68,8 @@ def _unknown_variables() -> DoctorFinding:
 
 
 def _suggestion(unknown: list[str]) -> str:
-    nearest = [match for name in unknown for match in get_close_matches(name, _KNOWN, n=1)]
+    names = [name.removeprefix(PREFIX).lower() for name in unknown]
+    nearest = [variable(match) for name in names for match in get_close_matches(name, OPTIONS, n=1)]
     return f"did you mean {', '.join(nearest)}?" if nearest else "remove them;"
 
 
