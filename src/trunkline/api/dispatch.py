@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ import msgspec
 
 from trunkline.api import mutation_ids, paging, params
 from trunkline.api.auth import CHALLENGE, Directory, refused
+from trunkline.api.contents import Content
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.operation import ONE, Call, Kind, Prepare, Style
 from trunkline.api.paging import Cursor, Page, Window
@@ -26,7 +27,7 @@ from trunkline.core.storage.database import Database, NeedsWrite, StorageError, 
 
 class Request(msgspec.Struct, frozen=True):
     """A request whose route, caller and fields are known. ``path`` is the path below the prefix, as requested;
-    ``headers`` have lower-case names."""
+    ``headers`` have lower-case names. ``upload`` yields a body that is streamed."""
 
     match: Match
     principal: Principal
@@ -35,14 +36,17 @@ class Request(msgspec.Struct, frozen=True):
     query: Fields = ()
     body: Fields = ()
     headers: Mapping[str, str] = {}
+    upload: AsyncIterator[bytes] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status, a JSON body (empty for 204) and headers beyond the standard ones."""
+    """A status, a JSON body (empty for 204) or a ``content`` that is streamed, and headers beyond the standard
+    ones."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
+    content: Content | None = None
 
 
 class Dispatcher:
@@ -103,7 +107,7 @@ class Dispatcher:
         if target is not None:
             mutation = mutation_ids.read_mutation(request.headers, principal, target, match.path)
             reserved = mutation.resource_sid if mutation and target.prefix else ""
-        call = Call(principal, match.path, typed, self._vault, ONE, request.headers, reserved)
+        call = Call(principal, match.path, typed, self._vault, ONE, request.headers, reserved, request.upload)
         try:
             if operation.prepare is not None and mutation is not None:
                 result = await self._execute_leased(request, call, mutation, operation.prepare)
@@ -180,6 +184,8 @@ class Dispatcher:
         operation, mount = request.match.route.operation, request.match.route.mount
         if operation.kind is Kind.DELETE:
             return Answer(operation.status, b"")
+        if operation.content:
+            return Answer(operation.status, b"", content=operation.content(result))
         assert operation.view is not None
         urls = Urls(request.base, mount.version)
         if window is None:

@@ -5,19 +5,21 @@ Whatever happens the answer is JSON with the documented headers: no redirect, no
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.api import addressing, fields, headers
+from trunkline.api import addressing, bodies, fields, headers
 from trunkline.api.addressing import Address
 from trunkline.api.auth import Authenticator, Directory, TokenVerifier
+from trunkline.api.bodies import Receive
 from trunkline.api.concurrency import Failures, InFlight
+from trunkline.api.contents import Content, Selection, select
 from trunkline.api.control import Control, ControlRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
 from trunkline.api.errors import ApiError, not_found
@@ -30,7 +32,6 @@ from trunkline.core.storage.database import Conflict, Database, Unavailable
 from trunkline.core.telemetry import Metrics, log_request
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("trunkline.api")
@@ -88,6 +89,14 @@ class _Exchange:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.fields.items()}
 
 
+class _Stream(NamedTuple):
+    """A content on its way out: its first piece, and the rest."""
+
+    selection: Selection
+    first: bytes
+    pieces: AsyncGenerator[bytes, None] | None
+
+
 class Application:
     """The ASGI application."""
 
@@ -109,22 +118,27 @@ class Application:
             return
         if self._door.public.claims(scope["raw_path"]) and await self._public(exchange, scope, send):
             return
-        more: headers.Headers = []
+        stream: _Stream | None = None
         try:
-            status, body, more = await self._respond(exchange, scope, receive)
+            answer = await self._respond(exchange, scope, receive)
+            if answer.content is not None:
+                stream = await _open_stream(answer.content, exchange, scope)
+            status, body, more = answer.status, answer.body, _lines(answer.headers)
         except Exception as error:
             status, body, more = _refusal(error, exchange)
         seconds = time.perf_counter() - exchange.started
         host = exchange.address.host if exchange.address else ""
         lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds) + more
-        if status != 204:
-            lines += headers.content(headers.JSON, len(body))
-        await _send(scope, send, status, lines, body)
+        if stream is not None:
+            status = stream.selection.status
+            await _send_stream(scope, send, lines, stream)
+        else:
+            if status != 204:
+                lines += headers.content(headers.JSON, len(body))
+            await _send(scope, send, status, lines, body)
         self._observe(exchange, scope, status, seconds)
 
-    async def _respond(
-        self, exchange: _Exchange, scope: Scope, receive: Receive
-    ) -> tuple[int, bytes, headers.Headers]:
+    async def _respond(self, exchange: _Exchange, scope: Scope, receive: Receive) -> Answer:
         method: str = scope["method"]
         if exchange.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
@@ -136,7 +150,7 @@ class Application:
             self._door.default_product,
         )
         if method == "OPTIONS":
-            return 200, b"{}", []
+            return Answer(200, b"{}")
         exchange.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
@@ -147,11 +161,15 @@ class Application:
         exchange.concurrent = self._in_flight.count(principal.account_sid)
         with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
             query = fields.form(scope["query_string"], "query")
-            body = await self._fields(exchange, receive) if route.operation.writes else ()
-            answer = await self._dispatch(
-                Request(match, principal, address.base, address.path, query, body, exchange.named())
+            body: Fields = ()
+            upload = None
+            if route.operation.max_upload:
+                upload = self._upload(exchange, receive, route.operation.max_upload)
+            elif route.operation.writes:
+                body = await self._fields(exchange, receive)
+            return await self._dispatch(
+                Request(match, principal, address.base, address.path, query, body, exchange.named(), upload)
             )
-        return answer.status, answer.body, _lines(answer.headers)
 
     async def _dispatch(self, request: Request) -> Answer:
         try:
@@ -174,25 +192,12 @@ class Application:
         return fields.body(body, exchange.header(b"content-type"))
 
     async def _body(self, exchange: _Exchange, receive: Receive, limit: int) -> bytes:
-        length = exchange.fields.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
-            raise ApiError(20413)
-        chunks, size, more = [], 0, True
-        try:
-            async with asyncio.timeout(self._door.limits.body_seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ApiError(20408)
-                    chunk = message.get("body", b"")
-                    size += len(chunk)
-                    if size > limit:
-                        raise ApiError(20413)
-                    chunks.append(chunk)
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            raise ApiError(20408, headers={"Connection": "close"}) from None
-        return b"".join(chunks)
+        bodies.check_length(exchange.fields, limit)
+        return await bodies.read_body(receive, limit, self._door.limits.body_seconds)
+
+    def _upload(self, exchange: _Exchange, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+        bodies.check_length(exchange.fields, limit)
+        return bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
     def _observe(self, exchange: _Exchange, scope: Scope, status: int, seconds: float) -> None:
         route = exchange.match.route if exchange.match else None
@@ -245,17 +250,21 @@ class Application:
             exchange.header(b"user-agent"),
             head=scope["method"] == "HEAD",
         )
+        lines: headers.Headers = [(b"twilio-request-id", exchange.sid.encode())]
         try:
             answer = await self._door.public.answer(request)
             if answer is None:
                 return False
+            if answer.content is not None:
+                await _send_stream(scope, send, lines, await _open_stream(answer.content, exchange, scope))
+                return True
             status, body, more = answer.status, answer.body, _lines(answer.headers)
         except Exception as error:
             status, body, more = _refusal(error, exchange)
             more += headers.content(headers.JSON, len(body))
             if status == 401 and exchange.header(b"authorization"):
                 await self._failures.hold(_peer(scope))
-        await _send(scope, send, status, [(b"twilio-request-id", exchange.sid.encode()), *more], body)
+        await _send(scope, send, status, [*lines, *more], body)
         return True
 
 
@@ -284,6 +293,29 @@ def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers
 
 def _lines(named: Mapping[str, str]) -> headers.Headers:
     return [(name.lower().encode(), value.encode()) for name, value in named.items()]
+
+
+async def _open_stream(content: Content, exchange: _Exchange, scope: Scope) -> _Stream:
+    """Return the selected part of a content with its first piece read: storage that fails is an error response still.
+    Raise ApiError with status 416."""
+    head = scope["method"] == "HEAD"
+    selection = select(content, "" if head else exchange.header(b"range"))
+    if head or selection.start == selection.end:
+        return _Stream(selection, b"", None)
+    pieces = content.read(selection.start, selection.end)
+    return _Stream(selection, await anext(pieces), pieces)
+
+
+async def _send_stream(scope: Scope, send: Send, lines: headers.Headers, stream: _Stream) -> None:
+    """Send a content. If storage fails in between, the connection ends before the announced length."""
+    lines = [*lines, *_lines(stream.selection.headers)]
+    await send({"type": "http.response.start", "status": stream.selection.status, "headers": lines})
+    if stream.pieces is not None:
+        async with aclosing(stream.pieces):
+            await send({"type": "http.response.body", "body": stream.first, "more_body": True})
+            async for piece in stream.pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _send(scope: Scope, send: Send, status: int, lines: headers.Headers, body: bytes) -> None:

@@ -7,11 +7,12 @@ versions. The same operation serves REST and tunnelled realtime requests.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from trunkline.api.contents import Content
 from trunkline.api.mutation_ids import Target
 from trunkline.api.paging import OLDEST_FIRST, Codes, Order, Window
 from trunkline.api.principal import BASIC_ONLY, Access, Principal, Scheme
@@ -33,7 +34,8 @@ class Empty(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, Generic[I], frozen=True):
     """The input of an action: the caller, the path's variables by their names, the typed parameters, the vault that
     opens and seals secrets, for a list its window, and the request's headers by lower-case name. ``reserved_sid`` is
-    the SID for the resource that a creation with a mutation id makes, empty in all other calls."""
+    the SID for the resource that a creation with a mutation id makes, empty in all other calls. ``upload`` yields the
+    request's body where the operation streams it; only ``prepare`` reads it."""
 
     principal: Principal
     path: dict[str, str]
@@ -42,6 +44,7 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
     window: Window = ONE
     headers: Mapping[str, str] = {}
     reserved_sid: str = ""
+    upload: AsyncIterator[bytes] | None = None
 
     @property
     def account_sid(self) -> str:
@@ -67,41 +70,58 @@ class Kind(enum.Enum):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One method on one path. ``action`` answers a row, a list of rows (LIST), or None for not found; for DELETE
-    it answers whether there was something to delete. ``ordering`` makes a list's order from its input, in place of
-    ``order``; ``etag`` makes a row's entity tag, without quotes; ``limit`` is asked before anything is done and
-    may refuse. ``verb`` is the HTTP method where the kind does not decide it; ``outcome`` makes the status from the
-    result, in place of ``status``. ``test_action`` answers callers with test credentials in place of ``action`` and
-    changes nothing; without one they are refused. ``location`` names the key of the answer that becomes the
-    Location header. ``schemes`` are the forms of credentials that the operation accepts over HTTP. ``handler`` runs
-    outside any transaction, in place of ``action``."""
+    """One method on one path, and everything needed to respond to it."""
 
     kind: Kind
     path: str
     action: Act | None = None
+    """Runs in one transaction and returns a row, a list of rows (LIST), or None if there is no such resource; for
+    DELETE, whether there was something to delete."""
     view: View | None = None
+    """Makes the JSON of a row."""
     input: type[Any] = Empty
     status: int = 200
     key: str = ""
+    """The name of the rows in a list's response."""
     order: Order = OLDEST_FIRST
     maximum: int = 1000
+    """The largest page of a list."""
     access: Access = Access.ANY_KEY
     ordering: Callable[[Any], Order] | None = None
+    """Makes a list's order from its input, in place of ``order``."""
     etag: Callable[[Any], str] | None = None
+    """Makes a row's entity tag, without quotes."""
     limit: Callable[[Call[Any]], None] | None = None
+    """Runs before anything is done and raises ApiError to reject the request."""
     verb: str = ""
+    """The HTTP method where the kind does not decide it."""
     outcome: Callable[[Any], int] | None = None
+    """Makes the status from the result, in place of ``status``."""
     test_action: Act | None = None
+    """Runs for test credentials in place of ``action`` and changes nothing; without it they are rejected."""
     location: str = ""
+    """The key of the response whose value becomes the Location header."""
     schemes: frozenset[Scheme] = BASIC_ONLY
+    """The forms of credentials that the operation accepts over HTTP."""
     prepare: Prepare | None = None
+    """Runs before the transaction, after all checks of the request, except for test credentials."""
     mutation: Target | None = None
+    """The resource of a request that carries a mutation id; without it such ids are ignored."""
     handler: Callable[[Call[Any]], Awaitable[Any]] | None = None
+    """Runs outside any transaction, in place of ``action``."""
+    max_upload: int = 0
+    """Bytes up to which the body is streamed to ``prepare``; 0 where it is read as parameters."""
+    content: Callable[[Any], Content] | None = None
+    """Makes the streamed body of a fetch from its row, in place of ``view``."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a read that declares what only writes have."""
+        """Raise ValueError for a read that declares what only writes have, and for an upload that nothing reads."""
         if (self.prepare or self.mutation) and not self.writes:
             raise ValueError(f"{self.path}: only writes have a step before the transaction and mutation ids")
+        if self.max_upload and not self.prepare:
+            raise ValueError(
+                f"{self.path}: the step before the transaction reads an upload, and there is none"
+            )
 
     @property
     def method(self) -> str:
@@ -121,7 +141,7 @@ def create(path: str, action: Act, view: View, input: type[Any], **more: Any) ->
     return Operation(Kind.CREATE, path, action, view, input, **{"status": 201, **more})
 
 
-def fetch(path: str, action: Act, view: View, **more: Any) -> Operation:
+def fetch(path: str, action: Act, view: View | None, **more: Any) -> Operation:
     """GET on an instance: 200 and the resource."""
     return Operation(Kind.FETCH, path, action, view, **more)
 

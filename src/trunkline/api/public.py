@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.api.contents import Content
+
 
 class PublicRequest(msgspec.Struct, frozen=True):
     """A request without an account: the Host header as received, the path as requested, and two headers. A HEAD is a
@@ -21,11 +23,12 @@ class PublicRequest(msgspec.Struct, frozen=True):
 
 
 class PublicAnswer(msgspec.Struct, frozen=True):
-    """What is answered; ``headers`` include the Content-Type."""
+    """A response: a ``body`` whose Content-Type is in ``headers``, or a ``content`` that is streamed."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    content: Content | None = None
 
 
 class Public(Protocol):

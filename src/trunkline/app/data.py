@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trunkline.app.products import migrations
+from trunkline.core.blobs.files import FileBlobs
+from trunkline.core.blobs.pieces import PieceBlobs
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.secrets import Vault, load_or_create_key, parse_key
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.open import open_database
+from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
 from trunkline.switch.authority import Authority
 
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
+BLOBS_DIRECTORY = "blobs"
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -28,6 +35,14 @@ def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: boo
     StorageError for a bad address."""
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return open_database(settings.storage.url, migrations(settings), clock, shared=shared)
+
+
+def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> BlobStore:
+    """Return the store of large contents: files of the data directory beside SQLite, rows on PostgreSQL."""
+    references = [reference for manifest in manifests for reference in manifest.blob_references]
+    if database.name == "sqlite":
+        return FileBlobs(database, settings.storage.data_dir / BLOBS_DIRECTORY, references)
+    return PieceBlobs(database, references)
 
 
 def open_authority(settings: Settings) -> Authority:

@@ -17,7 +17,7 @@ from trunkline.api.control import Control as Answering
 from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
 from trunkline.api.public import PublicPaths
-from trunkline.app.data import open_storage, open_vault
+from trunkline.app.data import open_blobs, open_storage, open_vault
 from trunkline.app.products import products
 from trunkline.app.realtime import Realtime, RealtimeOptions
 from trunkline.control.carriers import Carriers
@@ -68,8 +68,7 @@ class Node:
         self.egress = _open_egress(settings)
         self.signing_tokens = SigningTokens(self._signing_token, clock)
         self.database.listen(self._heard)
-        terms = Terms(keep_days=settings.webhooks.webhook_log_days, schedule=settings.webhooks.retry_delays())
-        delivery = Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
+        delivery = self._delivery(clock)
         directory = AccountDirectory(self.vault)
         self.carriers = open_carriers(
             settings.messaging.carriers, settings.messaging.carrier_routes, self.database
@@ -78,8 +77,10 @@ class Node:
         self.address = PublicAddress(settings.messaging.public_url.rstrip("/"))
         buckets = Buckets(clock) if settings.sync.sync_limits else None
         manifests = products(settings, buckets)
+        self.blobs = open_blobs(settings, self.database, manifests)
         context = Context(
             database=self.database,
+            blobs=self.blobs,
             vault=self.vault,
             clock=clock,
             egress=self.egress,
@@ -116,6 +117,11 @@ class Node:
         )
         self.realtime = Realtime(self.database, directory, self.vault, clock, cluster, options)
         self.application = self._application(directory, clock)
+
+    def _delivery(self, clock: Clock) -> Delivery:
+        webhooks = self.settings.webhooks
+        terms = Terms(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
+        return Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
 
     def _watch(self) -> None:
         for product in self._products:
@@ -171,6 +177,7 @@ class Node:
                 self.database, self.vault, settings.accounts.account_sid, settings.accounts.auth_token
             )
             self.mutations.start()
+            await self.blobs.start()
             await self.runner.start()
             await self.realtime.start()
             for component in self.components:
@@ -208,6 +215,7 @@ class Node:
             await component.stop()
         await self.realtime.stop()
         await self.mutations.stop()
+        await self.blobs.stop()
         await self.runner.stop()
         await self.egress.close()
         await self.bus.stop()

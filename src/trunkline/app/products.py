@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core import mutations
+from trunkline.core.blobs import store as blobs
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks import log as attempts
@@ -30,6 +31,7 @@ def migrations(settings: Settings) -> list[Migration]:
         jobs.MIGRATIONS,
         attempts.MIGRATIONS,
         mutations.MIGRATIONS,
+        blobs.MIGRATIONS,
         *(manifest.migrations for manifest in products(settings)),
         carriers.MIGRATIONS,
     ]

@@ -18,6 +18,7 @@ import msgspec
 from trunkline.api.auth import Directory
 from trunkline.api.operation import Product
 from trunkline.api.public import Public
+from trunkline.core.blobs.store import BlobReference, BlobStore
 from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.jobs.outcomes import Handler
@@ -38,6 +39,7 @@ class Context(msgspec.Struct, frozen=True):
     """The pieces of a node that products use. ``sandboxed`` is True if every carrier is the sandbox."""
 
     database: Database
+    blobs: BlobStore
     vault: Vault
     clock: Clock
     egress: Egress
@@ -84,13 +86,14 @@ def _nothing(context: Context) -> Runtime:
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, and how it
-    runs."""
+    """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, how it runs,
+    and the columns that refer to blobs."""
 
     product: Product
     migrations: tuple[Migration, ...] = ()
     announcements: tuple[type[msgspec.Struct], ...] = ()
     run: Callable[[Context], Runtime] = _nothing
+    blob_references: tuple[BlobReference, ...] = ()
 
     @property
     def name(self) -> str:

@@ -6,20 +6,19 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.conftest import Api, assert_error
 from api.messaging import stock
+from api.messaging.contents import content_of
 from api.messaging.outcomes import HOOK, callbacks, reaches, states, until
 from api.messaging.stock import TO, US, US_MMS, own, send
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.message import Incoming, Outgoing, Timings
 from trunkline.core.storage.database import Tx, Unavailable
-from trunkline.products.messaging.media.store import read_content
 
 SECRET = "what the gateway shows"
 URL = "https://gateway.example.com/messages"
@@ -164,8 +163,9 @@ def test_a_message_from_a_phone_comes_in_once_with_its_picture(api: Api, gateway
     assert (got["from"], got["to"], got["body"], got["num_media"]) == (TO, US_MMS, "Look here", "1")
     [medium] = api.get(got["subresource_uris"]["media"]).json()["media_list"]
     assert medium["content_type"] == "image/png"
-    read = partial(read_content, account_sid=ACCOUNT_SID, message_sid=got["sid"], sid=medium["sid"])
-    assert api.run(api.node.database.scan(read)) == picture
+    assert content_of(api, medium["sid"]) == picture
+    count = api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
+    assert api.run(count) == 1, "what came twice is stored once"
 
 
 @ONE_ENGINE

@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from functools import partial
 from typing import Any
 
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import inbound, messages, replies, settle
+from api.messaging.contents import content_of
 from api.messaging.outcomes import hooks, phone, reaches
 from api.messaging.stock import TO, US, US_MMS, own, send, service
-from trunkline.products.messaging.media.store import read_content
 from trunkline.transports.sandbox.behaviour import SPECIAL
 
 __all__ = ["hooks"]
@@ -124,8 +123,7 @@ def test_a_phone_sends_attachments(api: Api) -> None:
     assert (got["from"], got["body"], got["num_media"], got["sid"][:2]) == (TO, "", "1", "MM")
     [medium] = api.get(got["subresource_uris"]["media"]).json()["media_list"]
     assert medium["content_type"] == "image/png"
-    read = partial(read_content, account_sid=ACCOUNT_SID, message_sid=got["sid"], sid=medium["sid"])
-    assert api.run(api.node.database.scan(read)) == picture
+    assert content_of(api, medium["sid"]) == picture
     [line] = lines(api)
     assert line["media"] == [{"url": "", "content_type": "image/png"}]
     for bad in (

@@ -96,7 +96,7 @@ def test_attachments_are_fetched_kept_and_sent(api: Api, web: App, through_servi
     assert (second.path, second.headers["authorization"]) == ("/card", "Basic bWU6cGFzcw==")
     sent = msgspec.json.decode(phone(api, TO)[-1].media, type=list[MediaLink])
     assert [medium.content_type for medium in sent] == ["image/png", "text/vcard"]
-    root = f"{api.messaging.address.url}{MESSAGES}/{shown['sid']}/Media/ME"
+    root = f"{api.node.address.url}{MESSAGES}/{shown['sid']}/Media/ME"
     assert [medium.url[:-32] for medium in sent] == [root] * 2
     assert alerts(api) == []
 
@@ -285,6 +285,7 @@ def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None
     go.set()
     settle(api)
     assert alerts(api) == []
+    assert api.run(api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))) == 0
 
 
 def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +296,7 @@ def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.M
     form = {"MessagingServiceSid": mine, "Body": ""}
     shown = told(api, web, web.url("/cat.png"), web.url("/page"), **form)
     links = phone(api, TO)[-1].body.split(" ")
-    assert [link[:-7] for link in links] == [f"{api.messaging.address.url}/m/"] * 2
+    assert [link[:-7] for link in links] == [f"{api.node.address.url}/m/"] * 2
     one, two = (link[-10:] for link in links)
 
     def fetch(path: str, method: str = "GET") -> Any:

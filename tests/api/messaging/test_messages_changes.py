@@ -11,6 +11,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from api.messaging.outcomes import callbacks, states
 from api.messaging.stock import MESSAGES, US, US_MMS, end, own, send, service, stand_still
+from trunkline.core.blobs.store import once
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
@@ -44,10 +45,15 @@ def scheduled(api: Api, **more: str) -> str:
 def attach(api: Api, sid: str, *contents: bytes, kind: str = "image/png") -> list[Medium]:
     """Give a message attachments."""
 
-    async def add(tx: Tx) -> list[Medium]:
-        return [await store.add_medium(tx, ACCOUNT_SID, sid, kind, content) for content in contents]
+    async def attached() -> list[Medium]:
+        blobs = [await api.node.blobs.write(once(content), len(content)) for content in contents]
 
-    added: list[Medium] = api.run(api.node.database.write(add))
+        async def add(tx: Tx) -> list[Medium]:
+            return [await store.add_medium(tx, ACCOUNT_SID, sid, kind, blob) for blob in blobs]
+
+        return await api.node.database.write(add)
+
+    added: list[Medium] = api.run(attached())
     return added
 
 
@@ -205,7 +211,7 @@ def test_attachments_are_listed_fetched_and_deleted(api: Api) -> None:
     assert_error(api.get(f"{path}/Media/ME{'0' * 32}.json"), 404, 20404)
     end(api, sid)
     assert api.delete(f"{path}.json").status_code == 204
-    count = "SELECT count(*) FROM message_media"
+    count = "SELECT (SELECT count(*) FROM message_media) + (SELECT count(*) FROM blobs)"
     assert api.run(api.node.database.read(lambda tx: tx.value(count))) == 0
 
 
@@ -234,6 +240,11 @@ def test_bytes_are_served_to_everybody(api: Api) -> None:
         assert answer.headers["content-type"] == "image/png"
     head = raw(api, "HEAD", path)
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(content)))
+    part = raw(api, "GET", path, Range="bytes=256-511")
+    assert (part.status_code, part.content) == (206, bytes(range(256)))
+    assert part.headers["content-range"] == f"bytes 256-511/{len(content)}"
+    outside = raw(api, "GET", path, Range=f"bytes={len(content)}-")
+    assert (outside.status_code, outside.headers["content-range"]) == (416, f"bytes */{len(content)}")
     odd = raw(api, "GET", f"{path_of(sid)}/Media/{strange.sid}")
     assert odd.headers["content-type"] == "application/octet-stream"
     assert (odd.headers["x-content-type-options"], odd.headers["content-security-policy"]) == (

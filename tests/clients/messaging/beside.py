@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from servers import Server
-from trunkline.app.data import open_storage, open_vault
+from trunkline.app.data import BLOBS_DIRECTORY, open_storage, open_vault
+from trunkline.core.blobs.files import FileBlobs
+from trunkline.core.blobs.store import once
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database
+from trunkline.core.storage.database import Database, Tx
+from trunkline.products.messaging.media import store
 from trunkline.settings import Settings
 
 T = TypeVar("T")
@@ -28,3 +31,22 @@ def beside(server: Server, action: Callable[[Database, Vault], Awaitable[T]]) ->
             await database.stop()
 
     return asyncio.run(work())
+
+
+def attach(server: Server, account_sid: str, message_sid: str, *kinds: str) -> list[str]:
+    """Give a message an attachment of each kind; the SIDs."""
+
+    async def work(database: Database, _: Vault) -> list[str]:
+        blobs = FileBlobs(database, server.data_dir / BLOBS_DIRECTORY, ())
+        contents = [await blobs.write(once(b"x"), 1) for _ in kinds]
+        await blobs.stop()
+
+        async def add(tx: Tx) -> list[str]:
+            return [
+                (await store.add_medium(tx, account_sid, message_sid, kind, blob)).sid
+                for kind, blob in zip(kinds, contents, strict=True)
+            ]
+
+        return await database.write(add)
+
+    return beside(server, work)

@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 
 from clients.asking import Account, Client
-from clients.messaging.beside import beside
+from clients.messaging.beside import attach, beside
 from clients.sdks import SDKS
 from servers import Server
-from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
-from trunkline.products.messaging.media import store
 
 TO = "+447400123457"
 FROM = "Acme Co"
@@ -153,12 +151,7 @@ def test_feedback(client: Client) -> None:
 
 def test_attachments(client: Client, server: Server, account: Account) -> None:
     sid = sent(client)["sid"]
-
-    async def attach(tx: Tx) -> list[str]:
-        kinds = ("image/png", "text/vcard", "image/gif")
-        return [(await store.add_medium(tx, account.sid, sid, kind, b"x")).sid for kind in kinds]
-
-    media = beside(server, lambda database, _: database.write(attach))
+    media = attach(server, account.sid, sid, "image/png", "text/vcard", "image/gif")
     chain = f"{MESSAGES}({sid}).media"
     listed = client.call(chain, "list", PageSize=2)
     assert [row["sid"] for row in listed] == media

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from clients.asking import Account, Client
-from clients.messaging.beside import beside
+from clients.messaging.beside import attach, beside
 from clients.messaging.test_compliance import CAMPAIGN, NEW_CAMPAIGN, VERIFICATION, brand
 from clients.recorder import Operation, Recorder, recorded
 from contract.documents import document
@@ -23,7 +23,6 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance.reviews import Decision, Verdict, decide
 from trunkline.products.messaging.links.domains import add_domain
-from trunkline.products.messaging.media import store
 
 pytestmark = pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
 """6.10 knows few of them; what it knows is tried with each resource."""
@@ -269,10 +268,8 @@ def messages(client: Client, server: Server, account: Account) -> None:
     one = f"{MESSAGES}({made['sid']})"
     client.call(f"{one}.feedback", "create", Outcome="confirmed")
 
-    async def attach(tx: Tx) -> str:
-        return (await store.add_medium(tx, account.sid, made["sid"], "image/png", b"x")).sid
-
-    medium = f"{one}.media({beside(server, lambda database, _: database.write(attach))})"
+    [attached] = attach(server, account.sid, made["sid"], "image/png")
+    medium = f"{one}.media({attached})"
     client.call(f"{one}.media", "list")
     shown = client.call(medium, "fetch")
     # No SDK has the attachment itself: its address is the resource's, without the ending.

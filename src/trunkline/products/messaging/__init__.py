@@ -45,7 +45,12 @@ def manifest(settings: MessagingSettings) -> Manifest:
         Mount("messaging", "v1", _operations(settings, rules)),
         Mount("api", "2010-04-01", _older_operations(rules), style=Style.FLAT, suffix=True),
     )
-    return Manifest(Product("messaging", mounts), MIGRATIONS, run=partial(runtime.run, settings))
+    return Manifest(
+        Product("messaging", mounts),
+        MIGRATIONS,
+        blob_references=media_schema.BLOBS,
+        run=partial(runtime.run, settings),
+    )
 
 
 def _operations(settings: MessagingSettings, rules: Rules) -> tuple[Operation, ...]:

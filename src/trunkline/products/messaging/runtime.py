@@ -17,6 +17,7 @@ from trunkline.products.manifest import Context, GaugeValue, Runtime
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.links.clicks import Clicks
+from trunkline.products.messaging.media.moving import MediaMover
 from trunkline.products.messaging.media.serving import MediaFiles
 from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.messaging.numbers.stock import stock_sandbox
@@ -62,9 +63,9 @@ class Messaging:
         )
         chooser = Chooser(self.carriers, context.address, enforcement)
         self._dispatcher = Dispatcher(self._ground, chooser.choose)
-        self._fetcher = Fetcher(context.database, context.egress)
+        self._fetcher = Fetcher(context.database, context.blobs, context.egress)
         receiving = Receiving(context.database, context.delivery, context.clock, read_rules(settings))
-        self._inbox = inbox.Inbox(receiving, context.address)
+        self._inbox = inbox.Inbox(receiving, context.blobs, context.address)
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -116,12 +117,12 @@ def run(settings: MessagingSettings, context: Context) -> Runtime:
     return Runtime(
         jobs=messaging.handlers(),
         public=(
-            MediaFiles(context.database, context.directory, protected=settings.protect_media),
-            ShortMediaLinks(context.database),
+            MediaFiles(context.database, context.blobs, context.directory, protected=settings.protect_media),
+            ShortMediaLinks(context.database, context.blobs),
             Clicks(context.database),
             DeactivationFiles(context.database, context.vault, context.clock),
         ),
-        components=(messaging,),
+        components=(messaging, MediaMover(context.database, context.blobs)),
         draining=(messaging.stop,),
         gauges=(
             GaugeValue(

@@ -1,8 +1,11 @@
-"""The table of attachments."""
+"""The table of attachments. A content is a blob; ``content`` holds it in rows from before blobs, and is empty since."""
 
 from __future__ import annotations
 
+from trunkline.core.blobs.store import BlobReference
 from trunkline.core.storage.migrate import Migration
+
+BLOBS = (BlobReference("message_media", "blob"),)
 
 MIGRATIONS = (
     Migration(
@@ -21,6 +24,15 @@ MIGRATIONS = (
             )""",
             # store.page_media, store.all_media
             "CREATE INDEX message_media_by_message ON message_media (message_sid, date_created, sid)",
+        ),
+    ),
+    Migration(
+        "media",
+        2,
+        (
+            "ALTER TABLE message_media ADD COLUMN blob TEXT REFERENCES blobs (key)",
+            # BLOBS, and moving.next_row
+            "CREATE INDEX message_media_by_blob ON message_media (blob)",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The bytes of attachments, under the address that inbound webhooks and networks are given.
+"""The contents of attachments, under the address that inbound webhooks and networks are given.
 
 The path is that of the resource without ``.json`` (doc). Reading needs no credentials, unless the operator protects
 media (doc).
@@ -7,13 +7,20 @@ media (doc).
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
+from functools import partial
+
+import msgspec
 
 from trunkline.api.auth import Directory, basic, refused, wrong
+from trunkline.api.contents import Content
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.public import PublicAnswer, PublicRequest
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.messaging.media import store
+from trunkline.products.messaging.media.store import Medium
 
 _PATH = re.compile(
     r"(?:/api)?/2010-04-01/Accounts/(AC[0-9a-f]{32})/Messages/([SM]M[0-9a-f]{32})/Media/(ME[0-9a-f]{32})"
@@ -23,21 +30,34 @@ _KIND = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _READ = "/twilio/messaging/media/read"
 
 
-class MediaFiles:
-    """Serves attachments; implements ``trunkline.api.public.Public``."""
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 
-    def __init__(self, database: Database, directory: Directory, *, protected: bool) -> None:
+
+class Stored(msgspec.Struct, frozen=True):
+    """An attachment, with its ``content`` if that is not in a blob yet."""
+
+    medium: Medium
+    content: bytes = b""
+
+
+class MediaFiles:
+    """The addresses of attachments; implements ``trunkline.api.public.Public``."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, directory: Directory, *, protected: bool
+    ) -> None:
         self._database = database
+        self._blobs = blobs
         self._directory = directory
         self._protected = protected
 
     def claims(self, raw_path: bytes) -> bool:
-        """Whether the path names an attachment itself and not its resource."""
+        """Return whether the path names an attachment itself and not its resource."""
         return _MARK in raw_path and _PATH.fullmatch(raw_path.decode("latin-1")) is not None
 
     async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """The attachment. Raises ApiError 20003 when it is protected and the caller may not read it, 20004 for
-        another method than GET, 20404 when there is none."""
+        """Return the attachment. Raise ApiError 20003 if it is protected and the caller may not read it, 20004 for
+        another method than GET, 20404 if there is none."""
         found = _PATH.fullmatch(request.path)
         if found is None:
             return None
@@ -45,20 +65,18 @@ class MediaFiles:
             raise ApiError(20004, headers={"Allow": "GET, HEAD"})
         account_sid, message_sid, sid = found.groups()
 
-        async def read(tx: Tx) -> tuple[str, bytes] | None:
+        async def find(tx: Tx) -> Stored | None:
             if self._protected:
-                await self._let_in(tx, request.authorization, account_sid)
-            medium = await store.find_medium(tx, account_sid, message_sid, sid)
-            content = await store.read_content(tx, account_sid, message_sid, sid)
-            return None if medium is None or content is None else (medium.content_type, content)
+                await self._authorize(tx, request.authorization, account_sid)
+            return await find_stored(tx, account_sid, message_sid, sid)
 
-        stored = await self._database.scan(read)
+        stored = await self._database.scan(find)
         if stored is None:
             # The API's own answer would ask for credentials first.
             raise not_found(request.path)
-        return as_answer(*stored)
+        return respond(stored, self._blobs)
 
-    async def _let_in(self, tx: Tx, authorization: str, account_sid: str) -> None:
+    async def _authorize(self, tx: Tx, authorization: str, account_sid: str) -> None:
         username, password = basic(authorization)
         principal = await self._directory.authenticate(tx, username, password)
         if principal is None:
@@ -72,15 +90,28 @@ def _may_read(principal: Principal) -> bool:
     return principal.credential is not Credential.TEST and principal.allows(_READ)
 
 
-def as_answer(content_type: str, content: bytes) -> PublicAnswer:
-    """An attachment as an answer; what a phone sent must not act as a page of this server."""
-    return PublicAnswer(
-        200,
-        {
-            "Content-Type": content_type if _KIND.fullmatch(content_type) else "application/octet-stream",
-            "Content-Length": str(len(content)),
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox",
-        },
-        content,
+async def find_stored(tx: Tx, account_sid: str, message_sid: str, sid: str) -> Stored | None:
+    """Return the attachment with what it takes to read its content."""
+    medium = await store.find_medium(tx, account_sid, message_sid, sid)
+    if medium is None:
+        return None
+    if medium.blob is not None:
+        return Stored(medium)
+    content = await tx.value(
+        "SELECT content FROM message_media WHERE sid = :sid AND account_sid = :account_sid",
+        sid=sid,
+        account_sid=account_sid,
     )
+    return Stored(medium, content)
+
+
+def respond(stored: Stored, blobs: BlobStore) -> PublicAnswer:
+    """Return the response with an attachment; what a phone sent must not act as a page of this server."""
+    medium, content = stored.medium, stored.content
+
+    async def read(start: int, end: int) -> AsyncGenerator[bytes, None]:
+        yield content[start:end]
+
+    media_type = medium.content_type if _KIND.fullmatch(medium.content_type) else "application/octet-stream"
+    reader = read if medium.blob is None else partial(blobs.read, medium.blob)
+    return PublicAnswer(200, {}, content=Content(media_type, medium.size, reader, _HEADERS))

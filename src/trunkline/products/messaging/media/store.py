@@ -1,19 +1,21 @@
-"""The attachments of messages, as they are stored: each with its bytes, beside its message."""
+"""The rows of attachments, each with the blob that holds its content."""
 
 from __future__ import annotations
 
 import msgspec
 
 from trunkline.api.paging import Window
+from trunkline.core.blobs.store import Blob, delete_blob
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx, columns, placeholders
 
 FOREVER = 1 << 62
-"""Later than any moment."""
+"""A time later than any other."""
 
 
 class Medium(Row, frozen=True):
-    """A row of ``message_media`` without its bytes; ``size`` counts them."""
+    """A row of ``message_media`` without its ``content``; ``size`` is in bytes. ``blob`` is None in a row from before
+    blobs whose content is not moved yet."""
 
     sid: str
     account_sid: str
@@ -22,32 +24,33 @@ class Medium(Row, frozen=True):
     size: int
     date_created: int
     date_updated: int
+    blob: str | None
 
 
 _ADD = f"""
 INSERT INTO message_media ({columns(Medium)}, content)
-VALUES (:sid, :account_sid, :message_sid, :content_type, :size, :date_created, :date_updated, :content)
+VALUES ({placeholders(Medium)}, :content)
 """
 
 
-async def add_medium(tx: Tx, account_sid: str, message_sid: str, content_type: str, content: bytes) -> Medium:
-    """Keep an attachment; the message's order of attachments is that of adding them."""
+async def add_medium(tx: Tx, account_sid: str, message_sid: str, content_type: str, blob: Blob) -> Medium:
+    """Add an attachment; a message's attachments are in the order in which they were added."""
     last = await tx.value(
         "SELECT max(date_created) FROM message_media WHERE message_sid = :message_sid AND account_sid = :account_sid",
         message_sid=message_sid,
         account_sid=account_sid,
     )
     # One transaction adds several: what tells them apart in a list is a microsecond.
-    moment = tx.now if last is None else max(tx.now, last + 1)
-    medium = Medium(new_sid("ME"), account_sid, message_sid, content_type, len(content), moment, moment)
-    await tx.run(_ADD, **msgspec.structs.asdict(medium), content=content)
+    now = tx.now if last is None else max(tx.now, last + 1)
+    medium = Medium(new_sid("ME"), account_sid, message_sid, content_type, blob.size, now, now, blob.key)
+    await tx.run(_ADD, **msgspec.structs.asdict(medium), content=b"")
     return medium
 
 
 async def page_media(
     tx: Tx, account_sid: str, message_sid: str, window: Window, since: int = 0, until: int = FOREVER
 ) -> list[Medium]:
-    """A page of a message's attachments, of those made from ``since`` until before ``until``."""
+    """Return a page of a message's attachments, of those made from ``since`` until before ``until``."""
     return await tx.all(
         Medium,
         f"SELECT {columns(Medium)} FROM message_media"
@@ -62,7 +65,7 @@ async def page_media(
 
 
 async def all_media(tx: Tx, account_sid: str, message_sid: str) -> list[Medium]:
-    """A message's attachments in their order; there are at most ten of a message that was sent."""
+    """Return a message's attachments in their order; there are at most ten of a message that was sent."""
     return await tx.all(
         Medium,
         f"SELECT {columns(Medium)} FROM message_media"
@@ -73,7 +76,7 @@ async def all_media(tx: Tx, account_sid: str, message_sid: str) -> list[Medium]:
 
 
 async def find_medium(tx: Tx, account_sid: str, message_sid: str, sid: str) -> Medium | None:
-    """The message's attachment with this SID."""
+    """Return the message's attachment with this SID."""
     return await tx.one(
         Medium,
         f"SELECT {columns(Medium)} FROM message_media"
@@ -84,35 +87,26 @@ async def find_medium(tx: Tx, account_sid: str, message_sid: str, sid: str) -> M
     )
 
 
-async def read_content(tx: Tx, account_sid: str, message_sid: str, sid: str) -> bytes | None:
-    """The bytes of an attachment."""
-    content: bytes | None = await tx.value(
-        "SELECT content FROM message_media"
-        " WHERE sid = :sid AND message_sid = :message_sid AND account_sid = :account_sid",
-        sid=sid,
-        message_sid=message_sid,
-        account_sid=account_sid,
-    )
-    return content
-
-
 async def delete_medium(tx: Tx, account_sid: str, message_sid: str, sid: str) -> bool:
-    """Remove one attachment; answers whether it was there."""
-    return bool(
-        await tx.run(
-            "DELETE FROM message_media"
-            " WHERE sid = :sid AND message_sid = :message_sid AND account_sid = :account_sid",
-            sid=sid,
-            message_sid=message_sid,
-            account_sid=account_sid,
-        )
-    )
+    """Remove one attachment and its content; return whether it was there."""
+    medium = await find_medium(tx, account_sid, message_sid, sid)
+    if medium is None:
+        return False
+    await _delete(tx, medium)
+    return True
 
 
 async def delete_media(tx: Tx, account_sid: str, message_sid: str) -> None:
-    """Remove all attachments of a message."""
+    """Remove all attachments of a message and their contents."""
+    for medium in await all_media(tx, account_sid, message_sid):
+        await _delete(tx, medium)
+
+
+async def _delete(tx: Tx, medium: Medium) -> None:
     await tx.run(
-        "DELETE FROM message_media WHERE message_sid = :message_sid AND account_sid = :account_sid",
-        message_sid=message_sid,
-        account_sid=account_sid,
+        "DELETE FROM message_media WHERE sid = :sid AND account_sid = :account_sid",
+        sid=medium.sid,
+        account_sid=medium.account_sid,
     )
+    if medium.blob is not None:
+        await delete_blob(tx, medium.blob)

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
+from trunkline.core.blobs.store import Blob, BlobStore, delete_blob, once
 from trunkline.core.clock import SECOND
 from trunkline.core.egress.cookies import Cookies
 from trunkline.core.egress.target import BadUrl, locate
@@ -77,13 +79,21 @@ class _Known(msgspec.Struct, frozen=True):
 class Inbox:
     """Implements the receiving half of ``Receiver``. Attachments are fetched below ``address``."""
 
-    def __init__(self, ground: Ground, address: PublicAddress) -> None:
+    def __init__(self, ground: Ground, blobs: BlobStore, address: PublicAddress) -> None:
         self._ground = ground
+        self._blobs = blobs
         self._address = address
 
     async def inbound(self, inbound: Inbound) -> None:
         """Take in a message; it is durable once this returns. Raises StorageError."""
-        await self._ground.database.write(lambda tx: receive(tx, inbound))
+        blobs = [await self._blobs.write(once(one.content), len(one.content)) for one in inbound.media]
+
+        async def store(tx: Tx) -> None:
+            if not await receive(tx, inbound, blobs):
+                for blob in blobs:
+                    await delete_blob(tx, blob.key)
+
+        await self._ground.database.write(store)
 
     def handler(self) -> Handler:
         """Runs the jobs of ``JOB``."""
@@ -129,14 +139,15 @@ class Inbox:
         return _Known(message, hooks, parameters(message, media, told.opt_out), await jar.find(tx, message))
 
 
-async def receive(tx: Tx, inbound: Inbound) -> None:
-    """Store a message and have its number's owner told (doc for the order of things)."""
+async def receive(tx: Tx, inbound: Inbound, blobs: Sequence[Blob]) -> bool:
+    """Store a message, its attachments in ``blobs``, and enqueue the job for its number's owner (doc for the order of
+    things). Return False for a message that came before, or that nobody receives."""
     if inbound.id and not await _is_new(tx, inbound):
-        return
+        return False
     owned = await _find_owner(tx, inbound.recipient)
     if owned is None or not await accounts.is_active(tx, owned.account_sid):
         log.info("a message to %s is dropped: the number is nobody's", inbound.recipient)
-        return
+        return False
     service = await service_of(tx, owned)
     read = parse_recipient(inbound.sender, owned.country or "US")
     sender = inbound.sender if read is None else read.address
@@ -145,7 +156,7 @@ async def receive(tx: Tx, inbound: Inbound) -> None:
     hooks = await hooks_of(tx, owned, service)
     if hooks.drops:
         log.debug("a message to %s is dropped: its Service has no URL", owned.number)
-        return
+        return False
     message = _message(tx, inbound, owned, service, _storable(sender))
     message = msgspec.structs.replace(message, body=body)
     if hooks.first is None:
@@ -153,14 +164,15 @@ async def receive(tx: Tx, inbound: Inbound) -> None:
     await tx.insert("messages", message)
     if service is not None:
         await sticky.remember(tx, message, channel_of(owned.number).value, owned.sid, owned.number)
-    for medium in inbound.media:
-        await add_medium(tx, message.account_sid, message.sid, medium.content_type, medium.content)
+    for medium, blob in zip(inbound.media, blobs, strict=True):
+        await add_medium(tx, message.account_sid, message.sid, medium.content_type, blob)
     if inbound.missing:
         await _tell_of_missing_part(tx, message)
     if hooks.first is not None:
         payload = msgspec.json.encode(Told(message.account_sid, message.sid, opt_out)).decode()
         order = f"{message.account_sid} {message.sender} {message.recipient}"
         await enqueue(tx, Job(JOB, payload, order_key=order, lane=_lane(hooks.first.url)))
+    return True
 
 
 async def _is_new(tx: Tx, inbound: Inbound) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from trunkline.core.blobs.store import BlobStore, delete_blob, once
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
@@ -46,8 +47,9 @@ class Refused(Exception):
 class Fetcher:
     """Fetches what ``MediaUrl`` names, through the guarded client, and lets the message go on."""
 
-    def __init__(self, database: Database, egress: Egress) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, egress: Egress) -> None:
         self._database = database
+        self._blobs = blobs
         self._egress = egress
 
     def handler(self) -> Handler:
@@ -73,15 +75,19 @@ class Fetcher:
             await self._fail(message, refused)
             return Success()
 
-        async def keep(tx: Tx) -> None:
-            # It may have run out meanwhile, and be gone.
+        stored = [(kind, await self._blobs.write(once(content), len(content))) for kind, content in media]
+
+        async def attach(tx: Tx) -> None:
+            # It may have expired meanwhile, and be gone.
             if await waiting(tx) is None:
+                for _, blob in stored:
+                    await delete_blob(tx, blob.key)
                 return
-            for kind, content in media:
-                await store.add_medium(tx, account_sid, sid, kind, content)
+            for kind, blob in stored:
+                await store.add_medium(tx, account_sid, sid, kind, blob)
             await media_ready(tx, message)
 
-        await self._database.write(keep)
+        await self._database.write(attach)
         return Success()
 
     async def _all(self, message: Message) -> list[tuple[str, bytes]]:

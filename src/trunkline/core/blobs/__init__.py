@@ -1,0 +1,1 @@
+"""Blobs: contents too large for a row, written and read in pieces."""

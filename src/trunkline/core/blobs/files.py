@@ -1,0 +1,199 @@
+"""Blobs as files of the data directory, beside an SQLite database.
+
+1. A content is written to ``<key>.part``, synced, renamed to ``<key>`` and the directory synced; then its row is
+   committed. So a row never lacks its file.
+2. All file operations run on threads. A cancelled one is waited for before the file is closed.
+3. A file is removed after the commit that removed its row. The sweep finds the files that a crash left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from trunkline.core.blobs.orphans import remove_orphans
+from trunkline.core.blobs.store import (
+    GRACE,
+    PIECE,
+    SWEEP_SECONDS,
+    Blob,
+    BlobDeleted,
+    BlobMissing,
+    BlobReference,
+    pieces_of,
+)
+from trunkline.core.clock import SECOND
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Tx, Unavailable
+
+T = TypeVar("T")
+
+log = logging.getLogger("trunkline.blobs")
+
+_THREADS = 4
+_BATCH = 200
+
+
+class FileBlobs:
+    """Implements ``BlobStore`` with files below ``directory``."""
+
+    def __init__(self, database: Database, directory: Path, references: Sequence[BlobReference]) -> None:
+        self._database = database
+        self._directory = directory
+        self._references = references
+        self._sweeping = PeriodicTask("unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="trunkline-blobs")
+        database.listen(self._handle_announcements)
+
+    async def write(self, content: AsyncIterable[bytes], limit: int) -> Blob:
+        """Store a content. Raise BlobTooLarge, StorageError."""
+        key = secrets.token_hex(16)
+        try:
+            size = await self._write_file(key, content, limit)
+        except OSError as error:
+            raise Unavailable(f"cannot write a blob: {error}") from error
+
+        async def insert(tx: Tx) -> Blob:
+            blob = Blob(key, size, tx.now)
+            await tx.insert("blobs", blob)
+            return blob
+
+        return await self._database.write(insert)
+
+    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield a part of a content. Raise BlobMissing."""
+        try:
+            file = await self._run(_open_at, self._path(key), start)
+        except OSError as error:
+            raise BlobMissing(f"the blob {key} cannot be read") from error
+        try:
+            while start < end:
+                piece = await self._run(file.read, min(PIECE, end - start))
+                if not piece:
+                    raise BlobMissing(f"the blob {key} is too short")
+                start += len(piece)
+                yield piece
+        finally:
+            file.close()
+
+    async def start(self) -> None:
+        """Begin to sweep."""
+        self._sweeping.start(at_once=True)
+
+    async def sweep(self) -> None:
+        """Remove blobs without a reference, and files without a row."""
+        await remove_orphans(self._database, self._references)
+        before = await self._database.scan(_grace_began)
+        old = await self._run(_files_before, self._directory, before)
+        for begin in range(0, len(old), _BATCH):
+            batch = old[begin : begin + _BATCH]
+
+            async def orphaned(tx: Tx, batch: Sequence[Path] = batch) -> list[Path]:
+                sql = "SELECT 1 FROM blobs WHERE key = :key"
+                return [path for path in batch if await tx.value(sql, key=path.name) is None]
+
+            for path in await self._database.scan(orphaned):
+                await self._run(_remove, path)
+
+    async def stop(self) -> None:
+        """End the sweep and finish the removals that were begun. May be called again."""
+        await self._sweeping.stop()
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+
+    def _path(self, key: str) -> Path:
+        return self._directory / key[:2] / key
+
+    async def _write_file(self, key: str, content: AsyncIterable[bytes], limit: int) -> int:
+        path = self._path(key)
+        aside, size = path.with_suffix(".part"), 0
+        file = await self._run(_create, aside)
+        try:
+            async for piece in pieces_of(content, limit):
+                await self._run(file.write, piece)
+                size += len(piece)
+            await self._run(_sync, file)
+            await self._run(_publish, aside, path)
+        except BaseException:
+            await self._run(_discard, file, aside)
+            raise
+        return size
+
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a file operation on a thread, to its end even if the caller is cancelled."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait((running,))
+            raise
+
+    def _handle_announcements(self, events: list[Any]) -> None:
+        for event in events:
+            if isinstance(event, BlobDeleted):
+                # While the node stops, the sweep of the next start removes it.
+                with suppress(RuntimeError):
+                    self._threads.submit(_remove, self._path(event.key))
+
+
+async def _grace_began(tx: Tx) -> int:
+    return tx.now - GRACE
+
+
+def _create(path: Path) -> BinaryIO:
+    if not path.parent.is_dir():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_directory(path.parent.parent)
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _publish(aside: Path, path: Path) -> None:
+    aside.rename(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _discard(file: BinaryIO, path: Path) -> None:
+    # A full disk fails the flush of a close, too.
+    with suppress(OSError):
+        file.close()
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("a blob's file cannot be removed: %s", error)
+
+
+def _open_at(path: Path, start: int) -> BinaryIO:
+    file = path.open("rb")
+    file.seek(start)
+    return file
+
+
+def _files_before(directory: Path, before: int) -> list[Path]:
+    if not directory.is_dir():
+        return []
+    files = (path for path in directory.glob("??/*") if path.is_file())
+    return [path for path in files if path.stat().st_mtime * SECOND < before]

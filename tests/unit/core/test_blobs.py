@@ -1,0 +1,335 @@
+"""Large contents on both engines: written and read in pieces, referenced, removed, and swept after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import Engine, opened
+from trunkline.core.blobs import files
+from trunkline.core.blobs.files import FileBlobs
+from trunkline.core.blobs.pieces import PieceBlobs
+from trunkline.core.blobs.store import (
+    GRACE,
+    MIGRATIONS,
+    PIECE,
+    BlobMissing,
+    BlobReference,
+    BlobStore,
+    BlobTooLarge,
+    delete_blob,
+    once,
+)
+from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.storage.database import Conflict, Database, Row, StorageError, Tx, Unavailable
+from trunkline.core.storage.migrate import Migration
+
+TABLE = Migration(
+    "owners",
+    1,
+    (
+        "CREATE TABLE owners (sid TEXT PRIMARY KEY, blob TEXT REFERENCES blobs (key))",
+        "CREATE INDEX owners_by_blob ON owners (blob)",
+    ),
+)
+REFERENCES = (BlobReference("owners", "blob"),)
+ALL = 1 << 40
+
+
+class Now:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return system_clock() + self.ahead
+
+
+class Key(Row, frozen=True):
+    key: str
+
+
+class Place:
+    """A store with its database, and what is left in it."""
+
+    def __init__(self, database: Database, blobs: BlobStore, folder: Path, clock: Now) -> None:
+        self.database, self.blobs, self.folder, self.clock = database, blobs, folder, clock
+
+    async def keys(self) -> set[str]:
+        """The keys that have a row, and those that have content; they must be the same."""
+        rows = await self._keys("SELECT key FROM blobs")
+        if isinstance(self.blobs, PieceBlobs):
+            assert await self._keys("SELECT DISTINCT key FROM blob_pieces") <= rows
+        else:
+            assert set(self.files()) == rows
+        return rows
+
+    def files(self) -> list[str]:
+        return [path.name for path in self.folder.glob("*/*")]
+
+    async def _keys(self, sql: str) -> set[str]:
+        return {row.key for row in await self.database.read(lambda tx: tx.all(Key, sql))}
+
+    async def refer(self, key: str) -> None:
+        await self.database.write(
+            lambda tx: tx.run("INSERT INTO owners (sid, blob) VALUES (:key, :key)", key=key)
+        )
+
+    async def content(self, key: str, start: int = 0, end: int = 0) -> bytes:
+        return b"".join([piece async for piece in self.blobs.read(key, start, end)])
+
+
+Scenario = Callable[[Place], Awaitable[None]]
+
+
+@pytest.fixture
+def run(engine: Engine, tmp_path: Path) -> Callable[[Scenario], None]:
+    migrations = (*MIGRATIONS, TABLE)
+    url = engine.migrated_url(tmp_path, migrations)
+
+    def runner(scenario: Scenario) -> None:
+        async def main() -> None:
+            clock = Now()
+            async with opened(url, migrations, clock) as database:
+                folder = tmp_path / "blobs"
+                blobs: BlobStore = (
+                    FileBlobs(database, folder, REFERENCES)
+                    if engine.name == "sqlite"
+                    else PieceBlobs(database, REFERENCES)
+                )
+                try:
+                    await scenario(Place(database, blobs, folder, clock))
+                finally:
+                    await blobs.stop()
+
+        asyncio.run(asyncio.wait_for(main(), 60))
+
+    return runner
+
+
+async def chunks(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5])
+def test_a_content_is_read_as_it_was_written(run: Callable[[Scenario], None], size: int) -> None:
+    async def scenario(place: Place) -> None:
+        content = os.urandom(size)
+        for source in (once(content), chunks(content, 100_001)):
+            blob = await place.blobs.write(source, size)
+            assert blob.size == size
+            assert await place.content(blob.key, 0, size) == content
+        assert len(await place.keys()) == 2
+
+    run(scenario)
+
+
+def test_a_range_is_read_in_pieces(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        content = os.urandom(2 * PIECE + 10)
+        key = (await place.blobs.write(once(content), len(content))).key
+        for start, end in ((0, 1), (PIECE - 1, PIECE + 1), (PIECE, 2 * PIECE), (5, 2 * PIECE + 10), (7, 7)):
+            assert await place.content(key, start, end) == content[start:end]
+        pieces = [piece async for piece in place.blobs.read(key, 1, len(content))]
+        assert max(map(len, pieces)) <= PIECE
+        with pytest.raises(BlobMissing):
+            await place.content(key, 0, len(content) + 1)
+        with pytest.raises(BlobMissing):
+            await place.content("0" * 32, 0, 1)
+
+    run(scenario)
+
+
+def test_what_is_too_large_or_fails_leaves_nothing(run: Callable[[Scenario], None]) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield bytes(PIECE + 1)
+        raise ZeroDivisionError
+
+    async def scenario(place: Place) -> None:
+        with pytest.raises(BlobTooLarge):
+            await place.blobs.write(chunks(bytes(2 * PIECE), 1000), 2 * PIECE - 1)
+        with pytest.raises(ZeroDivisionError):
+            await place.blobs.write(broken(), ALL)
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+def test_a_cancelled_write_leaves_nothing(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        waiting = asyncio.Event()
+
+        async def endless() -> AsyncIterator[bytes]:
+            yield bytes(PIECE)
+            waiting.set()
+            await asyncio.Event().wait()
+
+        writing = asyncio.create_task(place.blobs.write(endless(), ALL))
+        await waiting.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+def test_the_database_refuses_what_would_break_a_reference(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        with pytest.raises(Conflict):
+            await place.refer("0" * 32)
+        key = (await place.blobs.write(once(b"x"), 1)).key
+        await place.refer(key)
+        with pytest.raises(Conflict):
+            await place.database.write(lambda tx: delete_blob(tx, key))
+        assert await place.content(key, 0, 1) == b"x"
+
+    run(scenario)
+
+
+def test_a_removal_takes_effect_with_its_transaction(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        key = (await place.blobs.write(once(b"x"), 1)).key
+
+        async def fail(tx: Tx) -> None:
+            await delete_blob(tx, key)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await place.database.write(fail)
+        assert await place.content(key, 0, 1) == b"x"
+        await place.database.write(lambda tx: delete_blob(tx, key))
+        await place.blobs.stop()
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+def test_the_sweep_removes_old_blobs_that_nothing_refers_to(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.core.blobs.orphans._PAGE", 2)
+
+    async def scenario(place: Place) -> None:
+        keys = [(await place.blobs.write(once(b"x"), 1)).key for _ in range(6)]
+        for key in keys[:3]:
+            await place.refer(key)
+        await place.blobs.sweep()
+        assert await place.keys() == set(keys)
+        place.clock.ahead += GRACE + SECOND
+        fresh = (await place.blobs.write(once(b"x"), 1)).key
+        await place.blobs.sweep()
+        await place.blobs.stop()
+        assert await place.keys() == {*keys[:3], fresh}
+
+    run(scenario)
+
+
+def test_the_sweep_removes_what_a_crash_left_of_a_write(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(place: Place) -> None:
+        write = place.database.write
+        calls: list[Any] = []
+
+        async def crash(action: Any) -> Any:
+            """Lose the last transaction of the write, and all that would clean up after it."""
+            calls.append(action)
+            if len(calls) > (0 if isinstance(place.blobs, FileBlobs) else 2):
+                raise Unavailable("the node is gone")
+            return await write(action)
+
+        monkeypatch.setattr(place.database, "write", crash)
+        with pytest.raises(StorageError):
+            await place.blobs.write(once(b"x"), 1)
+        monkeypatch.undo()
+        if isinstance(place.blobs, FileBlobs):
+            assert len(place.files()) == 1
+            (place.folder / "ab").mkdir()
+            (place.folder / "ab" / "half.part").write_bytes(b"x")
+        else:
+            assert len(await place.keys()) == 1
+        await place.blobs.sweep()
+        assert len(place.files() or await place.keys()) >= 1
+        place.clock.ahead += GRACE + SECOND
+        await place.blobs.sweep()
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+def test_a_sweep_goes_on_after_a_reference_that_was_made_meanwhile(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(place: Place) -> None:
+        keys = sorted([(await place.blobs.write(once(b"x"), 1)).key for _ in range(2)])
+        place.clock.ahead += GRACE + SECOND
+        write = place.database.write
+        referred: list[str] = []
+
+        async def refer_first(action: Any) -> Any:
+            if not referred:
+                referred.append(keys[0])
+                monkeypatch.setattr(place.database, "write", write)
+                await place.refer(keys[0])
+                monkeypatch.setattr(place.database, "write", refer_first)
+            return await write(action)
+
+        monkeypatch.setattr(place.database, "write", refer_first)
+        await place.blobs.sweep()
+        monkeypatch.undo()
+        await place.blobs.stop()
+        assert await place.keys() == {keys[0]}
+
+    run(scenario)
+
+
+def test_a_file_is_on_disk_before_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content, then name, then directory, then row."""
+    steps: list[str] = []
+    for name in ("_sync", "_publish", "_sync_directory"):
+        real = getattr(files, name)
+
+        def record(*arguments: Any, name: str = name, real: Any = real) -> Any:
+            steps.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(files, name, record)
+
+    async def scenario() -> None:
+        url = f"sqlite:///{tmp_path / 'x.db'}"
+        async with opened(url, (*MIGRATIONS, TABLE)) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", REFERENCES)
+            write = database.write
+
+            async def recorded(action: Any) -> Any:
+                steps.append("row")
+                return await write(action)
+
+            monkeypatch.setattr(database, "write", recorded)
+            key = (await blobs.write(once(b"x"), 1)).key
+            await blobs.stop()
+            path = tmp_path / "blobs" / key[:2] / key
+            assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+    asyncio.run(scenario())
+    assert steps == ["_sync_directory", "_sync", "_publish", "_sync_directory", "row"]
+
+
+def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            (tmp_path / "blobs").write_bytes(b"no directory")
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            with pytest.raises(Unavailable):
+                await blobs.write(once(b"x"), 1)
+            await blobs.stop()
+
+    asyncio.run(scenario())

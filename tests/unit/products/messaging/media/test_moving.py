@@ -1,0 +1,177 @@
+"""Attachments from before blobs: readable as they are, and moved into blobs by the next start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import Engine, opened
+from trunkline.app.products import migrations
+from trunkline.core.blobs.files import FileBlobs
+from trunkline.core.blobs.pieces import PieceBlobs
+from trunkline.core.blobs.store import BlobStore
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database, Tx, Unavailable
+from trunkline.products.accounts import facade
+from trunkline.products.messaging.lifecycle.message import Direction, Message, Status
+from trunkline.products.messaging.media.moving import MediaMover
+from trunkline.products.messaging.media.schema import BLOBS
+from trunkline.products.messaging.media.serving import find_stored, respond
+from trunkline.settings import Settings
+
+ACCOUNT, MESSAGE = "AC" + "1" * 32, "MM" + "2" * 32
+CONTENTS = {f"ME{number:032x}": bytes([number]) * (number * 100_000) for number in range(4)}
+
+OLD_ROW = """
+INSERT INTO message_media
+    (sid, account_sid, message_sid, content_type, content, size, date_created, date_updated)
+VALUES (:sid, :account_sid, :message_sid, 'image/png', :content, :size, 1, 1)
+"""
+
+
+class Place:
+    """A database with attachments as an earlier version left them."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self.database, self.blobs = database, blobs
+
+    async def fill(self) -> None:
+        async def write(tx: Tx) -> None:
+            message = Message(
+                sid=MESSAGE,
+                account_sid=ACCOUNT,
+                date_created=1,
+                date_updated=1,
+                date_sent=None,
+                direction=Direction.INBOUND.value,
+                status=Status.RECEIVED.value,
+                sender="+15005550001",
+                recipient="+15005550006",
+                body="",
+                num_media=len(CONTENTS),
+            )
+            await tx.insert("messages", message)
+            for sid, content in CONTENTS.items():
+                await tx.run(
+                    OLD_ROW,
+                    sid=sid,
+                    account_sid=ACCOUNT,
+                    message_sid=MESSAGE,
+                    content=content,
+                    size=len(content),
+                )
+
+        await facade.first_account(self.database, Vault(b"k" * 32), ACCOUNT, "f" * 32)
+        await self.database.write(write)
+
+    async def contents(self) -> dict[str, bytes]:
+        """What is served."""
+        found = {}
+        for sid in CONTENTS:
+            stored = await self.database.read(
+                lambda tx, sid=sid: find_stored(tx, ACCOUNT, MESSAGE, sid)  # type: ignore[misc]
+            )
+            assert stored is not None
+            content = respond(stored, self.blobs).content
+            assert content is not None
+            found[sid] = b"".join([piece async for piece in content.read(0, content.size)])
+        return found
+
+    async def unmoved(self) -> int:
+        sql = "SELECT count(*) FROM message_media WHERE blob IS NULL OR length(content) > 0"
+        return await self.database.read(lambda tx: tx.value(sql))
+
+    async def blob_count(self) -> int:
+        return await self.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
+
+    async def move(self) -> None:
+        """All that a start moves."""
+        mover = MediaMover(self.database, self.blobs)
+        while await mover._move_next() is not None:
+            pass
+
+
+@pytest.fixture
+def run(engine: Engine, tmp_path: Path) -> Callable[[Callable[[Place], Awaitable[None]]], None]:
+    steps = migrations(Settings())
+    url = engine.migrated_url(tmp_path, steps)
+
+    def runner(scenario: Callable[[Place], Awaitable[None]]) -> None:
+        async def main() -> None:
+            async with opened(url, steps) as database:
+                blobs: BlobStore = (
+                    FileBlobs(database, tmp_path / "blobs", BLOBS)
+                    if engine.name == "sqlite"
+                    else PieceBlobs(database, BLOBS)
+                )
+                place = Place(database, blobs)
+                await place.fill()
+                try:
+                    await scenario(place)
+                finally:
+                    await blobs.stop()
+
+        asyncio.run(asyncio.wait_for(main(), 60))
+
+    return runner
+
+
+Run = Callable[[Callable[[Place], Awaitable[None]]], None]
+
+
+def test_old_contents_are_served_before_and_after_the_move(run: Run) -> None:
+    async def scenario(place: Place) -> None:
+        assert await place.contents() == CONTENTS
+        await place.move()
+        assert (await place.unmoved(), await place.blob_count()) == (0, len(CONTENTS))
+        assert await place.contents() == CONTENTS
+
+    run(scenario)
+
+
+def test_the_move_runs_from_the_start_of_a_node(run: Run) -> None:
+    async def scenario(place: Place) -> None:
+        mover = MediaMover(place.database, place.blobs)
+        await mover.start()
+        while await place.unmoved():
+            await asyncio.sleep(0)
+        await mover.stop()
+        await mover.stop()
+        assert await place.contents() == CONTENTS
+
+    run(scenario)
+
+
+def test_a_move_that_was_interrupted_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(place: Place) -> None:
+        write, writes = place.database.write, []
+
+        async def crash_later(action: Any) -> Any:
+            writes.append(action)
+            if len(writes) > 2:
+                raise Unavailable("the node is gone")
+            return await write(action)
+
+        monkeypatch.setattr(place.database, "write", crash_later)
+        with pytest.raises(Unavailable):
+            await place.move()
+        monkeypatch.undo()
+        assert await place.contents() == CONTENTS
+        await place.move()
+        assert await place.unmoved() == 0
+        assert await place.contents() == CONTENTS
+
+    run(scenario)
+
+
+def test_of_two_movers_one_refers_and_the_other_removes(run: Run) -> None:
+    async def scenario(place: Place) -> None:
+        await asyncio.gather(place.move(), place.move())
+        assert (await place.unmoved(), await place.blob_count()) == (0, len(CONTENTS))
+        assert await place.contents() == CONTENTS
+
+    run(scenario)
