@@ -128,7 +128,9 @@ def test_requests_wait_for_a_stream_longer_than_for_a_connection(tmp_path: Path)
         async def slow(stream: Stream) -> None:
             held.append(stream)
             if len(server.streams) > 1:
-                await asyncio.sleep(0.1)
+                later = asyncio.Event()
+                asyncio.get_running_loop().call_later(0.1, later.set)
+                await later.wait()
             stream.respond()
 
         context = SERVERS.server(tmp_path, "h2")
