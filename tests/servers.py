@@ -99,7 +99,9 @@ class Server:
     @property
     def client_environment(self) -> dict[str, str]:
         """What a program needs in its environment to be a client of this server, or its command line."""
+        token = self.data_dir / "operator.token"
         return {
+            **({"TRUNKLINE_OPERATOR_TOKEN": token.read_text().strip()} if token.exists() else {}),
             "TWILIO_ACCOUNT_SID": self.account_sid,
             "TWILIO_AUTH_TOKEN": self.auth_token,
             "TRUNKLINE_DATA_DIR": str(self.data_dir),

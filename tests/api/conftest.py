@@ -20,6 +20,8 @@ from trunkline.settings import Settings
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 AUTH_TOKEN = "f" * 32
+OPERATOR = ("operator", "o" * 32)
+"""The operator's credentials."""
 
 T = TypeVar("T")
 Fields = Mapping[str, Any] | Sequence[tuple[str, str]]
@@ -85,11 +87,13 @@ class Api:
         """DELETE."""
         return self.request("DELETE", path, **options)
 
-    def together(self, *requests: tuple[str, str, Fields | None]) -> list[httpx.Response]:
-        """Send several requests (method, path, form) at once."""
+    def together(self, *requests: tuple[str, str, Fields | None], **options: Any) -> list[httpx.Response]:
+        """Send several requests (method, path, form) at once, with httpx's own options."""
 
         async def all_of_them() -> list[httpx.Response]:
-            calls = [self._client.request(method, path, data=form) for method, path, form in requests]
+            calls = [
+                self._client.request(method, path, data=form, **options) for method, path, form in requests
+            ]
             return list(await asyncio.gather(*calls))
 
         return self.run(all_of_them())
@@ -126,6 +130,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
         "data_dir": tmp_path,
         "account_sid": ACCOUNT_SID,
         "auth_token": AUTH_TOKEN,
+        "operator_token": OPERATOR[1],
         "proxy_port": -1,
         "log_requests": False,
         "sandbox_numbers": False,

@@ -14,7 +14,7 @@ def test_a_started_node_is_ready_and_says_so_without_credentials(api: Api) -> No
 
 
 def test_a_node_that_stops_is_alive_but_not_ready(api: Api) -> None:
-    api.node.control.stopping = True
+    api.node.health.stopping = True
     assert api.get("/_trunkline/health/ready", auth=None).status_code == 503
     assert api.get("/_trunkline/health/live", auth=None).status_code == 200
 

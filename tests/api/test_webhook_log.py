@@ -12,9 +12,17 @@ import msgspec
 import pytest
 
 from engines import opened
+from trunkline.api.addressing import CONTROL, segments_of
+from trunkline.api.auth import Authenticator
+from trunkline.api.concurrency import Failures
+from trunkline.api.dispatch import Dispatcher, Request
 from trunkline.api.errors import ApiError
+from trunkline.api.fields import form
+from trunkline.api.operation import Mount, Product
 from trunkline.api.principal import Credential
-from trunkline.control.webhooks import ControlRequest, WebhookLog
+from trunkline.api.router import Router
+from trunkline.control import webhooks
+from trunkline.core.clock import system_clock
 from trunkline.core.egress.failure import Failure
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.jobs.inspection import list_jobs
@@ -36,18 +44,32 @@ TOKEN = "a" * 32
 class Door:
     """The log with two accounts, and keys of the first; ``ask`` answers status and body."""
 
-    def __init__(self, database: Any, directory: AccountDirectory) -> None:
+    def __init__(self, database: Any, vault: Vault) -> None:
         self.database = database
         self.keys: dict[Credential, tuple[str, str]] = {}
-        self._log = WebhookLog(database, directory)
+        directory = AccountDirectory(vault)
+        mount = Mount(CONTROL, "", webhooks.OPERATIONS, private=True)
+        self._router = Router([Product("control", (mount,))])
+        verifier: Any = None
+        self._authenticator = Authenticator(database, directory, Failures(system_clock), verifier)
+        self._dispatcher = Dispatcher(database, directory, vault)
 
     async def ask(self, method: str, path: str, user: str = MINE, password: str = TOKEN) -> tuple[int, Any]:
         path, _, query = path.partition("?")
         authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        answer = await self._log(ControlRequest(method, path, query, authorization))
-        if answer is None:
-            return 404, None
-        return answer[0], json.loads(answer[2])
+        try:
+            match = self._router.match(CONTROL, method, segments_of(path.encode()), path)
+            principal = await self._authenticator.authenticate(
+                match.route.operation.schemes, "", {b"authorization": authorization}.get, ""
+            )
+            answer = await self._dispatcher.handle(
+                Request(match, principal, "", path, form(query.encode(), "query"))
+            )
+        except ApiError as error:
+            if error.status == 404:
+                return 404, None
+            raise
+        return answer.status, json.loads(answer.body)
 
     async def refusal(self, *arguments: str) -> int:
         with pytest.raises(ApiError) as caught:
@@ -73,7 +95,7 @@ def scenario(database_url: str, body: Callable[[Door], Coroutine[Any, Any, None]
     async def run() -> None:
         vault = Vault(b"k" * 32)
         async with opened(database_url, MIGRATIONS) as database:
-            door = Door(database, AccountDirectory(vault))
+            door = Door(database, vault)
 
             async def fill(tx: Tx) -> None:
                 for sid in (MINE, OTHER):

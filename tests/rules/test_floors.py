@@ -32,7 +32,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("sending",),
         ("receiving",),
         ("messages",),
-        ("facade", "runtime", "__init__"),
+        ("facade", "control", "runtime", "__init__"),
     ),
     "notify": (
         ("schema", "services"),

@@ -34,7 +34,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     ),
     "transports": frozenset({"trunkline.core", "trunkline.api"}),
     "realtime": frozenset({"trunkline.core", "trunkline.api"}),
-    "control": frozenset({"trunkline.core", "trunkline.api"}),
+    "control": frozenset({"trunkline.core", "trunkline.api", "trunkline.transports"}),
     "switch": frozenset({"trunkline.core"}),
 }
 """From a folder to what it may import besides itself. Product facades come on top, by FACADES."""

@@ -23,6 +23,9 @@ UNAMBIGUOUS = {
 }
 """Starts of paths without a prefix on a neutral host, with the host label that they belong to."""
 
+CONTROL = "_trunkline"
+"""The path prefix of the control API. It is no host label, and its paths are named with the prefix."""
+
 _URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
 """What stays as it is when a requested path is put into a URL: only bytes beyond ASCII need escapes."""
 
@@ -55,17 +58,20 @@ def segments_of(raw_path: bytes) -> tuple[str, ...]:
 def resolve(
     scheme: str, authority: str, raw_path: bytes, hosts: frozenset[str], default: str = ""
 ) -> Address:
-    """Where a request belongs. ``authority`` is the Host header as received. Raises ApiError."""
-    if not _HOST.fullmatch(authority):
-        raise ApiError(20001, "Invalid Host header")
+    """Return the product and path of a request. ``authority`` is the Host header as received; the control API accepts
+    any, as probes send. Raise ApiError 20001 for a bad host or path."""
     segments = segments_of(raw_path)
     path = raw_path.decode() if raw_path.isascii() else quote(raw_path, safe=_URL_SAFE)
     base = f"{scheme}://{authority}"
+    if segments[:1] == (CONTROL,):
+        return Address(CONTROL, segments[1:], path, base)
+    if not _HOST.fullmatch(authority):
+        raise ApiError(20001, "Invalid Host header")
     if segments and segments[0] in hosts:
         prefix, slash, rest = path[1:].partition("/")
         return Address(segments[0], segments[1:], slash + rest or "/", f"{base}/{prefix}")
     label = authority.partition(".")[0].partition(":")[0].lower()
-    if label in hosts:
+    if label in hosts and label != CONTROL:
         return Address(label, segments, path, base)
     return Address(_only_owner(segments) or default, segments, path, base)
 

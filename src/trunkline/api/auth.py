@@ -1,7 +1,8 @@
 """Credentials by scheme: from the headers of a request to its Principal.
 
-A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), and an
-access token in ``X-Twilio-Token``. A route that does not list a scheme ignores that scheme's header. Refused
+A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), an access
+token in ``X-Twilio-Token``, and the operator's token (as a bearer token, or Basic with the user name ``operator``). A
+route that does not list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused
 credentials (doc): 401 with code 20003 and ``WWW-Authenticate``; a refused access token: the code of the rule that it
 breaks. ``Operation.access`` decides afterwards whether the Principal may use the route.
 """
@@ -15,10 +16,14 @@ from typing import Protocol
 
 from trunkline.api.concurrency import Failures
 from trunkline.api.errors import ApiError
-from trunkline.api.principal import Access, Credential, Principal, Scheme
+from trunkline.api.principal import NOBODY, OPERATOR, Credential, Principal, Scheme
+from trunkline.core.secrets import same
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.tokens import Grant, InvalidToken
+
+OPERATOR_NAME = "operator"
+"""The user name of the operator's token in HTTP Basic."""
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
@@ -88,6 +93,20 @@ def token_principal(grant: Grant, product: str) -> Principal:
     )
 
 
+def _operator_secret(header: str) -> str | None:
+    """Return the secret that an Authorization header presents as the operator's token; None if it presents none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return encoded.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (ValueError, binascii.Error):
+        return None
+    return password if username == OPERATOR_NAME else None
+
+
 class Authenticator:
     """Resolves the credentials of HTTP requests. Refused ones are delayed for an address that fails often."""
 
@@ -97,11 +116,13 @@ class Authenticator:
         directory: Directory,
         failures: Failures,
         verifier: TokenVerifier,
+        operator_token: str = "",
     ) -> None:
         self._database = database
         self._directory = directory
         self._failures = failures
         self._verifier = verifier
+        self._operator_token = operator_token
 
     async def authenticate(
         self, schemes: frozenset[Scheme], product: str, header: Callable[[bytes], str], address: str
@@ -111,6 +132,10 @@ class Authenticator:
         Raise ApiError 20003, 20005 or a code of ``trunkline.core.tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
             return await self._by_token(token, product, address)
+        if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:
+            return await self._by_operator_token(secret, address)
+        if not schemes:
+            return NOBODY
         if Scheme.BASIC not in schemes:
             raise refused("Authentication Error - No credentials provided")
         username, password = basic(header(b"authorization"))
@@ -124,22 +149,15 @@ class Authenticator:
             raise wrong()
         return principal
 
+    async def _by_operator_token(self, secret: str, address: str) -> Principal:
+        if not self._operator_token or not same(secret, self._operator_token):
+            await self._failures.hold(address)
+            raise refused(detail="The operator's token was incorrect.")
+        return OPERATOR
+
     async def _by_token(self, token: str, product: str, address: str) -> Principal:
         try:
             return token_principal(await self._verifier.verify(token, product), product)
         except InvalidToken as error:
             await self._failures.hold(address)
             raise ApiError(error.rule.code) from error
-
-
-async def main_account(database: Database, directory: Directory, authorization: str) -> str:
-    """The account of a caller of the control API, who has its auth token or a main key. Raises ApiError 20003."""
-    username, password = basic(authorization)
-
-    async def find(tx: Tx) -> Principal | None:
-        return await directory.authenticate(tx, username, password)
-
-    principal = await database.read(find)
-    if principal is None or not principal.may(Access.MAIN):
-        raise wrong()
-    return principal.account_sid

@@ -21,6 +21,15 @@ class Content(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+def in_memory(media_type: str, body: bytes) -> Content:
+    """Return a Content that is a few bytes in memory."""
+
+    async def read(start: int, end: int) -> AsyncGenerator[bytes, None]:
+        yield body[start:end]
+
+    return Content(media_type, len(body), read)
+
+
 class Selection(msgspec.Struct, frozen=True):
     """The part of a Content that a request selects, with the status and headers of its response."""
 

@@ -10,13 +10,13 @@ from urllib.parse import quote
 import msgspec
 
 from trunkline.api import mutation_ids, paging, params
-from trunkline.api.auth import CHALLENGE, Directory, refused
+from trunkline.api.auth import CHALLENGE, Directory, refused, wrong
 from trunkline.api.contents import Content
-from trunkline.api.errors import ApiError, not_found
-from trunkline.api.operation import ONE, Call, Kind, Prepare, Style
+from trunkline.api.errors import ApiError, invalid, missing, not_found
+from trunkline.api.operation import ONE, Call, Handler, Kind, Prepare, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
-from trunkline.api.principal import Credential, Principal
+from trunkline.api.principal import Access, Credential, Principal
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
 from trunkline.core import mutations
@@ -71,11 +71,7 @@ class Dispatcher:
             operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
         if operation.handler:
-            call = Call(
-                request.principal, request.match.path, typed, self._vault, window or ONE, request.headers
-            )
-            return self._answer(request, await operation.handler(call), window)
-
+            return await self._run_handler(request, operation.handler, typed, window)
         tested = request.principal.credential is Credential.TEST
         if not tested and (operation.prepare is not None or operation.mutation is not None):
             return await self._mutate(request, typed)
@@ -89,9 +85,30 @@ class Dispatcher:
 
         writes = operation.writes and not tested
         try:
-            result = await (self._database.write if writes else self._database.read)(act)
+            if operation.scans:
+                result = await self._database.scan(act)
+            else:
+                result = await (self._database.write if writes else self._database.read)(act)
         except NeedsWrite:
             result = await self._database.write(act)
+        if result is None or result is False:
+            raise self._missing(request)
+        return self._answer(request, result, window)
+
+    async def _run_handler(
+        self, request: Request, handler: Handler, typed: Any, window: Window | None
+    ) -> Answer:
+        match = request.match
+        call = Call(
+            request.principal,
+            match.path,
+            typed,
+            self._vault,
+            window or ONE,
+            request.headers,
+            upload=request.upload,
+        )
+        result = await handler(call)
         if result is None or result is False:
             raise self._missing(request)
         return self._answer(request, result, window)
@@ -101,7 +118,7 @@ class Dispatcher:
         match = request.match
         operation = match.route.operation
         principal = request.principal
-        if "AccountSid" in match.path:
+        if "AccountSid" in match.path or principal.credential is Credential.OPERATOR:
             principal = await self._database.read(lambda tx: self._acting(tx, request))
         target, mutation, reserved = operation.mutation, None, ""
         if target is not None:
@@ -164,11 +181,20 @@ class Dispatcher:
         return Answer(202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url}))
 
     async def _acting(self, tx: Tx, request: Request) -> Principal:
-        """2010 paths carry the account that is acted on (doc): the caller's own, or a subaccount of it."""
+        """Return the caller acting on the account that the request names. 2010 paths carry it (doc): the caller's own,
+        or a subaccount of it. The operator names any account as a parameter; an account's part needs one."""
         named = request.match.path.get("AccountSid")
+        if request.principal.credential is Credential.OPERATOR:
+            named = _parameter(request, "AccountSid")
+            if not named and request.match.route.operation.access is not Access.OPERATOR:
+                raise missing("AccountSid")
+            if not named:
+                return request.principal
         if named is None or named == request.principal.account_sid:
             return request.principal
         acting = await self._directory.reach(tx, request.principal, named)
+        if acting is None and request.principal.credential is Credential.OPERATOR:
+            raise invalid("AccountSid", "is not an account of this server")
         if acting is None:
             raise self._missing(request)
         return acting
@@ -182,7 +208,7 @@ class Dispatcher:
     @staticmethod
     def _answer(request: Request, result: Any, window: Window | None) -> Answer:
         operation, mount = request.match.route.operation, request.match.route.mount
-        if operation.kind is Kind.DELETE:
+        if operation.view is None and operation.content is None:
             return Answer(operation.status, b"")
         if operation.content:
             return Answer(operation.status, b"", content=operation.content(result))
@@ -201,8 +227,24 @@ class Dispatcher:
         return Answer(operation.status, msgspec.json.encode(write(request, window, page, rows)))
 
 
+OPERATOR_ONLY = (
+    "This belongs to the server: use the operator's token, as a bearer token or as the password of operator"
+)
+
+
+def _parameter(request: Request, name: str) -> str | None:
+    return next(
+        (value for pairs in (request.body, request.query) for key, value in pairs if key == name), None
+    )
+
+
 def _permit(route: Route, principal: Principal) -> None:
     operation = route.operation
+    if operation.access in (Access.ACCOUNT, Access.OPERATOR):
+        if not principal.may(Access.MAIN):
+            raise wrong()
+        if not principal.may(operation.access):
+            raise ApiError(20403, OPERATOR_ONLY)
     if principal.credential is Credential.TEST and operation.test_action is None:
         raise ApiError(20008)
     if not principal.may(operation.access):

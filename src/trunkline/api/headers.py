@@ -39,6 +39,11 @@ def standard(request_id: str, host: str = "", concurrent: int = 0, seconds: floa
     ]
 
 
+def private(request_id: str) -> Headers:
+    """Return the headers of every response of the control API: no page of another origin may read it."""
+    return [(b"twilio-request-id", request_id.encode()), (b"cache-control", b"no-store")]
+
+
 def content(kind: bytes, length: int) -> Headers:
     """The headers of a body of ``length`` bytes of the media type ``kind``."""
     return [(b"content-type", kind), (b"content-length", b"%d" % length)]

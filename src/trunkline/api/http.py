@@ -20,10 +20,10 @@ from trunkline.api.auth import Authenticator, Directory, TokenVerifier
 from trunkline.api.bodies import Receive
 from trunkline.api.concurrency import Failures, InFlight
 from trunkline.api.contents import Content, Selection, select
-from trunkline.api.control import Control, ControlRequest
 from trunkline.api.dispatch import Answer, Dispatcher, Request
-from trunkline.api.errors import ApiError, not_found
+from trunkline.api.errors import ApiError
 from trunkline.api.params import Fields
+from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
@@ -36,10 +36,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("trunkline.api")
 
-CONTROL_PREFIX = b"/_trunkline"
-
-CONTROL_BODY = 8 * 1024 * 1024
-"""Bytes of a request to the control API: an HTTP carrier tells of messages with attachments."""
+_PRIVATE = b"/" + addressing.CONTROL.encode()
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -60,8 +57,8 @@ class Door(msgspec.Struct, frozen=True):
     database: Database
     metrics: Metrics
     clock: Clock
-    control: Control
     public: Public
+    operator_token: str = ""
     limits: Limits = Limits()
     default_product: str = ""
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
@@ -71,13 +68,15 @@ class Door(msgspec.Struct, frozen=True):
 class _Exchange:
     """One request on its way to its answer."""
 
-    __slots__ = ("address", "concurrent", "fields", "match", "repeats", "sid", "started")
+    __slots__ = ("address", "concurrent", "fields", "match", "private", "repeats", "sid", "started")
 
     def __init__(self, scope: Scope) -> None:
         self.started = time.perf_counter()
         self.sid = headers.new_request_id()
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
         self.repeats = len(self.fields) != len(scope["headers"])
+        path: bytes = scope["raw_path"]
+        self.private = path == _PRIVATE or path.startswith(_PRIVATE + b"/")
         self.address: Address | None = None
         self.match: Match | None = None
         self.concurrent = 0
@@ -106,17 +105,20 @@ class Application:
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
         self._failures = Failures(door.clock)
-        self._authenticator = Authenticator(door.database, door.directory, self._failures, door.verifier)
+        self._authenticator = Authenticator(
+            door.database, door.directory, self._failures, door.verifier, door.operator_token
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
         exchange = _Exchange(scope)
-        if scope["raw_path"].startswith(CONTROL_PREFIX):
-            await self._control(exchange, scope, receive, send)
-            return
-        if self._door.public.claims(scope["raw_path"]) and await self._public(exchange, scope, send):
+        if (
+            not exchange.private
+            and self._door.public.claims(scope["raw_path"])
+            and await self._public(exchange, scope, send)
+        ):
             return
         stream: _Stream | None = None
         try:
@@ -126,9 +128,15 @@ class Application:
             status, body, more = answer.status, answer.body, _lines(answer.headers)
         except Exception as error:
             status, body, more = _refusal(error, exchange)
+            if status == 401 and exchange.match and not exchange.match.route.operation.schemes:
+                # The operation checks a secret of its own.
+                await self._failures.hold(_peer(scope))
         seconds = time.perf_counter() - exchange.started
         host = exchange.address.host if exchange.address else ""
-        lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds) + more
+        if exchange.private:
+            lines = headers.private(exchange.sid) + more
+        else:
+            lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds) + more
         if stream is not None:
             status = stream.selection.status
             await _send_stream(scope, send, lines, stream)
@@ -136,7 +144,8 @@ class Application:
             if status != 204:
                 lines += headers.content(headers.JSON, len(body))
             await _send(scope, send, status, lines, body)
-        self._observe(exchange, scope, status, seconds)
+        if not exchange.private:
+            self._observe(exchange, scope, status, seconds)
 
     async def _respond(self, exchange: _Exchange, scope: Scope, receive: Receive) -> Answer:
         method: str = scope["method"]
@@ -149,7 +158,7 @@ class Application:
             self._hosts,
             self._door.default_product,
         )
-        if method == "OPTIONS":
+        if method == "OPTIONS" and not exchange.private:
             return Answer(200, b"{}")
         exchange.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
@@ -158,18 +167,29 @@ class Application:
         principal = await self._authenticator.authenticate(
             route.operation.schemes, route.mount.grant, exchange.header, _peer(scope)
         )
+        if exchange.private:
+            return await self._execute(exchange, scope, receive, principal)
         exchange.concurrent = self._in_flight.count(principal.account_sid)
         with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
-            query = fields.form(scope["query_string"], "query")
-            body: Fields = ()
-            upload = None
-            if route.operation.max_upload:
-                upload = self._upload(exchange, receive, route.operation.max_upload)
-            elif route.operation.writes:
-                body = await self._fields(exchange, receive)
-            return await self._dispatch(
-                Request(match, principal, address.base, address.path, query, body, exchange.named(), upload)
-            )
+            return await self._execute(exchange, scope, receive, principal)
+
+    async def _execute(
+        self, exchange: _Exchange, scope: Scope, receive: Receive, principal: Principal
+    ) -> Answer:
+        match, address = exchange.match, exchange.address
+        assert match is not None
+        assert address is not None
+        operation = match.route.operation
+        query = fields.form(scope["query_string"], "query")
+        body: Fields = ()
+        upload = None
+        if operation.max_upload:
+            upload = self._upload(exchange, receive, operation.max_upload)
+        elif operation.writes:
+            body = await self._fields(exchange, receive)
+        return await self._dispatch(
+            Request(match, principal, address.base, address.path, query, body, exchange.named(), upload)
+        )
 
     async def _dispatch(self, request: Request) -> Answer:
         try:
@@ -206,36 +226,6 @@ class Application:
         if self._door.log_requests:
             path = scope["raw_path"].decode("ascii", "replace")[:512]
             log_request(exchange.sid, scope["method"], path, status, seconds)
-
-    async def _control(self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the operator. No CORS headers: a web page of another origin has no business here."""
-        kind = headers.JSON
-        more: headers.Headers = []
-        try:
-            path = scope["raw_path"].decode("ascii", "replace").removeprefix(CONTROL_PREFIX.decode())
-            method = "GET" if scope["method"] == "HEAD" else scope["method"]
-            query = scope["query_string"].decode("latin-1")
-            body = await self._body(exchange, receive, CONTROL_BODY) if method == "POST" else b""
-            request = ControlRequest(
-                method,
-                path.rstrip("/"),
-                query,
-                exchange.header(b"authorization"),
-                body,
-                exchange.header(b"content-type"),
-            )
-            answer = await self._door.control(request)
-            if answer is None:
-                raise not_found(CONTROL_PREFIX.decode() + path)
-            status, kind, body = answer
-        except Exception as error:
-            status, body, more = _refusal(error, exchange)
-            if status == 401 and exchange.header(b"authorization"):
-                await self._failures.hold(_peer(scope))
-        lines = [(b"twilio-request-id", exchange.sid.encode()), (b"cache-control", b"no-store"), *more]
-        if status != 204:
-            lines += headers.content(kind, len(body))
-        await _send(scope, send, status, lines, body)
 
     async def _public(self, exchange: _Exchange, scope: Scope, send: Send) -> bool:
         """Answer whoever asks, without credentials: what a phone or a network fetches. False where there is nothing,

@@ -15,7 +15,7 @@ import msgspec
 from trunkline.api.contents import Content
 from trunkline.api.mutation_ids import Target
 from trunkline.api.paging import OLDEST_FIRST, Codes, Order, Window
-from trunkline.api.principal import BASIC_ONLY, Access, Principal, Scheme
+from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
 from trunkline.api.views import View
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
@@ -59,6 +59,10 @@ Prepare = Callable[[Database, Call[Any]], Awaitable[Any]]
 seconds and may read; no transaction, lock or writer is held meanwhile. Raises ApiError to reject the request."""
 
 
+Handler = Callable[[Call[Any]], Awaitable[Any]]
+"""The whole of an operation that needs no transaction, or has transactions of its own. It may read an upload."""
+
+
 class Kind(enum.Enum):
     """What an operation does; the value is the action's word in a restricted key's policy (spec)."""
 
@@ -78,7 +82,7 @@ class Operation(msgspec.Struct, frozen=True):
     """Runs in one transaction and returns a row, a list of rows (LIST), or None if there is no such resource; for
     DELETE, whether there was something to delete."""
     view: View | None = None
-    """Makes the JSON of a row."""
+    """Makes the JSON of a row; without it and ``content`` the response has no body."""
     input: type[Any] = Empty
     status: int = 200
     key: str = ""
@@ -107,10 +111,12 @@ class Operation(msgspec.Struct, frozen=True):
     """Runs before the transaction, after all checks of the request, except for test credentials."""
     mutation: Target | None = None
     """The resource of a request that carries a mutation id; without it such ids are ignored."""
-    handler: Callable[[Call[Any]], Awaitable[Any]] | None = None
+    handler: Handler | None = None
     """Runs outside any transaction, in place of ``action``."""
+    scans: bool = False
+    """True for a read of many rows, which SQLite makes off the event loop."""
     max_upload: int = 0
-    """Bytes up to which the body is streamed to ``prepare``; 0 where it is read as parameters."""
+    """Bytes up to which the body is streamed to ``prepare`` or ``handler``; 0 where it is read as parameters."""
     content: Callable[[Any], Content] | None = None
     """Makes the streamed body of a fetch from its row, in place of ``view``."""
 
@@ -118,7 +124,7 @@ class Operation(msgspec.Struct, frozen=True):
         """Raise ValueError for a read that declares what only writes have, and for an upload that nothing reads."""
         if (self.prepare or self.mutation) and not self.writes:
             raise ValueError(f"{self.path}: only writes have a step before the transaction and mutation ids")
-        if self.max_upload and not self.prepare:
+        if self.max_upload and not self.prepare and not self.handler:
             raise ValueError(
                 f"{self.path}: the step before the transaction reads an upload, and there is none"
             )
@@ -161,6 +167,17 @@ def delete(path: str, action: Act, **more: Any) -> Operation:
     return Operation(Kind.DELETE, path, action, status=204, **more)
 
 
+def handled(kind: Kind, path: str, handler: Handler, view: View | None, **more: Any) -> Operation:
+    """Return an operation that runs outside any transaction."""
+    return Operation(kind, path, None, view, handler=handler, **more)
+
+
+FOR_ACCOUNT: dict[str, Any] = {"schemes": CONTROL_SCHEMES, "access": Access.ACCOUNT}
+"""The options of an operation of the control API that is an account's."""
+FOR_OPERATOR: dict[str, Any] = {"schemes": CONTROL_SCHEMES, "access": Access.OPERATOR}
+"""The options of an operation of the control API that is the operator's."""
+
+
 class Style(enum.Enum):
     """How a mount writes its lists."""
 
@@ -182,6 +199,8 @@ class Mount(msgspec.Struct, frozen=True):
     """Whether a path may end in ``.json``."""
     names_version: bool = True
     """Whether the text of a 404 names the path with the version in front (seen on the real services)."""
+    private: bool = False
+    """True for the control API: no page of another origin may call it, nothing may cache it."""
     grant: str = ""
     """The name of the grant that an access token must have, such as ``chat``, where an operation accepts tokens."""
     tunnel: bool = False

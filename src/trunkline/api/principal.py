@@ -15,9 +15,11 @@ class Credential(enum.Enum):
     STANDARD_KEY = "standard"
     RESTRICTED_KEY = "restricted"
     OPERATOR = "operator"
-    """The person at the machine: the command line."""
+    """The operator's token, or the command line on the server's machine."""
     TOKEN = "access token"  # noqa: S105
     """An access token of a client SDK, over the realtime door or in ``X-Twilio-Token``."""
+    NONE = "none"
+    """No credentials: few operations are open to everybody."""
     TEST = "test credentials"
     """The second pair of an account: few operations answer it, and none of them does anything (doc)."""
 
@@ -29,9 +31,13 @@ class Scheme(enum.Enum):
     """``Authorization: Basic`` with an account SID and its auth token, or with an API key and its secret."""
     TOKEN = "token"  # noqa: S105
     """An access token in ``X-Twilio-Token``."""
+    OPERATOR = "operator"
+    """The operator's token: ``Authorization: Bearer``, or Basic with the user name ``operator``."""
 
 
 BASIC_ONLY = frozenset({Scheme.BASIC})
+CONTROL_SCHEMES = frozenset({Scheme.BASIC, Scheme.OPERATOR})
+"""The schemes of the control API. An operation without any scheme is open to everybody."""
 
 
 class Access(enum.Enum):
@@ -40,11 +46,16 @@ class Access(enum.Enum):
     ANY_KEY = "any"
     MAIN = "main"
     """Auth token or main key: Accounts and Keys (doc)."""
+    ACCOUNT = "account"
+    """Auth token or main key, or the operator's token with ``AccountSid``: an account's own part of the control API."""
+    OPERATOR = "operator"
+    """The operator's token: what belongs to the server."""
 
 
 class Principal(msgspec.Struct, frozen=True):
     """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
-    (itself for a main account); ``policy`` what a restricted key may do.
+    (itself for a main account); ``policy`` what a restricted key may do. The operator acts on the account that the
+    request names, or on the whole server: then ``account_sid`` is empty.
 
     An access token has an ``identity``, an ``endpoint`` (the id of its client, if known), the ``connection`` over
     which the request came (empty over HTTP), and the ``service_sid`` of the one Service that it is for.
@@ -62,9 +73,17 @@ class Principal(msgspec.Struct, frozen=True):
 
     def may(self, access: Access) -> bool:
         """Whether the credential's kind is enough; a restricted key's policy is looked at apart."""
+        if access is Access.OPERATOR:
+            return self.credential is Credential.OPERATOR
         full = (Credential.AUTH_TOKEN, Credential.MAIN_KEY, Credential.OPERATOR)
         return access is Access.ANY_KEY or self.credential in full
 
     def allows(self, *permissions: str) -> bool:
         """Whether a restricted key's policy grants one of ``permissions``; other credentials are not restricted."""
         return self.credential is not Credential.RESTRICTED_KEY or not self.policy.isdisjoint(permissions)
+
+
+OPERATOR = Principal("", "", Credential.OPERATOR)
+"""The caller with the operator's token."""
+NOBODY = Principal("", "", Credential.NONE)
+"""The caller of an operation that is open to everybody."""

@@ -12,6 +12,8 @@ import msgspec
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.operation import Mount, Operation, Product
 
+_PRIVATE_ORDER = ("GET", "HEAD", "POST", "DELETE")
+
 
 class Route(msgspec.Struct, frozen=True):
     """An operation where it is mounted, with the names of its path variables and its name for policies, metrics
@@ -86,21 +88,26 @@ class Router:
         self.routes.append(route)
 
     def match(self, host: str, method: str, segments: tuple[str, ...], path: str) -> Match:
-        """The operation for ``segments`` (the version first). ``path`` is for the error text. Raises ApiError:
-        20404 for an unknown path, 20004 for another method on a known one (doc)."""
-        return _match(self._roots.get((host, segments[0])) if segments else None, method, segments, path)
+        """Return the operation for ``segments`` (the version first, if the mount has one). ``path`` is for the error
+        text. Raise ApiError 20404 for an unknown path, 20004 for another method on a known one (doc)."""
+        if not segments:
+            raise not_found(path)
+        found = self._roots.get((host, segments[0]))
+        if found is None:
+            return _match(self._roots.get((host, "")), method, segments, path)
+        return _match(found, method, segments[1:], path)
 
     def match_tunnel(self, product: str, method: str, segments: tuple[str, ...], path: str) -> Match:
         """Return the operation of a product's tunnel mounts for ``segments`` (the version first). Raise as
         ``match``."""
-        return _match(self._tunnels.get((product, segments[0])) if segments else None, method, segments, path)
+        found = self._tunnels.get((product, segments[0])) if segments else None
+        return _match(found, method, segments[1:], path)
 
 
-def _match(found: tuple[Mount, _Node] | None, method: str, segments: tuple[str, ...], path: str) -> Match:
+def _match(found: tuple[Mount, _Node] | None, method: str, rest: tuple[str, ...], path: str) -> Match:
     if found is None:
         raise not_found(path)
     mount, root = found
-    rest = segments[1:]
     if mount.suffix and rest and rest[-1].endswith(".json"):
         rest = (*rest[:-1], rest[-1].removesuffix(".json"))
     located = _walk(root, rest, 0, ())
@@ -111,9 +118,16 @@ def _match(found: tuple[Mount, _Node] | None, method: str, segments: tuple[str, 
         values = (*values[:-1], values[-1] + "/")
     route = node.routes.get(method)
     if route is None:
-        allowed = sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
-        raise ApiError(20004, headers={"Allow": ", ".join(allowed)})
+        raise ApiError(20004, headers={"Allow": ", ".join(_allowed(mount, node))})
     return Match(route, dict(zip(route.variables, values, strict=True)))
+
+
+def _allowed(mount: Mount, node: _Node) -> list[str]:
+    """Return the methods of a path, for the Allow header."""
+    methods = {*node.routes, *(("HEAD",) if "GET" in node.routes else ())}
+    if mount.private:
+        return sorted(methods, key=_PRIVATE_ORDER.index)
+    return sorted({*methods, "OPTIONS"})
 
 
 def _walk(

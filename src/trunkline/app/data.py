@@ -9,7 +9,8 @@ from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import Clock, system_clock
-from trunkline.core.secrets import Vault, load_or_create_key, parse_key
+from trunkline.core.secrets import Vault, load_or_create, load_or_create_key, parse_key
+from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.open import open_database
 from trunkline.products.manifest import Manifest
@@ -19,6 +20,7 @@ from trunkline.switch.authority import Authority
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
 BLOBS_DIRECTORY = "blobs"
+OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -28,6 +30,15 @@ def open_vault(settings: Settings) -> Vault:
         return Vault(parse_key(settings.storage.master_key))
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Vault(load_or_create_key(settings.storage.data_dir / MASTER_KEY_FILE))
+
+
+def open_operator_token(settings: Settings) -> str:
+    """Return the configured operator's token, or the one in the data directory, made on first use. Raise OSError if it
+    cannot be read or written."""
+    if settings.server.operator_token:
+        return settings.server.operator_token
+    settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return load_or_create(settings.storage.data_dir / OPERATOR_TOKEN_FILE, new_token())
 
 
 def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:

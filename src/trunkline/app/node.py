@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
-from trunkline.api.control import Control as Answering
-from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.http import Application, Door, Limits
+from trunkline.api.operation import Product
 from trunkline.api.public import PublicPaths
-from trunkline.app.data import open_blobs, open_storage, open_vault
+from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.products import products
 from trunkline.app.realtime import Realtime, RealtimeOptions
-from trunkline.control.carriers import Carriers
-from trunkline.control.compliance import Compliance
-from trunkline.control.domains import Domains
-from trunkline.control.health import Control
-from trunkline.control.opt_outs import OptOuts
-from trunkline.control.webhooks import WebhookLog
+from trunkline.control import control_product
+from trunkline.control.health import Health
 from trunkline.core import mutations
 from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock, system_clock
@@ -41,15 +37,13 @@ from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import CredentialRevoked
-from trunkline.products.manifest import Context, PublicAddress
-from trunkline.products.messaging.facade import PhoneBook
+from trunkline.products.manifest import Context, Manifest, PublicAddress
 from trunkline.products.sync.limits import Buckets
 from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import Limits as Connections
 from trunkline.settings import Settings
 from trunkline.transports.carriers import job_handlers, open_carriers
 from trunkline.transports.sandbox.carrier import Sandbox
-from trunkline.transports.sandbox.inbox import Inbox
 
 log = logging.getLogger("trunkline")
 
@@ -60,10 +54,11 @@ class Node:
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.settings = settings
         self.vault = open_vault(settings)
+        self.operator_token = open_operator_token(settings)
         self.database = open_storage(settings, clock)
         self.bus: Bus = open_bus(settings.server.nats_url)
         self.metrics = Metrics()
-        self.control = Control(self.database, self.bus, self.metrics)
+        self.health = Health(self.database, self.bus, self.metrics)
         self.mutations = mutations.sweeper(self.database)
         self.egress = _open_egress(settings)
         self.signing_tokens = SigningTokens(self._signing_token, clock)
@@ -73,7 +68,6 @@ class Node:
         self.carriers = open_carriers(
             settings.messaging.carriers, settings.messaging.carrier_routes, self.database
         )
-        sandboxes = [isinstance(carrier, Sandbox) for carrier in self.carriers.all]
         self.address = PublicAddress(settings.messaging.public_url.rstrip("/"))
         buckets = Buckets(clock) if settings.sync.sync_limits else None
         manifests = products(settings, buckets)
@@ -87,29 +81,19 @@ class Node:
             delivery=delivery,
             directory=directory,
             carriers=self.carriers,
-            sandboxed=all(sandboxes),
+            sandboxed=all(isinstance(carrier, Sandbox) for carrier in self.carriers.all),
             address=self.address,
         )
         self._products = [manifest.run(context) for manifest in manifests]
         self.components = [component for product in self._products for component in product.components]
         self.runner = Runner(self.database, self._handlers(delivery), clock)
         self._watch()
-        inboxes = [Inbox(self.database, directory, PhoneBook())] if any(sandboxes) else []
-        self._controls: tuple[Answering, ...] = (
-            WebhookLog(self.database, directory),
-            Carriers(self.database, directory, self.carriers.all),
-            Compliance(self.database, directory),
-            Domains(self.database, directory, self.vault),
-            OptOuts(self.database, directory),
-            *inboxes,
-            self.control,
-        )
         self._draining: asyncio.Future[Any] | None = None
         passed_on = (kind for manifest in manifests for kind in manifest.announcements)
         cluster = Cluster(self.bus, self.vault, (*passed_on, EndpointOpened))
         cluster.subscribe(lambda announcement: self._heard([announcement]))
         options = RealtimeOptions(
-            [manifest.product for manifest in manifests],
+            self._routed(manifests),
             Connections(
                 origins=settings.realtime.browser_origins(), max_connections=settings.realtime.max_connections
             ),
@@ -122,6 +106,11 @@ class Node:
         webhooks = self.settings.webhooks
         terms = Terms(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
         return Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
+
+    def _routed(self, manifests: Iterable[Manifest]) -> list[Product]:
+        control = [operation for manifest in manifests for operation in manifest.control]
+        products = [manifest.product for manifest in manifests]
+        return [*products, control_product(self.health, self.carriers.all, control)]
 
     def _watch(self) -> None:
         for product in self._products:
@@ -151,7 +140,7 @@ class Node:
                 database=self.database,
                 metrics=self.metrics,
                 clock=clock,
-                control=self._control,
+                operator_token=self.operator_token,
                 public=PublicPaths([door for product in self._products for door in product.public]),
                 limits=Limits(
                     settings.server.max_body_bytes,
@@ -194,15 +183,9 @@ class Node:
     async def _signing_token(self, account_sid: str) -> str | None:
         return await facade.signing_token(self.database, self.vault, account_sid)
 
-    async def _control(self, request: ControlRequest) -> ControlAnswer | None:
-        for control in self._controls:
-            if answer := await control(request):
-                return answer
-        return None
-
     def drain(self) -> None:
         """Begin to stop: the node is no longer ready, and takes no more jobs while requests in flight are finished."""
-        self.control.stopping = True
+        self.health.stopping = True
         self._draining = asyncio.gather(
             self.runner.stop(),
             *(begin() for product in self._products for begin in product.draining),

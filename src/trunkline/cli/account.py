@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +11,8 @@ from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso
-from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.store import Account, change_account, find_account
+from trunkline.products.accounts.facade import Account, AccountClosed, AccountStatus
 from trunkline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and change accounts, while the server runs or not.")
@@ -23,18 +21,6 @@ MAX_NAME = 64
 """Characters of a friendly name, as in the API (doc)."""
 
 Sid = Annotated[str, typer.Argument(metavar="SID", help="The account, AC….")]
-
-
-class AccountStatus(Enum):
-    """The states of an account; a closed one stays closed (doc)."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    CLOSED = "closed"
-
-
-class StaysClosed(Exception):
-    """The account is closed for good."""
 
 
 @app.command("create")
@@ -95,8 +81,8 @@ def set_status(settings: Settings, sid: Sid, status: AccountStatus, as_json: AsJ
     """Suspend, activate or close an account; closing is for good. Of a main account that is not active its
     subaccounts cannot log in either."""
     try:
-        account = with_database(settings, lambda database, _: _change_status(database, sid, status))
-    except StaysClosed:
+        account = with_database(settings, lambda database, _: facade.change_status(database, sid, status))
+    except AccountClosed:
         raise fail(f"{sid} is closed, and a closed account stays closed") from None
     _show(account, as_json)
 
@@ -105,22 +91,6 @@ def check_name(name: str) -> None:
     """Exit when an account or a key cannot be named so."""
     if len(name) > MAX_NAME or "\0" in name:
         raise fail(f"a name has at most {MAX_NAME} characters, none of them NUL")
-
-
-async def _change_status(database: Database, sid: str, status: AccountStatus) -> Account:
-    async def change(tx: Tx) -> Account:
-        await tx.lock(f"account {sid}")
-        account = await find_account(tx, sid)
-        if account is None:
-            raise facade.UnknownAccount(sid)
-        if account.status == AccountStatus.CLOSED.value and status is not AccountStatus.CLOSED:
-            raise StaysClosed(sid)
-        await change_account(tx, sid, {"status": status.value})
-        changed = await find_account(tx, sid)
-        assert changed is not None
-        return changed
-
-    return await database.write(change)
 
 
 def _owner(account: Account) -> str:

@@ -18,7 +18,7 @@ from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, print_json, print_table
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.sids import new_sid
-from trunkline.products.messaging.facade import cut
+from trunkline.products.messaging.facade import split_segments
 from trunkline.settings import Settings
 from trunkline.transports.base import (
     Carrier,
@@ -166,7 +166,7 @@ async def _wait(carrier: Carrier, seconds: float) -> bool:
 
 
 def _submission(sender: str, to: str, text: str) -> Submission:
-    encoding, parts = cut(text)
+    encoding, parts = split_segments(text)
     kind = SenderKind.NUMBER if sender.startswith("+") else SenderKind.SHORT_CODE
     if not sender.startswith("+") and not sender.isdigit():
         kind = SenderKind.ALPHANUMERIC

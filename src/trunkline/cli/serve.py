@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from trunkline.app.data import OPERATOR_TOKEN_FILE
 from trunkline.app.products import products
 from trunkline.app.server import Server, write_ready_file
 from trunkline.cli.addresses import PortState, probe_port
@@ -79,6 +80,7 @@ def _ready_server(settings: Settings, server: Server) -> ReadyServer:
         _flags(
             {"data_dir": settings.storage.data_dir, "host": settings.server.host, "proxy_port": proxy_port}
         ),
+        "" if settings.server.operator_token else str(settings.storage.data_dir / OPERATOR_TOKEN_FILE),
     )
 
 

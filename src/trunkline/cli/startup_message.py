@@ -16,14 +16,15 @@ _FOR_ALL = ("api", "monitor")
 
 
 class ReadyServer(msgspec.Struct, frozen=True):
-    """A server that accepts requests: its configured host, its ports (None without a proxy), the products for SDKs, and
-    the flags with which ``trunkline env`` finds it."""
+    """A server that accepts requests: its configured host, its ports (None without a proxy), the products for SDKs, the
+    flags with which ``trunkline env`` finds it, and the file of the operator's token, if it is in one."""
 
     host: str
     port: int
     proxy_port: int | None
     products: Sequence[str]
     flags: Sequence[str] = ()
+    operator_token_file: str = ""
 
     @property
     def url(self) -> str:
@@ -41,6 +42,8 @@ def startup_message(server: ReadyServer, first: Opened, configured_token: str = 
     lines = [f"Trunkline is ready at {server.url}"]
     if server.proxy_port is not None:
         lines.append(f"CONNECT proxy at {url(server.host, server.proxy_port)}")
+    if server.operator_token_file:
+        lines.append(f"Operator's token in {server.operator_token_file}")
     lines += ["", f"  Account SID  {first.account.sid}"]
     if not first.created:
         lines += ["  Auth token   as before; `trunkline env` shows it"]

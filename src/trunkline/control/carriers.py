@@ -1,7 +1,7 @@
-"""Carriers: ``GET /_trunkline/carriers`` shows their state, and gateways tell of receipts and messages at
-``POST /_trunkline/carriers/<name>/receipts`` and ``…/messages``.
+"""Carriers: ``GET /_trunkline/carriers`` shows their state to the operator, and gateways report receipts and messages
+to ``POST /_trunkline/carriers/{name}/receipts`` and ``…/messages``.
 
-The first takes the account's auth token or a main key; the others the gateway's own secret, as a bearer token.
+The reports take the gateway's own secret, as a bearer token.
 """
 
 from __future__ import annotations
@@ -9,33 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import msgspec
-
-from trunkline.api.auth import Directory, main_account, refused
-from trunkline.api.control import ControlAnswer, ControlRequest
+from trunkline.api.auth import refused
 from trunkline.api.errors import ApiError
-from trunkline.api.headers import JSON
-from trunkline.core.storage.database import Database
+from trunkline.api.operation import FOR_OPERATOR, Call, Kind, Operation, handled
+from trunkline.transports.base import Carrier
 
-PATH = "/carriers"
-
-
-class Shown(Protocol):
-    """A carrier, as far as the operator sees it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    def shown(self) -> dict[str, Any]:
-        """Its state, without secrets."""
-        ...
+MAX_REPORT = 8 * 1024 * 1024
+"""The bytes of a report: a message has attachments."""
 
 
 @runtime_checkable
-class Gateway(Protocol):
-    """A carrier that is told by requests."""
+class ReportingGateway(Protocol):
+    """A carrier that reports by requests."""
 
     @property
     def name(self) -> str:
@@ -43,42 +28,57 @@ class Gateway(Protocol):
         ...
 
     def trusts(self, authorization: str) -> bool:
-        """Whether a request is the gateway's."""
+        """Return whether a request is the gateway's."""
         ...
 
     async def told(self, what: str, body: bytes) -> bool:
-        """Take a report; False for a word that means nothing. Raises ValueError for what cannot be understood."""
+        """Record a report; return False for an unknown kind. Raise ValueError for a body that cannot be decoded."""
         ...
 
 
-class Carriers:
-    """Answers the paths of carriers."""
+class CarrierResource:
+    """The carriers of a node."""
 
-    def __init__(self, database: Database, directory: Directory, carriers: Sequence[Shown]) -> None:
-        self._database = database
-        self._directory = directory
+    def __init__(self, carriers: Sequence[Carrier]) -> None:
         self._carriers = carriers
-        self._gateways = {carrier.name: carrier for carrier in carriers if isinstance(carrier, Gateway)}
+        self._gateways = {one.name: one for one in carriers if isinstance(one, ReportingGateway)}
 
-    async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
-        """The status, content type and body; None for an unknown path. Raises ApiError 20001, 20003, 20004."""
-        if request.path == PATH:
-            if request.method != "GET":
-                raise ApiError(20004, headers={"Allow": "GET, HEAD"})
-            await main_account(self._database, self._directory, request.authorization)
-            shown = [carrier.shown() for carrier in self._carriers]
-            return 200, JSON, msgspec.json.encode({"carriers": shown})
-        if not request.path.startswith(PATH + "/"):
-            return None
-        name, _, what = request.path.removeprefix(PATH + "/").partition("/")
-        gateway = self._gateways.get(name)
+    async def list_carriers(self, call: Call[Any]) -> list[dict[str, Any]]:
+        """Return the state of every carrier, in the configuration's order, without secrets."""
+        return [carrier.shown() for carrier in self._carriers]
+
+    async def report(self, call: Call[Any]) -> bool | None:
+        """Record a gateway's report. Raise ApiError 20003 for a wrong secret, 20001 for a body that cannot be
+        decoded."""
+        gateway = self._gateways.get(call.path["Name"])
         if gateway is None:
             return None
-        if request.method != "POST":
-            raise ApiError(20004, headers={"Allow": "POST"})
-        if not gateway.trusts(request.authorization):
+        if not gateway.trusts(call.headers.get("authorization", "")):
             raise refused(detail="The bearer token is not the carrier's secret.")
+        assert call.upload is not None
+        body = b"".join([piece async for piece in call.upload])
         try:
-            return (204, JSON, b"") if await gateway.told(what, request.body) else None
+            return await gateway.told(call.path["Report"], body)
         except ValueError as error:
             raise ApiError(20001, f"The report cannot be understood: {error}") from None
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the operations of carriers."""
+        return (
+            handled(
+                Kind.FETCH,
+                "/carriers",
+                self.list_carriers,
+                lambda shown, _urls: {"carriers": shown},
+                **FOR_OPERATOR,
+            ),
+            handled(
+                Kind.CREATE,
+                "/carriers/{Name}/{Report}",
+                self.report,
+                None,
+                status=204,
+                schemes=frozenset(),
+                max_upload=MAX_REPORT,
+            ),
+        )

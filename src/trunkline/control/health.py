@@ -1,25 +1,40 @@
 """Health and metrics: ``/_trunkline/health``, ``…/health/live``, ``…/health/ready`` and ``/_trunkline/metrics``.
 
-Neither needs credentials, and neither shows a secret. Live: the process answers. Ready: the database and the bus
-answer too, and the node is not stopping; otherwise 503.
+They are open to everybody and show no secret. A node is live if its process responds. It is ready if the database and
+the bus respond too and the node is not stopping; otherwise the status is 503.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from trunkline.api.control import ControlAnswer, ControlRequest
-from trunkline.api.errors import ApiError
-from trunkline.api.headers import JSON
+from trunkline.api.contents import Content, in_memory
+from trunkline.api.operation import Call, Kind, Operation, handled
+from trunkline.api.views import Json, Urls
 from trunkline.core.bus import Bus
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.telemetry import Metrics
 
-_METRICS = b"text/plain; version=0.0.4; charset=utf-8"
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Control:
-    """Answers the control paths. ``stopping`` is set when the node drains."""
+class Readiness(msgspec.Struct, frozen=True):
+    """The states of the parts of a node: ``ok``, or the reason why it is not ready."""
+
+    storage: str
+    bus: str
+    node: str
+
+    @property
+    def ready(self) -> bool:
+        """True if every part is ok."""
+        return (self.storage, self.bus, self.node) == ("ok", "ok", "ok")
+
+
+class Health:
+    """The health of a node. ``stopping`` is set when the node drains."""
 
     def __init__(self, database: Database, bus: Bus, metrics: Metrics) -> None:
         self._database = database
@@ -27,27 +42,18 @@ class Control:
         self._metrics = metrics
         self.stopping = False
 
-    async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
-        """The status, content type and body for a path below ``/_trunkline``; None for an unknown one. Raises
-        ApiError 20004 for another method than GET."""
-        path = request.path
-        if path not in ("/health", "/health/live", "/health/ready", "/metrics"):
-            return None
-        if request.method != "GET":
-            raise ApiError(20004, headers={"Allow": "GET, HEAD"})
-        if path == "/metrics":
-            self._metrics.queue.set(self._database.queued)
-            return 200, _METRICS, self._metrics.render()
-        if path == "/health/live":
-            return 200, JSON, msgspec.json.encode({"live": True})
-        checks = {
-            "storage": await self._storage(),
-            "bus": "ok" if self._bus.connected else "disconnected",
-            "node": "stopping" if self.stopping else "ok",
-        }
-        ready = all(state == "ok" for state in checks.values())
-        body = msgspec.json.encode({"live": True, "ready": ready, "checks": checks})
-        return 200 if ready else 503, JSON, body
+    async def readiness(self, call: Call[Any]) -> Readiness:
+        """Return the states of the node's parts."""
+        return Readiness(
+            storage=await self._storage(),
+            bus="ok" if self._bus.connected else "disconnected",
+            node="stopping" if self.stopping else "ok",
+        )
+
+    async def metrics(self, call: Call[Any]) -> bytes:
+        """Return the node's metrics in Prometheus' text format."""
+        self._metrics.queue.set(self._database.queued)
+        return self._metrics.render()
 
     async def _storage(self) -> str:
         try:
@@ -55,3 +61,32 @@ class Control:
         except StorageError:
             return "unavailable"
         return "ok"
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the operations of health and metrics."""
+        return (
+            *(
+                _open(
+                    path, self.readiness, view=_readiness, outcome=lambda found: 200 if found.ready else 503
+                )
+                for path in ("/health", "/health/ready")
+            ),
+            _open("/health/live", _live, view=lambda _result, _urls: {"live": True}),
+            _open("/metrics", self.metrics, content=_as_metrics),
+        )
+
+
+async def _live(call: Call[Any]) -> bool:
+    return True
+
+
+def _open(path: str, run: Any, view: Any = None, **more: Any) -> Operation:
+    return handled(Kind.FETCH, path, run, view, schemes=frozenset(), **more)
+
+
+def _readiness(found: Readiness, urls: Urls) -> Json:
+    return {"live": True, "ready": found.ready, "checks": msgspec.structs.asdict(found)}
+
+
+def _as_metrics(metrics: bytes) -> Content:
+    return in_memory(_METRICS, metrics)

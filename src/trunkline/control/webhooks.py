@@ -1,104 +1,91 @@
 """The webhook log: ``/_trunkline/webhooks``, ``…/webhooks/{sid}`` and ``POST …/webhooks/{sid}/resend``.
 
-An entry is one attempt to deliver a webhook. It takes the account's auth token or a main key, and shows that account's
-entries alone. The list is newest first; ``ServiceSid`` and ``Status`` (delivered or failed) choose, ``PageSize`` and
-``PageToken`` page.
+An entry is one attempt to deliver a webhook. An account sees its own entries alone. The list is newest first;
+``ServiceSid`` and ``Status`` (delivered or failed) choose, ``PageSize`` and ``PageToken`` page.
 """
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET
 
 from trunkline.api import paging
-from trunkline.api.auth import Directory, main_account
-from trunkline.api.control import ControlAnswer, ControlRequest
 from trunkline.api.errors import ApiError, invalid
-from trunkline.api.headers import JSON
+from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Operation, fetch, update
+from trunkline.api.params import Given, text
+from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks import log
 from trunkline.core.webhooks.log import Attempt
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 
-PATH = "/webhooks"
 MAX_PAGE = 100
 
 
-class WebhookLog:
-    """Answers the paths of the webhook log."""
+class AttemptFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of the list."""
 
-    def __init__(self, database: Database, directory: Directory) -> None:
-        self._database = database
-        self._directory = directory
+    service_sid: Annotated[Given[str], text()] = UNSET
+    status: Annotated[Given[str], text()] = UNSET
+    page_size: Annotated[Given[str], text()] = UNSET
+    page_token: Annotated[Given[str], text()] = UNSET
 
-    async def __call__(self, request: ControlRequest) -> ControlAnswer | None:
-        """The status, content type and body; None for an unknown path or entry. Raises ApiError 20003, 20004 and
-        those of bad parameters."""
-        head, _, rest = request.path.removeprefix("/").partition("/")
-        if f"/{head}" != PATH:
-            return None
-        sid, _, action = rest.partition("/")
-        if action not in ("", "resend"):
-            return None
-        needed = "POST" if action else "GET"
-        if request.method != needed:
-            raise ApiError(20004, headers={"Allow": "POST" if action else "GET, HEAD"})
-        account_sid = await main_account(self._database, self._directory, request.authorization)
-        if action:
-            return await self._resend(account_sid, sid)
-        return await (self._one(account_sid, sid) if sid else self._list(account_sid, request.query))
 
-    async def _list(self, account_sid: str, query: str) -> ControlAnswer:
-        fields = dict(parse_qsl(query))
-        if fields.get("Status") not in (None, log.DELIVERED, log.FAILED):
-            raise invalid("Status", "must be delivered or failed")
-        window = paging.window(tuple(fields.items()), paging.NEWEST_FIRST, MAX_PAGE, paging.Codes())
+class AttemptPage(msgspec.Struct, frozen=True):
+    """A page of attempts, and the token of the next one."""
 
-        if window.cursor is not None and window.cursor.backward:
-            raise ApiError(paging.Codes().token)
+    attempts: list[Attempt]
+    next_page_token: str | None
 
-        async def page(tx: Tx) -> list[Attempt]:
-            return await log.page(
-                tx,
-                account_sid,
-                after=window.cursor.key if window.cursor else None,
-                service_sid=fields.get("ServiceSid"),
-                status=fields.get("Status"),
-                most=window.size + 1,
-            )
 
-        found = await self._database.read(page)
-        shown, more = found[: window.size], len(found) > window.size
-        token = paging.encode(paging.Cursor((shown[-1].started, shown[-1].sid))) if more else None
-        return (
-            200,
-            JSON,
-            msgspec.json.encode({"webhooks": [_entry(one) for one in shown], "next_page_token": token}),
-        )
+async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
+    """Return a page of the account's attempts, newest first. Raise ApiError 20001 for a bad filter, 21481 for a bad
+    token."""
+    given = call.input
+    if given.status and given.status not in (log.DELIVERED, log.FAILED):
+        raise invalid("Status", "must be delivered or failed")
+    pages = {"PageSize": given.page_size, "PageToken": given.page_token}
+    fields = tuple((name, value) for name, value in pages.items() if isinstance(value, str) and value)
+    window = paging.window(fields, paging.NEWEST_FIRST, MAX_PAGE, paging.Codes())
+    if window.cursor is not None and window.cursor.backward:
+        raise ApiError(paging.Codes().token)
+    found = await log.page(
+        tx,
+        call.account_sid,
+        after=window.cursor.key if window.cursor else None,
+        service_sid=given.service_sid or None,
+        status=given.status or None,
+        most=window.size + 1,
+    )
+    attempts, more = found[: window.size], len(found) > window.size
+    token = paging.encode(paging.Cursor((attempts[-1].started, attempts[-1].sid))) if more else None
+    return AttemptPage(attempts, token)
 
-    async def _one(self, account_sid: str, sid: str) -> ControlAnswer | None:
-        found = await self._database.read(lambda tx: log.find(tx, account_sid, sid))
-        return None if found is None else (200, JSON, msgspec.json.encode(_details(found)))
 
-    async def _resend(self, account_sid: str, sid: str) -> ControlAnswer | None:
-        """Send the webhook again, with its own idempotency token: it is still the same event."""
+async def fetch_attempt(tx: Tx, call: Call[Empty]) -> Attempt | None:
+    """Return one of the account's attempts."""
+    return await log.find(tx, call.account_sid, call.path["Sid"])
 
-        async def again(tx: Tx) -> str | None:
-            found = await log.find(tx, account_sid, sid)
-            return None if found is None else await enqueue_webhook(tx, _webhook(found))
 
-        token = await self._database.write(again)
-        return None if token is None else (202, JSON, msgspec.json.encode({"idempotency_token": token}))
+async def resend(tx: Tx, call: Call[Empty]) -> str | None:
+    """Enqueue the webhook again, with its own idempotency token: it is still the same event."""
+    found = await log.find(tx, call.account_sid, call.path["Sid"])
+    return None if found is None else await enqueue_webhook(tx, _webhook(found))
+
+
+def _page(page: AttemptPage, urls: Urls) -> Json:
+    return {"webhooks": [entry(one) for one in page.attempts], "next_page_token": page.next_page_token}
 
 
 def _webhook(attempt: Attempt) -> Webhook:
     return msgspec.json.decode(attempt.webhook, type=Webhook)
 
 
-def _entry(attempt: Attempt) -> dict[str, Any]:
+def entry(attempt: Attempt) -> Json:
+    """Return an attempt as lists show it."""
     webhook = _webhook(attempt)
     return {
         "sid": attempt.sid,
@@ -118,10 +105,11 @@ def _entry(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _details(attempt: Attempt) -> dict[str, Any]:
+def details(attempt: Attempt, urls: Urls) -> Json:
+    """Return an attempt with the request and the response."""
     webhook = _webhook(attempt)
     return {
-        **_entry(attempt),
+        **entry(attempt),
         "parameters": webhook.parameters,
         "json": webhook.json,
         "request_headers": msgspec.Raw(attempt.request_headers.encode()),
@@ -130,3 +118,18 @@ def _details(attempt: Attempt) -> dict[str, Any]:
         "redirects": attempt.redirects,
         "address": attempt.address or None,
     }
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    fetch("/webhooks", list_attempts, _page, input=AttemptFilter, **FOR_ACCOUNT),
+    fetch("/webhooks/{Sid}", fetch_attempt, details, **FOR_ACCOUNT),
+    update(
+        "/webhooks/{Sid}/resend",
+        resend,
+        lambda token, _urls: {"idempotency_token": token},
+        Empty,
+        status=202,
+        **FOR_ACCOUNT,
+    ),
+)
+"""The operations of the webhook log."""

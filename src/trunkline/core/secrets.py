@@ -77,15 +77,21 @@ def parse_key(text: str) -> bytes:
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """The master key in ``path``; a new one (mode 0600) on first use. Raises BadMasterKey, OSError."""
-    fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n"
+    """Return the master key in ``path``; a new one (mode 0600) on first use. Raise BadMasterKey for what is no key,
+    OSError if the file cannot be read or written."""
+    return parse_key(load_or_create(path, base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()))
+
+
+def load_or_create(path: Path, fresh: str) -> str:
+    """Return the secret in ``path``, or ``fresh`` after it was written there (mode 0600). Raise OSError if the file
+    cannot be read or written."""
     # Written aside and linked into place: whoever comes second finds a whole file, never an empty one.
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     if not path.exists():
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(fresh)
+                file.write(fresh.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):
@@ -94,4 +100,4 @@ def load_or_create_key(path: Path) -> bytes:
             os.unlink(aside)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    return parse_key(path.read_text("latin-1"))
+    return path.read_text("latin-1").strip()

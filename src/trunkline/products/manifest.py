@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from trunkline.api.auth import Directory
-from trunkline.api.operation import Product
+from trunkline.api.operation import Operation, Product
 from trunkline.api.public import Public
 from trunkline.core.blobs.store import BlobReference, BlobStore
 from trunkline.core.clock import Clock
@@ -86,12 +86,13 @@ def _nothing(context: Context) -> Runtime:
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, how it runs,
-    and the columns that refer to blobs."""
+    """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, its operations
+    in the ``control`` API, how it runs, and the columns that refer to blobs."""
 
     product: Product
     migrations: tuple[Migration, ...] = ()
     announcements: tuple[type[msgspec.Struct], ...] = ()
+    control: tuple[Operation, ...] = ()
     run: Callable[[Context], Runtime] = _nothing
     blob_references: tuple[BlobReference, ...] = ()
 

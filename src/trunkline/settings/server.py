@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import Networks, at_least, between, hidden, networks, one_of
+from trunkline.settings.values import Networks, at_least, between, hidden, matches, networks, one_of
 
 PRODUCTS = ("sync", "notify", "messaging", "chat")
 LEVELS = ("debug", "info", "warning", "error")
@@ -32,6 +32,13 @@ class ServerSettings:
         "",
         "nats://… connects this node to the bus between nodes; it is ready only while it is connected.",
         secret=hidden,
+    )
+    operator_token: str = option(
+        "",
+        "Token of the operator in the control API, at least 16 characters;",
+        "empty uses the file operator.token in the data directory, made on first use.",
+        secret=hidden,
+        check=matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces"),
     )
     default_product: str = option(
         "",

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.conftest import Api
+from api.conftest import ACCOUNT_SID, OPERATOR, Api
 
 CONTROL = "/_trunkline/domains"
 LINKS = "/messaging/v1/LinkShortening"
 NAME = "go.example.com"
 
 
-def give(api: Api, name: str = NAME, **options: Any) -> str:
-    """Give the account a domain; answers its SID."""
-    response = api.post(CONTROL, {"Name": name}, **options)
+def give(api: Api, name: str = NAME, account: str = ACCOUNT_SID) -> str:
+    """Give an account a domain; answers its SID."""
+    response = api.post(CONTROL, {"Name": name, "AccountSid": account}, auth=OPERATOR)
     assert response.status_code == 201, response.text
     sid: str = response.json()["sid"]
     return sid

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
-
-from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
-from trunkline.api.control import ControlRequest
-from trunkline.control.compliance import Compliance
-from trunkline.products.accounts.directory import AccountDirectory
+from api.conftest import ACCOUNT_SID, OPERATOR, Api
+from trunkline.api.errors import ApiError
 
 V1 = "/messaging/v1"
 BRANDS = f"{V1}/a2p/BrandRegistrations"
@@ -91,7 +86,6 @@ class Operator:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._control = Compliance(api.node.database, AccountDirectory(api.node.vault))
 
     def ask(
         self,
@@ -99,19 +93,23 @@ class Operator:
         path: str,
         form: dict[str, Any] | None = None,
         *,
-        user: str = ACCOUNT_SID,
-        password: str = AUTH_TOKEN,
+        user: str = OPERATOR[0],
+        password: str = OPERATOR[1],
     ) -> Any:
         """The body of the answer, None for an unknown path. Raises ApiError."""
-        path, _, query = path.partition("?")
-        authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        body = urlencode(pairs(form or {})).encode()
-        request = ControlRequest(method, f"/compliance{path}", query, authorization, body)
-        answer = self._api.run(self._control(request))
-        if answer is None:
+        answer = self._api.request(
+            method,
+            f"/_trunkline/compliance{path}",
+            content=urlencode(pairs(form or {})),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            auth=(user, password),
+        )
+        if answer.status_code == 404:
             return None
-        assert answer[:2] == (200, b"application/json")
-        return msgspec.json.decode(answer[2])
+        if answer.status_code != 200:
+            raise ApiError(answer.json()["code"], status=answer.status_code)
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()
 
     def decide(self, sid: str, verdict: str, **form: Any) -> dict[str, Any]:
         """Carry out a decision; answers the registration."""
@@ -120,7 +118,9 @@ class Operator:
 
     def numbers(self, method: str, day: str, *numbers: str) -> list[str]:
         """Show or change the numbers of a day."""
-        query = urlencode({"Date": day, **({"Number": numbers[0]} if method == "DELETE" else {})})
+        query = urlencode(
+            {"Date": day, "AccountSid": ACCOUNT_SID, **({"Number": numbers[0]} if method == "DELETE" else {})}
+        )
         form = {"Date": day, "Number": list(numbers)} if method == "POST" else {}
         answer: list[str] = self.ask(method, f"/deactivations?{query}", form)["numbers"]
         return answer

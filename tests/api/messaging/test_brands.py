@@ -18,6 +18,7 @@ from api.messaging.registrations import (
     service,
     usa2p,
 )
+from trunkline.api.errors import ApiError
 
 SOLE = {"BrandType": "SOLE_PROPRIETOR"}
 
@@ -259,5 +260,8 @@ def test_a_brand_of_another_account_is_not_there(api: Api) -> None:
     assert api.get(BRANDS, auth=other).json()["data"] == []
     assert_error(api.get(f"{BRANDS}/{made['sid']}", auth=other), 404, 20404)
     assert_error(api.post(f"{BRANDS}/{made['sid']}/SmsOtp", auth=other), 404, 20404)
-    asked = Operator(api).ask("POST", f"/{made['sid']}/reject", user=other[0], password=other[1])
-    assert asked is None
+    with pytest.raises(ApiError) as caught:
+        Operator(api).ask("POST", f"/{made['sid']}/reject", user=other[0], password=other[1])
+    assert caught.value.status == 403
+    path = f"/{made['sid']}/reject?AccountSid={other[0]}"
+    assert Operator(api).ask("POST", path) is None

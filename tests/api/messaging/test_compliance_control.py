@@ -36,10 +36,11 @@ def test_it_takes_full_credentials(api: Api) -> None:
 def test_unknown_paths_are_not_answered(api: Api) -> None:
     operator = Operator(api)
     made = brand(api)["sid"]
-    for path in (f"/{made}/delete", f"/{made}/approve/x", f"/BN{'0' * 32}", "/deactivations/approve"):
+    for path in (f"/{made}/delete", f"/{made}/approve/x", f"/BN{'0' * 32}"):
         assert operator.ask("GET", path) is None
     for verdict in ("review", "approve", "reject", "suspend"):
         assert operator.ask("POST", f"/BN{'0' * 32}/{verdict}") is None
+        assert operator.ask("POST", f"/deactivations/{verdict}") is None
 
 
 def test_other_methods_are_refused(api: Api) -> None:
@@ -77,8 +78,8 @@ def test_bad_parameters_are_refused(api: Api) -> None:
         ("GET", {}),
         ("DELETE", {}),
     ):
-        assert refused(operator, method, "/deactivations", **form) == 20001
-    assert refused(operator, "GET", "/deactivations?Date=x") == 20001
+        assert refused(operator, method, f"/deactivations?AccountSid={ACCOUNT_SID}", **form) == 20001
+    assert refused(operator, "GET", f"/deactivations?Date=x&AccountSid={ACCOUNT_SID}") == 20001
     assert operator.ask("GET", f"/{made}")["status"] == "APPROVED"
 
 

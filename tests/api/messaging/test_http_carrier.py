@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.conftest import Api, assert_error
+from api.conftest import OPERATOR, Api, assert_error
 from api.messaging import stock
 from api.messaging.contents import content_of
 from api.messaging.outcomes import HOOK, callbacks, reaches, states, until
@@ -198,7 +198,7 @@ def test_other_ways_to_the_door(api: Api, gateway: Gateway) -> None:
     assert refused.headers["allow"] == "POST"
     assert_error(api.post("/_trunkline/carriers"), 405, 20004)
     assert_error(api.request("GET", "/_trunkline/carriers", auth=None), 401, 20003)
-    [shown] = api.get("/_trunkline/carriers").json()["carriers"]
+    [shown] = api.get("/_trunkline/carriers", auth=OPERATOR).json()["carriers"]
     assert shown == {"name": "gate", "kind": "http", "ready": True, "url": URL, "failure": ""}
     # Without a sandbox there are no virtual phones.
     assert_error(api.get("/_trunkline/inbox/messages"), 404, 20404)

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from api.conftest import Api, assert_error
+from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
 from api.messaging.domains import (
     CONTROL,
     LINKS,
@@ -48,9 +48,10 @@ def test_the_operator_gives_lists_and_takes_domains(api: Api) -> None:
     }
     found = api.get(CONTROL).json()["domains"]
     assert (found[0], found[1]["sid"]) == (shown, other)
-    assert_error(api.post(CONTROL, {"Name": NAME}, auth=subaccount(api)), 400, 20001)
-    assert api.delete(f"{CONTROL}/{other}").status_code == 204
-    assert_error(api.delete(f"{CONTROL}/{other}"), 404, 20404)
+    taken = {"Name": NAME, "AccountSid": subaccount(api)[0]}
+    assert_error(api.post(CONTROL, taken, auth=OPERATOR), 400, 20001)
+    assert api.delete(f"{CONTROL}/{other}", auth=OPERATOR).status_code == 204
+    assert_error(api.delete(f"{CONTROL}/{other}", auth=OPERATOR), 404, 20404)
     assert [one["sid"] for one in api.get(CONTROL).json()["domains"]] == [sid]
 
 
@@ -71,14 +72,16 @@ def test_what_is_no_domain_and_who_may_not_ask(api: Api) -> None:
     ]
     names += ["a." * 127 + "b", "a" * 64 + ".b", "[::1]"]
     for name in names:
-        assert_error(api.post(CONTROL, {"Name": name}), 400, 20001)
+        form = {"Name": name, "AccountSid": ACCOUNT_SID}
+        assert_error(api.post(CONTROL, form, auth=OPERATOR), 400, 20001)
     sid = give(api, "a.b:65535")
     mine = subaccount(api)
     for method, path in [("GET", ""), ("POST", ""), ("DELETE", f"/{sid}"), ("GET", f"/{sid}/certificate")]:
         assert_error(api.request(method, CONTROL + path, auth=None), 401, 20003)
         assert_error(api.request(method, CONTROL + path, auth=second_pair(api)), 401, 20003)
     assert api.get(CONTROL, auth=mine).json() == {"domains": []}
-    assert_error(api.delete(f"{CONTROL}/{sid}", auth=mine), 404, 20404)
+    assert_error(api.delete(f"{CONTROL}/{sid}", auth=mine), 403, 20403)
+    assert_error(api.delete(f"{CONTROL}/{sid}?AccountSid={mine[0]}", auth=OPERATOR), 404, 20404)
     assert_error(api.get(f"{CONTROL}/{sid}/certificate", auth=mine), 404, 20404)
     assert_error(api.get(f"{CONTROL}/{sid}/certificate"), 404, 20404)
     assert_error(api.get(f"{CONTROL}/{sid}/nothing"), 404, 20404)
@@ -157,7 +160,7 @@ def test_a_service_has_one_domain(api: Api) -> None:
     assert_error(api.delete(f"{LINKS}/Domains/{first}/MessagingServices/{mine}"), 404, 20404)
     assert_error(api.get(below), 404, 20404)
     assert associate(api, second, mine).status_code == 201
-    assert api.delete(f"{CONTROL}/{second}").status_code == 204
+    assert api.delete(f"{CONTROL}/{second}", auth=OPERATOR).status_code == 204
     assert_error(api.get(below), 404, 20404)
     assert associate(api, first, mine).status_code == 201
     assert api.delete(f"/messaging/v1/Services/{mine}").status_code == 204
@@ -169,14 +172,15 @@ def test_two_domains_at_once_leave_one(api: Api) -> None:
     sids = [give(api, f"d{number}.example.com") for number in range(4)]
     made = api.together(*(("POST", f"{LINKS}/Domains/{sid}/MessagingServices/{mine}", None) for sid in sids))
     assert sorted(one.json().get("code", 0) for one in made) == [0, 30130, 30130, 30130]
-    given = api.together(*(("POST", CONTROL, {"Name": "same.example.com"}) for _ in range(4)))
+    form = {"Name": "same.example.com", "AccountSid": ACCOUNT_SID}
+    given = api.together(*(("POST", CONTROL, form) for _ in range(4)), auth=OPERATOR)
     assert len({one.json()["sid"] for one in given}) == 1
 
 
 def test_another_account_sees_nothing(api: Api) -> None:
     sid, mine, other = give(api), service(api), subaccount(api)
     theirs = api.post("/messaging/v1/Services", {"FriendlyName": "x"}, auth=other).json()["sid"]
-    their_domain = give(api, "their.example.com", auth=other)
+    their_domain = give(api, "their.example.com", account=other[0])
     assert associate(api, sid, mine).status_code == 201
     api.post(f"{LINKS}/Domains/{sid}/Config", {"FallbackUrl": "https://example.com"})
     api.post(f"{LINKS}/Domains/{sid}/RequestManagedCert")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from twilio.request_validator import RequestValidator
 
-from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
 from api.messaging.apps import App, alerts, answer, app, settle
 from api.messaging.domains import (
     CONTROL,
@@ -331,7 +331,7 @@ def test_a_domain_leads_only_over_its_own_name(api: Api) -> None:
         assert_error(visit(api, path, host), 404, 20404)
     for host in ("[", "[::1", "go.example.com@x", "é.example.com", "go.example.com:x"):
         assert_error(visit(api, path, host), 400, 20001)
-    assert api.delete(f"{CONTROL}/{shop.domain}").status_code == 204
+    assert api.delete(f"{CONTROL}/{shop.domain}", auth=OPERATOR).status_code == 204
     assert_error(visit(api, path), 404, 20404)
     assert count(api) == 0
     shown = shop.send("https://example.com")

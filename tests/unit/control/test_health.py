@@ -8,10 +8,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from trunkline.api.control import ControlRequest
+from trunkline.api.addressing import CONTROL, segments_of
+from trunkline.api.auth import Directory
+from trunkline.api.dispatch import Dispatcher, Request
 from trunkline.api.errors import ApiError
-from trunkline.control.health import Control
+from trunkline.api.operation import Mount, Product
+from trunkline.api.principal import NOBODY
+from trunkline.api.router import Router
+from trunkline.control.health import Health
 from trunkline.core.bus import Bus
+from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Unavailable
 from trunkline.core.telemetry import Metrics
 
@@ -35,14 +41,32 @@ class Line:
 
 
 class Node:
-    """What the control API looks at."""
+    """The parts of a node that health shows."""
 
     def __init__(self) -> None:
         self.storage, self.bus = Storage(), Line()
-        self.control = Control(cast(Database, self.storage), cast(Bus, self.bus), Metrics())
+        database = cast(Database, self.storage)
+        self.health = Health(database, cast(Bus, self.bus), Metrics())
+        mount = Mount(CONTROL, "", self.health.operations(), private=True)
+        self._router = Router([Product("control", (mount,))])
+        self._dispatcher = Dispatcher(database, cast(Directory, None), Vault(bytes(32)))
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
-        return asyncio.run(self.control(ControlRequest(method, path)))
+        """The status, media type and body; None for an unknown path."""
+        return asyncio.run(self._get(path, method))
+
+    async def _get(self, path: str, method: str) -> tuple[int, bytes, bytes] | None:
+        try:
+            match = self._router.match(CONTROL, method, segments_of(path.encode()), path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        answer = await self._dispatcher.handle(Request(match, NOBODY, "", path))
+        if answer.content is None:
+            return answer.status, b"application/json", answer.body
+        pieces = [piece async for piece in answer.content.read(0, answer.content.size)]
+        return answer.status, answer.content.media_type.encode(), b"".join(pieces)
 
 
 def body(answer: tuple[int, bytes, bytes] | None) -> Any:
@@ -70,7 +94,7 @@ def test_a_node_is_not_ready_while_a_part_is_unwell_but_it_lives(part: str, stat
     node = Node()
     node.storage.well = part != "storage"
     node.bus.connected = part != "bus"
-    node.control.stopping = part == "node"
+    node.health.stopping = part == "node"
     answer = node.get("/health/ready")
     assert answer is not None
     assert answer[0] == 503

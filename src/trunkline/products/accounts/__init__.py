@@ -24,4 +24,4 @@ def manifest(settings: AccountSettings) -> Manifest:
     def run(context: Context) -> Runtime:
         return Runtime(components=(AlertSweeper(context.database, settings.alert_days),))
 
-    return Manifest(Product("accounts", _MOUNTS), MIGRATIONS, (CredentialRevoked,), run)
+    return Manifest(Product("accounts", _MOUNTS), MIGRATIONS, (CredentialRevoked,), run=run)

@@ -10,6 +10,7 @@ from trunkline.core.secrets import Vault, same
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.accounts.store import (
     TestCredentials,
+    find_account,
     reach_account,
     secret_label,
     token_label,
@@ -38,7 +39,7 @@ _KEY = f"SELECT {columns(_KeyEntry)} FROM api_keys WHERE sid = :sid"
 
 _TEST = f"SELECT {columns(TestCredentials)} FROM test_credentials WHERE sid = :sid"
 
-_FULL = (Credential.AUTH_TOKEN, Credential.MAIN_KEY, Credential.OPERATOR)
+_FULL = (Credential.AUTH_TOKEN, Credential.MAIN_KEY)
 
 
 class AccountDirectory:
@@ -98,10 +99,15 @@ class AccountDirectory:
             raise ApiError(20005)
 
     async def reach(self, tx: Tx, principal: Principal, account_sid: str) -> Principal | None:
-        """The caller acting on ``account_sid``: its own account, or with full credentials a subaccount. Raises
-        ApiError 20005 when that is not active."""
+        """Return the caller acting on ``account_sid``: its own account, with full credentials a subaccount, or as the
+        operator any account. Raise ApiError 20005 if a subaccount is not active."""
         if account_sid == principal.account_sid:
             return principal
+        if principal.credential is Credential.OPERATOR:
+            account = await find_account(tx, account_sid)
+            if account is None:
+                return None
+            return Principal(account.sid, account.owner_account_sid, Credential.OPERATOR)
         if principal.credential not in _FULL:
             return None
         if await reach_account(tx, principal.account_sid, account_sid) is None:

@@ -3,6 +3,8 @@ the master key."""
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
 
 from trunkline.api.principal import Credential
@@ -25,11 +27,15 @@ from trunkline.products.accounts.store import (
 )
 
 __all__ = [
+    "Account",
+    "AccountClosed",
+    "AccountStatus",
     "AlertSweeper",
     "Opened",
     "UnknownAccount",
     "all_accounts",
     "are_related",
+    "change_status",
     "check_master_key",
     "create_key",
     "create_main_account",
@@ -37,6 +43,7 @@ __all__ = [
     "is_active",
     "of_webhook",
     "record_alert",
+    "require_account",
     "rotate_token",
     "signing_token",
     "test_credentials",
@@ -51,8 +58,20 @@ class Opened(msgspec.Struct, frozen=True):
     created: bool = False
 
 
+class AccountStatus(Enum):
+    """The states of an account; a closed one stays closed (doc)."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
 class UnknownAccount(Exception):
     """No account has the given SID."""
+
+
+class AccountClosed(Exception):
+    """The account is closed for good."""
 
 
 _FIRST = f"""
@@ -95,6 +114,29 @@ async def create_main_account(database: Database, vault: Vault, friendly_name: s
         return Opened(account, vault.open(token_label(account.sid), account.auth_token), created=True)
 
     return await database.write(make)
+
+
+async def require_account(tx: Tx, sid: str) -> Account:
+    """Return the account with ``sid``. Raise UnknownAccount if there is none."""
+    account = await find_account(tx, sid)
+    if account is None:
+        raise UnknownAccount(sid)
+    return account
+
+
+async def change_status(database: Database, sid: str, status: AccountStatus) -> Account:
+    """Change the status of an account; return the account. Raise UnknownAccount if there is none, AccountClosed if it
+    is closed and would not stay so."""
+
+    async def change(tx: Tx) -> Account:
+        await tx.lock(f"account {sid}")
+        account = await require_account(tx, sid)
+        if account.status == AccountStatus.CLOSED.value and status is not AccountStatus.CLOSED:
+            raise AccountClosed(sid)
+        await change_account(tx, sid, {"status": status.value})
+        return await require_account(tx, sid)
+
+    return await database.write(change)
 
 
 async def all_accounts(database: Database) -> list[Account]:

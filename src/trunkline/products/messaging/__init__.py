@@ -6,7 +6,7 @@ from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product, Style
 from trunkline.products.manifest import Manifest
-from trunkline.products.messaging import runtime, schema, services, usecases
+from trunkline.products.messaging import control, runtime, schema, services, usecases
 from trunkline.products.messaging.compliance import room as compliance_room
 from trunkline.products.messaging.compliance import schema as compliance_schema
 from trunkline.products.messaging.lifecycle import schema as messages_schema
@@ -49,6 +49,7 @@ def manifest(settings: MessagingSettings) -> Manifest:
         Product("messaging", mounts),
         MIGRATIONS,
         blob_references=media_schema.BLOBS,
+        control=control.OPERATIONS,
         run=partial(runtime.run, settings),
     )
 

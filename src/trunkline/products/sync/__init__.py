@@ -41,7 +41,7 @@ def manifest(buckets: Buckets | None) -> Manifest:
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=Codes(size=54454, token=54453))
-    return Manifest(Product("sync", (mount,)), MIGRATIONS, (SyncEvent, services.AccessChanged), run)
+    return Manifest(Product("sync", (mount,)), MIGRATIONS, (SyncEvent, services.AccessChanged), run=run)
 
 
 def run(context: Context) -> Runtime:

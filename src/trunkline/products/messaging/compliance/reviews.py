@@ -57,30 +57,33 @@ class Review(Row, frozen=True):
 _REVIEWS = """
 SELECT kind, sid, account_sid, status, subject, date_created, date_updated FROM (
     SELECT 'brand' AS kind, sid, account_sid, status, brand_type AS subject, date_created, date_updated
-    FROM a2p_brands WHERE account_sid = :account_sid
+    FROM a2p_brands
     UNION ALL SELECT 'campaign', sid, account_sid, status, service_sid, date_created, date_updated
-    FROM a2p_campaigns WHERE account_sid = :account_sid
+    FROM a2p_campaigns
     UNION ALL SELECT 'vetting', sid, account_sid, vetting_status, brand_sid, date_created, date_updated
-    FROM a2p_vettings WHERE account_sid = :account_sid
+    FROM a2p_vettings
     UNION ALL SELECT 'verification', sid, account_sid, status, number, date_created, date_updated
-    FROM tollfree_verifications WHERE account_sid = :account_sid
-) AS reviews
+    FROM tollfree_verifications
+) AS reviews WHERE (account_sid = :account_sid OR :everybody)
 """
 
-_WAITING = f"""{_REVIEWS} WHERE status IN ('PENDING', 'IN_REVIEW', 'IN_PROGRESS', 'PENDING_REVIEW')
+_WAITING = f"""{_REVIEWS} AND status IN ('PENDING', 'IN_REVIEW', 'IN_PROGRESS', 'PENDING_REVIEW')
 ORDER BY date_created, sid LIMIT :most"""
 
 MOST = 1000
 
 
 async def waiting(tx: Tx, account_sid: str) -> list[Review]:
-    """The account's registrations that wait for a decision, the oldest 1,000 first."""
-    return await tx.all(Review, _WAITING, account_sid=account_sid, most=MOST)
+    """Return the registrations of an account, or of all if none is named, that wait for a decision, the oldest 1,000
+    first."""
+    return await tx.all(Review, _WAITING, account_sid=account_sid, everybody=not account_sid, most=MOST)
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Review | None:
-    """One of the account's registrations, whatever its status."""
-    return await tx.one(Review, f"{_REVIEWS} WHERE sid = :sid", account_sid=account_sid, sid=sid)
+    """Return a registration of an account, or of any if none is named, whatever its status."""
+    return await tx.one(
+        Review, f"{_REVIEWS} AND sid = :sid", account_sid=account_sid, everybody=not account_sid, sid=sid
+    )
 
 
 async def decide(tx: Tx, account_sid: str, sid: str, decision: Decision) -> Review | None:
@@ -92,7 +95,7 @@ async def decide(tx: Tx, account_sid: str, sid: str, decision: Decision) -> Revi
     if decision.verdict is Verdict.REJECT and not decision.reasons:
         finding = Finding(REJECTIONS[review.kind], decision.reason)
         decision = msgspec.structs.replace(decision, reasons=(finding,))
-    await _DECIDERS[review.kind](tx, account_sid, sid, decision)
+    await _DECIDERS[review.kind](tx, review.account_sid, sid, decision)
     return await find(tx, account_sid, sid)
 
 

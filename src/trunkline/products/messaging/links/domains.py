@@ -76,11 +76,12 @@ async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
 
 
 async def remove_domain(tx: Tx, account_sid: str, sid: str) -> bool:
-    """Take a domain away; its links lead nowhere from then on."""
+    """Remove a domain of an account, or of any if none is named; its links lead nowhere from then on."""
     return bool(
         await tx.run(
-            "DELETE FROM link_domains WHERE account_sid = :account_sid AND sid = :sid",
+            "DELETE FROM link_domains WHERE sid = :sid AND (account_sid = :account_sid OR :everybody)",
             account_sid=account_sid,
+            everybody=not account_sid,
             sid=sid,
         )
     )

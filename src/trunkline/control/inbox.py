@@ -1,0 +1,181 @@
+"""The inbox: ``/_trunkline/inbox``, a page with the virtual phones and what they received.
+
+The page and the paths that it calls show one account's messages alone:
+
+- ``GET /_trunkline/inbox/messages``: the newest first; ``Phone`` chooses one phone, ``Since`` the messages of that
+  ``date`` or later, ``PageSize`` is at most 1000
+- ``POST /_trunkline/inbox/messages`` with JSON ``{"phone", "to", "body", "media"}``: the phone sends a message to a
+  number of the account's; ``media`` lists attachments, each with ``content_type`` and base64 ``content``
+- ``DELETE /_trunkline/inbox/messages``: delete them
+- ``GET /_trunkline/inbox/phones``: the numbers with a behaviour of their own
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.contents import Content, in_memory
+from trunkline.api.errors import ApiError, invalid
+from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Kind, Operation, create, delete, fetch, handled
+from trunkline.api.params import Given, text
+from trunkline.api.views import Json
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Database, Tx
+from trunkline.products.messaging import facade as messaging
+from trunkline.transports.base import MAX_MEDIA, InboundMedia
+from trunkline.transports.sandbox import phones
+from trunkline.transports.sandbox.behaviour import SPECIAL, behaviour_of
+from trunkline.transports.sandbox.carrier import Said, send_as_phone
+from trunkline.transports.sandbox.phones import SandboxMessage
+
+MAX_PAGE = 1000
+MAX_BODY = 1600
+"""Characters that a phone may send."""
+MAX_UPLOAD = 8 * 1024 * 1024
+"""The bytes of a message from a phone, attachments included."""
+
+_MAX_ADDRESS = 64
+_HTML = "text/html; charset=utf-8"
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+class InboxFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of the list."""
+
+    phone: Annotated[Given[str], text()] = UNSET
+    since: Annotated[Given[str], text()] = UNSET
+    page_size: Annotated[Given[str], text()] = UNSET
+
+
+class PhoneMessage(msgspec.Struct, frozen=True):
+    """The JSON of a message that a phone sends."""
+
+    phone: str
+    to: str
+    body: str = ""
+    media: tuple[InboundMedia, ...] = ()
+
+
+class SentMessage(msgspec.Struct, frozen=True):
+    """A message that a phone has sent: its id, and the phone's number as messages name it."""
+
+    id: str
+    phone: str
+
+
+async def show_page(call: Call[Empty]) -> bytes:
+    """Return the page."""
+    return files(__package__).joinpath("inbox.html").read_bytes()
+
+
+async def list_phones(call: Call[Empty]) -> list[dict[str, str]]:
+    """Return the numbers with a behaviour of their own."""
+    return [{"phone": phone, "behaviour": one.what} for phone, one in SPECIAL.items()]
+
+
+async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]:
+    """Return the account's newest messages. Raise ApiError 20001 for a bad filter."""
+    size = call.input.page_size or "100"
+    if not size.isascii() or not size.isdigit() or not 1 <= int(size[:9]) <= MAX_PAGE:
+        raise invalid("PageSize", f"must be from 1 to {MAX_PAGE}")
+    since = call.input.since or "0"
+    if not _SECONDS.fullmatch(since):
+        raise invalid("Since", "must be seconds since 1970")
+    phone = call.input.phone or ""
+    # A plus sign that was not escaped is a space.
+    phone = f"+{phone[1:]}" if phone.startswith(" ") else phone
+    return await phones.newest(tx, call.account_sid, phone, int(size), round(float(since) * SECOND))
+
+
+async def read_message(_: Database, call: Call[Empty]) -> PhoneMessage:
+    """Return the message of the body. Raise ApiError 20001 for a body that is not such JSON."""
+    # A page of another origin may send a form, but no JSON without permission.
+    content_type = call.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(20001, "The Content-Type of the body must be application/json")
+    assert call.upload is not None
+    body = b"".join([piece async for piece in call.upload])
+    try:
+        sent = msgspec.json.decode(body, type=PhoneMessage)
+    except (msgspec.DecodeError, RecursionError):
+        raise ApiError(20001, "The body must be JSON with phone, to, body and media") from None
+    for name, value, low, high in (
+        ("phone", sent.phone.strip(), 1, _MAX_ADDRESS),
+        ("to", sent.to.strip(), 1, _MAX_ADDRESS),
+        ("body", sent.body, 0 if sent.media else 1, MAX_BODY),
+    ):
+        if not low <= len(value) <= high or "\0" in value:
+            raise invalid(name, f"must be {low} to {high} characters long")
+    if len(sent.media) > MAX_MEDIA:
+        raise invalid("media", f"must be at most {MAX_MEDIA} attachments")
+    return sent
+
+
+async def send_message(tx: Tx, call: Call[PhoneMessage]) -> SentMessage:
+    """Send a message from a phone to a number of the account's. Raise ApiError 20001 if it has no such number."""
+    sent = call.input
+    number = await messaging.find_owned_number(tx, call.account_sid, sent.to.strip())
+    if number is None:
+        raise invalid("to", "must be a number of this account")
+    phone = messaging.read_address(sent.phone.strip()) or sent.phone.strip()
+    said = Said(sent.body, messaging.count_segments(sent.body), sent.media)
+    return SentMessage(await send_as_phone(tx, call.account_sid, phone, number, said), phone)
+
+
+async def clear(tx: Tx, call: Call[Empty]) -> bool:
+    """Delete the account's messages."""
+    await phones.clear(tx, call.account_sid)
+    return True
+
+
+def entry(message: SandboxMessage) -> Json:
+    """Return a message as the list shows it."""
+    return {
+        "id": message.id,
+        "message_sid": message.message_sid or None,
+        "phone": message.phone,
+        "number": message.peer,
+        "direction": "from-phone" if message.outgoing else "to-phone",
+        "body": message.body,
+        "segments": message.segments,
+        "encoding": message.encoding or None,
+        "media": msgspec.Raw(message.media.encode()),
+        "tries": message.tries,
+        "behaviour": behaviour_of(message.phone).what,
+        "date": message.moment / SECOND,
+    }
+
+
+def _page(page: bytes) -> Content:
+    return in_memory(_HTML, page)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    handled(Kind.FETCH, "/inbox", show_page, None, content=_page, **FOR_ACCOUNT),
+    handled(Kind.FETCH, "/inbox/phones", list_phones, lambda table, _urls: {"phones": table}, **FOR_ACCOUNT),
+    fetch(
+        "/inbox/messages",
+        list_messages,
+        lambda found, _urls: {"messages": [entry(one) for one in found]},
+        input=InboxFilter,
+        scans=True,
+        **FOR_ACCOUNT,
+    ),
+    create(
+        "/inbox/messages",
+        send_message,
+        lambda sent, _urls: {"id": sent.id, "phone": sent.phone},
+        Empty,
+        status=202,
+        prepare=read_message,
+        max_upload=MAX_UPLOAD,
+        **FOR_ACCOUNT,
+    ),
+    delete("/inbox/messages", clear, **FOR_ACCOUNT),
+)
+"""The operations of the inbox; there are none without the sandbox."""

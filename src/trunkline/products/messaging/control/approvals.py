@@ -1,0 +1,106 @@
+"""Approvals: ``/_trunkline/compliance`` lists the registrations that wait for a decision, ``…/compliance/{sid}`` shows
+one, and ``POST …/compliance/{sid}/approve``, ``/reject``, ``/suspend`` or ``/review`` decides.
+
+They are the operator's, and of all accounts unless ``AccountSid`` names one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api import params
+from trunkline.api.errors import invalid
+from trunkline.api.operation import FOR_OPERATOR, Act, Call, Empty, Operation, fetch, update
+from trunkline.api.params import Given, Parser, boolean, choice, integer, many, text
+from trunkline.api.views import Json, Urls
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.compliance import reviews
+from trunkline.products.messaging.compliance.brands import IDENTITIES
+from trunkline.products.messaging.compliance.findings import Finding
+from trunkline.products.messaging.compliance.reviews import Decision, Review, Verdict
+
+
+def _finding() -> Parser:
+    def parse(name: str, value: str) -> Finding:
+        try:
+            return msgspec.json.decode(value, type=Finding)
+        except (msgspec.DecodeError, RecursionError):
+            raise invalid(name, "must be objects with error_code, description and fields") from None
+
+    return Parser(parse)
+
+
+class DecisionParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a decision: the ``reason`` of a rejection in words, or its ``errors``; a brand's score and
+    identity; whether a rejected toll-free verification may be edited."""
+
+    reason: Annotated[Given[str], text(1)] = UNSET
+    errors: Annotated[Given[list[Finding] | None], many(_finding())] = UNSET
+    brand_score: Annotated[Given[int], integer(0, 100)] = UNSET
+    identity_status: Annotated[Given[str], choice(*IDENTITIES)] = UNSET
+    edit_allowed: Annotated[Given[bool], boolean()] = UNSET
+
+
+def view(review: Review, urls: Urls) -> Json:
+    """Return a registration as the operator sees it."""
+    return {
+        "kind": review.kind,
+        "sid": review.sid,
+        "account_sid": review.account_sid,
+        "status": review.status,
+        "subject": review.subject,
+        "created_at": review.date_created / SECOND,
+        "updated_at": review.date_updated / SECOND,
+    }
+
+
+async def list_waiting(tx: Tx, call: Call[Empty]) -> list[Review]:
+    """Return the registrations that wait for a decision."""
+    return await reviews.waiting(tx, call.account_sid)
+
+
+async def fetch_registration(tx: Tx, call: Call[Empty]) -> Review | None:
+    """Return a registration."""
+    return await reviews.find(tx, call.account_sid, call.path["Sid"])
+
+
+def _deciding(verdict: Verdict) -> Act:
+    async def decide(tx: Tx, call: Call[DecisionParameters]) -> Review | None:
+        """Decide on a registration. Raise ApiError 20001 for a verdict that its kind does not have."""
+        given = params.given(call.input)
+        decision = Decision(
+            verdict=verdict,
+            reasons=tuple(given.pop("errors", None) or ()),
+            score=given.pop("brand_score", None),
+            identity=given.pop("identity_status", "VERIFIED"),
+            **given,
+        )
+        return await reviews.decide(tx, call.account_sid, call.path["Sid"], decision)
+
+    return decide
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    fetch(
+        "/compliance",
+        list_waiting,
+        lambda found, urls: {"waiting": [view(one, urls) for one in found]},
+        **FOR_OPERATOR,
+    ),
+    fetch("/compliance/{Sid}", fetch_registration, view, **FOR_OPERATOR),
+    *(
+        update(
+            f"/compliance/{{Sid}}/{verdict.value}",
+            _deciding(verdict),
+            view,
+            DecisionParameters,
+            **FOR_OPERATOR,
+        )
+        for verdict in Verdict
+    ),
+)
+"""The operations of approvals."""

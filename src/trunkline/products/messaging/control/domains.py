@@ -1,0 +1,89 @@
+"""Domains of short links: ``/_trunkline/domains``.
+
+``GET`` lists an account's, ``POST`` with ``Name`` adds one, ``DELETE …/{DN}`` removes one, and
+``GET …/{DN}/certificate`` returns certificate and key for the proxy that terminates TLS for the name. An account sees
+its own; only the operator adds and removes, naming the account by ``AccountSid``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from trunkline.api.contents import Content, in_memory
+from trunkline.api.errors import invalid, missing
+from trunkline.api.operation import FOR_ACCOUNT, FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch
+from trunkline.api.params import Given, text
+from trunkline.api.views import Json, Urls
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.links import domains
+from trunkline.products.messaging.links.domains import BadDomain, Domain, certificate_label
+
+_PEM = "application/x-pem-file"
+
+
+class NewDomain(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a new domain."""
+
+    name: Annotated[Given[str], text()] = UNSET
+
+
+def view(domain: Domain, urls: Urls) -> Json:
+    """Return a domain."""
+    return {
+        "sid": domain.sid,
+        "name": domain.name,
+        "reached_at": domain.reached / SECOND if domain.reached else None,
+        "certificate": domain.certificate is not None,
+        "certificate_requested": domain.certificate_managed,
+        "certificate_expires_at": domain.certificate_expires / SECOND if domain.certificate_expires else None,
+    }
+
+
+async def list_domains(tx: Tx, call: Call[Empty]) -> list[Domain]:
+    """Return the account's domains, oldest first."""
+    return await domains.all_domains(tx, call.account_sid)
+
+
+async def add_domain(tx: Tx, call: Call[NewDomain]) -> Domain:
+    """Add a domain to an account. Raise ApiError 20001 for a bad name, and for one that another account has."""
+    if not call.account_sid:
+        raise missing("AccountSid")
+    try:
+        return await domains.add_domain(tx, call.account_sid, call.input.name or "")
+    except BadDomain as error:
+        raise invalid("Name", str(error)) from None
+
+
+async def remove_domain(tx: Tx, call: Call[Empty]) -> bool:
+    """Remove a domain; return False if there is no such domain."""
+    return await domains.remove_domain(tx, call.account_sid, call.path["Sid"])
+
+
+async def fetch_certificate(tx: Tx, call: Call[Empty]) -> str | None:
+    """Return the certificate and key of a domain, in PEM; None if it has none."""
+    domain = await domains.find_domain(tx, call.account_sid, call.path["Sid"])
+    if domain is None or domain.certificate is None:
+        return None
+    return call.vault.open(certificate_label(domain.sid), domain.certificate)
+
+
+def _as_pem(pem: str) -> Content:
+    return in_memory(_PEM, pem.encode())
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    fetch(
+        "/domains",
+        list_domains,
+        lambda found, urls: {"domains": [view(one, urls) for one in found]},
+        **FOR_ACCOUNT,
+    ),
+    create("/domains", add_domain, view, NewDomain, **FOR_OPERATOR),
+    delete("/domains/{Sid}", remove_domain, **FOR_OPERATOR),
+    fetch("/domains/{Sid}/certificate", fetch_certificate, None, content=_as_pem, **FOR_ACCOUNT),
+)
+"""The operations of domains."""

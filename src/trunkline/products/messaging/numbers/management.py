@@ -1,0 +1,131 @@
+"""The operator's changes of the inventory: add a number, assign it to an account, remove it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from trunkline.core.storage.database import Tx
+from trunkline.products.accounts import facade as accounts
+from trunkline.products.messaging.numbers import inventory
+from trunkline.products.messaging.numbers.inventory import Number
+from trunkline.products.messaging.numbers.kinds import Kind, abilities_of, country_of, kind_of
+from trunkline.products.messaging.numbers.parsing import parse_recipient
+from trunkline.products.messaging.numbers.places import place_of
+
+MILLI = 1000
+"""Rates are stored in thousandths of a segment a second."""
+MAX_RATE = 100_000
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+class BadNumber(ValueError):
+    """The text is not an address, or cannot be a number of the kind or country."""
+
+
+class BadCountry(BadNumber):
+    """The country is not the two letters of one."""
+
+
+class NumberExists(Exception):
+    """The number is in the inventory."""
+
+
+class UnknownNumber(Exception):
+    """The number is not in the inventory."""
+
+
+class NumberOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a new number; None and an empty text stand for what is likely. ``rate`` is in segments a second,
+    0 for the default of the kind."""
+
+    kind: Kind | None = None
+    country: str = ""
+    sms: bool | None = None
+    mms: bool | None = None
+    voice: bool | None = None
+    carrier: str = ""
+    rate: float = 0
+
+
+def parse_address(text: str) -> str:
+    """Return a number in the form in which messages have it. Raise BadNumber if it is not an address."""
+    found = parse_recipient(text)
+    if found is None:
+        raise BadNumber(f"{text} is no number, no short code and no address of another channel")
+    return found.address
+
+
+def make_number(text: str, options: NumberOptions) -> Number:
+    """Return a number with its options, and with what is likely where they are silent. Raise BadNumber."""
+    found = parse_recipient(text)
+    if found is None:
+        raise BadNumber(f"{text} is no number, no short code and no address of another channel")
+    if options.country and not _COUNTRY.fullmatch(options.country):
+        raise BadCountry("the country must be the two letters of a country")
+    likely = kind_of(found)
+    kind = options.kind or likely
+    if kind.prefix != likely.prefix:
+        raise BadNumber(f"{found.address} cannot be a {kind.value} number")
+    country = options.country or country_of(found)
+    able, place = abilities_of(kind, country), place_of(found.address)
+    return Number(
+        found.address,
+        kind.value,
+        country,
+        sms=able.sms if options.sms is None else options.sms,
+        mms=able.mms if options.mms is None else options.mms,
+        voice=able.voice if options.voice is None else options.voice,
+        locality=place.city.title(),
+        region=place.state,
+        carrier=options.carrier,
+        rate=round(options.rate * MILLI),
+    )
+
+
+async def add_number(tx: Tx, number: Number, account_sid: str = "") -> Number:
+    """Add a number to the inventory, and assign it to an account if one is named. Raise NumberExists or
+    UnknownAccount."""
+    if not await inventory.add(tx, number):
+        raise NumberExists(number.number)
+    return await _give(tx, number.number, number.kind, account_sid)
+
+
+async def assign_number(tx: Tx, address: str, account_sid: str) -> Number:
+    """Assign a number to an account under a new SID, or to nobody if ``account_sid`` is empty; it leaves the pool that
+    it is in. Raise UnknownNumber, UnknownAccount or Taken."""
+    found = await inventory.find_number(tx, address)
+    if found is None:
+        raise UnknownNumber(address)
+    if account_sid and found.account_sid == account_sid:
+        return found
+    if found.account_sid is not None and found.sid is not None:
+        await inventory.release(tx, found.account_sid, found.sid)
+    return await _give(tx, address, found.kind, account_sid)
+
+
+async def _give(tx: Tx, address: str, kind: str, account_sid: str) -> Number:
+    if account_sid:
+        await accounts.require_account(tx, account_sid)
+        return await inventory.assign(tx, address, kind, account_sid)
+    found = await inventory.find_number(tx, address)
+    assert found is not None
+    return found
+
+
+def number_entry(number: Number) -> dict[str, object]:
+    """Return a number as the operator's lists show it, in the control API and on the command line."""
+    return {
+        "number": number.number,
+        "kind": number.kind,
+        "country": number.country,
+        "sms": number.sms,
+        "mms": number.mms,
+        "voice": number.voice,
+        "carrier": number.carrier,
+        "rate": number.rate / MILLI,
+        "account_sid": number.account_sid,
+        "sid": number.sid,
+    }

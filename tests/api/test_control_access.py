@@ -1,0 +1,201 @@
+"""The two kinds of access to the control API: every operation with no credentials, another account's, an account's and
+the operator's."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
+from trunkline.api.addressing import CONTROL
+from trunkline.api.operation import Operation
+from trunkline.api.principal import Access
+from trunkline.core.jobs.queue import Job, enqueue
+
+ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""Access is decided before the database is used."""
+
+SID = "XX" + "0" * 32
+OPEN = {
+    ("GET", "/health"),
+    ("GET", "/health/ready"),
+    ("GET", "/health/live"),
+    ("GET", "/metrics"),
+    ("POST", "/carriers/{Name}/{Report}"),
+}
+"""Open to everybody; the last one checks the carrier's own secret."""
+ACCOUNTS = {
+    ("GET", "/webhooks"),
+    ("GET", "/webhooks/{Sid}"),
+    ("POST", "/webhooks/{Sid}/resend"),
+    ("GET", "/inbox"),
+    ("GET", "/inbox/phones"),
+    ("GET", "/inbox/messages"),
+    ("POST", "/inbox/messages"),
+    ("DELETE", "/inbox/messages"),
+    ("GET", "/opt-outs"),
+    ("POST", "/opt-outs"),
+    ("DELETE", "/opt-outs"),
+    ("GET", "/opt-outs/{Sid}"),
+    ("POST", "/opt-outs/{Sid}"),
+    ("GET", "/domains"),
+    ("GET", "/domains/{Sid}/certificate"),
+}
+OPERATORS = {
+    ("GET", "/carriers"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{Id}"),
+    ("POST", "/jobs/{Id}/retry"),
+    ("DELETE", "/jobs/{Id}"),
+    ("GET", "/compliance"),
+    ("GET", "/compliance/{Sid}"),
+    ("POST", "/compliance/{Sid}/review"),
+    ("POST", "/compliance/{Sid}/approve"),
+    ("POST", "/compliance/{Sid}/reject"),
+    ("POST", "/compliance/{Sid}/suspend"),
+    ("GET", "/compliance/deactivations"),
+    ("POST", "/compliance/deactivations"),
+    ("DELETE", "/compliance/deactivations"),
+    ("POST", "/domains"),
+    ("DELETE", "/domains/{Sid}"),
+    ("GET", "/numbers"),
+    ("POST", "/numbers"),
+    ("GET", "/numbers/{Number}"),
+    ("POST", "/numbers/{Number}"),
+    ("DELETE", "/numbers/{Number}"),
+}
+
+
+def operations(api: Api) -> dict[tuple[str, str], Operation]:
+    """The operations of the control API by method and path."""
+    found = [route.operation for route in api.node.realtime.router.routes if route.mount.host == CONTROL]
+    return {(operation.method, operation.path): operation for operation in found}
+
+
+def status(api: Api, method: str, path: str, auth: tuple[str, str] | None, query: str = "") -> int:
+    """The status of a request to an operation with invented variables."""
+    for variable in ("{Sid}", "{Id}", "{Number}", "{Name}", "{Report}"):
+        path = path.replace(variable, SID)
+    return api.request(method, f"/{CONTROL}{path}{query}", auth=auth).status_code
+
+
+@ONE_ENGINE
+def test_every_operation_is_in_the_table(api: Api) -> None:
+    found = operations(api)
+    assert set(found) == OPEN | ACCOUNTS | OPERATORS
+    for key, operation in found.items():
+        assert bool(operation.schemes) is (key not in OPEN), key
+        if key not in OPEN:
+            assert operation.access is (Access.ACCOUNT if key in ACCOUNTS else Access.OPERATOR), key
+
+
+@ONE_ENGINE
+def test_every_operation_with_every_kind_of_credentials(api: Api) -> None:
+    other = api.post("/2010-04-01/Accounts.json").json()
+    key = api.post(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json").json()
+    account = (ACCOUNT_SID, "f" * 32)
+    denied, refused = {401}, {403}
+    for method, path in sorted(ACCOUNTS | OPERATORS):
+        own = (method, path) in ACCOUNTS
+        for auth, expected in (
+            (None, denied),
+            ((ACCOUNT_SID, "0" * 32), denied),
+            ((key["sid"], key["secret"]), denied),
+            (("operator", "0" * 32), denied),
+            (account, None if own else refused),
+            ((other["sid"], other["auth_token"]), None if own else refused),
+        ):
+            got = status(api, method, path, auth)
+            assert got in expected if expected else got not in (401, 403), (method, path, auth, got)
+        named = status(api, method, path, OPERATOR, f"?AccountSid={ACCOUNT_SID}")
+        assert named not in (401, 403, 405), (method, path, named)
+    for method, path in sorted(OPEN):
+        assert status(api, method, path, None) in (200, 404), (method, path)
+
+
+@ONE_ENGINE
+def test_the_operator_is_named_in_the_refusal_and_may_use_a_bearer_token(api: Api) -> None:
+    body = assert_error(api.get(f"/{CONTROL}/jobs"), 403, 20403)
+    assert "operator's token" in body["message"]
+    bearer = {"Authorization": f"Bearer {OPERATOR[1]}"}
+    assert api.get(f"/{CONTROL}/jobs", auth=None, headers=bearer).json() == {"jobs": []}
+    for wrong in ("Bearer", "Bearer x", "Basic !", "Basic " + base64.b64encode(b"operator").decode()):
+        answer = api.get(f"/{CONTROL}/jobs", auth=None, headers={"Authorization": wrong})
+        assert_error(answer, 401, 20003)
+        assert answer.headers["www-authenticate"]
+
+
+@ONE_ENGINE
+def test_the_operators_token_is_no_accounts(api: Api) -> None:
+    assert_error(api.get("/sync/v1/Services", auth=OPERATOR), 401, 20003)
+    bearer = {"Authorization": f"Bearer {OPERATOR[1]}"}
+    assert_error(api.get("/sync/v1/Services", auth=None, headers=bearer), 401, 20003)
+
+
+@ONE_ENGINE
+def test_the_operator_names_the_account_of_an_accounts_operation(api: Api) -> None:
+    path = f"/{CONTROL}/webhooks"
+    assert_error(api.get(path, auth=OPERATOR), 400, 20001)
+    assert_error(api.get(f"{path}?AccountSid={SID}", auth=OPERATOR), 400, 20001)
+    assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json()["webhooks"] == []
+    opt_out = {"AccountSid": ACCOUNT_SID, "Scope": "+14155550100", "Recipient": "+14155550101"}
+    assert_error(api.post(f"/{CONTROL}/opt-outs", opt_out, auth=OPERATOR), 400, 20001)
+
+
+@ONE_ENGINE
+def test_wrong_operators_tokens_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    async def hold(address: str) -> None:
+        held.append(address)
+
+    monkeypatch.setattr(api.node.application._failures, "hold", hold)
+    assert_error(api.get(f"/{CONTROL}/jobs", auth=("operator", "x")), 401, 20003)
+    assert len(held) == 1
+
+
+def test_dead_jobs_are_listed_retried_and_discarded(api: Api) -> None:
+    async def fill() -> list[str]:
+        ids = [await api.node.database.write(lambda tx: enqueue(tx, Job("nothing", "{}"))) for _ in range(2)]
+        await api.node.database.write(lambda tx: tx.run("UPDATE jobs SET state = 'dead', due = 0"))
+        return ids
+
+    api.run(api.node.runner.stop())
+    first, second = sorted(api.run(fill()))
+    listed = api.get(f"/{CONTROL}/jobs", auth=OPERATOR).json()["jobs"]
+    assert sorted(job["id"] for job in listed) == [first, second]
+    assert "payload" not in listed[0]
+    shown = api.get(f"/{CONTROL}/jobs/{first}", auth=OPERATOR).json()
+    assert (shown["kind"], shown["state"], shown["payload"]) == ("nothing", "dead", "{}")
+    assert api.post(f"/{CONTROL}/jobs/{first}/retry", auth=OPERATOR).json()["state"] == "ready"
+    assert api.delete(f"/{CONTROL}/jobs/{second}", auth=OPERATOR).status_code == 204
+    assert_error(api.delete(f"/{CONTROL}/jobs/{second}", auth=OPERATOR), 404, 20404)
+    assert api.get(f"/{CONTROL}/jobs?State=ready&Limit=1", auth=OPERATOR).json()["jobs"][0]["id"] == first
+    assert_error(api.get(f"/{CONTROL}/jobs?State=odd", auth=OPERATOR), 400, 20001)
+
+
+def test_numbers_are_added_assigned_and_removed(api: Api) -> None:
+    path, number = f"/{CONTROL}/numbers", "+14155550123"
+    made = api.post(path, {"Number": "(415) 555-0123", "Mms": "false", "Rate": "2.5"}, auth=OPERATOR)
+    expected = {"number": number, "kind": "local", "country": "US", "sms": True, "mms": False, "rate": 2.5}
+    assert made.status_code == 201
+    assert expected.items() <= made.json().items()
+    assert_error(api.post(path, {"Number": number}, auth=OPERATOR), 409, 20409)
+    for form in (
+        {"Number": "x"},
+        {"Number": "+14155550124", "Country": "USA"},
+        {"Number": "+14155550124", "Kind": "short-code"},
+        {"Number": "+14155550124", "Rate": "nan"},
+        {"Number": "+14155550124", "AccountSid": SID},
+        {},
+    ):
+        assert_error(api.post(path, form, auth=OPERATOR), 400, 20001)
+    given = api.post(f"{path}/{number}", {"AccountSid": ACCOUNT_SID}, auth=OPERATOR).json()
+    assert (given["account_sid"], given["sid"][:2]) == (ACCOUNT_SID, "PN")
+    assert api.get(f"{path}/{number}", auth=OPERATOR).json() == given
+    assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json() == {"numbers": [given]}
+    assert api.post(f"{path}/{number}", auth=OPERATOR).json()["account_sid"] is None
+    assert api.delete(f"{path}/{number}", auth=OPERATOR).status_code == 204
+    assert_error(api.get(f"{path}/{number}", auth=OPERATOR), 404, 20404)
+    assert_error(api.post(f"{path}/{number}", auth=OPERATOR), 404, 20404)
