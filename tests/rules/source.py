@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +49,13 @@ def files(folder: str, suffix: str) -> Iterator[Path]:
 
 def sources(*folders: str) -> list[Source]:
     """Every Python file below the folders."""
-    paths = [path for folder in folders for path in files(folder, ".py")]
-    return [Source.of(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in paths]
+    return [_parsed(path) for folder in folders for path in files(folder, ".py")]
+
+
+@cache
+def _parsed(path: Path) -> Source:
+    """Return a file's source; many rules read the same files, and parsing them takes most of a rule's time."""
+    return Source.of(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
 
 
 def report(rule: Rule, *folders: str) -> str:
