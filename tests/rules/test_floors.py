@@ -44,7 +44,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("access", "events"),
         ("webhooks", "journal", "objects", "items", "expiry"),
         ("collections", "documents", "item_parameters", "list_items", "map_items", "permissions", "streams"),
-        ("realtime", "presence"),
+        ("realtime",),
         ("__init__",),
     ),
 }

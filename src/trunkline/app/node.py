@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trunkline.api.http import Application, Door, Limits
@@ -19,7 +19,7 @@ from trunkline.api.operation import Product
 from trunkline.api.public import PublicPaths
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.products import products
-from trunkline.app.realtime import Realtime, RealtimeOptions
+from trunkline.app.realtime import Realtime, RealtimeParts
 from trunkline.control import control_product
 from trunkline.control.health import Health
 from trunkline.core import mutations
@@ -39,8 +39,10 @@ from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.manifest import Context, Manifest, PublicAddress
 from trunkline.products.sync.limits import Buckets
+from trunkline.realtime import endpoints
 from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import Limits as Connections
+from trunkline.realtime.gateway import event_frame
 from trunkline.settings import Settings
 from trunkline.transports.carriers import job_handlers, open_carriers
 from trunkline.transports.sandbox.carrier import Sandbox
@@ -83,24 +85,36 @@ class Node:
             carriers=self.carriers,
             sandboxed=all(isinstance(carrier, Sandbox) for carrier in self.carriers.all),
             address=self.address,
+            frame=event_frame,
         )
         self._products = [manifest.run(context) for manifest in manifests]
         self.components = [component for product in self._products for component in product.components]
+        self.realtime = self._realtime(manifests, directory, clock)
         self.runner = Runner(self.database, self._handlers(delivery), clock)
         self._watch()
         self._draining: asyncio.Future[Any] | None = None
+        self.application = self._application(directory, clock)
+
+    def _realtime(self, manifests: Sequence[Manifest], directory: AccountDirectory, clock: Clock) -> Realtime:
+        settings = self.settings.realtime
         passed_on = (kind for manifest in manifests for kind in manifest.announcements)
         cluster = Cluster(self.bus, self.vault, (*passed_on, EndpointOpened))
         cluster.subscribe(lambda announcement: self._heard([announcement]))
-        options = RealtimeOptions(
-            self._routed(manifests),
-            Connections(
-                origins=settings.realtime.browser_origins(), max_connections=settings.realtime.max_connections
+        return Realtime(
+            RealtimeParts(
+                database=self.database,
+                directory=directory,
+                vault=self.vault,
+                clock=clock,
+                cluster=cluster,
+                routed=self._routed(manifests),
+                limits=Connections(
+                    origins=settings.browser_origins(),
+                    max_connections=settings.max_connections,
+                ),
             ),
-            buckets,
+            self._products,
         )
-        self.realtime = Realtime(self.database, directory, self.vault, clock, cluster, options)
-        self.application = self._application(directory, clock)
 
     def _delivery(self, clock: Clock) -> Delivery:
         webhooks = self.settings.webhooks
@@ -123,6 +137,7 @@ class Node:
     def _handlers(self, delivery: Delivery) -> dict[str, Handler]:
         handlers = {
             WEBHOOK: Handler(delivery.run_job, concurrency=400, per_lane=50),
+            endpoints.KIND: endpoints.handler(self.database, self.realtime.presence.listeners),
             **job_handlers(self.carriers.all),
         }
         for product in self._products:

@@ -10,6 +10,7 @@ from trunkline.core.webhooks import log as attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.manifest import Manifest
 from trunkline.products.sync.limits import Buckets
+from trunkline.realtime import schema as realtime
 from trunkline.settings import Settings
 from trunkline.transports import carriers
 
@@ -32,6 +33,7 @@ def migrations(settings: Settings) -> list[Migration]:
         attempts.MIGRATIONS,
         mutations.MIGRATIONS,
         blobs.MIGRATIONS,
+        realtime.MIGRATIONS,
         *(manifest.migrations for manifest in products(settings)),
         carriers.MIGRATIONS,
     ]

@@ -1,4 +1,4 @@
-"""The realtime door, put together: the products behind it, and the announcements that it handles."""
+"""The realtime door of a node, put together from the products behind it, and the announcements that it handles."""
 
 from __future__ import annotations
 
@@ -8,78 +8,59 @@ from typing import Any
 
 from trunkline.api.auth import Directory
 from trunkline.api.dispatch import Dispatcher
-from trunkline.api.errors import ApiError
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.cluster import Cluster, Resumed
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database
 from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys
 from trunkline.products.accounts.store import CredentialRevoked
-from trunkline.products.chat import parents
-from trunkline.products.sync.limits import Buckets
-from trunkline.products.sync.presence import Presence
-from trunkline.products.sync.realtime.product import SyncRealtime
+from trunkline.products.manifest import Runtime
 from trunkline.realtime.border import EndpointOpened, Peer
 from trunkline.realtime.door import DoorParts, RealtimeDoor
-from trunkline.realtime.gateway import Limits, event_frame
-from trunkline.realtime.product import RealtimeProduct
-
-
-async def _chat_service(tx: Tx, account_sid: str, sid: str) -> str | None:
-    try:
-        await parents.require_service(tx, account_sid, sid)
-    except ApiError:
-        return None
-    return sid
-
-
-CHAT = RealtimeProduct(name="chat", grants=("chat", "ip_messaging"), find_service=_chat_service)
-"""Chat's clients may log in; it has no operations for them yet."""
+from trunkline.realtime.gateway import Limits
+from trunkline.realtime.presence import Presence
 
 
 @dataclass(frozen=True)
-class RealtimeOptions:
-    """The products on the router beside the door's own mounts, and the limits: of connections, and of the use of one
-    object."""
+class RealtimeParts:
+    """The pieces of a node that the door uses, and what is on its router beside the door's own mounts."""
 
-    products: Sequence[Product] = ()
-    connections: Limits | None = None
-    buckets: Buckets | None = None
+    database: Database
+    directory: Directory
+    vault: Vault
+    clock: Clock
+    cluster: Cluster
+    routed: Sequence[Product]
+    limits: Limits | None = None
 
 
 class Realtime:
-    """The realtime door of a node, and the products behind it. Handles announcements from the start on."""
+    """The realtime door of a node, with presence. Handles announcements from the start on."""
 
-    def __init__(
-        self,
-        database: Database,
-        directory: Directory,
-        vault: Vault,
-        clock: Clock,
-        cluster: Cluster,
-        options: RealtimeOptions,
-    ) -> None:
-        self._cluster = cluster
-        self.sync = SyncRealtime(database, event_frame, options.buckets)
-        self.presence = Presence(database)
-        behind = (self.sync.product, CHAT)
-        self.router = Router((*options.products, *(Product(one.name, one.mounts) for one in behind)))
-        self.verifier = TokenVerifier(database, vault, {one.grants[0]: one.find_service for one in behind})
-        parts = DoorParts(
-            database=database,
-            dispatcher=Dispatcher(database, directory, vault),
+    def __init__(self, parts: RealtimeParts, runtimes: Sequence[Runtime]) -> None:
+        self._cluster = parts.cluster
+        self._handlers = [runtime.handle for runtime in runtimes if runtime.handle]
+        products = [runtime.realtime for runtime in runtimes if runtime.realtime]
+        self.presence = Presence(parts.database, products)
+        self.router = Router((*parts.routed, *(Product(one.name, one.mounts) for one in products)))
+        finders = {product.grants[0]: product.find_service for product in products}
+        self.verifier = TokenVerifier(parts.database, parts.vault, finders)
+        door = DoorParts(
+            database=parts.database,
+            dispatcher=Dispatcher(parts.database, parts.directory, parts.vault),
             router=self.router,
             verifier=self.verifier,
             dead_keys=dead_keys,
-            clock=clock,
+            clock=parts.clock,
             listeners=(self.presence, self),
         )
-        self.door = RealtimeDoor(parts, vault.derived("realtime continuation"), behind, options.connections)
+        key = parts.vault.derived("realtime continuation")
+        self.door = RealtimeDoor(door, key, products, parts.limits)
         self.gateway = self.door.gateway
-        database.listen(self._announced)
-        cluster.subscribe(lambda announcement: self._handle(announcement, here=False))
+        parts.database.listen(self._announced)
+        parts.cluster.subscribe(lambda announcement: self._handle(announcement, here=False))
 
     async def start(self) -> None:
         """Start presence and the door."""
@@ -112,4 +93,5 @@ class Realtime:
             case Resumed():
                 self.door.resume()
             case _:
-                self.sync.handle(announcement, here=here)
+                for handle in self._handlers:
+                    handle(announcement, here)

@@ -11,7 +11,7 @@ reverse order before them. ``draining`` is called, without being awaited at once
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks.delivery import Delivery
+from trunkline.realtime.product import RealtimeProduct
 from trunkline.transports.base import Carriers
 
 
@@ -36,7 +37,8 @@ class PublicAddress(msgspec.Struct):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The pieces of a node that products use. ``sandboxed`` is True if every carrier is the sandbox."""
+    """The pieces of a node that products use. ``sandboxed`` is True if every carrier is the sandbox; ``frame``
+    makes a realtime client's frame from a message type and a JSON payload."""
 
     database: Database
     blobs: BlobStore
@@ -48,6 +50,7 @@ class Context(msgspec.Struct, frozen=True):
     carriers: Carriers
     sandboxed: bool
     address: PublicAddress
+    frame: Callable[[str, bytes], bytes]
 
 
 class Component(Protocol):
@@ -71,14 +74,17 @@ class GaugeValue(msgspec.Struct, frozen=True):
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """A product on a running node. ``jobs`` handles jobs by kind; ``handle_announcements`` is called with what this
-    node's commits announce; ``public`` serves paths without credentials."""
+    """A product on a running node. ``jobs`` handles jobs by kind; ``handle`` is called with each announcement, and
+    with whether this node made it; ``public`` serves paths without credentials; by ``realtime`` the product joins the
+    realtime door."""
 
     jobs: Mapping[str, Handler] = {}
     public: tuple[Public, ...] = ()
     components: tuple[Component, ...] = ()
     draining: tuple[Callable[[], Awaitable[None]], ...] = ()
     gauges: tuple[GaugeValue, ...] = ()
+    realtime: RealtimeProduct | None = None
+    handle: Callable[[Any, bool], None] | None = None
 
 
 def _nothing(context: Context) -> Runtime:

@@ -58,6 +58,11 @@ class Peer(Protocol):
         """What the newest accepted token allows."""
         ...
 
+    @property
+    def closed(self) -> bool:
+        """True if the client ended the connection itself, False if it was lost."""
+        ...
+
     def send(self, frame: bytes) -> None:
         """Queue a whole frame, such as ``gateway.event_frame`` makes. Does nothing on a connection that is gone; a
         connection with more than 4 MiB or 1,000 frames that the client does not read is cut."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from trunkline.api.errors import ApiError
+from trunkline.core.clock import Clock
 from trunkline.core.tokens import Grant, InvalidToken
 from trunkline.realtime.answers import Status, unauthorized
-from trunkline.realtime.border import TooMany, TunnelReply
+from trunkline.realtime.border import TooMany, Tunnel, TunnelReply, Verifier
 from trunkline.realtime.effects import (
     Abort,
     Effects,
     HangUp,
     Opened,
     PassOn,
+    Rules,
     Run,
     Send,
     State,
@@ -25,9 +27,6 @@ from trunkline.realtime.frames import JSON
 from trunkline.realtime.session import NEVER, Session
 from trunkline.realtime.websocket import WebSocket, binary_frame
 from trunkline.realtime.wheel import NOWHERE
-
-if TYPE_CHECKING:
-    from trunkline.realtime.gateway import Gateway
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -40,12 +39,56 @@ DRAIN_PATIENCE = 5_000_000
 Predicate = Callable[[Grant], bool]
 
 
+class ConnectionOwner(Protocol):
+    """The gateway of a connection."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that all connections share."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the node."""
+        ...
+
+    @property
+    def verifier(self) -> Verifier:
+        """The verifier of tokens."""
+        ...
+
+    @property
+    def tunnel(self) -> Tunnel:
+        """The handler of tunnelled requests."""
+        ...
+
+    def arm(self, connection: Connection, due: int) -> None:
+        """Call ``tick`` of the connection when ``due`` has come."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside everything else."""
+        ...
+
+    def opened(self, connection: Connection) -> None:
+        """Record that a client is logged in."""
+        ...
+
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        ...
+
+    def reconnect_ms(self) -> int:
+        """Return the milliseconds after which the next client reconnects when the server stops."""
+        ...
+
+
 class Connection:
     """A client's connection. As ``Peer`` to the rest, as ``Listener`` to its WebSocket."""
 
     __slots__ = ("_gateway", "_session", "_socket", "_throttled", "_vetoes", "endpoint_id", "id", "slot")
 
-    def __init__(self, gateway: Gateway, socket: WebSocket, id: str) -> None:
+    def __init__(self, gateway: ConnectionOwner, socket: WebSocket, id: str) -> None:
         self._gateway = gateway
         self._socket = socket
         self._session = Session(gateway.rules, gateway.clock())
@@ -63,6 +106,11 @@ class Connection:
         """What the newest accepted token allows."""
         assert self._session.grant is not None
         return self._session.grant
+
+    @property
+    def closed(self) -> bool:
+        """True if the client ended the connection itself."""
+        return self._session.closed
 
     def send(self, frame: bytes) -> None:
         """Queue a whole frame."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from trunkline.api.operation import Mount
 from trunkline.api.params import Fields
-from trunkline.core.storage.database import Tx
+from trunkline.core.storage.database import Row, Tx
 from trunkline.realtime.border import Peer
 from trunkline.realtime.tunnel import service_path
 
@@ -47,6 +47,46 @@ class Delivery(Protocol):
         ...
 
 
+class Endpoint(Row, frozen=True):
+    """A row of ``realtime_endpoints``: a client program of an identity, and its present connection."""
+
+    product: str
+    service_sid: str
+    identity: str
+    endpoint_id: str
+    account_sid: str
+    connection_id: str
+    node: str
+
+    @property
+    def order(self) -> str:
+        """The name of the identity, whose events are kept in order."""
+        return f"{self.service_sid} {self.identity}"
+
+
+class PresenceListener(Protocol):
+    """A product that listens to the presence of identities. All methods await nothing but ``tx``; those for changes
+    run in the transaction of the change, under the identity's lock."""
+
+    async def watched(self, tx: Tx, service_sids: Collection[str]) -> set[str]:
+        """Return those of the Services whose endpoints are recorded."""
+        ...
+
+    async def connected(self, tx: Tx, endpoint: Endpoint, *, replaced: bool) -> None:
+        """Handle an endpoint that has connected, which may have ``replaced`` its older connection."""
+        ...
+
+    async def disconnected(self, tx: Tx, endpoint: Endpoint, *, others: int, closed: bool) -> int | None:
+        """Handle an endpoint that is gone, while its identity has ``others``; ``closed`` if the client ended the
+        connection itself. If it was the last one, return the milliseconds of grace after which ``absent`` is called
+        unless the identity returns, or None."""
+        ...
+
+    async def absent(self, tx: Tx, endpoint: Endpoint) -> None:
+        """Handle the end of a grace in which the identity did not return; ``endpoint`` was its last one."""
+        ...
+
+
 def no_fields(body: bytes) -> Fields:
     """Return no fields, for a product without operations that write."""
     return ()
@@ -71,3 +111,4 @@ class RealtimeProduct:
     path: Callable[[tuple[str, ...], str], tuple[str, ...]] = service_path
     fields: Callable[[bytes], Fields] = no_fields
     delivery: Delivery | None = None
+    presence: PresenceListener | None = None

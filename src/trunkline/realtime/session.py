@@ -63,6 +63,7 @@ class Session:
         "_queue",
         "_rules",
         "_warned",
+        "closed",
         "due",
         "grant",
         "state",
@@ -80,6 +81,7 @@ class Session:
         self._next_ping = NEVER
         self._end_by = self.due = now + INIT_WITHIN
         self.state = State.WAITING
+        self.closed = False
         self.grant: Grant | None = None
 
     @property
@@ -101,6 +103,7 @@ class Session:
             acknowledged = self.state is State.CLOSING and header.id == self._close_id
             return self._hang_up(now) if acknowledged else []
         if isinstance(header, Close):
+            self.closed = True
             return self._hang_up(now)
         if self.state is State.CLOSING:
             return []

@@ -450,7 +450,9 @@ def test_a_close_without_acknowledgement_ends_after_a_while() -> None:
 def test_a_client_that_closes_is_hung_up_on() -> None:
     session = open_session()
     session.receive(request("GET", "/x"), START)
+    assert not session.closed
     assert session.receive(packet("close"), START) == [HangUp()]
+    assert session.closed
     assert session.replied(TunnelReply(200), START) == []
 
 

@@ -5,11 +5,14 @@ Versions 1 and 2 and both hosts are views of one store (inferred).
 
 from __future__ import annotations
 
+from trunkline.api.errors import ApiError
 from trunkline.api.operation import Mount, Operation, Product
-from trunkline.products.chat import roles, services
+from trunkline.core.storage.database import Tx
+from trunkline.products.chat import parents, roles, services
 from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, Limits
 from trunkline.products.chat.schema import MIGRATIONS
-from trunkline.products.manifest import Manifest
+from trunkline.products.manifest import Context, Manifest, Runtime
+from trunkline.realtime.product import RealtimeProduct
 from trunkline.settings.chat import ChatSettings
 
 HOSTS = ("chat", "ip-messaging")
@@ -24,7 +27,21 @@ def manifest(settings: ChatSettings) -> Manifest:
         for host in HOSTS
         for version, operations in versions.items()
     )
-    return Manifest(Product("chat", mounts), MIGRATIONS)
+    return Manifest(Product("chat", mounts), MIGRATIONS, run=run)
+
+
+def run(context: Context) -> Runtime:
+    """Return Chat on a node. Its clients may log in; it has no operations for them yet."""
+    return Runtime(realtime=RealtimeProduct("chat", ("chat", "ip_messaging"), find_service))
+
+
+async def find_service(tx: Tx, account_sid: str, sid: str) -> str | None:
+    """Return the SID if it is a Service of the account, else None."""
+    try:
+        await parents.require_service(tx, account_sid, sid)
+    except ApiError:
+        return None
+    return sid
 
 
 def _operations_v1(limits: Limits) -> tuple[Operation, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from trunkline.api.operation import Mount, Operation, Product
 from trunkline.api.paging import Codes
 from trunkline.products.manifest import Context, Manifest, Runtime
@@ -11,13 +13,13 @@ from trunkline.products.sync import (
     list_items,
     map_items,
     permissions,
-    reachability,
     services,
     streams,
 )
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
+from trunkline.products.sync.realtime.product import SyncRealtime
 from trunkline.products.sync.schema import MIGRATIONS
 from trunkline.realtime.objects.types import ObjectKind
 
@@ -41,12 +43,15 @@ def manifest(buckets: Buckets | None) -> Manifest:
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=Codes(size=54454, token=54453))
-    return Manifest(Product("sync", (mount,)), MIGRATIONS, (SyncEvent, services.AccessChanged), run=run)
+    announcements = (SyncEvent, services.AccessChanged)
+    return Manifest(Product("sync", (mount,)), MIGRATIONS, announcements, run=partial(run, buckets))
 
 
-def run(context: Context) -> Runtime:
+def run(buckets: Buckets | None, context: Context) -> Runtime:
     """Return Sync on a node."""
+    realtime = SyncRealtime(context.database, context.frame, buckets)
     return Runtime(
-        jobs={reachability.KIND: reachability.handler(context.database)},
         components=(Sweeper(context.database, context.clock),),
+        realtime=realtime.product,
+        handle=realtime.handle,
     )

@@ -133,4 +133,25 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        "sync",
+        4,
+        (
+            # Presence is the realtime door's: nodes, endpoints and windows that are not over move to its tables.
+            "INSERT INTO realtime_nodes (node, until) SELECT node, until FROM sync_nodes",
+            """INSERT INTO realtime_endpoints
+                (product, service_sid, identity, endpoint_id, account_sid, connection_id, node)
+                SELECT 'sync', service_sid, identity, endpoint_id, account_sid, connection_id, node
+                FROM sync_endpoints""",
+            """INSERT INTO realtime_absences (product, service_sid, identity, endpoint_id, due)
+                SELECT 'sync', service_sid, identity, endpoint_id, due FROM sync_departures""",
+            # No text inside the payload can match: its quotes are escaped.
+            """UPDATE jobs SET kind = 'presence_absence',
+                payload = replace(payload, '"departure":[', '"absence":["sync",')
+                WHERE kind = 'sync_departure'""",
+            "DROP TABLE sync_departures",
+            "DROP TABLE sync_endpoints",
+            "DROP TABLE sync_nodes",
+        ),
+    ),
 )

@@ -19,6 +19,7 @@ from trunkline.products.accounts.schema import MIGRATIONS as ACCOUNTS
 from trunkline.products.sync import services
 from trunkline.products.sync.schema import MIGRATIONS
 from trunkline.products.sync.scope import Actor, Scope
+from trunkline.realtime.schema import MIGRATIONS as REALTIME
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 
@@ -47,7 +48,7 @@ class Ground:
 @asynccontextmanager
 async def ground(engine: Engine, folder: Path) -> AsyncIterator[Ground]:
     """A fresh ground on a storage engine."""
-    migrations: list[Migration] = [*JOBS, *ATTEMPTS, *ACCOUNTS, *MIGRATIONS]
+    migrations: list[Migration] = [*JOBS, *ATTEMPTS, *REALTIME, *ACCOUNTS, *MIGRATIONS]
     clock = MovedClock()
 
     async def settle(tx: Tx) -> Scope:

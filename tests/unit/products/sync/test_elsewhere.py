@@ -27,6 +27,7 @@ class Client:
     """A connection that keeps what it is sent."""
 
     id, endpoint_id = "connection", "endpoint"
+    closed = False
 
     def __init__(self, service_sid: str) -> None:
         self.grant = Grant(ACCOUNT_SID, {"data_sync": service_sid}, "alice", "SK1", 0)

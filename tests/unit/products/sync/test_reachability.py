@@ -17,12 +17,21 @@ from trunkline.core.jobs.outcomes import ClaimedJob, Success
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.tokens import Grant
 from trunkline.core.webhooks.webhook import Webhook
-from trunkline.products.sync import reachability, services
-from trunkline.products.sync.presence import BATCH, BEAT_SECONDS, Presence
-from trunkline.products.sync.reachability import KIND, LEASE, Happening, on_arrival, on_departure
+from trunkline.products.sync import services
+from trunkline.products.sync.reachability import (
+    Reachability,
+    ReachabilityEvent,
+    on_connect,
+    on_disconnect,
+)
+from trunkline.products.sync.realtime.product import find_service
+from trunkline.realtime import endpoints
+from trunkline.realtime.endpoints import KIND, LEASE
+from trunkline.realtime.presence import BATCH, BEAT_SECONDS, Presence
+from trunkline.realtime.product import RealtimeProduct
 from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
 
-CAME, WENT = Happening.CONNECTED, Happening.DISCONNECTED
+CAME, WENT = ReachabilityEvent.CONNECTED, ReachabilityEvent.DISCONNECTED
 URL = "http://example.com/sync#rc=1"
 WINDOW = 5000
 
@@ -41,11 +50,20 @@ class Client:
         granted = {"data_sync": service_sid} if service_sid else {"ip_messaging": "IS1"}
         self.grant = Grant(ACCOUNT_SID, granted, identity, "SK1", 0)
 
+    closed = False
+
     def send(self, frame: bytes) -> None:
         raise NotImplementedError
 
     async def drained(self) -> None:
         raise NotImplementedError
+
+
+def presence(here: Ground) -> Presence:
+    """Return the presence of a node with Sync."""
+    return Presence(
+        here.database, [RealtimeProduct("sync", ("data_sync",), find_service, presence=Reachability())]
+    )
 
 
 class Scene:
@@ -55,8 +73,8 @@ class Scene:
         self.here = here
         self.clock = here.clock
         self.service_sid = here.scope.service.sid
-        self.node = Presence(here.database)
-        self.other = Presence(here.database)
+        self.node = presence(here)
+        self.other = presence(here)
 
     async def set(self, **settings: Any) -> None:
         """Change the Service."""
@@ -78,18 +96,18 @@ class Scene:
     async def come(self, client: Client, node: Presence | None = None) -> Client:
         """Connect."""
         (node or self.node).connected(client)
-        await (node or self.node).settle()
+        await (node or self.node).flush()
         return client
 
     async def go(self, client: Client, node: Presence | None = None) -> None:
         """Lose the connection."""
         (node or self.node).disconnected(client)
-        await (node or self.node).settle()
+        await (node or self.node).flush()
 
     async def later(self, seconds: float) -> None:
         """Let time pass, and run the windows that are over by then as a runner would, twice as it may."""
         self.clock.now += int(seconds * SECOND)
-        run = reachability.handler(self.here.database).run
+        run = endpoints.handler(self.here.database, self.node.listeners).run
         for job in await self._jobs(KIND, self.clock.now):
             for _ in range(2):
                 claimed = ClaimedJob(job.id, KIND, job.payload, "", None, 1, 0)
@@ -164,8 +182,10 @@ DEBOUNCED = {"reachability_debouncing_enabled": True, "reachability_debouncing_w
         (True, WINDOW, (CAME,)),
     ],
 )
-def test_what_an_arrival_tells(replaces: bool, window: int | None, told: tuple[Happening, ...]) -> None:
-    assert on_arrival(replaces, window) == told
+def test_what_an_arrival_tells(
+    replaces: bool, window: int | None, told: tuple[ReachabilityEvent, ...]
+) -> None:
+    assert on_connect(replaces, window) == told
 
 
 @pytest.mark.parametrize(
@@ -173,7 +193,7 @@ def test_what_an_arrival_tells(replaces: bool, window: int | None, told: tuple[H
     [(0, None, 0), (2, None, 0), (0, 1000, 1000), (0, 30_000, 30_000), (1, 1000, None)],
 )
 def test_when_a_departure_is_told(others: int, window: int | None, after: int | None) -> None:
-    assert on_departure(others, window) == after
+    assert on_disconnect(others, window) == after
 
 
 @pytest.mark.parametrize(
@@ -303,7 +323,7 @@ def test_a_window_outlives_a_restart(play: Callable[..., None]) -> None:
         await scene.come(scene.client())
         await scene.come(scene.client("bob", "e2"))
         await scene.node.stop()
-        scene.node = Presence(scene.here.database)
+        scene.node = presence(scene.here)
         await scene.later(3)
         await scene.come(scene.client("bob", "e2"))
         assert went() not in await scene.told()
@@ -321,12 +341,12 @@ def test_the_clients_of_a_killed_node_go_with_its_lease(
         await scene.come(scene.client())
         await scene.come(scene.client("bob", "e2"))
         await scene.later(LEASE / SECOND - 1)
-        await scene.other.beat()
+        await scene.other.renew()
         await scene.come(scene.client("bob", "e2"), scene.other)
         before = await scene.told()
         assert went() not in before
         await scene.later(1)
-        await scene.other.beat()
+        await scene.other.renew()
         await scene.later(after)
         assert [one for one in await scene.told() if one not in before] == [went()]
 
@@ -338,8 +358,8 @@ def test_a_node_that_lives_keeps_its_clients(play: Callable[..., None]) -> None:
         await scene.come(scene.client())
         for _ in range(10):
             await scene.later(BEAT_SECONDS)
-            await scene.node.beat()
-            await scene.other.beat()
+            await scene.node.renew()
+            await scene.other.renew()
         assert await scene.told() == [came()]
 
     play(scenario)
@@ -349,9 +369,9 @@ def test_a_node_that_was_taken_for_dead_tells_of_its_clients_again(play: Callabl
     async def scenario(scene: Scene) -> None:
         await scene.come(scene.client())
         await scene.later(LEASE / SECOND)
-        await scene.other.beat()
-        await scene.node.beat()
-        await scene.other.beat()
+        await scene.other.renew()
+        await scene.node.renew()
+        await scene.other.renew()
         assert await scene.told() == [came(), went(), came()]
 
     play(scenario)
@@ -362,7 +382,7 @@ def test_clients_that_were_there_before_the_webhooks_count(play: Callable[..., N
         await scene.set(reachability_webhooks_enabled=False)
         early = await scene.come(scene.client())
         await scene.set(reachability_webhooks_enabled=True)
-        await scene.node.beat()
+        await scene.node.renew()
         assert await scene.told() == []
         late = await scene.come(scene.client(endpoint_id="e2"))
         await scene.go(late)
@@ -381,7 +401,7 @@ def test_one_identity_is_told_of_in_order(play: Callable[..., None]) -> None:
         for client in clients:
             scene.node.connected(client)
             scene.node.disconnected(client)
-        await scene.node.settle()
+        await scene.node.flush()
         told = await scene.told()
         assert len(told) == 2 * BATCH
         for identity in {identity for _, identity, _ in told}:

@@ -13,6 +13,7 @@ from trunkline.core.storage.database import Database, Tx
 from trunkline.products.sync import services
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.limits import Buckets, limited
+from trunkline.products.sync.reachability import Reachability
 from trunkline.products.sync.realtime import operations
 from trunkline.products.sync.realtime.source import SyncSource, object_event
 from trunkline.products.sync.services import DEFAULT_NAME, AccessChanged
@@ -53,9 +54,10 @@ class SyncRealtime:
             path=full_path,
             fields=fields,
             delivery=self.delivery,
+            presence=Reachability(),
         )
 
-    def handle(self, announcement: Any, *, here: bool) -> None:
+    def handle(self, announcement: Any, here: bool) -> None:
         """Deliver an event, or check who may still read; ``here`` if this node made the announcement."""
         match announcement:
             case SyncEvent():

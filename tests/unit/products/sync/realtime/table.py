@@ -32,6 +32,8 @@ def frame(message_type: str, payload: bytes) -> bytes:
 class Connection:
     """A client that is logged in; implements ``Peer``."""
 
+    closed = False
+
     def __init__(self, id: str, service_sid: str, identity: str = "alice", endpoint: str = "") -> None:
         self.id = id
         self.endpoint_id = endpoint or f"endpoint of {id}"
@@ -68,7 +70,7 @@ class Table:
 
     def _handle(self, announcements: list[Any]) -> None:
         for announcement in announcements:
-            self.sync.handle(announcement, here=True)
+            self.sync.handle(announcement, True)
 
     def connect(self, id: str = "one", identity: str = "alice", endpoint: str = "") -> Connection:
         """A new connection."""
