@@ -13,10 +13,12 @@ from time import perf_counter, process_time
 import apsw
 import msgspec
 
+from trunkline.core.jobs.schema import MIGRATIONS as JOBS
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.rows import insertion
 from trunkline.products.sync.schema import MIGRATIONS
 from trunkline.products.sync.services import Service
+from trunkline.realtime.schema import MIGRATIONS as REALTIME
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
 _NOW = 1_700_000_000_000_000
@@ -41,7 +43,7 @@ def main() -> None:
     connection = apsw.Connection(str(Path(sys.argv[1])))
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    for migration in MIGRATIONS:
+    for migration in (*JOBS, *REALTIME, *MIGRATIONS):
         for statement in migration.statements:
             connection.execute(statement)
     for line in sys.stdin:
