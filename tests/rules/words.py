@@ -32,8 +32,6 @@ NOT_YET: tuple[str, ...] = (
     #
     "src/trunkline/core/egress/",
     #
-    "src/trunkline/core/storage/",
-    #
     "src/trunkline/core/webhooks/",
     #
     "src/trunkline/products/*",

@@ -12,7 +12,7 @@ from trunkline.app.data import open_storage, open_vault
 from trunkline.cli.errors import exit_on_error, fail
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
-from trunkline.core.storage.look import file_of
+from trunkline.core.storage.inspection import database_file
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 
@@ -42,7 +42,7 @@ async def _run_on_database(settings: Settings, work: Callable[[Database, Vault],
 
 
 def _require_database(settings: Settings) -> None:
-    path = file_of(settings.storage.url)
+    path = database_file(settings.storage.url)
     if path is not None and not path.exists():
         raise fail(f"there is no database {path}: start the server once, or name its --data-dir")
 

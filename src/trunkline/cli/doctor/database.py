@@ -9,7 +9,7 @@ from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.database import NewerDatabase, StorageError
-from trunkline.core.storage.look import Seen, file_of, look
+from trunkline.core.storage.inspection import Inspection, database_file, inspect_database
 from trunkline.core.storage.migrate import Migration, due
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
@@ -21,40 +21,42 @@ LARGEST_SKEW = 2 * SECOND
 
 async def findings(settings: Settings, clock: Clock = system_clock) -> list[DoctorFinding]:
     """Check everything in the order of printing, or only the address if the database cannot be read."""
-    name, path = "database", file_of(settings.storage.url)
+    name, path = "database", database_file(settings.storage.url)
     try:
         if path is not None and not path.exists():
             return [ok(name, f"{path} is made at the first start")]
-        seen = await look(settings.storage.url)
+        inspection = await inspect_database(settings.storage.url)
     except (StorageError, PermissionError) as error:
         return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
-    checked = [schema(migrations(settings), seen), durability(seen)]
+    checked = [schema(migrations(settings), inspection), durability(inspection)]
     # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
-    if seen.applied and not checked[0].remedy and not (path and seen.weak):
+    if inspection.applied and not checked[0].remedy and not (path and inspection.weak):
         checked.append(await secrets(settings))
     shown = path or without_password(settings.storage.url)
-    return [ok(name, f"{shown} can be read"), *checked, time(clock(), seen)]
+    return [ok(name, f"{shown} can be read"), *checked, time(clock(), inspection)]
 
 
-def schema(known: list[Migration], seen: Seen) -> DoctorFinding:
+def schema(known: list[Migration], inspection: Inspection) -> DoctorFinding:
     """Check the version of the schema."""
     name = "schema"
     try:
-        pending = due(known, seen.applied)
+        pending = due(known, inspection.applied)
     except NewerDatabase as error:
         return failed(name, str(error), "run the version of Trunkline that wrote it, or a later one")
-    if not seen.applied:
+    if not inspection.applied:
         return ok(name, "empty; the first start fills it")
     if pending:
         remedy = "back up; the next start of the server applies what is due"
         return warned(name, f"{len(pending)} of {len(known)} migrations are due", remedy)
-    return ok(name, f"up to date, {len(seen.applied)} migrations")
+    return ok(name, f"up to date, {len(inspection.applied)} migrations")
 
 
-def durability(seen: Seen) -> DoctorFinding:
+def durability(inspection: Inspection) -> DoctorFinding:
     """Check that committed changes survive a power cut."""
-    if seen.weak:
-        return failed("durability", ", ".join(seen.weak), "a power cut loses answered writes: switch it back")
+    if inspection.weak:
+        return failed(
+            "durability", ", ".join(inspection.weak), "a power cut loses answered writes: switch it back"
+        )
     return ok("durability", "no setting of the database weakens it")
 
 
@@ -78,14 +80,16 @@ async def secrets(settings: Settings) -> DoctorFinding:
     return ok(name, "the master key opens them")
 
 
-def time(now: int, seen: Seen) -> DoctorFinding:
+def time(now: int, inspection: Inspection) -> DoctorFinding:
     """Check the machine's clock against the times in the database and the clock of PostgreSQL."""
     name, remedy = "clock", "set the clock (NTP): expiries and schedules follow it"
-    newest = max(seen.applied.values(), default=0)
+    newest = max(inspection.applied.values(), default=0)
     if now < newest:
         return failed(
             name, f"it is {(newest - now) // SECOND} s before the database's last migration", remedy
         )
-    if seen.now is not None and abs(now - seen.now) > LARGEST_SKEW:
-        return warned(name, f"it differs from PostgreSQL's by {abs(now - seen.now) / SECOND:.0f} s", remedy)
+    if inspection.now is not None and abs(now - inspection.now) > LARGEST_SKEW:
+        return warned(
+            name, f"it differs from PostgreSQL's by {abs(now - inspection.now) / SECOND:.0f} s", remedy
+        )
     return ok(name, "fits the database")

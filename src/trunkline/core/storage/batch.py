@@ -26,7 +26,7 @@ MAX_CHANGES = 200
 
 
 class BatchWriter(Generic[T]):
-    """Applies changes with ``apply``, in their order, many in one transaction."""
+    """A writer that applies changes with ``apply``, in their order, many in one transaction."""
 
     def __init__(self, database: Database, apply: Callable[[Tx, T], Awaitable[None]]) -> None:
         self._database = database

@@ -1,24 +1,24 @@
-"""The one interface to storage: transactions, reads and what may go wrong.
+"""The one interface to storage: transactions, reads and errors.
 
 Rules that hold on every engine:
 
 1. An action is ``async def action(tx)`` and awaits nothing but ``tx``. On SQLite such a coroutine never
    suspends, so the writer thread steps it inside a savepoint and many share one commit.
-2. ``write`` returns only after the commit is durable. When the action raises, nothing of it stays. An action
-   may be run more than once (PostgreSQL asks for that after a deadlock), so it changes nothing but ``tx``.
-3. After a ``Conflict``, or any other error from ``tx``, the transaction is over, even when the action catches
-   it: use ``ON CONFLICT DO NOTHING`` to look before leaping.
+2. ``write`` returns only after the commit is durable. If the action raises, nothing of it stays. An action may be run
+   more than once (on PostgreSQL after a deadlock), so it changes nothing but ``tx``.
+3. After a ``Conflict``, or any other error from ``tx``, the transaction is over, even if the action catches it: use
+   ``ON CONFLICT DO NOTHING`` where a conflict is expected.
 4. SQL is text with named parameters (``:sid``) that both engines run. Types are TEXT, BIGINT, BOOLEAN and
    BLOB; TEXT compares bytewise; times are integer microseconds since 1970 UTC.
 
-How to write SQL that both engines run:
+Rules for SQL that both engines run:
 
 - A parameter whose type does not follow from a column beside it needs a cast: ``CAST(:x AS TEXT) IS NULL``;
   so do all parameters in the SELECT of an ``INSERT ... SELECT``, and ``CAST(sum(n) AS BIGINT)``.
 - A boolean is ``flag`` or ``NOT flag``, never ``flag = 1``. In a ``Row`` it is a bool; from ``value`` it is
   0 or 1 on SQLite.
-- The order of a column that may be NULL says ``NULLS FIRST`` or ``NULLS LAST``.
-- ``LIKE`` tells capitals apart on both, and always names its ``ESCAPE``.
+- The order of a column that may be NULL has ``NULLS FIRST`` or ``NULLS LAST``.
+- ``LIKE`` distinguishes capitals on both, and always names its ``ESCAPE``.
 - ``one`` and ``value`` stop at the first row, but an ORDER BY still sorts all: end it with ``LIMIT 1``.
 - Text holds no NUL character; PostgreSQL refuses it with a StorageError.
 """
@@ -39,11 +39,11 @@ R = TypeVar("R", bound="Row")
 
 
 class StorageError(Exception):
-    """Storage could not do what was asked; apart from OutcomeUnknown the transaction left nothing behind."""
+    """The storage failed; apart from OutcomeUnknown the transaction left nothing behind."""
 
 
 class Conflict(StorageError):
-    """A uniqueness or reference rule of the schema was broken; ends the transaction."""
+    """The violation of a uniqueness or reference rule of the schema; it ends the transaction."""
 
 
 class Unavailable(StorageError):
@@ -55,7 +55,7 @@ class OutcomeUnknown(StorageError):
 
 
 class NeedsWrite(Exception):
-    """An action that was begun as a read found that it must write first: begin it again with ``write``."""
+    """An action that runs as a read must write first: run it again with ``write``."""
 
 
 class NewerDatabase(StorageError):
@@ -69,51 +69,52 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 @cache
 def columns(row: type[Row], alias: str = "") -> str:
-    """The column list of ``row`` for a SELECT, each with the table alias in front when one is given."""
+    """Return the column list of ``row`` for a SELECT, each with the table alias in front when one is given."""
     prefix = f"{alias}." if alias else ""
     return ", ".join(prefix + name for name in row.__struct_fields__)
 
 
 @cache
 def placeholders(row: type[Row]) -> str:
-    """The named parameters of ``row`` for an INSERT, in the order of ``columns``."""
+    """Return the named parameters of ``row`` for an INSERT, in the order of ``columns``."""
     return ", ".join(f":{name}" for name in row.__struct_fields__)
 
 
 @cache
 def assignments(names: tuple[str, ...]) -> str:
-    """``a = :a, b = :b`` for an UPDATE; the names must be column names from code, never from a request."""
+    """Return ``a = :a, b = :b`` for an UPDATE; the names must be column names from code, never from a request."""
     return ", ".join(f"{name} = :{name}" for name in names)
 
 
 class Tx(Protocol):
-    """An open transaction. ``now`` is its one reading of the clock, in microseconds since 1970 UTC; ``writable``
-    tells whether it may change anything."""
+    """An open transaction. ``now`` is its one reading of the clock, in microseconds since 1970 UTC; ``writable`` is
+    False in a read."""
 
     now: int
     writable: bool
     skip_locked: str
-    """The end of a SELECT that takes rows for this transaction alone and passes over those that another one
-    holds; empty on SQLite, where no other transaction writes."""
+    """The end of a SELECT that locks rows for this transaction and skips those that another one has locked; empty on
+    SQLite, where no other transaction writes."""
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
-        """The first row of the answer, or None."""
+        """Return the first row of the result, or None."""
         ...
 
     async def all(self, row: type[R], sql: str, /, **values: Any) -> list[R]:
-        """Every row of the answer, in its order."""
+        """Return all rows of the result, in its order."""
         ...
 
     async def value(self, sql: str, /, **values: Any) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         ...
 
     async def run(self, sql: str, /, **values: Any) -> int:
-        """Carry out a change and answer how many rows it touched. Raises Conflict."""
+        """Carry out a change and return the number of rows that it touched. Raise Conflict if it breaks a rule of the
+        schema."""
         ...
 
     async def insert(self, table: str, row: Row, /) -> None:
-        """Insert ``row`` into ``table``. Raises Conflict."""
+        """Insert ``row`` into ``table``. Raise Conflict if it breaks a rule of the schema."""
         ...
 
     async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
@@ -126,7 +127,7 @@ class Tx(Protocol):
         ...
 
     def announce(self, event: Any, /) -> None:
-        """Have ``event`` told to the database's listeners once this transaction is durable, and only then."""
+        """Pass ``event`` to the database's listeners once this transaction is durable, and only then."""
         ...
 
     async def lock(self, key: str, /) -> None:
@@ -136,11 +137,11 @@ class Tx(Protocol):
 
 Action = Callable[[Tx], Awaitable[T]]
 Listener = Callable[[list[Any]], None]
-"""Hears the events of one transaction, in the order in which they were announced."""
+"""A handler of the events of one transaction, in the order in which they were announced."""
 
 
-def tell(listeners: Iterable[Listener], events: list[Any]) -> None:
-    """Call each listener with what a write announced; one that fails holds up neither the others nor the write."""
+def notify(listeners: Iterable[Listener], events: list[Any]) -> None:
+    """Call each listener with the events of a write; one that fails stops neither the others nor the write."""
     for listener in listeners:
         try:
             listener(events)
@@ -158,15 +159,16 @@ class Database(Protocol):
 
     @property
     def queued(self) -> int:
-        """Writes that wait for their commit now, for the metrics."""
+        """The number of writes that wait for their commit now, for the metrics."""
         ...
 
     def listen(self, listener: Listener, /) -> None:
-        """Call ``listener`` on the event loop with what each write announced, after its commit."""
+        """Call ``listener`` on the event loop with the events of each write, after its commit."""
         ...
 
     async def start(self) -> None:
-        """Open the database and bring its schema up to date. Raises NewerDatabase or StorageError."""
+        """Open the database and migrate its schema. Raise NewerDatabase if a newer version wrote it, StorageError if it
+        cannot be opened."""
         ...
 
     async def stop(self) -> None:
@@ -174,17 +176,17 @@ class Database(Protocol):
         ...
 
     async def write(self, action: Action[T], /) -> T:
-        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         ...
 
     async def read(self, action: Action[T], /) -> T:
-        """Run ``action`` on a consistent view without changing anything; meant for a few quick queries."""
+        """Run ``action`` on a consistent snapshot without changing anything; meant for a few quick queries."""
         ...
 
     async def scan(self, action: Action[T], /) -> T:
-        """As ``read``, for queries that may take long: they do not hold up others."""
+        """Run ``action`` as ``read`` does, for queries that may take long: they block no others."""
         ...
 
     async def check(self) -> None:
-        """Raise Unavailable when the database does not answer."""
+        """Raise Unavailable if the database does not respond."""
         ...

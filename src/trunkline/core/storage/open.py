@@ -1,4 +1,4 @@
-"""Which engine an address stands for."""
+"""The choice of the engine by the address of the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.sqlite import SqliteDatabase
 
 FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
-"""The addresses that ``open_database`` understands."""
+"""The addresses that ``open_database`` supports."""
 
 _SQLITE = "sqlite:///"
 _PREFIXES = (_SQLITE, "postgresql://", "postgres://")
@@ -20,10 +20,10 @@ _PREFIXES = (_SQLITE, "postgresql://", "postgres://")
 def open_database(
     url: str, migrations: Sequence[Migration], clock: Clock, *, shared: bool = False
 ) -> Database:
-    """The engine for ``url``, not started yet. ``shared`` opens an SQLite file beside the server that has it.
+    """Return the engine for ``url``, not started yet. ``shared`` opens an SQLite file beside the server that has it.
 
-    Raises StorageError, which never repeats the address, when no engine understands it or when the package
-    for PostgreSQL is missing.
+    Raise StorageError, which never repeats the address, if no engine supports it or the package for PostgreSQL is
+    missing.
     """
     check_address(url)
     if url.startswith(_SQLITE):

@@ -1,9 +1,13 @@
 """The engine for several nodes: PostgreSQL through asyncpg.
 
-1. A write is a READ COMMITTED transaction of its own, run again when it met a deadlock.
-2. The connections are read-only unless a transaction says otherwise, so a view cannot change anything.
-3. A view starts without a transaction, which makes the usual one query one round trip. When its action asks
-   for a second one, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
+1. A write is a READ COMMITTED transaction of its own on a connection of the pool. After a deadlock it is run again, up
+   to five times.
+2. The connections are read-only except in such a transaction, so a read cannot change anything.
+3. A read starts without a transaction, so that the usual one query is one round trip. If its action needs a second
+   query, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
+4. Whatever is not committed when a connection goes back to its pool is rolled back. If the connection is lost during
+   the COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
+5. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
 """
 
 from __future__ import annotations
@@ -24,14 +28,14 @@ from trunkline.core.storage.database import (
     T,
     Tx,
     Unavailable,
-    tell,
+    notify,
 )
 from trunkline.core.storage.migrate import REGISTER, Migration, due, for_postgres
 from trunkline.core.storage.postgres_tx import (
     DRIVER_ERRORS,
-    Again,
     Connection,
     PostgresTx,
+    RetryableError,
     SecondQuery,
     translate,
 )
@@ -53,7 +57,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class PostgresDatabase:
-    """Implements ``Database`` on a PostgreSQL server, which any number of nodes may share.
+    """The ``Database`` on a PostgreSQL server, which any number of nodes may share.
 
     ``pool_size`` connections serve writes and reads, two more serve scans. At most ``max_queue`` writes are
     under way or wait for a connection; further ones, and a wait of over 10 s, raise Unavailable.
@@ -83,18 +87,18 @@ class PostgresDatabase:
 
     @property
     def queued(self) -> int:
-        """Writes that wait for their commit now."""
+        """The number of writes that wait for their commit now."""
         return self._writes
 
     def listen(self, listener: Listener, /) -> None:
-        """Call ``listener`` with what each write announced, after its commit; writes of one moment in any order."""
+        """Call ``listener`` with the events of each write, after its commit; concurrent writes come in any order."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Connect and bring the schema up to date; nodes that start together take turns.
+        """Connect and migrate the schema; nodes that start together take turns.
 
-        Raises NewerDatabase, Unavailable when the server cannot be reached or refuses, and StorageError when
-        the address cannot be understood or the database does not hold UTF-8.
+        Raise NewerDatabase if a newer version wrote it, Unavailable if the server cannot be reached or refuses, and
+        StorageError if the address is invalid or the database does not hold UTF-8.
         """
         try:
             await self._migrate()
@@ -102,7 +106,7 @@ class PostgresDatabase:
         except (asyncpg.PostgresError, OSError) as error:
             raise Unavailable(f"cannot open the PostgreSQL database: {error}") from error
         except (asyncpg.InterfaceError, ValueError) as error:
-            # What the driver says of an address may repeat its password.
+            # The driver's error about an address may repeat its password.
             raise StorageError("cannot understand the address of the PostgreSQL database") from error
 
     async def stop(self) -> None:
@@ -113,7 +117,7 @@ class PostgresDatabase:
             await pool.close()
 
     async def write(self, action: Action[T], /) -> T:
-        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         pool = self._open_pools()[0]
         if self._writes >= self._max_queue:
             raise Unavailable("too many writes are waiting")
@@ -131,11 +135,11 @@ class PostgresDatabase:
         return await self._view(self._open_pools()[0], action)
 
     async def scan(self, action: Action[T], /) -> T:
-        """As ``read``, on connections of its own."""
+        """Run ``action`` as ``read`` does, on connections of its own."""
         return await self._view(self._open_pools()[1], action)
 
     async def check(self) -> None:
-        """Raise Unavailable when the database does not answer within 5 s."""
+        """Raise Unavailable if the database does not respond within 5 s."""
 
         async def ping(tx: Tx) -> None:
             await tx.value("SELECT count(*) FROM schema_migrations")
@@ -153,21 +157,21 @@ class PostgresDatabase:
 
     async def _write(self, pool: Pool, action: Action[T]) -> T:
         for _ in range(_ATTEMPTS):
-            async with _Lease(pool) as connection:
+            async with _PooledConnection(pool) as connection:
                 await _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 try:
                     tx = PostgresTx(connection, self._clock(), writable=True)
                     result = await self._run(tx, action)
                     await _commit(connection)
-                except Again:
+                except RetryableError:
                     continue
                 if tx.announced:
-                    tell(self._listeners, tx.announced)
+                    notify(self._listeners, tx.announced)
                 return result
         raise Unavailable("the change kept meeting others")
 
     async def _view(self, pool: Pool, action: Action[T]) -> T:
-        async with _Lease(pool) as connection:
+        async with _PooledConnection(pool) as connection:
             try:
                 return await self._run(PostgresTx(connection, self._clock(), single=True), action)
             except SecondQuery:
@@ -206,23 +210,23 @@ class PostgresDatabase:
         applied: list[asyncpg.Record] = []
         if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
             applied = await connection.fetch("SELECT room, number FROM schema_migrations")
-        pending = due(self._migrations, {(room, number) for room, number in applied})
+        pending = due(self._migrations, {(component, number) for component, number in applied})
         await connection.execute(for_postgres(REGISTER))
         for migration in pending:
             for statement in migration.statements:
                 await connection.execute(for_postgres(statement))
             await connection.execute(
                 "INSERT INTO schema_migrations VALUES ($1, $2, $3)",
-                migration.room,
+                migration.component,
                 migration.number,
                 self._clock(),
             )
 
 
-class _Lease:
-    """A connection of the pool for a while; what is not committed in the end is undone.
+class _PooledConnection:
+    """A connection that is acquired from the pool for a while; what is not committed in the end is rolled back.
 
-    Not getting a connection is Unavailable.
+    A pool that has none in time raises Unavailable.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -247,7 +251,7 @@ class _Lease:
 
 
 async def _reset(_: Connection) -> None:
-    """Nothing: a lease leaves no trace on its connection, and the driver's own way costs a round trip."""
+    """Do nothing: a lease leaves no trace on its connection, and the driver's own reset costs a round trip."""
 
 
 async def _execute(connection: Connection, sql: str) -> None:

@@ -1,8 +1,14 @@
-"""A PostgreSQL transaction as actions see it, and what the driver's errors mean."""
+"""A PostgreSQL transaction as actions use it: its named parameters, and the driver's errors as storage errors.
+
+A transaction belongs to one connection and one task, so nothing is locked here. Each call awaits one round trip. The
+first error of the driver is kept: after it nothing is committed. The caller begins, commits and ends the transaction.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -10,7 +16,6 @@ import asyncpg
 import msgspec
 
 from trunkline.core.storage.database import Conflict, R, Row, StorageError, T, Unavailable
-from trunkline.core.storage.postgres_sql import numbered
 from trunkline.core.storage.rows import insertion, reader
 
 Connection: TypeAlias = (
@@ -18,12 +23,12 @@ Connection: TypeAlias = (
 )
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""Everything that the driver raises, short of a mistake in calling it."""
+"""All errors of the driver, except those of a wrong call."""
 
 _TRY_AGAIN = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    # Another node changed the schema, as in a rolling upgrade: what was prepared before is forgotten by now.
+    # Another node changed the schema, as in a rolling upgrade: statements prepared before are invalid.
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
 )
@@ -38,21 +43,30 @@ _OUT_OF_REACH = (
 )
 
 
-class Again(StorageError):
+_TOKENS = re.compile(
+    r"'(?:[^']|'')*'"  # a literal
+    r"|\"(?:[^\"]|\"\")*\""  # a quoted name
+    r"|--[^\n]*"  # a comment
+    r"|::\w+"  # a cast
+    r"|:(?P<name>[A-Za-z_]\w*)"
+)
+
+
+class RetryableError(StorageError):
     """PostgreSQL ended the transaction in favour of another one; it can be run again."""
 
 
 class SecondQuery(BaseException):
-    """A view outside a transaction asked for more than one query. No Exception, lest an action catch it."""
+    """A read outside a transaction needs more than one query. No Exception, so that no action catches it."""
 
 
 class PostgresTx:
-    """Implements ``Tx``. ``failed`` is the first error that a call raised: after it nothing is committed.
+    """The ``Tx`` of PostgreSQL. ``failed`` is the first error that a call raised: after it nothing is committed.
 
-    With ``single`` only one query is let through; the next raises SecondQuery.
+    With ``single`` only one query is allowed; the next raises SecondQuery.
     """
 
-    __slots__ = ("_asked", "_connection", "_single", "announced", "failed", "now", "writable")
+    __slots__ = ("_connection", "_queried", "_single", "announced", "failed", "now", "writable")
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
@@ -61,34 +75,34 @@ class PostgresTx:
     ) -> None:
         self._connection = connection
         self._single = single
-        self._asked = False
+        self._queried = False
         self.now = now
         self.writable = writable
         self.announced: list[Any] = []
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
-        """The first row of the answer, or None."""
-        found = await self._ask(self._connection.fetchrow, sql, values)
+        """Return the first row of the result, or None."""
+        found = await self._query(self._connection.fetchrow, sql, values)
         return None if found is None else reader(row)(found)
 
     async def all(self, row: type[R], sql: str, /, **values: Any) -> list[R]:
-        """Every row of the answer, in its order."""
+        """Return all rows of the result, in its order."""
         read = reader(row)
-        return [read(found) for found in await self._ask(self._connection.fetch, sql, values)]
+        return [read(found) for found in await self._query(self._connection.fetch, sql, values)]
 
     async def value(self, sql: str, /, **values: Any) -> Any:
-        """The first column of the first row, or None."""
-        return await self._ask(self._connection.fetchval, sql, values)
+        """Return the first column of the first row, or None."""
+        return await self._query(self._connection.fetchval, sql, values)
 
     async def run(self, sql: str, /, **values: Any) -> int:
-        """Carry out a change and answer how many rows it touched. Raises Conflict."""
-        status: str = await self._ask(self._connection.execute, sql, values)
+        """Carry out a change and return the number of rows that it touched. Raise Conflict if it breaks a rule."""
+        status: str = await self._query(self._connection.execute, sql, values)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     async def insert(self, table: str, row: Row, /) -> None:
-        """Insert ``row`` into ``table``. Raises Conflict."""
+        """Insert ``row`` into ``table``. Raise Conflict if it breaks a rule."""
         sql = insertion(table, type(row), _marker)
         await self._call(self._connection.execute, sql, [getattr(row, n) for n in row.__struct_fields__])
 
@@ -104,7 +118,7 @@ class PostgresTx:
             await self._change_many(sql, [msgspec.structs.astuple(row) for row in rows])
 
     def announce(self, event: Any, /) -> None:
-        """Have ``event`` told to the listeners after the commit."""
+        """Pass ``event`` to the listeners after the commit."""
         self.announced.append(event)
 
     async def lock(self, key: str, /) -> None:
@@ -118,14 +132,14 @@ class PostgresTx:
             # The driver sends the rows in as few packets as they fit into, without a round trip for each.
             await self._call(self._connection.executemany, text, [rows])
 
-    async def _ask(self, method: Callable[..., Awaitable[T]], sql: str, values: dict[str, Any]) -> T:
+    async def _query(self, method: Callable[..., Awaitable[T]], sql: str, values: dict[str, Any]) -> T:
         text, names = numbered(sql)
         return await self._call(method, text, [values[name] for name in names])
 
     async def _call(self, method: Callable[..., Awaitable[T]], text: str, values: list[Any]) -> T:
-        if self._single and self._asked:
+        if self._single and self._queried:
             raise SecondQuery
-        self._asked = True
+        self._queried = True
         try:
             return await method(text, *values)
         except DRIVER_ERRORS as error:
@@ -135,19 +149,35 @@ class PostgresTx:
             raise failure from error
 
 
+@cache
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text with numbered parameters (``:name`` becomes ``$1``), and their names in that order; a name used
+    twice has one number.
+
+    Texts come from code, never from a request, so the cache holds as many as the code has.
+    """
+    names: dict[str, int] = {}
+
+    def number(token: re.Match[str]) -> str:
+        name = token["name"]
+        return token[0] if name is None else f"${names.setdefault(name, len(names) + 1)}"
+
+    return _TOKENS.sub(number, sql), tuple(names)
+
+
 def translate(error: Exception) -> StorageError:
-    """The storage error for what PostgreSQL or its driver raised; it repeats neither SQL nor values."""
+    """Return the storage error for an error of PostgreSQL or its driver; it repeats neither SQL nor values."""
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError):
         return Conflict("the change breaks a uniqueness or reference rule")
     if isinstance(error, _TRY_AGAIN):
-        return Again("the change met another one")
+        return RetryableError("the change met another one")
     if isinstance(error, _OUT_OF_REACH) or _is_closed(error):
         return Unavailable("the database cannot be used at the moment")
     return StorageError("the database refused the statement")
 
 
 def _is_closed(error: Exception) -> bool:
-    # The driver says this of a closed connection or pool; DataError, about a value, is the other kind.
+    # The driver raises this for a closed connection or pool; DataError, about a value, is the other kind.
     return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
 
 

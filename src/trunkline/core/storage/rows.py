@@ -1,4 +1,4 @@
-"""How values become ``Row`` objects and how a ``Row`` becomes an INSERT, on both engines."""
+"""The conversion of values into ``Row`` objects, and of a ``Row`` into an INSERT, on both engines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from trunkline.core.storage.database import R, Row, columns
 
 @cache
 def reader(row: type[R]) -> Callable[[Iterable[Any]], R]:
-    """The function that makes a ``row`` from the values of one answer, which stand in its fields' order.
+    """Return the function that makes a ``row`` from the values of one result, which are in its fields' order.
 
-    SQLite has no booleans: what the class declares ``bool`` or ``bool | None`` is made one.
+    SQLite has no booleans: a value that the class declares ``bool`` or ``bool | None`` is converted.
     """
     flags = _bool_positions(row)
     if not flags:
@@ -34,7 +34,7 @@ def reader(row: type[R]) -> Callable[[Iterable[Any]], R]:
 
 @cache
 def insertion(table: str, row: type[Row], marker: Callable[[int], str]) -> str:
-    """The INSERT of a ``row`` with one positional parameter a field; ``marker`` writes the n-th, from 1."""
+    """Return the INSERT of a ``row`` with one positional parameter a field; ``marker`` writes the n-th, from 1."""
     markers = ", ".join(marker(n) for n in range(1, len(row.__struct_fields__) + 1))
     return f"INSERT INTO {table} ({columns(row)}) VALUES ({markers})"
 

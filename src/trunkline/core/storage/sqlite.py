@@ -1,4 +1,12 @@
-"""The embedded engine: one SQLite file in WAL mode, one writing thread, reads on the event loop's thread."""
+"""The embedded engine: one SQLite file in WAL mode.
+
+1. Three connections: the writer's thread has one, the event loop reads on the second, a thread scans on the third.
+2. A read runs to its end on the event loop without a suspension, so no lock protects its connection. Scans take turns
+   on the one scanning thread.
+3. A file beside the database is locked for the process that has it open; a command of the operator opens the database
+   ``shared``, beside the server.
+4. ``stop`` finishes the writer, then the scans, then closes the connections, the writing one last.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +36,17 @@ _PRAGMAS = (
     "PRAGMA fullfsync=ON",
     "PRAGMA checkpoint_fullfsync=ON",
     "PRAGMA foreign_keys=ON",
-    # LIKE tells capitals apart, as it does on PostgreSQL.
+    # LIKE distinguishes capitals, as it does on PostgreSQL.
     "PRAGMA case_sensitive_like=ON",
 )
 
 
 class SqliteDatabase:
-    """Implements ``Database`` on one file, which one process at a time may have open.
+    """The ``Database`` on one file, which one process at a time may have open.
 
-    With ``shared`` it is opened beside the process that has it, for a command of the operator.
-    ``max_queue`` is how many writes may wait for their commit; further ones raise Unavailable. Reads run on
-    the calling thread and see every write that has returned; scans take turns on a thread of their own.
+    With ``shared`` it is opened beside the process that has it, for a command of the operator. ``max_queue`` writes may
+    wait for their commit; further ones raise Unavailable. Reads run on the calling thread and see every write that has
+    returned; scans take turns on a thread of their own.
     """
 
     name = "sqlite"
@@ -65,20 +73,20 @@ class SqliteDatabase:
 
     @property
     def queued(self) -> int:
-        """Writes that wait for their commit now."""
+        """The number of writes that wait for their commit now."""
         return 0 if self._writer is None else self._writer.waiting
 
     def listen(self, listener: Listener, /) -> None:
-        """Call ``listener`` with what each write announced, after its commit, in the order of the commits."""
+        """Call ``listener`` with the events of each write, after its commit, in the order of the commits."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Take the file's lock, open it and bring its schema up to date.
+        """Lock the file, open it and migrate its schema.
 
-        Raises NewerDatabase, and StorageError when the file cannot be opened, is not a database or is in use
-        by another process.
+        Raise NewerDatabase if a newer version wrote it, and StorageError if the file cannot be opened, is not a
+        database or is in use by another process.
         """
-        self._lock = _take_lock(self._path, shared=self._shared)
+        self._lock = _acquire_lock(self._path, shared=self._shared)
         try:
             self._open()
         except apsw.Error as error:
@@ -87,8 +95,8 @@ class SqliteDatabase:
         except BaseException:
             self._close()
             raise
-        # An event loop that is never idle lets go of the interpreter only for an instant each turn. With the
-        # default of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
+        # An event loop that is never idle releases the interpreter only for an instant each turn. With the default
+        # of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
         self._writer = SqliteWriter(self._connections[0], self._clock, self._max_queue, self._listeners)
@@ -104,26 +112,26 @@ class SqliteDatabase:
         self._close()
 
     async def write(self, action: Action[T], /) -> T:
-        """Run ``action`` in a transaction and return once it is durable. Raises what the action raises."""
+        """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         if self._writer is None:
             raise Unavailable("the database is closed")
         return await self._writer.write(action)
 
     async def read(self, action: Action[T], /) -> T:
-        """Run ``action`` on one snapshot, right here: the event loop waits, so it must be quick."""
+        """Run ``action`` on one snapshot, on this thread: the event loop waits, so it must be quick."""
         if self._writer is None:
             raise Unavailable("the database is closed")
         return self._view(self._connections[1], action)
 
     async def scan(self, action: Action[T], /) -> T:
-        """As ``read``, on the scanning thread."""
+        """Run ``action`` as ``read`` does, on the scanning thread."""
         if self._scanner is None:
             raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._scanner, self._view, self._connections[2], action)
 
     async def check(self) -> None:
-        """Raise Unavailable when the database does not answer."""
+        """Raise Unavailable if the database does not respond."""
 
         async def ping(tx: Tx) -> None:
             await tx.value("SELECT count(*) FROM schema_migrations")
@@ -170,14 +178,14 @@ class SqliteDatabase:
             applied: list[tuple[Any, ...]] = []
             if connection.execute(with_register).fetchall():
                 applied = connection.execute("SELECT room, number FROM schema_migrations").fetchall()
-            pending = due(self._migrations, {(room, number) for room, number in applied})
+            pending = due(self._migrations, {(component, number) for component, number in applied})
             connection.execute(REGISTER)
             for migration in pending:
                 for statement in migration.statements:
                     connection.execute(statement).fetchall()
                 connection.execute(
                     "INSERT INTO schema_migrations VALUES (?, ?, ?)",
-                    (migration.room, migration.number, self._clock()),
+                    (migration.component, migration.number, self._clock()),
                 )
         except BaseException:
             connection.execute("ROLLBACK")
@@ -193,9 +201,9 @@ class SqliteDatabase:
             self._lock = None
 
 
-def _take_lock(path: Path, *, shared: bool) -> int:
-    """Lock ``path`` for this process through a file beside it; the kernel lets go when the process ends.
-    ``shared``: only make sure that both files are there."""
+def _acquire_lock(path: Path, *, shared: bool) -> int:
+    """Lock ``path`` for this process through a file beside it; the kernel releases it when the process ends. With
+    ``shared`` only ensure that both files exist."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The database holds credentials: it and its lock are made for their owner's eyes only.

@@ -1,4 +1,4 @@
-"""A SQLite transaction as actions see it, and how an action is stepped through it."""
+"""A SQLite transaction as actions use it, and the step of an action through it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PASSING = (
     apsw.IOError,
     apsw.LockedError,
 )
-# What the driver raises for a value that SQLite cannot hold, such as an integer over 64 bits.
+# Errors of the driver for a value that SQLite cannot hold, such as an integer over 64 bits.
 _REFUSED = (apsw.Error, OverflowError, TypeError, UnicodeError)
 
 
 class SqliteTx:
-    """Implements ``Tx``. ``failed`` is the first error that a call raised; after one nothing is committed."""
+    """The ``Tx`` of SQLite. ``failed`` is the first error that a call raised; after one nothing is committed."""
 
     __slots__ = ("_connection", "announced", "failed", "now", "writable")
 
@@ -42,12 +42,12 @@ class SqliteTx:
         self.failed: StorageError | None = None
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
-        """The first row of the answer, or None."""
+        """Return the first row of the result, or None."""
         found = self._first(sql, values)
         return None if found is None else reader(row)(found)
 
     async def all(self, row: type[R], sql: str, /, **values: Any) -> list[R]:
-        """Every row of the answer, in its order."""
+        """Return all rows of the result, in its order."""
         try:
             found = self._connection.execute(sql, values).fetchall()
         except _REFUSED as error:
@@ -55,16 +55,16 @@ class SqliteTx:
         return list(map(reader(row), found))
 
     async def value(self, sql: str, /, **values: Any) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         found = self._first(sql, values)
         return None if found is None else found[0]
 
     async def run(self, sql: str, /, **values: Any) -> int:
-        """Carry out a change and answer how many rows it touched. Raises Conflict."""
+        """Carry out a change and return the number of rows that it touched. Raise Conflict if it breaks a rule."""
         return self._change(sql, values)
 
     async def insert(self, table: str, row: Row, /) -> None:
-        """Insert ``row`` into ``table``. Raises Conflict."""
+        """Insert ``row`` into ``table``. Raise Conflict if it breaks a rule."""
         self._change(insertion(table, type(row), _marker), msgspec.structs.astuple(row))
 
     async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
@@ -77,11 +77,11 @@ class SqliteTx:
             self._change_many(insertion(table, type(rows[0]), _marker), map(msgspec.structs.astuple, rows))
 
     def announce(self, event: Any, /) -> None:
-        """Have ``event`` told to the listeners after the commit."""
+        """Pass ``event`` to the listeners after the commit."""
         self.announced.append(event)
 
     async def lock(self, key: str, /) -> None:
-        """Nothing to do: there is one writer, so no other transaction runs beside this one."""
+        """Do nothing: there is one writer, so no other transaction runs beside this one."""
 
     def _first(self, sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
         try:
@@ -115,10 +115,10 @@ class SqliteTx:
 
 
 def advance(action: Action[T], tx: SqliteTx) -> T:
-    """Run ``action`` to its end in one step and answer its result.
+    """Run ``action`` to its end in one step and return its result.
 
-    Raises what it raises; StorageError when it waits for anything but ``tx``; and the first error of ``tx``
-    when the action kept that to itself.
+    Raise what it raises, StorageError if it waits for anything but ``tx``, and the first error of ``tx`` if the action
+    caught that.
     """
     step = action(tx).__await__()
     try:
@@ -133,7 +133,7 @@ def advance(action: Action[T], tx: SqliteTx) -> T:
 
 
 def translate(error: Exception) -> StorageError:
-    """The storage error for what SQLite or its driver raised; it repeats neither SQL nor values."""
+    """Return the storage error for an error of SQLite or its driver; it repeats neither SQL nor values."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _BROKEN_RULES:
         return Conflict("the change breaks a uniqueness or reference rule")
     if isinstance(error, _PASSING):

@@ -1,9 +1,13 @@
 """The one thread that writes to a SQLite file: operations that wait together share one commit.
 
-1. Each operation runs in a savepoint of its own, so its failure undoes nothing of its neighbours.
-2. Results are handed out after the COMMIT, with one call into the event loop for the whole batch.
-3. When BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays.
-4. An operation whose caller gave up before its turn is left out; later it is committed like the others.
+1. The event loop puts operations into a queue, each with a future; the thread takes all that wait, up to 500. It is
+   the only user of the writing connection, so that there is no lock besides the queue's.
+2. Each operation runs in a savepoint of its own, so its failure undoes nothing of its neighbours.
+3. After the COMMIT one call into the event loop delivers the whole batch: it passes events to the listeners and
+   resolves the futures.
+4. If BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays.
+5. An operation whose caller cancelled it before its turn is skipped; later it is committed like the others.
+6. ``stop`` lets the thread finish the queue; the future ``_stopped`` is the last that it resolves.
 """
 
 from __future__ import annotations
@@ -18,11 +22,11 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, Listener, T, Unavailable, tell
+from trunkline.core.storage.database import Action, Listener, T, Unavailable, notify
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance
 
 BATCH = 500
-"""The most operations that share one commit; keeps the wait of the first of them short."""
+"""The most operations that share one commit, so that the first of them waits shortly."""
 
 
 class _Operation:
@@ -37,7 +41,7 @@ class _Operation:
 
 
 class SqliteWriter:
-    """Owns ``connection`` from its making until ``stop`` returns; all methods belong to one event loop."""
+    """The writer on ``connection``, which it owns until ``stop`` returns; all methods belong to one event loop."""
 
     def __init__(
         self, connection: apsw.Connection, clock: Clock, max_queue: int, listeners: Sequence[Listener] = ()
@@ -56,7 +60,7 @@ class SqliteWriter:
         self._thread.start()
 
     async def write(self, action: Action[T]) -> T:
-        """Queue ``action`` and return its result once it is durable. Raises Unavailable when it cannot be."""
+        """Queue ``action`` and return its result once it is durable. Raise Unavailable if it cannot be."""
         if self._stopping:
             raise Unavailable("the database is closed")
         if self.waiting >= self._max_queue:
@@ -77,14 +81,14 @@ class SqliteWriter:
     def _run(self) -> None:
         going = True
         while going:
-            batch, going = self._take()
+            batch, going = self._next_batch()
             if batch:
-                self._carry_out(batch)
-                self._tell(self._deliver, batch)
-        self._tell(self._stopped.set_result, None)
+                self._commit(batch)
+                self._call_soon(self._deliver, batch)
+        self._call_soon(self._stopped.set_result, None)
 
-    def _take(self) -> tuple[list[_Operation], bool]:
-        """Wait for the next operations; False when the queue's end was reached."""
+    def _next_batch(self) -> tuple[list[_Operation], bool]:
+        """Wait for the next operations and return them, with False at the end of the queue."""
         batch: list[_Operation] = []
         operation = self._queue.get()
         with suppress(Empty):
@@ -96,7 +100,7 @@ class SqliteWriter:
             return batch, False
         return batch, True
 
-    def _carry_out(self, batch: list[_Operation]) -> None:
+    def _commit(self, batch: list[_Operation]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for operation in batch:
@@ -115,8 +119,8 @@ class SqliteWriter:
             operation.announced = tx.announced
         except BaseException as error:
             operation.error = error
-            # Fails when SQLite rolled everything back by itself, as it may when the disk is full: then the
-            # whole batch is lost, which is what the caller makes of it.
+            # Fails if SQLite rolled everything back by itself, as it may when the disk is full: then the caller
+            # fails the whole batch.
             execute("ROLLBACK TO operation")
         execute("RELEASE operation")
 
@@ -131,7 +135,7 @@ class SqliteWriter:
         self.waiting -= len(batch)
         for operation in batch:
             if operation.error is None and operation.announced:
-                tell(self._listeners, operation.announced)
+                notify(self._listeners, operation.announced)
             if operation.future.done():
                 continue
             if operation.error is None:
@@ -139,7 +143,7 @@ class SqliteWriter:
             else:
                 operation.future.set_exception(operation.error)
 
-    def _tell(self, callback: Any, argument: object) -> None:
-        # The loop is closed when the program ended without stopping the database; nobody is left to tell.
+    def _call_soon(self, callback: Any, argument: object) -> None:
+        # The loop is closed if the program ended without stopping the database.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, argument)

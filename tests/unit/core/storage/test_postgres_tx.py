@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.core.storage.postgres_sql import numbered
+from trunkline.core.storage.postgres_tx import numbered
 
 
 @pytest.mark.parametrize(
