@@ -1,4 +1,4 @@
-"""``trunkline account``: what only the operator may do to accounts."""
+"""``trunkline account``: the operator's management of accounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from trunkline.products.accounts import facade
 from trunkline.products.accounts.facade import Account, AccountClosed, AccountStatus
 from trunkline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and change accounts, while the server runs or not.")
+app = typer.Typer(
+    no_args_is_help=True, help="Create, list and change accounts, while the server runs or not."
+)
 
 MAX_NAME = 64
 """Characters of a friendly name, as in the API (doc)."""
@@ -30,7 +32,7 @@ def create(
     name: Annotated[str, typer.Option(help="Its friendly name, up to 64 characters.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a main account and print its auth token."""
+    """Create a main account and print its auth token."""
     check_name(name)
     made = with_database(
         settings, lambda database, vault: facade.create_main_account(database, vault, name), create=True
@@ -78,8 +80,8 @@ def test_credentials(settings: Settings, sid: Sid, as_json: AsJson = False) -> N
 @app.command("set-status")
 @with_settings(*DATA)
 def set_status(settings: Settings, sid: Sid, status: AccountStatus, as_json: AsJson = False) -> None:
-    """Suspend, activate or close an account; closing is for good. Of a main account that is not active its
-    subaccounts cannot log in either."""
+    """Suspend, activate or close an account; closing is final. Subaccounts of a main account that is not active
+    cannot log in either."""
     try:
         account = with_database(settings, lambda database, _: facade.change_status(database, sid, status))
     except AccountClosed:
@@ -88,7 +90,7 @@ def set_status(settings: Settings, sid: Sid, status: AccountStatus, as_json: AsJ
 
 
 def check_name(name: str) -> None:
-    """Exit when an account or a key cannot be named so."""
+    """Exit if an account or a key cannot have this name."""
     if len(name) > MAX_NAME or "\0" in name:
         raise fail(f"a name has at most {MAX_NAME} characters, none of them NUL")
 

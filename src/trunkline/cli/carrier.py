@@ -35,7 +35,7 @@ from trunkline.transports.http.settings import HttpRoute
 from trunkline.transports.options import SandboxRoute
 from trunkline.transports.smpp.settings import SmppRoute
 
-app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or try one.")
+app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or test one.")
 
 _POLL_SECONDS = 0.05
 _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this machine"
@@ -75,7 +75,7 @@ def test(
     to: Annotated[str, typer.Option(help="Send a message to this number too, E.164.")] = "",
     sender: Annotated[str, typer.Option("--from", help="The message's sender.")] = "",
     text: Annotated[str, typer.Option(help="The message's text.")] = "Trunkline test",
-    seconds: Annotated[float, typer.Option(min=0.1, max=300, help="How long to wait for each step.")] = 15,
+    seconds: Annotated[float, typer.Option(min=0.1, max=300, help="Seconds to wait for each step.")] = 15,
 ) -> None:
     """Connect to a carrier as the server does, and print the result; with --to, send a message through it."""
     if to and not sender:

@@ -26,7 +26,7 @@ def run(
         str, typer.Option(metavar="SID", help="The account; without it account_sid, or the oldest one.")
     ] = "",
 ) -> None:
-    """Print the lines that move an unmodified app here: eval "$(trunkline env)"."""
+    """Print the commands that redirect an unmodified app here: eval "$(trunkline env)"."""
     if settings.server.proxy_port < 0:
         raise fail("the CONNECT proxy is switched off (proxy_port is -1)")
     if settings.server.proxy_port == 0:

@@ -17,7 +17,7 @@ from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.storage.database import Tx
 from trunkline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="List jobs, run given-up ones again, or discard them.")
+app = typer.Typer(no_args_is_help=True, help="List jobs, retry dead ones, or discard them.")
 
 T = TypeVar("T")
 
@@ -29,9 +29,9 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The job, JB….")]
 def show_all(
     settings: Settings,
     state: Annotated[
-        JobState, typer.Option(help="Which jobs: given up, to be run, or behind another one.")
+        JobState, typer.Option(help="State of the jobs: dead, queued, or behind another job.")
     ] = JobState.DEAD,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The most to list.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of jobs.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first; the dead ones by default."""
@@ -54,20 +54,20 @@ def show(settings: Settings, id: Id, as_json: AsJson = False) -> None:
 @app.command("retry")
 @with_settings(*DATA)
 def retry(settings: Settings, id: Id, as_json: AsJson = False) -> None:
-    """Run a given-up job again, or a postponed one now."""
-    _show(_written(settings, lambda tx: retry_job(tx, id)), id, as_json)
+    """Run a dead job again, or a postponed one now."""
+    _show(_write(settings, lambda tx: retry_job(tx, id)), id, as_json)
 
 
 @app.command("discard")
 @with_settings(*DATA)
 def discard(settings: Settings, id: Id) -> None:
-    """Forget a job that does not run at this moment: it is never done."""
-    if not _written(settings, lambda tx: discard_job(tx, id)):
+    """Discard a job that is not running: it will never run."""
+    if not _write(settings, lambda tx: discard_job(tx, id)):
         raise fail(f"there is no job {id} that could be discarded")
     typer.echo(f"discarded {id}")
 
 
-def _written(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
+def _write(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
     return with_database(settings, lambda database, _: database.write(action))
 
 

@@ -1,4 +1,4 @@
-"""``trunkline key``: API keys made by the operator; the only way to main keys."""
+"""``trunkline key``: API keys created by the operator, the only source of main keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trunkline.core.dates import iso
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Make API keys, while the server runs or not.")
+app = typer.Typer(no_args_is_help=True, help="Create API keys, while the server runs or not.")
 
 
 @app.callback()
 def keys() -> None:
-    """Make API keys, while the server runs or not."""
+    """Create API keys, while the server runs or not."""
 
 
 @app.command("create")
@@ -28,12 +28,12 @@ def create(
     settings: Settings,
     account: Annotated[str, typer.Option(metavar="SID", help="The account, AC….")],
     main: Annotated[
-        bool, typer.Option("--main", help="A main key: it may manage accounts and keys.")
+        bool, typer.Option("--main", help="Create a main key, which may manage accounts and keys.")
     ] = False,
     name: Annotated[str, typer.Option(help="Its friendly name, up to 64 characters.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a standard or a main key and print its secret, which is never shown again."""
+    """Create a standard or a main key and print its secret, which is never shown again."""
     check_name(name)
     key, secret = with_database(
         settings, lambda database, vault: facade.create_key(database, vault, account, name, main=main)

@@ -26,7 +26,7 @@ from trunkline.products.messaging.facade import (
 from trunkline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Keep the numbers that accounts can buy, and say whose they are."
+    no_args_is_help=True, help="Manage the inventory of numbers and their assignment to accounts."
 )
 
 Address = Annotated[
@@ -43,25 +43,29 @@ T = TypeVar("T")
 def add(
     settings: Settings,
     number: Address,
-    country: Annotated[str, typer.Option(help="ISO code of its country; the number tells.")] = "",
-    kind: Annotated[Kind | None, typer.Option(help="What it is; the number tells.")] = None,
-    sms: Annotated[Able, typer.Option("--sms/--no-sms", help="Whether it can do SMS.")] = None,
-    mms: Annotated[Able, typer.Option("--mms/--no-mms", help="Whether it can do MMS.")] = None,
-    voice: Annotated[Able, typer.Option("--voice/--no-voice", help="Whether it can do calls.")] = None,
-    carrier: Annotated[str, typer.Option(help="Its carrier; the routes decide if none is named.")] = "",
+    country: Annotated[
+        str, typer.Option(help="ISO code of its country; by default that of the number.")
+    ] = "",
+    kind: Annotated[Kind | None, typer.Option(help="Kind of the number; by default the likely one.")] = None,
+    sms: Annotated[Able, typer.Option("--sms/--no-sms", help="The number can send and receive SMS.")] = None,
+    mms: Annotated[Able, typer.Option("--mms/--no-mms", help="The number can send and receive MMS.")] = None,
+    voice: Annotated[
+        Able, typer.Option("--voice/--no-voice", help="The number can make and receive calls.")
+    ] = None,
+    carrier: Annotated[str, typer.Option(help="Its carrier; by default the one of the routes.")] = "",
     rate: Annotated[
         float, typer.Option(min=0, max=100_000, help="Segments a second; 0 for the default of its kind.")
     ] = 0,
-    account: Annotated[str, typer.Option(metavar="SID", help="Give it to this account at once.")] = "",
+    account: Annotated[str, typer.Option(metavar="SID", help="Assign it to this account.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a number into the inventory."""
+    """Add a number to the inventory."""
     options = NumberOptions(
         kind=kind, country=country.upper(), sms=sms, mms=mms, voice=voice, carrier=carrier, rate=rate
     )
     try:
         made = facade.make_number(number, options)
-        added = _written(settings, lambda tx: facade.add_number(tx, made, account))
+        added = _write(settings, lambda tx: facade.add_number(tx, made, account))
     except BadCountry:
         raise fail("--country must be the two letters of a country") from None
     except BadNumber as error:
@@ -75,10 +79,10 @@ def add(
 @with_settings(*DATA)
 def show_all(
     settings: Settings,
-    account: Annotated[str, typer.Option(metavar="SID", help="Only what this account has.")] = "",
+    account: Annotated[str, typer.Option(metavar="SID", help="Only numbers of this account.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the inventory: what can be bought, and what accounts have."""
+    """List the inventory: numbers for sale, and numbers of accounts."""
 
     async def read(database: Database) -> list[Number]:
         return await database.scan(lambda tx: facade.all_numbers(tx, account))
@@ -109,14 +113,14 @@ def assign(
     settings: Settings,
     number: Address,
     account: Annotated[
-        str, typer.Option(metavar="SID", help="The account; without one it is nobody's.")
+        str, typer.Option(metavar="SID", help="The account; without one the number is released.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give a number to an account, under a new SID, or take it back; it leaves the pool that it is in."""
+    """Assign a number to an account, under a new SID, or release it; remove it from its pool."""
     address = _address(number)
     try:
-        _show(_written(settings, lambda tx: facade.assign_number(tx, address, account)), as_json)
+        _show(_write(settings, lambda tx: facade.assign_number(tx, address, account)), as_json)
     except UnknownNumber:
         raise fail(f"{address} is not in the inventory") from None
     except Taken:
@@ -126,14 +130,14 @@ def assign(
 @app.command("remove")
 @with_settings(*DATA)
 def remove(settings: Settings, number: Address) -> None:
-    """Take a number out of the inventory, and from the account that has it."""
+    """Remove a number from the inventory, and from the account that has it."""
     address = _address(number)
 
-    if not _written(settings, lambda tx: facade.remove_number(tx, address)):
+    if not _write(settings, lambda tx: facade.remove_number(tx, address)):
         raise fail(f"{address} is not in the inventory")
 
 
-def _written(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
+def _write(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
     return with_database(settings, lambda database, _: database.write(action))
 
 

@@ -39,8 +39,8 @@ def run(settings: Settings) -> None:
 
 
 def _allow_many_files() -> None:
-    """Raise the limit of open files as far as the system lets this process: each connection is one, and shells often
-    begin with 1,024."""
+    """Raise the limit of open files to the hard limit: each connection is an open file, and shells often start with
+    1,024."""
     if sys.platform == "win32":
         return
     import resource

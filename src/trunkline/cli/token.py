@@ -1,4 +1,4 @@
-"""``trunkline token``: explains access tokens, and makes them for development."""
+"""``trunkline token``: checks of access tokens, and new tokens for development."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trunkline.products.sync import services
 from trunkline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Explain access tokens, and make them, while the server runs or not."
+    no_args_is_help=True, help="Check access tokens, and create them, while the server runs or not."
 )
 
 _CLAIMS = (("iss", "Key"), ("sub", "Account"), ("iat", "Issued"), ("nbf", "Begins"), ("exp", "Ends"))
@@ -63,7 +63,9 @@ def check(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token; - reads it from standard input.")],
     product: Annotated[
         TokenProduct | None,
-        typer.Option(help="The product that it is to open; without it every one that it has a grant for."),
+        typer.Option(
+            help="The product to check for; by default every product that the token has a grant for."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,17 +87,15 @@ def check(
 @with_settings(*DATA)
 def create(
     settings: Settings,
-    key: Annotated[str, typer.Option(metavar="SID", help="The key that signs, SK…; not a restricted one.")],
-    identity: Annotated[str, typer.Option(help="Who the client is, 1 to 256 characters.")],
+    key: Annotated[str, typer.Option(metavar="SID", help="The signing key, SK…; not a restricted one.")],
+    identity: Annotated[str, typer.Option(help="The client's identity, 1 to 256 characters.")],
     service: Annotated[
         str, typer.Option(metavar="SID", help="The Service, IS…; for Sync also the word default.")
     ] = tokens.DEFAULT_SERVICE,
     product: Annotated[TokenProduct, typer.Option(help="The product of the Service.")] = TokenProduct.SYNC,
-    ttl: Annotated[
-        int, typer.Option(min=1, max=tokens.MAX_LIFETIME, help="How long it is good for, in seconds.")
-    ] = 3600,
+    ttl: Annotated[int, typer.Option(min=1, max=tokens.MAX_LIFETIME, help="Lifetime in seconds.")] = 3600,
 ) -> None:
-    """Print an access token for development, signed with a stored key. Apps make theirs with an SDK."""
+    """Print an access token for development, signed with a stored key. Apps create theirs with an SDK."""
     grants = {"identity": identity, product.grant.value: {"service_sid": service}}
 
     async def make(database: Database, vault: Vault) -> tuple[str, TokenCheck]:
