@@ -29,14 +29,14 @@ from trunkline.core.jobs.inspection import list_jobs
 from trunkline.core.jobs.queue import JobState
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Tx
-from trunkline.core.webhooks import log
-from trunkline.core.webhooks.record import Finished, attempt_of
+from trunkline.core.webhooks import attempts
+from trunkline.core.webhooks.attempts import AttemptResult, attempt_of
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products import accounts
 from trunkline.products.accounts.directory import AccountDirectory
 from trunkline.products.accounts.store import insert_account, insert_key
 
-MIGRATIONS = (*jobs.MIGRATIONS, *log.MIGRATIONS, *accounts.MIGRATIONS)
+MIGRATIONS = (*jobs.MIGRATIONS, *attempts.MIGRATIONS, *accounts.MIGRATIONS)
 MINE, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
 TOKEN = "a" * 32
 
@@ -86,8 +86,8 @@ class Door:
             event="onMessageSent",
             service_sid=fields.pop("service_sid", "IS1"),
         )
-        attempt = attempt_of(webhook, Finished(1, number, f"http://a.example/{number}", **fields))
-        await self.database.write(lambda tx: log.record(tx, attempt))
+        attempt = attempt_of(webhook, AttemptResult(1, number, f"http://a.example/{number}", **fields))
+        await self.database.write(lambda tx: attempts.record(tx, attempt))
         return attempt.sid
 
 

@@ -30,10 +30,6 @@ NOT_YET: tuple[str, ...] = (
     #
     "src/trunkline/core/*",
     #
-    "src/trunkline/core/egress/",
-    #
-    "src/trunkline/core/webhooks/",
-    #
     "src/trunkline/products/*",
     #
     "src/trunkline/products/accounts/",

@@ -31,8 +31,8 @@ from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
 from trunkline.core.telemetry import Metrics
-from trunkline.core.webhooks.delivery import Delivery, Terms
-from trunkline.core.webhooks.tokens import SigningTokens
+from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
+from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.directory import AccountDirectory
@@ -118,7 +118,7 @@ class Node:
 
     def _delivery(self, clock: Clock) -> Delivery:
         webhooks = self.settings.webhooks
-        terms = Terms(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
+        terms = DeliveryOptions(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
         return Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
 
     def _routed(self, manifests: Iterable[Manifest]) -> list[Product]:
@@ -193,7 +193,7 @@ class Node:
 
     def _heard(self, events: list[Any]) -> None:
         if any(isinstance(event, CredentialRevoked) for event in events):
-            self.signing_tokens.forget()
+            self.signing_tokens.invalidate()
 
     async def _signing_token(self, account_sid: str) -> str | None:
         return await facade.signing_token(self.database, self.vault, account_sid)

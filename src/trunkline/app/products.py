@@ -6,7 +6,7 @@ from trunkline.core import mutations
 from trunkline.core.blobs import store as blobs
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.storage.migrate import Migration
-from trunkline.core.webhooks import log as attempts
+from trunkline.core.webhooks import attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.manifest import Manifest
 from trunkline.products.sync.limits import Buckets

@@ -18,8 +18,8 @@ from trunkline.api.params import Given, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
-from trunkline.core.webhooks import log
-from trunkline.core.webhooks.log import Attempt
+from trunkline.core.webhooks import attempts as attempt_table
+from trunkline.core.webhooks.attempts import Attempt
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 
 MAX_PAGE = 100
@@ -45,14 +45,14 @@ async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
     """Return a page of the account's attempts, newest first. Raise ApiError 20001 for a bad filter, 21481 for a bad
     token."""
     given = call.input
-    if given.status and given.status not in (log.DELIVERED, log.FAILED):
+    if given.status and given.status not in (attempt_table.DELIVERED, attempt_table.FAILED):
         raise invalid("Status", "must be delivered or failed")
     pages = {"PageSize": given.page_size, "PageToken": given.page_token}
     fields = tuple((name, value) for name, value in pages.items() if isinstance(value, str) and value)
     window = paging.window(fields, paging.NEWEST_FIRST, MAX_PAGE, paging.Codes())
     if window.cursor is not None and window.cursor.backward:
         raise ApiError(paging.Codes().token)
-    found = await log.page(
+    found = await attempt_table.page(
         tx,
         call.account_sid,
         after=window.cursor.key if window.cursor else None,
@@ -67,12 +67,12 @@ async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
 
 async def fetch_attempt(tx: Tx, call: Call[Empty]) -> Attempt | None:
     """Return one of the account's attempts."""
-    return await log.find(tx, call.account_sid, call.path["Sid"])
+    return await attempt_table.find(tx, call.account_sid, call.path["Sid"])
 
 
 async def resend(tx: Tx, call: Call[Empty]) -> str | None:
     """Enqueue the webhook again, with its own idempotency token: it is still the same event."""
-    found = await log.find(tx, call.account_sid, call.path["Sid"])
+    found = await attempt_table.find(tx, call.account_sid, call.path["Sid"])
     return None if found is None else await enqueue_webhook(tx, _webhook(found))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.message import Incoming, Outgoing, Timings
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
 from trunkline.core.storage.database import Row, Tx
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.transports.sandbox.phones import SandboxMessage, newest
@@ -30,9 +30,9 @@ class _Logged(Row, frozen=True):
 def hooks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is called answers 204 at once, without a network; no two calls are at the same moment."""
 
-    async def send(self: Egress, outgoing: Outgoing) -> Incoming:
+    async def send(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
-        return Incoming(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
+        return EgressResponse(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", send)
 

@@ -24,7 +24,7 @@ from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
 from trunkline.api import catalogue
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import Incoming, Outgoing, Timings
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
 from trunkline.products.messaging.lifecycle.error_texts import TEXTS, message_of
 
 TESTS = Path(__file__).parents[2]
@@ -181,11 +181,11 @@ class TestGateway:
 
     @pytest.mark.parametrize("code", [30018, 30019, 30024, 30027])
     def test_what_a_network_refuses(self, api: Api, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-        async def refuse(self: Egress, outgoing: Outgoing) -> Incoming:
+        async def refuse(self: Egress, outgoing: EgressRequest) -> EgressResponse:
             api.clock.now += 1
             body = json.dumps({"error_code": code}).encode()
             status = 400 if outgoing.url == HOOK else 204
-            return Incoming(status, (), body, False, "192.0.2.1", Timings(0, 0, 0))
+            return EgressResponse(status, (), body, False, "192.0.2.1", Timings(0, 0, 0))
 
         monkeypatch.setattr(Egress, "send", refuse)
         own(api, US)
@@ -208,11 +208,11 @@ def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch
 def test_a_queue_that_is_full_fails_what_it_cannot_refuse(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that was accepted before it had a sender, and a reply."""
 
-    async def answer(self: Egress, outgoing: Outgoing) -> Incoming:
+    async def answer(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
         headers = (("Content-Type", "text/xml"),)
         body = f"<Response><Message>{'x' * 1600}</Message></Response>".encode()
-        return Incoming(200, headers, body, False, "192.0.2.1", Timings(0, 0, 0))
+        return EgressResponse(200, headers, body, False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", answer)
     mine = service(api, own(api, US, rate=1), InboundRequestUrl=f"{HOOK}/sms")
@@ -257,12 +257,12 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
     asked: list[dict[str, str]] = []
     failures: list[Failure] = []
 
-    async def fail(self: Egress, outgoing: Outgoing) -> Incoming:
+    async def fail(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
         if outgoing.url.endswith("/sms"):
             raise EgressError(failures[-1], "said so")
         asked.append(dict(parse_qsl((outgoing.body or b"").decode())))
-        return Incoming(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
+        return EgressResponse(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", fail)
     service(api, own(api, US), InboundRequestUrl=f"{HOOK}/sms#rc=0", FallbackUrl=f"{HOOK}/fallback")

@@ -17,7 +17,7 @@ from api.messaging.contents import content_of
 from api.messaging.outcomes import HOOK, callbacks, reaches, states, until
 from api.messaging.stock import TO, US, US_MMS, own, send
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.message import Incoming, Outgoing, Timings
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
 from trunkline.core.storage.database import Tx, Unavailable
 
 SECRET = "what the gateway shows"
@@ -44,7 +44,7 @@ class Gateway:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def take(self, outgoing: Outgoing) -> tuple[int, bytes]:
+    async def take(self, outgoing: EgressRequest) -> tuple[int, bytes]:
         assert outgoing.once, "a message is sent again in silence"
         self.messages.append(json.loads(outgoing.body or b""))
         await self.gate.wait()
@@ -57,10 +57,10 @@ def gateway(api: Api, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """The gateway behind the carrier; whoever else is called answers 204."""
     made = Gateway()
 
-    async def serve(self: Egress, outgoing: Outgoing) -> Incoming:
+    async def serve(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
         status, body = await made.take(outgoing) if outgoing.url == URL else (204, b"")
-        return Incoming(status, (), body, False, "192.0.2.1", Timings(0, 0, 0))
+        return EgressResponse(status, (), body, False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", serve)
     return made

@@ -1,4 +1,4 @@
-"""The client for outgoing HTTP: requests without a certificate over HTTP/1.1, and pools of their own for the rest.
+"""The client for request HTTP: requests without a certificate over HTTP/1.1, and pools of their own for the rest.
 
 1. Every socket is opened by permission of the address guard, by resolved address. No proxy, no netrc, no cookies.
 2. Redirects are responses like others: the caller decides about each hop. Nothing is decompressed.
@@ -14,12 +14,12 @@ import ssl
 from pathlib import Path
 
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import Incoming, Outgoing
+from trunkline.core.egress.message import EgressRequest, EgressResponse
 from trunkline.core.egress.pool import ConnectionPool, PoolOptions, TlsDefaults
 
 
 class Egress:
-    """The outgoing requests of one event loop; ``ca_file`` replaces the system's trusted certificates.
+    """The request requests of one event loop; ``ca_file`` replaces the system's trusted certificates.
 
     The number of requests in flight is up to the caller; each holds at most its head, its body and one socket.
     """
@@ -30,9 +30,9 @@ class Egress:
         self._shared = ConnectionPool(guard, self._tls)
         self._pools: set[ConnectionPool] = set()
 
-    async def send(self, outgoing: Outgoing) -> Incoming:
+    async def send(self, request: EgressRequest) -> EgressResponse:
         """Send a request over HTTP/1.1 and return its response. Raise EgressError if there is none."""
-        return await self._shared.send(outgoing)
+        return await self._shared.send(request)
 
     def open_pool(self, options: PoolOptions) -> ConnectionPool:
         """Return a pool for the caller alone, which closes it when it is no longer needed."""

@@ -1,7 +1,7 @@
-"""Which network addresses may be connected to.
+"""The guard of addresses: the network addresses to which connections may be opened.
 
-Asked when the socket is opened, with the address that the name stands for at that moment, so a name that changes its
-address between a check and its use gains nothing.
+It is consulted when the socket is opened, with the address to which the name resolves at that moment, so a name that
+changes its address between a check and its use gains nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _COMPATIBLE = ip_network("::/96")
 _NEVER = tuple(
     ip_network(text) for text in ("0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8")
 )
-"""This network, multicast and broadcast: nobody's server."""
+"""This network, multicast and broadcast: no server's address."""
 
 _LINK_LOCAL = tuple(ip_network(text) for text in ("169.254.0.0/16", "fe80::/10"))
-"""Where clouds keep their metadata, credentials among them: not meant by those who allow private addresses."""
+"""The addresses of clouds' metadata, which includes credentials: private addresses do not include them."""
 
 _PRIVATE = tuple(
     ip_network(text)
@@ -54,15 +54,15 @@ _PRIVATE = tuple(
 
 
 class AddressGuard(msgspec.Struct, frozen=True):
-    """Permits public addresses; with ``allow_private`` loopback and private ones too, but not link-local ones; and
-    those in ``allowed`` in any case."""
+    """The rule: public addresses are permitted; with ``allow_private`` loopback and private ones too, but not
+    link-local ones; and those in ``allowed`` in any case."""
 
     allow_private: bool = False
     allowed: tuple[Network, ...] = ()
 
     def permits(self, address: str) -> bool:
-        """Whether a connection to the address may be opened. An address that carries an IPv4 address within it is
-        judged by that one as well."""
+        """Return whether a connection to the address may be opened. An address that embeds an IPv4 address is
+        checked by that one as well."""
         try:
             parsed = ip_address(address.partition("%")[0])
         except ValueError:
@@ -78,7 +78,7 @@ class AddressGuard(msgspec.Struct, frozen=True):
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that a packet to ``address`` ends up at, where the form tells; else the address itself."""
+    """Return the IPv4 address that ``address`` embeds, to which its packets go; without one the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:

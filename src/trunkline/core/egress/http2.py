@@ -72,7 +72,7 @@ Address = tuple[str, int]
 """The local address and port of a connection."""
 
 
-class Origin:
+class Http2Origin:
     """The connections to one origin: their gate, the number of requests in flight, and what is known of each."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""An outgoing request and its answer."""
+"""An outgoing request and its response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds for the connection with its TLS handshake, for the first byte of the answer and again between its
+    """The seconds for the connection with its TLS handshake, for the first byte of the response and again between its
     pieces, and for everything."""
 
     connect: float = 5.0
@@ -16,10 +16,10 @@ class Timeouts(msgspec.Struct, frozen=True):
     total: float = 15.0
 
 
-class Outgoing(msgspec.Struct, frozen=True):
-    """A request. Of the answer's body ``max_body`` bytes are read. Credentials in ``url`` become Basic, unless
+class EgressRequest(msgspec.Struct, frozen=True):
+    """A request. Of the response's body ``max_body`` bytes are read. Credentials in ``url`` become Basic, unless
     ``headers`` has an Authorization. A connection that was kept may end while the request goes over it: then it is sent
-    again over a new one, unless it is to be sent ``once``."""
+    again over a new one, unless it must be sent ``once``."""
 
     method: str
     url: str
@@ -31,16 +31,16 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """Seconds from the beginning until the connection stood (0 for one that was open already), the first byte of
-    the answer came, and the end."""
+    """The seconds from the start until the connection was open (0 for one that was open already), until the first
+    byte of the response came, and until the end."""
 
     connect: float
     first_byte: float
     total: float
 
 
-class Incoming(msgspec.Struct, frozen=True):
-    """An answer. ``truncated`` when its body was longer than what was read; ``address`` is the peer's."""
+class EgressResponse(msgspec.Struct, frozen=True):
+    """A response. ``truncated`` if its body was longer than what was read; ``address`` is the peer's."""
 
     status: int
     headers: Headers
@@ -50,5 +50,5 @@ class Incoming(msgspec.Struct, frozen=True):
     timings: Timings
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, whose ``name`` is in small letters."""
+        """Return the first value of a header, whose ``name`` is in lower case; None without one."""
         return next((value for found, value in self.headers if found.lower() == name), None)

@@ -27,8 +27,8 @@ import pycurl  # type: ignore[import-untyped]
 
 from trunkline.core.egress.failure import NO_MESSAGE, EgressError, Failure, Resend, from_curl
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.http2 import Origin
-from trunkline.core.egress.message import Incoming, Outgoing
+from trunkline.core.egress.http2 import Http2Origin
+from trunkline.core.egress.message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.egress.transfer import ReadTimer, Transfer
 
@@ -91,7 +91,7 @@ class ConnectionPool:
         self._http2 = self._options.version is not HttpVersion.HTTP_1
         self._multi: Any = None
         self._handles: list[Any] = []
-        self._origins: dict[str, Origin] = {}
+        self._origins: dict[str, Http2Origin] = {}
         self._in_flight = 0
         self._used_at = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -100,10 +100,10 @@ class ConnectionPool:
         self._refusing = False
         self.closed = False
 
-    async def send(self, outgoing: Outgoing) -> Incoming:
+    async def send(self, request: EgressRequest) -> EgressResponse:
         """Send a request and return its response. Raise EgressError if there is none."""
         try:
-            target = locate(outgoing.url)
+            target = locate(request.url)
         except BadUrl as error:
             raise EgressError(Failure.BAD_URL, str(error)) from None
         if self._refusing:
@@ -111,8 +111,8 @@ class ConnectionPool:
         self._in_flight += 1
         try:
             if self._http2:
-                return await self._send_http2(outgoing, target)
-            return await self._attempt(outgoing, target, outgoing.timeouts.total)
+                return await self._send_http2(request, target)
+            return await self._attempt(request, target, request.timeouts.total)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
@@ -138,9 +138,9 @@ class ConnectionPool:
         if self._closing is not None:
             await self._closing
 
-    async def _send_http2(self, outgoing: Outgoing, target: Target) -> Incoming:
+    async def _send_http2(self, request: EgressRequest, target: Target) -> EgressResponse:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + outgoing.timeouts.total
+        deadline = loop.time() + request.timeouts.total
         origin = self._origin(target.origin)
         origin.requests += 1
         try:
@@ -153,7 +153,7 @@ class ConnectionPool:
                     raise EgressError(Failure.CONNECT_TIMEOUT, "no connection came about") from None
                 try:
                     seconds = deadline - loop.time()
-                    return await self._attempt(outgoing, target, seconds, origin, leads=leads)
+                    return await self._attempt(request, target, seconds, origin, leads=leads)
                 except EgressError as error:
                     attempts += error.resend is Resend.SENT
                     if error.resend is Resend.NO or attempts == MAX_ATTEMPTS:
@@ -161,33 +161,33 @@ class ConnectionPool:
         finally:
             origin.requests -= 1
 
-    def _origin(self, name: str) -> Origin:
+    def _origin(self, name: str) -> Http2Origin:
         origin = self._origins.get(name)
         if origin is None:
             if len(self._origins) >= _MAX_ORIGINS:
                 self._origins = {name: one for name, one in self._origins.items() if one.requests}
-            origin = self._origins[name] = Origin()
+            origin = self._origins[name] = Http2Origin()
         return origin
 
     async def _attempt(
         self,
-        outgoing: Outgoing,
+        request: EgressRequest,
         target: Target,
         seconds: float,
-        origin: Origin | None = None,
+        origin: Http2Origin | None = None,
         *,
         leads: bool = False,
-    ) -> Incoming:
+    ) -> EgressResponse:
         """Send the request once, and again only where libcurl may."""
-        transfer = Transfer(self._guard, outgoing, origin, leads=leads)
+        transfer = Transfer(self._guard, request, origin, leads=leads)
         curl = self._handles.pop() if self._handles else pycurl.Curl()
         failure: EgressError | None = None
         try:
             # libcurl counts the wait for a free stream as connecting; the leader is the one that connects.
-            connect = outgoing.timeouts.connect if origin is None or leads else seconds
-            self._prepare(curl, outgoing, target, connect, seconds)
+            connect = request.timeouts.connect if origin is None or leads else seconds
+            self._prepare(curl, request, target, connect, seconds)
             transfer.attach(curl, alpn=self._options.version is HttpVersion.REQUIRE_2)
-            await self._perform(curl, transfer, outgoing)
+            await self._perform(curl, transfer, request)
             return transfer.response(curl)
         except EgressError as error:
             failure = error
@@ -198,7 +198,7 @@ class ConnectionPool:
             if len(self._handles) < _IDLE_HANDLES:
                 self._handles.append(curl)
 
-    async def _perform(self, curl: Any, transfer: Transfer, outgoing: Outgoing) -> None:
+    async def _perform(self, curl: Any, transfer: Transfer, request: EgressRequest) -> None:
         multi = self._running()
         future = multi.add_handle(curl)
 
@@ -208,7 +208,7 @@ class ConnectionPool:
             multi.remove_handle(curl)
             return True
 
-        timer = ReadTimer(transfer, outgoing.timeouts.read, abort)
+        timer = ReadTimer(transfer, request.timeouts.read, abort)
         try:
             await future
         except pycurl.error as error:
@@ -219,7 +219,7 @@ class ConnectionPool:
             if _cancelled_from_outside():
                 raise
             if timer.expired:
-                text = f"nothing came for {outgoing.timeouts.read:g} s"
+                text = f"nothing came for {request.timeouts.read:g} s"
                 raise EgressError(Failure.READ_TIMEOUT, text) from None
             if self.closed:
                 failure = Failure.POOL_CLOSED if transfer.connected_at is None else Failure.BROKEN_OFF
@@ -261,7 +261,9 @@ class ConnectionPool:
         self._origins.clear()
         self._closing = loop.create_task(multi.aclose())
 
-    def _prepare(self, curl: Any, outgoing: Outgoing, target: Target, connect: float, total: float) -> None:
+    def _prepare(
+        self, curl: Any, request: EgressRequest, target: Target, connect: float, total: float
+    ) -> None:
         options = curl.setopt
         options(pycurl.URL, target.url)
         options(pycurl.NOSIGNAL, 1)
@@ -278,11 +280,11 @@ class ConnectionPool:
             options(pycurl.TCP_KEEPIDLE, _KEEPALIVE_SECONDS)
         if target.url.startswith("https:"):
             self._prepare_tls(curl)
-        options(pycurl.HTTPHEADER, _lines(outgoing, target))
-        if outgoing.body is not None:
-            options(pycurl.POSTFIELDS, outgoing.body)
-        options(pycurl.CUSTOMREQUEST, outgoing.method)
-        if outgoing.method == "HEAD":
+        options(pycurl.HTTPHEADER, _lines(request, target))
+        if request.body is not None:
+            options(pycurl.POSTFIELDS, request.body)
+        options(pycurl.CUSTOMREQUEST, request.method)
+        if request.method == "HEAD":
             options(pycurl.NOBODY, 1)
 
     def _prepare_tls(self, curl: Any) -> None:
@@ -309,12 +311,12 @@ def _milliseconds(seconds: float) -> int:
     return max(1, int(seconds * 1000))
 
 
-def _lines(outgoing: Outgoing, target: Target) -> Sequence[str]:
+def _lines(request: EgressRequest, target: Target) -> Sequence[str]:
     """Return the header lines; libcurl's own additions are switched off, but for Host, Accept and Content-Length."""
     # An expected 100 costs a round trip and many servers never send it.
     lines = ["Expect:"]
     named = set()
-    for name, value in outgoing.headers:
+    for name, value in request.headers:
         if _BREAK.search(name) or _BREAK.search(value):
             raise ValueError("a header holds a line break")
         named.add(name.lower())

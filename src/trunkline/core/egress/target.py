@@ -1,4 +1,4 @@
-"""From a URL that somebody wrote to the one that is requested, the credentials in it, and the origin it leads to."""
+"""The target of a URL as a customer wrote it: the URL to request, the credentials in it, and its origin."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BadUrl(Exception):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where a request goes. ``url`` is ASCII, has a path, and neither credentials, a default port nor a fragment;
+    """The target of a request. ``url`` is ASCII, has a path, and neither credentials, a default port nor a fragment;
     ``authorization`` is the Basic header for the credentials; ``origin`` is scheme, host and port."""
 
     url: str
@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True):
 
 @lru_cache(512)
 def locate(url: str) -> Target:
-    """The target of ``url``. Raises BadUrl."""
+    """Return the target of ``url``. Raise BadUrl if it is no http or https URL."""
     if len(url) > MAX_URL or _UNPRINTABLE.search(url):
         raise BadUrl("the URL is too long or holds spaces or control characters")
     try:
@@ -59,12 +59,12 @@ def locate(url: str) -> Target:
 
 
 def without_credentials(url: str) -> str:
-    """A URL as it may be shown: as it was written, without credentials and fragment."""
+    """Return a URL as it may be shown: as it was written, without credentials and fragment."""
     return _CREDENTIALS.sub(r"\1", url.partition("#")[0], count=1)
 
 
 def _host(parts: SplitResult) -> str:
-    """The host as it was written, since receivers see and sign it so; names beyond ASCII by IDNA."""
+    """Return the host as it was written, since receivers see and sign it so; names beyond ASCII by IDNA."""
     written = parts.netloc.rpartition("@")[2]
     if written.startswith("["):
         return written.partition("]")[0] + "]"

@@ -12,8 +12,8 @@ import pycurl  # type: ignore[import-untyped]
 
 from trunkline.core.egress.failure import EgressError, Failure, Progress, Resend
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.http2 import Origin
-from trunkline.core.egress.message import Incoming, Outgoing, Timings
+from trunkline.core.egress.http2 import Http2Origin
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's heads, interim ones and trailers included."""
@@ -33,11 +33,11 @@ class Transfer:
     )  # fmt: skip
 
     def __init__(
-        self, guard: AddressGuard, outgoing: Outgoing, origin: Origin | None, *, leads: bool
+        self, guard: AddressGuard, request: EgressRequest, origin: Http2Origin | None, *, leads: bool
     ) -> None:
         self._guard = guard
-        self._max_body = outgoing.max_body
-        self._once = outgoing.once
+        self._max_body = request.max_body
+        self._once = request.once
         self._origin = origin
         self._leads = leads
         self._body: list[bytes] = []
@@ -78,7 +78,7 @@ class Transfer:
             curl.getinfo(pycurl.SSL_VERIFYRESULT),
         )
 
-    def response(self, curl: Any) -> Incoming:
+    def response(self, curl: Any) -> EgressResponse:
         """Return the response, once it has come."""
         seconds = curl.getinfo
         timings = Timings(
@@ -86,7 +86,7 @@ class Transfer:
             seconds(pycurl.STARTTRANSFER_TIME),
             seconds(pycurl.TOTAL_TIME),
         )
-        return Incoming(
+        return EgressResponse(
             curl.getinfo(pycurl.RESPONSE_CODE),
             tuple(self._headers),
             b"".join(self._body),

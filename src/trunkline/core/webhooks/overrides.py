@@ -11,7 +11,7 @@ rp   what to retry: 4xx, 5xx, ct, rt, all          comma list     ct
 e    egress edges; sni  y or n                     checked only: one machine has no choice of edges
 ===  ============================================  =============  =======
 
-A bad value is an alert, and the default counts.
+A bad value raises an alert, and the default applies.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from urllib.parse import unquote
 import msgspec
 
 
-class Trouble(Enum):
-    """What may be retried."""
+class RetryCondition(Enum):
+    """A condition under which an attempt is retried."""
 
     CLIENT_ERROR = "4xx"
     SERVER_ERROR = "5xx"
     CONNECT = "ct"
-    """No connection, in whatever way."""
+    """No connection, for whatever reason."""
     READ = "rt"
-    """No answer, or no whole one, on a connection."""
+    """No response, or no complete one, on a connection."""
     BUSY = "busy"
-    """429, 503 and 504; for services that set their own policy, not to be had by an override."""
+    """429, 503 and 504; for services that set their own policy, not available by an override."""
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """Times in milliseconds, the number of retries and what is retried."""
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """The timeouts in milliseconds, the number of retries and the conditions to retry on."""
 
     connect: int = 5000
     read: int = 15000
     total: int = 15000
     retries: int = 1
-    on: frozenset[Trouble] = frozenset({Trouble.CONNECT})
+    on: frozenset[RetryCondition] = frozenset({RetryCondition.CONNECT})
 
 
-class Problem(msgspec.Struct, frozen=True):
+class OverrideProblem(msgspec.Struct, frozen=True):
     """A bad override: the debugger's code and its text."""
 
     code: int
@@ -58,7 +58,9 @@ _NUMBERS = {
     "tt": ("total", 100, 15_000),
     "rc": ("retries", 0, 5),
 }
-_RETRIED = {trouble.value: {trouble} for trouble in Trouble if trouble is not Trouble.BUSY}
+_RETRIED = {
+    condition.value: {condition} for condition in RetryCondition if condition is not RetryCondition.BUSY
+}
 _RETRIED["all"] = set.union(*_RETRIED.values())
 _EDGES = {
     *("ashburn", "dublin", "frankfurt", "sao-paulo", "singapore", "sydney", "tokyo", "umatilla", "roaming"),
@@ -68,10 +70,10 @@ BAD_EDGE = 11240
 BAD_OVERRIDE = 11243
 
 
-def override(policy: Policy, fragment: str) -> tuple[Policy, list[Problem]]:
-    """The policy with what a URL's fragment overrides, and what is wrong with that. Other keys mean nothing here."""
-    changes: dict[str, int | frozenset[Trouble]] = {}
-    problems: list[Problem] = []
+def override(policy: RetryPolicy, fragment: str) -> tuple[RetryPolicy, list[OverrideProblem]]:
+    """Return the policy with the overrides of a URL's fragment, and the problems in these. Other keys are ignored."""
+    changes: dict[str, int | frozenset[RetryCondition]] = {}
+    problems: list[OverrideProblem] = []
     for key, separator, value in (part.partition("=") for part in fragment.split("&")):
         if not separator:
             continue
@@ -82,15 +84,15 @@ def override(policy: Policy, fragment: str) -> tuple[Policy, list[Problem]]:
             if value.isascii() and value.isdigit() and len(value) < 7 and low <= int(value) <= high:
                 changes[name] = int(value)
             else:
-                problems.append(Problem(BAD_OVERRIDE, f"{key} must be a number from {low} to {high}"))
+                problems.append(OverrideProblem(BAD_OVERRIDE, f"{key} must be a number from {low} to {high}"))
         elif key == "rp":
             names = value.split(",")
             if set(names) <= _RETRIED.keys():
                 changes["on"] = frozenset().union(*(_RETRIED[name] for name in names))
             else:
-                problems.append(Problem(BAD_OVERRIDE, f"rp must be of {', '.join(_RETRIED)}"))
+                problems.append(OverrideProblem(BAD_OVERRIDE, f"rp must be of {', '.join(_RETRIED)}"))
         elif key == "e" and not set(value.split(",")) <= _EDGES:
-            problems.append(Problem(BAD_EDGE, "e must name edges"))
+            problems.append(OverrideProblem(BAD_EDGE, "e must name edges"))
         elif key == "sni" and value not in ("y", "n"):
-            problems.append(Problem(BAD_OVERRIDE, "sni must be y or n"))
+            problems.append(OverrideProblem(BAD_OVERRIDE, "sni must be y or n"))
     return msgspec.structs.replace(policy, **changes), problems

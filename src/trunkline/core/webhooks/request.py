@@ -1,4 +1,4 @@
-"""The requests of one attempt: made, signed, and led on by redirects."""
+"""The requests of one attempt: built, signed, and redirected."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from urllib.parse import quote_plus, urljoin
 
 import msgspec
 
-from trunkline.core.egress.message import Headers, Incoming
+from trunkline.core.egress.message import EgressResponse, Headers
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.sids import new_token
-from trunkline.core.webhooks.credentials import answer as answer_of
+from trunkline.core.webhooks.challenges import authorization_for
 from trunkline.core.webhooks.signature import Parameters, sign, with_digest, with_query
 from trunkline.core.webhooks.webhook import Webhook
 
@@ -26,8 +26,8 @@ _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
-    """What goes over the line. ``origin`` names the server, whose credentials and cookies no other one gets;
-    ``authorization`` are the credentials as Basic, kept back until a 401 asks for them (doc)."""
+    """A request as it is sent. ``origin`` names the server, whose credentials and cookies no other one gets;
+    ``authorization`` are the credentials as Basic, withheld until a 401 requests them (doc)."""
 
     method: str
     url: str
@@ -39,7 +39,7 @@ class SignedRequest(msgspec.Struct, frozen=True):
 
 
 class Signer(msgspec.Struct, frozen=True):
-    """Makes the requests of one attempt with the account's ``token``; ``region`` is the home region told."""
+    """The builder of an attempt's requests, with the account's ``token``; ``region`` is the home region to send."""
 
     webhook: Webhook
     token: str
@@ -47,7 +47,7 @@ class Signer(msgspec.Struct, frozen=True):
     parameters: tuple[tuple[str, str], ...]
 
     def first(self, target: Target) -> SignedRequest:
-        """The request to the configured URL."""
+        """Return the request to the configured URL."""
         webhook = self.webhook
         if webhook.method == "GET":
             request = self._bare(with_query(target.url, form(self.parameters)), target)
@@ -55,19 +55,20 @@ class Signer(msgspec.Struct, frozen=True):
             request = self._full(webhook.method, target)
         return _with_cookie(request, webhook.cookie)
 
-    def authorized(self, request: SignedRequest, answer: Incoming) -> SignedRequest | None:
-        """The same request with the URL's credentials, for a 401 that asks for them; None when there are none, when
-        they were sent already, or when they cannot be given as they are asked for."""
-        if answer.status != 401 or not request.authorization or _authorization(request):
+    def authorized(self, request: SignedRequest, response: EgressResponse) -> SignedRequest | None:
+        """Return the same request with the URL's credentials, for a 401 that requests them; None if there are none, if
+        they were sent already, or if none of the requested schemes is supported."""
+        if response.status != 401 or not request.authorization or _authorization(request):
             return None
-        challenges = [value for name, value in answer.headers if name.lower() == "www-authenticate"]
-        value = answer_of(challenges, request.authorization, request.method, request.url, new_token())
+        challenges = [value for name, value in response.headers if name.lower() == "www-authenticate"]
+        value = authorization_for(challenges, request.authorization, request.method, request.url, new_token())
         if value is None:
             return None
         return msgspec.structs.replace(request, headers=(*request.headers, (_AUTHORIZATION, value)))
 
     def onward(self, request: SignedRequest, status: int, location: str | None) -> SignedRequest | None:
-        """The request that follows a redirect; None when the answer is the last. Raises BadUrl for a bad address."""
+        """Return the request that follows a redirect; None if the response is final. Raise BadUrl if the location is
+        no URL."""
         if status not in _REDIRECTS or not location:
             return None
         try:
@@ -83,7 +84,7 @@ class Signer(msgspec.Struct, frozen=True):
             following = self._bare(target.url, target)
         if not same:
             return following
-        # What a server has asked for once, it is given at once; a digest holds for one address only.
+        # Credentials that a server has requested once are sent at once; a digest is valid for one URL only.
         if _authorization(request).startswith("Basic") and target.authorization:
             headers = (*following.headers, (_AUTHORIZATION, target.authorization))
             following = msgspec.structs.replace(following, headers=headers)
@@ -104,7 +105,7 @@ class Signer(msgspec.Struct, frozen=True):
         return SignedRequest("GET", url, target.origin, headers, None, target.authorization)
 
     def _headers(self, signature: str, kind: str) -> Headers:
-        """The documented headers (doc); GET too has the Content-Type of a form."""
+        """Return the documented headers (doc); GET too has the Content-Type of a form."""
         return (
             ("Accept", "*/*"),
             ("Cache-Control", "max-age=259200"),
@@ -117,12 +118,12 @@ class Signer(msgspec.Struct, frozen=True):
 
 
 def form(parameters: Parameters) -> str:
-    """The parameters in the coding of forms and queries."""
+    """Return the parameters in the encoding of forms and queries."""
     return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in parameters])
 
 
 def _quoted(text: str) -> str:
-    # Names, SIDs and dates, the most of it, stand for themselves.
+    # Names, SIDs and dates, the bulk of it, need no quoting.
     return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
 
 

@@ -1,4 +1,6 @@
-"""``X-Twilio-Signature`` as the SDKs' validators check it (client): HMAC-SHA1 over the URL and the parameters.
+"""The signature of webhooks, ``X-Twilio-Signature``, as the SDKs' validators check it (client).
+
+It is the HMAC-SHA1 over URL and parameters, in base64:
 
 1. The URL is the one requested: with its query, without fragment and credentials, and with a port only when it is not
    the scheme's own.
@@ -15,21 +17,25 @@ from collections.abc import Sequence
 from hashlib import sha1, sha256
 
 Parameters = Sequence[tuple[str, str]]
+"""Names and values, in the order in which they are sent."""
 
 
 def sign(token: str, url: str, parameters: Parameters = ()) -> str:
-    """The signature with an account's auth ``token``; ``parameters`` are those of a form in the body."""
+    """Return the signature with an account's auth ``token``; ``parameters`` are those of a form in the body."""
     data = url + "".join(name + value for name, value in sorted(set(parameters)))
     return b64encode(hmac.new(token.encode(), data.encode(), sha1).digest()).decode()
 
 
 def with_digest(url: str, body: bytes) -> str:
-    """The URL to request, and to sign, for a body that is no form."""
+    """Return the URL to request, and to sign, for a body that is no form: with the body's digest."""
     return with_query(url, f"bodySHA256={sha256(body).hexdigest()}")
 
 
 def with_query(url: str, query: str) -> str:
-    """The URL with more in its query; it has no fragment."""
+    """Return the URL with ``query`` appended to its own query; it has no fragment.
+
+    An empty ``query`` leaves it as it is.
+    """
     if not query:
         return url
     separator = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"

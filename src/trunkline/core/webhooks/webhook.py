@@ -1,4 +1,4 @@
-"""What a webhook is, and how one is put on its way."""
+"""A webhook, and the job that delivers it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Tx
-from trunkline.core.webhooks.overrides import Policy
+from trunkline.core.webhooks.overrides import RetryPolicy
 
 KIND = "webhook"
-"""The kind of the job that delivers one."""
+"""The kind of the job that delivers a webhook."""
 
 
 class Webhook(msgspec.Struct, frozen=True):
     """A request to a URL that a customer configured. ``parameters`` are a form, or the query for GET; ``json`` is a
     body instead of a form. ``token`` is the idempotency token, the same on every attempt; made when empty.
-    ``policy`` is what counts without overrides in the URL; ``counter`` names a parameter that tells the number of the
-    retry, from 0; ``cookie`` is the Cookie header, for the URL's own server alone."""
+    ``policy`` applies without overrides in the URL; ``counter`` names a parameter with the number of the retry, from 0;
+    ``cookie`` is the Cookie header, for the URL's own server alone."""
 
     account_sid: str
     url: str
@@ -28,27 +28,27 @@ class Webhook(msgspec.Struct, frozen=True):
     service_sid: str = ""
     event: str = ""
     token: str = ""
-    policy: Policy = Policy()
+    policy: RetryPolicy = RetryPolicy()
     counter: str = ""
     cookie: str = ""
 
 
 def with_token(webhook: Webhook) -> Webhook:
-    """The webhook with its idempotency token, a UUID (doc)."""
+    """Return the webhook with its idempotency token, a UUID (doc)."""
     if webhook.token:
         return webhook
     return msgspec.structs.replace(webhook, token=_uuid(new_token()))
 
 
 def _uuid(digits: str) -> str:
-    """The random UUID (version 4) of 32 hex digits."""
+    """Return the random UUID (version 4) of 32 hex digits."""
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 async def enqueue_webhook(tx: Tx, webhook: Webhook, order_key: str = "") -> str:
-    """Have the webhook sent once the transaction is durable, and answer its idempotency token. Those with one
-    ``order_key``, such as the SID of the object they tell of, are sent one after the other."""
+    """Enqueue the webhook in the transaction, and return its idempotency token. Webhooks with one ``order_key``, such
+    as the SID of the object that they are about, are sent one after the other."""
     webhook = with_token(webhook)
     payload = msgspec.json.encode(webhook).decode()
     await enqueue(

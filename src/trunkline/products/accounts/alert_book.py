@@ -7,7 +7,7 @@ import msgspec
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.webhooks.delivery import Alert
+from trunkline.core.webhooks.delivery import WebhookAlert
 from trunkline.core.webhooks.request import form
 from trunkline.products.accounts import alerts
 from trunkline.products.accounts.alerts import About
@@ -20,7 +20,7 @@ _SUBJECTS = ("MessageSid", "ResourceSid")
 """Parameters of webhooks that name what they tell of."""
 
 
-async def of_webhook(tx: Tx, alert: Alert) -> None:
+async def of_webhook(tx: Tx, alert: WebhookAlert) -> None:
     """Write down that an attempt at a webhook failed, or with less weight that its URL has a bad override."""
     webhook, attempt = alert.webhook, alert.attempt
     given = dict(webhook.parameters)

@@ -12,7 +12,7 @@ from typing import Any
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
-from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
 from trunkline.transports.base import Deferred, Outcome, Receiver, Submission, Unknown
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
@@ -117,13 +117,15 @@ class HttpCarrier:
         """Ask the gateway for its options, to see that it is there; answers the status. Raises EgressError."""
         return (await self._send("OPTIONS", [])).status
 
-    async def _send(self, method: str, headers: list[tuple[str, str]], body: bytes | None = None) -> Incoming:
+    async def _send(
+        self, method: str, headers: list[tuple[str, str]], body: bytes | None = None
+    ) -> EgressResponse:
         route = self._route
         if route.authorization:
             headers.append(("Authorization", route.authorization))
         timeouts = Timeouts(min(_CONNECT, route.timeout), route.timeout, route.timeout)
         # What a connection took with it when it was lost is unknown, and not sent again in silence.
-        outgoing = Outgoing(method, route.url, tuple(headers), body, timeouts, once=True)
+        outgoing = EgressRequest(method, route.url, tuple(headers), body, timeouts, once=True)
         return await self._egress.send(outgoing)
 
     def _leave_alone(self, seconds: float) -> None:

@@ -17,7 +17,7 @@ import uvloop
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
 from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, stall
 
 PATIENCE = 20.0
@@ -40,8 +40,8 @@ def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
     uvloop.run(bounded())
 
 
-async def ask(egress: Egress, url: str, **fields: Any) -> Incoming:
-    return await egress.send(Outgoing(fields.pop("method", "GET"), url, **fields))
+async def ask(egress: Egress, url: str, **fields: Any) -> EgressResponse:
+    return await egress.send(EgressRequest(fields.pop("method", "GET"), url, **fields))
 
 
 async def failure(egress: Egress, url: str, **fields: Any) -> Failure:

@@ -16,7 +16,7 @@ from h2.errors import ErrorCodes
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.pool import MAX_ATTEMPTS, ConnectionPool, HttpVersion, Identity, PoolOptions
 from unit.core.egress.http2_peer import Authority, Connection, Handler, Stream, http2_peer
 from unit.core.egress.peers import OK, peer
@@ -45,8 +45,8 @@ async def pool(
         await egress.close()
 
 
-async def ask(pool: ConnectionPool, url: str, **fields: Any) -> Incoming:
-    return await pool.send(Outgoing(fields.pop("method", "POST"), url, body=b"{}", **fields))
+async def ask(pool: ConnectionPool, url: str, **fields: Any) -> EgressResponse:
+    return await pool.send(EgressRequest(fields.pop("method", "POST"), url, body=b"{}", **fields))
 
 
 async def failure(pool: ConnectionPool, url: str, **fields: Any) -> tuple[Failure, bool]:
@@ -61,8 +61,8 @@ async def statuses(pool: ConnectionPool, url: str, count: int, **fields: Any) ->
     results = await asyncio.gather(*(ask(pool, url, **fields) for _ in range(count)), return_exceptions=True)
     ended: list[int | Failure] = []
     for one in results:
-        assert isinstance(one, Incoming | EgressError), one
-        ended.append(one.status if isinstance(one, Incoming) else one.failure)
+        assert isinstance(one, EgressResponse | EgressError), one
+        ended.append(one.status if isinstance(one, EgressResponse) else one.failure)
     return ended
 
 
@@ -354,7 +354,7 @@ def test_a_connection_that_is_lost_in_flight(
                     (Failure.BROKEN_OFF, True)
                 ] * 3
             else:
-                assert [one.status for one in results if isinstance(one, Incoming)] == [200] * 3
+                assert [one.status for one in results if isinstance(one, EgressResponse)] == [200] * 3
             assert (await ask(client, server.url())).status == 200
         assert [len(one.streams) for one in server.connections] == [4, 1 if once else 4]
 

@@ -31,16 +31,16 @@ from trunkline.core.jobs.outcomes import (
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.webhooks import delivery, log
-from trunkline.core.webhooks.delivery import Alert, Delivery, Terms
-from trunkline.core.webhooks.log import Attempt
-from trunkline.core.webhooks.overrides import Policy, Trouble
+from trunkline.core.webhooks import attempts, delivery
+from trunkline.core.webhooks.attempts import Attempt
+from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions, WebhookAlert
+from trunkline.core.webhooks.overrides import RetryCondition, RetryPolicy
 from trunkline.core.webhooks.webhook import KIND, Webhook, enqueue_webhook
 from unit.core.egress.peers import OK, Peer, hang, peer
 
 ACCOUNT = "AC" + "1" * 32
 TOKEN = "f" * 32
-MIGRATIONS = (*schema.MIGRATIONS, *log.MIGRATIONS)
+MIGRATIONS = (*schema.MIGRATIONS, *attempts.MIGRATIONS)
 PARAMETERS = (("Body", "Grüße & 世界"), ("To", "b"), ("To", "a"), ("Empty", ""))
 PATIENCE = 20.0
 
@@ -48,10 +48,10 @@ PATIENCE = 20.0
 class Desk:
     """A delivery with what it stands on. ``suspended`` accounts are not sent for."""
 
-    def __init__(self, database: Database, egress: Egress, terms: Terms) -> None:
+    def __init__(self, database: Database, egress: Egress, terms: DeliveryOptions) -> None:
         self.database = database
         self.egress = egress
-        self.alerts: list[Alert] = []
+        self.alerts: list[WebhookAlert] = []
         self.suspended: set[str] = set()
         self.now = system_clock()
         self.delivery = Delivery(database, egress, self._token, lambda: self.now, terms, self._alert)
@@ -59,7 +59,7 @@ class Desk:
     async def _token(self, account_sid: str) -> str | None:
         return None if account_sid in self.suspended else TOKEN
 
-    async def _alert(self, _: Tx, alert: Alert) -> None:
+    async def _alert(self, _: Tx, alert: WebhookAlert) -> None:
         self.alerts.append(alert)
 
     async def send(self, url: str, **fields: Any) -> Any:
@@ -68,19 +68,19 @@ class Desk:
 
     async def attempts(self) -> list[Attempt]:
         """Oldest first."""
-        found = await self.database.read(lambda tx: log.page(tx, ACCOUNT, most=100))
+        found = await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, most=100))
         return sorted(found, key=lambda one: (one.started, one.number))
 
 
 @asynccontextmanager
 async def desk(
-    url: str, terms: Terms | None = None, guard: AddressGuard | None = None
+    url: str, terms: DeliveryOptions | None = None, guard: AddressGuard | None = None
 ) -> AsyncIterator[Desk]:
     guard = guard or AddressGuard(allow_private=True)
     async with opened(url, MIGRATIONS) as database:
         egress = Egress(guard)
         try:
-            yield Desk(database, egress, terms or Terms())
+            yield Desk(database, egress, terms or DeliveryOptions())
         finally:
             await egress.close()
 
@@ -244,7 +244,7 @@ def test_retries_end_with_the_total_time(database_url: str) -> None:
 
 
 def test_a_service_may_have_its_own_policy_and_count_retries(database_url: str) -> None:
-    policy = Policy(total=20_000, retries=3, on=frozenset({Trouble.BUSY, Trouble.READ}))
+    policy = RetryPolicy(total=20_000, retries=3, on=frozenset({RetryCondition.BUSY, RetryCondition.READ}))
 
     async def body() -> None:
         async with desk(database_url) as one, peer(flaky(*map(status, (429, 504, 500)))) as server:
@@ -390,7 +390,7 @@ def test_old_attempts_are_forgotten_as_new_ones_come(
     monkeypatch.setattr(delivery, "_PRUNE_EVERY", 6)
 
     async def body() -> None:
-        async with desk(database_url, Terms(keep_days=1)) as one, peer() as server:
+        async with desk(database_url, DeliveryOptions(keep_days=1)) as one, peer() as server:
             one.now -= 2 * 24 * 3600 * SECOND
             for _ in range(5):
                 await one.send(server.url())
@@ -416,7 +416,10 @@ async def settle(one: Desk, *outcomes: JobOutcome) -> None:
 
 def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url, Terms(schedule=(60, 600))) as one, peer(status(500)) as server:
+        async with (
+            desk(database_url, DeliveryOptions(schedule=(60, 600))) as one,
+            peer(status(500)) as server,
+        ):
             webhook = Webhook(ACCOUNT, server.url(), token="t")
             outcomes = [await one.delivery.run_job(job(webhook, attempts)) for attempts in (1, 2, 3)]
             assert [without_write(outcome) for outcome in outcomes] == [

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.core.webhooks.overrides import Policy, Trouble, override
+from trunkline.core.webhooks.overrides import RetryCondition, RetryPolicy, override
 
-ALL = frozenset({Trouble.CLIENT_ERROR, Trouble.SERVER_ERROR, Trouble.CONNECT, Trouble.READ})
+ALL = frozenset(
+    {RetryCondition.CLIENT_ERROR, RetryCondition.SERVER_ERROR, RetryCondition.CONNECT, RetryCondition.READ}
+)
 
 GOOD = [
-    ("", Policy()),
-    ("section", Policy()),
-    ("other=1&x=2&=", Policy()),
-    ("ct=100&rt=15000&tt=100&rc=0", Policy(connect=100, read=15000, total=100, retries=0)),
-    ("rc=5&rp=5xx", Policy(retries=5, on=frozenset({Trouble.SERVER_ERROR}))),
-    ("rp=4xx,rt", Policy(on=frozenset({Trouble.CLIENT_ERROR, Trouble.READ}))),
-    ("rp=4xx%2Crt", Policy(on=frozenset({Trouble.CLIENT_ERROR, Trouble.READ}))),
-    ("rp=all", Policy(on=ALL)),
-    ("rc=2&rc=3", Policy(retries=3)),
-    ("e=ashburn,dublin&sni=y", Policy()),
+    ("", RetryPolicy()),
+    ("section", RetryPolicy()),
+    ("other=1&x=2&=", RetryPolicy()),
+    ("ct=100&rt=15000&tt=100&rc=0", RetryPolicy(connect=100, read=15000, total=100, retries=0)),
+    ("rc=5&rp=5xx", RetryPolicy(retries=5, on=frozenset({RetryCondition.SERVER_ERROR}))),
+    ("rp=4xx,rt", RetryPolicy(on=frozenset({RetryCondition.CLIENT_ERROR, RetryCondition.READ}))),
+    ("rp=4xx%2Crt", RetryPolicy(on=frozenset({RetryCondition.CLIENT_ERROR, RetryCondition.READ}))),
+    ("rp=all", RetryPolicy(on=ALL)),
+    ("rc=2&rc=3", RetryPolicy(retries=3)),
+    ("e=ashburn,dublin&sni=y", RetryPolicy()),
 ]
 BAD = [
     ("ct=99", 11243), ("ct=10001", 11243), ("rt=15001", 11243), ("tt=0", 11243), ("rc=6", 11243), ("rc=-1", 11243),
@@ -28,17 +30,17 @@ BAD = [
 
 
 @pytest.mark.parametrize(("fragment", "expected"), GOOD)
-def test_good_overrides(fragment: str, expected: Policy) -> None:
-    assert override(Policy(), fragment) == (expected, [])
+def test_good_overrides(fragment: str, expected: RetryPolicy) -> None:
+    assert override(RetryPolicy(), fragment) == (expected, [])
 
 
 @pytest.mark.parametrize(("fragment", "code"), BAD)
 def test_a_bad_one_is_reported_and_the_default_counts(fragment: str, code: int) -> None:
-    policy, problems = override(Policy(), f"{fragment}&tt=5000")
-    assert policy == Policy(total=5000)
+    policy, problems = override(RetryPolicy(), f"{fragment}&tt=5000")
+    assert policy == RetryPolicy(total=5000)
     assert [problem.code for problem in problems] == [code]
 
 
 def test_what_a_service_set_counts_where_nothing_overrides_it() -> None:
-    policy, _ = override(Policy(retries=3, on=frozenset({Trouble.BUSY})), "ct=300")
-    assert policy == Policy(connect=300, retries=3, on=frozenset({Trouble.BUSY}))
+    policy, _ = override(RetryPolicy(retries=3, on=frozenset({RetryCondition.BUSY})), "ct=300")
+    assert policy == RetryPolicy(connect=300, retries=3, on=frozenset({RetryCondition.BUSY}))

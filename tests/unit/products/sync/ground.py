@@ -13,7 +13,7 @@ from trunkline.core.jobs.schema import MIGRATIONS as JOBS
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
-from trunkline.core.webhooks.log import MIGRATIONS as ATTEMPTS
+from trunkline.core.webhooks.attempts import MIGRATIONS as ATTEMPTS
 from trunkline.products.accounts import store
 from trunkline.products.accounts.schema import MIGRATIONS as ACCOUNTS
 from trunkline.products.sync import services

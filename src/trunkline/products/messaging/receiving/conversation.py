@@ -18,11 +18,11 @@ import msgspec
 
 from trunkline.core.clock import Clock
 from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
-from trunkline.core.egress.message import Incoming
+from trunkline.core.egress.message import EgressResponse
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.storage.database import Database, Tx
+from trunkline.core.webhooks.attempts import AttemptResult
 from trunkline.core.webhooks.delivery import Delivery
-from trunkline.core.webhooks.record import Finished
 from trunkline.core.webhooks.request import form
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts.facade import record_alert
@@ -142,11 +142,11 @@ class Conversation:
     async def _document(self, hook: Hook, told: Pairs) -> Sequence[Verb]:
         """The verbs at a URL. Raises Broken, Inactive."""
         finished = await self._ask(hook, told)
-        if finished.answer is None or finished.error_code is not None:
+        if finished.response is None or finished.error_code is not None:
             raise Broken(finished.error_code or TOO_LARGE, without_credentials(hook.url))
         about = _about(hook, told, finished)
         try:
-            script = self._read(finished.answer, finished.url)
+            script = self._read(finished.response, finished.url)
         except TwimlError as error:
             self._tell(Problem(error.code, error.text), "error", **about)
             raise Broken(error.code, finished.url) from None
@@ -165,7 +165,7 @@ class Conversation:
         queued = msgspec.structs.replace(message, status=Status.QUEUED.value)
         told = queued if message.status == Status.ACCEPTED else message
         finished = await self._ask(hook, status_parameters(told))
-        answer = finished.answer
+        answer = finished.response
         if answer is None or finished.error_code is not None:
             return ()
         if (answer.header("content-type") or "").partition(";")[0].strip().lower() not in _DOCUMENTS:
@@ -184,7 +184,7 @@ class Conversation:
                 self._tell(one.problem, "warning")
         return made
 
-    async def _ask(self, hook: Hook, told: Pairs) -> Finished:
+    async def _ask(self, hook: Hook, told: Pairs) -> AttemptResult:
         message = self._message
         if self._asked_at is None:
             self._asked_at = self._ground.clock()
@@ -202,13 +202,13 @@ class Conversation:
         finished = await self._ground.delivery.deliver(webhook)
         if finished is None:
             raise Inactive
-        if finished.answer is not None:
+        if finished.response is not None:
             self._cookies = update_cookies(
-                self._cookies, _origin(finished.url), finished.answer.headers, self._ground.clock()
+                self._cookies, _origin(finished.url), finished.response.headers, self._ground.clock()
             )
         return finished
 
-    def _read(self, answer: Incoming, url: str) -> Script:
+    def _read(self, answer: EgressResponse, url: str) -> Script:
         if answer.truncated:
             raise TwimlError(TOO_LARGE, "the answer is longer than 64 KiB")
         kind = answer.header("content-type") or ""
@@ -246,15 +246,15 @@ def _origin(url: str) -> str:
         return ""
 
 
-def _about(hook: Hook, told: Pairs, finished: Finished) -> dict[str, str]:
-    assert finished.answer is not None, "it was looked at before"
+def _about(hook: Hook, told: Pairs, finished: AttemptResult) -> dict[str, str]:
+    assert finished.response is not None, "it was looked at before"
     return {
         "request_url": finished.url,
         "request_method": hook.method,
         "request_variables": form(told),
         "response_headers": "\n".join(
             f"{name}: {'…' if name.lower() == 'set-cookie' else value}"
-            for name, value in finished.answer.headers
+            for name, value in finished.response.headers
         ),
-        "response_body": finished.answer.body[:_SHOWN].decode("utf-8", "replace"),
+        "response_body": finished.response.body[:_SHOWN].decode("utf-8", "replace"),
     }

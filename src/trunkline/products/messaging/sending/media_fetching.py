@@ -10,7 +10,7 @@ import msgspec
 from trunkline.core.blobs.store import BlobStore, delete_blob, once
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import Incoming, Outgoing, Timeouts
+from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.storage.database import Database, Tx
@@ -103,13 +103,13 @@ class Fetcher:
                 raise Refused(_EMPTY, "the attachment is empty", url)
         return media
 
-    async def _one(self, url: str, room: int) -> Incoming:
+    async def _one(self, url: str, room: int) -> EgressResponse:
         headers = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
         here = url.partition("#")[0]
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = await self._egress.send(
-                    Outgoing("GET", here, headers, timeouts=TIMEOUTS, max_body=room)
+                    EgressRequest("GET", here, headers, timeouts=TIMEOUTS, max_body=room)
                 )
             except EgressError as error:
                 again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
@@ -148,7 +148,7 @@ class Fetcher:
         await self._database.write(write)
 
 
-def _kind(answer: Incoming) -> str:
+def _kind(answer: EgressResponse) -> str:
     """The kind of an attachment; none of what is compressed, which was not asked for and says nothing of its size."""
     if (answer.header("content-encoding") or "identity").strip().lower() != "identity":
         return ""

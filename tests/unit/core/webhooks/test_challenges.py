@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from trunkline.core.webhooks.credentials import answer
+from trunkline.core.webhooks.challenges import authorization_for
 
 BASIC = "Basic " + b64encode(b"Mufasa:Circle of Life").decode()
 URL = "http://www.example.org/dir/index.html"
@@ -25,7 +25,7 @@ ASKED = (
     ],
 )
 def test_digest_as_in_the_standard(algorithm: str, response: str) -> None:
-    made = answer(["Basic realm=x", ASKED.format(algorithm)], BASIC, "GET", URL, NONCE)
+    made = authorization_for(["Basic realm=x", ASKED.format(algorithm)], BASIC, "GET", URL, NONCE)
     assert made is not None
     assert made.startswith('Digest username="Mufasa", realm="http-auth@example.org"')
     assert f'response="{response}"' in made
@@ -35,7 +35,7 @@ def test_digest_as_in_the_standard(algorithm: str, response: str) -> None:
 
 def test_digest_of_the_older_standard_without_qop() -> None:
     asked = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
-    made = answer([asked], BASIC, "GET", "http://h/dir/index.html?a=1", NONCE)
+    made = authorization_for([asked], BASIC, "GET", "http://h/dir/index.html?a=1", NONCE)
     assert made is not None
     assert "cnonce" not in made
     assert 'uri="/dir/index.html?a=1"' in made
@@ -56,4 +56,4 @@ def test_digest_of_the_older_standard_without_qop() -> None:
     ],
 )
 def test_what_is_asked_for_decides(challenges: list[str], expected: str | None) -> None:
-    assert answer(challenges, BASIC, "POST", URL, NONCE) == expected
+    assert authorization_for(challenges, BASIC, "POST", URL, NONCE) == expected

@@ -1,11 +1,18 @@
-"""The record of every attempt to deliver a webhook."""
+"""The attempts to deliver webhooks: the result of each, and its row, bounded in size and without credentials."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from trunkline.core.egress.failure import Failure
+from trunkline.core.egress.message import EgressResponse, Headers
+from trunkline.core.jobs.claims import clipped
+from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.webhooks.webhook import Webhook
 
 MIGRATIONS = (
     Migration(
@@ -38,6 +45,14 @@ MIGRATIONS = (
         ),
     ),
 )
+
+MAX_BODY = 16 * 1024
+"""Characters of a response's body that are kept."""
+
+MAX_HEADERS = 8 * 1024
+"""Characters of a response's headers that are kept."""
+
+_HIDDEN = ("authorization", "cookie", "set-cookie")
 
 DELIVERED = "delivered"
 FAILED = "failed"
@@ -90,12 +105,12 @@ async def record(tx: Tx, attempt: Attempt) -> None:
 
 
 async def prune(tx: Tx, before: int, most: int) -> int:
-    """Forget up to ``most`` attempts that started ``before`` a time, the oldest first; answers how many."""
+    """Delete up to ``most`` attempts that started ``before`` a time, the oldest first; return how many."""
     return await tx.run(_PRUNE, before=before, most=most)
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Attempt | None:
-    """An attempt of the account."""
+    """Return an attempt of the account; None if it has none with this SID."""
     return await tx.one(Attempt, _FIND, account_sid=account_sid, sid=sid)
 
 
@@ -108,7 +123,68 @@ async def page(
     status: str | None = None,
     most: int = 50,
 ) -> list[Attempt]:
-    """Up to ``most`` attempts of the account, newest first, behind the one with the start and SID ``after``."""
+    """Return up to ``most`` attempts of the account, newest first, behind the one with the start and SID ``after``."""
     values: dict[str, Any] = {"service_sid": service_sid, "status": status, "most": most}
     started, sid = after or (_LATEST, "")
     return await tx.all(Attempt, _PAGE, account_sid=account_sid, started=started, sid=sid, **values)
+
+
+class AttemptResult(msgspec.Struct, frozen=True):
+    """The result of an attempt: a ``response``, a ``failure`` or, after redirects, both. ``error_code`` is the
+    debugger's, none for a delivery. Times are in microseconds."""
+
+    number: int
+    started: int
+    url: str
+    request_headers: Headers = ()
+    redirects: int = 0
+    response: EgressResponse | None = None
+    failure: Failure | None = None
+    error_code: int | None = None
+    error_text: str = ""
+    duration: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        """True if the receiver accepted it."""
+        return self.error_code is None
+
+
+def attempt_of(webhook: Webhook, result: AttemptResult) -> Attempt:
+    """Return the row of an attempt."""
+    response = result.response if result.failure is None else None
+    return Attempt(
+        sid=new_sid("WA"),
+        account_sid=webhook.account_sid,
+        service_sid=webhook.service_sid,
+        status=DELIVERED if result.delivered else FAILED,
+        started=result.started,
+        webhook=msgspec.json.encode(webhook).decode(),
+        number=result.number,
+        url=result.url,
+        request_headers=_headers(result.request_headers),
+        response_status=response.status if response else None,
+        response_headers=_headers(response.headers if response else ()),
+        response_body=_text(response.body)[:MAX_BODY] if response else "",
+        error_code=result.error_code,
+        error_text=clipped(result.error_text),
+        address=response.address if response else "",
+        redirects=result.redirects,
+        duration=result.duration,
+    )
+
+
+def _headers(headers: Headers) -> str:
+    """Return as many of the headers as fit, as JSON."""
+    kept, size = [], 0
+    for name, value in headers:
+        shown = "…" if name.lower() in _HIDDEN else value
+        size += len(name) + len(shown)
+        if size > MAX_HEADERS:
+            break
+        kept.append((name, shown))
+    return msgspec.json.encode(kept).decode()
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from trunkline.core.clock import SECOND
-from trunkline.core.webhooks.tokens import KEPT, SigningTokens
+from trunkline.core.webhooks.signing_tokens import TTL, SigningTokens
 
 
 class Accounts:
@@ -40,7 +40,7 @@ def test_a_token_is_kept_for_a_second() -> None:
             assert [await accounts.kept(sid) for sid in ("AC1", "AC2")] == ["one", "two"]
         assert accounts.asked == ["AC1", "AC2"]
         accounts.tokens["AC1"] = "new"
-        accounts.now += KEPT - 1
+        accounts.now += TTL - 1
         assert await accounts.kept("AC1") == "one"
         accounts.now += 1
         assert await accounts.kept("AC1") == "new"
@@ -52,7 +52,7 @@ def test_a_change_counts_at_once() -> None:
     async def body(accounts: Accounts) -> None:
         assert await accounts.kept("AC1") == "one"
         accounts.tokens["AC1"] = None
-        accounts.kept.forget()
+        accounts.kept.invalidate()
         assert await accounts.kept("AC1") is None
         accounts.tokens["AC1"] = "again"
         assert await accounts.kept("AC1") == "again"
@@ -67,7 +67,7 @@ def test_what_was_found_before_a_change_is_not_kept() -> None:
         while not accounts.asked:
             await asyncio.sleep(0)
         accounts.tokens["AC1"] = None
-        accounts.kept.forget()
+        accounts.kept.invalidate()
         accounts.gate.set()
         assert await asking == "one"
         assert await accounts.kept("AC1") is None
@@ -80,6 +80,6 @@ def test_many_accounts_are_not_kept_for_ever() -> None:
         accounts.tokens = {f"AC{n}": "t" for n in range(3000)}
         for sid in accounts.tokens:
             await accounts.kept(sid)
-        assert len(accounts.kept._kept) <= 1000
+        assert len(accounts.kept._cache) <= 1000
 
     run(body)
