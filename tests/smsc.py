@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from trunkline.transports.smpp.bodies import Accepted, Bind, Body, Bound, ShortMessage
-from trunkline.transports.smpp.commands import ANSWER, RECEIPT, UDHI, Command, Status
+from trunkline.transports.smpp.bodies import BindRequest, BindResponse, Body, MessageResponse, ShortMessage
+from trunkline.transports.smpp.commands import RECEIPT, RESPONSE, UDHI, Command, CommandStatus
 from trunkline.transports.smpp.pdu import Pdu, decode, encode, encode_body, frame
 from trunkline.transports.smpp.stream import Splitter
 
 T = TypeVar("T")
 
 BINDS = (Command.BIND_RECEIVER, Command.BIND_TRANSMITTER, Command.BIND_TRANSCEIVER)
-_ACCEPTED = Command.SUBMIT_SM | ANSWER
+_ACCEPTED = Command.SUBMIT_SM | RESPONSE
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Submit:
 class Reply:
     """An answer to a submit: a refusal, or an id. With ``receipt``, a state such as ``DELIVRD``, one follows it."""
 
-    status: int = Status.ROK
+    status: int = CommandStatus.ROK
     message_id: str = ""
     receipt: str = ""
 
@@ -77,7 +77,7 @@ class Peer(asyncio.Protocol):
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._sequence = 0
         self.command: Command | None = None
-        self.bind = Bind()
+        self.bind = BindRequest()
         self.unanswered = 0
         self.enquiries = 0
 
@@ -120,7 +120,7 @@ class Peer(asyncio.Protocol):
     def reply(self, submit: Submit, reply: Reply) -> None:
         """Answer a submit."""
         self.unanswered -= 1
-        body = encode_body(_ACCEPTED, Accepted(reply.message_id)) if reply.status == 0 else b""
+        body = encode_body(_ACCEPTED, MessageResponse(reply.message_id)) if reply.status == 0 else b""
         self.send(frame(_ACCEPTED, reply.status, submit.sequence, body))
         if reply.receipt:
             self._smsc.receiver.ask(Command.DELIVER_SM, receipt(submit, reply.message_id, reply.receipt))
@@ -129,16 +129,16 @@ class Peer(asyncio.Protocol):
         match pdu.body:
             case ShortMessage() as body if pdu.command == Command.SUBMIT_SM:
                 self._submit(pdu.sequence, body)
-            case Bind() as bind:
+            case BindRequest() as bind:
                 self._bind(pdu, bind)
-            case _ if pdu.command & ANSWER:
+            case _ if pdu.command & RESPONSE:
                 if waiting := self._waiting.pop(pdu.sequence, None):
                     waiting.set_result(pdu.status)
                 self._smsc.changed()
             case _:
                 self.enquiries += pdu.command == Command.ENQUIRE_LINK
                 if pdu.command != Command.ENQUIRE_LINK or self._smsc.answers_enquiries:
-                    self.send(frame(pdu.command | ANSWER, 0, pdu.sequence))
+                    self.send(frame(pdu.command | RESPONSE, 0, pdu.sequence))
                 self._smsc.changed()
                 if pdu.command == Command.UNBIND:
                     self._smsc.unbinds += 1
@@ -157,19 +157,19 @@ class Peer(asyncio.Protocol):
             self.reply(submit, reply)
         smsc.changed()
 
-    def _bind(self, pdu: Pdu, bind: Bind) -> None:
+    def _bind(self, pdu: Pdu, bind: BindRequest) -> None:
         smsc = self._smsc
-        status = smsc.refuses.get(pdu.command, Status.ROK)
+        status = smsc.refuses.get(pdu.command, CommandStatus.ROK)
         if (bind.system_id, bind.password) != (smsc.system_id, smsc.password):
-            status = Status.RINVPASWD
+            status = CommandStatus.RINVPASWD
         smsc.attempts.append((Command(pdu.command), status))
         if not smsc.answers_binds:
             return smsc.changed()
-        if status == Status.ROK:
+        if status == CommandStatus.ROK:
             self.command, self.bind = Command(pdu.command), bind
-            self.send(encode(Pdu(pdu.command | ANSWER, 0, pdu.sequence, Bound("SMSC"))))
+            self.send(encode(Pdu(pdu.command | RESPONSE, 0, pdu.sequence, BindResponse("SMSC"))))
         else:
-            self.send(frame(pdu.command | ANSWER, status, pdu.sequence))
+            self.send(frame(pdu.command | RESPONSE, status, pdu.sequence))
         return smsc.changed()
 
 
@@ -182,12 +182,12 @@ class Smsc:
     password: str = "secret"
     answer: Answer = takes_all
     tls: ssl.SSLContext | None = None
-    refuses: dict[int, Status] = field(default_factory=dict)
+    refuses: dict[int, CommandStatus] = field(default_factory=dict)
     answers_binds: bool = True
     answers_enquiries: bool = True
     records: bool = True
     submits: list[Submit] = field(default_factory=list)
-    attempts: list[tuple[Command, Status]] = field(default_factory=list)
+    attempts: list[tuple[Command, CommandStatus]] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
     count: int = 0
     unbinds: int = 0

@@ -19,7 +19,7 @@ from benchmarks.machine import SERVER_CORE, on_core
 from benchmarks.messaging.codec import FIELDS, OURS, SMPPLIB
 from benchmarks.messaging.server import TEXT, phone, smpp
 from smsc import Smsc
-from trunkline.transports.base import Encoding, Inbound, Receipt, SenderKind, Submission
+from trunkline.transports.base import Encoding, InboundMessage, Receipt, SenderKind, Submission
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.settings import SmppRoute
 
@@ -40,7 +40,7 @@ class _Deaf:
     async def receipt(self, receipt: Receipt) -> None:
         """Nothing."""
 
-    async def inbound(self, inbound: Inbound) -> None:
+    async def inbound(self, inbound: InboundMessage) -> None:
         """Nothing."""
 
 

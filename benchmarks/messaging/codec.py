@@ -8,8 +8,8 @@ from time import perf_counter
 import smpplib.smpp
 
 from benchmarks.messaging.server import TEXT
-from trunkline.transports.smpp.bodies import Accepted, ShortMessage
-from trunkline.transports.smpp.commands import ANSWER, Command
+from trunkline.transports.smpp.bodies import MessageResponse, ShortMessage
+from trunkline.transports.smpp.commands import RESPONSE, Command
 from trunkline.transports.smpp.pdu import Pdu, decode, encode
 
 OURS, SMPPLIB = "Trunkline", "smpplib"
@@ -30,7 +30,7 @@ _MESSAGE = Pdu(
     ),
 )
 _WIRE = encode(_MESSAGE)
-_ANSWERED = encode(Pdu(Command.SUBMIT_SM | ANSWER, 0, 7, Accepted("0123456789")))
+_ANSWERED = encode(Pdu(Command.SUBMIT_SM | RESPONSE, 0, 7, MessageResponse("0123456789")))
 
 FIELDS = {
     "source_addr_ton": 1,

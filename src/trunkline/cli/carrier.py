@@ -21,13 +21,13 @@ from trunkline.core.sids import new_sid
 from trunkline.products.messaging.facade import split_segments
 from trunkline.settings import Settings
 from trunkline.transports.base import (
+    Acceptance,
     Carrier,
-    Inbound,
+    InboundMessage,
     Receipt,
     ReceiptState,
     SenderKind,
     Submission,
-    Submitted,
 )
 from trunkline.transports.carriers import open_carrier
 from trunkline.transports.http.carrier import HttpCarrier
@@ -105,7 +105,7 @@ class _TestReceiver:
         if receipt.state is not ReceiptState.ENROUTE:
             self.ended.set()
 
-    async def inbound(self, inbound: Inbound) -> None:
+    async def inbound(self, inbound: InboundMessage) -> None:
         typer.echo(f"a message from {inbound.sender} to {inbound.recipient} came; it is left to the server")
         raise ConnectionError("only a test")
 
@@ -144,7 +144,7 @@ async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submissio
     typer.echo(f"the network answers: {outcome}")
     receiver.ids = outcome.ids
     receiver.submitted.set()
-    if not isinstance(outcome, Submitted):
+    if not isinstance(outcome, Acceptance):
         return False
     if isinstance(carrier, HttpCarrier):
         typer.echo("a gateway tells the server of deliveries, not this test")
@@ -177,5 +177,5 @@ def _submission(sender: str, to: str, text: str) -> Submission:
         sender_kind=kind,
         recipient=to,
         encoding=encoding,
-        parts=parts,
+        segments=parts,
     )

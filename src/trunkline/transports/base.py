@@ -1,11 +1,11 @@
-"""What a carrier is: how a message is handed to one, how it may end, and what a carrier tells of its own accord.
+"""The interface of carriers: handing a message over, its outcomes, and the events that a carrier reports.
 
-1. A carrier never drops and never repeats in silence: ``submit`` answers for every part what became of it.
-2. Parts that the network took are named by their ids; a later ``submit`` of the same message sends the others only.
-3. Ids are canonical: the carrier brings the id of an answer and the id of its receipt to one form, so that they are
+1. A carrier never drops and never repeats a message silently: ``submit`` returns the outcome of every segment.
+2. Segments that the network accepted are named by their ids; a later ``submit`` of the same message sends the others.
+3. Ids are canonical: the carrier converts the id of a response and the id of its receipt to one form, so that they are
    equal texts whatever the network writes.
-4. What a carrier tells a ``Receiver`` is acknowledged to the network only once the call has returned, because then it
-   is durable; when the call raises, the network is asked to send it again. It may come twice.
+4. An event is acknowledged to the network only once the listener's call has returned, because then it is durable; if
+   the call raises, the network is requested to send it again. It may come twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 
 class SenderKind(Enum):
-    """What a sender's address is."""
+    """The kind of a sender's address."""
 
     NUMBER = "number"
     """E.164 with its plus sign."""
@@ -26,7 +26,7 @@ class SenderKind(Enum):
 
 
 class Encoding(Enum):
-    """In which alphabet a text goes over the air."""
+    """The alphabet of a text over the air."""
 
     GSM7 = "gsm7"
     UCS2 = "ucs2"
@@ -40,11 +40,11 @@ class MediaLink(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A message to hand over. ``recipient`` is E.164; ``parts`` are the texts of its segments, each of which fits one
-    SMS in ``encoding``; ``taken`` are the ids of the parts that the network took before, in their order: empty for one
-    that it did not take in front of one that it did, and none behind the last. ``tries`` counts the hand-overs that
-    were used up. ``valid_for`` is in seconds. ``reference`` is the concatenation reference, 0 to 255, a counter per
-    sender and recipient."""
+    """A message to hand over. ``recipient`` is E.164; ``segments`` are the texts of its segments, each of which fits
+    one SMS in ``encoding``; ``accepted_ids`` are the ids of the segments that the network accepted before, in their
+    order: empty for one that it did not accept in front of one that it did, and none behind the last. ``tries`` counts
+    the hand-overs that were used up. ``valid_for`` is in seconds. ``reference`` is the concatenation reference, 0 to
+    255, a counter per sender and recipient."""
 
     message_sid: str
     account_sid: str
@@ -52,34 +52,34 @@ class Submission(msgspec.Struct, frozen=True):
     sender_kind: SenderKind
     recipient: str
     encoding: Encoding
-    parts: tuple[str, ...]
+    segments: tuple[str, ...]
     reference: int = 0
     media: tuple[MediaLink, ...] = ()
-    taken: tuple[str, ...] = ()
+    accepted_ids: tuple[str, ...] = ()
     valid_for: float | None = None
     tries: int = 0
 
 
-class Submitted(msgspec.Struct, frozen=True):
-    """The network took every part. ``ids`` has one id a part; a carrier that will send no receipts says so by
-    ``final``."""
+class Acceptance(msgspec.Struct, frozen=True):
+    """The network accepted every segment. ``ids`` has one id a segment; ``final`` if the carrier will send no
+    receipts."""
 
     ids: tuple[str, ...]
     final: bool = False
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """The network refuses the message for good. ``error_code`` is the API's; ``ids`` of the parts it took before."""
+class Rejection(msgspec.Struct, frozen=True):
+    """The network rejects the message for good. ``error_code`` is the API's; ``ids`` of segments accepted before."""
 
     error_code: int
     reason: str
     ids: tuple[str, ...] = ()
 
 
-class Deferred(msgspec.Struct, frozen=True):
-    """Not now: the message may be handed over again after ``after`` seconds. ``error_code`` is what it fails with when
-    it is given up; ``ids`` of the parts that were taken. ``counts`` tells whether this used up one of the message's
-    tries: a lost link does not, a busy network does."""
+class Deferral(msgspec.Struct, frozen=True):
+    """The message may be handed over again after ``after`` seconds. ``error_code`` is for when it is given up; ``ids``
+    of the segments that were accepted. ``counts`` if this used up one of the message's tries: a lost connection does
+    not, a busy network does."""
 
     after: float
     reason: str
@@ -88,20 +88,20 @@ class Deferred(msgspec.Struct, frozen=True):
     counts: bool = True
 
 
-class Unknown(msgspec.Struct, frozen=True):
-    """The answer to the part behind ``ids`` never came: the network may have it or not. ``resend`` is the operator's
-    choice for the route: hand it over again, perhaps twice, or give the message up."""
+class UnknownOutcome(msgspec.Struct, frozen=True):
+    """The response to the segment behind ``ids`` never came: the network may have it or not. ``resend`` is the
+    operator's choice for the route: hand it over again, perhaps twice, or give the message up."""
 
     reason: str
     ids: tuple[str, ...] = ()
     resend: bool = True
 
 
-Outcome = Submitted | Rejected | Deferred | Unknown
+Outcome = Acceptance | Rejection | Deferral | UnknownOutcome
 
 
 class ReceiptState(Enum):
-    """What a receipt says of a part."""
+    """The state of a segment in a receipt."""
 
     ENROUTE = "enroute"
     DELIVERED = "delivered"
@@ -109,8 +109,8 @@ class ReceiptState(Enum):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A delivery receipt for the part that ``carrier`` took as ``id``. ``error_code`` is the API's, for an undelivered
-    part; ``done_date`` is ``YYMMDDhhmm`` or empty; ``text`` is what the network wrote, for the log."""
+    """A delivery receipt for the segment that ``carrier`` accepted as ``id``. ``error_code`` is the API's, for an
+    undelivered segment; ``done_date`` is ``YYMMDDhhmm`` or empty; ``text`` is the network's, for the log."""
 
     carrier: str
     id: str
@@ -132,30 +132,30 @@ class InboundMedia(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Inbound(msgspec.Struct, frozen=True):
-    """A message that a phone sent. ``recipient`` is one of our numbers as the network wrote it, E.164 where it could
-    be told; ``parts`` counts its segments; ``missing`` tells that some of them never came. ``id`` is the same when the
-    network sends it twice, and empty where nothing tells."""
+class InboundMessage(msgspec.Struct, frozen=True):
+    """A message that a phone sent. ``recipient`` is one of our numbers as the network wrote it, E.164 where that could
+    be derived; ``segments`` is their number (``parts`` in JSON); ``missing`` if some of them never came. ``id`` is the
+    same if the network sends it twice, and empty without a means to detect that."""
 
     carrier: str
     sender: str
     recipient: str
     text: str
-    parts: int = 1
+    segments: int = msgspec.field(default=1, name="parts")
     missing: bool = False
     media: tuple[InboundMedia, ...] = ()
     id: str = ""
 
 
-class Receiver(Protocol):
-    """Who hears what carriers tell. Each call returns when its effect is durable, and raises when it cannot be."""
+class CarrierListener(Protocol):
+    """The listener to a carrier's events. Each call returns once its effect is durable, and raises if it cannot be."""
 
     async def receipt(self, receipt: Receipt) -> None:
-        """A part's state."""
+        """Record the state of a segment."""
         ...
 
-    async def inbound(self, inbound: Inbound) -> None:
-        """A message from a phone."""
+    async def inbound(self, inbound: InboundMessage) -> None:
+        """Accept a message from a phone."""
         ...
 
 
@@ -164,43 +164,45 @@ class Carrier(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the configuration, unique."""
+        """The name in the configuration, unique."""
         ...
 
     def carries_media(self, recipient: str) -> bool:
-        """Whether messages with media to this recipient may be handed over."""
+        """Return whether messages with media to this recipient may be handed over."""
         ...
 
     @property
     def carries_channels(self) -> bool:
-        """Whether messages on other channels than SMS, such as ``whatsapp:``, may be handed over."""
+        """True if messages on other channels than SMS, such as ``whatsapp:``, may be handed over."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Whether messages can be handed over now."""
+        """True if messages can be handed over now."""
         ...
 
     @property
     def resends_unknown(self) -> bool:
-        """What the operator chose for a message whose node died while it was handed over: again, or given up."""
+        """True if a message whose node died while it was handed over is handed over again, as the operator chose."""
         ...
 
     def shown(self) -> dict[str, Any]:
-        """Its state for the operator, as JSON, without secrets."""
+        """Return its state for the operator, as JSON, without secrets."""
         ...
 
-    async def start(self, receiver: Receiver) -> None:
-        """Begin to connect; returns at once. What it hears goes to ``receiver``."""
+    async def start(self, listener: CarrierListener) -> None:
+        """Start to connect, and return at once. Its events go to ``listener``."""
         ...
 
     async def stop(self) -> None:
-        """Say good-bye and close, within 5 s; what is under way ends as unknown or deferred."""
+        """Disconnect within 5 s; messages in flight end as unknown or deferred."""
         ...
 
     async def submit(self, submission: Submission) -> Outcome:
-        """Hand a message over. Calls are sent in the order in which they were made; any number may be under way. It
-        never raises and ends within the carrier's response time."""
+        """Hand a message over, and return the outcome within the carrier's response time; never raise.
+
+        Messages are sent in the order of the calls, any number of which may be in flight.
+        """
         ...
 
 
@@ -209,10 +211,10 @@ class Carriers(Protocol):
 
     @property
     def all(self) -> list[Carrier]:
-        """Every carrier, in the configuration's order."""
+        """The carriers, in the configuration's order."""
         ...
 
     def route(self, sender: str, recipient: str, preferred: str) -> Carrier | None:
-        """The carrier for a message: the one that ``preferred`` names, or what the operator's routes say; None when
-        there is none."""
+        """Return the carrier for a message: the one that ``preferred`` names, or that of the operator's routes; None
+        if there is none."""
         ...

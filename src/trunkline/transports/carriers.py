@@ -16,13 +16,12 @@ from trunkline.transports.routing import RouteRule, RoutingTable
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.carrier import JOB as SANDBOX_JOB
 from trunkline.transports.sandbox.carrier import Sandbox
-from trunkline.transports.smpp import stored_parts
+from trunkline.transports.smpp import segment_store
 from trunkline.transports.smpp.carrier import SmppCarrier
-from trunkline.transports.smpp.parts import PartStore
+from trunkline.transports.smpp.segment_store import DatabaseSegmentStore, SegmentStore
 from trunkline.transports.smpp.settings import SmppRoute
-from trunkline.transports.smpp.stored_parts import StoredParts
 
-MIGRATIONS = (*phones.MIGRATIONS, *stored_parts.MIGRATIONS)
+MIGRATIONS = (*phones.MIGRATIONS, *segment_store.MIGRATIONS)
 
 
 def open_carriers(
@@ -30,17 +29,19 @@ def open_carriers(
 ) -> RoutingTable:
     """Return the carriers, not started; the sandbox if none is configured."""
     opened: list[Carrier] = [
-        Sandbox(database) if isinstance(route, SandboxRoute) else open_carrier(route, StoredParts(database))
+        Sandbox(database)
+        if isinstance(route, SandboxRoute)
+        else open_carrier(route, DatabaseSegmentStore(database))
         for route in carriers or (SandboxRoute(),)
     ]
     return RoutingTable(opened, routes)
 
 
-def open_carrier(route: SmppRoute | HttpRoute, parts: PartStore | None = None) -> Carrier:
-    """Return a carrier to connect to, not started. ``parts`` stores the segments of long messages; without it they are
+def open_carrier(route: SmppRoute | HttpRoute, segments: SegmentStore | None = None) -> Carrier:
+    """Return a carrier to connect to, not started. ``segments`` stores those of inbound messages; without it they are
     kept in memory."""
     if isinstance(route, SmppRoute):
-        return SmppCarrier(route, parts)
+        return SmppCarrier(route, segments)
     # The operator named this address: it may be on the operator's own network.
     return HttpCarrier(route, Egress(AddressGuard(allow_private=True)))
 

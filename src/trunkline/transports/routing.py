@@ -1,6 +1,6 @@
-"""Which carrier a message leaves by. Pure.
+"""The routing of messages to carriers. Pure.
 
-A number's own carrier counts first; then the first route that fits, in the operator's order; then the default, which
+A number's own carrier comes first; then the first route that matches, in the operator's order; then the default, which
 is the first carrier of the configuration. A recipient on another channel than SMS, such as ``whatsapp:+15005550100``,
 is reached by the carriers alone that carry channels.
 """
@@ -15,8 +15,8 @@ from trunkline.transports.base import Carrier
 
 
 class RouteRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A route: messages to recipients that begin with ``prefix`` and from senders that begin with ``sender`` leave by
-    ``carrier``. An empty text fits all."""
+    """A route: messages to recipients that begin with ``prefix`` and from senders that begin with ``sender`` go to
+    ``carrier``. An empty text matches all."""
 
     carrier: str
     prefix: str = ""
@@ -24,7 +24,7 @@ class RouteRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class RoutingTable:
-    """Implements ``Carriers``."""
+    """The table of a node's carriers and routes."""
 
     def __init__(self, carriers: Sequence[Carrier], rules: Sequence[RouteRule] = ()) -> None:
         self._carriers: Mapping[str, Carrier] = {carrier.name: carrier for carrier in carriers}
@@ -32,20 +32,20 @@ class RoutingTable:
 
     @property
     def all(self) -> list[Carrier]:
-        """Every carrier, in the configuration's order."""
+        """The carriers, in the configuration's order."""
         return list(self._carriers.values())
 
     def route(self, sender: str, recipient: str, preferred: str) -> Carrier | None:
-        """The carrier for a message; None when the one that a number or a route names is not configured, or none
+        """Return the carrier for a message; None if the one that a number or a route names is not configured, or none
         carries the recipient's channel."""
         if ":" in recipient:
             return next(
-                (one for one in self._wished(sender, recipient, preferred) if one.carries_channels), None
+                (one for one in self._candidates(sender, recipient, preferred) if one.carries_channels), None
             )
-        return next(self._wished(sender, recipient, preferred), None)
+        return next(self._candidates(sender, recipient, preferred), None)
 
-    def _wished(self, sender: str, recipient: str, preferred: str) -> Iterator[Carrier]:
-        """The carrier that was named for the message, or else all of them in their order."""
+    def _candidates(self, sender: str, recipient: str, preferred: str) -> Iterator[Carrier]:
+        """Yield the carrier that is named for the message, or else all of them in their order."""
         named = preferred or next(
             (
                 rule.carrier

@@ -14,7 +14,7 @@ from api.conftest import ACCOUNT_SID, Api
 from api.messaging.outcomes import until
 from api.messaging.stock import MESSAGES
 from trunkline.core.storage.database import Tx
-from trunkline.transports.base import Inbound
+from trunkline.transports.base import InboundMessage
 from unit.core.egress.peers import Peer, peer
 
 PHONE = "+15005550177"
@@ -113,7 +113,7 @@ def app(api: Api) -> Iterator[App]:
 def receive(api: Api, to: str, body: str = "Hi", sender: str = PHONE, **more: Any) -> dict[str, Any] | None:
     """A phone sends a message; answers the message once the app has answered, None when it was dropped."""
     before = {one["sid"] for one in inbound(api)}
-    api.run(api.messaging.inbound(Inbound("test", sender, to, body, **more)))
+    api.run(api.messaging.inbound(InboundMessage("test", sender, to, body, **more)))
     settle(api)
     new = [one for one in inbound(api) if one["sid"] not in before]
     assert len(new) <= 1

@@ -32,7 +32,7 @@ from api.messaging.stock import GB, US, US_MMS, own, service
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.receiving.inbox import JOB, Told
-from trunkline.transports.base import Inbound, Submission, Submitted
+from trunkline.transports.base import Acceptance, InboundMessage, Submission
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 HI = twiml("<Message>hi</Message>")
@@ -177,8 +177,8 @@ def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
     web.routes |= {"/slow": wait, "/sms": HI}
 
     async def both() -> None:
-        await api.messaging.inbound(Inbound("test", PHONE, US_MMS, "slow"))
-        await api.messaging.inbound(Inbound("test", PHONE, US, "quick"))
+        await api.messaging.inbound(InboundMessage("test", PHONE, US_MMS, "slow"))
+        await api.messaging.inbound(InboundMessage("test", PHONE, US, "quick"))
 
     api.run(both())
 
@@ -292,9 +292,9 @@ def test_replies_are_listed_and_sent_in_their_order(
 ) -> None:
     sent: list[str] = []
 
-    async def submit(submission: Submission) -> Submitted:
-        sent.append("".join(submission.parts))
-        return Submitted(("1",), final=True)
+    async def submit(submission: Submission) -> Acceptance:
+        sent.append("".join(submission.segments))
+        return Acceptance(("1",), final=True)
 
     monkeypatch.setattr(api.messaging.carriers.all[0], "submit", submit, raising=False)
     web.routes["/sms"] = twiml(*[f"<Message>{number}</Message>" for number in range(10)])

@@ -25,7 +25,7 @@ from api.messaging.apps import (
 )
 from api.messaging.apps import replies as made
 from api.messaging.stock import MESSAGES, US, own, service
-from trunkline.transports.base import Inbound, InboundMedia
+from trunkline.transports.base import InboundMedia, InboundMessage
 
 FOUR_HOURS = 4 * 3600
 
@@ -44,7 +44,7 @@ def web(api: Api) -> Iterator[App]:
 
 def test_a_service_hears_everything_of_a_message(api: Api, web: App) -> None:
     mine = service(api, own(api, US), InboundRequestUrl=web.url("/in?a=b%20c"))
-    got = receive(api, US, "Hej å & +!", parts=2)
+    got = receive(api, US, "Hej å & +!", segments=2)
     assert got is not None
     [asked] = web.asked
     told = asked.form | {"SmsMessageSid": "", "SmsSid": "", "MessageSid": ""}
@@ -143,7 +143,7 @@ def test_what_a_carrier_tells_twice_is_received_once(api: Api, web: App) -> None
     assert receive(api, US, id="2") is not None
     assert receive(api, US) is not None
     assert receive(api, US) is not None
-    api.run(api.messaging.inbound(Inbound("other", PHONE, US, "Hi", id="1")))
+    api.run(api.messaging.inbound(InboundMessage("other", PHONE, US, "Hi", id="1")))
     settle(api)
     assert len(web.asked) == len(inbound(api)) == 5
 
@@ -153,7 +153,7 @@ def test_the_messages_of_a_phone_are_told_in_their_order(api: Api, web: App) -> 
 
     async def write() -> None:
         for number in range(8):
-            await api.messaging.inbound(Inbound("test", PHONE, US, str(number)))
+            await api.messaging.inbound(InboundMessage("test", PHONE, US, str(number)))
 
     api.run(write())
     settle(api)
@@ -181,7 +181,7 @@ def test_attachments(api: Api, web: App) -> None:
 
 def test_a_missing_part_is_in_the_debugger(api: Api) -> None:
     own(api, US)
-    got = receive(api, US, parts=2, missing=True)
+    got = receive(api, US, segments=2, missing=True)
     assert got is not None
     [alert] = alerts(api)
     assert (alert["error_code"], alert["resource_sid"], alert["log_level"]) == (

@@ -19,7 +19,7 @@ from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 from trunkline.products.messaging.sending.pace import BURST
 from trunkline.products.messaging.sending.taking import Rules, Taken, submission, take
 from trunkline.products.messaging.sending.worker import Worker
-from trunkline.transports.base import Carrier, Encoding, Submission, Submitted
+from trunkline.transports.base import Acceptance, Carrier, Encoding, Submission
 
 __all__ = ["hooks"]
 
@@ -153,8 +153,8 @@ def test_whom_a_person_writes_to_first_serves_them(api: Api) -> None:
 
 
 def test_content_is_discarded_where_no_receipt_will_come(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def submit(submission: Submission) -> Submitted:
-        return Submitted(("1",), final=True)
+    async def submit(submission: Submission) -> Acceptance:
+        return Acceptance(("1",), final=True)
 
     monkeypatch.setattr(api.messaging.carriers.all[0], "submit", submit, raising=False)
     own(api, US)
@@ -270,4 +270,4 @@ def test_a_message_that_was_accepted_before_compositions_were_stored_is_sent(api
     _take(api, rules)
     [taken] = _take(api, rules)
     handed = submission(taken, api.clock.now, 0)
-    assert (handed.encoding, handed.parts) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))
+    assert (handed.encoding, handed.segments) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))

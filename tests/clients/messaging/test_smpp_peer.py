@@ -20,13 +20,13 @@ from cryptography.x509.oid import NameOID
 
 from contract import require_node
 from trunkline.transports.base import (
-    Deferred,
+    Acceptance,
+    Deferral,
     Encoding,
     ReceiptState,
-    Rejected,
+    Rejection,
     SenderKind,
-    Submitted,
-    Unknown,
+    UnknownOutcome,
 )
 from trunkline.transports.smpp.carrier import SmppCarrier
 from unit.transports.smpp.routes import Heard, running, submission, turns
@@ -99,7 +99,7 @@ def play(
 
 def test_a_message_and_its_receipt() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission("Hi € |^{}[]~\\ @£ÄÖ")) == Submitted(("1",))
+        assert await carrier.submit(submission("Hi € |^{}[]~\\ @£ÄÖ")) == Acceptance(("1",))
         (told,) = await sim.until("submit")
         assert (told["source"], told["destination"]) == ([1, 1, "15005550006"], [1, 1, "15005550100"])
         assert (told["coding"], told["esm"], told["registered"], told["validity"]) == (0, 0, 1, "")
@@ -119,7 +119,7 @@ def test_a_message_and_its_receipt() -> None:
 def test_long_messages_are_read_by_the_peer(parts: tuple[str, ...], encoding: Encoding) -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         outcome = await carrier.submit(submission(*parts, encoding=encoding, reference=9))
-        assert outcome == Submitted(tuple(str(number) for number in range(1, len(parts) + 1)))
+        assert outcome == Acceptance(tuple(str(number) for number in range(1, len(parts) + 1)))
         told = await sim.until("submit", len(parts))
         assert [one["text"] for one in told] == list(parts)
         assert [one["udh"] for one in told] == [
@@ -136,7 +136,7 @@ def test_the_other_ways_to_send_long_messages() -> None:
         assert [one["sar"] for one in await sim.until("submit", 2)] == [[9, 2, 1], [9, 2, 2]]
 
     async def payload(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission("a" * 153, "€")) == Submitted(("1",))
+        assert await carrier.submit(submission("a" * 153, "€")) == Acceptance(("1",))
         assert (await sim.until("submit"))[0]["payload"] == "a" * 153 + "€"
 
     play(sar, concatenation="sar")
@@ -159,7 +159,9 @@ def test_throttling_loses_and_doubles_nothing() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         texts = [f"{number:03}" for number in range(60)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
-        assert sorted(int(one.ids[0]) for one in outcomes if isinstance(one, Submitted)) == list(range(1, 61))
+        assert sorted(int(one.ids[0]) for one in outcomes if isinstance(one, Acceptance)) == list(
+            range(1, 61)
+        )
         told = [one["text"] for one in await sim.until("submit", 80)]
         assert sorted(told[20:]) == texts
 
@@ -169,7 +171,7 @@ def test_throttling_loses_and_doubles_nothing() -> None:
 def test_a_full_queue_is_tried_later() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         outcome = await carrier.submit(submission())
-        assert isinstance(outcome, Deferred)
+        assert isinstance(outcome, Deferral)
         assert (outcome.after, outcome.error_code) == (5.0, 30017)
 
     play(scenario, {"status": 0x14})
@@ -178,7 +180,7 @@ def test_a_full_queue_is_tried_later() -> None:
 def test_a_refused_recipient() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b"))
-        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome, Rejection)
         assert outcome.error_code == 30005
 
     play(scenario, {"status": 0x0B})
@@ -186,7 +188,7 @@ def test_a_refused_recipient() -> None:
 
 def test_a_silent_smsc() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission()) == Unknown("a request was not answered")
+        assert await carrier.submit(submission()) == UnknownOutcome("a request was not answered")
         await sim.until("bind", 2)
 
     play(scenario, {"silent": True}, response_timeout=0.2)
@@ -194,12 +196,12 @@ def test_a_silent_smsc() -> None:
 
 def test_a_reset_between_submit_and_answer() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission("one")) == Submitted(("1",))
+        assert await carrier.submit(submission("one")) == Acceptance(("1",))
         outcome = await carrier.submit(submission("two"))
-        assert isinstance(outcome, Unknown)
+        assert isinstance(outcome, UnknownOutcome)
         await sim.until("bind", 2)
         await turns(lambda: carrier.ready)
-        assert await carrier.submit(submission("two")) == Submitted(("3",))
+        assert await carrier.submit(submission("two")) == Acceptance(("3",))
 
     play(scenario, {"resetAt": 2})
 
@@ -210,14 +212,14 @@ def test_an_unbind_by_the_smsc() -> None:
         await sim.until("unbound")
         await sim.until("bind", 2)
         await turns(lambda: carrier.ready)
-        assert isinstance(await carrier.submit(submission()), Submitted)
+        assert isinstance(await carrier.submit(submission()), Acceptance)
 
     play(scenario)
 
 
 def test_receipts_before_the_answer_and_twice() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
         await sim.until("receipted", 2)
         assert [receipt.id for receipt in heard.receipts] == ["1", "1"]
 
@@ -238,7 +240,7 @@ def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
 def test_half_the_parts_are_reported() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b", "c", "d"))
-        assert outcome == Submitted(("1", "2", "3", "4"))
+        assert outcome == Acceptance(("1", "2", "3", "4"))
         await heard.until(lambda: len(heard.receipts) == 2)
         assert [receipt.id for receipt in heard.receipts] == ["2", "4"]
 
@@ -249,7 +251,7 @@ def test_hexadecimal_ids_find_their_decimal_receipts() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         outcomes = await asyncio.gather(*(carrier.submit(submission()) for _ in range(30)))
         await heard.until(lambda: len(heard.receipts) == 30)
-        ids = [one.ids[0] for one in outcomes if isinstance(one, Submitted)]
+        ids = [one.ids[0] for one in outcomes if isinstance(one, Acceptance)]
         assert ids == [receipt.id for receipt in heard.receipts]
         assert ids[25] == "26"
 
@@ -272,7 +274,7 @@ def test_a_wrong_password() -> None:
         await sim.until("bind", 2)
         await turns(lambda: carrier.shown()["alarm"])
         assert "ESME_RINVPASWD" in carrier.shown()["alarm"]
-        assert isinstance(await carrier.submit(submission()), Deferred)
+        assert isinstance(await carrier.submit(submission()), Deferral)
 
     play(scenario, ready=False, password="wrong")
 
@@ -281,7 +283,7 @@ def test_without_transceivers_a_pair_is_bound() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
         told = await sim.until("bind", 3)
         assert [one["command"] for one in told] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
 
     play(scenario, {"refuse": {TRANSCEIVER: 0x03}})
 
@@ -337,7 +339,7 @@ def test_inbound_parts_are_one_message() -> None:
         assert {one["status"] for one in await sim.until("delivered", 3)} == {0}
         (inbound,) = heard.inbounds
         assert (inbound.sender, inbound.recipient) == ("+15005550100", "+15005550006")
-        assert (inbound.text, inbound.parts, inbound.missing) == ("часть 1. часть 2. часть 3. ", 3, False)
+        assert (inbound.text, inbound.segments, inbound.missing) == ("часть 1. часть 2. часть 3. ", 3, False)
 
     play(scenario)
 
@@ -398,7 +400,7 @@ def certificate(folder: Path) -> tuple[Path, str, str]:
 @pytest.mark.parametrize("server_name", ["", "smsc.test"])
 def test_tls(tmp_path: Path, server_name: str) -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
         await heard.until(lambda: len(heard.receipts) == 1)
 
     ca_file, cert, key = certificate(tmp_path)

@@ -9,8 +9,15 @@ import smpplib.smpp
 from smpplib.client import Client
 
 from smsc import Smsc, background, delivers_all
-from trunkline.transports.smpp.bodies import Accepted, Bind, Body, Bound, Nothing, ShortMessage
-from trunkline.transports.smpp.commands import ANSWER, Command, Tag
+from trunkline.transports.smpp.bodies import (
+    BindRequest,
+    BindResponse,
+    Body,
+    EmptyBody,
+    MessageResponse,
+    ShortMessage,
+)
+from trunkline.transports.smpp.commands import RESPONSE, Command, Tag
 from trunkline.transports.smpp.pdu import Pdu, decode, encode
 
 NUMBERS = {
@@ -45,7 +52,7 @@ SAMPLES: list[tuple[str, int, Body, dict[str, Any]]] = [
     (
         "bind_transceiver",
         Command.BIND_TRANSCEIVER,
-        Bind("me", "pw", "VMA", address_range="^1500"),
+        BindRequest("me", "pw", "VMA", address_range="^1500"),
         {
             "system_id": "me",
             "password": "pw",
@@ -54,7 +61,12 @@ SAMPLES: list[tuple[str, int, Body, dict[str, Any]]] = [
             "address_range": "^1500",
         },
     ),
-    ("bind_transceiver_resp", Command.BIND_TRANSCEIVER | ANSWER, Bound("SMSC"), {"system_id": "SMSC"}),
+    (
+        "bind_transceiver_resp",
+        Command.BIND_TRANSCEIVER | RESPONSE,
+        BindResponse("SMSC"),
+        {"system_id": "SMSC"},
+    ),
     (
         "submit_sm",
         Command.SUBMIT_SM,
@@ -67,9 +79,9 @@ SAMPLES: list[tuple[str, int, Body, dict[str, Any]]] = [
             "user_message_reference": 0x0304,
         },
     ),
-    ("submit_sm_resp", Command.SUBMIT_SM | ANSWER, Accepted("a1"), {"message_id": "a1"}),
-    ("enquire_link", Command.ENQUIRE_LINK, Nothing(), {}),
-    ("unbind", Command.UNBIND, Nothing(), {}),
+    ("submit_sm_resp", Command.SUBMIT_SM | RESPONSE, MessageResponse("a1"), {"message_id": "a1"}),
+    ("enquire_link", Command.ENQUIRE_LINK, EmptyBody(), {}),
+    ("unbind", Command.UNBIND, EmptyBody(), {}),
 ]
 
 

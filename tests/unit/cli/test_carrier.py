@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from smsc import Reply, Smsc, Submit, background, mobile, receipt
-from trunkline.transports.smpp.commands import Status
+from trunkline.transports.smpp.commands import CommandStatus
 from unit.cli.conftest import Cli
 
 SECRET, PASSWORD = "sixteen letters and more", "pass-1"
@@ -160,7 +160,7 @@ def test_a_message_is_sent_and_what_is_for_the_server_is_left_to_it(cli: Cli) ->
     assert "receipt for own: delivered" in ended.out
     assert "a message from +15005550177 to +15005550006 came; it is left to the server" in ended.out
     # Not acknowledged: they are sent again.
-    assert Status.ROK not in statuses
+    assert CommandStatus.ROK not in statuses
     [submit] = busy.smsc.submits
     assert (submit.body.source, submit.body.destination) == (FROM[1:], TO[1:])
 
@@ -170,7 +170,7 @@ async def gathered(futures: list[asyncio.Future[int]]) -> list[int]:
 
 
 def test_a_message_that_is_refused_is_told(cli: Cli) -> None:
-    with background(Smsc(password=PASSWORD, answer=lambda _: Reply(Status.RINVDSTADR))) as smsc:
+    with background(Smsc(password=PASSWORD, answer=lambda _: Reply(CommandStatus.RINVDSTADR))) as smsc:
         configure(TWO, smsc.smsc.port)
         ended = cli("carrier", "test", "main", "--to", TO, "--from", "ACME")
     assert ended.code == 1

@@ -33,11 +33,11 @@ from trunkline.products.messaging.sending.pace import Paces
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.selection import Chooser
 from trunkline.settings.messaging import MessagingSettings
-from trunkline.transports.base import Inbound, Receipt
+from trunkline.transports.base import InboundMessage, Receipt
 
 
 class Messaging:
-    """Sending and receiving on one node. It implements ``Receiver`` for its carriers and ``Component``."""
+    """Sending and receiving on one node. It implements ``CarrierListener`` for its carriers and ``Component``."""
 
     def __init__(self, settings: MessagingSettings, context: Context) -> None:
         self.carriers = context.carriers
@@ -85,7 +85,7 @@ class Messaging:
         """Record a carrier's receipt for a part."""
         await self._dispatcher.receipt(receipt)
 
-    async def inbound(self, inbound: Inbound) -> None:
+    async def inbound(self, inbound: InboundMessage) -> None:
         """Store a message from a phone."""
         await self._inbox.inbound(inbound)
 

@@ -13,7 +13,7 @@ from typing import Any
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
-from trunkline.transports.base import Deferred, Outcome, Receiver, Submission, Unknown
+from trunkline.transports.base import CarrierListener, Deferral, Outcome, Submission, UnknownOutcome
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
 
@@ -28,7 +28,7 @@ class HttpCarrier:
     def __init__(self, route: HttpRoute, egress: Egress) -> None:
         self._route = route
         self._egress = egress
-        self._receiver: Receiver | None = None
+        self._receiver: CarrierListener | None = None
         self._room = asyncio.Semaphore(route.window)
         self._failure = ""
         self._resumes = 0.0
@@ -63,7 +63,7 @@ class HttpCarrier:
             "failure": self._failure,
         }
 
-    async def start(self, receiver: Receiver) -> None:
+    async def start(self, receiver: CarrierListener) -> None:
         """Take what the gateway tells for ``receiver``."""
         self._receiver = receiver
 
@@ -79,11 +79,11 @@ class HttpCarrier:
             async with asyncio.timeout(most if valid_for is None else min(most, valid_for)):
                 await self._room.acquire()
         except TimeoutError:
-            return Deferred(protocol.PAUSE, "the gateway is slow", counts=False)
+            return Deferral(protocol.PAUSE, "the gateway is slow", counts=False)
         try:
             if not self.ready:
                 reason = self._failure or "the carrier is stopped"
-                return Deferred(max(self._resumes - monotonic(), protocol.PAUSE), reason, counts=False)
+                return Deferral(max(self._resumes - monotonic(), protocol.PAUSE), reason, counts=False)
             return await self._post(submission)
         finally:
             self._room.release()
@@ -99,8 +99,8 @@ class HttpCarrier:
                 reason = self._failure = error.message
             if error.failure.before_request:
                 self._leave_alone(protocol.PAUSE)
-                return Deferred(protocol.PAUSE, reason, counts=False)
-            return Unknown(reason, resend=self.resends_unknown)
+                return Deferral(protocol.PAUSE, reason, counts=False)
+            return UnknownOutcome(reason, resend=self.resends_unknown)
         outcome = protocol.outcome(
             answer.status,
             answer.body,
@@ -109,7 +109,7 @@ class HttpCarrier:
             resend=self.resends_unknown,
         )
         self._failure = "" if 200 <= answer.status < 300 else f"the gateway answered {answer.status}"
-        if isinstance(outcome, Deferred):
+        if isinstance(outcome, Deferral):
             self._leave_alone(outcome.after)
         return outcome
 

@@ -22,16 +22,16 @@ import msgspec
 
 from trunkline.transports.base import (
     MAX_MEDIA,
-    Deferred,
-    Inbound,
+    Acceptance,
+    Deferral,
     InboundMedia,
+    InboundMessage,
     Outcome,
     Receipt,
     ReceiptState,
-    Rejected,
+    Rejection,
     Submission,
-    Submitted,
-    Unknown,
+    UnknownOutcome,
 )
 
 MAX_PAUSE = 600.0
@@ -86,8 +86,8 @@ def request(submission: Submission) -> bytes:
             "id": submission.message_sid,
             "from": submission.sender,
             "to": submission.recipient,
-            "text": "".join(submission.parts),
-            "segments": len(submission.parts),
+            "text": "".join(submission.segments),
+            "segments": len(submission.segments),
             "encoding": submission.encoding.value,
             "media": submission.media,
             "valid_for": submission.valid_for,
@@ -102,18 +102,20 @@ def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resen
     if 200 <= status < 300:
         id = str(answer.id if answer.id is not None else "")
         if _NAME.fullmatch(id):
-            return Submitted((id,), final=not receipts)
+            return Acceptance((id,), final=not receipts)
         return (
-            Unknown("the gateway's answer has no id", resend=resend) if receipts else Submitted(("",), True)
+            UnknownOutcome("the gateway's answer has no id", resend=resend)
+            if receipts
+            else Acceptance(("",), True)
         )
     if status in (_THROTTLED, _BUSY):
-        return Deferred(_pause(retry_after), said, _CONGESTED, counts=status == _BUSY)
+        return Deferral(_pause(retry_after), said, _CONGESTED, counts=status == _BUSY)
     if status in _BAD_CREDENTIALS:
-        return Deferred(_CREDENTIALS_PAUSE, said, _REFUSED, counts=False)
+        return Deferral(_CREDENTIALS_PAUSE, said, _REFUSED, counts=False)
     if 400 <= status < 500 and status not in _UNHEARD:
         code = answer.error_code if answer.error_code in _ERROR_CODES else _REFUSED
-        return Rejected(code or _REFUSED, said)
-    return Unknown(said, resend=resend)
+        return Rejection(code or _REFUSED, said)
+    return UnknownOutcome(said, resend=resend)
 
 
 def receipt(carrier: str, body: bytes) -> Receipt:
@@ -130,7 +132,7 @@ def receipt(carrier: str, body: bytes) -> Receipt:
     return Receipt(carrier, id, told.status, code, done[:10])
 
 
-def inbound(carrier: str, body: bytes) -> Inbound:
+def inbound(carrier: str, body: bytes) -> InboundMessage:
     """The message that the gateway told. Raises BadReport."""
     try:
         told = msgspec.json.decode(body, type=_Message)
@@ -138,7 +140,7 @@ def inbound(carrier: str, body: bytes) -> Inbound:
         raise BadReport(str(error)) from None
     if len(told.text) > MAX_TEXT or len(told.media) > MAX_MEDIA:
         raise BadReport(f"a message has at most {MAX_TEXT} characters and {MAX_MEDIA} media")
-    return Inbound(
+    return InboundMessage(
         carrier,
         _checked("from", told.sender),
         _checked("to", told.recipient),

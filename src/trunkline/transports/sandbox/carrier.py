@@ -18,18 +18,18 @@ from trunkline.core.jobs.queue import Job, enqueue, enqueue_many
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.transports.base import (
-    Deferred,
-    Inbound,
+    Acceptance,
+    CarrierListener,
+    Deferral,
     InboundMedia,
+    InboundMessage,
     Outcome,
     Receipt,
     ReceiptState,
-    Receiver,
-    Rejected,
+    Rejection,
     SenderKind,
     Submission,
-    Submitted,
-    Unknown,
+    UnknownOutcome,
 )
 from trunkline.transports.sandbox.behaviour import THROTTLED, Behaviour, Reaction, behaviour_of
 from trunkline.transports.sandbox.phones import SandboxMessage, find_delivery, hand_over_again, keep
@@ -46,7 +46,7 @@ class Told(msgspec.Struct, frozen=True):
     """A job's payload: one of both."""
 
     receipt: Receipt | None = None
-    inbound: Inbound | None = None
+    inbound: InboundMessage | None = None
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class Sandbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._receiver: Receiver | None = None
+        self._receiver: CarrierListener | None = None
         self._started = asyncio.Event()
 
     def carries_media(self, recipient: str) -> bool:
@@ -79,7 +79,7 @@ class Sandbox:
         """Nothing can be wrong with it."""
         return {"name": self.name, "kind": "sandbox", "ready": True}
 
-    async def start(self, receiver: Receiver) -> None:
+    async def start(self, receiver: CarrierListener) -> None:
         """Tell what phones say to ``receiver``."""
         self._receiver = receiver
         self._started.set()
@@ -93,7 +93,7 @@ class Sandbox:
         try:
             return await self._database.write(lambda tx: _receive(tx, submission))
         except StorageError as error:
-            return Deferred(_PAUSE, str(error), ids=submission.taken, counts=False)
+            return Deferral(_PAUSE, str(error), ids=submission.accepted_ids, counts=False)
 
     def handler(self) -> Handler:
         """Runs the jobs of ``JOB``."""
@@ -126,7 +126,9 @@ async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, said: S
         moment=tx.now + 1,
     )
     await keep(tx, line)
-    inbound = Inbound(NAME, phone, peer, said.text, parts=said.segments, media=said.media, id=line.id)
+    inbound = InboundMessage(
+        NAME, phone, peer, said.text, segments=said.segments, media=said.media, id=line.id
+    )
     await enqueue(tx, _job(Told(inbound=inbound), order_key=f"phone {phone}"))
     return line.id
 
@@ -134,9 +136,9 @@ async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, said: S
 async def _receive(tx: Tx, submission: Submission) -> Outcome:
     behaviour = behaviour_of(submission.recipient)
     if behaviour.reaction is Reaction.REJECT:
-        return Rejected(behaviour.error_code, "the sandbox refuses this number")
+        return Rejection(behaviour.error_code, "the sandbox refuses this number")
     if behaviour.reaction is Reaction.BUSY:
-        return Deferred(_PAUSE, "the sandbox's network is congested", behaviour.error_code)
+        return Deferral(_PAUSE, "the sandbox's network is congested", behaviour.error_code)
     known = await find_delivery(tx, submission.message_sid)
     tries = known.tries + 1 if known else 1
     throttled = behaviour.reaction is Reaction.THROTTLE and tries <= THROTTLED
@@ -145,22 +147,22 @@ async def _receive(tx: Tx, submission: Submission) -> Outcome:
     else:
         await hand_over_again(tx, known.id, arrived=not throttled)
     if throttled:
-        return Deferred(_PAUSE, "the sandbox throttles this number", counts=False)
+        return Deferral(_PAUSE, "the sandbox throttles this number", counts=False)
     if known is None or not known.arrived:
         await _answer(tx, submission, behaviour)
     if behaviour.reaction is Reaction.UNKNOWN and tries == 1:
-        return Unknown("the sandbox lost the answer")
+        return UnknownOutcome("the sandbox lost the answer")
     await _tell_receipts(tx, submission, behaviour)
-    return Submitted(_ids(submission))
+    return Acceptance(_ids(submission))
 
 
 async def _answer(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
     """Have the phone write back, if it does; to a sender that is a word nobody can."""
     if submission.sender_kind is SenderKind.ALPHANUMERIC:
         return
-    text = "".join(submission.parts) if behaviour.echoes else behaviour.answers
+    text = "".join(submission.segments) if behaviour.echoes else behaviour.answers
     if text:
-        segments = len(submission.parts) if behaviour.echoes else 1
+        segments = len(submission.segments) if behaviour.echoes else 1
         said = Said(text, segments)
         await send_as_phone(tx, submission.account_sid, submission.recipient, submission.sender, said)
 
@@ -180,7 +182,7 @@ def _job(told: Told, *, order_key: str = "", due: int = 0) -> Job:
 
 
 def _ids(submission: Submission) -> tuple[str, ...]:
-    return tuple(f"{submission.message_sid}.{number}" for number in range(len(submission.parts)))
+    return tuple(f"{submission.message_sid}.{number}" for number in range(len(submission.segments)))
 
 
 def _line(tx: Tx, account_sid: str, phone: str, peer: str) -> SandboxMessage:
@@ -205,8 +207,8 @@ def _delivery(tx: Tx, submission: Submission, *, arrived: bool) -> SandboxMessag
     return msgspec.structs.replace(
         _line(tx, submission.account_sid, submission.recipient, submission.sender),
         message_sid=submission.message_sid,
-        body="".join(submission.parts),
-        segments=len(submission.parts),
+        body="".join(submission.segments),
+        segments=len(submission.segments),
         encoding=submission.encoding.value,
         media=msgspec.json.encode(submission.media).decode(),
         arrived=arrived,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from trunkline.transports.smpp.commands import ANSWER, Command, Status
+from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus
 
 Parameters = dict[int, bytes]
 
@@ -21,14 +21,14 @@ class Field(NamedTuple):
     ``status`` is what a fault in it is answered with."""
 
     limit: int = 0
-    status: Status = Status.RINVCMDLEN
+    status: CommandStatus = CommandStatus.RINVCMDLEN
 
 
-class Nothing(msgspec.Struct, frozen=True):
+class EmptyBody(msgspec.Struct, frozen=True):
     """No body, as enquire_link; also that of a response that refuses."""
 
 
-class Bind(msgspec.Struct, frozen=True):
+class BindRequest(msgspec.Struct, frozen=True):
     """bind_receiver, bind_transmitter, bind_transceiver."""
 
     system_id: str = ""
@@ -40,7 +40,7 @@ class Bind(msgspec.Struct, frozen=True):
     address_range: str = ""
 
 
-class Bound(msgspec.Struct, frozen=True):
+class BindResponse(msgspec.Struct, frozen=True):
     """The responses to the binds."""
 
     system_id: str = ""
@@ -93,7 +93,7 @@ class DataMessage(msgspec.Struct, frozen=True):
     parameters: Parameters = {}
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class MessageResponse(msgspec.Struct, frozen=True):
     """The responses to submit_sm, deliver_sm and data_sm."""
 
     message_id: str = ""
@@ -109,7 +109,7 @@ class Destination(msgspec.Struct, frozen=True):
     listed: bool = False
 
 
-class Multi(msgspec.Struct, frozen=True):
+class SubmitMulti(msgspec.Struct, frozen=True):
     """submit_multi."""
 
     service_type: str = ""
@@ -130,7 +130,7 @@ class Multi(msgspec.Struct, frozen=True):
     parameters: Parameters = {}
 
 
-class Failure(msgspec.Struct, frozen=True):
+class UnsuccessfulDestination(msgspec.Struct, frozen=True):
     """A destination of submit_multi that was refused."""
 
     ton: int = 0
@@ -139,14 +139,14 @@ class Failure(msgspec.Struct, frozen=True):
     status: int = 0
 
 
-class MultiAccepted(msgspec.Struct, frozen=True):
+class SubmitMultiResponse(msgspec.Struct, frozen=True):
     """The response to submit_multi."""
 
     message_id: str = ""
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[UnsuccessfulDestination, ...] = ()
 
 
-class Query(msgspec.Struct, frozen=True):
+class QueryRequest(msgspec.Struct, frozen=True):
     """query_sm."""
 
     message_id: str = ""
@@ -155,7 +155,7 @@ class Query(msgspec.Struct, frozen=True):
     source: str = ""
 
 
-class Queried(msgspec.Struct, frozen=True):
+class QueryResponse(msgspec.Struct, frozen=True):
     """The response to query_sm."""
 
     message_id: str = ""
@@ -164,7 +164,7 @@ class Queried(msgspec.Struct, frozen=True):
     error_code: int = 0
 
 
-class Cancel(msgspec.Struct, frozen=True):
+class CancelRequest(msgspec.Struct, frozen=True):
     """cancel_sm."""
 
     service_type: str = ""
@@ -177,7 +177,7 @@ class Cancel(msgspec.Struct, frozen=True):
     destination: str = ""
 
 
-class Replace(msgspec.Struct, frozen=True):
+class ReplaceRequest(msgspec.Struct, frozen=True):
     """replace_sm."""
 
     message_id: str = ""
@@ -191,7 +191,7 @@ class Replace(msgspec.Struct, frozen=True):
     short_message: bytes = b""
 
 
-class Alert(msgspec.Struct, frozen=True):
+class AlertNotification(msgspec.Struct, frozen=True):
     """alert_notification, which has no response."""
 
     source_ton: int = 0
@@ -204,20 +204,20 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 Body = (
-    Nothing
-    | Bind
-    | Bound
+    EmptyBody
+    | BindRequest
+    | BindResponse
     | Outbind
     | ShortMessage
     | DataMessage
-    | Accepted
-    | Multi
-    | MultiAccepted
-    | Query
-    | Queried
-    | Cancel
-    | Replace
-    | Alert
+    | MessageResponse
+    | SubmitMulti
+    | SubmitMultiResponse
+    | QueryRequest
+    | QueryResponse
+    | CancelRequest
+    | ReplaceRequest
+    | AlertNotification
 )
 
 
@@ -234,21 +234,24 @@ class Shape:
 
 
 _OCTET = Field()
-_SERVICE = Field(6, Status.RINVSERTYP)
-_SOURCE = (_OCTET, _OCTET, Field(21, Status.RINVSRCADR))
-_DESTINATION = (_OCTET, _OCTET, Field(21, Status.RINVDSTADR))
-_SCHEDULE = Field(17, Status.RINVSCHED)
-_VALIDITY = Field(17, Status.RINVEXPIRY)
-_MESSAGE_ID = Field(65, Status.RINVMSGID)
-_SYSTEM_ID = Field(16, Status.RINVSYSID)
-_PASSWORD = Field(9, Status.RINVPASWD)
+_SERVICE = Field(6, CommandStatus.RINVSERTYP)
+_SOURCE = (_OCTET, _OCTET, Field(21, CommandStatus.RINVSRCADR))
+_DESTINATION = (_OCTET, _OCTET, Field(21, CommandStatus.RINVDSTADR))
+_SCHEDULE = Field(17, CommandStatus.RINVSCHED)
+_VALIDITY = Field(17, CommandStatus.RINVEXPIRY)
+_MESSAGE_ID = Field(65, CommandStatus.RINVMSGID)
+_SYSTEM_ID = Field(16, CommandStatus.RINVSYSID)
+_PASSWORD = Field(9, CommandStatus.RINVPASWD)
 _AHEAD = (_OCTET,) * 3
 """esm_class, protocol_id, priority_flag; of data_sm esm_class, registered_delivery, data_coding."""
 _BEHIND = (_OCTET,) * 4
 """registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id."""
 
-_BIND = Shape(Bind, (_SYSTEM_ID, _PASSWORD, Field(13, Status.RINVSYSTYP), _OCTET, _OCTET, _OCTET, Field(41)))
-_BOUND = Shape(Bound, (_SYSTEM_ID,), parameters=True)
+_BIND = Shape(
+    BindRequest,
+    (_SYSTEM_ID, _PASSWORD, Field(13, CommandStatus.RINVSYSTYP), _OCTET, _OCTET, _OCTET, Field(41)),
+)
+_BOUND = Shape(BindResponse, (_SYSTEM_ID,), parameters=True)
 _SHORT = Shape(
     ShortMessage,
     (_SERVICE, *_SOURCE, *_DESTINATION, *_AHEAD, _SCHEDULE, _VALIDITY, *_BEHIND),
@@ -261,54 +264,54 @@ _DATA = Shape(
         _SERVICE,
         _OCTET,
         _OCTET,
-        Field(65, Status.RINVSRCADR),
+        Field(65, CommandStatus.RINVSRCADR),
         _OCTET,
         _OCTET,
-        Field(65, Status.RINVDSTADR),
+        Field(65, CommandStatus.RINVDSTADR),
         *_AHEAD,
     ),
     parameters=True,
 )
-_ACCEPTED = Shape(Accepted, (_MESSAGE_ID,), parameters=True)
-_NOTHING = Shape(Nothing)
+_ACCEPTED = Shape(MessageResponse, (_MESSAGE_ID,), parameters=True)
+_NOTHING = Shape(EmptyBody)
 
 SHAPES: dict[int, Shape] = {
     Command.BIND_RECEIVER: _BIND,
     Command.BIND_TRANSMITTER: _BIND,
     Command.BIND_TRANSCEIVER: _BIND,
-    Command.BIND_RECEIVER | ANSWER: _BOUND,
-    Command.BIND_TRANSMITTER | ANSWER: _BOUND,
-    Command.BIND_TRANSCEIVER | ANSWER: _BOUND,
+    Command.BIND_RECEIVER | RESPONSE: _BOUND,
+    Command.BIND_TRANSMITTER | RESPONSE: _BOUND,
+    Command.BIND_TRANSCEIVER | RESPONSE: _BOUND,
     Command.OUTBIND: Shape(Outbind, (_SYSTEM_ID, _PASSWORD)),
     Command.UNBIND: _NOTHING,
-    Command.UNBIND | ANSWER: _NOTHING,
+    Command.UNBIND | RESPONSE: _NOTHING,
     Command.ENQUIRE_LINK: _NOTHING,
-    Command.ENQUIRE_LINK | ANSWER: _NOTHING,
+    Command.ENQUIRE_LINK | RESPONSE: _NOTHING,
     Command.GENERIC_NACK: _NOTHING,
     Command.SUBMIT_SM: _SHORT,
     Command.DELIVER_SM: _SHORT,
-    Command.SUBMIT_SM | ANSWER: _ACCEPTED,
-    Command.DELIVER_SM | ANSWER: _ACCEPTED,
+    Command.SUBMIT_SM | RESPONSE: _ACCEPTED,
+    Command.DELIVER_SM | RESPONSE: _ACCEPTED,
     Command.DATA_SM: _DATA,
-    Command.DATA_SM | ANSWER: _ACCEPTED,
+    Command.DATA_SM | RESPONSE: _ACCEPTED,
     Command.SUBMIT_MULTI: Shape(
-        Multi,
+        SubmitMulti,
         (_SERVICE, *_SOURCE, *_AHEAD, _SCHEDULE, _VALIDITY, *_BEHIND),
         short_message=True,
         parameters=True,
         lists_at=4,
     ),
-    Command.SUBMIT_MULTI | ANSWER: Shape(MultiAccepted, (_MESSAGE_ID,), lists_at=1),
-    Command.QUERY_SM: Shape(Query, (_MESSAGE_ID, *_SOURCE)),
-    Command.QUERY_SM | ANSWER: Shape(Queried, (_MESSAGE_ID, Field(17), _OCTET, _OCTET)),
-    Command.CANCEL_SM: Shape(Cancel, (_SERVICE, _MESSAGE_ID, *_SOURCE, *_DESTINATION)),
-    Command.CANCEL_SM | ANSWER: _NOTHING,
+    Command.SUBMIT_MULTI | RESPONSE: Shape(SubmitMultiResponse, (_MESSAGE_ID,), lists_at=1),
+    Command.QUERY_SM: Shape(QueryRequest, (_MESSAGE_ID, *_SOURCE)),
+    Command.QUERY_SM | RESPONSE: Shape(QueryResponse, (_MESSAGE_ID, Field(17), _OCTET, _OCTET)),
+    Command.CANCEL_SM: Shape(CancelRequest, (_SERVICE, _MESSAGE_ID, *_SOURCE, *_DESTINATION)),
+    Command.CANCEL_SM | RESPONSE: _NOTHING,
     Command.REPLACE_SM: Shape(
-        Replace, (_MESSAGE_ID, *_SOURCE, _SCHEDULE, _VALIDITY, _OCTET, _OCTET), short_message=True
+        ReplaceRequest, (_MESSAGE_ID, *_SOURCE, _SCHEDULE, _VALIDITY, _OCTET, _OCTET), short_message=True
     ),
-    Command.REPLACE_SM | ANSWER: _NOTHING,
+    Command.REPLACE_SM | RESPONSE: _NOTHING,
     Command.ALERT_NOTIFICATION: Shape(
-        Alert, (_OCTET, _OCTET, Field(65), _OCTET, _OCTET, Field(65)), parameters=True
+        AlertNotification, (_OCTET, _OCTET, Field(65), _OCTET, _OCTET, Field(65)), parameters=True
     ),
 }
 """From a command to the shape of its body."""

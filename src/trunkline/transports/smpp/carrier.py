@@ -1,4 +1,12 @@
-"""The SMPP carrier: a route's binds, and which of them a message takes."""
+"""The SMPP carrier: the connectors of a route, and the choice of one for each message.
+
+1. Each bind of the route has a connector with a queue and connections of its own. A message goes to the one that its
+   sender and recipient hash to, so that their order is kept while the number of bound connectors is the same.
+2. ``submit`` awaits one future, which the connector resolves with the message's outcome. A cancelled caller withdraws
+   the segments that are not in flight.
+3. One task passes on incomplete inbound messages whose missing segments are overdue; it survives errors of the store.
+4. ``stop`` ends that task, and stops all connectors at once, each within 5 s.
+"""
 
 from __future__ import annotations
 
@@ -13,150 +21,158 @@ from zlib import crc32
 import msgspec
 
 from trunkline.core.clock import Clock, system_clock
-from trunkline.transports.base import Deferred, Outcome, Receiver, Rejected, Submission, Submitted
+from trunkline.core.rates import TokenBucket
+from trunkline.transports.base import Acceptance, CarrierListener, Deferral, Outcome, Rejection, Submission
 from trunkline.transports.smpp.commands import Command
-from trunkline.transports.smpp.connection import Place
-from trunkline.transports.smpp.hearing import Hearing
-from trunkline.transports.smpp.link import Ground, Link
-from trunkline.transports.smpp.outbound import bodies
-from trunkline.transports.smpp.outbox import Message
-from trunkline.transports.smpp.pace import Bucket
-from trunkline.transports.smpp.parts import MemoryParts, PartStore
+from trunkline.transports.smpp.connection import SmscAddress
+from trunkline.transports.smpp.connector import ConnectorContext, SmscConnector
+from trunkline.transports.smpp.deliver_handler import DeliverHandler
 from trunkline.transports.smpp.pdu import encode_body
+from trunkline.transports.smpp.segment_store import MemorySegmentStore, SegmentStore
 from trunkline.transports.smpp.settings import SmppRoute
+from trunkline.transports.smpp.submit_queue import OutboundMessage
+from trunkline.transports.smpp.submit_sm import bodies
+from trunkline.transports.smpp.throttling import BURST
 
 log = logging.getLogger("trunkline.smpp")
 
 _RANDOM = SystemRandom().random
-_AGAIN = 1.0
+_RETRY_SECONDS = 1.0
 _REFUSED = 30008
 _SWEEPS = 10
-"""How often within ``parts_timeout`` waiting parts are looked at."""
+"""The checks for overdue segments within ``parts_timeout``."""
 
 
 class SmppCarrier:
-    """Implements ``Carrier``. ``parts`` keeps the parts of inbound messages; ``jitter`` answers numbers from 0 to 1."""
+    """A carrier over SMPP. ``segments`` stores those of inbound messages; ``jitter`` returns numbers from 0 to 1."""
 
     carries_channels = False
 
     def __init__(
         self,
         route: SmppRoute,
-        parts: PartStore | None = None,
+        segments: SegmentStore | None = None,
         *,
         clock: Clock = system_clock,
         jitter: Callable[[], float] = _RANDOM,
     ) -> None:
         self._route = route
-        self._parts = parts or MemoryParts()
+        self._segments = segments or MemorySegmentStore()
         self._clock = clock
         self._jitter = jitter
-        self._links: list[Link] = []
+        self._connectors: list[SmscConnector] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
-        """Its name in the configuration."""
+        """The name in the configuration."""
         return self._route.name
 
     @property
     def ready(self) -> bool:
-        """Whether a bind is up that has room."""
-        return any(link.ready for link in self._links)
+        """True if a connector is bound and its queue is not full."""
+        return any(connector.ready for connector in self._connectors)
 
     def carries_media(self, recipient: str) -> bool:
-        """SMPP has no MMS."""
+        """Return False: SMPP has no MMS."""
         return False
 
     @property
     def resends_unknown(self) -> bool:
-        """What becomes of a message whose answer never came."""
+        """True if a message without a response is submitted again."""
         return self._route.unknown == "resend"
 
     def shown(self) -> dict[str, Any]:
-        """Where it connects to and how that goes; ``alarm`` is what the operator has to mend."""
+        """Return its address and the state of its binds; ``alarm`` is the fault that the operator has to fix."""
         return {
             "name": self.name,
             "kind": "smpp",
             "ready": self.ready,
             "address": f"{self._route.host}:{self._route.port}",
             "system_id": self._route.system_id,
-            "alarm": next((link.alarm for link in self._links if link.alarm), ""),
-            "binds": [link.shown() for link in self._links],
+            "alarm": next((connector.alarm for connector in self._connectors if connector.alarm), ""),
+            "binds": [connector.shown() for connector in self._connectors],
         }
 
-    async def start(self, receiver: Receiver) -> None:
-        """Begin to bind. Raises OSError when ``ca_file`` cannot be read."""
+    async def start(self, listener: CarrierListener) -> None:
+        """Start to bind. Raise OSError if ``ca_file`` cannot be read."""
         route = self._route
-        context = ssl.create_default_context(cafile=route.ca_file or None) if route.tls else None
-        hearing = Hearing(route, receiver, self._parts, self._clock)
-        ground = Ground(
+        tls = ssl.create_default_context(cafile=route.ca_file or None) if route.tls else None
+        handler = DeliverHandler(route, listener, self._segments, self._clock)
+        context = ConnectorContext(
             route,
-            Place(route.host, route.port, context, route.server_name),
-            Bucket(route.rate),
-            hearing,
+            SmscAddress(route.host, route.port, tls, route.server_name),
+            TokenBucket(route.rate, BURST),
+            handler,
             route.error_table,
             self._jitter,
         )
-        self._links = [Link(ground, number) for number in range(1, route.binds + 1)]
-        for link in self._links:
-            link.start()
-        self._sweeper = asyncio.create_task(self._sweep(hearing))
+        self._connectors = [SmscConnector(context, number) for number in range(1, route.binds + 1)]
+        for connector in self._connectors:
+            connector.start()
+        self._sweeper = asyncio.create_task(self._flush_stale(handler))
 
     async def stop(self) -> None:
         """Unbind and close, within 5 s."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        await asyncio.gather(*(link.stop() for link in self._links))
+        await asyncio.gather(*(connector.stop() for connector in self._connectors))
 
     async def submit(self, submission: Submission) -> Outcome:
-        """Hand a message to the bind that its sender and recipient keep to."""
+        """Submit a message by the connector of its sender and recipient."""
         loop = asyncio.get_running_loop()
-        links = [link for link in self._links if link.bound]
-        if not links:
-            return Deferred(_AGAIN, self._failure, ids=submission.taken, counts=False)
+        connectors = [connector for connector in self._connectors if connector.bound]
+        if not connectors:
+            return Deferral(_RETRY_SECONDS, self._failure, ids=submission.accepted_ids, counts=False)
         outcome: asyncio.Future[Outcome] = loop.create_future()
         try:
             encoded = [encode_body(Command.SUBMIT_SM, body) for body in bodies(submission, self._route)]
         except ValueError as error:
-            return Rejected(_REFUSED, str(error), ids=submission.taken)
-        message = Message(submission, encoded, loop.time() + self._patience(submission), _resolver(outcome))
+            return Rejection(_REFUSED, str(error), ids=submission.accepted_ids)
+        message = OutboundMessage(
+            submission, encoded, loop.time() + self._patience(submission), _resolver(outcome)
+        )
         if not message.to_send:
-            return self._final(Submitted(submission.taken))
-        link = links[crc32(f"{submission.sender} {submission.recipient}".encode()) % len(links)]
-        link.submit(message)
+            return self._final(Acceptance(submission.accepted_ids))
+        connector = connectors[
+            crc32(f"{submission.sender} {submission.recipient}".encode()) % len(connectors)
+        ]
+        connector.submit(message)
         try:
             return self._final(await outcome)
         except asyncio.CancelledError:
-            message.failed(Deferred(_AGAIN, "nobody waits for it", counts=False), under_way=False)
+            message.failed(Deferral(_RETRY_SECONDS, "nobody waits for it", counts=False), in_flight=False)
             raise
 
     def _final(self, outcome: Outcome) -> Outcome:
-        if isinstance(outcome, Submitted) and self._route.receipts == "none":
+        if isinstance(outcome, Acceptance) and self._route.receipts == "none":
             return msgspec.structs.replace(outcome, final=True)
         return outcome
 
     def _patience(self, submission: Submission) -> float:
-        """Seconds that a message may wait for its turn."""
+        """Return the seconds for which a message may be queued."""
         most = self._route.response_timeout + self._route.throttle_most
         return most if submission.valid_for is None else min(most, submission.valid_for)
 
     @property
     def _failure(self) -> str:
-        return next((link.failure for link in self._links if link.failure), "") or "the carrier is not bound"
+        return (
+            next((connector.failure for connector in self._connectors if connector.failure), "")
+            or "the carrier is not bound"
+        )
 
-    async def _sweep(self, hearing: Hearing) -> None:
+    async def _flush_stale(self, handler: DeliverHandler) -> None:
         while True:
             try:
-                await hearing.give_up_stale()
+                await handler.flush_stale()
             except Exception:
-                log.exception("%s: parts that wait for too long could not be handed on", self.name)
+                log.exception("%s: overdue segments could not be handed on", self.name)
             await asyncio.sleep(self._route.parts_timeout / _SWEEPS)
 
 
 def _resolver(outcome: asyncio.Future[Outcome]) -> Callable[[Outcome], None]:
-    def resolve(told: Outcome) -> None:
+    def resolve(result: Outcome) -> None:
         if not outcome.done():
-            outcome.set_result(told)
+            outcome.set_result(result)
 
     return resolve

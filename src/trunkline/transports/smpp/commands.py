@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-ANSWER = 0x8000_0000
+RESPONSE = 0x8000_0000
 """The bit that makes a request's command its response's."""
 
 MAX_SEQUENCE = 0x7FFF_FFFF
@@ -39,7 +39,7 @@ class Command(IntEnum):
     GENERIC_NACK = 0x8000_0000
 
 
-class Status(IntEnum):
+class CommandStatus(IntEnum):
     """command_status; networks add their own from 0x400 to 0x4FF."""
 
     ROK = 0x00
@@ -117,5 +117,5 @@ class Tag(IntEnum):
 
 def status_name(status: int) -> str:
     """A status as people look it up: ``ESME_RTHROTTLED (0x58)``."""
-    known = status in Status._value2member_map_
-    return f"ESME_{Status(status).name} (0x{status:02X})" if known else f"status 0x{status:X}"
+    known = status in CommandStatus._value2member_map_
+    return f"ESME_{CommandStatus(status).name} (0x{status:02X})" if known else f"status 0x{status:X}"

@@ -1,7 +1,14 @@
-"""One TCP or TLS connection to an SMSC: octets in and out of a session, its timers, and flow control.
+"""A TCP or TLS connection to an SMSC: the octets of a session, its timers, and flow control.
 
-What a turn of the loop has to send is written at once. While the peer does not read, nothing is submitted and nothing
-is read, so that neither side's backlog grows without bound.
+1. The protocol object owns the transport and the session; nothing here awaits but ``connect``, and all runs on one
+   event loop.
+2. The output of a turn of the loop is written in one piece. While the peer does not read, nothing is submitted and
+   nothing is read, so that neither side's backlog grows without bound.
+3. One timer runs, for the session's next timeout. It is not moved when that becomes later: it expires early and is
+   set anew, which is cheaper than a timer a PDU.
+4. ``bound`` is done with the response to the bind, or fails with BindRefused or BindFailed; ``closed`` is done when
+   the socket is closed. The listener gets ``SessionEnd`` exactly once, whatever ends the session.
+5. A closed session closes the transport once its output is written, and aborts it when the peer does not read.
 """
 
 from __future__ import annotations
@@ -13,36 +20,36 @@ from typing import Protocol, cast
 
 import msgspec
 
-from trunkline.transports.smpp.bodies import Bind
+from trunkline.transports.smpp.bodies import BindRequest
 from trunkline.transports.smpp.commands import Command, status_name
 from trunkline.transports.smpp.session import (
     NEVER,
-    Answered,
-    Asked,
-    Event,
-    Opened,
-    Over,
-    Refused,
-    Session,
-    State,
-    Timing,
+    BindRejection,
+    BindSuccess,
+    DeliverRequest,
+    SessionEnd,
+    SessionEvent,
+    SessionState,
+    SessionTimeouts,
+    SmppSession,
+    SubmitResult,
 )
 
 
-class Owner(Protocol):
-    """Who uses a connection."""
+class ConnectionListener(Protocol):
+    """The user of a connection."""
 
-    def told(self, connection: Connection, event: Answered | Asked | Over) -> None:
-        """Something happened."""
+    def on_event(self, connection: SmscConnection, event: SubmitResult | DeliverRequest | SessionEnd) -> None:
+        """Handle an event of the session."""
         ...
 
-    def turned(self, connection: Connection) -> None:
-        """All that came at once was told, or there is room to write again."""
+    def on_ready(self, connection: SmscConnection) -> None:
+        """Continue sending: all that was received at once is handled, or the peer reads again."""
         ...
 
 
 class BindRefused(Exception):
-    """The SMSC refused a bind with ``status``."""
+    """The SMSC rejected a bind with ``status``."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the SMSC refuses the bind: {status_name(status)}")
@@ -50,11 +57,11 @@ class BindRefused(Exception):
 
 
 class BindFailed(Exception):
-    """The connection ended before its bind was answered; the text says why."""
+    """The connection ended before the response to its bind; the text is the reason."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where an SMSC is; without a ``context`` it is spoken to in the clear."""
+class SmscAddress(msgspec.Struct, frozen=True):
+    """The address of an SMSC; without a ``context`` the connection is not encrypted."""
 
     host: str
     port: int
@@ -63,100 +70,100 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """How a session begins."""
+    """The parameters of a bind and its session."""
 
     command: Command
-    bind: Bind
-    timing: Timing
+    bind: BindRequest
+    timing: SessionTimeouts
     window: int
 
 
-class Connection(asyncio.Protocol):
-    """A connection and its session. The owner hears ``Over`` once, whatever ends it."""
+class SmscConnection(asyncio.Protocol):
+    """A connection and its session."""
 
-    session: Session
+    session: SmppSession
 
-    def __init__(self, binding: Binding, owner: Owner) -> None:
+    def __init__(self, binding: Binding, listener: ConnectionListener) -> None:
         self._loop = asyncio.get_running_loop()
         self._binding = binding
-        self._owner = owner
+        self._listener = listener
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flush_is_due = False
         self._writable = True
         self._readable = True
         self._reading = True
-        self.opened: asyncio.Future[None] = self._loop.create_future()
-        """Is done when the bind is answered, with BindRefused or BindFailed when it failed."""
+        self.bound: asyncio.Future[None] = self._loop.create_future()
+        """The response to the bind; BindRefused or BindFailed if it failed."""
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        """Is done when the socket is closed."""
+        """The end of the socket."""
 
     @property
-    def room(self) -> int:
-        """How many requests may be sent now."""
-        return self.session.room if self._writable else 0
+    def free(self) -> int:
+        """The number of requests that may be sent now."""
+        return self.session.free if self._writable else 0
 
     def submit(self, body: bytes) -> int:
-        """Send a submit_sm with this encoded body; answers its sequence number. There must be room."""
+        """Send a submit_sm with this encoded body; return its sequence number. The window must not be full."""
         sequence = self.session.submit(body, self._loop.time())
         self._flush_soon()
         return sequence
 
-    def answer(self, asked: Asked, status: int) -> None:
-        """Answer what the SMSC asked."""
-        self.session.answer(asked, status)
+    def respond(self, request: DeliverRequest, status: int) -> None:
+        """Respond to a request of the SMSC."""
+        self.session.respond(request, status)
         self._flush_soon()
 
     def unbind(self) -> None:
-        """Say good-bye."""
-        self._tell(self.session.unbind(self._loop.time()))
+        """Send unbind."""
+        self._dispatch(self.session.unbind(self._loop.time()))
         self._flush()
 
     def abort(self, reason: str) -> None:
         """Close at once."""
         if self._transport is not None:
-            self._tell(self.session.lost(reason))
+            self._dispatch(self.session.lost(reason))
             self._transport.abort()
 
     def hold_reading(self, hold: bool) -> None:
-        """Read no more for a while, or again."""
+        """Stop reading, or resume it."""
         self._readable = not hold
         self._regulate()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the session with its bind."""
+        """Start the session with its bind."""
         self._transport = cast(asyncio.Transport, transport)
         binding = self._binding
-        self.session = Session(
+        self.session = SmppSession(
             binding.command, binding.bind, binding.timing, binding.window, self._loop.time()
         )
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Hear what came, and send what follows from it."""
-        self._tell(self.session.received(data, self._loop.time()))
-        self._owner.turned(self)
+        """Process the octets, and send the responses."""
+        self._dispatch(self.session.received(data, self._loop.time()))
+        self._listener.on_ready(self)
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
+        """Close the session: the socket is closed."""
         reason = f"the connection broke: {exc}" if exc else "the SMSC closed the connection"
-        self._tell(self.session.lost(reason))
+        self._dispatch(self.session.lost(reason))
         if self._timer is not None:
             self._timer.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
 
     def pause_writing(self) -> None:
-        """The peer does not read."""
+        """Stop submitting and reading: the peer does not read."""
         self._writable = False
         self._regulate()
 
     def resume_writing(self) -> None:
-        """The peer reads again."""
+        """Resume: the peer reads again."""
         self._writable = True
         self._regulate()
-        self._owner.turned(self)
+        self._listener.on_ready(self)
 
     def _regulate(self) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -168,30 +175,30 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         self._reading = wanted
 
-    def _tell(self, events: list[Event]) -> None:
+    def _dispatch(self, events: list[SessionEvent]) -> None:
         for event in events:
             match event:
-                case Opened():
+                case BindSuccess():
                     self._settle(None)
-                case Refused(status):
+                case BindRejection(status):
                     self._settle(BindRefused(status))
-                case Over(reason):
+                case SessionEnd(reason):
                     self._settle(BindFailed(reason))
-                    self._owner.told(self, event)
+                    self._listener.on_event(self, event)
                 case _:
-                    self._owner.told(self, event)
-            if self.session.state is State.OVER:
+                    self._listener.on_event(self, event)
+            if self.session.state is SessionState.CLOSED:
                 self._flush_soon()
 
     def _settle(self, error: Exception | None) -> None:
-        if self.opened.done():
+        if self.bound.done():
             return
         if error is None:
-            self.opened.set_result(None)
+            self.bound.set_result(None)
         else:
-            self.opened.set_exception(error)
-            # Whoever waited may be gone; the failure is no news then.
-            self.opened.exception()
+            self.bound.set_exception(error)
+            # The caller may be gone, and nobody retrieve the exception.
+            self.bound.exception()
 
     def _flush_soon(self) -> None:
         if not self._flush_is_due:
@@ -203,9 +210,9 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if out := self.session.take():
+        if out := self.session.take_output():
             transport.write(out)
-        if self.session.state is State.OVER:
+        if self.session.state is SessionState.CLOSED:
             transport.close()
             # A peer that does not read must not keep the socket open.
             self._arm_at(self._loop.time() + self._binding.timing.link, transport.abort)
@@ -215,27 +222,27 @@ class Connection(asyncio.Protocol):
     def _arm(self) -> None:
         due = self.session.due
         if due is not NEVER and (self._timer is None or due < self._timer.when()):
-            self._arm_at(due, self._ring)
+            self._arm_at(due, self._expire)
 
     def _arm_at(self, when: float, callback: Callable[[], object]) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(when, callback)
 
-    def _ring(self) -> None:
+    def _expire(self) -> None:
         self._timer = None
-        self._tell(self.session.passed(self._loop.time()))
+        self._dispatch(self.session.expire(self._loop.time()))
         self._flush()
 
 
-async def connect(place: Place, binding: Binding, owner: Owner) -> Connection:
-    """Connect and send the bind. Raises OSError, ssl.SSLError and TimeoutError."""
+async def connect(address: SmscAddress, binding: Binding, listener: ConnectionListener) -> SmscConnection:
+    """Connect and send the bind. Raise OSError, ssl.SSLError or TimeoutError if there is no connection."""
     async with asyncio.timeout(binding.timing.link):
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(binding, owner),
-            place.host,
-            place.port,
-            ssl=place.context,
-            server_hostname=(place.server_name or place.host) if place.context else None,
+            lambda: SmscConnection(binding, listener),
+            address.host,
+            address.port,
+            ssl=address.context,
+            server_hostname=(address.server_name or address.host) if address.context else None,
         )
     return connection

@@ -19,14 +19,14 @@ from trunkline.transports.smpp.bodies import (
     SHAPES,
     Body,
     Destination,
-    Failure,
+    EmptyBody,
     Field,
-    Multi,
-    Nothing,
     Parameters,
     Shape,
+    SubmitMulti,
+    UnsuccessfulDestination,
 )
-from trunkline.transports.smpp.commands import ANSWER, Command, Status, Tag
+from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus, Tag
 
 HEADER = 16
 MAX_SHORT_MESSAGE = 254
@@ -36,8 +36,8 @@ _TLV = struct.Struct(">HH")
 _STATUS = struct.Struct(">I")
 _KNOWN_TAGS = frozenset(Tag)
 _MAX_DESTINATIONS = 254
-_ADDRESS = Field(21, Status.RINVDSTADR)
-_LIST_NAME = Field(21, Status.RINVDLNAME)
+_ADDRESS = Field(21, CommandStatus.RINVDSTADR)
+_LIST_NAME = Field(21, CommandStatus.RINVDLNAME)
 _TO_ADDRESS = 1
 _TO_LIST = 2
 
@@ -60,14 +60,14 @@ class Pdu(msgspec.Struct, frozen=True):
     command: int
     status: int
     sequence: int
-    body: Body = Nothing()
+    body: Body = EmptyBody()
 
 
 class BadPdu(Exception):
     """A PDU that cannot be understood. ``status`` is what it is answered with; ``head`` is as much of it as could be
     read, without its body."""
 
-    def __init__(self, fault: Fault, status: Status, head: Pdu | None = None) -> None:
+    def __init__(self, fault: Fault, status: CommandStatus, head: Pdu | None = None) -> None:
         self.head = head or Pdu(0, 0, 0)
         super().__init__(f"{fault.value}: command 0x{self.head.command:08X}, sequence {self.head.sequence}")
         self.fault = fault
@@ -77,16 +77,16 @@ class BadPdu(Exception):
     def answer(self) -> bytes | None:
         """The PDU that answers it: its response where the command is a known request, else generic_nack; None for
         a response."""
-        if self.head.command & ANSWER:
+        if self.head.command & RESPONSE:
             return None
         command: int = Command.GENERIC_NACK
-        if self.head.command | ANSWER in SHAPES and self.fault is not Fault.HEADER:
-            command = self.head.command | ANSWER
+        if self.head.command | RESPONSE in SHAPES and self.fault is not Fault.HEADER:
+            command = self.head.command | RESPONSE
         return frame(command, self.status, self.head.sequence)
 
 
 class _Fault(Exception):
-    def __init__(self, fault: Fault, status: Status) -> None:
+    def __init__(self, fault: Fault, status: CommandStatus) -> None:
         super().__init__(fault.value)
         self.fault = fault
         self.status = status
@@ -104,7 +104,7 @@ def encode(pdu: Pdu) -> bytes:
 
 def encode_body(command: int, body: Body) -> bytes:
     """The octets behind the header. Raises ValueError when a value is too long or not of Latin-1."""
-    if isinstance(body, Nothing):
+    if isinstance(body, EmptyBody):
         return b""
     shape = SHAPES[command]
     values: Sequence[Any] = msgspec.structs.astuple(body)
@@ -131,14 +131,14 @@ def encode_body(command: int, body: Body) -> bytes:
 def decode(data: bytes) -> Pdu:
     """One whole PDU. Raises BadPdu."""
     if len(data) < HEADER:
-        raise BadPdu(Fault.HEADER, Status.RINVCMDLEN)
+        raise BadPdu(Fault.HEADER, CommandStatus.RINVCMDLEN)
     length, command, status, sequence = _HEADER.unpack_from(data)
     if length != len(data):
-        raise BadPdu(Fault.HEADER, Status.RINVCMDLEN, Pdu(command, status, sequence))
+        raise BadPdu(Fault.HEADER, CommandStatus.RINVCMDLEN, Pdu(command, status, sequence))
     shape = SHAPES.get(command)
     if shape is None:
-        raise BadPdu(Fault.COMMAND, Status.RINVCMDID, Pdu(command, status, sequence))
-    if length == HEADER and command & ANSWER:
+        raise BadPdu(Fault.COMMAND, CommandStatus.RINVCMDID, Pdu(command, status, sequence))
+    if length == HEADER and command & RESPONSE:
         return Pdu(command, status, sequence)
     try:
         return Pdu(command, status, sequence, _read_body(shape, data))
@@ -162,12 +162,12 @@ def _write_fields(fields: Sequence[Field], values: Sequence[Any]) -> bytearray:
     return out
 
 
-def _write_list(body: Body, entries: Sequence[Destination | Failure]) -> bytearray:
+def _write_list(body: Body, entries: Sequence[Destination | UnsuccessfulDestination]) -> bytearray:
     if len(entries) > _MAX_DESTINATIONS:
         raise ValueError(f"{len(entries)} destinations, more than {_MAX_DESTINATIONS}")
     out = bytearray((len(entries),))
     for entry in entries:
-        if isinstance(entry, Failure):
+        if isinstance(entry, UnsuccessfulDestination):
             out += bytes((entry.ton, entry.npi)) + _write_fields((_ADDRESS,), (entry.address,))
             out += _STATUS.pack(entry.status)
         elif entry.listed:
@@ -181,17 +181,17 @@ def _read_body(shape: Shape, data: bytes) -> Body:
     values: list[Any] = []
     if shape.lists_at >= 0:
         at = _read_fields(shape.fields[: shape.lists_at], data, HEADER, values)
-        entries, at = _read_list(shape.body is Multi, data, at)
+        entries, at = _read_list(shape.body is SubmitMulti, data, at)
         values.append(entries)
         at = _read_fields(shape.fields[shape.lists_at :], data, at, values)
     else:
         at = _read_fields(shape.fields, data, HEADER, values)
     if shape.short_message:
         if at >= len(data):
-            raise _Fault(Fault.TRUNCATED, Status.RINVCMDLEN)
+            raise _Fault(Fault.TRUNCATED, CommandStatus.RINVCMDLEN)
         end = at + 1 + data[at]
         if data[at] > MAX_SHORT_MESSAGE or end > len(data):
-            raise _Fault(Fault.MESSAGE_LENGTH, Status.RINVMSGLEN)
+            raise _Fault(Fault.MESSAGE_LENGTH, CommandStatus.RINVMSGLEN)
         values.append(data[at + 1 : end])
         at = end
     if shape.parameters:
@@ -207,7 +207,8 @@ def _read_fields(fields: Sequence[Field], data: bytes, at: int, values: list[Any
             if end < 0:
                 cut = at + limit > size
                 raise _Fault(
-                    Fault.TRUNCATED if cut else Fault.UNTERMINATED, Status.RINVCMDLEN if cut else status
+                    Fault.TRUNCATED if cut else Fault.UNTERMINATED,
+                    CommandStatus.RINVCMDLEN if cut else status,
                 )
             values.append(data[at:end].decode("latin-1"))
             at = end + 1
@@ -221,12 +222,12 @@ def _read_fields(fields: Sequence[Field], data: bytes, at: int, values: list[Any
 
 def _octet(data: bytes, at: int) -> int:
     if at >= len(data):
-        raise _Fault(Fault.TRUNCATED, Status.RINVCMDLEN)
+        raise _Fault(Fault.TRUNCATED, CommandStatus.RINVCMDLEN)
     return data[at]
 
 
 def _read_list(to_destinations: bool, data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
-    entries: list[Destination | Failure] = []
+    entries: list[Destination | UnsuccessfulDestination] = []
     many = _octet(data, at)
     at += 1
     for _ in range(many):
@@ -234,8 +235,10 @@ def _read_list(to_destinations: bool, data: bytes, at: int) -> tuple[tuple[Any, 
         if not to_destinations:
             at = _read_fields((Field(), Field(), _ADDRESS), data, at, values)
             if at + _STATUS.size > len(data):
-                raise _Fault(Fault.TRUNCATED, Status.RINVCMDLEN)
-            entries.append(Failure(values[0], values[1], values[2], _STATUS.unpack_from(data, at)[0]))
+                raise _Fault(Fault.TRUNCATED, CommandStatus.RINVCMDLEN)
+            entries.append(
+                UnsuccessfulDestination(values[0], values[1], values[2], _STATUS.unpack_from(data, at)[0])
+            )
             at += _STATUS.size
             continue
         flag = _octet(data, at)
@@ -246,7 +249,7 @@ def _read_list(to_destinations: bool, data: bytes, at: int) -> tuple[tuple[Any, 
             at = _read_fields((_LIST_NAME,), data, at + 1, values)
             entries.append(Destination(values[0], listed=True))
         else:
-            raise _Fault(Fault.DESTINATION, Status.RINVDESTFLAG)
+            raise _Fault(Fault.DESTINATION, CommandStatus.RINVDESTFLAG)
     return tuple(entries), at
 
 
@@ -255,11 +258,11 @@ def _read_parameters(data: bytes, at: int) -> Parameters:
     size = len(data)
     while at < size:
         if at + _TLV.size > size:
-            raise _Fault(Fault.PARAMETERS, Status.RINVOPTPARSTREAM)
+            raise _Fault(Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM)
         tag, length = _TLV.unpack_from(data, at)
         at += _TLV.size
         if at + length > size:
-            raise _Fault(Fault.PARAMETERS, Status.RINVOPTPARSTREAM)
+            raise _Fault(Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM)
         if tag in _KNOWN_TAGS:
             found[tag] = data[at : at + length]
         at += length

@@ -1,11 +1,11 @@
-"""What may be said on one SMPP connection, and when: an ESME's session as a state machine. Pure.
+"""The session of an ESME on one SMPP connection, as a state machine. Pure.
 
-1. It begins with a bind. Until that is answered nothing else is sent, and what the SMSC asks is refused.
-2. At most ``window`` requests are without an answer. An answer belongs to the request with its sequence number; one
-   that belongs to none, or comes twice, is skipped.
-3. A request that is not answered in time ends the session, as does a silence that an enquire_link does not break, a
-   PDU that does not end, and a length that cannot be true. What was not answered then has an unknown fate.
-4. The SMSC's unbind is answered; what is still without an answer may be answered until a grace period ends.
+1. It begins with a bind. Until its response nothing else is sent, and the SMSC's requests are rejected.
+2. At most ``window`` requests are outstanding. A response belongs to the request with its sequence number; one that
+   belongs to none, or comes twice, is ignored.
+3. A request without a response in time closes the session, as does a silence that an enquire_link does not break, a
+   PDU that does not end, and an impossible length. The outcome of the requests outstanding then is unknown.
+4. The SMSC's unbind is acknowledged; responses to outstanding requests may still come until a grace period ends.
 
 Times are handed in, in seconds of any clock that never goes back.
 """
@@ -16,190 +16,201 @@ from enum import Enum
 
 import msgspec
 
-from trunkline.transports.smpp.bodies import Accepted, Bind, Bound, DataMessage, ShortMessage
-from trunkline.transports.smpp.commands import ANSWER, MAX_SEQUENCE, Command, Status, status_name
+from trunkline.transports.smpp.bodies import (
+    BindRequest,
+    BindResponse,
+    DataMessage,
+    MessageResponse,
+    ShortMessage,
+)
+from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus, status_name
 from trunkline.transports.smpp.pdu import BadPdu, Pdu, decode, encode_body, frame
 from trunkline.transports.smpp.stream import Splitter
 
 GRACE = 5.0
-"""Seconds that answers may take after an unbind, and the answer to ours."""
+"""The seconds in which responses may come after an unbind, and the response to ours."""
 
 NEVER = float("inf")
-_SUBMIT_ANSWER = Command.SUBMIT_SM | ANSWER
+_SUBMIT_RESPONSE = Command.SUBMIT_SM | RESPONSE
 
 
-class State(Enum):
-    """Where a session is."""
+class SessionState(Enum):
+    """The state of a session."""
 
     BINDING = "binding"
     BOUND = "bound"
     UNBINDING = "unbinding"
-    """One side said good-bye: nothing new is sent."""
-    OVER = "over"
+    """One side has sent unbind: nothing new is sent."""
+    CLOSED = "closed"
 
 
-class Timing(msgspec.Struct, frozen=True):
-    """``link`` is how long a bind, an enquire_link or the rest of a PDU may take, ``response`` a request, ``silence``
-    how long nothing may be heard before an enquire_link."""
+class SessionTimeouts(msgspec.Struct, frozen=True):
+    """The timeouts in seconds: ``link`` for a bind, an enquire_link or the rest of a PDU, ``response`` for a request,
+    ``silence`` without any PDU before an enquire_link is sent."""
 
     link: float
     response: float
     silence: float
 
 
-class Opened(msgspec.Struct, frozen=True):
+class BindSuccess(msgspec.Struct, frozen=True):
     """The bind was accepted."""
 
     system_id: str
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """The bind was refused; the session is over."""
+class BindRejection(msgspec.Struct, frozen=True):
+    """The bind was rejected; the session is closed."""
 
     status: int
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """A request was answered. ``message_id`` is what the network wrote, empty where it wrote none."""
+class SubmitResult(msgspec.Struct, frozen=True):
+    """The response to a submit_sm. ``message_id`` is as the network wrote it, empty without one."""
 
     sequence: int
     status: int
     message_id: str
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A deliver_sm or data_sm, which ``answer`` has to answer."""
+class DeliverRequest(msgspec.Struct, frozen=True):
+    """A deliver_sm or data_sm, to which ``respond`` must respond."""
 
     command: int
     sequence: int
     body: ShortMessage | DataMessage
 
 
-class Over(msgspec.Struct, frozen=True):
-    """The connection is to be closed, once what is to be sent is sent. ``lost`` are the requests whose fate is
-    unknown."""
+class SessionEnd(msgspec.Struct, frozen=True):
+    """The connection must be closed, once the output is sent. ``lost`` are the requests whose outcome is unknown."""
 
     reason: str
     lost: tuple[int, ...] = ()
 
 
-Event = Opened | Refused | Answered | Asked | Over
+SessionEvent = BindSuccess | BindRejection | SubmitResult | DeliverRequest | SessionEnd
 
 
-class Session:
-    """One connection's session. ``take`` is to be called after every other method for what is to be sent."""
+class SmppSession:
+    """The session of one connection. ``take_output`` must be called after every other method."""
 
-    def __init__(self, command: Command, bind: Bind, timing: Timing, window: int, now: float) -> None:
-        self.state = State.BINDING
+    def __init__(
+        self, command: Command, bind: BindRequest, timing: SessionTimeouts, window: int, now: float
+    ) -> None:
+        self.state = SessionState.BINDING
         self._timing = timing
         self._window = window
         self._splitter = Splitter()
         self._outgoing: list[bytes] = []
         self._outstanding: dict[int, float] = {}
-        """When each request without an answer is given up, the earliest first."""
+        """The deadline of each outstanding request, the earliest first."""
         self._sequence = 0
-        self._heard = now
+        self._received_at = now
         self._begun: float | None = None
-        """When the PDU began that has not ended."""
+        """The time at which the incomplete PDU began."""
         self._enquired: float | None = None
         self._deadline = now + timing.link
-        """When a bind or an unbind has taken too long."""
-        self._left = False
-        """Whether the SMSC said good-bye."""
+        """The deadline of a bind or an unbind."""
+        self._unbound_by_peer = False
+        """True if the SMSC has sent unbind."""
         self._bind = command
-        self._events: list[Event] = []
+        self._events: list[SessionEvent] = []
         self._request(command, encode_body(command, bind))
 
     @property
-    def room(self) -> int:
-        """How many requests may be sent now."""
-        return self._window - len(self._outstanding) if self.state is State.BOUND else 0
+    def free(self) -> int:
+        """The number of requests that may be sent now."""
+        return self._window - len(self._outstanding) if self.state is SessionState.BOUND else 0
 
-    def take(self) -> bytes:
-        """What is to be sent now."""
+    def take_output(self) -> bytes:
+        """Return the octets to send, and clear them."""
         if not self._outgoing:
             return b""
         out, self._outgoing = self._outgoing, []
         return b"".join(out)
 
     def submit(self, body: bytes, now: float) -> int:
-        """Send a submit_sm whose encoded body is ``body``; answers its sequence number. There must be room."""
-        assert self.room > 0, "the window is full"
+        """Send a submit_sm with this encoded body; return its sequence number. The window must not be full."""
+        assert self.free > 0, "the window is full"
         sequence = self._request(Command.SUBMIT_SM, body)
         self._outstanding[sequence] = now + self._timing.response
         return sequence
 
-    def answer(self, asked: Asked, status: int) -> None:
-        """Answer what the SMSC asked; nothing, when the session is over."""
-        if self.state is not State.OVER:
-            self._outgoing.append(frame(asked.command | ANSWER, status, asked.sequence, b"\0"))
+    def respond(self, request: DeliverRequest, status: int) -> None:
+        """Respond to a request of the SMSC, unless the session is closed."""
+        if self.state is not SessionState.CLOSED:
+            self._outgoing.append(frame(request.command | RESPONSE, status, request.sequence, b"\0"))
 
-    def unbind(self, now: float) -> list[Event]:
-        """Say good-bye; what has no answer may still get it until the grace period ends."""
-        if self.state is State.BOUND:
-            self.state = State.UNBINDING
+    def unbind(self, now: float) -> list[SessionEvent]:
+        """Send unbind; responses may still come until the grace period ends."""
+        if self.state is SessionState.BOUND:
+            self.state = SessionState.UNBINDING
             self._deadline = now + GRACE
             self._request(Command.UNBIND, b"")
-        elif self.state is State.BINDING:
+        elif self.state is SessionState.BINDING:
             self._end("stopped while binding")
-        return self._told()
+        return self._drain_events()
 
-    def received(self, data: bytes, now: float) -> list[Event]:
-        """Take octets from the network."""
-        self._heard = now
+    def received(self, data: bytes, now: float) -> list[SessionEvent]:
+        """Process octets from the network."""
+        self._received_at = now
         self._enquired = None
         pdus = self._splitter.feed(data)
         for whole in pdus:
-            if self.state is State.OVER:
+            if self.state is SessionState.CLOSED:
                 break
             try:
-                self._take(decode(whole), now)
+                self._process(decode(whole), now)
             except BadPdu as bad:
                 self._bad(bad, now)
-        if self._splitter.broken is not None and self.state is not State.OVER:
+        if self._splitter.broken is not None and self.state is not SessionState.CLOSED:
             self._bad(self._splitter.broken, now)
             self._end(str(self._splitter.broken))
         if not self._splitter.begun:
             self._begun = None
         elif pdus or self._begun is None:
             self._begun = now
-        return self._told()
+        return self._drain_events()
 
-    def passed(self, now: float) -> list[Event]:
-        """See to what is due at ``now``."""
+    def expire(self, now: float) -> list[SessionEvent]:
+        """Handle the timeouts that are due at ``now``."""
         timing = self._timing
-        if self.state is State.OVER:
+        if self.state is SessionState.CLOSED:
             return []
-        if self.state in (State.BINDING, State.UNBINDING) and now >= self._deadline:
-            self._end("the bind was not answered" if self.state is State.BINDING else "unbound")
+        if self.state in (SessionState.BINDING, SessionState.UNBINDING) and now >= self._deadline:
+            self._end("the bind was not answered" if self.state is SessionState.BINDING else "unbound")
         elif now >= self._oldest:
             self._end("a request was not answered")
         elif self._begun is not None and now >= self._begun + timing.link:
             self._end("a PDU did not end")
         elif self._enquired is not None and now >= self._enquired + timing.link:
             self._end("the SMSC is silent")
-        elif self.state is State.BOUND and self._enquired is None and now >= self._heard + timing.silence:
+        elif (
+            self.state is SessionState.BOUND
+            and self._enquired is None
+            and now >= self._received_at + timing.silence
+        ):
             self._enquired = now
             self._request(Command.ENQUIRE_LINK, b"")
-        return self._told()
+        return self._drain_events()
 
-    def lost(self, reason: str) -> list[Event]:
-        """The connection broke."""
-        if self.state is not State.OVER:
+    def lost(self, reason: str) -> list[SessionEvent]:
+        """Close the session: the connection was lost."""
+        if self.state is not SessionState.CLOSED:
             self._end(reason)
-        return self._told()
+        return self._drain_events()
 
     @property
     def due(self) -> float:
-        """When ``passed`` has something to do."""
-        if self.state is State.OVER:
+        """The time at which the next timeout is due."""
+        if self.state is SessionState.CLOSED:
             return NEVER
         link = self._timing.link
         times = [self._oldest]
-        if self.state is not State.BOUND:
+        if self.state is not SessionState.BOUND:
             times.append(self._deadline)
         elif self._enquired is None:
-            times.append(self._heard + self._timing.silence)
+            times.append(self._received_at + self._timing.silence)
         if self._enquired is not None:
             times.append(self._enquired + link)
         if self._begun is not None:
@@ -208,14 +219,14 @@ class Session:
 
     @property
     def _oldest(self) -> float:
-        """When the request that waits longest is given up."""
+        """The deadline of the oldest request."""
         return next(iter(self._outstanding.values()), NEVER)
 
-    def _told(self) -> list[Event]:
+    def _drain_events(self) -> list[SessionEvent]:
         if not self._events:
             return []
-        told, self._events = self._events, []
-        return told
+        events, self._events = self._events, []
+        return events
 
     def _request(self, command: int, body: bytes) -> int:
         self._sequence = self._sequence + 1 if self._sequence < MAX_SEQUENCE else 1
@@ -223,79 +234,79 @@ class Session:
         return self._sequence
 
     def _bad(self, bad: BadPdu, now: float) -> None:
-        """Answer a request that cannot be understood; of an answer the status still counts."""
+        """Respond to a request that cannot be decoded; of a response the status still counts."""
         if bad.answer is not None:
             self._outgoing.append(bad.answer)
         else:
-            self._take(bad.head, now)
+            self._process(bad.head, now)
 
-    def _take(self, pdu: Pdu, now: float) -> None:
+    def _process(self, pdu: Pdu, now: float) -> None:
         command = pdu.command
-        if command == _SUBMIT_ANSWER or command == Command.GENERIC_NACK:
-            self._answered(
-                pdu.sequence, pdu.status, pdu.body.message_id if isinstance(pdu.body, Accepted) else ""
+        if command == _SUBMIT_RESPONSE or command == Command.GENERIC_NACK:
+            self._responded(
+                pdu.sequence, pdu.status, pdu.body.message_id if isinstance(pdu.body, MessageResponse) else ""
             )
         elif command in (Command.DELIVER_SM, Command.DATA_SM):
             assert isinstance(pdu.body, ShortMessage | DataMessage)
-            asked = Asked(command, pdu.sequence, pdu.body)
-            if self.state is State.BOUND:
-                self._events.append(asked)
+            request = DeliverRequest(command, pdu.sequence, pdu.body)
+            if self.state is SessionState.BOUND:
+                self._events.append(request)
             else:
-                binding = self.state is State.BINDING
-                self.answer(asked, Status.RINVBNDSTS if binding else Status.RX_T_APPN)
+                binding = self.state is SessionState.BINDING
+                self.respond(request, CommandStatus.RINVBNDSTS if binding else CommandStatus.RX_T_APPN)
         elif command == Command.ENQUIRE_LINK:
-            self._outgoing.append(frame(command | ANSWER, 0, pdu.sequence))
+            self._outgoing.append(frame(command | RESPONSE, 0, pdu.sequence))
         elif command == Command.UNBIND:
-            self._outgoing.append(frame(command | ANSWER, 0, pdu.sequence))
+            self._outgoing.append(frame(command | RESPONSE, 0, pdu.sequence))
             self._unbound(now)
-        elif command == self._bind | ANSWER:
+        elif command == self._bind | RESPONSE:
             self._bound(pdu)
-        elif command == Command.UNBIND | ANSWER:
-            if self.state is State.UNBINDING:
+        elif command == Command.UNBIND | RESPONSE:
+            if self.state is SessionState.UNBINDING:
                 self._end("unbound")
-        elif not command & ANSWER and command != Command.ALERT_NOTIFICATION:
-            self._outgoing.append(frame(Command.GENERIC_NACK, Status.RINVCMDID, pdu.sequence))
+        elif not command & RESPONSE and command != Command.ALERT_NOTIFICATION:
+            self._outgoing.append(frame(Command.GENERIC_NACK, CommandStatus.RINVCMDID, pdu.sequence))
 
-    def _answered(self, sequence: int, status: int, message_id: str) -> None:
-        if self.state is State.BINDING and sequence == self._sequence:
-            self._refused(status)
+    def _responded(self, sequence: int, status: int, message_id: str) -> None:
+        if self.state is SessionState.BINDING and sequence == self._sequence:
+            self._rejected(status)
         elif self._outstanding.pop(sequence, None) is not None:
-            self._events.append(Answered(sequence, status, message_id))
+            self._events.append(SubmitResult(sequence, status, message_id))
             self._leave_when_done()
 
     def _bound(self, pdu: Pdu) -> None:
-        if self.state is not State.BINDING or pdu.sequence != self._sequence:
+        if self.state is not SessionState.BINDING or pdu.sequence != self._sequence:
             return
         if pdu.status:
-            self._refused(pdu.status)
+            self._rejected(pdu.status)
             return
-        self.state = State.BOUND
-        self._events.append(Opened(pdu.body.system_id if isinstance(pdu.body, Bound) else ""))
+        self.state = SessionState.BOUND
+        self._events.append(BindSuccess(pdu.body.system_id if isinstance(pdu.body, BindResponse) else ""))
 
-    def _refused(self, status: int) -> None:
-        self.state = State.OVER
-        self._events.append(Refused(status or Status.RBINDFAIL))
+    def _rejected(self, status: int) -> None:
+        self.state = SessionState.CLOSED
+        self._events.append(BindRejection(status or CommandStatus.RBINDFAIL))
 
     def _unbound(self, now: float) -> None:
-        if self.state is not State.BOUND:
+        if self.state is not SessionState.BOUND:
             self._end("the SMSC unbound")
             return
-        self.state = State.UNBINDING
+        self.state = SessionState.UNBINDING
         self._deadline = now + GRACE
-        self._left = True
+        self._unbound_by_peer = True
         self._leave_when_done()
 
     def _leave_when_done(self) -> None:
-        if self._left and self.state is State.UNBINDING and not self._outstanding:
+        if self._unbound_by_peer and self.state is SessionState.UNBINDING and not self._outstanding:
             self._end("the SMSC unbound")
 
     def _end(self, reason: str) -> None:
-        self.state = State.OVER
+        self.state = SessionState.CLOSED
         lost = tuple(self._outstanding)
         self._outstanding.clear()
-        self._events.append(Over(reason, lost))
+        self._events.append(SessionEnd(reason, lost))
 
 
 def refusal(status: int) -> str:
-    """Why a bind was refused, as text."""
+    """Return why a bind was rejected, as text."""
     return f"the SMSC refuses the bind: {status_name(status)}"

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.transports.smpp import answers
 from trunkline.transports.smpp.receipts import canonical_error
+from trunkline.transports.smpp.status_rules import StatusRule, parse_overrides
 
 _RANGES: dict[str, tuple[float, float]] = {
     "port": (1, 65_535),
@@ -145,7 +145,7 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for first, last in (("reconnect_first", "reconnect_most"), ("throttle_first", "throttle_most")):
             if getattr(self, first) > getattr(self, last):
                 raise ValueError(f"{first} must not be above {last}")
-        answers.overrides(self.errors)
+        parse_overrides(self.errors)
         if any(not 10_000 <= code <= 99_999 for code in self.receipt_errors.values()):
             raise ValueError("receipt_errors must name error codes of five digits")
 
@@ -155,9 +155,9 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return f"{self.host}:{self.port}"
 
     @property
-    def error_table(self) -> dict[int, answers.Verdict]:
+    def error_table(self) -> dict[int, StatusRule]:
         """``errors`` by command_status."""
-        return answers.overrides(self.errors)
+        return parse_overrides(self.errors)
 
     @property
     def receipt_error_table(self) -> dict[str, int]:

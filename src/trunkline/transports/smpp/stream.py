@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from trunkline.transports.smpp.commands import Status
+from trunkline.transports.smpp.commands import CommandStatus
 from trunkline.transports.smpp.pdu import HEADER, BadPdu, Fault
 
 MAX_LENGTH = 70_000
@@ -37,7 +37,7 @@ class Splitter:
         while self.broken is None and size - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(stream, at)
             if not HEADER <= length <= MAX_LENGTH:
-                self.broken = BadPdu(Fault.HEADER, Status.RINVCMDLEN)
+                self.broken = BadPdu(Fault.HEADER, CommandStatus.RINVCMDLEN)
                 at = size
             elif at + length > size:
                 break

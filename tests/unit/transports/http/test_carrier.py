@@ -13,7 +13,15 @@ import pytest
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.transports.base import Deferred, Outcome, Receipt, ReceiptState, Rejected, Submitted, Unknown
+from trunkline.transports.base import (
+    Acceptance,
+    Deferral,
+    Outcome,
+    Receipt,
+    ReceiptState,
+    Rejection,
+    UnknownOutcome,
+)
 from trunkline.transports.http import carrier as module
 from trunkline.transports.http.carrier import HttpCarrier
 from trunkline.transports.http.protocol import BadReport
@@ -73,7 +81,7 @@ async def garble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 def test_a_message_is_posted_with_its_key_and_credentials() -> None:
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
-        assert await made.submit(submission("Hi €", message_sid="SM7")) == Submitted(("g1",))
+        assert await made.submit(submission("Hi €", message_sid="SM7")) == Acceptance(("g1",))
         head, _, body = gateway.requests[0].partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         assert first == "POST /sms?key=1 HTTP/1.1"
@@ -107,7 +115,7 @@ UNHEARD: list[tuple[Reply | bytes, str]] = [
 def test_what_the_gateway_may_have_is_unknown(reply: Reply | bytes, reason: str) -> None:
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
         outcome = await made.submit(submission())
-        assert isinstance(outcome, Unknown)
+        assert isinstance(outcome, UnknownOutcome)
         assert outcome.reason.startswith(reason)
         assert outcome.resend
         # Whatever went wrong, it was handed over once, and nowhere else.
@@ -122,7 +130,7 @@ def test_what_the_gateway_may_have_is_unknown(reply: Reply | bytes, reason: str)
 def test_what_is_unknown_is_given_up_where_the_operator_says_so(reply: Reply | bytes) -> None:
     async def scenario(made: HttpCarrier, _: Peer) -> None:
         outcome = await made.submit(submission())
-        assert isinstance(outcome, Unknown)
+        assert isinstance(outcome, UnknownOutcome)
         assert (outcome.resend, made.resends_unknown) == (False, False)
 
     play(reply, scenario, unknown="fail")
@@ -138,8 +146,8 @@ def test_a_kept_connection_that_is_lost_hands_nothing_over_twice() -> None:
             writer.close()
 
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
-        assert await made.submit(submission(message_sid="SM1")) == Submitted(("g1",))
-        assert isinstance(await made.submit(submission(message_sid="SM2")), Unknown)
+        assert await made.submit(submission(message_sid="SM1")) == Acceptance(("g1",))
+        assert isinstance(await made.submit(submission(message_sid="SM2")), UnknownOutcome)
         assert len(gateway.requests) == 2
 
     play(serve, scenario)
@@ -148,15 +156,15 @@ def test_a_kept_connection_that_is_lost_hands_nothing_over_twice() -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome", "ready"),
     [
-        (answer(400, b'{"error_code": 30005}'), Rejected(30005, "the gateway answered 400"), True),
-        (answer(403, b"no"), Rejected(30008, "the gateway answered 403"), True),
+        (answer(400, b'{"error_code": 30005}'), Rejection(30005, "the gateway answered 400"), True),
+        (answer(403, b"no"), Rejection(30008, "the gateway answered 403"), True),
         (
             answer(429, b"", "Retry-After: 7"),
-            Deferred(7.0, "the gateway answered 429", 30017, counts=False),
+            Deferral(7.0, "the gateway answered 429", 30017, counts=False),
             False,
         ),
-        (answer(503), Deferred(5.0, "the gateway answered 503", 30017), False),
-        (answer(401), Deferred(30.0, "the gateway answered 401", counts=False), False),
+        (answer(503), Deferral(5.0, "the gateway answered 503", 30017), False),
+        (answer(401), Deferral(30.0, "the gateway answered 401", counts=False), False),
     ],
 )
 def test_what_the_gateway_has_not(reply: bytes, outcome: Outcome, ready: bool) -> None:
@@ -176,7 +184,7 @@ def test_a_gateway_that_asked_for_a_pause_is_left_alone(monkeypatch: pytest.Monk
         nonlocal now
         await made.submit(submission(message_sid="SM1"))
         waited = await made.submit(submission(message_sid="SM2"))
-        assert waited == Deferred(60.0, "the gateway answered 429", counts=False)
+        assert waited == Deferral(60.0, "the gateway answered 429", counts=False)
         assert len(gateway.requests) == 1
         now += 59.9
         assert not made.ready
@@ -195,7 +203,7 @@ def test_a_gateway_that_is_not_there_has_nothing() -> None:
     async def run() -> None:
         async with carrier(f"http://127.0.0.1:{port}/") as (made, _):
             outcome = await made.submit(submission())
-            assert isinstance(outcome, Deferred)
+            assert isinstance(outcome, Deferral)
             assert (outcome.after, outcome.counts) == (5.0, False)
             assert made.shown()["failure"] == outcome.reason != ""
             assert not made.ready
@@ -205,7 +213,7 @@ def test_a_gateway_that_is_not_there_has_nothing() -> None:
 
 def test_without_receipts_a_message_is_final_once_it_is_taken() -> None:
     async def scenario(made: HttpCarrier, _: Peer) -> None:
-        assert await made.submit(submission()) == Submitted(("",), final=True)
+        assert await made.submit(submission()) == Acceptance(("",), final=True)
 
     play(answer(204), scenario, receipts=False)
 
@@ -226,7 +234,7 @@ def test_the_window_bounds_what_is_under_way() -> None:
 
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
         outcomes = await asyncio.gather(*(made.submit(submission(message_sid=f"SM{n}")) for n in range(9)))
-        assert outcomes == [Submitted(("g1",))] * 9
+        assert outcomes == [Acceptance(("g1",))] * 9
         assert (most, len(gateway.requests)) == (3, 9)
 
     play(serve, scenario, window=3)
@@ -237,10 +245,10 @@ def test_who_finds_no_room_is_not_kept_waiting_for_ever() -> None:
         first = asyncio.create_task(made.submit(submission(message_sid="SM1")))
         await gateway.heard.wait()
         second = await made.submit(submission(message_sid="SM2", valid_for=0.01))
-        assert second == Deferred(5.0, "the gateway is slow", counts=False)
+        assert second == Deferral(5.0, "the gateway is slow", counts=False)
         assert len(gateway.requests) == 1
         await made.stop()
-        assert isinstance(await first, Unknown)
+        assert isinstance(await first, UnknownOutcome)
 
     play(hang, scenario, window=1)
 
@@ -252,8 +260,8 @@ def test_a_stop_ends_what_is_under_way_and_takes_nothing_more() -> None:
         )
         await gateway.heard.wait()
         await made.stop()
-        assert await first == Unknown("the carrier was stopped", resend=False)
-        stopped = Deferred(5.0, "the carrier is stopped", counts=False)
+        assert await first == UnknownOutcome("the carrier was stopped", resend=False)
+        stopped = Deferral(5.0, "the carrier is stopped", counts=False)
         assert (await second, await made.submit(submission())) == (stopped, stopped)
         assert (made.ready, len(gateway.requests)) == (False, 1)
 

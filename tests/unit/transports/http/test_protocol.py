@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.transports.base import (
-    Deferred,
+    Acceptance,
+    Deferral,
     Encoding,
     InboundMedia,
     MediaLink,
     Outcome,
     Receipt,
     ReceiptState,
-    Rejected,
+    Rejection,
     SenderKind,
     Submission,
-    Submitted,
-    Unknown,
+    UnknownOutcome,
 )
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
@@ -36,7 +36,7 @@ def test_a_message_is_handed_over_whole() -> None:
         sender_kind=SenderKind.NUMBER,
         recipient="+15005550100",
         encoding=Encoding.UCS2,
-        parts=("я" * 67, "ж"),
+        segments=("я" * 67, "ж"),
         media=(MediaLink("https://media.example.com/1", "image/png"),),
         valid_for=12.5,
     )
@@ -55,27 +55,27 @@ def test_a_message_is_handed_over_whole() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "retry_after", "expected"),
     [
-        (200, b'{"id": "g1"}', "", Submitted(("g1",))),
-        (202, b'{"id": 17}', "", Submitted(("17",))),
-        (200, b"ok", "", Unknown("the gateway's answer has no id")),
-        (200, b'{"id": ""}', "", Unknown("the gateway's answer has no id")),
-        (200, b'{"id": "a\\u0000"}', "", Unknown("the gateway's answer has no id")),
-        (200, b'{"id": "%s"}' % (b"x" * 255), "", Submitted(("x" * 255,))),
-        (200, b'{"id": "%s"}' % (b"x" * 256), "", Unknown("the gateway's answer has no id")),
-        (429, b"", "7", Deferred(7.0, "the gateway answered 429", 30017, counts=False)),
-        (429, b"", "0", Deferred(1.0, "the gateway answered 429", 30017, counts=False)),
-        (503, b"", "", Deferred(5.0, "the gateway answered 503", 30017)),
-        (503, b"", "99999", Deferred(600.0, "the gateway answered 503", 30017)),
-        (429, b"", "soon", Deferred(5.0, "the gateway answered 429", 30017, counts=False)),
-        (503, b"", "9" * 400, Deferred(600.0, "the gateway answered 503", 30017)),
-        (401, b'{"error_code": 30005}', "", Deferred(30.0, "the gateway answered 401", counts=False)),
-        (407, b"", "1", Deferred(30.0, "the gateway answered 407", counts=False)),
-        (408, b"", "", Unknown("the gateway answered 408")),
-        (400, b'{"error_code": 30005}', "", Rejected(30005, "the gateway answered 400")),
-        (403, b"<html>", "", Rejected(30008, "the gateway answered 403")),
-        (400, b'{"error_code": 7}', "", Rejected(30008, "the gateway answered 400")),
-        (500, b"", "", Unknown("the gateway answered 500")),
-        (302, b"", "", Unknown("the gateway answered 302")),
+        (200, b'{"id": "g1"}', "", Acceptance(("g1",))),
+        (202, b'{"id": 17}', "", Acceptance(("17",))),
+        (200, b"ok", "", UnknownOutcome("the gateway's answer has no id")),
+        (200, b'{"id": ""}', "", UnknownOutcome("the gateway's answer has no id")),
+        (200, b'{"id": "a\\u0000"}', "", UnknownOutcome("the gateway's answer has no id")),
+        (200, b'{"id": "%s"}' % (b"x" * 255), "", Acceptance(("x" * 255,))),
+        (200, b'{"id": "%s"}' % (b"x" * 256), "", UnknownOutcome("the gateway's answer has no id")),
+        (429, b"", "7", Deferral(7.0, "the gateway answered 429", 30017, counts=False)),
+        (429, b"", "0", Deferral(1.0, "the gateway answered 429", 30017, counts=False)),
+        (503, b"", "", Deferral(5.0, "the gateway answered 503", 30017)),
+        (503, b"", "99999", Deferral(600.0, "the gateway answered 503", 30017)),
+        (429, b"", "soon", Deferral(5.0, "the gateway answered 429", 30017, counts=False)),
+        (503, b"", "9" * 400, Deferral(600.0, "the gateway answered 503", 30017)),
+        (401, b'{"error_code": 30005}', "", Deferral(30.0, "the gateway answered 401", counts=False)),
+        (407, b"", "1", Deferral(30.0, "the gateway answered 407", counts=False)),
+        (408, b"", "", UnknownOutcome("the gateway answered 408")),
+        (400, b'{"error_code": 30005}', "", Rejection(30005, "the gateway answered 400")),
+        (403, b"<html>", "", Rejection(30008, "the gateway answered 403")),
+        (400, b'{"error_code": 7}', "", Rejection(30008, "the gateway answered 400")),
+        (500, b"", "", UnknownOutcome("the gateway answered 500")),
+        (302, b"", "", UnknownOutcome("the gateway answered 302")),
     ],
 )
 def test_what_an_answer_means(status: int, body: bytes, retry_after: str, expected: Outcome) -> None:
@@ -83,7 +83,7 @@ def test_what_an_answer_means(status: int, body: bytes, retry_after: str, expect
 
 
 def test_without_receipts_an_answer_needs_no_id_and_is_final() -> None:
-    assert protocol.outcome(200, b"", "", receipts=False, resend=True) == Submitted(("",), final=True)
+    assert protocol.outcome(200, b"", "", receipts=False, resend=True) == Acceptance(("",), final=True)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_message_from_a_phone_with_a_picture() -> None:
         "media": [{"content_type": "image/png", "content": base64.b64encode(b"\x89PNG").decode()}],
     }
     found = protocol.inbound("gate", json.dumps(told).encode())
-    assert (found.carrier, found.sender, found.recipient, found.text, found.parts, found.id) == (
+    assert (found.carrier, found.sender, found.recipient, found.text, found.segments, found.id) == (
         "gate",
         "+15005550100",
         "+15005550006",

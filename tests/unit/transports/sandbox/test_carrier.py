@@ -21,17 +21,17 @@ from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.storage.database import Database, Tx
 from trunkline.settings import Settings
 from trunkline.transports.base import (
-    Deferred,
+    Acceptance,
+    Deferral,
     Encoding,
     MediaLink,
     Outcome,
     Receipt,
     ReceiptState,
-    Rejected,
+    Rejection,
     SenderKind,
     Submission,
-    Submitted,
-    Unknown,
+    UnknownOutcome,
 )
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL
@@ -136,22 +136,22 @@ def play(engine: Engine, tmp_path: Path) -> Play:
 DELIVERED, UNDELIVERED = ReceiptState.DELIVERED, ReceiptState.UNDELIVERED
 
 WAYS: list[tuple[str, list[type[Outcome]], ReceiptState | None, int | None, str]] = [
-    (ORDINARY, [Submitted], DELIVERED, None, ""),
-    ("+15005552003", [Submitted], UNDELIVERED, 30003, ""),
-    ("+15005552004", [Submitted], UNDELIVERED, 30004, ""),
-    ("+15005552005", [Submitted], UNDELIVERED, 30005, ""),
-    ("+15005552006", [Submitted], UNDELIVERED, 30006, ""),
-    ("+15005552007", [Submitted], UNDELIVERED, 30007, ""),
-    ("+15005552008", [Submitted], UNDELIVERED, 30008, ""),
-    ("+15005552010", [Rejected, Rejected], None, 30008, ""),
-    ("+15005552011", [Deferred, Deferred, Submitted], DELIVERED, None, ""),
-    ("+15005552012", [Submitted], None, None, ""),
-    ("+15005552013", [Submitted], None, None, ""),
-    ("+15005552014", [Submitted], DELIVERED, None, "STOP"),
-    ("+15005552015", [Submitted], DELIVERED, None, "Hi"),
-    ("+15005552016", [Unknown, Submitted], DELIVERED, None, ""),
-    ("+15005552017", [Deferred, Deferred, Deferred], None, 30017, ""),
-    ("+15005552018", [Submitted], DELIVERED, None, "START"),
+    (ORDINARY, [Acceptance], DELIVERED, None, ""),
+    ("+15005552003", [Acceptance], UNDELIVERED, 30003, ""),
+    ("+15005552004", [Acceptance], UNDELIVERED, 30004, ""),
+    ("+15005552005", [Acceptance], UNDELIVERED, 30005, ""),
+    ("+15005552006", [Acceptance], UNDELIVERED, 30006, ""),
+    ("+15005552007", [Acceptance], UNDELIVERED, 30007, ""),
+    ("+15005552008", [Acceptance], UNDELIVERED, 30008, ""),
+    ("+15005552010", [Rejection, Rejection], None, 30008, ""),
+    ("+15005552011", [Deferral, Deferral, Acceptance], DELIVERED, None, ""),
+    ("+15005552012", [Acceptance], None, None, ""),
+    ("+15005552013", [Acceptance], None, None, ""),
+    ("+15005552014", [Acceptance], DELIVERED, None, "STOP"),
+    ("+15005552015", [Acceptance], DELIVERED, None, "Hi"),
+    ("+15005552016", [UnknownOutcome, Acceptance], DELIVERED, None, ""),
+    ("+15005552017", [Deferral, Deferral, Deferral], None, 30017, ""),
+    ("+15005552018", [Acceptance], DELIVERED, None, "START"),
 ]
 """A phone; how one hand-over after the other ends; what its receipt tells at once; the error code; its answer."""
 
@@ -168,14 +168,14 @@ def test_each_phone_has_its_ways(play: Play) -> None:
             last = outcomes[-1]
             told = [one for one in world.heard.receipts if one.id.startswith(sid)]
             assert [one.state for one in told] == ([state] if state else []), number
-            if isinstance(last, Submitted):
-                assert last == Submitted((f"{sid}.0",)), number
+            if isinstance(last, Acceptance):
+                assert last == Acceptance((f"{sid}.0",)), number
                 assert [one.error_code for one in told] == ([code] if state else []), number
             else:
-                assert isinstance(last, Rejected | Deferred)
+                assert isinstance(last, Rejection | Deferral)
                 assert last.error_code == code, number
             got = [(one.outgoing, one.peer, one.body) for one in await world.phone(number)]
-            arrived = [(False, OURS, "Hi")] if isinstance(last, Submitted) else []
+            arrived = [(False, OURS, "Hi")] if isinstance(last, Acceptance) else []
             assert got == arrived + ([(True, OURS, answer)] if answer else []), number
             heard = [(one.recipient, one.text) for one in world.heard.inbounds if one.sender == number]
             assert heard == ([(OURS, answer)] if answer else []), number
@@ -224,7 +224,7 @@ def test_what_was_to_be_told_outlives_a_restart(play: Play) -> None:
 def test_what_is_handed_over_again_is_one_message_with_one_answer(play: Play) -> None:
     async def again(world: World) -> None:
         for _ in range(2):
-            assert await world.submit("+15005552015") == Submitted(("SM1.0",))
+            assert await world.submit("+15005552015") == Acceptance(("SM1.0",))
         await world.settle()
         assert [(one.outgoing, one.tries) for one in await world.phone("+15005552015")] == [
             (True, 1),
@@ -242,11 +242,11 @@ def test_a_throttled_phone_knows_nothing_until_it_is_let_through(play: Play) -> 
     async def throttled(world: World) -> None:
         for _ in range(2):
             outcome = await world.submit("+15005552011")
-            assert outcome == Deferred(1.0, "the sandbox throttles this number", counts=False)
+            assert outcome == Deferral(1.0, "the sandbox throttles this number", counts=False)
             assert await world.phone("+15005552011") == []
 
     async def another_start(world: World) -> None:
-        assert await world.submit("+15005552011") == Submitted(("SM1.0",))
+        assert await world.submit("+15005552011") == Acceptance(("SM1.0",))
         [got] = await world.phone("+15005552011")
         assert (got.body, got.tries, got.moment) == ("Hi", 3, world.now)
 
@@ -258,13 +258,13 @@ def test_long_texts_come_whole_with_a_receipt_for_each_segment(play: Play) -> No
     async def long(world: World) -> None:
         parts = ("я" * 67, "ж" * 67, "!")
         outcome = await world.submit("+15005552015", *parts, encoding=Encoding.UCS2)
-        assert outcome == Submitted(("SM1.0", "SM1.1", "SM1.2"))
+        assert outcome == Acceptance(("SM1.0", "SM1.1", "SM1.2"))
         await world.settle()
         assert sorted(one.id for one in world.heard.receipts) == ["SM1.0", "SM1.1", "SM1.2"]
         received, answered = await world.phone("+15005552015")
         assert (received.body, received.segments, received.encoding) == ("".join(parts), 3, "ucs2")
         assert (answered.body, answered.segments) == ("".join(parts), 3)
-        assert [(one.text, one.parts) for one in world.heard.inbounds] == [("".join(parts), 3)]
+        assert [(one.text, one.segments) for one in world.heard.inbounds] == [("".join(parts), 3)]
 
     play(long)
 
@@ -273,7 +273,7 @@ def test_long_texts_come_whole_with_a_receipt_for_each_segment(play: Play) -> No
 def test_pictures_come_too(play: Play) -> None:
     async def picture(world: World) -> None:
         media = (MediaLink("https://media.example.com/1", "image/png"),)
-        assert await world.submit(ORDINARY, "", media=media) == Submitted(("SM1.0",))
+        assert await world.submit(ORDINARY, "", media=media) == Acceptance(("SM1.0",))
         [got] = await world.phone(ORDINARY)
         assert got.body == ""
         assert msgspec.json.decode(got.media) == [
@@ -288,7 +288,7 @@ def test_nobody_answers_a_word(play: Play) -> None:
     async def named(world: World) -> None:
         message = world.message("+15005552014")
         message = msgspec.structs.replace(message, sender="ACME", sender_kind=SenderKind.ALPHANUMERIC)
-        assert await world.sandbox.submit(message) == Submitted(("SM1.0",))
+        assert await world.sandbox.submit(message) == Acceptance(("SM1.0",))
         await world.settle()
         assert [(one.peer, one.outgoing) for one in await world.phone("+15005552014")] == [("ACME", False)]
         assert (len(world.heard.receipts), world.heard.inbounds) == (1, [])
@@ -328,10 +328,10 @@ def test_what_a_phone_sends_is_told_in_its_order(play: Play) -> None:
 @ONE_ENGINE
 def test_without_its_storage_it_takes_nothing_and_says_later(play: Play, tmp_path: Path) -> None:
     async def stopped(world: World) -> None:
-        unknown = world.message(ORDINARY, taken=("SM1.0",))
+        unknown = world.message(ORDINARY, accepted_ids=("SM1.0",))
         unknown = msgspec.structs.replace(unknown, account_sid="AC" + "9" * 32)
         outcome = await world.sandbox.submit(unknown)
-        assert isinstance(outcome, Deferred)
+        assert isinstance(outcome, Deferral)
         assert (outcome.ids, outcome.counts) == (("SM1.0",), False)
         assert await world.waiting() == []
 

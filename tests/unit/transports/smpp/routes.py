@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from trunkline.transports.base import Encoding, Inbound, Receipt, SenderKind, Submission
+from trunkline.transports.base import Encoding, InboundMessage, Receipt, SenderKind, Submission
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.settings import SmppRoute
 
@@ -27,7 +27,7 @@ def submission(*parts: str, **more: Any) -> Submission:
         "sender_kind": SenderKind.NUMBER,
         "recipient": "+15005550100",
         "encoding": Encoding.GSM7,
-        "parts": parts or ("Hi €",),
+        "segments": parts or ("Hi €",),
         "reference": 7,
         **more,
     }
@@ -49,7 +49,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
-        self.inbounds: list[Inbound] = []
+        self.inbounds: list[InboundMessage] = []
         self.failures = 0
         self.gate: asyncio.Event | None = None
         self.calls = 0
@@ -60,7 +60,7 @@ class Heard:
         await self._take()
         self.receipts.append(receipt)
 
-    async def inbound(self, inbound: Inbound) -> None:
+    async def inbound(self, inbound: InboundMessage) -> None:
         """Keep a message."""
         await self._take()
         self.inbounds.append(inbound)

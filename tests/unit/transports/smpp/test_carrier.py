@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from smsc import Reply, Smsc, Submit, delivers_all, mobile, receipt, takes_all
-from trunkline.transports.base import Deferred, Outcome, ReceiptState, Rejected, Submitted, Unknown
-from trunkline.transports.smpp.bodies import DataMessage, Nothing
+from trunkline.transports.base import Acceptance, Deferral, Outcome, ReceiptState, Rejection, UnknownOutcome
+from trunkline.transports.smpp.bodies import DataMessage, EmptyBody
 from trunkline.transports.smpp.carrier import SmppCarrier
-from trunkline.transports.smpp.commands import Command, Status, Tag
+from trunkline.transports.smpp.commands import Command, CommandStatus, Tag
 from unit.transports.smpp.routes import Heard, route, running, submission, turns
 
 TRANSCEIVER, TRANSMITTER, RECEIVER = (
@@ -60,7 +60,7 @@ def test_messages_are_taken_in_their_order() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         texts = [f"message {number}" for number in range(200)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
-        assert outcomes == [Submitted((str(number),)) for number in range(1, 201)]
+        assert outcomes == [Acceptance((str(number),)) for number in range(1, 201)]
         assert [submit.text for submit in smsc.submits] == texts
 
     play(scenario)
@@ -68,36 +68,36 @@ def test_messages_are_taken_in_their_order() -> None:
 
 def test_every_part_has_its_id() -> None:
     assert submitting(("a" * 153, "b"), ("c",), answer=takes_all) == [
-        Submitted(("1", "2")),
-        Submitted(("3",)),
+        Acceptance(("1", "2")),
+        Acceptance(("3",)),
     ]
 
 
 def test_only_parts_that_were_not_taken_are_sent() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
-        message = submission("a", "b", "c", taken=("x", "", "z"))
-        assert await carrier.submit(message) == Submitted(("x", "1", "z"))
+        message = submission("a", "b", "c", accepted_ids=("x", "", "z"))
+        assert await carrier.submit(message) == Acceptance(("x", "1", "z"))
         assert [submit.text for submit in smsc.submits] == ["b"]
-        everything = submission("a", taken=("x",))
-        assert await carrier.submit(everything) == Submitted(("x",))
+        everything = submission("a", accepted_ids=("x",))
+        assert await carrier.submit(everything) == Acceptance(("x",))
         assert smsc.count == 1
 
     play(scenario)
 
 
 def test_without_receipts_being_taken_is_the_end() -> None:
-    assert submitting(("a",), answer=takes_all, receipts="none") == [Submitted(("1",), final=True)]
+    assert submitting(("a",), answer=takes_all, receipts="none") == [Acceptance(("1",), final=True)]
 
 
 def test_a_network_that_tells_no_id_still_took_it() -> None:
     (outcome,) = submitting(("a", "b"), answer=lambda submit: Reply())
-    assert outcome == Submitted(("SM0.0", "SM0.1"))
+    assert outcome == Acceptance(("SM0.0", "SM0.1"))
 
 
 @pytest.mark.parametrize(("base", "id"), [("as_is", "00AB"), ("response_hex", "AB")])
 def test_ids_come_in_the_routes_form(base: str, id: str) -> None:
     (outcome,) = submitting(("a",), answer=lambda submit: Reply(message_id=id), id_base=base)
-    assert outcome == Submitted(("ab" if base == "as_is" else "171",))
+    assert outcome == Acceptance(("ab" if base == "as_is" else "171",))
 
 
 @pytest.mark.parametrize("window", [1, 10])
@@ -137,14 +137,14 @@ def test_what_is_throttled_is_sent_again_in_order() -> None:
 
     def answer(submit: Submit) -> Reply:
         if submit.count <= 20:
-            return Reply(Status.RTHROTTLED)
+            return Reply(CommandStatus.RTHROTTLED)
         seen.append(submit.text)
         return takes_all(submit)
 
     outcomes = submitting(
         *texts, answer=answer, window=1, rate=100_000, throttle_first=0.001, throttle_most=0.001
     )
-    assert outcomes == [Submitted((str(number),)) for number in range(21, 61)]
+    assert outcomes == [Acceptance((str(number),)) for number in range(21, 61)]
     assert seen == [text for (text,) in texts]
 
 
@@ -154,11 +154,11 @@ def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
         await turns(lambda: carrier.shown()["binds"][0]["throttled_to"])
         assert not carrier.ready
         assert carrier.shown()["binds"][0]["throttled_to"] == 50
-        assert await handed == Submitted(("2",))
+        assert await handed == Acceptance(("2",))
 
     play(
         scenario,
-        Smsc(answer=first_refused(1, Status.RTHROTTLED)),
+        Smsc(answer=first_refused(1, CommandStatus.RTHROTTLED)),
         rate=100,
         throttle_first=0.05,
         throttle_most=1,
@@ -170,21 +170,22 @@ def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
         outcomes = await asyncio.gather(
             carrier.submit(submission("a", valid_for=0.02)), carrier.submit(submission("b", valid_for=60.0))
         )
-        assert outcomes[0] == Deferred(1.0, "it waited too long for its turn", counts=False)
-        assert isinstance(outcomes[1], Submitted)
+        assert outcomes[0] == Deferral(1.0, "it waited too long for its turn", counts=False)
+        assert isinstance(outcomes[1], Acceptance)
 
     slow = {"throttle_first": 0.1, "throttle_most": 0.1}
-    play(scenario, Smsc(answer=first_refused(2, Status.RTHROTTLED)), **slow)
+    play(scenario, Smsc(answer=first_refused(2, CommandStatus.RTHROTTLED)), **slow)
 
 
 @pytest.mark.parametrize(
-    ("status", "error_code"), [(Status.RMSGQFUL, 30017), (Status.RSYSERR, 30008), (Status.RX_T_APPN, 30008)]
+    ("status", "error_code"),
+    [(CommandStatus.RMSGQFUL, 30017), (CommandStatus.RSYSERR, 30008), (CommandStatus.RX_T_APPN, 30008)],
 )
-def test_a_busy_network_is_tried_later_and_ever_later(status: Status, error_code: int) -> None:
+def test_a_busy_network_is_tried_later_and_ever_later(status: CommandStatus, error_code: int) -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         for tries, after in enumerate((5.0, 30.0, 60.0, 60.0)):
             outcome = await carrier.submit(submission(tries=tries))
-            assert isinstance(outcome, Deferred)
+            assert isinstance(outcome, Deferral)
             assert (outcome.after, outcome.error_code, outcome.counts) == (after, error_code, True)
 
     play(scenario, Smsc(answer=lambda submit: Reply(status)))
@@ -192,27 +193,27 @@ def test_a_busy_network_is_tried_later_and_ever_later(status: Status, error_code
 
 def test_a_refused_part_fails_the_message_and_tells_what_was_taken() -> None:
     def answer(submit: Submit) -> Reply:
-        return Reply(Status.RINVDSTADR) if submit.text == "b" else takes_all(submit)
+        return Reply(CommandStatus.RINVDSTADR) if submit.text == "b" else takes_all(submit)
 
     (outcome,) = submitting(("a", "b", "c"), answer=answer, window=1)
-    assert outcome == Rejected(30005, "the SMSC answers ESME_RINVDSTADR (0x0B)", ids=("1",))
+    assert outcome == Rejection(30005, "the SMSC answers ESME_RINVDSTADR (0x0B)", ids=("1",))
 
 
 def test_the_operators_table_decides() -> None:
     (outcome,) = submitting(("a",), answer=lambda submit: Reply(0x411), errors={"0x411": 30007})
-    assert outcome == Rejected(30007, "the SMSC answers status 0x411")
+    assert outcome == Rejection(30007, "the SMSC answers status 0x411")
 
 
 def test_what_the_smsc_cannot_read_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    (outcome,) = submitting(("a",), answer=lambda submit: Reply(Status.RINVESMCLASS))
-    assert isinstance(outcome, Rejected)
+    (outcome,) = submitting(("a",), answer=lambda submit: Reply(CommandStatus.RINVESMCLASS))
+    assert isinstance(outcome, Rejection)
     assert any(record.levelno == logging.ERROR for record in caplog.records)
 
 
 def test_what_cannot_be_written_is_refused() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         outcome = await carrier.submit(submission(recipient="+" + "1" * 40))
-        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome, Rejection)
         assert smsc.count == 0
 
     play(scenario)
@@ -227,12 +228,12 @@ def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
         await smsc.submitted(1)
         smsc.drop()
         first, second, third = await handed
-        assert isinstance(first, Unknown)
+        assert isinstance(first, UnknownOutcome)
         assert first.resend is (policy == "resend") is carrier.resends_unknown
-        assert {type(one) for one in (second, third)} <= {Unknown, Deferred}
+        assert {type(one) for one in (second, third)} <= {UnknownOutcome, Deferral}
         smsc.answer = takes_all
         await turns(lambda: carrier.ready)
-        assert isinstance(await carrier.submit(submission()), Submitted)
+        assert isinstance(await carrier.submit(submission()), Acceptance)
 
     play(scenario, unknown=policy)
 
@@ -245,8 +246,8 @@ def test_what_waits_when_the_link_is_lost_is_handed_back() -> None:
         smsc.answers_binds = False
         smsc.drop()
         first, *others = await handed
-        assert isinstance(first, Unknown)
-        assert [(type(one), getattr(one, "counts", None)) for one in others] == [(Deferred, False)] * 2
+        assert isinstance(first, UnknownOutcome)
+        assert [(type(one), getattr(one, "counts", None)) for one in others] == [(Deferral, False)] * 2
 
     play(scenario, window=1)
 
@@ -255,7 +256,7 @@ def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         smsc.answer = lambda submit: None
         outcome = await carrier.submit(submission())
-        assert outcome == Unknown("a request was not answered")
+        assert outcome == UnknownOutcome("a request was not answered")
         await smsc.until(lambda: len(smsc.attempts) == 2)
 
     play(scenario, response_timeout=0.02)
@@ -268,8 +269,8 @@ def test_an_answer_that_comes_twice_does_no_harm() -> None:
             return Reply(message_id="2")
 
         smsc.answer = twice
-        assert await carrier.submit(submission()) == Submitted(("1",))
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
         assert len(smsc.attempts) == 1
 
     play(scenario)
@@ -278,18 +279,18 @@ def test_an_answer_that_comes_twice_does_no_harm() -> None:
 def test_a_broken_session_is_bound_anew() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         outcomes = await asyncio.gather(carrier.submit(submission("a")), carrier.submit(submission("b")))
-        assert isinstance(outcomes[0], Deferred)
+        assert isinstance(outcomes[0], Deferral)
         assert not outcomes[0].counts
-        assert isinstance(outcomes[1], Submitted)
+        assert isinstance(outcomes[1], Acceptance)
         await turns(lambda: carrier.ready and len(smsc.attempts) == 2)
         assert smsc.unbinds == 1
 
-    play(scenario, Smsc(answer=first_refused(1, Status.RINVBNDSTS)))
+    play(scenario, Smsc(answer=first_refused(1, CommandStatus.RINVBNDSTS)))
 
 
 def test_the_smscs_unbind_is_answered_and_bound_anew() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
-        assert await smsc.receiver.ask(Command.UNBIND, Nothing()) == 0
+        assert await smsc.receiver.ask(Command.UNBIND, EmptyBody()) == 0
         await smsc.until(lambda: len(smsc.attempts) == 2)
         await turns(lambda: carrier.ready)
 
@@ -309,8 +310,8 @@ def test_a_lost_connection_is_made_again() -> None:
 def test_before_it_is_bound_messages_are_handed_back() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         assert not carrier.ready
-        outcome = await carrier.submit(submission(taken=("x",)))
-        assert outcome == Deferred(1.0, "the carrier is not bound", ids=("x",), counts=False)
+        outcome = await carrier.submit(submission(accepted_ids=("x",)))
+        assert outcome == Deferral(1.0, "the carrier is not bound", ids=("x",), counts=False)
 
     play(scenario, Smsc(answers_binds=False), ready=False)
 
@@ -357,11 +358,11 @@ def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
     play(scenario, ready=False, password="wrong", reconnect_most=0.12)
 
 
-@pytest.mark.parametrize("status", [Status.RINVCMDID, Status.RBINDFAIL])
-def test_without_transceivers_a_pair_is_bound(status: Status) -> None:
+@pytest.mark.parametrize("status", [CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL])
+def test_without_transceivers_a_pair_is_bound(status: CommandStatus) -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         assert [command for command, _ in smsc.attempts] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
         assert smsc.submits[0].connection.command == TRANSMITTER
         await heard.until(lambda: len(heard.receipts) == 1)
         smsc.receiver.transport.abort()
@@ -383,7 +384,7 @@ def test_a_refused_receiver_closes_its_transmitter() -> None:
         assert not carrier.ready
         await smsc.until(lambda: not smsc.peers)
 
-    play(scenario, Smsc(refuses={RECEIVER: Status.RALYBND}), bind="pair", ready=False)
+    play(scenario, Smsc(refuses={RECEIVER: CommandStatus.RALYBND}), bind="pair", ready=False)
 
 
 def test_a_transceiver_may_be_insisted_on() -> None:
@@ -391,7 +392,7 @@ def test_a_transceiver_may_be_insisted_on() -> None:
         await smsc.until(lambda: len(smsc.attempts) == 3)
         assert {command for command, _ in smsc.attempts} == {TRANSCEIVER}
 
-    play(scenario, Smsc(refuses={TRANSCEIVER: Status.RINVCMDID}), bind="transceiver", ready=False)
+    play(scenario, Smsc(refuses={TRANSCEIVER: CommandStatus.RINVCMDID}), bind="transceiver", ready=False)
 
 
 def test_the_bind_says_who_we_are() -> None:
@@ -433,12 +434,12 @@ def test_a_receipt_may_come_before_the_answer_twice_and_late() -> None:
         handed = asyncio.create_task(carrier.submit(submission()))
         await smsc.submitted(1)
         for _ in range(2):
-            assert await smsc.deliver(receipt(held[0], "0A1", "DELIVRD")) == Status.ROK
+            assert await smsc.deliver(receipt(held[0], "0A1", "DELIVRD")) == CommandStatus.ROK
         held[0].connection.reply(held[0], Reply(message_id="a1"))
         held[0].connection.flush()
         outcome = await handed
-        assert await smsc.deliver(receipt(held[0], "A1", "UNDELIV", "001")) == Status.ROK
-        assert isinstance(outcome, Submitted)
+        assert await smsc.deliver(receipt(held[0], "A1", "UNDELIV", "001")) == CommandStatus.ROK
+        assert isinstance(outcome, Acceptance)
         assert [one.id for one in heard.receipts] == ["a1"] * 3 == list(outcome.ids) * 3
         assert heard.receipts[-1].state is ReceiptState.UNDELIVERED
         assert heard.receipts[-1].error_code == 30005
@@ -450,8 +451,8 @@ def test_what_could_not_be_kept_is_sent_again_by_the_smsc() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         heard.failures = 1
         message = mobile("15005550100", "15005550006", "Hallo")
-        assert await smsc.deliver(message) == Status.RX_T_APPN
-        assert await smsc.deliver(message) == Status.ROK
+        assert await smsc.deliver(message) == CommandStatus.RX_T_APPN
+        assert await smsc.deliver(message) == CommandStatus.ROK
         (inbound,) = heard.inbounds
         assert (inbound.sender, inbound.recipient, inbound.text) == ("+15005550100", "+15005550006", "Hallo")
 
@@ -464,10 +465,10 @@ def test_an_inbound_message_is_acknowledged_when_it_is_kept() -> None:
         answered = asyncio.ensure_future(smsc.deliver(mobile("1", "2", "Hallo")))
         await heard.until(lambda: heard.calls == 1)
         # What else is on the connection goes on meanwhile.
-        assert await carrier.submit(submission()) == Submitted(("1",))
+        assert await carrier.submit(submission()) == Acceptance(("1",))
         assert not answered.done()
         heard.gate.set()
-        assert await answered == Status.ROK
+        assert await answered == CommandStatus.ROK
 
     play(scenario)
 
@@ -484,7 +485,7 @@ def test_a_flood_of_inbound_messages_is_held_up() -> None:
             await asyncio.sleep(0)
         assert 200 <= heard.calls < 250
         heard.gate.set()
-        assert set(await asyncio.gather(*answers)) == {Status.ROK}
+        assert set(await asyncio.gather(*answers)) == {CommandStatus.ROK}
         assert len(heard.inbounds) == 500
 
     play(scenario)
@@ -493,7 +494,7 @@ def test_a_flood_of_inbound_messages_is_held_up() -> None:
 def test_a_data_sm_is_heard_too() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         body = DataMessage(source="1", destination="2", parameters={Tag.MESSAGE_PAYLOAD: b"hi"})
-        assert await smsc.deliver(body, Command.DATA_SM) == Status.ROK
+        assert await smsc.deliver(body, Command.DATA_SM) == CommandStatus.ROK
         assert heard.inbounds[0].text == "hi"
 
     play(scenario)
@@ -502,7 +503,10 @@ def test_a_data_sm_is_heard_too() -> None:
 def test_parts_that_wait_too_long_are_told_without_the_others() -> None:
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
         octets = b"\5\0\3\7\2\1" + "halb".encode("utf-16-be")
-        assert await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40)) == Status.ROK
+        assert (
+            await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40))
+            == CommandStatus.ROK
+        )
         await heard.until(lambda: bool(heard.inbounds))
         assert (heard.inbounds[0].text, heard.inbounds[0].missing) == ("halb", True)
 
@@ -544,8 +548,8 @@ def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
         held[0].connection.flush()
         await stopped
         assert await handed == [
-            Submitted(("1",)),
-            *[Deferred(1.0, "the carrier stops", counts=False)] * 2,
+            Acceptance(("1",)),
+            *[Deferral(1.0, "the carrier stops", counts=False)] * 2,
         ]
         assert smsc.unbinds == 1
 
@@ -560,11 +564,11 @@ def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
         await smsc.submitted(1)
         stopped = asyncio.create_task(carrier.stop())
         await turns(lambda: not carrier.ready)
-        held[0].connection.reply(held[0], Reply(Status.RTHROTTLED))
+        held[0].connection.reply(held[0], Reply(CommandStatus.RTHROTTLED))
         held[0].connection.flush()
         await turns(handed.done)
         assert not stopped.done(), "it was handed back before the link is closed"
-        assert await handed == Deferred(1.0, "the carrier stops", counts=False)
+        assert await handed == Deferral(1.0, "the carrier stops", counts=False)
         await stopped
         assert smsc.count == 1
 
@@ -578,10 +582,10 @@ def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         await smsc.submitted(1)
         smsc.receiver.transport.pause_reading()
         await carrier.stop()
-        assert await handed == Unknown("the carrier stops")
+        assert await handed == UnknownOutcome("the carrier stops")
 
-    monkeypatch.setattr("trunkline.transports.smpp.link._LAST_ANSWERS", 0.02)
-    monkeypatch.setattr("trunkline.transports.smpp.link._GOOD_BYE", 0.02)
+    monkeypatch.setattr("trunkline.transports.smpp.connector._RESPONSE_SECONDS", 0.02)
+    monkeypatch.setattr("trunkline.transports.smpp.connector._UNBIND_SECONDS", 0.02)
     play(scenario)
 
 
@@ -594,7 +598,7 @@ def test_a_stop_does_not_wait_for_ever_for_what_is_to_be_kept(monkeypatch: pytes
         with pytest.raises(asyncio.CancelledError):
             await answered
 
-    monkeypatch.setattr("trunkline.transports.smpp.link._LAST_ANSWERS", 0.02)
+    monkeypatch.setattr("trunkline.transports.smpp.connector._RESPONSE_SECONDS", 0.02)
     play(scenario)
 
 
@@ -611,7 +615,7 @@ def test_a_message_that_nobody_waits_for_is_not_sent() -> None:
         smsc.answer = takes_all
         held[0].connection.reply(held[0], Reply(message_id="1"))
         held[0].connection.flush()
-        assert await asyncio.gather(first, last) == [Submitted(("1",)), Submitted(("2",))]
+        assert await asyncio.gather(first, last) == [Acceptance(("1",)), Acceptance(("2",))]
         assert [submit.text for submit in smsc.submits] == ["first", "last"]
         with pytest.raises(asyncio.CancelledError):
             await never

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from trunkline.transports.smpp.bodies import Bind, Bound
-from trunkline.transports.smpp.commands import ANSWER, Command
-from trunkline.transports.smpp.connection import BindFailed, Binding, BindRefused, Connection
+from trunkline.transports.smpp.bodies import BindRequest, BindResponse
+from trunkline.transports.smpp.commands import RESPONSE, Command
+from trunkline.transports.smpp.connection import BindFailed, Binding, BindRefused, SmscConnection
 from trunkline.transports.smpp.pdu import Pdu, encode, frame
-from trunkline.transports.smpp.session import Answered, Asked, Over, Timing
+from trunkline.transports.smpp.session import DeliverRequest, SessionEnd, SessionTimeouts, SubmitResult
 from trunkline.transports.smpp.stream import Splitter
 
-BINDING = Binding(Command.BIND_TRANSCEIVER, Bind("me", "pw"), Timing(10, 30, 60), 1000)
-BOUND = encode(Pdu(Command.BIND_TRANSCEIVER | ANSWER, 0, 1, Bound("SMSC")))
+BINDING = Binding(Command.BIND_TRANSCEIVER, BindRequest("me", "pw"), SessionTimeouts(10, 30, 60), 1000)
+BOUND = encode(Pdu(Command.BIND_TRANSCEIVER | RESPONSE, 0, 1, BindResponse("SMSC")))
 
 
 class Transport(asyncio.Transport):
@@ -45,26 +45,26 @@ class Transport(asyncio.Transport):
         self.calls.append("abort")
 
 
-class Owner:
+class Listener:
     """Notes what it hears."""
 
     def __init__(self) -> None:
-        self.events: list[Answered | Asked | Over] = []
+        self.events: list[SubmitResult | DeliverRequest | SessionEnd] = []
         self.turns = 0
 
-    def told(self, connection: Connection, event: Answered | Asked | Over) -> None:
+    def on_event(self, connection: SmscConnection, event: SubmitResult | DeliverRequest | SessionEnd) -> None:
         self.events.append(event)
 
-    def turned(self, connection: Connection) -> None:
+    def on_ready(self, connection: SmscConnection) -> None:
         self.turns += 1
 
 
-async def _opened() -> tuple[Connection, Transport, Owner]:
-    owner, transport = Owner(), Transport()
-    connection = Connection(BINDING, owner)
+async def _opened() -> tuple[SmscConnection, Transport, Listener]:
+    owner, transport = Listener(), Transport()
+    connection = SmscConnection(BINDING, owner)
     connection.connection_made(transport)
     connection.data_received(BOUND)
-    await connection.opened
+    await connection.bound
     transport.writes.clear()
     return connection, transport, owner
 
@@ -89,9 +89,9 @@ def test_a_peer_that_does_not_read_is_neither_written_to_nor_read_from() -> None
         before = owner.turns
         connection.pause_writing()
         connection.pause_writing()
-        assert (connection.room, transport.calls) == (0, ["pause"])
+        assert (connection.free, transport.calls) == (0, ["pause"])
         connection.resume_writing()
-        assert (connection.room, transport.calls) == (1000, ["pause", "resume"])
+        assert (connection.free, transport.calls) == (1000, ["pause", "resume"])
         assert owner.turns == before + 1
         connection.abort("the test is over")
 
@@ -116,10 +116,10 @@ def test_the_last_answer_is_written_before_it_closes() -> None:
     async def scenario() -> None:
         connection, transport, owner = await _opened()
         connection.data_received(frame(Command.UNBIND, 0, 5))
-        assert transport.writes == [frame(Command.UNBIND | ANSWER, 0, 5)]
+        assert transport.writes == [frame(Command.UNBIND | RESPONSE, 0, 5)]
         assert transport.calls == ["close"]
         connection.connection_lost(None)
-        assert [type(event) for event in owner.events] == [Over]
+        assert [type(event) for event in owner.events] == [SessionEnd]
         assert connection.closed.done()
 
     asyncio.run(scenario())
@@ -127,12 +127,14 @@ def test_the_last_answer_is_written_before_it_closes() -> None:
 
 def test_a_peer_that_keeps_the_socket_open_is_cut() -> None:
     async def scenario() -> None:
-        owner, transport = Owner(), Transport()
-        binding = Binding(Command.BIND_TRANSCEIVER, Bind("me", "pw"), Timing(0.01, 30, 60), 10)
-        connection = Connection(binding, owner)
+        owner, transport = Listener(), Transport()
+        binding = Binding(
+            Command.BIND_TRANSCEIVER, BindRequest("me", "pw"), SessionTimeouts(0.01, 30, 60), 10
+        )
+        connection = SmscConnection(binding, owner)
         connection.connection_made(transport)
         with pytest.raises(BindFailed, match="the bind was not answered"):
-            await connection.opened
+            await connection.bound
         async with asyncio.timeout(5):
             while transport.calls != ["close", "abort"]:
                 await asyncio.sleep(0)
@@ -142,12 +144,12 @@ def test_a_peer_that_keeps_the_socket_open_is_cut() -> None:
 
 def test_a_refused_bind_is_told_once() -> None:
     async def scenario() -> None:
-        owner, transport = Owner(), Transport()
-        connection = Connection(BINDING, owner)
+        owner, transport = Listener(), Transport()
+        connection = SmscConnection(BINDING, owner)
         connection.connection_made(transport)
-        connection.data_received(frame(Command.BIND_TRANSCEIVER | ANSWER, 0x0E, 1))
+        connection.data_received(frame(Command.BIND_TRANSCEIVER | RESPONSE, 0x0E, 1))
         with pytest.raises(BindRefused, match="ESME_RINVPASWD"):
-            await connection.opened
+            await connection.bound
         connection.connection_lost(OSError("reset"))
         assert owner.events == []
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.transports.smpp import bodies as b
-from trunkline.transports.smpp.commands import ANSWER, Command, Status, Tag, status_name
+from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus, Tag, status_name
 from trunkline.transports.smpp.pdu import BadPdu, Fault, Pdu, decode, encode, encode_body, frame
 
 BIND = "0000001c000000090000000000000001737973007077000034000000"
@@ -22,7 +22,7 @@ PART = (
     "201044f"
 )
 SAMPLES = [
-    (BIND, Pdu(Command.BIND_TRANSCEIVER, 0, 1, b.Bind("sys", "pw"))),
+    (BIND, Pdu(Command.BIND_TRANSCEIVER, 0, 1, b.BindRequest("sys", "pw"))),
     (
         HI,
         Pdu(
@@ -61,7 +61,7 @@ SAMPLES = [
         ),
     ),
     ("00000010000000150000000000000007", Pdu(Command.ENQUIRE_LINK, 0, 7)),
-    ("00000015800000040000000000000009" + "6162633100", Pdu(0x80000004, 0, 9, b.Accepted("abc1"))),
+    ("00000015800000040000000000000009" + "6162633100", Pdu(0x80000004, 0, 9, b.MessageResponse("abc1"))),
     ("00000010800000040000005800000009", Pdu(0x80000004, 0x58, 9)),
     ("00000010800000000000000300000001", Pdu(Command.GENERIC_NACK, 3, 1)),
 ]
@@ -86,9 +86,9 @@ DESTINATIONS = st.lists(
     ),
     max_size=5,
 ).map(tuple)
-FAILURES = st.lists(st.builds(b.Failure, OCTET, OCTET, _text(21), st.integers(0, 2**32 - 1)), max_size=5).map(
-    tuple
-)
+FAILURES = st.lists(
+    st.builds(b.UnsuccessfulDestination, OCTET, OCTET, _text(21), st.integers(0, 2**32 - 1)), max_size=5
+).map(tuple)
 
 
 @st.composite
@@ -97,7 +97,7 @@ def pdus(draw: st.DrawFn) -> Pdu:
     shape = b.SHAPES[command]
     values: list[Any] = [draw(_text(field.limit) if field.limit else OCTET) for field in shape.fields]
     if shape.lists_at >= 0:
-        values.insert(shape.lists_at, draw(DESTINATIONS if shape.body is b.Multi else FAILURES))
+        values.insert(shape.lists_at, draw(DESTINATIONS if shape.body is b.SubmitMulti else FAILURES))
     if shape.short_message:
         values.append(draw(st.binary(max_size=254)))
     if shape.parameters:
@@ -115,7 +115,7 @@ def test_every_command_has_a_shape() -> None:
     unanswered = (Command.OUTBIND, Command.ALERT_NOTIFICATION, Command.GENERIC_NACK)
     for command in Command:
         assert command in b.SHAPES
-        assert (command | ANSWER in b.SHAPES) == (command not in unanswered[:2])
+        assert (command | RESPONSE in b.SHAPES) == (command not in unanswered[:2])
 
 
 @given(st.binary(max_size=80), st.sampled_from([*sorted(b.SHAPES), 0x99, 0x80000099]))
@@ -140,37 +140,39 @@ def _broken(command: int, body: bytes) -> tuple[BadPdu, Pdu | None]:
 GOOD = encode_body(Command.DELIVER_SM, b.ShortMessage(source="1", destination="2", short_message=b"abc"))
 LONG = b"1" * 21
 MALFORMED = [
-    (b"CMT123\0" + bytes(40), Fault.UNTERMINATED, Status.RINVSERTYP),
-    (b"\0\1\1" + LONG + bytes(30), Fault.UNTERMINATED, Status.RINVSRCADR),
-    (b"\0\1\1\0\1\1" + LONG + bytes(30), Fault.UNTERMINATED, Status.RINVDSTADR),
-    (b"\0\1\1\0\1\1\0\0\0\0" + b"2" * 17 + bytes(30), Fault.UNTERMINATED, Status.RINVSCHED),
-    (b"\0\1\1\0\1\1\0\0\0\0\0" + b"2" * 17 + bytes(30), Fault.UNTERMINATED, Status.RINVEXPIRY),
-    (b"", Fault.TRUNCATED, Status.RINVCMDLEN),
-    (GOOD[:3], Fault.TRUNCATED, Status.RINVCMDLEN),
-    (GOOD[:-4], Fault.TRUNCATED, Status.RINVCMDLEN),
-    (GOOD[:-1], Fault.MESSAGE_LENGTH, Status.RINVMSGLEN),
-    (GOOD[:-4] + b"\xff" + bytes(255), Fault.MESSAGE_LENGTH, Status.RINVMSGLEN),
-    (GOOD + b"\x04", Fault.PARAMETERS, Status.RINVOPTPARSTREAM),
-    (GOOD + b"\x04\x27\x00\x02\x01", Fault.PARAMETERS, Status.RINVOPTPARSTREAM),
+    (b"CMT123\0" + bytes(40), Fault.UNTERMINATED, CommandStatus.RINVSERTYP),
+    (b"\0\1\1" + LONG + bytes(30), Fault.UNTERMINATED, CommandStatus.RINVSRCADR),
+    (b"\0\1\1\0\1\1" + LONG + bytes(30), Fault.UNTERMINATED, CommandStatus.RINVDSTADR),
+    (b"\0\1\1\0\1\1\0\0\0\0" + b"2" * 17 + bytes(30), Fault.UNTERMINATED, CommandStatus.RINVSCHED),
+    (b"\0\1\1\0\1\1\0\0\0\0\0" + b"2" * 17 + bytes(30), Fault.UNTERMINATED, CommandStatus.RINVEXPIRY),
+    (b"", Fault.TRUNCATED, CommandStatus.RINVCMDLEN),
+    (GOOD[:3], Fault.TRUNCATED, CommandStatus.RINVCMDLEN),
+    (GOOD[:-4], Fault.TRUNCATED, CommandStatus.RINVCMDLEN),
+    (GOOD[:-1], Fault.MESSAGE_LENGTH, CommandStatus.RINVMSGLEN),
+    (GOOD[:-4] + b"\xff" + bytes(255), Fault.MESSAGE_LENGTH, CommandStatus.RINVMSGLEN),
+    (GOOD + b"\x04", Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM),
+    (GOOD + b"\x04\x27\x00\x02\x01", Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM),
 ]
 
 
 @pytest.mark.parametrize(("body", "fault", "status"), MALFORMED)
-def test_a_malformed_body_is_answered_with_what_is_wrong(body: bytes, fault: Fault, status: Status) -> None:
+def test_a_malformed_body_is_answered_with_what_is_wrong(
+    body: bytes, fault: Fault, status: CommandStatus
+) -> None:
     bad, answer = _broken(Command.DELIVER_SM, body)
     assert (bad.fault, bad.status) == (fault, status)
-    assert answer == Pdu(Command.DELIVER_SM | ANSWER, status, 5)
+    assert answer == Pdu(Command.DELIVER_SM | RESPONSE, status, 5)
 
 
 @pytest.mark.parametrize("command", [0x00, 0x99, 0x1234])
 def test_an_unknown_command_is_nacked(command: int) -> None:
     bad, answer = _broken(command, b"")
     assert bad.fault is Fault.COMMAND
-    assert answer == Pdu(Command.GENERIC_NACK, Status.RINVCMDID, 5)
+    assert answer == Pdu(Command.GENERIC_NACK, CommandStatus.RINVCMDID, 5)
 
 
 def test_a_malformed_or_unknown_response_is_not_answered() -> None:
-    assert _broken(Command.SUBMIT_SM | ANSWER, b"abc")[1] is None
+    assert _broken(Command.SUBMIT_SM | RESPONSE, b"abc")[1] is None
     assert _broken(0x80000099, b"")[1] is None
 
 
@@ -185,20 +187,20 @@ def test_a_length_that_does_not_fit_is_a_fault_of_the_header(data: bytes) -> Non
 @pytest.mark.parametrize(
     ("body", "fault", "status"),
     [
-        (b"\0\0\0\0\1\3", Fault.DESTINATION, Status.RINVDESTFLAG),
-        (b"\0\0\0\0\1\1\1\1" + b"5" * 25, Fault.UNTERMINATED, Status.RINVDSTADR),
-        (b"\0\0\0\0\1\2" + b"x" * 25, Fault.UNTERMINATED, Status.RINVDLNAME),
-        (b"\0\0\0\0\1", Fault.TRUNCATED, Status.RINVCMDLEN),
-        (b"\0\0\0\0", Fault.TRUNCATED, Status.RINVCMDLEN),
+        (b"\0\0\0\0\1\3", Fault.DESTINATION, CommandStatus.RINVDESTFLAG),
+        (b"\0\0\0\0\1\1\1\1" + b"5" * 25, Fault.UNTERMINATED, CommandStatus.RINVDSTADR),
+        (b"\0\0\0\0\1\2" + b"x" * 25, Fault.UNTERMINATED, CommandStatus.RINVDLNAME),
+        (b"\0\0\0\0\1", Fault.TRUNCATED, CommandStatus.RINVCMDLEN),
+        (b"\0\0\0\0", Fault.TRUNCATED, CommandStatus.RINVCMDLEN),
     ],
 )
-def test_a_malformed_list_of_destinations_is_found(body: bytes, fault: Fault, status: Status) -> None:
+def test_a_malformed_list_of_destinations_is_found(body: bytes, fault: Fault, status: CommandStatus) -> None:
     bad, _ = _broken(Command.SUBMIT_MULTI, body)
     assert (bad.fault, bad.status) == (fault, status)
 
 
 def test_a_cut_list_of_failures_is_found() -> None:
-    bad, _ = _broken(Command.SUBMIT_MULTI | ANSWER, b"id\0\1\1\1" + b"5\0\0\0")
+    bad, _ = _broken(Command.SUBMIT_MULTI | RESPONSE, b"id\0\1\1\1" + b"5\0\0\0")
     assert bad.fault is Fault.TRUNCATED
 
 
@@ -221,7 +223,7 @@ def test_octets_behind_a_body_without_parameters_are_ignored() -> None:
         (Command.SUBMIT_SM, b.ShortMessage(source="a\0b")),
         (Command.SUBMIT_SM, b.ShortMessage(source="я")),
         (Command.SUBMIT_SM, b.ShortMessage(esm_class=256)),
-        (Command.SUBMIT_MULTI, b.Multi(destinations=(b.Destination("1"),) * 255)),
+        (Command.SUBMIT_MULTI, b.SubmitMulti(destinations=(b.Destination("1"),) * 255)),
     ],
 )
 def test_what_cannot_be_written_is_refused(command: int, body: b.Body) -> None:

@@ -14,7 +14,7 @@ from trunkline.transports.smpp.receipts import (
     Dialect,
     IdBase,
     canonical_error,
-    read,
+    parse_receipt,
     receipt_id,
     response_id,
 )
@@ -28,12 +28,12 @@ DIALECT = Dialect("main")
 def told(
     text: str, parameters: Parameters | None = None, dialect: Dialect = DIALECT
 ) -> tuple[object, ...] | None:
-    receipt = read(text, parameters or {}, dialect)
+    receipt = parse_receipt(text, parameters or {}, dialect)
     return receipt and (receipt.id, receipt.state.name, receipt.error_code, receipt.done_date)
 
 
 def undelivered(stat: str, err: str = "000", dialect: Dialect = DIALECT) -> int | None:
-    receipt = read(f"id:1 stat:{stat} err:{err}", {}, dialect)
+    receipt = parse_receipt(f"id:1 stat:{stat} err:{err}", {}, dialect)
     assert receipt is not None
     assert receipt.state is ReceiptState.UNDELIVERED
     return receipt.error_code
@@ -41,7 +41,7 @@ def undelivered(stat: str, err: str = "000", dialect: Dialect = DIALECT) -> int 
 
 def test_the_form_of_the_specification() -> None:
     expected = Receipt("main", "123456789", ReceiptState.DELIVERED, None, "2611210701", PLAIN)
-    assert read(PLAIN, {}, DIALECT) == expected
+    assert parse_receipt(PLAIN, {}, DIALECT) == expected
 
 
 DELIVERED = ("1", "DELIVERED", None, "")
@@ -146,8 +146,8 @@ def test_what_tells_too_little_is_no_receipt(text: str) -> None:
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reader(text: str) -> None:
     for base in IdBase:
-        read(text, {}, Dialect("main", base))
-        read(f"id:{text} stat:{text} err:{text}", {}, Dialect("main", base))
+        parse_receipt(text, {}, Dialect("main", base))
+        parse_receipt(f"id:{text} stat:{text} err:{text}", {}, Dialect("main", base))
 
 
 def test_a_hostile_id_does_not_break_the_reader() -> None:

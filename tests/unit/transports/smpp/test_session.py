@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.transports.smpp.bodies import Accepted, Bind, Body, Bound, DataMessage, Nothing, ShortMessage
-from trunkline.transports.smpp.commands import ANSWER, MAX_SEQUENCE, Command, Status
+from trunkline.transports.smpp.bodies import (
+    BindRequest,
+    BindResponse,
+    Body,
+    DataMessage,
+    EmptyBody,
+    MessageResponse,
+    ShortMessage,
+)
+from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
 from trunkline.transports.smpp.pdu import Pdu, decode, encode, frame
 from trunkline.transports.smpp.session import (
     GRACE,
     NEVER,
-    Answered,
-    Asked,
-    Event,
-    Opened,
-    Over,
-    Refused,
-    Session,
-    State,
-    Timing,
+    BindRejection,
+    BindSuccess,
+    DeliverRequest,
+    SessionEnd,
+    SessionEvent,
+    SessionState,
+    SessionTimeouts,
+    SmppSession,
+    SubmitResult,
 )
 from trunkline.transports.smpp.stream import Splitter
 
-TIMING = Timing(link=10, response=30, silence=60)
+TIMING = SessionTimeouts(link=10, response=30, silence=60)
 BIND = Command.BIND_TRANSCEIVER
-TAKEN = Command.SUBMIT_SM | ANSWER
+TAKEN = Command.SUBMIT_SM | RESPONSE
 SUBMIT = b"\0" * 33
 
 
@@ -33,29 +41,31 @@ class Wire:
 
     def __init__(self, window: int = 10, *, bound: bool = True) -> None:
         self.now = 100.0
-        self.session = Session(BIND, Bind("me", "pw"), TIMING, window, self.now)
+        self.session = SmppSession(BIND, BindRequest("me", "pw"), TIMING, window, self.now)
         if bound:
             assert [pdu.command for pdu in self.sent()] == [BIND]
-            assert self.hear(BIND | ANSWER, 1, Bound("SMSC")) == [Opened("SMSC")]
+            assert self.hear(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
 
     def sent(self) -> list[Pdu]:
-        return [decode(whole) for whole in Splitter().feed(self.session.take())]
+        return [decode(whole) for whole in Splitter().feed(self.session.take_output())]
 
-    def hear(self, command: int, sequence: int, body: Body | None = None, status: int = 0) -> list[Event]:
-        return self.session.received(encode(Pdu(command, status, sequence, body or Nothing())), self.now)
+    def hear(
+        self, command: int, sequence: int, body: Body | None = None, status: int = 0
+    ) -> list[SessionEvent]:
+        return self.session.received(encode(Pdu(command, status, sequence, body or EmptyBody())), self.now)
 
     def submit(self) -> int:
         sequence = self.session.submit(SUBMIT, self.now)
         assert self.sent() == [decode(frame(Command.SUBMIT_SM, 0, sequence, SUBMIT))]
         return sequence
 
-    def wait(self, seconds: float) -> list[Event]:
+    def wait(self, seconds: float) -> list[SessionEvent]:
         """Let time pass as its timers ask for."""
         end, events = self.now + seconds, []
         while self.session.due <= end:
             self.now = max(self.now, self.session.due)
             before = self.session.due
-            events += self.session.passed(self.now)
+            events += self.session.expire(self.now)
             assert self.session.due > before, "a timer that does nothing rings for ever"
         self.now = end
         return events
@@ -63,68 +73,68 @@ class Wire:
 
 def test_it_begins_with_a_bind() -> None:
     wire = Wire(bound=False)
-    assert wire.sent() == [Pdu(BIND, 0, 1, Bind("me", "pw"))]
-    assert (wire.session.state, wire.session.room) == (State.BINDING, 0)
-    assert wire.hear(BIND | ANSWER, 1, Bound("SMSC")) == [Opened("SMSC")]
-    assert (wire.session.state, wire.session.room) == (State.BOUND, 10)
+    assert wire.sent() == [Pdu(BIND, 0, 1, BindRequest("me", "pw"))]
+    assert (wire.session.state, wire.session.free) == (SessionState.BINDING, 0)
+    assert wire.hear(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
+    assert (wire.session.state, wire.session.free) == (SessionState.BOUND, 10)
 
 
-@pytest.mark.parametrize("command", [BIND | ANSWER, Command.GENERIC_NACK])
+@pytest.mark.parametrize("command", [BIND | RESPONSE, Command.GENERIC_NACK])
 def test_a_refused_bind_ends_it(command: int) -> None:
     wire = Wire(bound=False)
-    assert wire.hear(command, 1, status=Status.RINVPASWD) == [Refused(Status.RINVPASWD)]
-    assert (wire.session.state, wire.session.due) == (State.OVER, NEVER)
+    assert wire.hear(command, 1, status=CommandStatus.RINVPASWD) == [BindRejection(CommandStatus.RINVPASWD)]
+    assert (wire.session.state, wire.session.due) == (SessionState.CLOSED, NEVER)
 
 
 def test_a_bind_without_an_answer_ends_it() -> None:
     wire = Wire(bound=False)
     assert wire.wait(9.9) == []
-    assert wire.wait(0.2) == [Over("the bind was not answered")]
+    assert wire.wait(0.2) == [SessionEnd("the bind was not answered")]
 
 
 def test_answers_to_other_binds_are_skipped() -> None:
     wire = Wire(bound=False)
-    assert wire.hear(Command.BIND_RECEIVER | ANSWER, 1, Bound("SMSC")) == []
-    assert wire.hear(BIND | ANSWER, 2, Bound("SMSC")) == []
-    assert wire.session.state is State.BINDING
+    assert wire.hear(Command.BIND_RECEIVER | RESPONSE, 1, BindResponse("SMSC")) == []
+    assert wire.hear(BIND | RESPONSE, 2, BindResponse("SMSC")) == []
+    assert wire.session.state is SessionState.BINDING
 
 
 def test_nothing_is_taken_before_the_bind_is_answered() -> None:
     wire = Wire(bound=False)
     wire.sent()
     assert wire.hear(Command.DELIVER_SM, 1, ShortMessage()) == []
-    assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [(0x80000005, Status.RINVBNDSTS)]
+    assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [(0x80000005, CommandStatus.RINVBNDSTS)]
 
 
 def test_answers_find_their_requests_in_any_order() -> None:
     wire = Wire()
     first, second = wire.submit(), wire.submit()
-    assert wire.session.room == 8
-    assert wire.hear(TAKEN, second, Accepted("b")) == [Answered(second, 0, "b")]
-    assert wire.hear(TAKEN, first, status=0x58) == [Answered(first, 0x58, "")]
-    assert wire.session.room == 10
+    assert wire.session.free == 8
+    assert wire.hear(TAKEN, second, MessageResponse("b")) == [SubmitResult(second, 0, "b")]
+    assert wire.hear(TAKEN, first, status=0x58) == [SubmitResult(first, 0x58, "")]
+    assert wire.session.free == 10
 
 
 def test_an_answer_that_comes_twice_or_to_nothing_is_skipped() -> None:
     wire = Wire()
     sequence = wire.submit()
-    wire.hear(TAKEN, sequence, Accepted("a"))
-    assert wire.hear(TAKEN, sequence, Accepted("a")) == []
-    assert wire.hear(TAKEN, 999, Accepted("a")) == []
-    assert wire.session.state is State.BOUND
+    wire.hear(TAKEN, sequence, MessageResponse("a"))
+    assert wire.hear(TAKEN, sequence, MessageResponse("a")) == []
+    assert wire.hear(TAKEN, 999, MessageResponse("a")) == []
+    assert wire.session.state is SessionState.BOUND
 
 
 def test_a_nack_answers_a_request() -> None:
     wire = Wire()
     sequence = wire.submit()
-    assert wire.hear(Command.GENERIC_NACK, sequence, status=3) == [Answered(sequence, 3, "")]
+    assert wire.hear(Command.GENERIC_NACK, sequence, status=3) == [SubmitResult(sequence, 3, "")]
 
 
 def test_of_a_malformed_answer_the_status_counts() -> None:
     wire = Wire()
     sequence = wire.submit()
     assert wire.session.received(frame(TAKEN, 0, sequence, b"no end"), wire.now) == [
-        Answered(sequence, 0, "")
+        SubmitResult(sequence, 0, "")
     ]
 
 
@@ -132,11 +142,11 @@ def test_the_window_is_kept() -> None:
     wire = Wire(window=2)
     first = wire.submit()
     wire.submit()
-    assert wire.session.room == 0
+    assert wire.session.free == 0
     with pytest.raises(AssertionError):
         wire.session.submit(SUBMIT, wire.now)
-    wire.hear(TAKEN, first, Accepted("a"))
-    assert wire.session.room == 1
+    wire.hear(TAKEN, first, MessageResponse("a"))
+    assert wire.session.free == 1
 
 
 def test_a_request_without_an_answer_ends_it() -> None:
@@ -145,7 +155,7 @@ def test_a_request_without_an_answer_ends_it() -> None:
     wire.now += 20
     second = wire.submit()
     assert wire.wait(9) == []
-    assert wire.wait(2) == [Over("a request was not answered", (first, second))]
+    assert wire.wait(2) == [SessionEnd("a request was not answered", (first, second))]
 
 
 def test_sequence_numbers_go_round() -> None:
@@ -161,7 +171,7 @@ def test_silence_is_asked_about() -> None:
     assert wire.wait(2) == []
     (asked,) = wire.sent()
     assert asked.command == Command.ENQUIRE_LINK
-    wire.hear(Command.ENQUIRE_LINK | ANSWER, asked.sequence)
+    wire.hear(Command.ENQUIRE_LINK | RESPONSE, asked.sequence)
     assert wire.wait(55) == []
     assert wire.sent() == []
 
@@ -169,7 +179,7 @@ def test_silence_is_asked_about() -> None:
 def test_a_silent_peer_ends_it() -> None:
     wire = Wire()
     assert wire.wait(69) == []
-    assert wire.wait(2) == [Over("the SMSC is silent")]
+    assert wire.wait(2) == [SessionEnd("the SMSC is silent")]
 
 
 def test_a_pdu_that_does_not_end_ends_it() -> None:
@@ -179,7 +189,7 @@ def test_a_pdu_that_does_not_end_ends_it() -> None:
     wire.now += 5
     # A further octet is no new beginning.
     assert wire.session.received(whole[9:10], wire.now) == []
-    assert wire.wait(6) == [Over("a PDU did not end")]
+    assert wire.wait(6) == [SessionEnd("a PDU did not end")]
 
 
 def test_each_pdu_has_its_own_time_to_end() -> None:
@@ -199,9 +209,11 @@ def test_a_length_that_lies_ends_it_behind_what_was_whole(length: int) -> None:
     sequence = wire.submit()
     data = frame(TAKEN, 0, sequence, b"id\0") + length.to_bytes(4) + bytes(12)
     events = wire.session.received(data, wire.now)
-    assert events[0] == Answered(sequence, 0, "id")
-    assert isinstance(events[1], Over)
-    assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [(Command.GENERIC_NACK, Status.RINVCMDLEN)]
+    assert events[0] == SubmitResult(sequence, 0, "id")
+    assert isinstance(events[1], SessionEnd)
+    assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [
+        (Command.GENERIC_NACK, CommandStatus.RINVCMDLEN)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -212,11 +224,11 @@ def test_what_the_smsc_asks_is_told_and_answered_later(
 ) -> None:
     wire = Wire()
     (asked,) = wire.hear(command, 77, body)
-    assert asked == Asked(command, 77, body)
+    assert asked == DeliverRequest(command, 77, body)
     assert wire.sent() == []
-    assert isinstance(asked, Asked)
-    wire.session.answer(asked, Status.RX_T_APPN)
-    assert wire.sent() == [Pdu(command | ANSWER, Status.RX_T_APPN, 77, Accepted())]
+    assert isinstance(asked, DeliverRequest)
+    wire.session.respond(asked, CommandStatus.RX_T_APPN)
+    assert wire.sent() == [Pdu(command | RESPONSE, CommandStatus.RX_T_APPN, 77, MessageResponse())]
 
 
 def test_links_are_confirmed_alerts_taken_and_others_nacked() -> None:
@@ -229,9 +241,9 @@ def test_links_are_confirmed_alerts_taken_and_others_nacked() -> None:
         }
         assert wire.session.received(frame(command, 0, 5, shape.get(command, b"")), wire.now) == []
     assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [
-        (Command.ENQUIRE_LINK | ANSWER, 0),
-        (Command.GENERIC_NACK, Status.RINVCMDID),
-        (Command.GENERIC_NACK, Status.RINVCMDID),
+        (Command.ENQUIRE_LINK | RESPONSE, 0),
+        (Command.GENERIC_NACK, CommandStatus.RINVCMDID),
+        (Command.GENERIC_NACK, CommandStatus.RINVCMDID),
     ]
 
 
@@ -239,10 +251,10 @@ def test_malformed_and_unknown_requests_are_answered_and_passed_over() -> None:
     wire = Wire()
     assert wire.session.received(frame(Command.DELIVER_SM, 0, 5) + frame(0x77, 0, 6), wire.now) == []
     assert [(pdu.command, pdu.status, pdu.sequence) for pdu in wire.sent()] == [
-        (Command.DELIVER_SM | ANSWER, Status.RINVCMDLEN, 5),
-        (Command.GENERIC_NACK, Status.RINVCMDID, 6),
+        (Command.DELIVER_SM | RESPONSE, CommandStatus.RINVCMDLEN, 5),
+        (Command.GENERIC_NACK, CommandStatus.RINVCMDID, 6),
     ]
-    assert wire.session.state is State.BOUND
+    assert wire.session.state is SessionState.BOUND
 
 
 def test_unknown_answers_are_not_nacked() -> None:
@@ -256,11 +268,11 @@ def test_we_say_good_bye() -> None:
     sequence = wire.submit()
     assert wire.session.unbind(wire.now) == []
     (unbind,) = wire.sent()
-    assert (unbind.command, wire.session.room) == (Command.UNBIND, 0)
-    assert wire.hear(TAKEN, sequence, Accepted("a")) == [Answered(sequence, 0, "a")]
+    assert (unbind.command, wire.session.free) == (Command.UNBIND, 0)
+    assert wire.hear(TAKEN, sequence, MessageResponse("a")) == [SubmitResult(sequence, 0, "a")]
     assert wire.hear(Command.DELIVER_SM, 5, ShortMessage()) == []
-    assert [pdu.status for pdu in wire.sent()] == [Status.RX_T_APPN]
-    assert wire.hear(Command.UNBIND | ANSWER, unbind.sequence) == [Over("unbound")]
+    assert [pdu.status for pdu in wire.sent()] == [CommandStatus.RX_T_APPN]
+    assert wire.hear(Command.UNBIND | RESPONSE, unbind.sequence) == [SessionEnd("unbound")]
 
 
 def test_a_good_bye_does_not_wait_for_ever() -> None:
@@ -268,42 +280,42 @@ def test_a_good_bye_does_not_wait_for_ever() -> None:
     sequence = wire.submit()
     wire.session.unbind(wire.now)
     assert wire.wait(GRACE - 0.1) == []
-    assert wire.wait(0.2) == [Over("unbound", (sequence,))]
+    assert wire.wait(0.2) == [SessionEnd("unbound", (sequence,))]
 
 
 def test_a_stop_while_binding_ends_it() -> None:
     wire = Wire(bound=False)
-    assert wire.session.unbind(wire.now) == [Over("stopped while binding")]
+    assert wire.session.unbind(wire.now) == [SessionEnd("stopped while binding")]
 
 
 def test_the_smsc_says_good_bye() -> None:
     wire = Wire()
-    assert wire.hear(Command.UNBIND, 9) == [Over("the SMSC unbound")]
-    assert wire.sent() == [Pdu(Command.UNBIND | ANSWER, 0, 9)]
+    assert wire.hear(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
+    assert wire.sent() == [Pdu(Command.UNBIND | RESPONSE, 0, 9)]
 
 
 def test_answers_may_follow_the_smscs_good_bye() -> None:
     wire = Wire()
     first, second = wire.submit(), wire.submit()
     assert wire.hear(Command.UNBIND, 9) == []
-    assert wire.session.room == 0
-    assert wire.hear(TAKEN, first, Accepted("a")) == [Answered(first, 0, "a")]
-    assert wire.wait(GRACE) == [Over("unbound", (second,))]
+    assert wire.session.free == 0
+    assert wire.hear(TAKEN, first, MessageResponse("a")) == [SubmitResult(first, 0, "a")]
+    assert wire.wait(GRACE) == [SessionEnd("unbound", (second,))]
 
 
 def test_a_broken_connection_tells_what_is_unknown() -> None:
     wire = Wire()
     sequence = wire.submit()
-    assert wire.session.lost("reset") == [Over("reset", (sequence,))]
+    assert wire.session.lost("reset") == [SessionEnd("reset", (sequence,))]
     assert wire.session.lost("reset") == []
-    assert wire.session.passed(wire.now + 1000) == []
-    asked = Asked(Command.DELIVER_SM, 1, ShortMessage())
-    wire.session.answer(asked, 0)
+    assert wire.session.expire(wire.now + 1000) == []
+    asked = DeliverRequest(Command.DELIVER_SM, 1, ShortMessage())
+    wire.session.respond(asked, 0)
     assert wire.sent() == []
 
 
 def test_what_follows_the_end_is_not_heard() -> None:
     wire = Wire()
     data = frame(Command.UNBIND, 0, 9) + frame(Command.ENQUIRE_LINK, 0, 10)
-    assert wire.session.received(data, wire.now) == [Over("the SMSC unbound")]
-    assert [pdu.command for pdu in wire.sent()] == [Command.UNBIND | ANSWER]
+    assert wire.session.received(data, wire.now) == [SessionEnd("the SMSC unbound")]
+    assert [pdu.command for pdu in wire.sent()] == [Command.UNBIND | RESPONSE]

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.transports.smpp.answers import Action
 from trunkline.transports.smpp.settings import SmppRoute
+from trunkline.transports.smpp.status_rules import StatusAction
 
 LEAST = {"name": "main", "host": "smsc.example.com", "system_id": "me"}
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> Non
 
 def test_tables_of_errors_are_read() -> None:
     route = parsed(errors={"0x58": "retry", "1025": 30007}, receipt_errors={"005": 30003, "rejectd": 30007})
-    assert route.error_table[0x58].action is Action.RETRY
+    assert route.error_table[0x58].action is StatusAction.RETRY
     assert route.error_table[1025].error_code == 30007
     assert route.receipt_error_table == {"5": 30003, "REJECTD": 30007}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.transports.smpp.commands import Command, Status
+from trunkline.transports.smpp.commands import Command, CommandStatus
 from trunkline.transports.smpp.pdu import Fault, frame
 from trunkline.transports.smpp.stream import MAX_LENGTH, Splitter
 
@@ -51,7 +51,7 @@ def test_a_lie_breaks_the_stream_behind_what_was_whole(length: int) -> None:
     splitter = Splitter()
     assert splitter.feed(PDUS[0] + length.to_bytes(4) + bytes(30)) == PDUS[:1]
     assert splitter.broken is not None
-    assert (splitter.broken.fault, splitter.broken.status) == (Fault.HEADER, Status.RINVCMDLEN)
+    assert (splitter.broken.fault, splitter.broken.status) == (Fault.HEADER, CommandStatus.RINVCMDLEN)
     assert splitter.feed(STREAM) == []
 
 

@@ -33,7 +33,7 @@ from trunkline.products.messaging.receiving.keyword_handling import hear
 from trunkline.products.messaging.receiving.parameters import Pairs, parameters
 from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.services import Service
-from trunkline.transports.base import Inbound
+from trunkline.transports.base import InboundMessage
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -77,14 +77,14 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """Implements the receiving half of ``Receiver``. Attachments are fetched below ``address``."""
+    """Implements the receiving half of ``CarrierListener``. Attachments are fetched below ``address``."""
 
     def __init__(self, ground: Ground, blobs: BlobStore, address: PublicAddress) -> None:
         self._ground = ground
         self._blobs = blobs
         self._address = address
 
-    async def inbound(self, inbound: Inbound) -> None:
+    async def inbound(self, inbound: InboundMessage) -> None:
         """Take in a message; it is durable once this returns. Raises StorageError."""
         blobs = [await self._blobs.write(once(one.content), len(one.content)) for one in inbound.media]
 
@@ -139,7 +139,7 @@ class Inbox:
         return _Known(message, hooks, parameters(message, media, told.opt_out), await jar.find(tx, message))
 
 
-async def receive(tx: Tx, inbound: Inbound, blobs: Sequence[Blob]) -> bool:
+async def receive(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
     """Store a message, its attachments in ``blobs``, and enqueue the job for its number's owner (doc for the order of
     things). Return False for a message that came before, or that nobody receives."""
     if inbound.id and not await _is_new(tx, inbound):
@@ -175,7 +175,7 @@ async def receive(tx: Tx, inbound: Inbound, blobs: Sequence[Blob]) -> bool:
     return True
 
 
-async def _is_new(tx: Tx, inbound: Inbound) -> bool:
+async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
     await tx.run(_PRUNE, before=tx.now - REMEMBERED, most=_PRUNED)
     return bool(await tx.run(_KNOWN, carrier=inbound.carrier, id=inbound.id, now=tx.now))
 
@@ -192,7 +192,7 @@ async def _find_owner(tx: Tx, recipient: str) -> Owned | None:
     return found
 
 
-def _message(tx: Tx, inbound: Inbound, owned: Owned, service: Service | None, sender: str) -> Message:
+def _message(tx: Tx, inbound: InboundMessage, owned: Owned, service: Service | None, sender: str) -> Message:
     return Message(
         sid=new_sid("MM" if inbound.media else "SM"),
         account_sid=owned.account_sid,
@@ -206,7 +206,7 @@ def _message(tx: Tx, inbound: Inbound, owned: Owned, service: Service | None, se
         body="",
         service_sid=None if service is None else service.sid,
         num_media=len(inbound.media),
-        num_segments=max(inbound.parts, 1),
+        num_segments=max(inbound.segments, 1),
     )
 
 

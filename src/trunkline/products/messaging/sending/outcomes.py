@@ -15,7 +15,7 @@ from trunkline.products.messaging.lifecycle.queue import Queued, Step
 from trunkline.products.messaging.lifecycle.states import fail, move, without_text
 from trunkline.products.messaging.sending import receipts
 from trunkline.products.messaging.sending.prices import Prices
-from trunkline.transports.base import Deferred, Outcome, Rejected, Submitted, Unknown
+from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -59,7 +59,7 @@ class Settling:
 
 
 async def _settle(tx: Tx, ended: Ended, prices: Prices) -> None:
-    if isinstance(ended.outcome, Submitted):
+    if isinstance(ended.outcome, Acceptance):
         # Nothing changes a message while it is being handed over: what was taken is what it is.
         if await queue.remove_sending(tx, ended.queued.message_sid):
             await lanes.leave(tx, ended.queued.lane, ended.queued.segments)
@@ -72,16 +72,16 @@ async def _settle(tx: Tx, ended: Ended, prices: Prices) -> None:
     if message is None:
         return
     match ended.outcome:
-        case Rejected() as rejected:
+        case Rejection() as rejected:
             log.info("message %s is refused: %s", message.sid, rejected.reason)
             await fail(tx, message, rejected.error_code)
-        case Deferred() as deferred:
+        case Deferral() as deferred:
             await _defer(tx, message, queued, deferred)
-        case Unknown() as unknown:
+        case UnknownOutcome() as unknown:
             await _unknown(tx, message, queued, unknown)
 
 
-async def _sent(tx: Tx, message: Message, ended: Ended, submitted: Submitted, prices: Prices) -> None:
+async def _sent(tx: Tx, message: Message, ended: Ended, submitted: Acceptance, prices: Prices) -> None:
     changes = prices.of(message.recipient, message.num_segments)
     if submitted.final and message.asked.discard_content:
         # Nothing more will come. Its attachments stay, as networks fetch them when they like.
@@ -99,7 +99,7 @@ async def _sent(tx: Tx, message: Message, ended: Ended, submitted: Submitted, pr
         await receipts.catch_up(tx, carrier, id)
 
 
-async def _defer(tx: Tx, message: Message, queued: Queued, deferred: Deferred) -> None:
+async def _defer(tx: Tx, message: Message, queued: Queued, deferred: Deferral) -> None:
     attempts = queued.attempts + deferred.counts
     if attempts >= MAX_TRIES:
         log.info("message %s is given up: %s", message.sid, deferred.reason)
@@ -124,11 +124,11 @@ async def _defer(tx: Tx, message: Message, queued: Queued, deferred: Deferred) -
     tx.announce(LaneFed(queued.lane))
 
 
-async def _unknown(tx: Tx, message: Message, queued: Queued, unknown: Unknown) -> None:
+async def _unknown(tx: Tx, message: Message, queued: Queued, unknown: UnknownOutcome) -> None:
     if not unknown.resend:
         log.warning("message %s is given up, the network may have it: %s", message.sid, unknown.reason)
         await fail(tx, message, UNKNOWN_ERROR)
         return
     log.warning("message %s is sent again, perhaps twice: %s", message.sid, unknown.reason)
-    again = Deferred(_AGAIN, unknown.reason, UNKNOWN_ERROR, unknown.ids)
+    again = Deferral(_AGAIN, unknown.reason, UNKNOWN_ERROR, unknown.ids)
     await _defer(tx, message, queued, again)

@@ -193,10 +193,10 @@ def submission(taken: Taken, now: int, reference: int) -> Submission:
         sender_kind=kind_of(message.sender or ""),
         recipient=message.recipient,
         encoding=segmented.encoding,
-        parts=segmented.parts,
+        segments=segmented.parts,
         reference=reference,
         media=taken.media,
-        taken=taken.queued.ids,
+        accepted_ids=taken.queued.ids,
         valid_for=(taken.queued.expires - now) / SECOND,
         tries=taken.queued.attempts,
     )

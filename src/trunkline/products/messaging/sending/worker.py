@@ -25,7 +25,7 @@ from trunkline.products.messaging.sending.outcomes import Ended
 from trunkline.products.messaging.sending.pace import BURST
 from trunkline.products.messaging.sending.references import References
 from trunkline.products.messaging.sending.taking import Haul, Rules, Taken, submission, take
-from trunkline.transports.base import Carrier, Outcome, Unknown
+from trunkline.transports.base import Carrier, Outcome, UnknownOutcome
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -155,7 +155,7 @@ class Worker:
             outcome: Outcome = await taken.carrier.submit(submission(taken, self._ground.clock(), reference))
         except Exception as error:
             log.exception("the carrier %s failed", taken.carrier.name)
-            outcome = Unknown(type(error).__name__, taken.queued.ids, taken.carrier.resends_unknown)
+            outcome = UnknownOutcome(type(error).__name__, taken.queued.ids, taken.carrier.resends_unknown)
         await self._end(Ended(taken.queued, taken.message, taken.carrier.name, outcome))
 
     async def _end(self, ended: Ended) -> None:
@@ -207,7 +207,7 @@ class Worker:
             return
         carrier = self._route(self._sender, message.recipient)
         resend = carrier is None or carrier.resends_unknown
-        unknown = Unknown("the node died while it was handed over", queued.ids, resend)
+        unknown = UnknownOutcome("the node died while it was handed over", queued.ids, resend)
         await self._end(Ended(queued, message, carrier.name if carrier else "", unknown))
 
     async def _refresh(self) -> None:

@@ -1,4 +1,4 @@
-"""What a deliver_sm or data_sm is: a receipt, a message, or a part of one. Pure.
+"""The content of a deliver_sm or data_sm: a receipt, a message, or a segment of one. Pure.
 
 An address of the international type gets its plus sign, one of the national type the route's country prefix; others
 are left as the network wrote them.
@@ -27,107 +27,109 @@ _DEFAULTS = {
 }
 
 
-class Unreadable(Exception):
-    """A message that cannot be understood, and would not be better a second time; the text says why."""
+class UnreadableMessage(Exception):
+    """A message that cannot be decoded, this time or another; the text is the reason."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Which part of a long message it is. ``reference`` is the sender's; ``number`` counts from 1."""
+class Concatenation(msgspec.Struct, frozen=True):
+    """The position of a segment in a long message. ``reference`` is the sender's; ``number`` counts from 1."""
 
     reference: int
     total: int
     number: int
 
 
-class Mobile(msgspec.Struct, frozen=True):
-    """A message from a phone, or with ``place`` a part of one. ``header_octets`` is the length of the user data header
-    that was cut off in front of ``octets``."""
+class MobileMessage(msgspec.Struct, frozen=True):
+    """A message from a phone, or with ``concatenation`` a segment of one. ``header_octets`` is the length of the user
+    data header that was cut off in front of ``octets``."""
 
     sender: str
     recipient: str
     octets: bytes
     alphabet: Alphabet
     header_octets: int = 0
-    place: Place | None = None
+    concatenation: Concatenation | None = None
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """The decoded text."""
         return decode(self.octets, self.alphabet, self.header_octets)
 
 
-class Report(msgspec.Struct, frozen=True):
-    """A delivery receipt, not read yet."""
+class ReceiptMessage(msgspec.Struct, frozen=True):
+    """A delivery receipt, not parsed yet."""
 
     text: str
     parameters: Parameters
 
 
 class Acknowledgement(msgspec.Struct, frozen=True):
-    """A handset's own acknowledgement, which tells no more than receipts do."""
+    """A handset's own acknowledgement, which adds nothing to receipts."""
 
 
-def read(body: ShortMessage | DataMessage, route: SmppRoute) -> Mobile | Report | Acknowledgement:
-    """What came. Raises Unreadable."""
+def parse(
+    body: ShortMessage | DataMessage, route: SmppRoute
+) -> MobileMessage | ReceiptMessage | Acknowledgement:
+    """Return the content of a message. Raise UnreadableMessage if it cannot be decoded."""
     octets = body.parameters.get(Tag.MESSAGE_PAYLOAD)
     if octets is None:
         octets = body.short_message if isinstance(body, ShortMessage) else b""
     kind = body.esm_class & TYPE
     if kind in (RECEIPT, INTERMEDIATE) or Tag.RECEIPTED_MESSAGE_ID in body.parameters:
         alphabet = alphabet_of(body.data_coding, Alphabet.LATIN1)
-        return Report(decode(octets, alphabet or Alphabet.LATIN1).strip("\0"), body.parameters)
+        return ReceiptMessage(decode(octets, alphabet or Alphabet.LATIN1).strip("\0"), body.parameters)
     if kind in ACKNOWLEDGEMENTS:
         return Acknowledgement()
     alphabet = alphabet_of(body.data_coding, _DEFAULTS[route.default_coding])
     if alphabet is None:
-        raise Unreadable(f"data_coding 0x{body.data_coding:02X} is not supported")
-    place, header = _sar(body.parameters), 0
+        raise UnreadableMessage(f"data_coding 0x{body.data_coding:02X} is not supported")
+    concatenation, header = _sar(body.parameters), 0
     if body.esm_class & UDHI:
         header, from_udh = _udh(octets)
-        place = from_udh or place
-    return Mobile(
+        concatenation = from_udh or concatenation
+    return MobileMessage(
         _address(body.source, body.source_ton, route),
         _address(body.destination, body.destination_ton, route),
         octets[header:],
         alphabet,
         header,
-        place,
+        concatenation,
     )
 
 
-def _udh(octets: bytes) -> tuple[int, Place | None]:
-    """The length of the user data header with its own octet, and what it says of the part's place. Of its elements
-    only the concatenations are read."""
+def _udh(octets: bytes) -> tuple[int, Concatenation | None]:
+    """Return the length of the user data header with its own octet, and the concatenation in it; other elements are
+    skipped."""
     end = 1 + octets[0] if octets else 1
     if end > len(octets):
-        raise Unreadable("the user data header goes beyond the message")
-    place, at = None, 1
+        raise UnreadableMessage("the user data header goes beyond the message")
+    concatenation, at = None, 1
     while at + 2 <= end:
         element, size = octets[at], octets[at + 1]
         value = octets[at + 2 : at + 2 + size]
         at += 2 + size
         if at > end:
-            raise Unreadable("an element goes beyond the user data header")
+            raise UnreadableMessage("an element goes beyond the user data header")
         if element == _CONCATENATED_8 and size == 3:
-            place = _place(*value)
+            concatenation = _concatenation(*value)
         elif element == _CONCATENATED_16 and size == 4:
-            place = _place(*struct.unpack(">HBB", value))
-    return end, place
+            concatenation = _concatenation(*struct.unpack(">HBB", value))
+    return end, concatenation
 
 
-def _sar(parameters: Parameters) -> Place | None:
+def _sar(parameters: Parameters) -> Concatenation | None:
     try:
         (reference,) = struct.unpack(">H", parameters[Tag.SAR_MSG_REF_NUM])
         (total,) = parameters[Tag.SAR_TOTAL_SEGMENTS]
         (number,) = parameters[Tag.SAR_SEGMENT_SEQNUM]
     except (KeyError, ValueError, struct.error):
         return None
-    return _place(reference, total, number)
+    return _concatenation(reference, total, number)
 
 
-def _place(reference: int, total: int, number: int) -> Place | None:
-    """None for the only part of a message, and for a place that cannot be."""
-    return Place(reference, total, number) if 1 <= number <= total and total > 1 else None
+def _concatenation(reference: int, total: int, number: int) -> Concatenation | None:
+    """Return the concatenation; None for the only segment of a message, and for an impossible one."""
+    return Concatenation(reference, total, number) if 1 <= number <= total and total > 1 else None
 
 
 def _address(address: str, ton: int, route: SmppRoute) -> str:

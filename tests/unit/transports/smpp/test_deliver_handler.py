@@ -10,9 +10,9 @@ import pytest
 from trunkline.core.clock import SECOND
 from trunkline.transports.base import ReceiptState
 from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
-from trunkline.transports.smpp.commands import Status, Tag
-from trunkline.transports.smpp.hearing import Hearing
-from trunkline.transports.smpp.parts import MemoryParts
+from trunkline.transports.smpp.commands import CommandStatus, Tag
+from trunkline.transports.smpp.deliver_handler import DeliverHandler
+from trunkline.transports.smpp.segment_store import MemorySegmentStore
 from unit.transports.smpp.routes import Heard, route
 
 RECEIPT = ShortMessage(esm_class=4, short_message=b"id:1 stat:DELIVRD")
@@ -24,31 +24,31 @@ class World:
     def __init__(self) -> None:
         self.now = 1_000 * SECOND
         self.heard = Heard()
-        self.hearing = Hearing(route(), self.heard, MemoryParts(), lambda: self.now)
+        self.handler = DeliverHandler(route(), self.heard, MemorySegmentStore(), lambda: self.now)
 
-    def hear(self, body: ShortMessage | DataMessage) -> Status:
-        return asyncio.run(self.hearing.hear(body))
+    def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:
+        return asyncio.run(self.handler.handle(body))
 
 
-def part(number: int, total: int = 3, **more: object) -> ShortMessage:
+def segment(number: int, total: int = 3, **more: object) -> ShortMessage:
     udh = bytes((5, 0, 3, 7, total, number))
     told = {"source_ton": 1, "source": "15005550100", "destination": "12345", "esm_class": 0x40, **more}
-    text = f"part {number}. ".encode("utf-16-be")
+    text = f"segment {number}. ".encode("utf-16-be")
     return ShortMessage(data_coding=8, short_message=udh + text, **told)  # type: ignore[arg-type]
 
 
 def test_a_receipt_is_told() -> None:
     world = World()
-    assert world.hear(RECEIPT) == Status.ROK
+    assert world.handle(RECEIPT) == CommandStatus.ROK
     (receipt,) = world.heard.receipts
     assert (receipt.carrier, receipt.id, receipt.state) == ("main", "1", ReceiptState.DELIVERED)
 
 
 def test_a_message_is_told() -> None:
     world = World()
-    assert world.hear(ShortMessage(source="1", destination="2", short_message=b"hi")) == Status.ROK
+    assert world.handle(ShortMessage(source="1", destination="2", short_message=b"hi")) == CommandStatus.ROK
     (inbound,) = world.heard.inbounds
-    assert (inbound.sender, inbound.recipient, inbound.text, inbound.parts) == ("1", "2", "hi", 1)
+    assert (inbound.sender, inbound.recipient, inbound.text, inbound.segments) == ("1", "2", "hi", 1)
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"id: stat:"])
@@ -56,46 +56,46 @@ def test_a_receipt_that_tells_nothing_is_logged_and_acknowledged(
     text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World()
-    assert world.hear(ShortMessage(esm_class=4, short_message=text)) == Status.ROK
+    assert world.handle(ShortMessage(esm_class=4, short_message=text)) == CommandStatus.ROK
     assert world.heard.receipts == []
     assert "a receipt without id or state" in caplog.text
 
 
 def test_a_handsets_acknowledgement_is_acknowledged() -> None:
     world = World()
-    assert world.hear(ShortMessage(esm_class=8, short_message=b"read")) == Status.ROK
+    assert world.handle(ShortMessage(esm_class=8, short_message=b"read")) == CommandStatus.ROK
     assert world.heard.calls == 0
 
 
 def test_what_cannot_be_read_is_refused_for_good(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    assert world.hear(ShortMessage(data_coding=0x20, short_message=b"x")) == Status.RX_P_APPN
+    assert world.handle(ShortMessage(data_coding=0x20, short_message=b"x")) == CommandStatus.RX_P_APPN
     assert "cannot be read" in caplog.text
 
 
-@pytest.mark.parametrize("body", [RECEIPT, ShortMessage(short_message=b"hi"), part(1, 2)])
+@pytest.mark.parametrize("body", [RECEIPT, ShortMessage(short_message=b"hi"), segment(1, 2)])
 def test_what_cannot_be_kept_is_refused_for_now(body: ShortMessage) -> None:
     world = World()
     if body.esm_class == 0x40:
-        assert world.hear(part(2, 2)) == Status.ROK
+        assert world.handle(segment(2, 2)) == CommandStatus.ROK
     world.heard.failures = 1
-    assert world.hear(body) == Status.RX_T_APPN
-    assert world.hear(body) == Status.ROK
+    assert world.handle(body) == CommandStatus.RX_T_APPN
+    assert world.handle(body) == CommandStatus.ROK
     assert len(world.heard.receipts) + len(world.heard.inbounds) == 1
 
 
-TEXT = "part 1. part 2. part 3. "
+TEXT = "segment 1. segment 2. segment 3. "
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (1, 1, 2, 2, 3)])
 def test_parts_are_told_as_one(order: tuple[int, ...]) -> None:
     world = World()
-    assert [world.hear(part(number)) for number in order] == [Status.ROK] * len(order)
+    assert [world.handle(segment(number)) for number in order] == [CommandStatus.ROK] * len(order)
     (inbound,) = world.heard.inbounds
-    assert (inbound.text, inbound.parts, inbound.missing) == (TEXT, 3, False)
+    assert (inbound.text, inbound.segments, inbound.missing) == (TEXT, 3, False)
     assert inbound.sender == "+15005550100"
     world.now += 1_000 * SECOND
-    asyncio.run(world.hearing.give_up_stale())
+    asyncio.run(world.handler.flush_stale())
     assert len(world.heard.inbounds) == 1, "what was told is forgotten"
 
 
@@ -107,9 +107,9 @@ def test_parts_by_sar_and_16_bit_references_are_told_as_one() -> None:
             Tag.SAR_TOTAL_SEGMENTS: b"\2",
             Tag.SAR_SEGMENT_SEQNUM: bytes((number,)),
         }
-        world.hear(ShortMessage(source="1", short_message=b"s%d" % number, parameters=parameters))
+        world.handle(ShortMessage(source="1", short_message=b"s%d" % number, parameters=parameters))
         udh = b"\6\x08\4" + struct.pack(">HBB", 300, 2, number)
-        world.hear(ShortMessage(source="2", esm_class=0x40, short_message=udh + b"w%d" % number))
+        world.handle(ShortMessage(source="2", esm_class=0x40, short_message=udh + b"w%d" % number))
     assert [inbound.text for inbound in world.heard.inbounds] == ["s1s2", "w1w2"]
 
 
@@ -117,34 +117,34 @@ def test_parts_of_different_messages_are_kept_apart() -> None:
     world = World()
     for number in (1, 2):
         for source in ("1", "2"):
-            world.hear(part(number, 2, source=source, source_ton=0))
+            world.handle(segment(number, 2, source=source, source_ton=0))
     assert [inbound.sender for inbound in world.heard.inbounds] == ["1", "2"]
 
 
 def test_what_is_there_is_told_when_the_rest_does_not_come() -> None:
     world = World()
-    world.hear(part(1))
+    world.handle(segment(1))
     world.now += 200 * SECOND
-    world.hear(part(3))
+    world.handle(segment(3))
     world.now += 99 * SECOND
-    asyncio.run(world.hearing.give_up_stale())
+    asyncio.run(world.handler.flush_stale())
     assert world.heard.inbounds == []
     world.now += 2 * SECOND
-    asyncio.run(world.hearing.give_up_stale())
+    asyncio.run(world.handler.flush_stale())
     (inbound,) = world.heard.inbounds
-    assert (inbound.text, inbound.parts, inbound.missing) == ("part 1. part 3. ", 3, True)
-    asyncio.run(world.hearing.give_up_stale())
+    assert (inbound.text, inbound.segments, inbound.missing) == ("segment 1. segment 3. ", 3, True)
+    asyncio.run(world.handler.flush_stale())
     assert len(world.heard.inbounds) == 1
 
 
 def test_parts_sent_again_make_the_same_message() -> None:
     world = World()
     first = f"+15005550100 12345 7 2 {world.now}"
-    world.hear(part(1, 2))
+    world.handle(segment(1, 2))
     world.now += SECOND
-    world.hear(part(1, 2))
+    world.handle(segment(1, 2))
     world.heard.failures = 1
-    world.hear(part(2, 2))
+    world.handle(segment(2, 2))
     world.now += SECOND
-    world.hear(part(2, 2))
+    world.handle(segment(2, 2))
     assert [inbound.id for inbound in world.heard.inbounds] == [first]

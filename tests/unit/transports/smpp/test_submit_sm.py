@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from trunkline.transports.base import Encoding, SenderKind
 from trunkline.transports.smpp.bodies import ShortMessage
 from trunkline.transports.smpp.commands import Command, Tag
-from trunkline.transports.smpp.outbound import bodies, relative_time, split_ucs2
 from trunkline.transports.smpp.pdu import encode_body
+from trunkline.transports.smpp.submit_sm import bodies, relative_time, split_ucs2
 from unit.transports.smpp.routes import route, submission
 
 
@@ -158,7 +158,7 @@ def test_relative_times(seconds: float, text: str) -> None:
 
 
 def test_a_message_without_text_is_one_empty_part() -> None:
-    assert bodies(submission("x", parts=()), route())[0].short_message == b""
+    assert bodies(submission("x", segments=()), route())[0].short_message == b""
 
 
 def test_the_sample_of_a_part() -> None:

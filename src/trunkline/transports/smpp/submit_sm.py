@@ -69,7 +69,7 @@ def split_ucs2(text: str) -> list[str]:
 
 
 def _encodable(submission: Submission, route: SmppRoute) -> tuple[list[str], Alphabet]:
-    parts = list(submission.parts) or [""]
+    parts = list(submission.segments) or [""]
     if submission.encoding is Encoding.UCS2:
         return parts, Alphabet.UCS2
     alphabet = _CODINGS[route.text_coding]

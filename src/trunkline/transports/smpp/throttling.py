@@ -1,42 +1,25 @@
-"""How fast a route sends: its rate, what a throttling SMSC makes of it, and how soon it connects again. Pure.
+"""The speed of a bind: the throttle that an SMSC imposes on it, and the backoff between its connections. Pure.
 
-Times are handed in, in seconds of any clock that never goes back; rates are segments a second.
+Times are handed in, in seconds of any monotonic clock; rates are segments a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-_SLACK = 0.02
-"""Seconds by which a fast route may be ahead of its schedule, so that it need not be woken for each segment."""
+from trunkline.core.clock import SECOND
+from trunkline.core.rates import TokenBucket
+
+BURST = SECOND // 50
+"""Microseconds by which a fast route may be ahead of its schedule, so that it need not wake for each segment."""
 
 _GUESS = 100.0
 _LEAST = 16
 _STEPS = 20
 
 
-class Bucket:
-    """A rate: a segment is due 1/rate after the one before; 0 is no limit."""
-
-    def __init__(self, rate: float = 0.0) -> None:
-        self.rate = rate
-        self._free_at = 0.0
-
-    def wait(self, now: float) -> float:
-        """Seconds until a segment may be sent, 0 for now."""
-        if not self.rate:
-            return 0.0
-        slack = _SLACK if self.rate * _SLACK > 1 else 0.0
-        return max(0.0, self._free_at - slack - now)
-
-    def spend(self, now: float) -> None:
-        """Count a segment that is sent now."""
-        if self.rate:
-            self._free_at = max(self._free_at, now) + 1 / self.rate
-
-
 class Throttle:
-    """What an SMSC's throttling does to one bind.
+    """The throttling of one bind by its SMSC.
 
     1. It pauses for ``first`` seconds, twice as long each time that it is throttled again at once, up to ``most``.
     2. Its rate is halved, from the one that it had, or from that of the last second, and at least 100, where it had no
@@ -51,15 +34,14 @@ class Throttle:
         self._rate = rate
         self._pause = 0.0
         self._resumes_at = 0.0
-        self._bucket = Bucket()
+        self._bucket = TokenBucket(0.0, BURST)
         self._goal = 0.0
         self._raised_at = 0.0
         self._counted_from = 0.0
         self._counted = 0
         self._measured = 0.0
         self.epoch = 0
-        """Counts the pauses. Who is told of throttling by an answer to what was sent in an earlier one learns nothing
-        new."""
+        """The number of pauses. A throttled response to a segment of an earlier epoch changes nothing."""
 
     @property
     def limit(self) -> float:
@@ -67,25 +49,26 @@ class Throttle:
         return self._bucket.rate
 
     def wait(self, now: float) -> float:
-        """Seconds until a segment may be sent, 0 for now."""
+        """Return the seconds until a segment may be sent, 0 for now."""
         if now < self._resumes_at:
             return self._resumes_at - now
-        return self._bucket.wait(now)
+        return self._bucket.wait(int(now * SECOND)) / SECOND if self._bucket.rate else 0.0
 
     def paused(self, now: float) -> bool:
-        """Whether it is paused."""
+        """Return whether it is paused."""
         return now < self._resumes_at
 
     def spend(self, now: float) -> None:
         """Count a segment that is sent now."""
-        self._bucket.spend(now)
+        if self._bucket.rate:
+            self._bucket.spend(1, int(now * SECOND))
         if now - self._counted_from >= 1.0:
             self._measured = self._counted / max(now - self._counted_from, 1.0)
             self._counted_from, self._counted = now, 0
         self._counted += 1
 
     def throttled(self, epoch: int, now: float) -> None:
-        """A segment that was sent in ``epoch`` was throttled."""
+        """Record that a segment that was sent in ``epoch`` was throttled."""
         if epoch != self.epoch:
             return
         self.epoch += 1
@@ -95,8 +78,8 @@ class Throttle:
         self._bucket.rate = max(self._goal / _LEAST, (self._bucket.rate or self._goal) / 2)
         self._raised_at = self._resumes_at
 
-    def answered(self, epoch: int, now: float) -> None:
-        """A segment that was sent in ``epoch`` was taken."""
+    def accepted(self, epoch: int, now: float) -> None:
+        """Record that a segment that was sent in ``epoch`` was accepted."""
         if not self._bucket.rate or epoch != self.epoch:
             return
         self._pause = 0.0
@@ -108,7 +91,7 @@ class Throttle:
 
 
 class Backoff:
-    """How long to wait before a connection is made again. ``jitter`` answers numbers from 0 to 1."""
+    """The waits before reconnecting. ``jitter`` returns numbers from 0 to 1."""
 
     def __init__(self, first: float, most: float, jitter: Callable[[], float]) -> None:
         self._first = first
@@ -117,13 +100,13 @@ class Backoff:
         self._next = first
 
     def after(self, lasted: float) -> float:
-        """Seconds to wait after a connection that was bound for ``lasted`` seconds, 0 when it never was."""
+        """Return the seconds to wait after a connection that was bound for ``lasted`` seconds, 0 if it never was."""
         if lasted >= self._most:
             self._next = self._first
         return self._spread(self._double())
 
     def slowest(self) -> float:
-        """Seconds to wait where a person has to do something first."""
+        """Return the seconds to wait where the operator has to intervene first."""
         self._next = self._most
         return self._spread(self._most)
 

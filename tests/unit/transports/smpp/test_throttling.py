@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.transports.smpp.pace import Backoff, Bucket, Throttle
+from trunkline.core.clock import SECOND
+from trunkline.core.rates import TokenBucket
+from trunkline.transports.smpp.throttling import BURST, Backoff, Throttle
+
+
+class Bucket:
+    """A route's token bucket, with times in seconds."""
+
+    def __init__(self, rate: float = 0.0) -> None:
+        self._bucket = TokenBucket(rate, BURST)
+
+    def wait(self, now: float) -> float:
+        return self._bucket.wait(int(now * SECOND)) / SECOND
+
+    def spend(self, now: float) -> None:
+        self._bucket.spend(1, int(now * SECOND))
 
 
 def _sent(limit: Bucket | Throttle, seconds: float, now: float = 100.0) -> int:
@@ -65,7 +80,7 @@ def test_a_success_makes_the_next_pause_short_again() -> None:
     throttle = Throttle(0.5, 30.0)
     throttle.throttled(throttle.epoch, 100.0)
     throttle.throttled(throttle.epoch, 101.0)
-    throttle.answered(throttle.epoch, 102.5)
+    throttle.accepted(throttle.epoch, 102.5)
     throttle.throttled(throttle.epoch, 103.0)
     assert throttle.wait(103.0) == pytest.approx(0.5)
 
@@ -76,11 +91,11 @@ def test_the_rate_is_halved_and_comes_back_slowly() -> None:
     assert throttle.limit == 50.0
     throttle.throttled(throttle.epoch, 101.0)
     assert throttle.limit == 25.0
-    throttle.answered(throttle.epoch, 102.9)
+    throttle.accepted(throttle.epoch, 102.9)
     assert throttle.limit == 25.0
-    throttle.answered(throttle.epoch, 103.0)
+    throttle.accepted(throttle.epoch, 103.0)
     assert throttle.limit == pytest.approx(30)
-    throttle.answered(throttle.epoch, 130.0)
+    throttle.accepted(throttle.epoch, 130.0)
     assert throttle.limit == 0, "as fast as before: no limit of its own"
 
 

@@ -1,4 +1,4 @@
-"""What a deliver_sm is, and how parts become one message."""
+"""What a deliver_sm is, and how segments become one message."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.transports.base import Inbound
+from trunkline.transports.base import InboundMessage
 from trunkline.transports.smpp.alphabet import Alphabet, encode
 from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import Tag
-from trunkline.transports.smpp.inbound import Acknowledgement, Mobile, Place, Report, Unreadable, read
-from trunkline.transports.smpp.reassembly import Part, complete, join, part_of
+from trunkline.transports.smpp.deliver_sm import (
+    Acknowledgement,
+    Concatenation,
+    MobileMessage,
+    ReceiptMessage,
+    UnreadableMessage,
+    parse,
+)
+from trunkline.transports.smpp.reassembly import InboundSegment, complete, join, segment_of
 from unit.transports.smpp.routes import route
 
 ROUTE = route()
 
 
-def mobile(body: ShortMessage | DataMessage, **options: Any) -> Mobile:
-    found = read(body, route(**options))
-    assert isinstance(found, Mobile)
+def mobile(body: ShortMessage | DataMessage, **options: Any) -> MobileMessage:
+    found = parse(body, route(**options))
+    assert isinstance(found, MobileMessage)
     return found
 
 
@@ -32,7 +39,7 @@ def deliver(octets: bytes = b"hi", **more: Any) -> ShortMessage:
 
 
 def test_a_plain_message() -> None:
-    assert mobile(deliver()) == Mobile("+15005550100", "12345", b"hi", Alphabet.GSM)
+    assert mobile(deliver()) == MobileMessage("+15005550100", "12345", b"hi", Alphabet.GSM)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +86,8 @@ def test_texts_by_data_coding(data_coding: int, octets: str, text: str) -> None:
 
 
 def test_compressed_text_cannot_be_read() -> None:
-    with pytest.raises(Unreadable, match="0x20"):
-        read(deliver(data_coding=0x20), ROUTE)
+    with pytest.raises(UnreadableMessage, match="0x20"):
+        parse(deliver(data_coding=0x20), ROUTE)
 
 
 def test_the_payload_counts_where_there_is_one() -> None:
@@ -91,12 +98,12 @@ def test_the_payload_counts_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("udh", "place"),
+    ("udh", "concatenation"),
     [
-        ("050003070201", Place(7, 2, 1)),
-        ("06080401070202", Place(263, 2, 2)),
-        ("0b05040b8423f00003070302", Place(7, 3, 2)),
-        ("082401030003070201", Place(7, 2, 1)),
+        ("050003070201", Concatenation(7, 2, 1)),
+        ("06080401070202", Concatenation(263, 2, 2)),
+        ("0b05040b8423f00003070302", Concatenation(7, 3, 2)),
+        ("082401030003070201", Concatenation(7, 2, 1)),
         ("050003070100", None),
         ("050003070203", None),
         ("050003070101", None),
@@ -105,25 +112,25 @@ def test_the_payload_counts_where_there_is_one() -> None:
         ("00", None),
     ],
 )
-def test_user_data_headers(udh: str, place: Place | None) -> None:
+def test_user_data_headers(udh: str, concatenation: Concatenation | None) -> None:
     header = bytes.fromhex(udh)
     found = mobile(deliver(header + b"hi", esm_class=0x40))
-    assert (found.place, found.octets, found.header_octets) == (place, b"hi", len(header))
+    assert (found.concatenation, found.octets, found.header_octets) == (concatenation, b"hi", len(header))
 
 
 @pytest.mark.parametrize("octets", ["", "05", "0500030702", "050004070201"])
 def test_a_header_that_lies_cannot_be_read(octets: str) -> None:
-    with pytest.raises(Unreadable):
-        read(deliver(bytes.fromhex(octets), esm_class=0x40), ROUTE)
+    with pytest.raises(UnreadableMessage):
+        parse(deliver(bytes.fromhex(octets), esm_class=0x40), ROUTE)
 
 
 @given(st.binary(max_size=60), st.integers(0, 255), st.integers(0, 255))
 def test_no_message_breaks_the_reader(octets: bytes, esm_class: int, data_coding: int) -> None:
     try:
-        found = read(deliver(octets, esm_class=esm_class, data_coding=data_coding), ROUTE)
-    except Unreadable:
+        found = parse(deliver(octets, esm_class=esm_class, data_coding=data_coding), ROUTE)
+    except UnreadableMessage:
         return
-    if isinstance(found, Mobile):
+    if isinstance(found, MobileMessage):
         assert isinstance(found.text, str)
 
 
@@ -136,37 +143,39 @@ def sar(reference: int, total: int, number: int) -> dict[int, bytes]:
 
 
 def test_sar_parameters() -> None:
-    assert mobile(deliver(parameters=sar(300, 3, 2))).place == Place(300, 3, 2)
-    assert mobile(deliver(parameters=sar(300, 1, 1))).place is None
+    assert mobile(deliver(parameters=sar(300, 3, 2))).concatenation == Concatenation(300, 3, 2)
+    assert mobile(deliver(parameters=sar(300, 1, 1))).concatenation is None
     broken = {**sar(300, 3, 2), Tag.SAR_MSG_REF_NUM: b"\1"}
-    assert mobile(deliver(parameters=broken)).place is None
+    assert mobile(deliver(parameters=broken)).concatenation is None
 
 
-@pytest.mark.parametrize(("esm_class", "kind"), [(0x04, Report), (0x20, Report), (0x08, Acknowledgement)])
+@pytest.mark.parametrize(
+    ("esm_class", "kind"), [(0x04, ReceiptMessage), (0x20, ReceiptMessage), (0x08, Acknowledgement)]
+)
 def test_messages_by_their_type(esm_class: int, kind: type) -> None:
-    assert isinstance(read(deliver(esm_class=esm_class), ROUTE), kind)
+    assert isinstance(parse(deliver(esm_class=esm_class), ROUTE), kind)
 
 
 def test_a_receipted_id_makes_it_a_receipt() -> None:
     parameters = {Tag.RECEIPTED_MESSAGE_ID: b"1\0"}
-    assert read(deliver(b"", parameters=parameters), ROUTE) == Report("", parameters)
+    assert parse(deliver(b"", parameters=parameters), ROUTE) == ReceiptMessage("", parameters)
 
 
 def test_a_receipt_may_be_written_in_ucs2() -> None:
     body = deliver("id:1 stat:DELIVRD".encode("utf-16-be"), esm_class=4, data_coding=8)
-    assert read(body, ROUTE) == Report("id:1 stat:DELIVRD", {})
+    assert parse(body, ROUTE) == ReceiptMessage("id:1 stat:DELIVRD", {})
 
 
 def test_a_text_that_looks_like_a_receipt_is_none() -> None:
-    assert isinstance(read(deliver(b"id:1 stat:DELIVRD"), ROUTE), Mobile)
+    assert isinstance(parse(deliver(b"id:1 stat:DELIVRD"), ROUTE), MobileMessage)
 
 
-def part(
+def segment(
     number: int, octets: bytes, total: int = 3, alphabet: Alphabet = Alphabet.UCS2, received: int = 5
-) -> Part:
-    found = Mobile("+15005550100", "12345", octets, alphabet, 6, Place(7, total, number))
-    assert found.place is not None
-    return part_of("main", found, found.place, received)
+) -> InboundSegment:
+    found = MobileMessage("+15005550100", "12345", octets, alphabet, 6, Concatenation(7, total, number))
+    assert found.concatenation is not None
+    return segment_of("main", found, found.concatenation, received)
 
 
 TEXT = "я😀" * 40
@@ -175,38 +184,43 @@ TEXT = "я😀" * 40
 def test_parts_become_one_in_their_order() -> None:
     octets = TEXT.encode("utf-16-be")
     # The second cut goes through a surrogate pair.
-    parts = [part(3, octets[100:]), part(1, octets[:60], received=4), part(2, octets[60:100])]
-    assert not complete(parts[:2])
+    segments = [segment(3, octets[100:]), segment(1, octets[:60], received=4), segment(2, octets[60:100])]
+    assert not complete(segments[:2])
     assert not complete([])
-    assert complete(parts)
-    expected = Inbound("main", "+15005550100", "12345", TEXT, parts=3, id="+15005550100 12345 7 3 4")
-    assert join(parts) == expected
+    assert complete(segments)
+    expected = InboundMessage(
+        "main", "+15005550100", "12345", TEXT, segments=3, id="+15005550100 12345 7 3 4"
+    )
+    assert join(segments) == expected
 
 
 def test_what_is_there_is_joined_when_some_are_missing() -> None:
-    found = join([part(1, b"\0a"), part(3, b"\0c")])
-    assert (found.text, found.parts, found.missing) == ("ac", 3, True)
+    found = join([segment(1, b"\0a"), segment(3, b"\0c")])
+    assert (found.text, found.segments, found.missing) == ("ac", 3, True)
 
 
 def test_a_part_that_came_twice_counts_once() -> None:
-    assert not complete([part(1, b"\0a"), part(1, b"\0a"), part(2, b"\0b")])
+    assert not complete([segment(1, b"\0a"), segment(1, b"\0a"), segment(2, b"\0b")])
 
 
 def test_an_escape_pair_cut_in_two_is_whole_again() -> None:
-    parts = [part(1, b"a\x1b", 2, Alphabet.GSM), part(2, b"eb", 2, Alphabet.GSM)]
-    assert join(parts).text == "a€b"
+    segments = [segment(1, b"a\x1b", 2, Alphabet.GSM), segment(2, b"eb", 2, Alphabet.GSM)]
+    assert join(segments).text == "a€b"
 
 
 def test_packed_parts_are_read_one_by_one() -> None:
     packed = Alphabet.GSM_PACKED
-    parts = [part(1, encode("hello", packed, 6), 2, packed), part(2, encode("world", packed, 6), 2, packed)]
-    assert join(parts).text == "helloworld"
+    segments = [
+        segment(1, encode("hello", packed, 6), 2, packed),
+        segment(2, encode("world", packed, 6), 2, packed),
+    ]
+    assert join(segments).text == "helloworld"
 
 
 def test_parts_of_several_alphabets_are_read_each_in_its_own() -> None:
-    parts = [
-        part(1, b"a", 3, Alphabet.GSM),
-        part(2, "я".encode("utf-16-be")),
-        part(3, b"\xe7", 3, Alphabet.LATIN1),
+    segments = [
+        segment(1, b"a", 3, Alphabet.GSM),
+        segment(2, "я".encode("utf-16-be")),
+        segment(3, b"\xe7", 3, Alphabet.LATIN1),
     ]
-    assert join(parts).text == "aяç"
+    assert join(segments).text == "aяç"

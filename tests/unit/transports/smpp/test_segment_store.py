@@ -1,0 +1,63 @@
+"""Parts of inbound messages in the database: kept over a restart, joined by any node, forgotten once told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from engines import opened
+from trunkline.core.storage.database import Database
+from trunkline.transports.smpp.alphabet import Alphabet
+from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
+from trunkline.transports.smpp.segment_store import MIGRATIONS, DatabaseSegmentStore
+
+KEY = SegmentKey("main", "+15005550100", "+15005550006", 7, 3)
+
+
+def segment(
+    number: int, octets: bytes = b"text", received: int = 1_000, key: SegmentKey = KEY
+) -> InboundSegment:
+    return InboundSegment(key, number, octets, Alphabet.UCS2, 6, received)
+
+
+def test_parts_are_joined_by_their_key_whoever_kept_them(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url, MIGRATIONS) as database:
+            await _keep_and_forget(database)
+
+    asyncio.run(scenario())
+
+
+async def _keep_and_forget(database: Database) -> None:
+    one, other = DatabaseSegmentStore(database), DatabaseSegmentStore(database)
+    elsewhere = segment(1, key=msgspec.structs.replace(KEY, reference=8))
+    assert await one.add(segment(2)) == [segment(2)]
+    assert await other.add(elsewhere) == [elsewhere]
+    assert await other.add(segment(1, b"\x04\x1f\xd8")) == [segment(1, b"\x04\x1f\xd8"), segment(2)]
+    # Sent again: what it says counts, and when it came first.
+    again = await one.add(segment(2, b"new", received=9_000))
+    assert again == [segment(1, b"\x04\x1f\xd8"), segment(2, b"new", received=1_000)]
+    await one.remove(KEY)
+    assert await other.add(segment(3)) == [segment(3)]
+
+
+def test_what_waits_too_long_is_found_whole(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url, MIGRATIONS) as database:
+            segments = DatabaseSegmentStore(database)
+            young = msgspec.structs.replace(KEY, reference=9)
+            foreign = msgspec.structs.replace(KEY, carrier="other")
+            for one in (
+                segment(1, received=100),
+                segment(3, received=5_000),
+                segment(1, received=5_000, key=young),
+                segment(1, received=1, key=foreign),
+            ):
+                await segments.add(one)
+            assert await segments.stale("main", 1_000) == [
+                [segment(1, received=100), segment(3, received=5_000)]
+            ]
+            assert await segments.stale("main", 50) == []
+
+    asyncio.run(scenario())
