@@ -252,6 +252,11 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
         Failure.BROKEN_OFF: 11205,
         Failure.PROTOCOL: 11206,
         Failure.REDIRECTS: 11215,
+        Failure.HTTP_VERSION: 11206,
+        Failure.CLIENT_CERTIFICATE: 11220,
+        Failure.STREAM_REFUSED: 11205,
+        Failure.STREAM_RESET: 11205,
+        Failure.POOL_CLOSED: 11205,
     }
     assert requests.keys() == set(Failure)
     asked: list[dict[str, str]] = []

@@ -12,7 +12,7 @@ from engines import Engine, opened
 from trunkline.core.jobs.schema import MIGRATIONS as JOBS
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.core.webhooks.log import MIGRATIONS as ATTEMPTS
+from trunkline.core.webhooks.attempts import MIGRATIONS as ATTEMPTS
 from trunkline.products.accounts import store
 from trunkline.products.accounts.schema import MIGRATIONS as ACCOUNTS
 from trunkline.products.sync.schema import MIGRATIONS as SYNC
