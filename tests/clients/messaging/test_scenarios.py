@@ -38,7 +38,7 @@
 | waiting too long | api/messaging/test_sending.py::test_what_waits_too_long_fails |
 | a sender's rate | api/messaging/test_sending.py::test_a_slow_number_sends_a_segment_a_second |
 | two senders' rates | api/messaging/test_sending.py::test_two_numbers_send_twice_as_fast |
-| rates by kind | unit/products/messaging/sending/test_lanes.py::test_each_kind_has_its_segments_a_second |
+| rates by kind | unit/products/messaging/lifecycle/test_lanes.py::test_each_kind_has_its_segments_a_second |
 | a sender's rate over two nodes | nodes/test_messaging.py::test_a_senders_rate_and_order_bind_over_both_nodes |
 | a full queue | api/messaging/test_messages_create.py::test_a_full_queue_refuses |
 | a full queue behind a Service | api/messaging/test_codes.py::test_a_queue_that_is_full_fails_what_it_cannot_refuse |
