@@ -20,7 +20,7 @@ from trunkline.api.principal import Access, Credential, Principal
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
 from trunkline.core import mutations
-from trunkline.core.mutations import Mutation, Repeated
+from trunkline.core.mutations import Mutation, RepeatedMutation
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, StorageError, Tx
 
@@ -132,7 +132,7 @@ class Dispatcher:
                 if operation.prepare is not None:
                     call = msgspec.structs.replace(call, input=await operation.prepare(self._database, call))
                 result = await self._execute(request, call, mutation, mutations.claim)
-        except Repeated as repeated:
+        except RepeatedMutation as repeated:
             assert target is not None
             return self._repeat(request, target.segments(match.path, repeated.resource_sid), repeated)
         return self._answer(request, result, None)
@@ -159,7 +159,7 @@ class Dispatcher:
         record: Callable[[Tx, Mutation], Awaitable[None]],
     ) -> Any:
         """Run the action, and in its transaction ``record`` that the mutation was executed. Raise ApiError 20404 if
-        there is no such resource, Repeated if the mutation is another request's."""
+        there is no such resource, RepeatedMutation if the mutation is another request's."""
         action = request.match.route.operation.action
 
         async def act(tx: Tx) -> Any:
@@ -176,7 +176,7 @@ class Dispatcher:
         return await self._database.write(act)
 
     @staticmethod
-    def _repeat(request: Request, segments: tuple[str, ...], repeated: Repeated) -> Answer:
+    def _repeat(request: Request, segments: tuple[str, ...], repeated: RepeatedMutation) -> Answer:
         url = Urls(request.base, request.match.route.mount.version).to(*segments)
         return Answer(202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url}))
 

@@ -11,7 +11,7 @@ from trunkline.api.dispatch import Dispatcher
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
-from trunkline.core.cluster import Cluster, Resumed
+from trunkline.core.cluster import Cluster, MessageGap
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys
@@ -90,7 +90,7 @@ class Realtime:
                 self.door.revoke(account_sid, key_sid)
             case EndpointOpened(endpoint_id=endpoint_id, connection_id=connection_id):
                 self.gateway.moved(endpoint_id, connection_id)
-            case Resumed():
+            case MessageGap():
                 self.door.resume()
             case _:
                 for handle in self._handlers:

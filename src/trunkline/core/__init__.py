@@ -1,1 +1,1 @@
-"""What the products stand on. Knows no product and no HTTP."""
+"""The base of the products: storage, jobs, outgoing HTTP, the bus. Nothing here depends on a product."""

@@ -1,8 +1,12 @@
 """The bus between nodes: NATS core subjects. It carries hints only and is never the only copy of anything.
 
-A single node needs none. With one configured, the node starts only when the bus answers, reconnects by itself, and is
-not ready while the connection is down. What is published while it is down is kept as far as the client's buffer of
-2 MiB goes, and lost beyond that.
+1. A single node needs no bus. With one configured, the node starts only if the bus responds within 5 s, reconnects by
+   itself, and is not ready while the connection is down.
+2. ``publish`` appends to a list and returns; one task sends the list in order, so that no caller awaits the network.
+3. While the connection is down, the client buffers 2 MiB; messages beyond that, and beyond 10,000 unsent ones, are
+   lost. After each reconnect the listeners of gaps are called, and read the database again.
+4. Messages of other nodes arrive on the client's own tasks, which call the handlers in order.
+5. ``stop`` lets the task send the rest, for which the server has 5 s, and closes the client within another second.
 """
 
 from __future__ import annotations
@@ -16,68 +20,69 @@ from typing import Any, Protocol
 
 log = logging.getLogger("trunkline.bus")
 
-Receiver = Callable[[bytes], None]
-"""Hears the messages of a subject, those of one node in their order. It must not raise."""
+MessageHandler = Callable[[bytes], None]
+"""A handler of the messages of a subject, those of one node in their order. It must not raise."""
 
 
 class BusUnreachable(Exception):
-    """The bus does not answer, or its client library is not installed."""
+    """The bus does not respond, or its client library is not installed."""
 
 
 class Bus(Protocol):
-    """What a node knows of the other nodes' bus."""
+    """The bus to the other nodes."""
 
     @property
     def alone(self) -> bool:
-        """Whether there can be no other node, so that nothing need be published."""
+        """True if there can be no other node, so that nothing need be published."""
         ...
 
     @property
     def connected(self) -> bool:
-        """Whether the bus can be used now."""
+        """True if the bus can be used now."""
         ...
 
     async def start(self) -> None:
-        """Connect. Raises BusUnreachable after 5 s."""
+        """Connect. Raise BusUnreachable if that takes over 5 s."""
         ...
 
     async def stop(self) -> None:
-        """Send what is still to go and disconnect, within 6 s."""
+        """Send the messages that are left and disconnect, within 6 s."""
         ...
 
-    def subscribe(self, subject: str, receiver: Receiver) -> None:
-        """Hear what other nodes publish under ``subject``, never what this one does. Only before ``start``."""
+    def subscribe(self, subject: str, handler: MessageHandler) -> None:
+        """Call ``handler`` with the messages of other nodes under ``subject``, never with own ones. Only before
+        ``start``."""
         ...
 
     def publish(self, subject: str, payload: bytes) -> None:
-        """Tell the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
+        """Send a message to the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
         ...
 
     def on_gap(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` when messages may have been missed, as after every reconnect."""
+        """Call ``listener`` if messages may have been missed, as after every reconnect."""
         ...
 
 
 class LocalBus:
-    """The bus of a single node: there is nobody else to reach."""
+    """The bus of a single node: there is no other node to reach."""
 
     alone = True
     connected = True
 
     async def start(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def stop(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
-    def subscribe(self, subject: str, receiver: Receiver) -> None:
-        """Nobody will ever say anything."""
+    def subscribe(self, subject: str, handler: MessageHandler) -> None:
+        """Do nothing: no message ever comes."""
 
     def publish(self, subject: str, payload: bytes) -> None:
-        """Nobody hears it."""
+        """Do nothing: no node receives it."""
 
     def on_gap(self, listener: Callable[[], None]) -> None:
-        """Nothing is ever missed."""
+        """Do nothing: no message is ever missed."""
 
 
 class NatsBus:
@@ -85,20 +90,20 @@ class NatsBus:
 
     CONNECT_SECONDS = 5
     STOP_SECONDS = 5
-    """How long a stop waits for the server to have what was published before."""
+    """The time that a stop gives the server to receive the messages published before."""
     CLOSE_SECONDS = 1
     RECONNECT_SECONDS = 0.5
     PING_SECONDS = 10
     """Two unanswered pings are a lost connection."""
     MAX_WAITING = 10_000
-    """Messages that wait to be sent; further ones are dropped."""
+    """The most messages that wait to be sent; further ones are dropped."""
 
     alone = False
 
     def __init__(self, url: str) -> None:
         self._servers = [part.strip() for part in url.split(",") if part.strip()]
         self._client: Any = None
-        self._receivers: list[tuple[str, Receiver]] = []
+        self._handlers: list[tuple[str, MessageHandler]] = []
         self._listeners: list[Callable[[], None]] = []
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._awake = asyncio.Event()
@@ -107,22 +112,23 @@ class NatsBus:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection stands."""
+        """True while the connection is up."""
         return self._client is not None and bool(self._client.is_connected)
 
-    def subscribe(self, subject: str, receiver: Receiver) -> None:
-        """Hear what other nodes publish under ``subject``, never what this one does. Only before ``start``."""
-        self._receivers.append((subject, receiver))
+    def subscribe(self, subject: str, handler: MessageHandler) -> None:
+        """Call ``handler`` with the messages of other nodes under ``subject``, never with own ones. Only before
+        ``start``."""
+        self._handlers.append((subject, handler))
 
     def publish(self, subject: str, payload: bytes) -> None:
-        """Tell the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
+        """Send a message to the other nodes, soon and in the order of the calls; ``payload`` is below 1 MiB."""
         if len(self._waiting) >= self.MAX_WAITING:
             return
         self._waiting.append((subject, payload))
         self._awake.set()
 
     def on_gap(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` when messages may have been missed, as after every reconnect."""
+        """Call ``listener`` if messages may have been missed, as after every reconnect."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
@@ -147,8 +153,8 @@ class NatsBus:
                     disconnected_cb=self._lost,
                     reconnected_cb=self._back,
                 )
-                for subject, receiver in self._receivers:
-                    await self._client.subscribe(subject, cb=_called(receiver))
+                for subject, handler in self._handlers:
+                    await self._client.subscribe(subject, cb=_callback(handler))
                 # Subscriptions count from when the server has them.
                 await _reached(self._client)
         except Exception as error:
@@ -157,7 +163,7 @@ class NatsBus:
         self._sending = asyncio.create_task(self._send(self._client))
 
     async def stop(self) -> None:
-        """Send what is still to go, for which the server has 5 s, and disconnect within another second."""
+        """Send the messages that are left, for which the server has 5 s, and disconnect within another second."""
         sending, self._sending = self._sending, None
         client, self._client = self._client, None
         if client is None:
@@ -191,17 +197,17 @@ class NatsBus:
                 try:
                     await client.publish(*self._waiting.popleft())
                 except Exception as error:
-                    # Hints are not worth waiting for: what was lost is found in the log.
+                    # A hint is not worth a wait: a lost one is found in the database.
                     log.debug("a message for other nodes is lost: %s", type(error).__name__)
 
     async def _failed(self, error: Exception) -> None:
         from nats.errors import SlowConsumerError
 
-        # While it tries to reconnect it fails twice a second, and has said that the connection is lost.
+        # While it reconnects it fails twice a second, and has logged that the connection is lost.
         level = logging.WARNING if self.connected else logging.DEBUG
         log.log(level, "bus error: %s", type(error).__name__)
         if isinstance(error, SlowConsumerError):
-            self._tell_of_gap()
+            self._notify_gap()
 
     async def _lost(self) -> None:
         if not self._stopping:
@@ -209,9 +215,9 @@ class NatsBus:
 
     async def _back(self) -> None:
         log.info("the connection to the bus is back")
-        self._tell_of_gap()
+        self._notify_gap()
 
-    def _tell_of_gap(self) -> None:
+    def _notify_gap(self) -> None:
         for listener in self._listeners:
             listener()
 
@@ -219,20 +225,20 @@ class NatsBus:
 async def _reached(client: Any) -> None:
     """Return once the server has read everything that ``client`` was given before.
 
-    The client writes a ping at once, but commands in the loop's next turn: the first ping overtakes them, and its
-    answer comes when they are written. The second follows them, and the server reads in order.
+    The client writes a ping at once, but commands in the loop's next turn: the first ping overtakes them, and its pong
+    comes when they are written. The second ping follows them, and the server reads in order.
     """
     await client.flush()
     await client.flush()
 
 
-def _called(receiver: Receiver) -> Callable[[Any], Any]:
-    async def hear(message: Any) -> None:
-        receiver(message.data)
+def _callback(handler: MessageHandler) -> Callable[[Any], Any]:
+    async def handle(message: Any) -> None:
+        handler(message.data)
 
-    return hear
+    return handle
 
 
 def open_bus(url: str) -> Bus:
-    """The bus for ``nats_url``; the local one when it is empty."""
+    """Return the bus for ``nats_url``, the local one if it is empty."""
     return NatsBus(url) if url else LocalBus()

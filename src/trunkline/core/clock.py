@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 Clock = Callable[[], int]
-"""Answers the time now, in microseconds since 1970 UTC."""
+"""The function that returns the time now, in microseconds since 1970 UTC."""
 
 SECOND = 1_000_000
 
 
 def system_clock() -> int:
-    """Microseconds since 1970 UTC, from the machine's clock."""
+    """Return the microseconds since 1970 UTC, from the machine's clock."""
     return time.time_ns() // 1000

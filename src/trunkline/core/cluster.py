@@ -3,7 +3,7 @@
 Nodes with one master key form a cluster. Every message is a hint: what is lost is found in the database later. An
 announcement of a type that this node does not have, as a newer node may send it, is skipped. All announcements of one
 turn of the event loop are sent together, split into messages of about 256 KiB. When messages may have been lost, each
-side publishes and handles ``Resumed``.
+side publishes and handles ``MessageGap``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_BYTES = 256 * 1024
 """The approximate size limit of a message; a single event stays far below the bus's 1 MiB."""
 
 
-class Resumed(msgspec.Struct, frozen=True):
+class MessageGap(msgspec.Struct, frozen=True):
     """The announcement that messages between two nodes may have been lost and the database must be read again."""
 
 
@@ -40,8 +40,8 @@ class Cluster:
     its class."""
 
     def __init__(self, bus: Bus, vault: Vault, types: Iterable[type[msgspec.Struct]]) -> None:
-        self._types: tuple[type[msgspec.Struct], ...] = (*types, Resumed)
-        self._decoders = {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in self._types}
+        self._types: tuple[type[msgspec.Struct], ...] = (*types, MessageGap)
+        self._decoders = {_name(kind): msgspec.msgpack.Decoder(kind) for kind in self._types}
         self._bus = bus
         self._subject = f"trunkline.{vault.derived('bus').hex()[:32]}"
         self._handlers: list[HandleAnnouncement] = []
@@ -71,7 +71,7 @@ class Cluster:
             if batch and size + len(encoded) > MAX_BYTES:
                 self._bus.publish(self._subject, _ENCODE.encode(batch))
                 batch, size = [], 0
-            batch.append((type(announcement).__name__, msgspec.Raw(encoded)))
+            batch.append((_name(type(announcement)), msgspec.Raw(encoded)))
             size += len(encoded)
         self._bus.publish(self._subject, _ENCODE.encode(batch))
 
@@ -84,16 +84,21 @@ class Cluster:
             ]
         except msgspec.DecodeError as error:
             log.warning("a message of another node cannot be decoded: %s", error)
-            self._handle(Resumed())
+            self._handle(MessageGap())
             return
         for announcement in received:
             self._handle(announcement)
 
     def _resume(self) -> None:
         """Make both sides of a lost connection read the database again: each has missed messages."""
-        self.publish([Resumed()])
-        self._handle(Resumed())
+        self.publish([MessageGap()])
+        self._handle(MessageGap())
 
     def _handle(self, announcement: Any) -> None:
         for handler in self._handlers:
             handler(announcement)
+
+
+def _name(kind: type[msgspec.Struct]) -> str:
+    # Released versions send a gap under this name.
+    return "Resumed" if kind is MessageGap else kind.__name__

@@ -1,4 +1,4 @@
-"""The alphabet of GSM 03.38: which characters it has, and how many septets each takes. Pure."""
+"""The alphabet of GSM 03.38: its characters, and the septets of each. Pure."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _CHARACTERS = frozenset({*BASIC, *EXTENSION} - {ESCAPE})
 
 
 def is_gsm(text: str) -> bool:
-    """Whether the alphabet has every character of ``text``."""
+    """Return whether the alphabet has every character of ``text``."""
     return _CHARACTERS.issuperset(text)
 
 
 def septets(text: str) -> int:
-    """How many septets ``text``, which is in the alphabet, takes."""
+    """Count the septets of ``text``, which is in the alphabet."""
     return len(text) + sum(map(text.count, EXTENSION))

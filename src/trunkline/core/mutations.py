@@ -68,7 +68,7 @@ class Mutation(Row, frozen=True):
     expires_at: int
 
 
-class Repeated(Exception):
+class RepeatedMutation(Exception):
     """The mutation was executed before or is being executed; ``resource_sid`` is the one of its first request."""
 
     def __init__(self, resource_sid: str) -> None:
@@ -88,25 +88,26 @@ WHERE mutations.expires_at <= :now
 
 
 async def claim(tx: Tx, mutation: Mutation) -> None:
-    """Claim the mutation's id in the transaction that executes it. Raise Repeated if another request holds it."""
+    """Claim the mutation's id in the transaction that executes it. Raise RepeatedMutation if another request holds
+    it."""
     await _claim(tx, mutation, LIFETIME, executed=True)
 
 
 async def lease(tx: Tx, mutation: Mutation) -> None:
-    """Claim the mutation's id until it is executed, for ``LEASE`` at most. Raise Repeated if another request holds
-    it."""
+    """Claim the mutation's id until it is executed, for ``LEASE`` at most. Raise RepeatedMutation if another request
+    holds it."""
     await _claim(tx, mutation, LEASE, executed=False)
 
 
 async def _claim(tx: Tx, mutation: Mutation, lifetime: int, *, executed: bool) -> None:
     claimed = msgspec.structs.replace(mutation, executed=executed, expires_at=tx.now + lifetime)
     if not await tx.run(_CLAIM, **msgspec.structs.asdict(claimed), now=tx.now):
-        raise Repeated(await _holder(tx, mutation))
+        raise RepeatedMutation(await _holder(tx, mutation))
 
 
 async def confirm(tx: Tx, mutation: Mutation) -> None:
-    """Turn a lease into a claim for ``LIFETIME``, in the transaction that executes the mutation. Raise Repeated if
-    another request took it over."""
+    """Turn a lease into a claim for ``LIFETIME``, in the transaction that executes the mutation. Raise
+    RepeatedMutation if another request took it over."""
     touched = await tx.run(
         f"UPDATE mutations SET executed = :executed, expires_at = :expires_at WHERE {_KEY} AND claim = :claim",
         executed=True,
@@ -115,7 +116,7 @@ async def confirm(tx: Tx, mutation: Mutation) -> None:
         **_key(mutation),
     )
     if not touched:
-        raise Repeated(await _holder(tx, mutation))
+        raise RepeatedMutation(await _holder(tx, mutation))
 
 
 async def release(tx: Tx, mutation: Mutation) -> None:

@@ -22,8 +22,8 @@ RETRY_SECONDS = 1.0
 
 
 class PeriodicTask:
-    """Calls ``action`` every ``seconds``, or only when woken without them; ``name``, a plural, is for the log.
-    ``retry_seconds`` is the pause after a failure."""
+    """The task that calls ``action`` every ``seconds``, or without them only when woken. ``name``, a plural, is for the
+    log; ``retry_seconds`` is the pause after a failure."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Encryption of what must be readable again: auth tokens, key secrets, credentials.
 
-AES-256-GCM under one master key. A sealed value is bound to the place it belongs to (its label), so a value that
-is copied to another row does not open there.
+AES-256-GCM under one master key. A sealed value is bound to the row that it belongs to (its label), so that a value
+copied to another row cannot be opened there.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ _VERSION = b"\x01"
 
 
 class BadMasterKey(Exception):
-    """The master key is malformed, or not the one with which the data were sealed."""
+    """The master key is malformed, or is not the one with which the data were sealed."""
 
 
 class Vault:
-    """Seals and opens secrets under the master key."""
+    """The master key, which seals and opens secrets."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise BadMasterKey(f"The master key must be {KEY_BYTES} bytes long, it is {len(key)}.")
         self._key = key
         self._cipher = AESGCM(key)
-        # Ciphertexts are unique, so the cache can never answer with an outdated secret.
+        # Ciphertexts are unique, so the cache never returns an outdated secret.
         self.open = lru_cache(maxsize=4096)(self._open)
 
     def derived(self, purpose: str) -> bytes:
-        """A key of 32 bytes for ``purpose``, the same on every node that has this master key."""
+        """Return a key of 32 bytes for ``purpose``, the same on every node that has this master key."""
         return hmac.digest(self._key, b"trunkline " + purpose.encode(), "sha256")
 
     def seal(self, label: str, secret: str) -> bytes:
-        """Encrypt ``secret`` for the place called ``label``, such as ``AC…/auth_token``."""
+        """Encrypt ``secret`` under ``label``, such as ``AC…/auth_token``."""
         nonce = os.urandom(_NONCE_BYTES)
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret.encode(), label.encode())
 
     def _open(self, label: str, sealed: bytes) -> str:
-        """Decrypt what ``seal`` made for the same label. Raises BadMasterKey."""
+        """Decrypt a value that was sealed under the same label. Raise BadMasterKey if that fails."""
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
@@ -66,7 +66,7 @@ def same(one: str, other: str) -> bool:
 
 
 def parse_key(text: str) -> bytes:
-    """The master key from its text form, base64 of 32 bytes. Raises BadMasterKey."""
+    """Return the master key of its text form, base64 of 32 bytes. Raise BadMasterKey if it is malformed."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except (ValueError, binascii.Error):
@@ -85,7 +85,7 @@ def load_or_create_key(path: Path) -> bytes:
 def load_or_create(path: Path, fresh: str) -> str:
     """Return the secret in ``path``, or ``fresh`` after it was written there (mode 0600). Raise OSError if the file
     cannot be read or written."""
-    # Written aside and linked into place: whoever comes second finds a whole file, never an empty one.
+    # Written aside and linked into place: a second process finds a whole file, never an empty one.
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     if not path.exists():
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""SIDs: two upper-case letters and 32 lower-case hex digits; and the other random names Trunkline gives.
+"""SIDs (two upper-case letters and 32 lower-case hex digits) and other random names.
 
 The pattern is the vendor's (spec): ``^XX[0-9a-fA-F]{32}$``; SIDs are compared case-sensitively and generated in
 lower case.
@@ -14,12 +14,12 @@ ANY = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
 
 def new_sid(prefix: str) -> str:
-    """A fresh SID with the two-letter ``prefix`` of its resource, such as ``IS`` or ``MG``."""
+    """Return a fresh SID with the two-letter ``prefix`` of its resource, such as ``IS`` or ``MG``."""
     return prefix + secrets.token_hex(16)
 
 
 def new_token() -> str:
-    """A fresh auth token or key secret: 32 hex digits, 128 random bits."""
+    """Return a fresh auth token or key secret: 32 hex digits, 128 random bits."""
     return secrets.token_hex(16)
 
 
@@ -29,5 +29,5 @@ def _pattern(prefix: str) -> re.Pattern[str]:
 
 
 def is_sid(text: str, prefix: str = "") -> bool:
-    """Whether ``text`` has the form of a SID, of the resource with ``prefix`` when one is given."""
+    """Return whether ``text`` has the form of a SID, of the resource with ``prefix`` if one is given."""
     return (_pattern(prefix) if prefix else ANY).fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""Logs and metrics. Logs are JSON, one object a line, on standard error; nothing secret enters either."""
+"""Logs and metrics. Logs are JSON, one object a line, on standard error; neither contains secrets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON; a record's ``extra={"fields": {...}}`` joins it."""
+    """The formatter of a record as one line of JSON, with the fields of the record's ``extra={"fields": {...}}``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """Return the line of a record."""
         line: dict[str, Any] = {
             "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(
                 timespec="milliseconds"
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-class _RequestLine(msgspec.Struct):
+class _AccessEntry(msgspec.Struct):
     time: str
     level: str
     logger: str
@@ -56,12 +56,12 @@ def _second(second: int) -> str:
 
 
 def log_request(request_id: str, method: str, path: str, status: int, seconds: float) -> None:
-    """Log one answered request, as a record at level info would read; written straight, since a record would cost as
-    much as half of a request."""
+    """Log one request in the form of a record at level info; written directly, since a record would cost as much as
+    half of a request."""
     now = time.time_ns() // 1_000_000
-    moment = f"{_second(now // 1000)}.{now % 1000:03d}+00:00"
-    line = _RequestLine(
-        moment, "info", "trunkline.access", "request", request_id, method, path, status, round(seconds, 6)
+    timestamp = f"{_second(now // 1000)}.{now % 1000:03d}+00:00"
+    line = _AccessEntry(
+        timestamp, "info", "trunkline.access", "request", request_id, method, path, status, round(seconds, 6)
     )
     sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
 
@@ -78,7 +78,7 @@ def configure_logs(level: str) -> None:
 
 
 class Metrics:
-    """What ``/_trunkline/metrics`` shows. One object a server, so that tests do not share counts."""
+    """The metrics of ``/_trunkline/metrics``. One object a server, so that tests do not share counts."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -101,11 +101,11 @@ class Metrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
-        """Show what ``value`` answers whenever the metrics are asked for."""
+        """Show the result of ``value`` whenever the metrics are rendered."""
         Gauge(name, help, registry=self.registry).set_function(value)
 
     def observe(self, product: str, operation: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+        """Count one request."""
         key = (product, operation, status)
         children = self._children.get(key)
         if children is None:
@@ -118,5 +118,5 @@ class Metrics:
         children[1].observe(seconds)
 
     def render(self) -> bytes:
-        """The metrics in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.core.bus import Receiver
-from trunkline.core.cluster import MAX_BYTES, Cluster, Resumed
+from trunkline.core.bus import MessageHandler
+from trunkline.core.cluster import MAX_BYTES, Cluster, MessageGap
 from trunkline.core.secrets import Vault
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.sync.events import EventType, Expiring, SyncEvent
@@ -40,7 +40,7 @@ class EtherBus:
     def __init__(self, ether: Ether, alone: bool) -> None:
         self.alone = alone
         self._ether = ether
-        self.receivers: list[tuple[str, Receiver]] = []
+        self.receivers: list[tuple[str, MessageHandler]] = []
         self.gaps: list[Callable[[], None]] = []
 
     async def start(self) -> None:
@@ -49,7 +49,7 @@ class EtherBus:
     async def stop(self) -> None:
         raise NotImplementedError
 
-    def subscribe(self, subject: str, receiver: Receiver) -> None:
+    def subscribe(self, subject: str, receiver: MessageHandler) -> None:
         self.receivers.append((subject, receiver))
 
     def publish(self, subject: str, payload: bytes) -> None:
@@ -90,7 +90,7 @@ TOLD = [
     AccessChanged("IS1", "MP1", "alice"),
     CredentialRevoked("AC1"),
     EndpointOpened("e1", "c1"),
-    Resumed(),
+    MessageGap(),
 ]
 
 
@@ -156,7 +156,15 @@ def test_after_a_gap_both_sides_look_again() -> None:
     buses = [ether.bus(), ether.bus()]
     (_, own), (_, heard) = (node(bus) for bus in buses)
     asyncio.run(scenario())
-    assert own == heard == [Resumed()]
+    assert own == heard == [MessageGap()]
+
+
+def test_announcements_keep_the_names_that_released_versions_send() -> None:
+    ether = Ether()
+    (one, _), _ = node(ether.bus()), node(ether.bus())
+    asyncio.run(tell(one, TOLD))
+    names = [name for name, _ in msgspec.msgpack.decode(ether.messages[0])]
+    assert names == ["SyncEvent", "AccessChanged", "CredentialRevoked", "EndpointOpened", "Resumed"]
 
 
 def test_what_a_newer_node_tells_is_passed_over() -> None:
@@ -176,4 +184,4 @@ def test_what_cannot_be_understood_makes_the_node_look_itself(payload: bytes) ->
     ether = Ether()
     (_, heard), speaker = node(ether.bus()), ether.bus()
     speaker.publish(ether.buses[0].receivers[0][0], payload)
-    assert heard == [Resumed()]
+    assert heard == [MessageGap()]
