@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from trunkline.api.paging import Window
@@ -102,11 +104,17 @@ async def delete_media(tx: Tx, account_sid: str, message_sid: str) -> None:
         await _delete(tx, medium)
 
 
+async def delete_contents(tx: Tx, media: Sequence[Medium]) -> None:
+    """Remove the contents of attachments whose rows are gone."""
+    for medium in media:
+        if medium.blob is not None:
+            await delete_blob(tx, medium.blob)
+
+
 async def _delete(tx: Tx, medium: Medium) -> None:
     await tx.run(
         "DELETE FROM message_media WHERE sid = :sid AND account_sid = :account_sid",
         sid=medium.sid,
         account_sid=medium.account_sid,
     )
-    if medium.blob is not None:
-        await delete_blob(tx, medium.blob)
+    await delete_contents(tx, (medium,))

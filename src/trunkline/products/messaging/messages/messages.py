@@ -19,6 +19,7 @@ from trunkline.products.messaging.lifecycle.message import (
     encode_options,
     find_message,
 )
+from trunkline.products.messaging.media.store import all_media, delete_contents
 from trunkline.products.messaging.messages import checks
 from trunkline.products.messaging.messages.changes import cancel_scheduled, redact
 from trunkline.products.messaging.messages.checks import Named, Sender
@@ -181,13 +182,18 @@ DELETE FROM messages WHERE account_sid = :account_sid AND sid = :sid AND status 
 
 
 async def delete_message(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove a message that is finished, with its attachments. Raises ApiError 20009 when it is not (doc)."""
+    """Remove a message that is finished, with its attachments. Raise ApiError 20009 if it is not (doc)."""
     message = await find_message(tx, call.account_sid, call.path["Sid"])
     if message is None:
         return False
     if message.status not in FINISHED:
         raise ApiError(20009)
-    return bool(await tx.run(_DELETE, account_sid=call.account_sid, sid=message.sid, status=message.status))
+    media = await all_media(tx, call.account_sid, message.sid)
+    if not await tx.run(_DELETE, account_sid=call.account_sid, sid=message.sid, status=message.status):
+        return False
+    # Their rows went with the message.
+    await delete_contents(tx, media)
+    return True
 
 
 _LIST = "/Accounts/{AccountSid}/Messages"
