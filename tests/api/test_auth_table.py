@@ -15,7 +15,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Empty, Kind, Operation, Product
+from trunkline.api.operation import Call, Empty, Operation, OperationKind, Product
 from trunkline.api.principal import Access, Credential
 from trunkline.api.router import Route, Router
 from trunkline.app.products import products
@@ -219,7 +219,7 @@ def test_a_permission_opens_the_operations_it_names_and_no_others(table: Table, 
     routes = [route for route in table.routes.routes if route.operation.access is Access.ANY_KEY]
 
     def words(route: Route) -> set[str]:
-        kinds = {Kind.LIST: {"list", "read"}}.get(route.operation.kind, {route.operation.kind.value})
+        kinds = {OperationKind.LIST: {"list", "read"}}.get(route.operation.kind, {route.operation.kind.value})
         return {f"/twilio/{route.resource}/{kind}" for kind in kinds}
 
     everything = sorted({word for route in routes for word in words(route)})

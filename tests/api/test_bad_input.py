@@ -10,7 +10,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from contract.checks import check_response
-from trunkline.api.http import Limits
+from trunkline.api.http import HttpLimits
 from wire import Reply, Server, serving
 
 SERVICES = "/sync/v1/Services"
@@ -237,7 +237,7 @@ def test_a_stranger_is_refused_before_its_body_is_read(api: Api) -> None:
 
 def test_a_slow_body_is_a_408_and_nothing_is_written(api: Api) -> None:
     application = api.node.application
-    application._door = msgspec.structs.replace(application._door, limits=Limits(body_seconds=0.05))
+    application._door = msgspec.structs.replace(application._door, limits=HttpLimits(body_seconds=0.05))
 
     async def scenario(server: Server) -> None:
         line = await server.connect()

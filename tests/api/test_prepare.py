@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.errors import ApiError
-from trunkline.api.http import Application
+from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Mount, Product, create
 from trunkline.api.params import Given, text
 from trunkline.api.router import Router
@@ -73,7 +73,7 @@ class Caller:
             api.node.application._door, router=Router([Product("notes", (mount,))])
         )
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=Application(door)),  # type: ignore[arg-type]
+            transport=httpx.ASGITransport(app=ApiApplication(door)),  # type: ignore[arg-type]
             base_url="http://127.0.0.1:8080/notes/v1",
         )
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
-from trunkline.api.http import Application
+from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Empty, Mount, Product, fetch
 from trunkline.api.principal import Access, Principal, Scheme
 from trunkline.api.router import Router
@@ -58,7 +58,7 @@ class Caller:
     def __init__(self, api: Api) -> None:
         self._api = api
         door = api.node.application._door
-        self.application = Application(
+        self.application = ApiApplication(
             msgspec.structs.replace(door, router=Router([Product("tests", (MOUNT,))]))
         )
         self._http = httpx.AsyncClient(

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
-from trunkline.api.contents import Content
-from trunkline.api.http import Application
+from trunkline.api.contents import ResponseContent
+from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Empty, Mount, Product, create, fetch
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
@@ -49,11 +49,11 @@ class Files:
     async def fetch(self, tx: Tx, call: Call[Empty]) -> Blob | None:
         return self.stored.get(call.path["Key"])
 
-    def content(self, blob: Blob) -> Content:
+    def content(self, blob: Blob) -> ResponseContent:
         def read(start: int, end: int) -> Any:
             return self._blobs.read(blob.key, start, end)
 
-        return Content("text/plain", blob.size, read)
+        return ResponseContent("text/plain", blob.size, read)
 
     def mount(self) -> Mount:
         return Mount(
@@ -76,7 +76,7 @@ class Client:
         door = msgspec.structs.replace(
             api.node.application._door, router=Router([Product("files", (self.files.mount(),))])
         )
-        self.application = Application(door)
+        self.application = ApiApplication(door)
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=self.application, raise_app_exceptions=False),  # type: ignore[arg-type]
             base_url="http://127.0.0.1:8080/files/v1",
@@ -167,7 +167,7 @@ def test_storage_that_fails_in_between_breaks_the_response_off(client: Client) -
 
 
 async def request(
-    application: Application,
+    application: ApiApplication,
     method: str,
     path: str,
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None,

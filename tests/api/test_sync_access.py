@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
-from trunkline.api.dispatch import Answer, Dispatcher, Request
+from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
@@ -29,7 +29,9 @@ class Clients:
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
         self._router = Router([sync.manifest(None).product])
-        self._dispatcher = Dispatcher(api.node.database, AccountDirectory(api.node.vault), api.node.vault)
+        self._dispatcher = OperationDispatcher(
+            api.node.database, AccountDirectory(api.node.vault), api.node.vault
+        )
 
     def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:
         """The status and JSON body of a request below the Service; an error's code stands for its body."""
@@ -41,7 +43,7 @@ class Clients:
         match = self._router.match("sync", method, whole, "/" + "/".join(map(quote, whole)))
         request = Request(match, token, "http://h", "/", (), tuple((form or {}).items()))
         try:
-            answer: Answer = self.api.run(self._dispatcher.handle(request))
+            answer: Response = self.api.run(self._dispatcher.handle(request))
         except ApiError as error:
             return error.status, error.code
         return answer.status, msgspec.json.decode(answer.body) if answer.body else None

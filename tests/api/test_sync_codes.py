@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.conftest import Api, assert_error
-from trunkline.api.catalogue import CATALOGUE
+from trunkline.api.error_codes import ERROR_CODES
 
 SERVICES = "/sync/v1/Services"
 HERE = f"{SERVICES}/default"
@@ -83,7 +83,7 @@ REQUESTS: dict[int, list[Request]] = {
 
 
 def test_every_code_of_the_catalogue_is_brought_about_somewhere() -> None:
-    catalogue = {code for code in CATALOGUE if FIRST <= code <= LAST}
+    catalogue = {code for code in ERROR_CODES if FIRST <= code <= LAST}
     assert catalogue == REQUESTS.keys() | ON_THE_DOOR.keys()
 
 

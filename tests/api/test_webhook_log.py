@@ -14,10 +14,10 @@ import pytest
 from engines import opened
 from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Authenticator
-from trunkline.api.concurrency import Failures
-from trunkline.api.dispatch import Dispatcher, Request
+from trunkline.api.concurrency import FailedLogins
+from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import ApiError
-from trunkline.api.fields import form
+from trunkline.api.form_data import parse_form
 from trunkline.api.operation import Mount, Product
 from trunkline.api.principal import Credential
 from trunkline.api.router import Router
@@ -51,8 +51,8 @@ class Door:
         mount = Mount(CONTROL, "", webhooks.OPERATIONS, private=True)
         self._router = Router([Product("control", (mount,))])
         verifier: Any = None
-        self._authenticator = Authenticator(database, directory, Failures(system_clock), verifier)
-        self._dispatcher = Dispatcher(database, directory, vault)
+        self._authenticator = Authenticator(database, directory, FailedLogins(system_clock), verifier)
+        self._dispatcher = OperationDispatcher(database, directory, vault)
 
     async def ask(self, method: str, path: str, user: str = MINE, password: str = TOKEN) -> tuple[int, Any]:
         path, _, query = path.partition("?")
@@ -63,7 +63,7 @@ class Door:
                 match.route.operation.schemes, "", {b"authorization": authorization}.get, ""
             )
             answer = await self._dispatcher.handle(
-                Request(match, principal, "", path, form(query.encode(), "query"))
+                Request(match, principal, "", path, parse_form(query.encode(), "query"))
             )
         except ApiError as error:
             if error.status == 404:

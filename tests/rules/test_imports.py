@@ -52,9 +52,9 @@ INTERFACE = "trunkline.core.storage.database"
 ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "apsw", "asyncpg", "sqlite3")
 
 PURE = (
-    "api/catalogue.py",
+    "api/error_codes.py",
     "api/errors.py",
-    "api/fields.py",
+    "api/form_data.py",
     "api/params.py",
     "api/paging.py",
     "core/sids.py",

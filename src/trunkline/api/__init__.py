@@ -1,1 +1,1 @@
-"""How the API speaks: routes, parameters, pages, errors, credentials. Knows no product."""
+"""The form of the API: routes, parameters, pages, errors, credentials; without any product."""

@@ -1,4 +1,4 @@
-"""Which product a request is for, and how absolute URLs lead back to it.
+"""The product that a request is for, and the base of the absolute URLs that lead back to it.
 
 Order (inferred, each way verified with the SDKs): a path prefix ``/sync/v1/…``; the first label of the Host
 (``sync.twilio.com``, ``sync.dublin.ie1.twilio.com``, ``sync.localhost:8080``); a path that only one product has; the
@@ -21,20 +21,20 @@ UNAMBIGUOUS = {
     ("v1", "AuthTokens"): "accounts",
     ("v1", "Alerts"): "monitor",
 }
-"""Starts of paths without a prefix on a neutral host, with the host label that they belong to."""
+"""The first segments of paths without a prefix on a neutral host, with the host label that they belong to."""
 
 CONTROL = "_trunkline"
 """The path prefix of the control API. It is no host label, and its paths are named with the prefix."""
 
 _URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
-"""What stays as it is when a requested path is put into a URL: only bytes beyond ASCII need escapes."""
+"""The characters of a requested path that a URL holds unescaped: only bytes beyond ASCII need escapes."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
-class Address(msgspec.Struct, frozen=True):
+class RequestAddress(msgspec.Struct, frozen=True):
     """A request's product host (empty when none fits), decoded path segments below the prefix, path as requested
-    below the prefix, and the base of the URLs in its answer."""
+    below the prefix, and the base of the URLs in its response."""
 
     host: str
     segments: tuple[str, ...]
@@ -43,8 +43,8 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def segments_of(raw_path: bytes) -> tuple[str, ...]:
-    """The path's segments, each decoded once; a bare ``%`` stays (Node sends it), ``%2F`` becomes a slash inside
-    its segment, one trailing slash is tolerated. Raises ApiError for bytes that are not UTF-8."""
+    """Return the path's segments, each decoded once; a bare ``%`` stays (Node sends it), ``%2F`` becomes a slash
+    inside its segment, one trailing slash is tolerated. Raise ApiError for bytes that are not UTF-8."""
     parts = raw_path.removeprefix(b"/").removesuffix(b"/").split(b"/")
     try:
         segments = tuple(unquote_to_bytes(part).decode() for part in parts)
@@ -57,23 +57,23 @@ def segments_of(raw_path: bytes) -> tuple[str, ...]:
 
 def resolve(
     scheme: str, authority: str, raw_path: bytes, hosts: frozenset[str], default: str = ""
-) -> Address:
+) -> RequestAddress:
     """Return the product and path of a request. ``authority`` is the Host header as received; the control API accepts
     any, as probes send. Raise ApiError 20001 for a bad host or path."""
     segments = segments_of(raw_path)
     path = raw_path.decode() if raw_path.isascii() else quote(raw_path, safe=_URL_SAFE)
     base = f"{scheme}://{authority}"
     if segments[:1] == (CONTROL,):
-        return Address(CONTROL, segments[1:], path, base)
+        return RequestAddress(CONTROL, segments[1:], path, base)
     if not _HOST.fullmatch(authority):
         raise ApiError(20001, "Invalid Host header")
     if segments and segments[0] in hosts:
         prefix, slash, rest = path[1:].partition("/")
-        return Address(segments[0], segments[1:], slash + rest or "/", f"{base}/{prefix}")
+        return RequestAddress(segments[0], segments[1:], slash + rest or "/", f"{base}/{prefix}")
     label = authority.partition(".")[0].partition(":")[0].lower()
     if label in hosts and label != CONTROL:
-        return Address(label, segments, path, base)
-    return Address(_only_owner(segments) or default, segments, path, base)
+        return RequestAddress(label, segments, path, base)
+    return RequestAddress(_only_owner(segments) or default, segments, path, base)
 
 
 def _only_owner(segments: tuple[str, ...]) -> str | None:

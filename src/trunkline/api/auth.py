@@ -3,7 +3,7 @@
 A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), an access
 token in ``X-Twilio-Token``, and the operator's token (as a bearer token, or Basic with the user name ``operator``). A
 route that does not list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused
-credentials (doc): 401 with code 20003 and ``WWW-Authenticate``; a refused access token: the code of the rule that it
+credentials (doc): 401 with code 20003 and ``WWW-Authenticate``; a rejected access token: the code of the rule that it
 breaks. ``Operation.access`` decides afterwards whether the Principal may use the route.
 """
 
@@ -14,7 +14,7 @@ import binascii
 from collections.abc import Callable
 from typing import Protocol
 
-from trunkline.api.concurrency import Failures
+from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import NOBODY, OPERATOR, Credential, Principal, Scheme
 from trunkline.core.secrets import same
@@ -29,20 +29,20 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
 
 class Directory(Protocol):
-    """Where credentials are kept."""
+    """The store of credentials."""
 
     async def authenticate(self, tx: Tx, username: str, password: str) -> Principal | None:
-        """The principal of a right pair of user name and password, else None. Raises ApiError 20005 when the
+        """Return the principal of a correct pair of user name and password, else None. Raise ApiError 20005 if the
         account is suspended or closed."""
         ...
 
     async def reach(self, tx: Tx, principal: Principal, account_sid: str) -> Principal | None:
-        """The same caller acting on ``account_sid``, when it may: its own account, or a subaccount with full
+        """Return the same caller acting on ``account_sid`` if it may: its own account, or a subaccount with full
         credentials of the parent."""
         ...
 
 
-class TokenVerifier(Protocol):
+class AccessTokenVerifier(Protocol):
     """The verifier of access tokens."""
 
     async def verify(self, token: str, product: str) -> Grant:
@@ -51,31 +51,31 @@ class TokenVerifier(Protocol):
         ...
 
 
-def refused(message: str | None = None, detail: str | None = None) -> ApiError:
-    """A 401 with its challenge."""
+def unauthorized(message: str | None = None, detail: str | None = None) -> ApiError:
+    """Return a 401 with its challenge."""
     return ApiError(20003, message, detail=detail, headers=CHALLENGE)
 
 
-def wrong() -> ApiError:
-    """The refusal of a user name and password that do not fit."""
-    return refused(detail="Your AccountSid or AuthToken was incorrect.")
+def wrong_credentials() -> ApiError:
+    """Return the error for a user name and password that do not match."""
+    return unauthorized(detail="Your AccountSid or AuthToken was incorrect.")
 
 
 def basic(header: str | None) -> tuple[str, str]:
-    """User name and password of an Authorization header. Raises ApiError 20003."""
+    """Return user name and password of an Authorization header. Raise ApiError 20003 if it has none."""
     if not header:
-        raise refused("Authentication Error - No credentials provided")
+        raise unauthorized("Authentication Error - No credentials provided")
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise refused("Authentication Error - No credentials provided")
+        raise unauthorized("Authentication Error - No credentials provided")
     try:
         username, separator, password = (
             base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
         )
     except (ValueError, binascii.Error):
-        raise refused("Authentication Error - invalid username") from None
+        raise unauthorized("Authentication Error - invalid username") from None
     if not separator or not (is_sid(username, "AC") or is_sid(username, "SK")):
-        raise refused("Authentication Error - invalid username")
+        raise unauthorized("Authentication Error - invalid username")
     return username, password
 
 
@@ -108,14 +108,14 @@ def _operator_secret(header: str) -> str | None:
 
 
 class Authenticator:
-    """Resolves the credentials of HTTP requests. Refused ones are delayed for an address that fails often."""
+    """The resolution of an HTTP request's credentials. Failed log-ins are delayed for an address that fails often."""
 
     def __init__(
         self,
         database: Database,
         directory: Directory,
-        failures: Failures,
-        verifier: TokenVerifier,
+        failures: FailedLogins,
+        verifier: AccessTokenVerifier,
         operator_token: str = "",
     ) -> None:
         self._database = database
@@ -137,7 +137,7 @@ class Authenticator:
         if not schemes:
             return NOBODY
         if Scheme.BASIC not in schemes:
-            raise refused("Authentication Error - No credentials provided")
+            raise unauthorized("Authentication Error - No credentials provided")
         username, password = basic(header(b"authorization"))
 
         async def find(tx: Tx) -> Principal | None:
@@ -146,13 +146,13 @@ class Authenticator:
         principal = await self._database.read(find)
         if principal is None:
             await self._failures.hold(address)
-            raise wrong()
+            raise wrong_credentials()
         return principal
 
     async def _by_operator_token(self, secret: str, address: str) -> Principal:
         if not self._operator_token or not same(secret, self._operator_token):
             await self._failures.hold(address)
-            raise refused(detail="The operator's token was incorrect.")
+            raise unauthorized(detail="The operator's token was incorrect.")
         return OPERATOR
 
     async def _by_token(self, token: str, product: str, address: str) -> Principal:

@@ -12,19 +12,19 @@ from trunkline.core.clock import SECOND, Clock
 
 
 class InFlight:
-    """Counts each account's requests in flight; over the limit nothing is processed (doc: 429, code 20429)."""
+    """The number of each account's requests in flight; over the limit nothing is processed (doc: 429, code 20429)."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._counts: dict[str, int] = {}
 
     def count(self, account_sid: str) -> int:
-        """How many of an account's requests are in flight."""
+        """Return how many of an account's requests are in flight."""
         return self._counts.get(account_sid, 0)
 
     @contextmanager
     def enter(self, account_sid: str) -> Iterator[int]:
-        """Hold a place for a request and tell how many are in flight with it. Raises ApiError 20429."""
+        """Count a request while it is in flight, and yield the account's count. Raise ApiError 20429 over the limit."""
         count = self._counts.get(account_sid, 0) + 1
         if count > self._limit:
             raise ApiError(20429, headers={"Retry-After": "1"})
@@ -39,9 +39,9 @@ class InFlight:
                 del self._counts[account_sid]
 
 
-class Failures:
-    """Slows down whoever guesses credentials: after 10 failed log-ins within a minute from one address, each further
-    refusal is held back, 100 ms longer each time, at most 2 s (own rule)."""
+class FailedLogins:
+    """The delay of guessed credentials: after 10 failed log-ins within a minute from one address, each further one is
+    delayed, 100 ms longer each time, at most 2 s (own rule)."""
 
     FREE = 10
     STEP_SECONDS = 0.1
@@ -56,7 +56,7 @@ class Failures:
         self._held = 0
 
     def delay(self, address: str) -> float:
-        """Note a failure and say for how many seconds its answer is to be held back."""
+        """Record a failure and return the seconds by which its response is delayed."""
         now = self._clock()
         since, count = self._seen.pop(address, (now, 0))
         if now - since > self.WINDOW:
@@ -67,7 +67,7 @@ class Failures:
         return min(max(count + 1 - self.FREE, 0) * self.STEP_SECONDS, self.MAX_SECONDS)
 
     async def hold(self, address: str) -> None:
-        """Note a failure and wait as long as it deserves. Raises ApiError 20429 when too many wait already."""
+        """Record a failure and wait for its delay. Raise ApiError 20429 if too many wait already."""
         seconds = self.delay(address)
         if not seconds:
             return

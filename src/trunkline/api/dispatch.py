@@ -1,4 +1,4 @@
-"""From a matched route to an answer: permission, parameters, action, view. Knows no transport."""
+"""From a matched route to a response: permission, parameters, action, view; without any transport."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from urllib.parse import quote
 import msgspec
 
 from trunkline.api import mutation_ids, paging, params
-from trunkline.api.auth import CHALLENGE, Directory, refused, wrong
-from trunkline.api.contents import Content
+from trunkline.api.auth import CHALLENGE, Directory, unauthorized, wrong_credentials
+from trunkline.api.contents import ResponseContent
 from trunkline.api.errors import ApiError, invalid, missing, not_found
-from trunkline.api.operation import ONE, Call, Handler, Kind, Prepare, Style
+from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Access, Credential, Principal
@@ -39,32 +39,32 @@ class Request(msgspec.Struct, frozen=True):
     upload: AsyncIterator[bytes] | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """A status, a JSON body (empty for 204) or a ``content`` that is streamed, and headers beyond the standard
     ones."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
-    content: Content | None = None
+    content: ResponseContent | None = None
 
 
-class Dispatcher:
-    """Carries out requests."""
+class OperationDispatcher:
+    """The execution of requests."""
 
     def __init__(self, database: Database, directory: Directory, vault: Vault) -> None:
         self._database = database
         self._directory = directory
         self._vault = vault
 
-    async def handle(self, request: Request) -> Answer:
-        """Answer one request. Raises ApiError; a change is durable when this returns."""
+    async def handle(self, request: Request) -> Response:
+        """Return the response to one request; a change is durable by then. Raise ApiError if it is rejected."""
         route = request.match.route
         operation = route.operation
         _permit(route, request.principal)
         typed = params.read(operation.input, request.query, request.body if operation.writes else ())
         window = None
-        if operation.kind is Kind.LIST:
+        if operation.kind is OperationKind.LIST:
             order = operation.ordering(typed) if operation.ordering else operation.order
             window = paging.window(request.query, order, operation.maximum, route.mount.codes)
         if operation.limit:
@@ -93,11 +93,11 @@ class Dispatcher:
             result = await self._database.write(act)
         if result is None or result is False:
             raise self._missing(request)
-        return self._answer(request, result, window)
+        return self._render(request, result, window)
 
     async def _run_handler(
         self, request: Request, handler: Handler, typed: Any, window: Window | None
-    ) -> Answer:
+    ) -> Response:
         match = request.match
         call = Call(
             request.principal,
@@ -111,9 +111,9 @@ class Dispatcher:
         result = await handler(call)
         if result is None or result is False:
             raise self._missing(request)
-        return self._answer(request, result, window)
+        return self._render(request, result, window)
 
-    async def _mutate(self, request: Request, typed: Any) -> Answer:
+    async def _mutate(self, request: Request, typed: Any) -> Response:
         """Execute an operation that has a step before its transaction, accepts mutation ids, or both."""
         match = request.match
         operation = match.route.operation
@@ -135,7 +135,7 @@ class Dispatcher:
         except RepeatedMutation as repeated:
             assert target is not None
             return self._repeat(request, target.segments(match.path, repeated.resource_sid), repeated)
-        return self._answer(request, result, None)
+        return self._render(request, result, None)
 
     async def _execute_leased(
         self, request: Request, call: Call[Any], mutation: Mutation, prepare: Prepare
@@ -176,9 +176,11 @@ class Dispatcher:
         return await self._database.write(act)
 
     @staticmethod
-    def _repeat(request: Request, segments: tuple[str, ...], repeated: RepeatedMutation) -> Answer:
+    def _repeat(request: Request, segments: tuple[str, ...], repeated: RepeatedMutation) -> Response:
         url = Urls(request.base, request.match.route.mount.version).to(*segments)
-        return Answer(202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url}))
+        return Response(
+            202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url})
+        )
 
     async def _acting(self, tx: Tx, request: Request) -> Principal:
         """Return the caller acting on the account that the request names. 2010 paths carry it (doc): the caller's own,
@@ -206,12 +208,12 @@ class Dispatcher:
         return not_found(path)
 
     @staticmethod
-    def _answer(request: Request, result: Any, window: Window | None) -> Answer:
+    def _render(request: Request, result: Any, window: Window | None) -> Response:
         operation, mount = request.match.route.operation, request.match.route.mount
         if operation.view is None and operation.content is None:
-            return Answer(operation.status, b"")
+            return Response(operation.status, b"")
         if operation.content:
-            return Answer(operation.status, b"", content=operation.content(result))
+            return Response(operation.status, b"", content=operation.content(result))
         assert operation.view is not None
         urls = Urls(request.base, mount.version)
         if window is None:
@@ -220,11 +222,11 @@ class Dispatcher:
             more = {"ETag": f'"{operation.etag(result)}"'} if operation.etag else {}
             if operation.location:
                 more["Location"] = shown[operation.location]
-            return Answer(status, msgspec.json.encode(shown), more)
+            return Response(status, msgspec.json.encode(shown), more)
         page = window.page(result)
         rows = [operation.view(row, urls) for row in page.rows]
         write = _meta_page if mount.style is Style.META else _flat_page
-        return Answer(operation.status, msgspec.json.encode(write(request, window, page, rows)))
+        return Response(operation.status, msgspec.json.encode(write(request, window, page, rows)))
 
 
 OPERATOR_ONLY = (
@@ -242,15 +244,15 @@ def _permit(route: Route, principal: Principal) -> None:
     operation = route.operation
     if operation.access in (Access.ACCOUNT, Access.OPERATOR):
         if not principal.may(Access.MAIN):
-            raise wrong()
+            raise wrong_credentials()
         if not principal.may(operation.access):
             raise ApiError(20403, OPERATOR_ONLY)
     if principal.credential is Credential.TEST and operation.test_action is None:
         raise ApiError(20008)
     if not principal.may(operation.access):
-        raise refused(detail="This API key may not use this resource.")
+        raise unauthorized(detail="This API key may not use this resource.")
     if principal.credential is Credential.RESTRICTED_KEY:
-        words = {operation.kind.value} | ({"read"} if operation.kind is Kind.LIST else set())
+        words = {operation.kind.value} | ({"read"} if operation.kind is OperationKind.LIST else set())
         if not principal.allows(*(f"/twilio/{route.resource}/{word}" for word in words)):
             raise ApiError(70051, headers=CHALLENGE)
 
@@ -281,7 +283,7 @@ def _meta_page(request: Request, window: Window, page: Page[Any], rows: list[Any
 
 
 def _flat_page(request: Request, window: Window, page: Page[Any], rows: list[Any]) -> dict[str, Any]:
-    """The 2010 form. URIs are relative and never carry a path prefix: the SDK puts its base in front (client).
+    """Return a page in the 2010 form. URIs are relative, without a path prefix: the SDK prepends its base (client).
     Exactly one further key holds the rows (client)."""
     filters, number = _filters(request), window.number
 

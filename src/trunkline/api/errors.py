@@ -1,4 +1,4 @@
-"""What an API error is, and how its body reads."""
+"""The API's errors and their JSON bodies."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from trunkline.api.catalogue import CATALOGUE
+from trunkline.api.error_codes import ERROR_CODES
 
 MORE_INFO = "https://www.twilio.com/docs/errors/"
 """Clients show this link as it stands, so it keeps the vendor's form (client)."""
 
 
 class ApiError(Exception):
-    """An answer that refuses: the catalogue decides status and text, unless the caller knows better.
+    """A rejected request. Its code decides status and text, unless the caller gives others.
 
-    ``detail`` and ``details`` appear in the body when given; ``headers`` go out with the answer. ``status`` is for a
-    code that stands for two things, in place of the catalogue's.
+    ``detail`` and ``details`` appear in the body when given; ``headers`` go out with the response. ``status`` is for a
+    code that stands for two things, in place of the code's own.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
         status: int | None = None,
     ) -> None:
-        entry = CATALOGUE[code]
+        entry = ERROR_CODES[code]
         self.code = code
         self.status = entry.status if status is None else status
         self.message = entry.text if message is None else message
@@ -40,7 +40,7 @@ class ApiError(Exception):
         super().__init__(f"{code} {self.message}")
 
     def body(self) -> bytes:
-        """The JSON body. Never has ``type`` and ``title``: SDKs would raise another exception class (client)."""
+        """Return the JSON body, without ``type`` and ``title``: SDKs would raise another exception class (client)."""
         body: dict[str, Any] = {
             "code": self.code,
             "message": self.message,
@@ -55,15 +55,15 @@ class ApiError(Exception):
 
 
 def invalid(parameter: str, why: str = "") -> ApiError:
-    """The generic refusal of a parameter: 400, code 20001, naming the parameter (inferred text)."""
+    """Return the generic error for a parameter: 400, code 20001, naming the parameter (inferred text)."""
     return ApiError(20001, f"Invalid parameter {parameter}{': ' + why if why else ''}")
 
 
 def missing(parameter: str) -> ApiError:
-    """The refusal of a request without a required parameter: 400, code 20001 (inferred text)."""
+    """Return the error for a request without a required parameter: 400, code 20001 (inferred text)."""
     return ApiError(20001, f"Missing required parameter {parameter} in the post body")
 
 
 def not_found(path: str) -> ApiError:
-    """The refusal of an unknown SID or route: 404, code 20404, naming the path (doc)."""
+    """Return the error for an unknown SID or route: 404, code 20404, naming the path (doc)."""
     return ApiError(20404, f"The requested resource {path} was not found")

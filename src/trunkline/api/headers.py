@@ -1,4 +1,4 @@
-"""The headers that every API answer carries, errors included (doc: captured)."""
+"""The headers that every API response carries, errors included (doc: captured)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FIXED: Headers = [
 
 
 def new_request_id() -> str:
-    """A request id: ``RQ`` and 32 hex digits."""
+    """Return a request id: ``RQ`` and 32 hex digits."""
     return "RQ" + secrets.token_hex(16)
 
 
 def standard(request_id: str, host: str = "", concurrent: int = 0, seconds: float = 0.0) -> Headers:
-    """The standard headers: ``host`` is the product's label, ``concurrent`` the account's requests in flight,
-    ``seconds`` what the request took."""
+    """Return the standard headers: ``host`` is the product's label, ``concurrent`` the account's requests in flight,
+    ``seconds`` the duration of the request."""
     return [
         (b"twilio-concurrent-requests", b"%d" % concurrent),
         (b"twilio-request-id", request_id.encode()),
@@ -45,5 +45,5 @@ def private(request_id: str) -> Headers:
 
 
 def content(kind: bytes, length: int) -> Headers:
-    """The headers of a body of ``length`` bytes of the media type ``kind``."""
+    """Return the headers of a body of ``length`` bytes of the media type ``kind``."""
     return [(b"content-type", kind), (b"content-length", b"%d" % length)]

@@ -1,6 +1,6 @@
 """The ASGI door: host or prefix to product, headers, CORS, request ids, limits.
 
-Whatever happens the answer is JSON with the documented headers: no redirect, no HTML, no traceback.
+Every error response is JSON with the documented headers: no redirect, no HTML, no traceback.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.api import addressing, bodies, fields, headers
-from trunkline.api.addressing import Address
-from trunkline.api.auth import Authenticator, Directory, TokenVerifier
+from trunkline.api import addressing, bodies, form_data, headers
+from trunkline.api.addressing import RequestAddress
+from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
 from trunkline.api.bodies import Receive
-from trunkline.api.concurrency import Failures, InFlight
-from trunkline.api.contents import Content, Selection, select
-from trunkline.api.dispatch import Answer, Dispatcher, Request
+from trunkline.api.concurrency import FailedLogins, InFlight
+from trunkline.api.contents import ResponseContent, Selection, select
+from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal
@@ -39,7 +39,7 @@ log = logging.getLogger("trunkline.api")
 _PRIVATE = b"/" + addressing.CONTROL.encode()
 
 
-class Limits(msgspec.Struct, frozen=True):
+class HttpLimits(msgspec.Struct, frozen=True):
     """Caps of the door: body size in bytes, seconds for a body to arrive, requests in flight per account."""
 
     body_bytes: int = 2 * 1024 * 1024
@@ -47,26 +47,26 @@ class Limits(msgspec.Struct, frozen=True):
     concurrent: int = 100
 
 
-class Door(msgspec.Struct, frozen=True):
-    """What the ASGI application stands on."""
+class HttpDoor(msgspec.Struct, frozen=True):
+    """The components and options of the ASGI application."""
 
     router: Router
     directory: Directory
-    verifier: TokenVerifier
+    verifier: AccessTokenVerifier
     vault: Vault
     database: Database
     metrics: Metrics
     clock: Clock
     public: Public
     operator_token: str = ""
-    limits: Limits = Limits()
+    limits: HttpLimits = HttpLimits()
     default_product: str = ""
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     log_requests: bool = False
 
 
-class _Exchange:
-    """One request on its way to its answer."""
+class _RequestState:
+    """One request on its way to its response."""
 
     __slots__ = ("address", "concurrent", "fields", "match", "private", "repeats", "sid", "started")
 
@@ -77,7 +77,7 @@ class _Exchange:
         self.repeats = len(self.fields) != len(scope["headers"])
         path: bytes = scope["raw_path"]
         self.private = path == _PRIVATE or path.startswith(_PRIVATE + b"/")
-        self.address: Address | None = None
+        self.address: RequestAddress | None = None
         self.match: Match | None = None
         self.concurrent = 0
 
@@ -96,24 +96,24 @@ class _Stream(NamedTuple):
     pieces: AsyncGenerator[bytes, None] | None
 
 
-class Application:
+class ApiApplication:
     """The ASGI application."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: HttpDoor) -> None:
         self._door = door
-        self._dispatcher = Dispatcher(door.database, door.directory, door.vault)
+        self._dispatcher = OperationDispatcher(door.database, door.directory, door.vault)
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
-        self._failures = Failures(door.clock)
+        self._failures = FailedLogins(door.clock)
         self._authenticator = Authenticator(
             door.database, door.directory, self._failures, door.verifier, door.operator_token
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Respond to one HTTP request."""
         if scope["type"] != "http":
             return
-        exchange = _Exchange(scope)
+        exchange = _RequestState(scope)
         if (
             not exchange.private
             and self._door.public.claims(scope["raw_path"])
@@ -122,12 +122,12 @@ class Application:
             return
         stream: _Stream | None = None
         try:
-            answer = await self._respond(exchange, scope, receive)
-            if answer.content is not None:
-                stream = await _open_stream(answer.content, exchange, scope)
-            status, body, more = answer.status, answer.body, _lines(answer.headers)
+            response = await self._respond(exchange, scope, receive)
+            if response.content is not None:
+                stream = await _open_stream(response.content, exchange, scope)
+            status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            status, body, more = _refusal(error, exchange)
+            status, body, more = _error_response(error, exchange)
             if status == 401 and exchange.match and not exchange.match.route.operation.schemes:
                 # The operation checks a secret of its own.
                 await self._failures.hold(_peer(scope))
@@ -147,7 +147,7 @@ class Application:
         if not exchange.private:
             self._observe(exchange, scope, status, seconds)
 
-    async def _respond(self, exchange: _Exchange, scope: Scope, receive: Receive) -> Answer:
+    async def _respond(self, exchange: _RequestState, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
         if exchange.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
@@ -159,7 +159,7 @@ class Application:
             self._door.default_product,
         )
         if method == "OPTIONS" and not exchange.private:
-            return Answer(200, b"{}")
+            return Response(200, b"{}")
         exchange.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
@@ -174,13 +174,13 @@ class Application:
             return await self._execute(exchange, scope, receive, principal)
 
     async def _execute(
-        self, exchange: _Exchange, scope: Scope, receive: Receive, principal: Principal
-    ) -> Answer:
+        self, exchange: _RequestState, scope: Scope, receive: Receive, principal: Principal
+    ) -> Response:
         match, address = exchange.match, exchange.address
         assert match is not None
         assert address is not None
         operation = match.route.operation
-        query = fields.form(scope["query_string"], "query")
+        query = form_data.parse_form(scope["query_string"], "query")
         body: Fields = ()
         upload = None
         if operation.max_upload:
@@ -191,13 +191,13 @@ class Application:
             Request(match, principal, address.base, address.path, query, body, exchange.named(), upload)
         )
 
-    async def _dispatch(self, request: Request) -> Answer:
+    async def _dispatch(self, request: Request) -> Response:
         try:
             return await self._dispatcher.handle(request)
         except Conflict:
             raise ApiError(20409) from None
 
-    def _scheme(self, exchange: _Exchange, scope: Scope) -> str:
+    def _scheme(self, exchange: _RequestState, scope: Scope) -> str:
         forwarded = exchange.header(b"x-forwarded-proto").lower()
         if forwarded in ("http", "https") and self._door.trusted_proxies and scope.get("client"):
             peer = ipaddress.ip_address(scope["client"][0])
@@ -207,19 +207,19 @@ class Application:
                 return forwarded
         return str(scope["scheme"])
 
-    async def _fields(self, exchange: _Exchange, receive: Receive) -> Fields:
+    async def _fields(self, exchange: _RequestState, receive: Receive) -> Fields:
         body = await self._body(exchange, receive, self._door.limits.body_bytes)
-        return fields.body(body, exchange.header(b"content-type"))
+        return form_data.parse_body(body, exchange.header(b"content-type"))
 
-    async def _body(self, exchange: _Exchange, receive: Receive, limit: int) -> bytes:
+    async def _body(self, exchange: _RequestState, receive: Receive, limit: int) -> bytes:
         bodies.check_length(exchange.fields, limit)
         return await bodies.read_body(receive, limit, self._door.limits.body_seconds)
 
-    def _upload(self, exchange: _Exchange, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    def _upload(self, exchange: _RequestState, receive: Receive, limit: int) -> AsyncIterator[bytes]:
         bodies.check_length(exchange.fields, limit)
         return bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
-    def _observe(self, exchange: _Exchange, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, exchange: _RequestState, scope: Scope, status: int, seconds: float) -> None:
         route = exchange.match.route if exchange.match else None
         product, operation = (route.product, route.name) if route else ("", "")
         self._door.metrics.observe(product, operation, status, seconds)
@@ -227,9 +227,9 @@ class Application:
             path = scope["raw_path"].decode("ascii", "replace")[:512]
             log_request(exchange.sid, scope["method"], path, status, seconds)
 
-    async def _public(self, exchange: _Exchange, scope: Scope, send: Send) -> bool:
-        """Answer whoever asks, without credentials: what a phone or a network fetches. False where there is nothing,
-        and nothing was answered."""
+    async def _public(self, exchange: _RequestState, scope: Scope, send: Send) -> bool:
+        """Respond on a public path, without credentials: to a phone or a network. Return False, without a response, if
+        there is nothing on it."""
         path = scope["raw_path"].decode("ascii", "replace")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         request = PublicRequest(
@@ -242,15 +242,15 @@ class Application:
         )
         lines: headers.Headers = [(b"twilio-request-id", exchange.sid.encode())]
         try:
-            answer = await self._door.public.answer(request)
-            if answer is None:
+            response = await self._door.public.respond(request)
+            if response is None:
                 return False
-            if answer.content is not None:
-                await _send_stream(scope, send, lines, await _open_stream(answer.content, exchange, scope))
+            if response.content is not None:
+                await _send_stream(scope, send, lines, await _open_stream(response.content, exchange, scope))
                 return True
-            status, body, more = answer.status, answer.body, _lines(answer.headers)
+            status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            status, body, more = _refusal(error, exchange)
+            status, body, more = _error_response(error, exchange)
             more += headers.content(headers.JSON, len(body))
             if status == 401 and exchange.header(b"authorization"):
                 await self._failures.hold(_peer(scope))
@@ -263,29 +263,29 @@ def _peer(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _refusal(error: Exception, exchange: _Exchange) -> tuple[int, bytes, headers.Headers]:
-    """Status, body and further headers for an error. What is not the client's doing is logged, and told without
-    detail."""
+def _error_response(error: Exception, exchange: _RequestState) -> tuple[int, bytes, headers.Headers]:
+    """Return status, body and further headers for an error. One that the client did not cause is logged, and reported
+    without detail."""
     if isinstance(error, ApiError):
-        refusal = error
+        rejection = error
     elif isinstance(error, Unavailable):
         log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": exchange.sid}})
-        refusal = ApiError(20503, headers={"Retry-After": "1"})
+        rejection = ApiError(20503, headers={"Retry-After": "1"})
     else:
         log.error("a request failed", exc_info=error, extra={"fields": {"request_id": exchange.sid}})
-        refusal = ApiError(20500)
-    lines = _lines(refusal.headers)
-    if b"expect" in exchange.fields and "Connection" not in refusal.headers:
+        rejection = ApiError(20500)
+    lines = _lines(rejection.headers)
+    if b"expect" in exchange.fields and "Connection" not in rejection.headers:
         # The client may keep back the body that it announced: what follows on the line could be anything.
         lines.append((b"connection", b"close"))
-    return refusal.status, refusal.body(), lines
+    return rejection.status, rejection.body(), lines
 
 
 def _lines(named: Mapping[str, str]) -> headers.Headers:
     return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
-async def _open_stream(content: Content, exchange: _Exchange, scope: Scope) -> _Stream:
+async def _open_stream(content: ResponseContent, exchange: _RequestState, scope: Scope) -> _Stream:
     """Return the selected part of a content with its first piece read: storage that fails is an error response still.
     Raise ApiError with status 416."""
     head = scope["method"] == "HEAD"

@@ -21,7 +21,7 @@ HEADER = "x-twilio-mutation-id"
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-class Target(msgspec.Struct, frozen=True):
+class MutationTarget(msgspec.Struct, frozen=True):
     """The resource of a mutation: the template of its path below the version, and the path variable that holds its
     SID. For a creation ``prefix`` is that of the SID that is reserved, and the request's path lacks the variable."""
 
@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def read_mutation(
-    headers: Mapping[str, str], principal: Principal, target: Target, variables: Mapping[str, str]
+    headers: Mapping[str, str], principal: Principal, target: MutationTarget, variables: Mapping[str, str]
 ) -> Mutation | None:
     """Return the mutation that a request names, not yet claimed; None if it names none. Raise ApiError 20001 for an
     id that is not 1 to 128 visible ASCII characters."""

@@ -1,4 +1,4 @@
-"""What an Operation is: a method and path of the contract, and everything needed to answer it.
+"""Operations: each a method and path of the contract, and everything needed to respond to it.
 
 A product's resource module ends in its list of operations; a product's manifest mounts them under hosts and
 versions. The same operation serves REST and tunnelled realtime requests.
@@ -12,9 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from trunkline.api.contents import Content
-from trunkline.api.mutation_ids import Target
-from trunkline.api.paging import OLDEST_FIRST, Codes, Order, Window
+from trunkline.api.contents import ResponseContent
+from trunkline.api.mutation_ids import MutationTarget
+from trunkline.api.paging import OLDEST_FIRST, Order, PagingCodes, Window
 from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
 from trunkline.api.views import View
 from trunkline.core.secrets import Vault
@@ -56,15 +56,15 @@ Act = Callable[[Tx, Call[Any]], Awaitable[Any]]
 
 Prepare = Callable[[Database, Call[Any]], Awaitable[Any]]
 """The step before the transaction: returns the input for the action, the call's own or a changed one. It may take
-seconds and may read; no transaction, lock or writer is held meanwhile. Raises ApiError to reject the request."""
+seconds and may read; no transaction, lock or writer is held meanwhile. It raises ApiError to reject the request."""
 
 
 Handler = Callable[[Call[Any]], Awaitable[Any]]
 """The whole of an operation that needs no transaction, or has transactions of its own. It may read an upload."""
 
 
-class Kind(enum.Enum):
-    """What an operation does; the value is the action's word in a restricted key's policy (spec)."""
+class OperationKind(enum.Enum):
+    """The kind of an operation; the value is the action's word in a restricted key's policy (spec)."""
 
     CREATE = "create"
     FETCH = "read"
@@ -73,16 +73,19 @@ class Kind(enum.Enum):
     DELETE = "delete"
 
 
+_METHODS = {OperationKind.FETCH: "GET", OperationKind.LIST: "GET", OperationKind.DELETE: "DELETE"}
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path, and everything needed to respond to it."""
 
-    kind: Kind
+    kind: OperationKind
     path: str
     action: Act | None = None
-    """Runs in one transaction and returns a row, a list of rows (LIST), or None if there is no such resource; for
+    """The body of one transaction. It returns a row, a list of rows (LIST), or None if there is no such resource; for
     DELETE, whether there was something to delete."""
     view: View | None = None
-    """Makes the JSON of a row; without it and ``content`` the response has no body."""
+    """The function that makes the JSON of a row; without it and ``content`` the response has no body."""
     input: type[Any] = Empty
     status: int = 200
     key: str = ""
@@ -92,33 +95,33 @@ class Operation(msgspec.Struct, frozen=True):
     """The largest page of a list."""
     access: Access = Access.ANY_KEY
     ordering: Callable[[Any], Order] | None = None
-    """Makes a list's order from its input, in place of ``order``."""
+    """The function that makes a list's order from its input, in place of ``order``."""
     etag: Callable[[Any], str] | None = None
-    """Makes a row's entity tag, without quotes."""
+    """The function that makes a row's entity tag, without quotes."""
     limit: Callable[[Call[Any]], None] | None = None
-    """Runs before anything is done and raises ApiError to reject the request."""
+    """A check before anything is done; it raises ApiError to reject the request."""
     verb: str = ""
     """The HTTP method where the kind does not decide it."""
     outcome: Callable[[Any], int] | None = None
-    """Makes the status from the result, in place of ``status``."""
+    """The function that makes the status from the result, in place of ``status``."""
     test_action: Act | None = None
-    """Runs for test credentials in place of ``action`` and changes nothing; without it they are rejected."""
+    """The action for test credentials, which changes nothing; without it they are rejected."""
     location: str = ""
     """The key of the response whose value becomes the Location header."""
     schemes: frozenset[Scheme] = BASIC_ONLY
     """The forms of credentials that the operation accepts over HTTP."""
     prepare: Prepare | None = None
-    """Runs before the transaction, after all checks of the request, except for test credentials."""
-    mutation: Target | None = None
+    """The step before the transaction, after all checks of the request; not for test credentials."""
+    mutation: MutationTarget | None = None
     """The resource of a request that carries a mutation id; without it such ids are ignored."""
     handler: Handler | None = None
-    """Runs outside any transaction, in place of ``action``."""
+    """The body of an operation outside any transaction, in place of ``action``."""
     scans: bool = False
     """True for a read of many rows, which SQLite makes off the event loop."""
     max_upload: int = 0
     """Bytes up to which the body is streamed to ``prepare`` or ``handler``; 0 where it is read as parameters."""
-    content: Callable[[Any], Content] | None = None
-    """Makes the streamed body of a fetch from its row, in place of ``view``."""
+    content: Callable[[Any], ResponseContent] | None = None
+    """The function that makes the streamed body of a fetch from its row, in place of ``view``."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a read that declares what only writes have, and for an upload that nothing reads."""
@@ -134,40 +137,40 @@ class Operation(msgspec.Struct, frozen=True):
         """The HTTP method: over REST updates are POST on the instance, never PUT or PATCH (client)."""
         if self.verb:
             return self.verb
-        return {Kind.FETCH: "GET", Kind.LIST: "GET", Kind.DELETE: "DELETE"}.get(self.kind, "POST")
+        return _METHODS.get(self.kind, "POST")
 
     @property
     def writes(self) -> bool:
-        """Whether the action changes anything."""
+        """True if the action changes anything."""
         return self.method != "GET"
 
 
 def create(path: str, action: Act, view: View, input: type[Any], **more: Any) -> Operation:
-    """POST on a list: 201 and the new resource."""
-    return Operation(Kind.CREATE, path, action, view, input, **{"status": 201, **more})
+    """Return a POST on a list: 201 and the new resource."""
+    return Operation(OperationKind.CREATE, path, action, view, input, **{"status": 201, **more})
 
 
 def fetch(path: str, action: Act, view: View | None, **more: Any) -> Operation:
-    """GET on an instance: 200 and the resource."""
-    return Operation(Kind.FETCH, path, action, view, **more)
+    """Return a GET on an instance: 200 and the resource."""
+    return Operation(OperationKind.FETCH, path, action, view, **more)
 
 
 def listing(path: str, key: str, action: Act, view: View, **more: Any) -> Operation:
-    """GET on a list: 200 and a page, its rows under ``key``; at most ``maximum`` rows."""
-    return Operation(Kind.LIST, path, action, view, key=key, **more)
+    """Return a GET on a list: 200 and a page, its rows under ``key``; at most ``maximum`` rows."""
+    return Operation(OperationKind.LIST, path, action, view, key=key, **more)
 
 
 def update(path: str, action: Act, view: View, input: type[Any], **more: Any) -> Operation:
-    """POST on an instance: 200 and the changed resource."""
-    return Operation(Kind.UPDATE, path, action, view, input, **more)
+    """Return a POST on an instance: 200 and the changed resource."""
+    return Operation(OperationKind.UPDATE, path, action, view, input, **more)
 
 
 def delete(path: str, action: Act, **more: Any) -> Operation:
-    """DELETE on an instance: 204 and nothing; a second one is 404."""
-    return Operation(Kind.DELETE, path, action, status=204, **more)
+    """Return a DELETE on an instance: 204 and nothing; a second one is 404."""
+    return Operation(OperationKind.DELETE, path, action, status=204, **more)
 
 
-def handled(kind: Kind, path: str, handler: Handler, view: View | None, **more: Any) -> Operation:
+def handled(kind: OperationKind, path: str, handler: Handler, view: View | None, **more: Any) -> Operation:
     """Return an operation that runs outside any transaction."""
     return Operation(kind, path, None, view, handler=handler, **more)
 
@@ -179,7 +182,7 @@ FOR_OPERATOR: dict[str, Any] = {"schemes": CONTROL_SCHEMES, "access": Access.OPE
 
 
 class Style(enum.Enum):
-    """How a mount writes its lists."""
+    """The form of a mount's lists."""
 
     META = "meta"
     """A ``meta`` object with absolute URLs (product APIs)."""
@@ -194,11 +197,11 @@ class Mount(msgspec.Struct, frozen=True):
     version: str
     operations: tuple[Operation, ...]
     style: Style = Style.META
-    codes: Codes = Codes()
+    codes: PagingCodes = PagingCodes()
     suffix: bool = False
-    """Whether a path may end in ``.json``."""
+    """True if a path may end in ``.json``."""
     names_version: bool = True
-    """Whether the text of a 404 names the path with the version in front (seen on the real services)."""
+    """True if the text of a 404 names the path with the version in front (seen on the real services)."""
     private: bool = False
     """True for the control API: no page of another origin may call it, nothing may cache it."""
     grant: str = ""

@@ -3,7 +3,7 @@
 A page token carries a direction and the sort key of the row at which the page starts, never an offset; it stays good
 when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before),
 ``PC`` and ``PD`` where a request chose a descending order, and base64url. Numbers (doc, spec): 50 rows a page unless
-``PageSize`` says otherwise; the maximum is the resource's.
+``PageSize`` gives another size; the maximum is the resource's.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Key = tuple[int, str]
 R = TypeVar("R")
 
 
-class Codes(msgspec.Struct, frozen=True):
-    """Which errors a product answers for a bad PageSize and a bad PageToken."""
+class PagingCodes(msgspec.Struct, frozen=True):
+    """The error codes of a product for a bad PageSize and a bad PageToken."""
 
     size: int = 20001
     token: int = 21481
 
 
 class Order(msgspec.Struct, frozen=True):
-    """How a list is sorted: by an integer column, ties broken by a text column. When the request may choose the
-    direction (``chosen``), page tokens carry it and supersede what a later request says."""
+    """The order of a list: by an integer column, ties broken by a text column. If the request may choose the direction
+    (``chosen``), page tokens carry it and supersede that of a later request."""
 
     number: str = "date_created"
     text: str = "sid"
@@ -43,7 +43,7 @@ class Order(msgspec.Struct, frozen=True):
     chosen: bool = False
 
     def key(self, row: Any) -> Key:
-        """The sort key of a row that carries both columns as attributes."""
+        """Return the sort key of a row that carries both columns as attributes."""
         return getattr(row, self.number), getattr(row, self.text)
 
 
@@ -52,8 +52,8 @@ NEWEST_FIRST = Order(descending=True)
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a page starts: strictly behind ``key`` in the list's order, or strictly before it; ``inclusive`` takes
-    ``key`` itself in, which no token does. ``descending`` is told only for an order that the request chose."""
+    """The start of a page: strictly behind ``key`` in the list's order, or strictly before it; ``inclusive`` takes
+    ``key`` itself in, which no token does. ``descending`` is set only for an order that the request chose."""
 
     key: Key
     backward: bool = False
@@ -62,7 +62,7 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Which part of a list is asked for; makes the SQL that selects it."""
+    """The requested part of a list, and the SQL that selects it."""
 
     order: Order
     size: int
@@ -92,7 +92,7 @@ class Window(msgspec.Struct, frozen=True):
         return values
 
     def page(self, rows: Sequence[R]) -> Page[R]:
-        """The page that the selected rows make up."""
+        """Return the page that the selected rows make up."""
         kept, more = list(rows[: self.size]), len(rows) > self.size
         if self._reversed:
             kept.reverse()
@@ -105,7 +105,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, Generic[R], frozen=True):
-    """Rows in the list's order, and where the neighbouring pages start (None at the ends)."""
+    """Rows in the list's order, and the starts of the neighbouring pages (None at the ends)."""
 
     rows: list[R]
     following: Cursor | None = None
@@ -117,7 +117,7 @@ _SIGNS = ("PA", "PB", "PC", "PD")
 
 
 def encode(cursor: Cursor) -> str:
-    """The token of a cursor."""
+    """Return the token of a cursor."""
     sign = _SIGNS[cursor.backward + 2 * cursor.descending]
     body = base64.urlsafe_b64encode(f"{cursor.key[0]:x}.{cursor.key[1]}".encode()).rstrip(b"=").decode()
     return sign + body
@@ -127,7 +127,7 @@ _BODY = re.compile(r"(-?[0-9a-f]{1,15})\.([^\x00]*)", re.DOTALL)
 
 
 def decode(token: str, code: int) -> Cursor:
-    """The cursor of a token. Raises ApiError with ``code``."""
+    """Return the cursor of a token. Raise ApiError with ``code`` if there is none in it."""
     try:
         sign = _SIGNS.index(token[:2])
         body = token[2:].encode("ascii")
@@ -139,8 +139,8 @@ def decode(token: str, code: int) -> Cursor:
     return Cursor((int(match[1], 16), match[2]), backward=bool(sign & 1), descending=bool(sign & 2))
 
 
-def window(query: Fields, order: Order, maximum: int, codes: Codes) -> Window:
-    """The window that ``PageSize``, ``Page`` and ``PageToken`` ask for. A size above the maximum is cut to it."""
+def window(query: Fields, order: Order, maximum: int, codes: PagingCodes) -> Window:
+    """Return the window that ``PageSize``, ``Page`` and ``PageToken`` request, its size at most ``maximum``."""
     values = dict(query)
     size = _count(values.get("PageSize"), "PageSize", codes.size, 1)
     number = _count(values.get("Page"), "Page", 20001, 0)
@@ -162,7 +162,7 @@ def _count(value: str | None, name: str, code: int, low: int) -> int | None:
 
 
 def query_string(filters: str, size: int, number: int, cursor: Cursor | None) -> str:
-    """The query of a page's URL: the filters first, as the vendor's samples have it (spec)."""
+    """Return the query of a page's URL: the filters first, as the vendor's samples have it (spec)."""
     start = f"{filters}&" if filters else ""
     token = f"&PageToken={encode(cursor)}" if cursor else ""
     return f"{start}PageSize={size}&Page={number}{token}"

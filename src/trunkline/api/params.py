@@ -38,53 +38,53 @@ Parse = Callable[[str, str], Any]
 
 
 class Parser(msgspec.Struct, frozen=True):
-    """How one parameter is read. ``clears``: an empty value means None. ``repeated``: its values make a list."""
+    """The reading of one parameter. ``clears``: an empty value means None. ``repeated``: its values make a list."""
 
     parse: Parse
     clears: bool = False
     repeated: bool = False
 
 
-class Named(msgspec.Struct, frozen=True):
+class WireName(msgspec.Struct, frozen=True):
     """A wire name that does not follow from the field's name."""
 
     name: str
 
 
-class Required(msgspec.Struct, frozen=True):
-    """The refusal of a request without this parameter; code 0 stands for the generic one."""
+class Requirement(msgspec.Struct, frozen=True):
+    """The error code for a request without this parameter; 0 is the generic one."""
 
     code: int = 0
 
 
-def named(name: str) -> Named:
-    """The parameter is called ``name`` on the wire."""
-    return Named(name)
+def named(name: str) -> WireName:
+    """Return the mark of a parameter that is called ``name`` on the wire."""
+    return WireName(name)
 
 
-def required(code: int = 0) -> Required:
-    """The parameter must be there: otherwise ``code``, or the generic 400, 20001."""
-    return Required(code)
+def required(code: int = 0) -> Requirement:
+    """Return the mark of a required parameter; without it the error is ``code``, or the generic 400, 20001."""
+    return Requirement(code)
 
 
-def _refuse(code: int, name: str, why: str) -> ApiError:
+def _error(code: int, name: str, why: str) -> ApiError:
     return ApiError(code) if code else invalid(name, why)
 
 
 def text(low: int = 0, high: int = 0, *, code: int = 0, clears: bool = False) -> Parser:
-    """Text of ``low`` to ``high`` characters (0: no upper limit)."""
+    """Return the parser of text of ``low`` to ``high`` characters (0: no upper limit)."""
 
     def parse(name: str, value: str) -> str:
         if len(value) < low or (high and len(value) > high):
             bound = f"{low} to {high}" if high else f"at least {low}"
-            raise _refuse(code, name, f"must be {bound} characters long")
+            raise _error(code, name, f"must be {bound} characters long")
         return value
 
     return Parser(parse, clears=clears)
 
 
 def boolean() -> Parser:
-    """``true`` or ``false`` in any case: older SDKs send ``True`` (client)."""
+    """Return the parser of ``true`` or ``false`` in any case: older SDKs send ``True`` (client)."""
 
     def parse(name: str, value: str) -> bool:
         lower = value.lower()
@@ -100,54 +100,54 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def integer(low: int, high: int, *, code: int = 0) -> Parser:
-    """A decimal integer from ``low`` to ``high``, both included."""
+    """Return the parser of a decimal integer from ``low`` to ``high``, both included."""
 
     def parse(name: str, value: str) -> int:
         number = int(value) if _INTEGER.fullmatch(value) else None
         if number is None or not low <= number <= high:
-            raise _refuse(code, name, f"must be an integer from {low} to {high}")
+            raise _error(code, name, f"must be an integer from {low} to {high}")
         return number
 
     return Parser(parse)
 
 
 def choice(*values: str, code: int = 0, fold: bool = False, clears: bool = False) -> Parser:
-    """One of ``values``; with ``fold`` in any case, answered in the declared one."""
+    """Return the parser of one of ``values``; with ``fold`` in any case, returned in the declared one."""
     known = {value.lower() if fold else value: value for value in values}
 
     def parse(name: str, value: str) -> str:
         found = known.get(value.lower() if fold else value)
         if found is None:
-            raise _refuse(code, name, f"must be one of {', '.join(values)}")
+            raise _error(code, name, f"must be one of {', '.join(values)}")
         return found
 
     return Parser(parse, clears=clears)
 
 
 def sid(prefix: str, *, code: int = 0, clears: bool = True) -> Parser:
-    """A SID of the resource with ``prefix``; whether it exists is for the action to find out."""
+    """Return the parser of a SID with ``prefix``; the action finds out whether it exists."""
 
     def parse(name: str, value: str) -> str:
         if not is_sid(value, prefix):
-            raise _refuse(code, name, f"must match ^{prefix}[0-9a-fA-F]{{32}}$")
+            raise _error(code, name, f"must match ^{prefix}[0-9a-fA-F]{{32}}$")
         return value
 
     return Parser(parse, clears=clears)
 
 
 def url(high: int = 2048, *, code: int = 0) -> Parser:
-    """An absolute http or https URL of at most ``high`` characters; empty clears."""
+    """Return the parser of an absolute http or https URL of at most ``high`` characters; empty clears."""
 
     def parse(name: str, value: str) -> str:
         if len(value) > high or not is_http_url(value):
-            raise _refuse(code, name, f"must be an absolute http or https URL of at most {high} characters")
+            raise _error(code, name, f"must be an absolute http or https URL of at most {high} characters")
         return value
 
     return Parser(parse, clears=True)
 
 
 def is_http_url(value: str) -> bool:
-    """Whether ``value`` is an absolute http or https URL with a host and, if any, a possible port."""
+    """Return whether ``value`` is an absolute http or https URL with a host and, if any, a possible port."""
     if any(character <= " " or character == "\x7f" for character in value):
         return False
     try:
@@ -158,7 +158,7 @@ def is_http_url(value: str) -> bool:
 
 
 def json_object(*, code: int = 0) -> Parser:
-    """JSON text of an object, answered as it was written."""
+    """Return the parser of an object's JSON text, returned as it was written."""
 
     def parse(name: str, value: str) -> str:
         try:
@@ -166,14 +166,14 @@ def json_object(*, code: int = 0) -> Parser:
         except (msgspec.DecodeError, RecursionError):
             decoded = None
         if not isinstance(decoded, dict):
-            raise _refuse(code, name, "must be a JSON object")
+            raise _error(code, name, "must be a JSON object")
         return value
 
     return Parser(parse, clears=True)
 
 
 def date() -> Parser:
-    """A day such as ``2020-01-02``."""
+    """Return the parser of a day such as ``2020-01-02``."""
 
     def parse(name: str, value: str) -> datetime.date:
         try:
@@ -187,7 +187,7 @@ def date() -> Parser:
 
 
 def many(parser: Parser) -> Parser:
-    """A list: the name repeats. One empty value alone clears the list to None."""
+    """Return the parser of a list: the name repeats. One empty value alone clears the list to None."""
     return Parser(parser.parse, clears=True, repeated=True)
 
 
@@ -195,11 +195,11 @@ class _Slot(msgspec.Struct, frozen=True):
     field: str
     name: str
     parser: Parser
-    required: Required | None
+    required: Requirement | None
 
 
 def pascal_case(field: str) -> str:
-    """The wire name of a field: ``friendly_name`` is sent as ``FriendlyName``."""
+    """Return the wire name of a field: ``friendly_name`` is sent as ``FriendlyName``."""
     return "".join(part.capitalize() for part in field.split("_"))
 
 
@@ -219,19 +219,20 @@ def _declared(kind: type[Any]) -> dict[str, _Slot]:
             raise TypeError(f"{kind}.{field} has no parser")
         marks = get_args(hint)[1:]
         parser = next(mark for mark in marks if isinstance(mark, Parser))
-        name = next((mark.name for mark in marks if isinstance(mark, Named)), pascal_case(field))
-        needed = next((mark for mark in marks if isinstance(mark, Required)), None)
+        name = next((mark.name for mark in marks if isinstance(mark, WireName)), pascal_case(field))
+        needed = next((mark for mark in marks if isinstance(mark, Requirement)), None)
         slots[name] = _Slot(field, name, parser, needed)
     return slots
 
 
 def names(kind: type[Any]) -> tuple[str, ...]:
-    """The wire names of an input, in the order of its fields."""
+    """Return the wire names of an input, in the order of its fields."""
     return tuple(_slots(kind))
 
 
 def read(kind: type[T], query: Fields, body: Fields = ()) -> T:
-    """Make the typed input. A name in the body hides the same name in the query. Raises ApiError."""
+    """Return the typed input. A name in the body hides the same name in the query. Raise ApiError for a bad or missing
+    parameter."""
     slots = _slots(kind)
     found: dict[str, list[str]] = {}
     for source in (query, body):
@@ -260,5 +261,5 @@ def _value(slot: _Slot, texts: list[str]) -> Any:
 
 
 def given(values: msgspec.Struct) -> dict[str, Any]:
-    """The fields that the request named, with their values."""
+    """Return the fields that the request named, with their values."""
     return {name: value for name in values.__struct_fields__ if (value := getattr(values, name)) is not UNSET}

@@ -1,4 +1,4 @@
-"""Who calls: the account and the kind of credential, and what that kind may do."""
+"""The caller: the account and the kind of credential, and the permissions of that kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONTROL_SCHEMES = frozenset({Scheme.BASIC, Scheme.OPERATOR})
 
 
 class Access(enum.Enum):
-    """Which credentials an operation takes."""
+    """The credentials that an operation accepts."""
 
     ANY_KEY = "any"
     MAIN = "main"
@@ -72,14 +72,14 @@ class Principal(msgspec.Struct, frozen=True):
     service_sid: str | None = None
 
     def may(self, access: Access) -> bool:
-        """Whether the credential's kind is enough; a restricted key's policy is looked at apart."""
+        """Return whether the credential's kind is enough; the policy of a restricted key is a check of its own."""
         if access is Access.OPERATOR:
             return self.credential is Credential.OPERATOR
         full = (Credential.AUTH_TOKEN, Credential.MAIN_KEY, Credential.OPERATOR)
         return access is Access.ANY_KEY or self.credential in full
 
     def allows(self, *permissions: str) -> bool:
-        """Whether a restricted key's policy grants one of ``permissions``; other credentials are not restricted."""
+        """Return whether a restricted key's policy grants one of ``permissions``; others are not restricted."""
         return self.credential is not Credential.RESTRICTED_KEY or not self.policy.isdisjoint(permissions)
 
 

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with bounds in bytes and in time, and JSON for what it refuses.
+"""uvicorn's HTTP/1.1 protocol with bounds in bytes and in time, and JSON errors.
 
 A head over 64 KiB is 413, one that does not arrive in time is 408, anything that is not HTTP is 400; each closes the
-connection. So does, in silence, a body that trickles in after its request was answered. The rest is uvicorn's.
+connection. So does, in silence, a body that trickles in after the response. The rest is uvicorn's.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """Bound on a head, and again on what a chunked body carries beside its data, such as trailers."""
 
 LINGER_SECONDS = 2.0
-"""How long what a refused client still sends is read and dropped: to close earlier would reset the connection, and
-take the answer away with it."""
+"""Seconds for which the rest of a rejected request is read and dropped: to close earlier would reset the connection,
+and discard the response with it."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -34,7 +34,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_open = False
         self._overhead = 0
         self._body_seen = False
-        self._refused = False
+        self._rejected = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -48,66 +48,66 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, then look at what is still open."""
-        if self._refused or self.transport.is_closing():
+        """Feed the parser, then check the message that is still open."""
+        if self._rejected or self.transport.is_closing():
             return
         # A piece in which a head begins may hold an earlier body too; it counts when the head is whole.
         counts = self._message_open
         self._body_seen = False
         super().data_received(data)
-        if self._refused or not self._message_open:
+        if self._rejected or not self._message_open:
             return
         if self._body_seen:
             self._overhead = 0
         elif counts:
             self._overhead += len(data)
         if self._overhead > MAX_HEAD_BYTES:
-            self._refuse(ApiError(20413, "Request header fields too large"))
+            self._reject(ApiError(20413, "Request header fields too large"))
         elif self._head_open and self._deadline is None:
             self._start_clock()
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """Record that a head begins."""
         super().on_message_begin()
         self._message_open = self._head_open = True
         self._overhead = 0
 
     def on_headers_complete(self) -> None:
-        """A head is whole: hand the request on, unless it is too large."""
+        """Hand a complete head on, unless it is too large."""
         self._head_open = False
         self._overhead = 0
         self._stop_clock()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEAD_BYTES:
-            self._refuse(ApiError(20413, "Request header fields too large"))
-        if not self._refused:
+            self._reject(ApiError(20413, "Request header fields too large"))
+        if not self._rejected:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body, unless the request was refused."""
+        """Hand a piece of the body on, unless the request was rejected."""
         self._body_seen = True
-        if not self._refused:
+        if not self._rejected:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is whole, unless the request was refused."""
+        """Hand the end of the body on, unless the request was rejected."""
         self._message_open = False
         self._stop_clock()
-        if not self._refused:
+        if not self._rejected:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Give a body that nobody waits for any more its time to end."""
+        """Limit the time of a body that arrives after its response."""
         super().on_response_complete()
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
 
     def send_400_response(self, msg: str) -> None:
-        """What is not HTTP is refused in JSON too."""
-        self._refuse(ApiError(20001, msg))
+        """Reject what is not HTTP, in JSON."""
+        self._reject(ApiError(20001, msg))
 
     def _unsupported_upgrade_warning(self) -> None:
-        """An offer to upgrade is passed over, as HTTP allows, and is no event."""
+        """Ignore an offer to upgrade, as HTTP allows, without a log entry."""
 
     def _start_clock(self) -> None:
         self._stop_clock()
@@ -123,18 +123,18 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._head_open:
-            self._refuse(ApiError(20408))
+            self._reject(ApiError(20408))
         else:
             self.transport.close()
 
-    def _refuse(self, error: ApiError) -> None:
-        """Answer with ``error`` and close. Answers are told apart by their order alone, so a request that came
-        before and is still at work gets its own answer instead, and then the connection closes."""
-        self._refused = True
+    def _reject(self, error: ApiError) -> None:
+        """Respond with ``error`` and close. Responses have nothing but their order, so an earlier request that is
+        still in progress gets its own response instead, and then the connection closes."""
+        self._rejected = True
         self._stop_clock()
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
-            self._answer(error)
+            self._respond(error)
         elif not cycle.more_body:
             cycle.keep_alive = False
         elif self.pipeline or cycle.response_started:
@@ -143,9 +143,9 @@ class HttpProtocol(HttpToolsProtocol):
             # It is this request's own body that is broken: it is over as if the client had gone.
             cycle.disconnected = True
             cycle.message_event.set()
-            self._answer(error)
+            self._respond(error)
 
-    def _answer(self, error: ApiError) -> None:
+    def _respond(self, error: ApiError) -> None:
         body = error.body()
         lines = headers.standard(headers.new_request_id()) + headers.content(headers.JSON, len(body))
         status = HTTPStatus(error.status)

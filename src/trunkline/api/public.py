@@ -1,4 +1,4 @@
-"""The border between the HTTP door and what anybody may fetch: media, and the short links in messages. Pure."""
+"""The border between the HTTP door and public paths: attachments, and the short links in messages. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.api.contents import Content
+from trunkline.api.contents import ResponseContent
 
 
 class PublicRequest(msgspec.Struct, frozen=True):
     """A request without an account: the Host header as received, the path as requested, and two headers. A HEAD is a
-    GET here, which ``head`` tells."""
+    GET here, with ``head`` set."""
 
     method: str
     authority: str
@@ -22,37 +22,26 @@ class PublicRequest(msgspec.Struct, frozen=True):
     head: bool = False
 
 
-class PublicAnswer(msgspec.Struct, frozen=True):
-    """A response: a ``body`` whose Content-Type is in ``headers``, or a ``content`` that is streamed."""
+class PublicResponse(msgspec.Struct, frozen=True):
+    """A response: a ``body`` whose ResponseContent-Type is in ``headers``, or a ``content`` that is streamed."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    content: Content | None = None
+    content: ResponseContent | None = None
 
 
 class Public(Protocol):
-    """Whoever serves paths without credentials."""
+    """A server of paths without credentials."""
 
     def claims(self, raw_path: bytes) -> bool:
-        """Whether the path is one of its own; asked for each request, so it must be quick."""
+        """Return whether the path is one of its own. It runs for each request, so it must be quick."""
         ...
 
-    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """The answer; None leaves the request to the API, which knows no such path. Raises ApiError."""
+    async def respond(self, request: PublicRequest) -> PublicResponse | None:
+        """Return the response; None leaves the request to the API, which has no such path. Raise ApiError to reject
+        it."""
         ...
-
-
-class Nothing:
-    """Serves no path."""
-
-    def claims(self, raw_path: bytes) -> bool:
-        """No path."""
-        return False
-
-    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """Nothing."""
-        return None
 
 
 class PublicPaths:
@@ -65,10 +54,10 @@ class PublicPaths:
         """Return whether the path belongs to one of the doors."""
         return any(door.claims(raw_path) for door in self._doors)
 
-    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """Return the answer of the first door that claims the path and has one."""
+    async def respond(self, request: PublicRequest) -> PublicResponse | None:
+        """Return the response of the first door that claims the path and has one."""
         raw_path = request.path.encode()
         for door in self._doors:
-            if door.claims(raw_path) and (answer := await door.answer(request)) is not None:
-                return answer
+            if door.claims(raw_path) and (response := await door.respond(request)) is not None:
+                return response
         return None

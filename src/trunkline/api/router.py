@@ -133,7 +133,7 @@ def _allowed(mount: Mount, node: _Node) -> list[str]:
 def _walk(
     node: _Node, segments: tuple[str, ...], depth: int, values: tuple[str, ...]
 ) -> tuple[_Node, tuple[str, ...], bool] | None:
-    """The deepest fitting node, the values on the way, and whether the last one is the remainder of the path; a
+    """Return the deepest matching node, the values on the way, and whether the last one is the remainder of the path; a
     literal segment is preferred to a variable, and a variable to the remainder."""
     if depth == len(segments):
         return (node, values, False) if node.routes else None

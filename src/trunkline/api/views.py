@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class Urls(msgspec.Struct, frozen=True):
-    """Where the client reached us: the absolute URLs of an answer lead back the same way.
+    """The address at which the client reached the server: the absolute URLs of a response lead back the same way.
 
     ``base`` is scheme, host as received and path prefix if one was used, such as ``https://sync.twilio.com`` or
     ``http://127.0.0.1:8080/sync``; ``version`` is the first path segment of the product's own paths.
@@ -22,11 +22,11 @@ class Urls(msgspec.Struct, frozen=True):
     version: str
 
     def to(self, *segments: str) -> str:
-        """The absolute URL of a resource, by its path segments below the version."""
+        """Return the absolute URL of a resource, by its path segments below the version."""
         return "/".join((self.base, self.version, *segments))
 
     def links(self, root: tuple[str, ...], names: dict[str, str]) -> dict[str, str]:
-        """A ``links`` object: each key with the URL of the resource that stands below ``root``."""
+        """Return a ``links`` object: each key with the URL of the resource that stands below ``root``."""
         start = self.to(*root)
         return {key: f"{start}/{path}" for key, path in names.items()}
 

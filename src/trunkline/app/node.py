@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from trunkline.api.http import Application, Door, Limits
+from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
 from trunkline.api.operation import Product
 from trunkline.api.public import PublicPaths
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
@@ -144,10 +144,10 @@ class Node:
             handlers |= product.jobs
         return handlers
 
-    def _application(self, directory: AccountDirectory, clock: Clock) -> Application:
+    def _application(self, directory: AccountDirectory, clock: Clock) -> ApiApplication:
         settings = self.settings
-        return Application(
-            Door(
+        return ApiApplication(
+            HttpDoor(
                 router=self.realtime.router,
                 directory=directory,
                 verifier=self.realtime.verifier,
@@ -157,7 +157,7 @@ class Node:
                 clock=clock,
                 operator_token=self.operator_token,
                 public=PublicPaths([door for product in self._products for door in product.public]),
-                limits=Limits(
+                limits=HttpLimits(
                     settings.server.max_body_bytes,
                     settings.server.request_timeout,
                     settings.server.max_concurrent_requests,

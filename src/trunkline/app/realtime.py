@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trunkline.api.auth import Directory
-from trunkline.api.dispatch import Dispatcher
+from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
@@ -49,7 +49,7 @@ class Realtime:
         self.verifier = TokenVerifier(parts.database, parts.vault, finders)
         door = DoorParts(
             database=parts.database,
-            dispatcher=Dispatcher(parts.database, parts.directory, parts.vault),
+            dispatcher=OperationDispatcher(parts.database, parts.directory, parts.vault),
             router=self.router,
             verifier=self.verifier,
             dead_keys=dead_keys,

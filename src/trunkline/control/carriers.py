@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from trunkline.api.auth import refused
+from trunkline.api.auth import unauthorized
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import FOR_OPERATOR, Call, Kind, Operation, handled
+from trunkline.api.operation import FOR_OPERATOR, Call, Operation, OperationKind, handled
 from trunkline.transports.base import Carrier
 
 MAX_REPORT = 8 * 1024 * 1024
@@ -54,7 +54,7 @@ class CarrierResource:
         if gateway is None:
             return None
         if not gateway.trusts(call.headers.get("authorization", "")):
-            raise refused(detail="The bearer token is not the carrier's secret.")
+            raise unauthorized(detail="The bearer token is not the carrier's secret.")
         assert call.upload is not None
         body = b"".join([piece async for piece in call.upload])
         try:
@@ -66,14 +66,14 @@ class CarrierResource:
         """Return the operations of carriers."""
         return (
             handled(
-                Kind.FETCH,
+                OperationKind.FETCH,
                 "/carriers",
                 self.list_carriers,
                 lambda shown, _urls: {"carriers": shown},
                 **FOR_OPERATOR,
             ),
             handled(
-                Kind.CREATE,
+                OperationKind.CREATE,
                 "/carriers/{Name}/{Report}",
                 self.report,
                 None,

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.api.contents import Content, in_memory
-from trunkline.api.operation import Call, Kind, Operation, handled
+from trunkline.api.contents import ResponseContent, in_memory
+from trunkline.api.operation import Call, Operation, OperationKind, handled
 from trunkline.api.views import Json, Urls
 from trunkline.core.bus import Bus
 from trunkline.core.storage.database import Database, StorageError
@@ -81,12 +81,12 @@ async def _live(call: Call[Any]) -> bool:
 
 
 def _open(path: str, run: Any, view: Any = None, **more: Any) -> Operation:
-    return handled(Kind.FETCH, path, run, view, schemes=frozenset(), **more)
+    return handled(OperationKind.FETCH, path, run, view, schemes=frozenset(), **more)
 
 
 def _readiness(found: Readiness, urls: Urls) -> Json:
     return {"live": True, "ready": found.ready, "checks": msgspec.structs.asdict(found)}
 
 
-def _as_metrics(metrics: bytes) -> Content:
+def _as_metrics(metrics: bytes) -> ResponseContent:
     return in_memory(_METRICS, metrics)

@@ -19,9 +19,19 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.contents import Content, in_memory
+from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.errors import ApiError, invalid
-from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Kind, Operation, create, delete, fetch, handled
+from trunkline.api.operation import (
+    FOR_ACCOUNT,
+    Call,
+    Empty,
+    Operation,
+    OperationKind,
+    create,
+    delete,
+    fetch,
+    handled,
+)
 from trunkline.api.params import Given, text
 from trunkline.api.views import Json
 from trunkline.core.clock import SECOND
@@ -97,7 +107,7 @@ async def read_message(_: Database, call: Call[Empty]) -> PhoneMessage:
     # A page of another origin may send a form, but no JSON without permission.
     content_type = call.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(20001, "The Content-Type of the body must be application/json")
+        raise ApiError(20001, "The ResponseContent-Type of the body must be application/json")
     assert call.upload is not None
     body = b"".join([piece async for piece in call.upload])
     try:
@@ -151,13 +161,19 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def _page(page: bytes) -> Content:
+def _page(page: bytes) -> ResponseContent:
     return in_memory(_HTML, page)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    handled(Kind.FETCH, "/inbox", show_page, None, content=_page, **FOR_ACCOUNT),
-    handled(Kind.FETCH, "/inbox/phones", list_phones, lambda table, _urls: {"phones": table}, **FOR_ACCOUNT),
+    handled(OperationKind.FETCH, "/inbox", show_page, None, content=_page, **FOR_ACCOUNT),
+    handled(
+        OperationKind.FETCH,
+        "/inbox/phones",
+        list_phones,
+        lambda table, _urls: {"phones": table},
+        **FOR_ACCOUNT,
+    ),
     fetch(
         "/inbox/messages",
         list_messages,

@@ -49,9 +49,9 @@ async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
         raise invalid("Status", "must be delivered or failed")
     pages = {"PageSize": given.page_size, "PageToken": given.page_token}
     fields = tuple((name, value) for name, value in pages.items() if isinstance(value, str) and value)
-    window = paging.window(fields, paging.NEWEST_FIRST, MAX_PAGE, paging.Codes())
+    window = paging.window(fields, paging.NEWEST_FIRST, MAX_PAGE, paging.PagingCodes())
     if window.cursor is not None and window.cursor.backward:
-        raise ApiError(paging.Codes().token)
+        raise ApiError(paging.PagingCodes().token)
     found = await attempt_table.page(
         tx,
         call.account_sid,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from urllib.parse import quote
 
-from trunkline.api.dispatch import Dispatcher, Request
+from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import not_found
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
@@ -18,7 +18,9 @@ from trunkline.realtime.product import RealtimeProduct
 class TunnelDispatcher:
     """Dispatches tunnelled requests; implements ``Tunnel``."""
 
-    def __init__(self, dispatcher: Dispatcher, router: Router, products: Sequence[RealtimeProduct]) -> None:
+    def __init__(
+        self, dispatcher: OperationDispatcher, router: Router, products: Sequence[RealtimeProduct]
+    ) -> None:
         self._dispatcher = dispatcher
         self._router = router
         self._products = {grant: product for product in products for grant in product.grants}

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trunkline.api.dispatch import Dispatcher
+from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import Database, StorageError, Tx
@@ -46,7 +46,7 @@ class DoorParts:
     """The services that the door uses, and the listeners to clients that come and go."""
 
     database: Database
-    dispatcher: Dispatcher
+    dispatcher: OperationDispatcher
     router: Router
     verifier: Verifier
     dead_keys: DeadKeys

@@ -21,7 +21,7 @@ from api.messaging.apps import alerts, hook, receive, replies
 from api.messaging.outcomes import HOOK, callbacks, reaches, states
 from api.messaging.registrations import VERIFICATION, VERIFICATIONS, Operator, brand, campaign, pairs
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
-from trunkline.api import catalogue
+from trunkline.api import error_codes
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
@@ -132,7 +132,7 @@ IMPOSSIBLE: dict[int, str] = {
 def known() -> set[int]:
     """Every code that Messaging has, by its own sets and its sources."""
     listed: str = (
-        inspect.getsource(catalogue).partition("    # Messaging\n")[2].partition("    # Programmable")[0]
+        inspect.getsource(error_codes).partition("    # Messaging\n")[2].partition("    # Programmable")[0]
     )
     codes = {int(code) for code in re.findall(r"^    (\d{5}):", listed, re.MULTILINE)}
     assert len(codes) > 60

@@ -11,7 +11,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.registrations import V1, Operator
 from trunkline.api.errors import ApiError
-from trunkline.api.public import PublicAnswer, PublicRequest
+from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.core.clock import SECOND
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
@@ -28,12 +28,12 @@ def day(api: Api, before: int) -> str:
     return moment.date().isoformat()
 
 
-def fetch(api: Api, url: str, method: str = "GET") -> PublicAnswer | None:
+def fetch(api: Api, url: str, method: str = "GET") -> PublicResponse | None:
     """What anybody gets at an address."""
     files = DeactivationFiles(api.node.database, api.node.vault, api.clock)
     path = urlsplit(url).path
     assert files.claims(path.encode())
-    answer: PublicAnswer | None = api.run(files.answer(PublicRequest(method, "127.0.0.1:8080", path)))
+    answer: PublicResponse | None = api.run(files.respond(PublicRequest(method, "127.0.0.1:8080", path)))
     return answer
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.api.addressing import Address, resolve, segments_of
+from trunkline.api.addressing import RequestAddress, resolve, segments_of
 from trunkline.api.errors import ApiError
 
 HOSTS = frozenset({"api", "iam", "accounts", "sync", "notify", "chat", "ip-messaging"})
 PATH = b"/v1/Services"
 
 
-def address(authority: str, path: bytes = PATH, default: str = "") -> Address:
+def address(authority: str, path: bytes = PATH, default: str = "") -> RequestAddress:
     return resolve("https", authority, path, HOSTS, default)
 
 
@@ -38,7 +38,7 @@ def address(authority: str, path: bytes = PATH, default: str = "") -> Address:
 )
 def test_the_first_label_of_the_host_names_the_product(authority: str, host: str) -> None:
     found = address(authority)
-    assert found == Address(host, ("v1", "Services"), "/v1/Services", f"https://{authority}")
+    assert found == RequestAddress(host, ("v1", "Services"), "/v1/Services", f"https://{authority}")
 
 
 @pytest.mark.parametrize(

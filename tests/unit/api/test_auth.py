@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from trunkline.api.auth import basic, wrong
+from trunkline.api.auth import basic, wrong_credentials
 from trunkline.api.errors import ApiError
 
 AC, SK = "AC" + "0" * 32, "SK" + "f" * 32
@@ -63,5 +63,5 @@ def test_anything_else_is_a_401_with_a_challenge(header: str | None, message: st
 
 
 def test_wrong_credentials_have_the_documented_texts() -> None:
-    error = wrong()
+    error = wrong_credentials()
     assert (error.message, error.detail) == ("Authenticate", "Your AccountSid or AuthToken was incorrect.")

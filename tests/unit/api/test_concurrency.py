@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from trunkline.api.concurrency import Failures, InFlight
+from trunkline.api.concurrency import FailedLogins, InFlight
 from trunkline.api.errors import ApiError
 from trunkline.core.clock import SECOND
 
@@ -37,7 +37,7 @@ def test_places_are_counted_for_each_account_and_given_back() -> None:
 
 
 def test_guessing_is_slowed_down_step_by_step_to_a_bound() -> None:
-    failures = Failures(Now())
+    failures = FailedLogins(Now())
     delays = [round(failures.delay("a"), 3) for _ in range(32)]
     assert delays[:12] == [0.0] * 10 + [0.1, 0.2]
     assert delays[29:] == [2.0, 2.0, 2.0]
@@ -46,7 +46,7 @@ def test_guessing_is_slowed_down_step_by_step_to_a_bound() -> None:
 
 def test_after_a_quiet_minute_guesses_are_free_again() -> None:
     clock = Now()
-    failures = Failures(clock)
+    failures = FailedLogins(clock)
     for _ in range(20):
         failures.delay("a")
     clock.now += 60 * SECOND
@@ -58,8 +58,8 @@ def test_after_a_quiet_minute_guesses_are_free_again() -> None:
 def test_only_so_many_addresses_are_remembered_and_the_longest_quiet_goes_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Failures, "MAX_ADDRESSES", 2)
-    failures = Failures(Now())
+    monkeypatch.setattr(FailedLogins, "MAX_ADDRESSES", 2)
+    failures = FailedLogins(Now())
     for _ in range(10):
         failures.delay("busy")
     failures.delay("other")
@@ -70,13 +70,13 @@ def test_only_so_many_addresses_are_remembered_and_the_longest_quiet_goes_first(
 
 
 def test_when_too_many_are_held_back_the_next_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Failures, "MAX_HELD", 1)
-    monkeypatch.setattr(Failures, "FREE", 0)
-    monkeypatch.setattr(Failures, "STEP_SECONDS", 3600.0)
-    monkeypatch.setattr(Failures, "MAX_SECONDS", 3600.0)
+    monkeypatch.setattr(FailedLogins, "MAX_HELD", 1)
+    monkeypatch.setattr(FailedLogins, "FREE", 0)
+    monkeypatch.setattr(FailedLogins, "STEP_SECONDS", 3600.0)
+    monkeypatch.setattr(FailedLogins, "MAX_SECONDS", 3600.0)
 
     async def scenario() -> None:
-        failures = Failures(Now())
+        failures = FailedLogins(Now())
         held = asyncio.create_task(failures.hold("a"))
         await asyncio.sleep(0)
         with pytest.raises(ApiError) as refused:

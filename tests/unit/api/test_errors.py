@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from trunkline.api.catalogue import CATALOGUE
+from trunkline.api.error_codes import ERROR_CODES
 from trunkline.api.errors import ApiError, invalid, missing, not_found
 
 
@@ -24,17 +24,17 @@ def test_detail_and_details_stand_in_the_body_when_given() -> None:
     assert not {"type", "title"} & body.keys()
 
 
-@pytest.mark.parametrize("code", sorted(CATALOGUE))
+@pytest.mark.parametrize("code", sorted(ERROR_CODES))
 def test_every_code_has_a_text_and_a_status_of_an_error(code: int) -> None:
     error = ApiError(code)
     body = msgspec.json.decode(error.body())
     assert 400 <= body["status"] < 600
-    assert body["message"] == CATALOGUE[code].text != ""
+    assert body["message"] == ERROR_CODES[code].text != ""
 
 
-@pytest.mark.parametrize("code", [code for code in CATALOGUE if 20400 <= code < 20600])
+@pytest.mark.parametrize("code", [code for code in ERROR_CODES if 20400 <= code < 20600])
 def test_a_general_code_that_spells_its_status_has_it(code: int) -> None:
-    assert CATALOGUE[code].status == code - 20000
+    assert ERROR_CODES[code].status == code - 20000
 
 
 def test_a_code_outside_the_catalogue_is_a_mistake() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from engines import Engine, opened
-from trunkline.api.dispatch import Answer, Dispatcher, Request
+from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
-from trunkline.api.mutation_ids import Target
+from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.operation import Call, Empty, Mount, Operation, Prepare, Product, create, update
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
@@ -63,17 +63,17 @@ class Nodes:
 
     def __init__(self, databases: list[Database], prepare: Prepare | None) -> None:
         operations: tuple[Operation, ...] = (
-            create("/Notes", make, view, Empty, mutation=Target(PATH, "Sid", "NO"), prepare=prepare),
-            update(PATH, edit, view, Empty, mutation=Target(PATH, "Sid"), prepare=prepare),
+            create("/Notes", make, view, Empty, mutation=MutationTarget(PATH, "Sid", "NO"), prepare=prepare),
+            update(PATH, edit, view, Empty, mutation=MutationTarget(PATH, "Sid"), prepare=prepare),
             create("/Plain", make, view, Empty),
         )
         self.databases = databases
         self.router = Router([Product("notes", (Mount("notes", "v1", operations),))])
-        self.dispatchers = [Dispatcher(one, None, Vault(b"k" * 32)) for one in databases]  # type: ignore[arg-type]
+        self.dispatchers = [OperationDispatcher(one, None, Vault(b"k" * 32)) for one in databases]  # type: ignore[arg-type]
 
     async def __call__(
         self, id: str | None = "a", path: str = "Notes", identity: str = "alice", node: int = 0
-    ) -> Answer:
+    ) -> Response:
         principal = Principal(
             ACCOUNT, ACCOUNT, Credential.TOKEN, identity=identity, service_sid="IS" + "2" * 32
         )
@@ -122,7 +122,7 @@ async def pass_through(database: Database, call: Call[Any]) -> Any:
     return call.input
 
 
-def repeats(answer: Answer, sid: str) -> bool:
+def repeats(answer: Response, sid: str) -> bool:
     body = {"resource_sid": sid, "resource_url": f"{BASE}/v1/Notes/{sid}"}
     return answer.status == 202 and json.loads(answer.body) == body
 
@@ -310,6 +310,6 @@ def test_an_id_that_is_none_is_rejected(run: Callable[..., None], id: str) -> No
 
 
 def test_a_read_declares_neither_step_nor_mutation() -> None:
-    for declared in ({"prepare": pass_through}, {"mutation": Target(PATH, "Sid")}):
+    for declared in ({"prepare": pass_through}, {"mutation": MutationTarget(PATH, "Sid")}):
         with pytest.raises(ValueError, match="only writes"):
             update(PATH, edit, view, Empty, verb="GET", **declared)

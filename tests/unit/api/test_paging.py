@@ -13,10 +13,10 @@ from trunkline.api.errors import ApiError
 from trunkline.api.paging import (
     NEWEST_FIRST,
     OLDEST_FIRST,
-    Codes,
     Cursor,
     Order,
     Page,
+    PagingCodes,
     Window,
     decode,
     encode,
@@ -24,7 +24,7 @@ from trunkline.api.paging import (
     window,
 )
 
-CODES = Codes(size=54454, token=54453)
+CODES = PagingCodes(size=54454, token=54453)
 
 
 class Item(NamedTuple):
@@ -183,7 +183,7 @@ def test_a_size_that_is_none_is_refused_with_the_products_code(size: str) -> Non
         window([("PageSize", size)], OLDEST_FIRST, 100, CODES)
     assert (refused.value.status, refused.value.code) == (400, 54454)
     with pytest.raises(ApiError, match="PageSize") as refused:
-        window([("PageSize", size)], OLDEST_FIRST, 100, Codes())
+        window([("PageSize", size)], OLDEST_FIRST, 100, PagingCodes())
     assert refused.value.code == 20001
 
 

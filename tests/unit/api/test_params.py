@@ -108,9 +108,11 @@ def test_a_bad_value_is_refused(name: str, value: str, code: int) -> None:
 def test_a_required_parameter_must_be_there(
     pairs: list[tuple[str, str]], code: int, text: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trunkline.api import catalogue
+    from trunkline.api import error_codes
 
-    monkeypatch.setitem(catalogue.CATALOGUE, 21602, catalogue.Entry(400, "Message body is required"))
+    monkeypatch.setitem(
+        error_codes.ERROR_CODES, 21602, error_codes.ErrorCode(400, "Message body is required")
+    )
     with pytest.raises(ApiError) as refused:
         params.read(Needy, (), pairs)
     assert refused.value.code == code

@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Directory
-from trunkline.api.dispatch import Dispatcher, Request
+from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Mount, Product
 from trunkline.api.principal import NOBODY
@@ -49,7 +49,7 @@ class Node:
         self.health = Health(database, cast(Bus, self.bus), Metrics())
         mount = Mount(CONTROL, "", self.health.operations(), private=True)
         self._router = Router([Product("control", (mount,))])
-        self._dispatcher = Dispatcher(database, cast(Directory, None), Vault(bytes(32)))
+        self._dispatcher = OperationDispatcher(database, cast(Directory, None), Vault(bytes(32)))
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
         """The status, media type and body; None for an unknown path."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from trunkline.api.dispatch import Dispatcher
+from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Mount, Product
 from trunkline.api.params import Fields
@@ -65,7 +65,7 @@ class Door:
         sides = (self.chat, self.sync)
         products = [side.product for side in sides]
         self.router = Router([Product(product.name, product.mounts) for product in products])
-        dispatcher = Dispatcher(DATABASE, cast(Any, None), Vault(bytes(32)))
+        dispatcher = OperationDispatcher(DATABASE, cast(Any, None), Vault(bytes(32)))
         self.tunnel = TunnelDispatcher(dispatcher, self.router, products)
         self.client = Client("a", SERVICES)
         for side in sides:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.auth import refused
+from trunkline.api.auth import unauthorized
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.operation import Call, Empty, create, fetch, listing, update
 from trunkline.api.params import Given, choice, given, text
@@ -159,7 +159,7 @@ async def update_account(tx: Tx, call: Call[UpdateAccount]) -> Opened | None:
     changes = given(call.input)
     if changes.get("status", account.status) != account.status:
         if account.owner_account_sid == account.sid or account.sid == call.account_sid:
-            raise refused(detail="Only the parent account may change the status of a subaccount.")
+            raise unauthorized(detail="Only the parent account may change the status of a subaccount.")
         if account.status == "closed":
             raise invalid("Status", "a closed account stays closed")
     if changes:

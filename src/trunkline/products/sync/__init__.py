@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product
-from trunkline.api.paging import Codes
+from trunkline.api.paging import PagingCodes
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.products.sync import (
     collections,
@@ -42,7 +42,7 @@ def manifest(buckets: Buckets | None) -> Manifest:
     operations = OPERATIONS
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
-    mount = Mount("sync", "v1", operations, codes=Codes(size=54454, token=54453))
+    mount = Mount("sync", "v1", operations, codes=PagingCodes(size=54454, token=54453))
     announcements = (SyncEvent, services.AccessChanged)
     return Manifest(Product("sync", (mount,)), MIGRATIONS, announcements, run=partial(run, buckets))
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Kind, Operation
+from trunkline.api.operation import Call, Operation, OperationKind
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.rates import TokenBuckets
 
@@ -71,7 +71,7 @@ def rate_of(operation: Operation) -> Rate | None:
     """Which class an operation belongs to; Services and pages of objects are not limited."""
     parts = operation.path.strip("/").split("/")[2:]
     if len(parts) == 1:
-        return Rate.CREATION if operation.kind is Kind.CREATE else None
+        return Rate.CREATION if operation.kind is OperationKind.CREATE else None
     if "Permissions" in parts:
         return Rate.PERMISSION
     if "Messages" in parts:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Kind, Operation
+from trunkline.api.operation import Call, Operation, OperationKind
 from trunkline.api.params import Given, Parser, choice, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Database, Tx
@@ -85,7 +85,9 @@ class Subscriptions:
     def operation(self) -> Operation:
         """Return the operation, for a mount of version ``v4``."""
         path = "/Services/{ServiceSid}/Subscriptions"
-        return Operation(Kind.CREATE, path, view=_view, input=SubscriptionBatch, handler=self._handle)
+        return Operation(
+            OperationKind.CREATE, path, view=_view, input=SubscriptionBatch, handler=self._handle
+        )
 
     async def _handle(self, call: Call[SubscriptionBatch]) -> Json:
         service_sid = call.principal.service_sid

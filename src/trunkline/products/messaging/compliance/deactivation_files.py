@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trunkline.api.errors import ApiError
-from trunkline.api.public import PublicAnswer, PublicRequest
+from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.core.clock import Clock
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
@@ -24,7 +24,7 @@ class DeactivationFiles:
         """Whether the path is a file's, with the product's prefix in front or not."""
         return raw_path.startswith(_STARTS)
 
-    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
+    async def respond(self, request: PublicRequest) -> PublicResponse | None:
         """The file; None for an address that is none, or no longer good. Raises ApiError 20004."""
         if request.method != "GET":
             raise ApiError(20004, headers={"Allow": "GET, HEAD"})
@@ -39,4 +39,4 @@ class DeactivationFiles:
             "Content-Length": str(len(body)),
             "Cache-Control": "no-store",
         }
-        return PublicAnswer(200, headers, body)
+        return PublicResponse(200, headers, body)

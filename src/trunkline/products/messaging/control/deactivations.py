@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import invalid, missing
-from trunkline.api.operation import FOR_OPERATOR, Call, Kind, Operation, fetch, update
+from trunkline.api.operation import FOR_OPERATOR, Call, Operation, OperationKind, fetch, update
 from trunkline.api.params import Given, Parser, date, many, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
@@ -86,6 +86,6 @@ async def remove(tx: Tx, call: Call[DeactivationChange]) -> DayList:
 OPERATIONS: tuple[Operation, ...] = (
     fetch(_PATH, fetch_day, view, input=DeactivationDay, **FOR_OPERATOR),
     update(_PATH, add, view, DeactivationChange, **FOR_OPERATOR),
-    Operation(Kind.DELETE, _PATH, remove, view, DeactivationChange, **FOR_OPERATOR),
+    Operation(OperationKind.DELETE, _PATH, remove, view, DeactivationChange, **FOR_OPERATOR),
 )
 """The operations of deactivated numbers."""

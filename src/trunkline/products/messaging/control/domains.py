@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.contents import Content, in_memory
+from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.errors import invalid, missing
 from trunkline.api.operation import FOR_ACCOUNT, FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch
 from trunkline.api.params import Given, text
@@ -71,7 +71,7 @@ async def fetch_certificate(tx: Tx, call: Call[Empty]) -> str | None:
     return call.vault.open(certificate_label(domain.sid), domain.certificate)
 
 
-def _as_pem(pem: str) -> Content:
+def _as_pem(pem: str) -> ResponseContent:
     return in_memory(_PEM, pem.encode())
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from trunkline.api import paging
 from trunkline.api.errors import invalid
-from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Kind, Operation, delete, fetch, update
+from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Operation, OperationKind, delete, fetch, update
 from trunkline.api.params import Given, Parser, boolean, integer, many, required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
@@ -193,7 +193,7 @@ def _keywords(found: Advanced, urls: Urls) -> Json:
 OPERATIONS: tuple[Operation, ...] = (
     fetch("/opt-outs", list_opt_outs, _page, input=OptOutFilter, **FOR_ACCOUNT),
     Operation(
-        Kind.CREATE,
+        OperationKind.CREATE,
         "/opt-outs",
         add,
         lambda added, _urls: {"scope": added.scope, "recipient": added.recipient},

@@ -1,4 +1,4 @@
-"""Which Service's links lead over which domain: at most one domain a Service (spec)."""
+"""The domain over which a Service's links lead: at most one a Service (spec)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_OTHER_DOMAIN = 30130
 
 
 def view(association: Association, urls: Urls) -> Json:
-    """The association below its domain (spec)."""
+    """Return the association below its domain (spec)."""
     return {
         "domain_sid": association.domain_sid,
         "messaging_service_sid": association.service_sid,
@@ -29,7 +29,7 @@ def view(association: Association, urls: Urls) -> Json:
 
 
 def service_view(association: Association, urls: Urls) -> Json:
-    """The association below its Service (spec)."""
+    """Return the association below its Service (spec)."""
     return {
         **view(association, urls),
         "url": urls.to("LinkShortening", "MessagingServices", association.service_sid, "Domain"),
@@ -37,7 +37,7 @@ def service_view(association: Association, urls: Urls) -> Json:
 
 
 async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
-    """Have a Service's links lead over a domain. Raises ApiError 30130 when they lead over another one (doc)."""
+    """Associate a Service with a domain. Raise ApiError 30130 if its links lead over another one (doc)."""
     domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
     service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
     if domain is None or service is None:
@@ -53,7 +53,7 @@ async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
 
 
 async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
-    """End it; links that were sent keep leading over the domain."""
+    """End an association; links that were sent keep leading over the domain."""
     return bool(
         await tx.run(
             "DELETE FROM link_domain_services"
@@ -66,7 +66,7 @@ async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
 
 
 async def fetch_association(tx: Tx, call: Call[Empty]) -> Association | None:
-    """Which domain a Service's links lead over. Raises ApiError 20404 for an unknown Service."""
+    """Return the domain over which a Service's links lead. Raise ApiError 20404 for an unknown Service."""
     service_sid = call.path["MessagingServiceSid"]
     if await services.find(tx, call.account_sid, service_sid) is None:
         raise ApiError(20404)

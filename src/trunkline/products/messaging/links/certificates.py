@@ -1,7 +1,7 @@
-"""A domain's TLS certificate (CW…), and whether its name leads here.
+"""A domain's TLS certificate (CW…), and the check that its name leads here.
 
-Trunkline does not end TLS itself: it keeps the certificate for whoever does, and the control API hands it out. A
-managed certificate is one that the operator sees to; asking for it is noted for the operator.
+Trunkline does not terminate TLS itself: it stores the certificate for the server that does, and the control API
+returns it. A managed certificate is one that the operator provides; the request for it is recorded for the operator.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CertificateInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(domain: Domain, urls: Urls) -> Json:
-    """The certificate (spec); its secret is not shown."""
+    """Return the certificate (spec), without its secret."""
     return {
         "certificate_sid": domain.certificate_sid,
         "domain_name": f"https://{domain.name}",
@@ -45,7 +45,7 @@ def view(domain: Domain, urls: Urls) -> Json:
 
 
 def managed_view(domain: Domain, urls: Urls) -> Json:
-    """The managed certificate (spec)."""
+    """Return the managed certificate (spec)."""
     shown = view(domain, urls)
     del shown["cert_in_validation"]
     shown["url"] = urls.to("LinkShortening", "Domains", domain.sid, "RequestManagedCert")
@@ -53,7 +53,7 @@ def managed_view(domain: Domain, urls: Urls) -> Json:
 
 
 def dns_view(domain: Domain, urls: Urls) -> Json:
-    """Whether the name leads here (spec): a request that came over it is the proof."""
+    """Return whether the name leads here (spec): a request that came over it is the proof."""
     valid = domain.reached is not None
     return {
         "domain_sid": domain.sid,
@@ -64,8 +64,8 @@ def dns_view(domain: Domain, urls: Urls) -> Json:
 
 
 async def put_certificate(tx: Tx, call: Call[CertificateInput]) -> Domain | None:
-    """Keep a certificate in place of the one there was. Raises ApiError 20001 for what is none, has no key, is for
-    another name or has run out."""
+    """Store a certificate in place of the previous one. Raise ApiError 20001 for a text that is no certificate, and
+    for one that has no key, is for another name or has expired."""
     sid = call.path["DomainSid"]
     domain = await find_domain(tx, call.account_sid, sid)
     if domain is None:
@@ -79,23 +79,23 @@ async def put_certificate(tx: Tx, call: Call[CertificateInput]) -> Domain | None
 
 
 async def request_managed(tx: Tx, call: Call[Empty]) -> Domain | None:
-    """Ask the operator for a certificate."""
+    """Request a certificate from the operator."""
     return await _change(tx, call, certificate_managed=True)
 
 
 async def fetch_certificate(tx: Tx, call: Call[Empty]) -> Domain | None:
-    """The certificate, once there is one or was asked for one."""
+    """Return the certificate, once there is one or one was requested."""
     domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
     return domain if domain is not None and domain.certificate_sid is not None else None
 
 
 async def fetch_dns(tx: Tx, call: Call[Empty]) -> Domain | None:
-    """Whether the domain's name leads here."""
+    """Return whether the domain's name leads here."""
     return await find_domain(tx, call.account_sid, call.path["DomainSid"])
 
 
 async def delete_certificate(tx: Tx, call: Call[Empty]) -> bool:
-    """Forget the certificate."""
+    """Remove the certificate."""
     if await fetch_certificate(tx, call) is None:
         return False
     await tx.run(

@@ -1,4 +1,4 @@
-"""Serving short links: the redirect, and the event that tells of the click (doc)."""
+"""The redirects of short links, and the event of a click (doc)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from trunkline.api.public import PublicAnswer, PublicRequest
+from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
 from trunkline.core.egress.target import locate
@@ -25,10 +25,10 @@ UNKNOWN_LINK = 30105
 """A short link leads nowhere, and the domain has no fallback URL (doc)."""
 
 QUIET = 60 * SECOND
-"""How long after a warning of an unknown link a domain is silent about others: anybody can bring them about."""
+"""Microseconds after a warning of an unknown link in which a domain gets no other: anybody can cause them."""
 
 PROOF = 3600 * SECOND
-"""How often at most it is written down that a domain was reached."""
+"""Microseconds between two records that a domain was reached."""
 
 _PATH = re.compile(rb"/[^/]*")
 _CODE = re.compile(r"/([A-Za-z0-9]{10})")
@@ -38,7 +38,7 @@ _SAFE = "%!$&'()*+,/:;=?@-._~"
 
 
 class _Visit(msgspec.Struct, frozen=True):
-    """A request over a domain, for the link ``code`` if it looks like one; ``link`` is what was found."""
+    """A request over a domain, for the link ``code`` if its path has that form; ``link`` is its row."""
 
     domain: Domain
     code: str
@@ -47,27 +47,27 @@ class _Visit(msgspec.Struct, frozen=True):
 
 
 class Clicks:
-    """Answers the short links of all domains, and whoever goes astray at their top."""
+    """The short links of all domains, and the unknown paths beside them. Implements ``trunkline.api.public.Public``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._warned: dict[str, int] = {}
 
     def claims(self, raw_path: bytes) -> bool:
-        """Whether the path may be a short link's, or one beside it."""
+        """Return whether the path may be a short link's, or one beside it."""
         return _PATH.fullmatch(raw_path) is not None
 
-    async def answer(self, request: PublicRequest) -> PublicAnswer | None:
-        """A redirect to the link's address, else to the domain's fallback URL; None where the Host is no domain. A
-        HEAD is answered, but is no click: it is how previews look at a link (inferred)."""
+    async def respond(self, request: PublicRequest) -> PublicResponse | None:
+        """Return a redirect to the link's address, else to the domain's fallback URL; None if the Host is no domain. A
+        HEAD gets the same response, but is no click: previews send it (inferred)."""
         named = _HOST.fullmatch(request.authority.lower())
         if request.method != "GET" or named is None:
             return None
         host, port = named[1], named[2] or ""
-        looks = _CODE.fullmatch(request.path)
-        code = looks[1] if looks else ""
+        matched = _CODE.fullmatch(request.path)
+        code = matched[1] if matched else ""
 
-        async def look(tx: Tx) -> tuple[_Visit, bool] | None:
+        async def find(tx: Tx) -> tuple[_Visit, bool] | None:
             domain = await domain_by_name(tx, host + port)
             if domain is None and port:
                 domain = await domain_by_name(tx, host)
@@ -78,7 +78,7 @@ class Clicks:
             )
             return visit, self._is_news(visit, tx.now)
 
-        found = await self._database.read(look)
+        found = await self._database.read(find)
         if found is None:
             return None
         visit, news = found
@@ -89,8 +89,8 @@ class Clicks:
         return _redirect(visit.domain.fallback_url) if visit.domain.fallback_url else _nowhere()
 
     def _is_news(self, visit: _Visit, now: int) -> bool:
-        """Whether a visit is written down at all: a write costs more than the redirect."""
-        return _proves(visit.domain, now) or _is_told(visit) or self._is_warned(visit, now)
+        """Return whether a visit is recorded at all: a write costs more than the redirect."""
+        return _proves(visit.domain, now) or _is_click(visit) or self._is_warned(visit, now)
 
     def _is_warned(self, visit: _Visit, now: int) -> bool:
         last = self._warned.get(visit.domain.sid)
@@ -99,8 +99,8 @@ class Clicks:
     async def _note(self, tx: Tx, visit: _Visit) -> None:
         if _proves(visit.domain, tx.now):
             await note_reached(tx, visit.domain)
-        if visit.link is not None and _is_told(visit):
-            await _tell(tx, visit.domain, visit.link, visit.request.user_agent[:_AGENT])
+        if visit.link is not None and _is_click(visit):
+            await _notify(tx, visit.domain, visit.link, visit.request.user_agent[:_AGENT])
         if self._is_warned(visit, tx.now):
             self._warned[visit.domain.sid] = tx.now
             await _warn(tx, visit)
@@ -110,16 +110,16 @@ def _proves(domain: Domain, now: int) -> bool:
     return domain.reached is None or domain.reached + PROOF <= now
 
 
-def _is_told(visit: _Visit) -> bool:
+def _is_click(visit: _Visit) -> bool:
     return visit.link is not None and bool(visit.domain.callback_url) and not visit.request.head
 
 
-def _redirect(url: str) -> PublicAnswer:
-    return PublicAnswer(302, {"Location": url, "Cache-Control": "no-store", "Content-Length": "0"})
+def _redirect(url: str) -> PublicResponse:
+    return PublicResponse(302, {"Location": url, "Cache-Control": "no-store", "Content-Length": "0"})
 
 
 def _location(url: str) -> str:
-    """The address as a header holds it: in ASCII, with the credentials and the fragment that it had."""
+    """Return the address as a header holds it: in ASCII, with the credentials and the fragment that it had."""
     target = locate(url)
     scheme, _, rest = target.url.partition("://")
     user, at, _ = urlsplit(url).netloc.rpartition("@")
@@ -127,12 +127,12 @@ def _location(url: str) -> str:
     return f"{scheme}://{quote(user, safe=_SAFE)}{at}{rest}{fragment}"
 
 
-def _nowhere() -> PublicAnswer:
+def _nowhere() -> PublicResponse:
     body = msgspec.json.encode({"code": UNKNOWN_LINK, "message": "The link leads nowhere.", "status": 404})
-    return PublicAnswer(404, {"Content-Type": "application/json", "Content-Length": str(len(body))}, body)
+    return PublicResponse(404, {"Content-Type": "application/json", "Content-Length": str(len(body))}, body)
 
 
-async def _tell(tx: Tx, domain: Domain, link: ShortLink, user_agent: str) -> None:
+async def _notify(tx: Tx, domain: Domain, link: ShortLink, user_agent: str) -> None:
     message = await find_message(tx, link.account_sid, link.message_sid)
     event = {
         "event_type": "click",

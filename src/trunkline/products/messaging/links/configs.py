@@ -1,4 +1,4 @@
-"""A domain's configuration (ZK…): where unknown links lead, who hears of clicks, and what a failure does."""
+"""A domain's configuration (ZK…): the targets of unknown links and of click events, and the effect of a failure."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class ConfigSettings(msgspec.Struct, frozen=True, kw_only=True):
     disable_https: Annotated[Given[bool], boolean()] = UNSET
 
 
-class _Configured(msgspec.Struct, frozen=True):
-    """A domain together with the Service over which it was asked for."""
+class _ServiceConfig(msgspec.Struct, frozen=True):
+    """A domain together with the Service by which it was requested."""
 
     domain: Domain
     service_sid: str
 
 
 def view(domain: Domain, urls: Urls) -> Json:
-    """The configuration (spec)."""
+    """Return the configuration (spec)."""
     return {
         "domain_sid": domain.sid,
         "config_sid": domain.config_sid,
@@ -48,8 +48,8 @@ def view(domain: Domain, urls: Urls) -> Json:
     }
 
 
-def service_view(configured: _Configured, urls: Urls) -> Json:
-    """The configuration below a Service (spec)."""
+def service_view(configured: _ServiceConfig, urls: Urls) -> Json:
+    """Return the configuration below a Service (spec)."""
     shown = view(configured.domain, urls)
     del shown["disable_https"]
     shown["url"] = urls.to("LinkShortening", "MessagingService", configured.service_sid, "DomainConfig")
@@ -75,16 +75,18 @@ async def configure(tx: Tx, call: Call[ConfigSettings]) -> Domain | None:
 
 
 async def fetch_config(tx: Tx, call: Call[Empty]) -> Domain | None:
-    """A domain's configuration, once there is one."""
+    """Return a domain's configuration, once there is one."""
     domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
     return domain if domain is not None and domain.config_sid is not None else None
 
 
-async def fetch_service_config(tx: Tx, call: Call[Empty]) -> _Configured | None:
-    """The configuration of the domain that a Service's links lead over."""
+async def fetch_service_config(tx: Tx, call: Call[Empty]) -> _ServiceConfig | None:
+    """Return the configuration of the domain over which a Service's links lead."""
     service_sid = call.path["MessagingServiceSid"]
     domain = await domain_of_service(tx, call.account_sid, service_sid)
-    return _Configured(domain, service_sid) if domain is not None and domain.config_sid is not None else None
+    return (
+        _ServiceConfig(domain, service_sid) if domain is not None and domain.config_sid is not None else None
+    )
 
 
 _CONFIG = "/LinkShortening/Domains/{DomainSid}/Config"

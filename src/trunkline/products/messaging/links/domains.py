@@ -54,12 +54,12 @@ _COLUMNS = columns(Domain)
 
 
 def certificate_label(sid: str) -> str:
-    """The label under which a domain's certificate is sealed."""
+    """Return the label under which a domain's certificate is sealed."""
     return f"link domain certificate {sid}"
 
 
 async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
-    """Give an account a domain; the one that it has already is answered. Raises BadDomain."""
+    """Give an account a domain; return the one that it has already. Raise BadDomain for a bad or a taken name."""
     name = name.strip().lower()
     read = _NAME.fullmatch(name)
     if read is None or int(read["port"] or 1) > _MAX_PORT:
@@ -88,7 +88,7 @@ async def remove_domain(tx: Tx, account_sid: str, sid: str) -> bool:
 
 
 async def note_reached(tx: Tx, domain: Domain) -> None:
-    """Write down that a request came over the domain's name."""
+    """Record that a request came over the domain's name."""
     await tx.run(
         "UPDATE link_domains SET reached = :now WHERE account_sid = :account_sid AND sid = :sid",
         now=tx.now,
@@ -98,7 +98,7 @@ async def note_reached(tx: Tx, domain: Domain) -> None:
 
 
 async def all_domains(tx: Tx, account_sid: str) -> list[Domain]:
-    """The account's domains, oldest first."""
+    """Return the account's domains, oldest first."""
     return await tx.all(
         Domain,
         f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid ORDER BY date_created, sid",
@@ -107,7 +107,7 @@ async def all_domains(tx: Tx, account_sid: str) -> list[Domain]:
 
 
 async def find_domain(tx: Tx, account_sid: str, sid: str) -> Domain | None:
-    """The account's domain with this SID."""
+    """Return the account's domain with this SID."""
     return await tx.one(
         Domain,
         f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid AND sid = :sid",
@@ -117,12 +117,12 @@ async def find_domain(tx: Tx, account_sid: str, sid: str) -> Domain | None:
 
 
 async def domain_by_name(tx: Tx, name: str) -> Domain | None:
-    """The domain with this name, whoever has it."""
+    """Return the domain with this name, of any account."""
     return await tx.one(Domain, f"SELECT {_COLUMNS} FROM link_domains WHERE name = :name", name=name)
 
 
 async def domain_of_service(tx: Tx, account_sid: str, service_sid: str) -> Domain | None:
-    """The domain that the links of a Service lead over."""
+    """Return the domain over which the links of a Service lead."""
     return await tx.one(
         Domain,
         f"SELECT {columns(Domain, 'd')} FROM link_domains d"

@@ -1,4 +1,4 @@
-"""Reads a TLS certificate with its private key, and says what is wrong with it. Pure."""
+"""The check of a TLS certificate with its private key. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEY = re.compile(r"-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----[A-Za-z0-9+/=\s]+-
 
 
 class BadPem(ValueError):
-    """The text is no certificate with its key that could serve a domain; says why."""
+    """The text is no certificate with its key that could serve a domain; the message names the reason."""
 
 
 def expiry(pem: str, host: str, now: int) -> int:
-    """When the certificate runs out, in microseconds since 1970 UTC. ``host`` is the name that it must be for, as
-    phones check it (inferred). Raises BadPem."""
+    """Return the time at which the certificate expires, in microseconds since 1970 UTC. ``host`` is the name that it
+    must be for, as phones check it (inferred). Raise BadPem for anything else."""
     # Certificates are rare: the library costs a server's start too much.
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -58,6 +58,6 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 
 def _covers(name: str, host: str) -> bool:
-    """A star stands for one label, the first."""
+    """Return whether a certificate's name is that of the host; a star is one label, the first."""
     name = name.lower()
     return name == host or (name.startswith("*.") and name[1:] == "." + host.partition(".")[2])

@@ -18,7 +18,7 @@ LENGTH = 10
 """Letters and digits of a short link (doc)."""
 
 LIFETIME = 90 * 24 * 3600 * SECOND
-"""How long a short link leads somewhere (doc)."""
+"""Microseconds for which a short link leads somewhere (doc)."""
 
 RAN_OUT = 30102
 """The domain's certificate ran out (doc)."""
@@ -62,9 +62,9 @@ DELETE FROM short_links WHERE (domain_sid, code) IN (
 
 
 async def shorten(tx: Tx, message: Message, body: str) -> str:
-    """The body with short links; one that leads over the domain already stays. Raises ShorteningFailed when the
-    Service has no domain, and when the domain's certificate ran out or a link is no URL, unless the domain's
-    configuration says to go on; then the body stays as it is."""
+    """Return the body with short links; one that leads over the domain already stays. Raise ShorteningFailed if the
+    Service has no domain, and if the domain's certificate has expired or a link is no URL; in the latter cases the
+    domain's configuration may have the body returned unchanged instead."""
     links = find_links(body)
     if not links:
         return body
@@ -87,7 +87,7 @@ async def shorten(tx: Tx, message: Message, body: str) -> str:
 
 
 async def find_short_link(tx: Tx, domain_sid: str, code: str) -> ShortLink | None:
-    """Where a short link leads; None when it never did, or does no longer."""
+    """Return the row of a short link; None if there is none, or if it has expired."""
     link = await tx.one(
         ShortLink,
         f"SELECT {columns(ShortLink)} FROM short_links WHERE domain_sid = :domain_sid AND code = :code",

@@ -1,4 +1,4 @@
-"""Which attachments a message may have. Pure.
+"""The kinds and sizes of attachments that a message may have. Pure.
 
 Pictures in the common forms may fill the whole message, other kinds are held smaller (doc); the list of other kinds
 is the vendor's as far as it is known (inferred).
@@ -37,12 +37,12 @@ TOO_LARGE = 11751
 
 
 def kind_of(content_type: str) -> str:
-    """The bare kind of a Content-Type header, in small letters."""
+    """Return the bare kind of a Content-Type header, in small letters."""
     return content_type.partition(";")[0].strip().lower()
 
 
-def refusal(media: Sequence[tuple[str, int]]) -> int | None:
-    """The error code for attachments, given as kinds and sizes in bytes, that a message may not have."""
+def rejection_code(media: Sequence[tuple[str, int]]) -> int | None:
+    """Return the error code for attachments, given as kinds and sizes in bytes, that a message may not have."""
     if any(kind not in COMMON and kind not in OTHER for kind, _ in media):
         return WRONG_KIND
     if any(kind not in COMMON and size > MAX_OTHER for kind, size in media):

@@ -1,4 +1,4 @@
-"""Where the attachments of a message can be fetched: by networks that carry MMS, and by phones that got an SMS.
+"""The addresses of a message's attachments: for networks that carry MMS, and for phones that received an SMS.
 
 An SMS that stands for an MMS carries one short link for each attachment, which leads to it for 365 days (doc).
 """
@@ -32,13 +32,13 @@ MIGRATIONS = (
 
 PATH = "/m/"
 LIFETIME = 365 * 24 * 3600 * SECOND
-"""How long a short link leads somewhere (doc)."""
+"""Microseconds for which a short link leads somewhere (doc)."""
 
 _LENGTH = 7
 _SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 
 
-class Link(Row, frozen=True):
+class MediaShortLink(Row, frozen=True):
     """A row of ``media_links``."""
 
     code: str
@@ -49,16 +49,16 @@ class Link(Row, frozen=True):
 
 
 async def media_links(tx: Tx, account_sid: str, message_sid: str, base: str) -> list[MediaLink]:
-    """The attachments of a message as addresses below ``base``."""
+    """Return the attachments of a message as addresses below ``base``."""
     root = f"{base}/2010-04-01/Accounts/{account_sid}/Messages/{message_sid}/Media"
     media = await store.all_media(tx, account_sid, message_sid)
     return [MediaLink(f"{root}/{medium.sid}", medium.content_type) for medium in media]
 
 
 async def as_text(tx: Tx, account_sid: str, message_sid: str, text: str, base: str) -> str:
-    """The text with a short link for each attachment of the message at its end (doc)."""
+    """Return the text with a short link for each attachment of the message at its end (doc)."""
     links = [
-        Link(_new_code(), account_sid, medium.sid, message_sid, tx.now)
+        MediaShortLink(_new_code(), account_sid, medium.sid, message_sid, tx.now)
         for medium in await store.all_media(tx, account_sid, message_sid)
     ]
     await tx.insert_many("media_links", links)
@@ -70,7 +70,8 @@ def _new_code() -> str:
     return "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
 
 
-async def find_link(tx: Tx, code: str) -> Link | None:
-    """Where a short link leads; None when it never did, or does no longer."""
-    link = await tx.one(Link, f"SELECT {columns(Link)} FROM media_links WHERE code = :code", code=code)
+async def find_link(tx: Tx, code: str) -> MediaShortLink | None:
+    """Return the row of a short link; None if there is none, or if it has expired."""
+    sql = f"SELECT {columns(MediaShortLink)} FROM media_links WHERE code = :code"
+    link = await tx.one(MediaShortLink, sql, code=code)
     return link if link is not None and link.date_created + LIFETIME > tx.now else None

@@ -2,7 +2,7 @@
 
 It runs in the background from the start of a node until nothing is left, one attachment at a time: the content is
 written as a blob, then one statement refers the row to it and empties the column. A crash in between leaves a blob
-that is swept. Where several nodes move the same attachment, the first one wins and the others remove their blob.
+that is swept. If several nodes move the same attachment, the first one wins and the others remove their blob.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx
 
 
-class _Unmoved(Row, frozen=True):
+class _OldRow(Row, frozen=True):
     sid: str
     content: bytes
 
@@ -54,5 +54,5 @@ class MediaMover:
         return 0.0
 
 
-async def _next_row(tx: Tx) -> _Unmoved | None:
-    return await tx.one(_Unmoved, "SELECT sid, content FROM message_media WHERE blob IS NULL LIMIT 1")
+async def _next_row(tx: Tx) -> _OldRow | None:
+    return await tx.one(_OldRow, "SELECT sid, content FROM message_media WHERE blob IS NULL LIMIT 1")

@@ -96,7 +96,9 @@ class Fetcher:
             room = kinds.MAX_MESSAGE - sum(len(content) for _, content in media)
             answer = await self._one(url, room)
             media.append((_kind(answer), answer.body))
-            code = kinds.TOO_LARGE if answer.truncated else kinds.refusal([(k, len(c)) for k, c in media])
+            code = (
+                kinds.TOO_LARGE if answer.truncated else kinds.rejection_code([(k, len(c)) for k, c in media])
+            )
             if code:
                 raise Refused(code, "the attachment has a kind or size that no message may have", url)
             if not answer.body:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Empty, Kind, Operation, create, delete, update
+from trunkline.api.operation import Call, Empty, Operation, OperationKind, create, delete, update
 from trunkline.api.params import Given
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
@@ -125,19 +125,19 @@ def _place(kind: ObjectKind, call: Call[Any]) -> Place:
 
 def put(path: str, action: Any, view: Any, input: type[Any], **more: Any) -> Operation:
     """PUT on an instance: 200, or 201 when there was none."""
-    return Operation(Kind.UPDATE, path, action, view, input, verb="PUT", **more)
+    return Operation(OperationKind.UPDATE, path, action, view, input, verb="PUT", **more)
 
 
 def remove(path: str, action: Any, view: Any, **more: Any) -> Operation:
     """DELETE that answers what it removed."""
-    return Operation(Kind.UPDATE, path, action, view, verb="DELETE", **more)
+    return Operation(OperationKind.UPDATE, path, action, view, verb="DELETE", **more)
 
 
 def _created(made: Put) -> int:
     return 201 if made.created else 200
 
 
-def _collection(kind: ObjectKind) -> dict[Kind, Any]:
+def _collection(kind: ObjectKind) -> dict[OperationKind, Any]:
     return {one.kind: one.action for one in collections.operations(kind)}
 
 
@@ -151,14 +151,14 @@ OPERATIONS: tuple[Operation, ...] = (
     update(f"{_DOCUMENTS}/{{Sid}}", documents.update_document, written, documents.UpdateDocument),
     delete(f"{_DOCUMENTS}/{{Sid}}", documents.delete_document),
     create(_LISTS, create_list, written, CreateList),
-    update(f"{_LISTS}/{{Sid}}", _LIST[Kind.UPDATE], written, collections.UpdateCollection),
-    delete(f"{_LISTS}/{{Sid}}", _LIST[Kind.DELETE]),
+    update(f"{_LISTS}/{{Sid}}", _LIST[OperationKind.UPDATE], written, collections.UpdateCollection),
+    delete(f"{_LISTS}/{{Sid}}", _LIST[OperationKind.DELETE]),
     create(f"{_LISTS}/{{Sid}}/Items", list_items.create_item, written_item, CreateListItem),
     update(f"{_LISTS}/{{Sid}}/Items/{{Index}}", list_items.update_item, written_item, UpdateListItem),
     remove(f"{_LISTS}/{{Sid}}/Items/{{Index}}", _remover(ObjectKind.LIST), written_item),
-    create(_MAPS, _MAP[Kind.CREATE], written, collections.CreateCollection),
-    update(f"{_MAPS}/{{Sid}}", _MAP[Kind.UPDATE], written, collections.UpdateCollection),
-    delete(f"{_MAPS}/{{Sid}}", _MAP[Kind.DELETE]),
+    create(_MAPS, _MAP[OperationKind.CREATE], written, collections.CreateCollection),
+    update(f"{_MAPS}/{{Sid}}", _MAP[OperationKind.UPDATE], written, collections.UpdateCollection),
+    delete(f"{_MAPS}/{{Sid}}", _MAP[OperationKind.DELETE]),
     create(f"{_MAPS}/{{Sid}}/Items", map_items.create_item, written_item, CreateMapItem),
     update(f"{_MAPS}/{{Sid}}/Items/{{Key+}}", map_items.update_item, written_item, UpdateMapItem),
     put(f"{_MAPS}/{{Sid}}/Items/{{Key+}}", put_item, put_view, PutMapItem, outcome=_created),

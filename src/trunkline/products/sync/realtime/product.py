@@ -7,7 +7,7 @@ from typing import Any
 
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Mount
-from trunkline.api.paging import Codes
+from trunkline.api.paging import PagingCodes
 from trunkline.api.params import Fields
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.sync import services
@@ -41,7 +41,7 @@ class SyncRealtime:
         objects = (*operations.OPERATIONS, *ObjectReads(source).operations())
         if buckets is not None:
             objects = tuple(limited(operation, buckets) for operation in objects)
-        codes = Codes(size=54454, token=54453)
+        codes = PagingCodes(size=54454, token=54453)
         self.product = RealtimeProduct(
             name="sync",
             grants=("data_sync",),

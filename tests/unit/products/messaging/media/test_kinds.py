@@ -10,7 +10,7 @@ from trunkline.products.messaging.media.kinds import (
     TOO_LARGE,
     WRONG_KIND,
     kind_of,
-    refusal,
+    rejection_code,
 )
 
 SMALL = [
@@ -42,22 +42,22 @@ SMALL = [
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/jpg", "image/gif", "image/png"])
 def test_common_pictures_may_fill_the_message(kind: str) -> None:
-    assert refusal([(kind, MAX_MESSAGE)]) is None
-    assert refusal([(kind, MAX_MESSAGE), (kind, 1)]) == TOO_LARGE
+    assert rejection_code([(kind, MAX_MESSAGE)]) is None
+    assert rejection_code([(kind, MAX_MESSAGE), (kind, 1)]) == TOO_LARGE
 
 
 @pytest.mark.parametrize("written", SMALL)
 def test_other_kinds_are_held_smaller(written: str) -> None:
     kind = kind_of(written)
-    assert refusal([(kind, MAX_OTHER)]) is None
-    assert refusal([(kind, MAX_OTHER + 1)]) == TOO_LARGE
+    assert rejection_code([(kind, MAX_OTHER)]) is None
+    assert rejection_code([(kind, MAX_OTHER + 1)]) == TOO_LARGE
 
 
 @pytest.mark.parametrize(
     "written", ["", "text/html", "text/plain", "image/svg+xml", "application/json", "application/zip", "png"]
 )
 def test_anything_else_is_no_attachment(written: str) -> None:
-    assert refusal([("image/png", 1), (kind_of(written), 1)]) == WRONG_KIND
+    assert rejection_code([("image/png", 1), (kind_of(written), 1)]) == WRONG_KIND
 
 
 def test_the_header_is_read_without_its_parameters() -> None:
@@ -65,4 +65,4 @@ def test_the_header_is_read_without_its_parameters() -> None:
 
 
 def test_no_attachments_are_fine() -> None:
-    assert refusal([]) is None
+    assert rejection_code([]) is None

@@ -20,7 +20,7 @@ from trunkline.products.accounts import facade
 from trunkline.products.messaging.lifecycle.message import Direction, Message, Status
 from trunkline.products.messaging.media.moving import MediaMover
 from trunkline.products.messaging.media.schema import BLOBS
-from trunkline.products.messaging.media.serving import find_stored, respond
+from trunkline.products.messaging.media.serving import find_stored, stream_medium
 from trunkline.settings import Settings
 
 ACCOUNT, MESSAGE = "AC" + "1" * 32, "MM" + "2" * 32
@@ -76,7 +76,7 @@ class Place:
                 lambda tx, sid=sid: find_stored(tx, ACCOUNT, MESSAGE, sid)  # type: ignore[misc]
             )
             assert stored is not None
-            content = respond(stored, self.blobs).content
+            content = stream_medium(stored, self.blobs).content
             assert content is not None
             found[sid] = b"".join([piece async for piece in content.read(0, content.size)])
         return found

@@ -16,10 +16,10 @@ MAX_FIELDS = 1000
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def form(raw: bytes, what: str) -> Fields:
-    """The fields of a query string or form body, blanks kept. ``what`` names the place in errors.
+def parse_form(raw: bytes, what: str) -> Fields:
+    """Return the fields of a query string or form body, blanks kept. ``what`` names the place in errors.
 
-    Refuses (400, code 20001) broken percent escapes, bytes that are not UTF-8 and more than 1,000 fields.
+    Raise ApiError 20001 for broken percent escapes, bytes that are not UTF-8 and more than 1,000 fields.
     """
     if not raw:
         return ()
@@ -33,13 +33,13 @@ def form(raw: bytes, what: str) -> Fields:
         raise ApiError(20001, f"The {what} is not UTF-8") from None
 
 
-def body(raw: bytes, content_type: str) -> Fields:
-    """The fields of a request body: a form, or leniently a JSON object (inferred). Raises ApiError."""
+def parse_body(raw: bytes, content_type: str) -> Fields:
+    """Return the fields of a request body: a form, or leniently a JSON object (inferred). Raise ApiError 20001."""
     if not raw:
         return ()
     kind = content_type.split(";", 1)[0].strip().lower()
     if kind in ("", "application/x-www-form-urlencoded"):
-        return form(raw, "body")
+        return parse_form(raw, "body")
     if kind == "application/json":
         return _json(raw)
     raise ApiError(20001, "The Content-Type of the body must be application/x-www-form-urlencoded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.api import fields
+from trunkline.api import form_data
 from trunkline.api.errors import ApiError
 
 
@@ -26,7 +26,7 @@ from trunkline.api.errors import ApiError
     ],
 )
 def test_a_form_is_read(raw: bytes, expected: list[tuple[str, str]]) -> None:
-    assert list(fields.form(raw, "query")) == expected
+    assert list(form_data.parse_form(raw, "query")) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_a_form_is_read(raw: bytes, expected: list[tuple[str, str]]) -> None:
 )
 def test_a_broken_form_is_refused_and_the_place_named(raw: bytes) -> None:
     with pytest.raises(ApiError, match="query") as refused:
-        fields.form(raw, "query")
+        form_data.parse_form(raw, "query")
     assert refused.value.code == 20001
 
 
 def test_a_thousand_fields_are_read_and_one_more_is_refused() -> None:
-    assert len(fields.form(b"&".join([b"A=1"] * 1000), "body")) == 1000
+    assert len(form_data.parse_form(b"&".join([b"A=1"] * 1000), "body")) == 1000
     with pytest.raises(ApiError, match="at most 1000"):
-        fields.form(b"&".join([b"A=1"] * 1001), "body")
+        form_data.parse_form(b"&".join([b"A=1"] * 1001), "body")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_thousand_fields_are_read_and_one_more_is_refused() -> None:
     ],
 )
 def test_a_json_body_is_read_leniently(raw: bytes, expected: list[tuple[str, str]]) -> None:
-    assert list(fields.body(raw, "Application/JSON; charset=utf-8")) == expected
+    assert list(form_data.parse_body(raw, "Application/JSON; charset=utf-8")) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_json_body_is_read_leniently(raw: bytes, expected: list[tuple[str, str
 )
 def test_a_broken_json_body_is_refused(raw: bytes) -> None:
     with pytest.raises(ApiError) as refused:
-        fields.body(raw, "application/json")
+        form_data.parse_body(raw, "application/json")
     assert refused.value.code == 20001
 
 
@@ -84,12 +84,12 @@ def test_a_broken_json_body_is_refused(raw: bytes) -> None:
     "kind", ["", "application/x-www-form-urlencoded", " Application/X-WWW-form-urlencoded ;q=1"]
 )
 def test_a_body_without_another_type_is_a_form(kind: str) -> None:
-    assert list(fields.body(b"A=1", kind)) == [("A", "1")]
+    assert list(form_data.parse_body(b"A=1", kind)) == [("A", "1")]
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/xml"])
 def test_a_body_of_another_type_is_refused_but_not_an_empty_one(kind: str) -> None:
     with pytest.raises(ApiError) as refused:
-        fields.body(b"A=1", kind)
+        form_data.parse_body(b"A=1", kind)
     assert refused.value.code == 20001
-    assert list(fields.body(b"", kind)) == []
+    assert list(form_data.parse_body(b"", kind)) == []
