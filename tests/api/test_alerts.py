@@ -11,7 +11,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.alert_book import AlertSweeper
+from trunkline.products.accounts.webhook_alerts import AlertSweeper
 
 ALERTS = "/monitor/v1/Alerts"
 DAY = 24 * 3600

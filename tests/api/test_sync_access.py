@@ -14,7 +14,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.products import sync
-from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.services import AccessChanged
 

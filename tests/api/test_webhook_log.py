@@ -33,7 +33,7 @@ from trunkline.core.webhooks import attempts
 from trunkline.core.webhooks.attempts import AttemptResult, attempt_of
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products import accounts
-from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import insert_account, insert_key
 
 MIGRATIONS = (*jobs.MIGRATIONS, *attempts.MIGRATIONS, *accounts.MIGRATIONS)

@@ -12,12 +12,12 @@ from rules.test_imports import imported
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "accounts": (
         ("schema", "store", "alerts"),
-        ("accounts", "access_tokens", "alert_book", "auth_tokens", "directory", "keys"),
+        ("accounts", "access_tokens", "webhook_alerts", "auth_tokens", "credentials", "keys"),
         ("iam_keys",),
         ("facade", "__init__"),
     ),
     "chat": (
-        ("schema", "parents", "permissions", "webhook_events"),
+        ("schema", "parent_service", "permissions", "webhook_events"),
         ("configuration", "roles"),
         ("services",),
         ("__init__",),

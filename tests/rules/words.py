@@ -24,19 +24,9 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 NOT_YET: tuple[str, ...] = (
     "src/trunkline/app/",
     #
-    "src/trunkline/control/",
-    #
     "src/trunkline/core/tokens.py",
     #
-    "src/trunkline/products/*",
-    #
-    "src/trunkline/products/accounts/",
-    #
-    "src/trunkline/products/chat/",
-    #
     "src/trunkline/products/messaging/",
-    #
-    "src/trunkline/products/notify/",
     #
     "src/trunkline/products/sync/",
     #

@@ -35,7 +35,7 @@ from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.manifest import Context, Manifest, PublicAddress
 from trunkline.products.sync.limits import Buckets
@@ -118,8 +118,10 @@ class Node:
 
     def _delivery(self, clock: Clock) -> Delivery:
         webhooks = self.settings.webhooks
-        terms = DeliveryOptions(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
-        return Delivery(self.database, self.egress, self.signing_tokens, clock, terms, facade.of_webhook)
+        options = DeliveryOptions(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
+        return Delivery(
+            self.database, self.egress, self.signing_tokens, clock, options, facade.record_webhook_alert
+        )
 
     def _routed(self, manifests: Iterable[Manifest]) -> list[Product]:
         control = [operation for manifest in manifests for operation in manifest.control]
@@ -169,7 +171,7 @@ class Node:
             )
         )
 
-    async def start(self) -> facade.Opened:
+    async def start(self) -> facade.AccountCredentials:
         """Open the storage, connect the bus, see to the first account and to what fell due meanwhile. Raises
         StorageError, BusUnreachable, BadMasterKey; what was opened is closed again."""
         settings = self.settings

@@ -51,7 +51,9 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """A node with its listeners. ``announce`` is called with the first account once requests are accepted."""
 
-    def __init__(self, settings: Settings, announce: Callable[[Server, facade.Opened], None]) -> None:
+    def __init__(
+        self, settings: Settings, announce: Callable[[Server, facade.AccountCredentials], None]
+    ) -> None:
         self.settings = settings
         self.node = Node(settings)
         self._announce = announce

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trunkline.cli.addresses import url
-from trunkline.products.accounts.facade import Opened
+from trunkline.products.accounts.facade import AccountCredentials
 
 _FOR_ALL = ("api", "monitor")
 """Domains of the SDKs beside the products': accounts, keys, numbers and messages; alerts."""
@@ -37,7 +37,7 @@ def port_of(address: str | None) -> int | None:
     return urlsplit(address).port if address else None
 
 
-def startup_message(server: ReadyServer, first: Opened, configured_token: str = "") -> str:
+def startup_message(server: ReadyServer, first: AccountCredentials, configured_token: str = "") -> str:
     """Return the text. A token that the operator configured is not repeated."""
     lines = [f"Trunkline is ready at {server.url}"]
     if server.proxy_port is not None:

@@ -22,7 +22,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
 from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule, Token
 from trunkline.products.accounts.access_tokens import Finders, check_token, sign_token
-from trunkline.products.chat import parents
+from trunkline.products.chat import parent_service
 from trunkline.products.sync import services
 from trunkline.settings import Settings
 
@@ -154,7 +154,7 @@ async def _sync_service(tx: Tx, account_sid: str, name: str) -> str | None:
 
 async def _chat_service(tx: Tx, account_sid: str, sid: str) -> str | None:
     try:
-        await parents.require_service(tx, account_sid, sid)
+        await parent_service.require_service(tx, account_sid, sid)
     except ApiError:
         return None
     return sid

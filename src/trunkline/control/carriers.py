@@ -31,7 +31,7 @@ class ReportingGateway(Protocol):
         """Return whether a request is the gateway's."""
         ...
 
-    async def told(self, what: str, body: bytes) -> bool:
+    async def report(self, what: str, body: bytes) -> bool:
         """Record a report; return False for an unknown kind. Raise ValueError for a body that cannot be decoded."""
         ...
 
@@ -58,7 +58,7 @@ class CarrierResource:
         assert call.upload is not None
         body = b"".join([piece async for piece in call.upload])
         try:
-            return await gateway.told(call.path["Report"], body)
+            return await gateway.report(call.path["Report"], body)
         except ValueError as error:
             raise ApiError(20001, f"The report cannot be understood: {error}") from None
 

@@ -133,8 +133,8 @@ async def send_message(tx: Tx, call: Call[PhoneMessage]) -> SentMessage:
     if number is None:
         raise invalid("to", "must be a number of this account")
     phone = messaging.read_address(sent.phone.strip()) or sent.phone.strip()
-    said = Said(sent.body, messaging.count_segments(sent.body), sent.media)
-    return SentMessage(await send_as_phone(tx, call.account_sid, phone, number, said), phone)
+    content = Said(sent.body, messaging.count_segments(sent.body), sent.media)
+    return SentMessage(await send_as_phone(tx, call.account_sid, phone, number, content), phone)
 
 
 async def clear(tx: Tx, call: Call[Empty]) -> bool:

@@ -14,7 +14,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential
 from trunkline.app.node import Node
 from trunkline.core.storage.database import Tx
-from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import insert_account
 from trunkline.settings import Settings
 from trunkline.settings.loading import load

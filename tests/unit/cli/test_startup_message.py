@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from trunkline.cli.startup_message import ReadyServer, port_of, startup_message
-from trunkline.products.accounts.facade import Opened
+from trunkline.products.accounts.facade import AccountCredentials
 from trunkline.products.accounts.store import Account
 
 SID, TOKEN = "AC" + "a" * 32, "t" * 32
-FIRST = Opened(Account(SID, SID, "", "active", b"", 0, 0), TOKEN, created=True)
+FIRST = AccountCredentials(Account(SID, SID, "", "active", b"", 0, 0), TOKEN, created=True)
 AGAIN = msgspec.structs.replace(FIRST, created=False)
 STARTED = ReadyServer("127.0.0.1", 8080, 8081, ["sync", "chat"])
 

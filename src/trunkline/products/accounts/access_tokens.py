@@ -17,12 +17,12 @@ from trunkline.products.accounts.store import secret_label
 log = logging.getLogger("trunkline.tokens")
 
 ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
-"""Answers the SID of the account's Service that a grant names (account SID, then SID or ``default``), or None. Raises
-NeedsWrite when the Service appears with being asked for and the transaction may not make it."""
+"""The finder of the Service that a grant names, by account SID and SID or ``default``: its SID, or None. It raises
+NeedsWrite if the Service must be created and the transaction is a read."""
 
 Finders = Mapping[str, ServiceFinder]
-"""From a product, such as ``data_sync`` or ``chat``, to who finds its Services. Products without a grant of their own
-may be in it: then a token that names one of their Services is told so."""
+"""From a product, such as ``data_sync`` or ``chat``, to the finder of its Services. Products without a grant of their
+own may be in it: then the error of a token that names one of their Services names the product."""
 
 
 class _Signer(Row, frozen=True):
@@ -41,7 +41,7 @@ WHERE k.sid = :sid
 
 
 class TokenVerifier:
-    """Knows what a token is worth, by the transaction's clock."""
+    """The verifier of access tokens, by the transaction's clock."""
 
     def __init__(self, database: Database, vault: Vault, finders: Finders) -> None:
         self._database = database
@@ -49,8 +49,8 @@ class TokenVerifier:
         self._finders = finders
 
     async def verify(self, token: str, product: str) -> Grant:
-        """What a token with a grant for ``product`` (``data_sync``, ``chat`` or ``ip_messaging``) allows. Raises
-        InvalidToken."""
+        """Return the grant of a token for ``product`` (``data_sync``, ``chat`` or ``ip_messaging``). Raise InvalidToken
+        if it breaks a rule."""
 
         async def check(tx: Tx) -> Grant:
             return await check_token(tx, self._vault, self._finders, token, product)
@@ -66,8 +66,8 @@ class TokenVerifier:
 
 
 async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product: str) -> Grant:
-    """What the token allows, when it keeps all rules of ``trunkline.core.tokens``. Raises InvalidToken with the first
-    that it breaks, and NeedsWrite."""
+    """Return the grant of a token. Raise InvalidToken with the first rule of ``trunkline.core.tokens`` that it breaks,
+    and NeedsWrite if a Service must be created."""
     token = tokens.parse(text)
     tokens.check_header(token)
     key_sid, account_sid = tokens.issuer(token)
@@ -84,14 +84,14 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
             if name.product == wanted.product:
                 raise
     # Chat's client asks under either name, whichever its token has (client).
-    said_by = {name.value: one for name in GrantName for one in services if one.product == name.product}
+    by_name = {name.value: one for name in GrantName for one in services if one.product == name.product}
     return Grant(
         account_sid=account_sid,
-        services={name: services[one] for name, one in said_by.items()},
+        services={name: services[one] for name, one in by_name.items()},
         identity=identity,
         key_sid=key_sid,
         expires_at=expires_at,
-        claims={name: claims[one] for name, one in said_by.items()},
+        claims={name: claims[one] for name, one in by_name.items()},
     )
 
 
@@ -118,7 +118,7 @@ async def _secret(tx: Tx, vault: Vault, key_sid: str, account_sid: str) -> str:
 
 
 def _objection(signer: _Signer | None) -> str:
-    """Why a key may not sign, or nothing."""
+    """Return the reason why a key may not sign, or an empty text."""
     if signer is None:
         return "there is no key iss"
     if signer.kind == Credential.RESTRICTED_KEY.value:
@@ -142,8 +142,8 @@ async def _service(tx: Tx, finders: Finders, account_sid: str, name: GrantName, 
 
 
 async def sign_token(tx: Tx, vault: Vault, key_sid: str, grants: dict[str, Any], ttl: int) -> str:
-    """A token for the account of the key, good for ``ttl`` seconds from now. Raises InvalidToken when the key may not
-    sign; whether the grants lead anywhere is not looked at."""
+    """Return a token for the account of the key, valid for ``ttl`` seconds from now. Raise InvalidToken if the key may
+    not sign. The grants are not checked."""
     signer = await _find_signer(tx, key_sid)
     now = tx.now // SECOND
     payload = {
@@ -158,6 +158,6 @@ async def sign_token(tx: Tx, vault: Vault, key_sid: str, grants: dict[str, Any],
 
 
 async def dead_keys(tx: Tx, key_sids: Iterable[str]) -> set[str]:
-    """Which of the keys may no longer sign: they were deleted, or their account is not active. Finds what other
-    processes changed, whose announcements are not heard here."""
+    """Return those of the keys that may no longer sign: they were deleted, or their account is not active. This finds
+    the changes of other processes, whose announcements do not arrive here."""
     return {sid for sid in set(key_sids) if _objection(await tx.one(_Signer, _SIGNER, sid=sid))}

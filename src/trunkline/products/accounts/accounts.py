@@ -52,7 +52,7 @@ class AccountFilters(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[Given[str | None], choice(*STATUSES, clears=True)] = UNSET
 
 
-class Opened(msgspec.Struct, frozen=True):
+class AccountWithToken(msgspec.Struct, frozen=True):
     """An account with its auth token readable: Accounts show it to whoever may manage them (doc)."""
 
     account: Account
@@ -93,8 +93,8 @@ _SUBRESOURCES = {
 }
 
 
-def view(opened: Opened, urls: Urls) -> Json:
-    """The Account resource (spec). URIs are relative, as everywhere in the 2010 API."""
+def view(opened: AccountWithToken, urls: Urls) -> Json:
+    """Return the Account resource (spec). URIs are relative, as everywhere in the 2010 API."""
     account = opened.account
     uri = f"/{urls.version}/Accounts/{account.sid}"
     return {
@@ -111,12 +111,12 @@ def view(opened: Opened, urls: Urls) -> Json:
     }
 
 
-def _opened(call: Call[Any], account: Account) -> Opened:
-    return Opened(account, call.vault.open(token_label(account.sid), account.auth_token))
+def _opened(call: Call[Any], account: Account) -> AccountWithToken:
+    return AccountWithToken(account, call.vault.open(token_label(account.sid), account.auth_token))
 
 
-async def create_subaccount(tx: Tx, call: Call[CreateAccount]) -> Opened:
-    """Make a subaccount of the caller's account. Raises ApiError 21101 when that is one itself."""
+async def create_subaccount(tx: Tx, call: Call[CreateAccount]) -> AccountWithToken:
+    """Make a subaccount of the caller's account. Raise ApiError 21101 if that is one itself."""
     if call.principal.owner_sid != call.account_sid:
         raise ApiError(21101)
     moment = datetime.datetime.fromtimestamp(tx.now // SECOND, datetime.UTC)
@@ -124,14 +124,14 @@ async def create_subaccount(tx: Tx, call: Call[CreateAccount]) -> Opened:
     return _opened(call, await insert_account(tx, call.vault, name, owner=call.account_sid))
 
 
-async def fetch_account(tx: Tx, call: Call[Empty]) -> Opened | None:
-    """The caller's own account, or one of its subaccounts."""
+async def fetch_account(tx: Tx, call: Call[Empty]) -> AccountWithToken | None:
+    """Return the caller's own account, or one of its subaccounts."""
     account = await _reachable(tx, call)
     return None if account is None else _opened(call, account)
 
 
-async def page_accounts(tx: Tx, call: Call[AccountFilters]) -> list[Opened]:
-    """The caller's account and its subaccounts, oldest first (inferred)."""
+async def page_accounts(tx: Tx, call: Call[AccountFilters]) -> list[AccountWithToken]:
+    """Return the caller's account and its subaccounts, oldest first (inferred)."""
     filters = {name: value for name, value in given(call.input).items() if value is not None}
     accounts = await tx.all(
         Account,
@@ -149,9 +149,9 @@ async def page_accounts(tx: Tx, call: Call[AccountFilters]) -> list[Opened]:
     return [_opened(call, account) for account in accounts]
 
 
-async def update_account(tx: Tx, call: Call[UpdateAccount]) -> Opened | None:
-    """Rename an account, or change a subaccount's status. Raises ApiError 20003 when the status is not the
-    caller's to change, 20001 for a closed account."""
+async def update_account(tx: Tx, call: Call[UpdateAccount]) -> AccountWithToken | None:
+    """Rename an account, or change a subaccount's status. Raise ApiError 20003 if the caller may not change the
+    status, 20001 for a closed account."""
     await tx.lock(f"account {call.path['Sid']}")
     account = await _reachable(tx, call)
     if account is None:

@@ -1,7 +1,6 @@
-"""Alerts (NO…): the debugger, which tells an account what went wrong with its webhooks and messages (monitor v1).
+"""Alerts (NO…): the debugger's records of an account's failed webhooks and messages (monitor v1).
 
-They are written by Trunkline itself, in the transaction of what they are about, and kept for as long as the operator
-says.
+Trunkline itself writes them, in the transaction of their cause, and stores them for ``alert_days``.
 """
 
 from __future__ import annotations
@@ -30,9 +29,7 @@ MAX_TEXT = 16 * 1024
 
 _MORE_INFO = "https://www.twilio.com/docs/errors/"
 _FOREVER = 2**62
-_MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII
-)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 _DAY = datetime.timedelta(days=1)
 
 
@@ -55,8 +52,8 @@ class Alert(Row, frozen=True):
     date_created: int
 
 
-class About(msgspec.Struct, frozen=True):
-    """What an alert is about: whose, and the request and answer that brought it about, as far as there are any."""
+class AlertContext(msgspec.Struct, frozen=True):
+    """The context of an alert: its resource and Service, and the request and response that caused it, if any."""
 
     resource_sid: str = ""
     service_sid: str = ""
@@ -68,19 +65,19 @@ class About(msgspec.Struct, frozen=True):
     response_headers: str = ""
 
 
-def _moment(*, end: bool = False) -> Parser:
-    """A time in ISO 8601, answered in microseconds since 1970; a day alone is its beginning, or with ``end`` its
-    end."""
+def _time(*, end: bool = False) -> Parser:
+    """Return a parser of times in ISO 8601, which returns microseconds since 1970; a day alone is its beginning, or
+    with ``end`` its end."""
 
     def parse(name: str, value: str) -> int:
         try:
-            if not _MOMENT.fullmatch(value):
+            if not _TIME.fullmatch(value):
                 raise ValueError(value)
             moment = datetime.datetime.fromisoformat(value)
             if end and len(value) == len("2020-01-01"):
                 moment += _DAY
             elif end:
-                # Times are told in whole seconds: the one that is named is part of the range.
+                # Responses have whole seconds: the named one is part of the range.
                 moment += datetime.timedelta(seconds=1)
             return since_epoch(moment)
         except (ValueError, OverflowError):
@@ -93,12 +90,12 @@ class AlertFilters(msgspec.Struct, frozen=True, kw_only=True):
     """Filters of list (spec); both ends of the range belong to it (inferred)."""
 
     log_level: Annotated[Given[str | None], choice(*LEVELS, fold=True, clears=True)] = UNSET
-    start_date: Annotated[Given[int | None], _moment()] = UNSET
-    end_date: Annotated[Given[int | None], _moment(end=True)] = UNSET
+    start_date: Annotated[Given[int | None], _time()] = UNSET
+    end_date: Annotated[Given[int | None], _time(end=True)] = UNSET
 
 
 def view(alert: Alert, urls: Urls) -> Json:
-    """The Alert resource as a list shows it (spec): without what was said in request and answer."""
+    """Return the Alert resource as a list shows it (spec): without the contents of request and response."""
     return {
         "account_sid": alert.account_sid,
         "alert_text": alert.alert_text,
@@ -119,7 +116,7 @@ def view(alert: Alert, urls: Urls) -> Json:
 
 
 def whole_view(alert: Alert, urls: Urls) -> Json:
-    """The Alert resource as fetch shows it (spec)."""
+    """Return the Alert resource as fetch shows it (spec)."""
     return {
         **view(alert, urls),
         "request_headers": alert.request_headers,
@@ -130,7 +127,7 @@ def whole_view(alert: Alert, urls: Urls) -> Json:
 
 
 async def fetch_alert(tx: Tx, call: Call[Empty]) -> Alert | None:
-    """One of the account's alerts."""
+    """Return one of the account's alerts."""
     return await tx.one(
         Alert,
         f"SELECT {columns(Alert)} FROM alerts WHERE account_sid = :account_sid AND sid = :sid",
@@ -146,26 +143,26 @@ WHERE account_sid = :account_sid AND date_created >= :since AND date_created < :
 
 
 async def page_alerts(tx: Tx, call: Call[AlertFilters]) -> list[Alert]:
-    """A page of the account's alerts, the newest first."""
-    asked = call.input
+    """Return a page of the account's alerts, newest first."""
+    filters = call.input
     query = _PAGE
     values: dict[str, str | int] = {
-        "since": asked.start_date or 0,
-        "until": _FOREVER if not isinstance(asked.end_date, int) else asked.end_date,
+        "since": filters.start_date or 0,
+        "until": _FOREVER if not isinstance(filters.end_date, int) else filters.end_date,
     }
-    if isinstance(asked.log_level, str):
+    if isinstance(filters.log_level, str):
         query += "AND log_level = :log_level "
-        values["log_level"] = asked.log_level
+        values["log_level"] = filters.log_level
     return await tx.all(
         Alert, query + call.window.tail, account_sid=call.account_sid, **values, **call.window.values
     )
 
 
-async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, about: About) -> Alert:
-    """Write an alert; texts are cut to what is kept."""
-    kept = {
+async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, context: AlertContext) -> Alert:
+    """Record an alert; texts are cut to the stored length."""
+    texts = {
         name: value.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_TEXT]
-        for name, value in msgspec.structs.asdict(about).items()
+        for name, value in msgspec.structs.asdict(context).items()
     }
     alert = Alert(
         sid=new_sid("NO"),
@@ -174,7 +171,7 @@ async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, abo
         error_code=code,
         log_level=level,
         date_created=tx.now,
-        **kept,
+        **texts,
     )
     await tx.insert("alerts", alert)
     return alert
@@ -186,7 +183,7 @@ DELETE FROM alerts WHERE sid IN (SELECT sid FROM alerts WHERE date_created < :be
 
 
 async def prune(tx: Tx, days: int, most: int) -> int:
-    """Forget up to ``most`` alerts that are older than ``days``, the oldest first; answers how many."""
+    """Delete up to ``most`` alerts that are older than ``days``, oldest first; return their number."""
     return await tx.run(_PRUNE, before=tx.now - days * 24 * 3600 * SECOND, most=most)
 
 

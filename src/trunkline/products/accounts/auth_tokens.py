@@ -26,15 +26,15 @@ class SecondaryToken(Row, frozen=True):
     date_updated: int
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """A token that its answer shows in clear."""
+class ReadableToken(msgspec.Struct, frozen=True):
+    """A token in clear, for the response that shows it."""
 
     row: SecondaryToken
     token: str
 
 
-def secondary_view(shown: Shown, urls: Urls) -> Json:
-    """The answer to the creation of a secondary token (spec)."""
+def secondary_view(shown: ReadableToken, urls: Urls) -> Json:
+    """Return the response to the creation of a secondary token (spec)."""
     return {
         "account_sid": shown.row.account_sid,
         "date_created": iso(shown.row.date_created),
@@ -44,8 +44,8 @@ def secondary_view(shown: Shown, urls: Urls) -> Json:
     }
 
 
-def promoted_view(shown: Shown, urls: Urls) -> Json:
-    """The answer to a promotion (spec)."""
+def promoted_view(shown: ReadableToken, urls: Urls) -> Json:
+    """Return the response to a promotion (spec)."""
     return {
         "account_sid": shown.row.account_sid,
         "auth_token": shown.token,
@@ -55,7 +55,7 @@ def promoted_view(shown: Shown, urls: Urls) -> Json:
     }
 
 
-async def create_secondary(tx: Tx, call: Call[Empty]) -> Shown:
+async def create_secondary(tx: Tx, call: Call[Empty]) -> ReadableToken:
     """Make the account's secondary token; one that is there already is replaced (inferred)."""
     token = new_token()
     row = SecondaryToken(
@@ -64,10 +64,10 @@ async def create_secondary(tx: Tx, call: Call[Empty]) -> Shown:
     await tx.lock(f"account {call.account_sid}")
     await remove_secondary(tx, call.account_sid)
     await tx.insert("secondary_auth_tokens", row)
-    return Shown(row, token)
+    return ReadableToken(row, token)
 
 
-async def promote(tx: Tx, call: Call[Empty]) -> Shown | None:
+async def promote(tx: Tx, call: Call[Empty]) -> ReadableToken | None:
     """Make the secondary token the primary one."""
     await tx.lock(f"account {call.account_sid}")
     row = await tx.one(
@@ -80,7 +80,7 @@ async def promote(tx: Tx, call: Call[Empty]) -> Shown | None:
     await change_account(tx, call.account_sid, {"auth_token": row.auth_token})
     await remove_secondary(tx, call.account_sid)
     token = call.vault.open(token_label(call.account_sid), row.auth_token)
-    return Shown(msgspec.structs.replace(row, date_updated=tx.now), token)
+    return ReadableToken(msgspec.structs.replace(row, date_updated=tx.now), token)
 
 
 async def delete_secondary(tx: Tx, call: Call[Empty]) -> bool:
@@ -89,7 +89,7 @@ async def delete_secondary(tx: Tx, call: Call[Empty]) -> bool:
 
 
 async def remove_secondary(tx: Tx, account_sid: str) -> bool:
-    """Make the account's secondary token void; answers whether there was one."""
+    """Revoke the account's secondary token; return whether there was one."""
     return bool(
         await tx.run(
             "DELETE FROM secondary_auth_tokens WHERE account_sid = :account_sid", account_sid=account_sid

@@ -1,5 +1,5 @@
-"""What the rest of Trunkline may ask of accounts: the first account, the operator's account commands, the check of
-the master key."""
+"""The interface of accounts for the rest of Trunkline: the first account, the operator's changes, the check of the
+master key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
 from trunkline.products.accounts import alerts
-from trunkline.products.accounts.alert_book import AlertSweeper, of_webhook
 from trunkline.products.accounts.auth_tokens import remove_secondary
 from trunkline.products.accounts.store import (
     Account,
@@ -25,13 +24,14 @@ from trunkline.products.accounts.store import (
     insert_test_credentials,
     token_label,
 )
+from trunkline.products.accounts.webhook_alerts import AlertSweeper, record_webhook_alert
 
 __all__ = [
     "Account",
     "AccountClosed",
+    "AccountCredentials",
     "AccountStatus",
     "AlertSweeper",
-    "Opened",
     "UnknownAccount",
     "all_accounts",
     "are_related",
@@ -41,8 +41,8 @@ __all__ = [
     "create_main_account",
     "first_account",
     "is_active",
-    "of_webhook",
     "record_alert",
+    "record_webhook_alert",
     "require_account",
     "rotate_token",
     "signing_token",
@@ -50,8 +50,8 @@ __all__ = [
 ]
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """An account with its auth token in clear; ``created`` tells whether it was made just now."""
+class AccountCredentials(msgspec.Struct, frozen=True):
+    """An account with its auth token in clear; ``created`` is True if it was made just now."""
 
     account: Account
     auth_token: str
@@ -81,7 +81,7 @@ ORDER BY date_created, sid LIMIT 1
 
 
 async def check_master_key(database: Database, vault: Vault) -> None:
-    """Raise BadMasterKey when the accounts were sealed under another master key."""
+    """Raise BadMasterKey if the accounts were sealed under another master key."""
 
     async def first(tx: Tx) -> Account | None:
         return await tx.one(Account, _FIRST)
@@ -91,27 +91,29 @@ async def check_master_key(database: Database, vault: Vault) -> None:
         vault.open(token_label(account.sid), account.auth_token)
 
 
-async def first_account(database: Database, vault: Vault, sid: str, token: str) -> Opened:
-    """The account that a server starts with: the one with ``sid`` when it is given, else the oldest; made when it
-    is not there. A given token counts only for an account that is made."""
+async def first_account(database: Database, vault: Vault, sid: str, token: str) -> AccountCredentials:
+    """Return the account that a server starts with: the one with ``sid`` if it is given, else the oldest; it is made if
+    there is none. A given token counts only for a new account."""
 
-    async def find_or_make(tx: Tx) -> Opened:
+    async def find_or_make(tx: Tx) -> AccountCredentials:
         await tx.lock("first account")
         account = await (find_account(tx, sid) if sid else tx.one(Account, _FIRST))
         if account is not None:
-            return Opened(account, vault.open(token_label(account.sid), account.auth_token))
+            return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
         made = await insert_account(tx, vault, "Trunkline", sid=sid, token=token)
-        return Opened(made, vault.open(token_label(made.sid), made.auth_token), created=True)
+        return AccountCredentials(made, vault.open(token_label(made.sid), made.auth_token), created=True)
 
     return await database.write(find_or_make)
 
 
-async def create_main_account(database: Database, vault: Vault, friendly_name: str) -> Opened:
+async def create_main_account(database: Database, vault: Vault, friendly_name: str) -> AccountCredentials:
     """Make a further main account."""
 
-    async def make(tx: Tx) -> Opened:
+    async def make(tx: Tx) -> AccountCredentials:
         account = await insert_account(tx, vault, friendly_name)
-        return Opened(account, vault.open(token_label(account.sid), account.auth_token), created=True)
+        return AccountCredentials(
+            account, vault.open(token_label(account.sid), account.auth_token), created=True
+        )
 
     return await database.write(make)
 
@@ -140,7 +142,7 @@ async def change_status(database: Database, sid: str, status: AccountStatus) -> 
 
 
 async def all_accounts(database: Database) -> list[Account]:
-    """Every account, oldest first."""
+    """Return every account, oldest first."""
 
     async def page(tx: Tx) -> list[Account]:
         return await tx.all(Account, f"SELECT {columns(Account)} FROM accounts ORDER BY date_created, sid")
@@ -148,24 +150,25 @@ async def all_accounts(database: Database) -> list[Account]:
     return await database.scan(page)
 
 
-async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Opened:
-    """Give an account a new auth token; the old one, and a secondary one, are void at once: whoever rotates must not
-    have to know which of them got out. Raises UnknownAccount."""
+async def rotate_token(database: Database, vault: Vault, account_sid: str) -> AccountCredentials:
+    """Give an account a new auth token. The old one and a secondary one are revoked at once: either of them may be the
+    one that leaked. Raise UnknownAccount if there is no such account."""
 
-    async def rotate(tx: Tx) -> Opened:
+    async def rotate(tx: Tx) -> AccountCredentials:
         token = new_token()
         account = await find_account(tx, account_sid)
         if account is None:
             raise UnknownAccount(account_sid)
         await change_account(tx, account_sid, {"auth_token": vault.seal(token_label(account_sid), token)})
         await remove_secondary(tx, account_sid)
-        return Opened(account, token)
+        return AccountCredentials(account, token)
 
     return await database.write(rotate)
 
 
 async def test_credentials(database: Database, vault: Vault, account_sid: str) -> tuple[str, str]:
-    """SID and token of an account's test credentials, made when they are first asked for. Raises UnknownAccount."""
+    """Return SID and token of an account's test credentials, made on first use. Raise UnknownAccount if there is no
+    such account."""
 
     async def find_or_make(tx: Tx) -> tuple[str, str]:
         await tx.lock(f"account {account_sid}")
@@ -185,7 +188,7 @@ WHERE a.sid = :sid AND a.status = 'active' AND o.status = 'active'
 
 
 async def is_active(tx: Tx, account_sid: str) -> bool:
-    """Whether the account and its parent are active."""
+    """Return whether the account and its parent are active."""
     return await tx.value(_SIGNING, sid=account_sid) is not None
 
 
@@ -196,12 +199,12 @@ WHERE a.sid = :sid AND other.sid = :other AND other.status = 'active'
 
 
 async def are_related(tx: Tx, account_sid: str, other_sid: str) -> bool:
-    """Whether the other account is active and belongs to the same main account, or is it."""
+    """Return whether the other account is active and belongs to the same main account, or is it."""
     return await tx.value(_RELATED, sid=account_sid, other=other_sid) is not None
 
 
 async def signing_token(database: Database, vault: Vault, account_sid: str) -> str | None:
-    """The primary auth token, which signs an account's webhooks; None when the account, or its parent, is not
+    """Return the primary auth token, which signs an account's webhooks; None if the account, or its parent, is not
     active."""
     sealed = await database.read(lambda tx: tx.value(_SIGNING, sid=account_sid))
     return None if sealed is None else vault.open(token_label(account_sid), sealed)
@@ -210,7 +213,7 @@ async def signing_token(database: Database, vault: Vault, account_sid: str) -> s
 async def create_key(
     database: Database, vault: Vault, account_sid: str, friendly_name: str, *, main: bool
 ) -> tuple[Key, str]:
-    """Make a standard or main key; answers it and its secret. Raises UnknownAccount."""
+    """Make a standard or main key; return it and its secret. Raise UnknownAccount if there is no such account."""
 
     async def make(tx: Tx) -> tuple[Key, str]:
         if await find_account(tx, account_sid) is None:
@@ -224,5 +227,5 @@ async def create_key(
 async def record_alert(
     tx: Tx, account_sid: str, code: int, text: str, *, level: str = "error", **about: str
 ) -> None:
-    """Write an alert for the account's debugger; ``about`` are the fields of ``alerts.About``."""
-    await alerts.record(tx, account_sid, code, text, level, alerts.About(**about))
+    """Record an alert for the account's debugger; ``about`` are the fields of ``alerts.AlertContext``."""
+    await alerts.record(tx, account_sid, code, text, level, alerts.AlertContext(**about))

@@ -47,18 +47,18 @@ class KeyFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(key: Key, urls: Urls) -> Json:
-    """The Key resource of iam (spec)."""
+    """Return the Key resource of iam (spec)."""
     policy = None if key.policy is None else msgspec.json.decode(key.policy)
     return {**keys.view(key, urls), "policy": policy}
 
 
 def new_view(new: NewKey, urls: Urls) -> Json:
-    """The answer to create (spec)."""
+    """Return the response to create (spec)."""
     return {**view(new.key, urls), "secret": new.secret}
 
 
 def row_view(key: Key, urls: Urls) -> Json:
-    """A row of the list (spec): ``flags`` say what the key is good for; a restricted key cannot sign tokens."""
+    """Return a row of the list (spec). ``flags`` are the uses of the key; a restricted key cannot sign tokens."""
     flags = ["rest_api"] if key.kind == Credential.RESTRICTED_KEY.value else ["rest_api", "signing"]
     return {**keys.view(key, urls), "flags": flags}
 
@@ -86,13 +86,13 @@ async def create_key(tx: Tx, call: Call[CreateKey]) -> NewKey | None:
 
 
 async def page_keys(tx: Tx, call: Call[KeyFilters]) -> list[Key] | None:
-    """The keys of the caller's account or a subaccount of it."""
+    """Return the keys of the caller's account or a subaccount of it."""
     account = await store.reach_account(tx, call.account_sid, str(call.input.account_sid))
     return None if account is None else await store.page_keys(tx, account.sid, call.window)
 
 
 async def fetch_key(tx: Tx, call: Call[Empty]) -> Key | None:
-    """A key of the caller's account or a subaccount of it."""
+    """Return a key of the caller's account or a subaccount of it."""
     return await store.reach_key(tx, call.account_sid, call.path["Sid"])
 
 
@@ -118,7 +118,8 @@ async def update_key(tx: Tx, call: Call[UpdateKey]) -> Key | None:
 
 
 def checked_policy(policy: str) -> str:
-    """A policy such as ``{"allow": ["/twilio/messaging/messages/read"]}``. Raises ApiError 20001."""
+    """Return a policy such as ``{"allow": ["/twilio/messaging/messages/read"]}``. Raise ApiError 20001 for a bad
+    one."""
     document = msgspec.json.decode(policy)
     allowed = document.get("allow")
     fits = (

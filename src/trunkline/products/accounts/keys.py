@@ -1,6 +1,6 @@
 """Keys and SigningKeys (SK…): one store under two names (2010 API, doc).
 
-The secret appears in the answer to create and never again. Keys made here are standard keys; main keys come from the
+The secret is in the response to create and never shown again. Keys made here are standard keys; main keys come from the
 command line, restricted ones from iam.
 """
 
@@ -28,14 +28,14 @@ class KeyName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key with its secret, as only create answers it."""
+    """A key with its secret, for the response to create."""
 
     key: Key
     secret: str
 
 
 def view(key: Key, urls: Urls) -> Json:
-    """The Key resource (spec)."""
+    """Return the Key resource (spec)."""
     return {
         "sid": key.sid,
         "friendly_name": key.friendly_name,
@@ -45,7 +45,7 @@ def view(key: Key, urls: Urls) -> Json:
 
 
 def new_view(new: NewKey, urls: Urls) -> Json:
-    """The answer to create (spec)."""
+    """Return the response to create (spec)."""
     return {**view(new.key, urls), "secret": new.secret}
 
 
@@ -55,12 +55,12 @@ async def create_key(tx: Tx, call: Call[KeyName]) -> NewKey:
 
 
 async def fetch_key(tx: Tx, call: Call[Empty]) -> Key | None:
-    """One of the account's keys."""
+    """Return one of the account's keys."""
     return await store.find_key(tx, call.account_sid, call.path["Sid"])
 
 
 async def page_keys(tx: Tx, call: Call[Empty]) -> list[Key]:
-    """The account's keys."""
+    """Return the account's keys."""
     return await store.page_keys(tx, call.account_sid, call.window)
 
 

@@ -51,8 +51,8 @@ class TestCredentials(Row, frozen=True):
 
 
 class CredentialRevoked(msgspec.Struct, frozen=True):
-    """Announced when a key, or every key of an account (``key_sid`` is None), stops being good for anything: whoever
-    is let in by an access token that it signed is to be shown out."""
+    """The announcement that a key, or every key of an account (``key_sid`` is None), is revoked. Clients that logged in
+    with an access token signed by it must be disconnected."""
 
     account_sid: str
     key_sid: str | None = None
@@ -63,19 +63,19 @@ class _Sid(Row, frozen=True):
 
 
 def token_label(account_sid: str) -> str:
-    """The vault's label of an account's auth token, primary or secondary."""
+    """Return the vault's label of an account's auth token, primary or secondary."""
     return f"{account_sid}/auth_token"
 
 
 def secret_label(key_sid: str) -> str:
-    """The vault's label of a key's secret."""
+    """Return the vault's label of a key's secret."""
     return f"{key_sid}/secret"
 
 
 async def insert_account(
     tx: Tx, vault: Vault, friendly_name: str, *, owner: str = "", sid: str = "", token: str = ""
 ) -> Account:
-    """Make an account: a main one, or a subaccount of ``owner``. Raises Conflict when ``sid`` is taken."""
+    """Make an account: a main one, or a subaccount of ``owner``. Raise Conflict if ``sid`` is in use."""
     sid = sid or new_sid("AC")
     sealed = vault.seal(token_label(sid), token or new_token())
     account = Account(sid, owner or sid, friendly_name, "active", sealed, tx.now, tx.now)
@@ -84,13 +84,13 @@ async def insert_account(
 
 
 async def find_account(tx: Tx, sid: str) -> Account | None:
-    """The account with ``sid``."""
+    """Return the account with ``sid``."""
     return await tx.one(Account, f"SELECT {columns(Account)} FROM accounts WHERE sid = :sid", sid=sid)
 
 
 async def reach_account(tx: Tx, caller_sid: str, sid: str) -> Account | None:
-    """The account with ``sid`` when it is the caller's own or a subaccount of it. Raises ApiError 20005 when it is
-    suspended or closed: then nothing is done for it, by whomever (doc)."""
+    """Return the account with ``sid`` if it is the caller's own or a subaccount of it. Raise ApiError 20005 if it is
+    suspended or closed: then nothing is done for it (doc)."""
     account = await find_account(tx, sid)
     if account is None or caller_sid not in (account.sid, account.owner_account_sid):
         return None
@@ -100,7 +100,7 @@ async def reach_account(tx: Tx, caller_sid: str, sid: str) -> Account | None:
 
 
 async def find_test_credentials(tx: Tx, account_sid: str) -> TestCredentials | None:
-    """The account's test credentials, when it has some."""
+    """Return the account's test credentials, if it has some."""
     return await tx.one(
         TestCredentials,
         f"SELECT {columns(TestCredentials)} FROM test_credentials WHERE account_sid = :account_sid",
@@ -109,7 +109,7 @@ async def find_test_credentials(tx: Tx, account_sid: str) -> TestCredentials | N
 
 
 async def insert_test_credentials(tx: Tx, vault: Vault, account_sid: str) -> TestCredentials:
-    """Make an account's test credentials. Raises Conflict when it has some."""
+    """Make an account's test credentials. Raise Conflict if it has some."""
     sid = new_sid("AC")
     made = TestCredentials(sid, account_sid, vault.seal(token_label(sid), new_token()), tx.now)
     await tx.insert("test_credentials", made)
@@ -139,7 +139,7 @@ async def insert_key(
     kind: Credential = Credential.STANDARD_KEY,
     policy: str | None = None,
 ) -> tuple[Key, str]:
-    """Make an API key; answers it and its secret, which is never shown again."""
+    """Make an API key; return it and its secret, which is never shown again."""
     sid, secret = new_sid("SK"), new_token()
     sealed = vault.seal(secret_label(sid), secret)
     key = Key(sid, account_sid, kind.value, friendly_name, sealed, policy, tx.now, tx.now)
@@ -148,7 +148,8 @@ async def insert_key(
 
 
 async def reach_key(tx: Tx, caller_sid: str, sid: str) -> Key | None:
-    """The key with ``sid`` when it belongs to the caller's account or a subaccount of it. Raises ApiError 20005."""
+    """Return the key with ``sid`` if it belongs to the caller's account or a subaccount of it. Raise ApiError 20005 if
+    that account is not active."""
     key = await tx.one(Key, f"SELECT {columns(Key)} FROM api_keys WHERE sid = :sid", sid=sid)
     if key is None or await reach_account(tx, caller_sid, key.account_sid) is None:
         return None
@@ -156,7 +157,7 @@ async def reach_key(tx: Tx, caller_sid: str, sid: str) -> Key | None:
 
 
 async def find_key(tx: Tx, account_sid: str, sid: str) -> Key | None:
-    """The account's key with ``sid``."""
+    """Return the account's key with ``sid``."""
     return await tx.one(
         Key,
         f"SELECT {columns(Key)} FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
@@ -166,7 +167,7 @@ async def find_key(tx: Tx, account_sid: str, sid: str) -> Key | None:
 
 
 async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
-    """The account's keys, oldest first (inferred)."""
+    """Return the account's keys, oldest first (inferred)."""
     return await tx.all(
         Key,
         f"SELECT {columns(Key)} FROM api_keys WHERE account_sid = :account_sid {window.tail}",
@@ -176,7 +177,7 @@ async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
 
 
 async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]) -> Key | None:
-    """Set columns of a key and answer it."""
+    """Set columns of a key and return it."""
     changes = {**changes, "date_updated": tx.now}
     await tx.run(
         f"UPDATE api_keys SET {assignments(tuple(changes))} WHERE sid = :sid AND account_sid = :account_sid",
@@ -188,7 +189,7 @@ async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]
 
 
 async def delete_key(tx: Tx, account_sid: str, sid: str) -> bool:
-    """Remove a key: what it signed and its log-ins are refused from now on."""
+    """Remove a key: its tokens and log-ins are rejected from now on."""
     deleted = await tx.run(
         "DELETE FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
         sid=sid,

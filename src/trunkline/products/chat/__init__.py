@@ -8,8 +8,8 @@ from __future__ import annotations
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Mount, Operation, Product
 from trunkline.core.storage.database import Tx
-from trunkline.products.chat import parents, roles, services
-from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, Limits
+from trunkline.products.chat import parent_service, roles, services
+from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, ChatLimits
 from trunkline.products.chat.schema import MIGRATIONS
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.realtime.product import RealtimeProduct
@@ -38,15 +38,15 @@ def run(context: Context) -> Runtime:
 async def find_service(tx: Tx, account_sid: str, sid: str) -> str | None:
     """Return the SID if it is a Service of the account, else None."""
     try:
-        await parents.require_service(tx, account_sid, sid)
+        await parent_service.require_service(tx, account_sid, sid)
     except ApiError:
         return None
     return sid
 
 
-def _operations_v1(limits: Limits) -> tuple[Operation, ...]:
+def _operations_v1(limits: ChatLimits) -> tuple[Operation, ...]:
     return (*services.operations_v1(limits), *roles.operations(maximum=1000))
 
 
-def _operations_v2(limits: Limits) -> tuple[Operation, ...]:
+def _operations_v2(limits: ChatLimits) -> tuple[Operation, ...]:
     return (*services.operations_v2(limits), *roles.operations(maximum=100))

@@ -1,4 +1,4 @@
-"""What can be configured of a Service: its parameters, and the nested objects that dotted ones reach into.
+"""The configuration of a Service: its parameters, and the nested objects whose leaves are dotted parameters.
 
 A field ``limits__channel_members`` is the parameter ``Limits.ChannelMembers`` and the leaf ``channel_members`` of
 the object ``limits``. An update touches the leaves that it names and no other.
@@ -42,24 +42,24 @@ FORMAT_LENGTH = 64
 """Characters (inferred: what a webhook's format means is not documented; it is echoed)."""
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """How many members a channel, and how many channels a user may have."""
+class ChatLimits(msgspec.Struct, frozen=True):
+    """The limits of a Service: members of a channel, channels of a user."""
 
     channel_members: int
     user_channels: int
 
 
-DOCUMENTED_LIMITS = Limits(channel_members=250, user_channels=100)
+DOCUMENTED_LIMITS = ChatLimits(channel_members=250, user_channels=100)
 """The text of the seed."""
-SEEN_LIMITS = Limits(channel_members=100, user_channels=250)
-"""What the real service answered, and the samples of the seed."""
+SEEN_LIMITS = ChatLimits(channel_members=100, user_channels=250)
+"""The limits in responses of the real service, and in the samples of the seed."""
 
 FRESH_MEDIA = '{"compatibility_message":"Media messages are not supported by your client"}'
 """The message that a new Service was seen to have."""
 
 
 def service_name(high: int) -> Parser:
-    """A Service's name of 1 to ``high`` characters: 50000 when empty, 50003 when longer (doc)."""
+    """Return the parser of a Service's name of 1 to ``high`` characters: 50000 when empty, 50003 when longer (doc)."""
 
     def parse(_: str, value: str) -> str:
         if not value:
@@ -72,7 +72,7 @@ def service_name(high: int) -> Parser:
 
 
 def _role(code: int) -> Parser:
-    """The SID of a role, 50103 when empty: a Service always has its default roles (inferred)."""
+    """Return the parser of the SID of a role, 50103 when empty: a Service always has its default roles (inferred)."""
 
     def parse(_: str, value: str) -> str:
         if not value:
@@ -85,7 +85,8 @@ def _role(code: int) -> Parser:
 
 
 def _scalars(name_length: int) -> dict[str, Parser]:
-    """The parameters of both versions apart from notifications. An empty ``WebhookMethod`` is the default again."""
+    """Return the parameters of both versions apart from notifications. An empty ``WebhookMethod`` is the default
+    again."""
     return {
         "friendly_name": service_name(name_length),
         "default_service_role_sid": _role(50100),
@@ -137,7 +138,7 @@ def _since_v2() -> dict[str, Parser]:
 
 
 def _input(name: str, parsers: dict[str, Parser]) -> type[msgspec.Struct]:
-    """An input whose fields may all be absent."""
+    """Return an input whose fields may all be absent."""
     fields = [
         (field, Annotated[Any, parser, named(wire_name(field))], UNSET) for field, parser in parsers.items()
     ]
@@ -145,7 +146,7 @@ def _input(name: str, parsers: dict[str, Parser]) -> type[msgspec.Struct]:
 
 
 def wire_name(field: str) -> str:
-    """The parameter of a field: ``Limits.ChannelMembers`` of ``limits__channel_members``."""
+    """Return the parameter of a field: ``Limits.ChannelMembers`` of ``limits__channel_members``."""
     return ".".join(pascal_case(part) for part in field.split("__"))
 
 
@@ -156,8 +157,8 @@ UpdateV2 = _input("UpdateV2", _scalars(NAME_LENGTH_V2) | _notifications() | _sin
 
 
 def merged(stored: dict[str, str], changes: dict[str, Any]) -> dict[str, Any]:
-    """The columns that ``changes`` (fields and their values) make new. ``stored`` is the JSON text of each nested
-    object; a leaf that is set to None goes, and with its last leaf what holds it."""
+    """Return the columns that ``changes`` (fields and their values) set. ``stored`` is the JSON text of each nested
+    object; a leaf that is set to None is removed, and an object with its last leaf."""
     columns: dict[str, Any] = {}
     trees: dict[str, Json] = {}
     for field, value in changes.items():
@@ -172,7 +173,7 @@ def merged(stored: dict[str, str], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def encoded(value: Any) -> str:
-    """JSON text."""
+    """Return the JSON text of a value."""
     return msgspec.json.encode(value).decode()
 
 

@@ -1,4 +1,4 @@
-"""What a role can permit, and the roles that every Service starts with.
+"""The permissions of roles, and the roles that every Service starts with.
 
 Permissions bind clients that use access tokens, never REST (doc).
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class RoleType(enum.StrEnum):
-    """Where a role counts: in one channel, or in the whole Service."""
+    """The scope of a role: one channel, or the whole Service."""
 
     CHANNEL = "channel"
     DEPLOYMENT = "deployment"

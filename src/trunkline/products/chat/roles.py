@@ -16,7 +16,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.chat.parents import lock_service, require_service
+from trunkline.products.chat.parent_service import lock_service, require_service
 from trunkline.products.chat.permissions import DEFAULT_ROLES, PERMISSIONS, DefaultRole, RoleType
 
 
@@ -48,7 +48,7 @@ class Role(Row, frozen=True):
 
 
 def view(role: Role, urls: Urls) -> Json:
-    """The Role resource (spec)."""
+    """Return the Role resource (spec)."""
     return {
         "sid": role.sid,
         "account_sid": role.account_sid,
@@ -63,7 +63,8 @@ def view(role: Role, urls: Urls) -> Json:
 
 
 async def create_role(tx: Tx, call: Call[CreateRole]) -> Role:
-    """Make a role. Raises ApiError 50050, 50104."""
+    """Make a role. Raise ApiError 50050 if there is no such Service, 50104 for a permission that its type cannot
+    have."""
     given = call.input
     permissions = _permitted(given.type, given.permission)
     service_sid = call.path["ServiceSid"]
@@ -84,12 +85,12 @@ async def create_role(tx: Tx, call: Call[CreateRole]) -> Role:
 
 
 async def fetch_role(tx: Tx, call: Call[Empty]) -> Role | None:
-    """Find a role. Raises ApiError 50050."""
+    """Return a role. Raise ApiError 50050 if there is no such Service."""
     return await _addressed(tx, call.account_sid, call.path)
 
 
 async def page_roles(tx: Tx, call: Call[Empty]) -> list[Role]:
-    """The Service's roles, oldest first. Raises ApiError 50050."""
+    """Return the Service's roles, oldest first. Raise ApiError 50050 if there is no such Service."""
     service_sid = call.path["ServiceSid"]
     found = await tx.all(
         Role,
@@ -105,7 +106,8 @@ async def page_roles(tx: Tx, call: Call[Empty]) -> list[Role]:
 
 
 async def update_role(tx: Tx, call: Call[UpdateRole]) -> Role | None:
-    """Replace a role's permissions. Raises ApiError 50050, 50104."""
+    """Replace a role's permissions. Raise ApiError 50050 if there is no such Service, 50104 for a permission that its
+    type cannot have."""
     await lock_service(tx, call.path["ServiceSid"])
     role = await _addressed(tx, call.account_sid, call.path)
     if role is None:
@@ -123,7 +125,8 @@ async def update_role(tx: Tx, call: Call[UpdateRole]) -> Role | None:
 
 
 async def delete_role(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove a role. Raises ApiError 50050, and 20409 for a default of the Service (inferred)."""
+    """Remove a role. Raise ApiError 50050 if there is no such Service, 20409 for a default of the Service
+    (inferred)."""
     await lock_service(tx, call.path["ServiceSid"])
     role = await _addressed(tx, call.account_sid, call.path)
     if role is None:
@@ -139,7 +142,7 @@ async def delete_role(tx: Tx, call: Call[Empty]) -> bool:
 
 
 def default_roles(account_sid: str, service_sid: str, now: int) -> list[tuple[DefaultRole, Role]]:
-    """The roles of a new Service, not yet stored, a microsecond apart so that lists keep their order."""
+    """Return the roles of a new Service, not yet stored, a microsecond apart so that lists keep their order."""
     return [
         (
             default,
@@ -159,7 +162,7 @@ def default_roles(account_sid: str, service_sid: str, now: int) -> list[tuple[De
 
 
 async def find_role(tx: Tx, account_sid: str, service_sid: str, sid: str) -> Role | None:
-    """A role of this Service."""
+    """Return a role of this Service."""
     return await tx.one(
         Role,
         f"SELECT {columns(Role)} FROM chat_roles"
@@ -171,7 +174,7 @@ async def find_role(tx: Tx, account_sid: str, service_sid: str, sid: str) -> Rol
 
 
 def _permitted(kind: str, names: list[str]) -> str:
-    """The permissions as given, each once, as JSON. Raises ApiError 50104 for one that this type cannot hold."""
+    """Return the given permissions, each once, as JSON. Raise ApiError 50104 for one that this type cannot have."""
     if not PERMISSIONS[kind].issuperset(names):
         raise ApiError(50104)
     return msgspec.json.encode(list(dict.fromkeys(names))).decode()
@@ -197,7 +200,7 @@ async def _is_default(tx: Tx, role: Role) -> bool:
 
 
 def operations(maximum: int) -> tuple[Operation, ...]:
-    """The routes, with at most ``maximum`` roles a page."""
+    """Return the operations, with at most ``maximum`` roles a page."""
     return (
         create("/Services/{ServiceSid}/Roles", create_role, view, CreateRole),
         listing("/Services/{ServiceSid}/Roles", "roles", page_roles, view, maximum=maximum),

@@ -1,7 +1,7 @@
 """Programmable Chat's tables.
 
-A Service's default roles are not declared as references, because roles refer to their Service: whoever changes
-either holds the Service's lock.
+A Service's default roles are not declared as references, because roles refer to their Service: every change
+of either holds the Service's lock.
 """
 
 from __future__ import annotations

@@ -24,14 +24,14 @@ from trunkline.products.chat.configuration import (
     NAME_LENGTH_V2,
     OBJECTS,
     PUSH_TYPES,
-    Limits,
+    ChatLimits,
     UpdateV1,
     UpdateV2,
     encoded,
     merged,
     service_name,
 )
-from trunkline.products.chat.parents import lock_service
+from trunkline.products.chat.parent_service import lock_service
 from trunkline.products.chat.permissions import RoleType
 from trunkline.products.chat.roles import default_roles, find_role
 
@@ -53,7 +53,7 @@ class CreateV2(msgspec.Struct, frozen=True, kw_only=True):
     friendly_name: Annotated[str, service_name(NAME_LENGTH_V2), required(50000)]
 
 
-class Service(Row, frozen=True):
+class ChatService(Row, frozen=True):
     """A row of ``chat_services``.
 
     ``webhook_filters`` is a JSON list or None; ``limits``, ``webhooks``, ``notifications`` and ``media`` are JSON
@@ -88,8 +88,8 @@ _LINKS_V1 = {"channels": "Channels", "users": "Users", "roles": "Roles"}
 _LINKS_V2 = {**_LINKS_V1, "bindings": "Bindings"}
 
 
-def view_v1(service: Service, urls: Urls) -> Json:
-    """The Service resource of version 1 (seed)."""
+def view_v1(service: ChatService, urls: Urls) -> Json:
+    """Return the Service resource of version 1 (seed)."""
     return {
         **_shared(service, urls),
         "links": urls.links(("Services", service.sid), _LINKS_V1),
@@ -98,8 +98,8 @@ def view_v1(service: Service, urls: Urls) -> Json:
     }
 
 
-def view_v2(service: Service, urls: Urls) -> Json:
-    """The Service resource of version 2 (spec)."""
+def view_v2(service: ChatService, urls: Urls) -> Json:
+    """Return the Service resource of version 2 (spec)."""
     media = msgspec.json.decode(service.media)
     return {
         **_shared(service, urls),
@@ -114,7 +114,7 @@ def view_v2(service: Service, urls: Urls) -> Json:
     }
 
 
-def _shared(service: Service, urls: Urls) -> Json:
+def _shared(service: ChatService, urls: Urls) -> Json:
     filters = service.webhook_filters
     return {
         "account_sid": service.account_sid,
@@ -138,8 +138,8 @@ def _shared(service: Service, urls: Urls) -> Json:
     }
 
 
-def _notifications(service: Service, shown: tuple[str, ...]) -> Json:
-    """The push configuration: templates and sounds that are not set are left out (seen)."""
+def _notifications(service: ChatService, shown: tuple[str, ...]) -> Json:
+    """Return the push configuration, without templates and sounds that are not set (seen)."""
     stored = msgspec.json.decode(service.notifications)
     view: Json = {"log_enabled": stored.get("log_enabled", False)}
     for kind in PUSH_TYPES:
@@ -148,14 +148,14 @@ def _notifications(service: Service, shown: tuple[str, ...]) -> Json:
     return view
 
 
-def creating(limits: Limits) -> Act:
-    """The action that makes a Service with these limits and the roles that every Service starts with."""
+def creating(limits: ChatLimits) -> Act:
+    """Return the action that makes a Service with these limits and the roles that every Service starts with."""
 
-    async def create_service(tx: Tx, call: Call[CreateV1 | CreateV2]) -> Service:
+    async def create_service(tx: Tx, call: Call[CreateV1 | CreateV2]) -> ChatService:
         sid = new_sid("IS")
         roles = default_roles(call.account_sid, sid, tx.now)
         defaults: dict[str, Any] = {default.column: role.sid for default, role in roles if default.column}
-        service = Service(
+        service = ChatService(
             sid=sid,
             account_sid=call.account_sid,
             friendly_name=call.input.friendly_name,
@@ -171,24 +171,24 @@ def creating(limits: Limits) -> Act:
     return create_service
 
 
-async def fetch_service(tx: Tx, call: Call[Empty]) -> Service | None:
-    """Find a Service."""
+async def fetch_service(tx: Tx, call: Call[Empty]) -> ChatService | None:
+    """Return a Service."""
     return await find_service(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_services(tx: Tx, call: Call[Empty]) -> list[Service]:
-    """The account's Services, oldest first (inferred)."""
+async def page_services(tx: Tx, call: Call[Empty]) -> list[ChatService]:
+    """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
-        Service,
-        f"SELECT {columns(Service)} FROM chat_services WHERE account_sid = :account_sid {call.window.tail}",
+        ChatService,
+        f"SELECT {columns(ChatService)} FROM chat_services WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
     )
 
 
-async def update_service(tx: Tx, call: Call[msgspec.Struct]) -> Service | None:
-    """Change what is given, leaf by leaf. Raises ApiError 20161 when nothing is given (doc), and 50100, 50101 or
-    50102 for a default role that is not there or of the other type."""
+async def update_service(tx: Tx, call: Call[msgspec.Struct]) -> ChatService | None:
+    """Change the given settings, leaf by leaf. Raise ApiError 20161 if none is given (doc), and 50100, 50101 or 50102
+    for a default role that does not exist or has the other type."""
     changes = given(call.input)
     if not changes:
         raise ApiError(20161)
@@ -221,11 +221,11 @@ async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     return bool(gone)
 
 
-async def find_service(tx: Tx, account_sid: str, sid: str) -> Service | None:
-    """A Service of this account."""
+async def find_service(tx: Tx, account_sid: str, sid: str) -> ChatService | None:
+    """Return a Service of this account."""
     return await tx.one(
-        Service,
-        f"SELECT {columns(Service)} FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
+        ChatService,
+        f"SELECT {columns(ChatService)} FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
         sid=sid,
         account_sid=account_sid,
     )
@@ -239,7 +239,7 @@ _DEFAULTS = {
 """Of each default its type, and the errors for a role that is not there and for one of the other type."""
 
 
-async def _check_roles(tx: Tx, service: Service, changes: dict[str, Any]) -> None:
+async def _check_roles(tx: Tx, service: ChatService, changes: dict[str, Any]) -> None:
     for field, (kind, unknown, other) in _DEFAULTS.items():
         if field not in changes:
             continue
@@ -250,8 +250,8 @@ async def _check_roles(tx: Tx, service: Service, changes: dict[str, Any]) -> Non
             raise ApiError(other)
 
 
-def operations_v1(limits: Limits) -> tuple[Operation, ...]:
-    """The routes of version 1. New Services get ``limits``."""
+def operations_v1(limits: ChatLimits) -> tuple[Operation, ...]:
+    """Return the operations of version 1. New Services get ``limits``."""
     return (
         create("/Services", creating(limits), view_v1, CreateV1),
         listing("/Services", "services", page_services, view_v1, maximum=PAGE_MAXIMUM),
@@ -261,8 +261,8 @@ def operations_v1(limits: Limits) -> tuple[Operation, ...]:
     )
 
 
-def operations_v2(limits: Limits) -> tuple[Operation, ...]:
-    """The routes of version 2. New Services get ``limits``."""
+def operations_v2(limits: ChatLimits) -> tuple[Operation, ...]:
+    """Return the operations of version 2. New Services get ``limits``."""
     return (
         create("/Services", creating(limits), view_v2, CreateV2),
         listing("/Services", "services", page_services, view_v2, maximum=PAGE_MAXIMUM),

@@ -1,6 +1,6 @@
 """The events that Chat can call webhooks for, and how clients name them.
 
-Filters name events as ``onMessageSend`` (seen); ``on_message_send`` is taken as the same (inferred).
+Filters name events as ``onMessageSend`` (seen); ``on_message_send`` means the same (inferred).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.params import Parser
 
 
-class Event(enum.StrEnum):
+class ChatEvent(enum.StrEnum):
     """Every event (doc). Those in the present tense come before their change and can stop it."""
 
     MESSAGE_SEND = "onMessageSend"
@@ -48,23 +48,23 @@ class Event(enum.StrEnum):
 _CAPITAL = re.compile("[A-Z]")
 
 _BY_FILTER_ONLY = {
-    Event.MEDIA_MESSAGE_SEND,
-    Event.MEDIA_MESSAGE_SENT,
-    Event.MEMBER_UPDATE,
-    Event.MEMBER_UPDATED,
-    Event.USER_ADDED,
-    Event.USER_UPDATE,
-    Event.USER_UPDATED,
+    ChatEvent.MEDIA_MESSAGE_SEND,
+    ChatEvent.MEDIA_MESSAGE_SENT,
+    ChatEvent.MEMBER_UPDATE,
+    ChatEvent.MEMBER_UPDATED,
+    ChatEvent.USER_ADDED,
+    ChatEvent.USER_UPDATE,
+    ChatEvent.USER_UPDATED,
 }
 
-WITH_OWN_URL = tuple(event for event in Event if event not in _BY_FILTER_ONLY)
+WITH_OWN_URL = tuple(event for event in ChatEvent if event not in _BY_FILTER_ONLY)
 """The events that version 1 can give a URL of their own (seed)."""
 
-_NAMES = {name: event.value for event in Event for name in (event.value, event.key)}
+_NAMES = {name: event.value for event in ChatEvent for name in (event.value, event.key)}
 
 
 def event_filter() -> Parser:
-    """The name of an event, answered as ``onMessageSend``; another name is 50054 (inferred)."""
+    """Return the parser of an event's name, which returns ``onMessageSend``; another name is 50054 (inferred)."""
 
     def parse(_: str, value: str) -> str:
         found = _NAMES.get(value)

@@ -1,6 +1,6 @@
 """Notify Services (IS…): the top-level scope of all other resources in Notify (seed).
 
-An account may have 10 (seed), or as many as the operator says. Deleting one removes everything below it: the tables
+An account may have 10 (seed), or ``max_notify_services``. Deleting one removes everything below it: the tables
 of what it holds refer to it with ON DELETE CASCADE. The Messaging Service that a Service names has to be the
 account's own at that moment; when it is deleted later its SID stays here, and SMS deliveries fail.
 """
@@ -28,7 +28,7 @@ def _version() -> Parser:
     return choice("1", "2", "3", "4")
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class NotifyServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of create and update; names, patterns and the limit of the friendly name are the seed's, its
     code 20002 the vendor's (doc).
 
@@ -55,15 +55,15 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_callback_enabled: Annotated[Given[bool], boolean()] = UNSET
 
 
-class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
+class NotifyServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """The filter of the list: the exact friendly name (spec); an empty one filters nothing (inferred)."""
 
     friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
 
 
-class Service(Row, frozen=True):
-    """A row of ``notify_services``; ``log_enabled`` and ``delivery_callback_enabled`` default as the seed says, the
-    versions to what its samples show."""
+class NotifyService(Row, frozen=True):
+    """A row of ``notify_services``; ``log_enabled`` and ``delivery_callback_enabled`` have the seed's defaults, the
+    versions those of its samples."""
 
     sid: str
     account_sid: str
@@ -93,8 +93,8 @@ _LINKS = {
 }
 
 
-def view(service: Service, urls: Urls) -> Json:
-    """The Service resource (seed); ``type`` is ``S`` in every sample."""
+def view(service: NotifyService, urls: Urls) -> Json:
+    """Return the Service resource (seed); ``type`` is ``S`` in every sample."""
     return {
         "sid": service.sid,
         "account_sid": service.account_sid,
@@ -121,16 +121,16 @@ def view(service: Service, urls: Urls) -> Json:
 
 
 def creating(max_services: int) -> Act:
-    """The action that makes a Service while the account has fewer than ``max_services``."""
+    """Return the action that makes a Service while the account has fewer than ``max_services``."""
 
-    async def create_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
-        """Make a Service. Raises ApiError 20403 when the account may not have another one (seed: 10; the code is
+    async def create_service(tx: Tx, call: Call[NotifyServiceSettings]) -> NotifyService:
+        """Make a Service. Raise ApiError 20403 if the account may not have another one (seed: 10; the code is
         inferred), 20001 for an unknown Messaging Service (inferred)."""
         await _check_messaging_service(tx, call)
         await tx.lock(f"notify services {call.account_sid}")
         if await _count(tx, call.account_sid) >= max_services:
             raise ApiError(20403, f"An account may have at most {max_services} Notify Services")
-        service = Service(
+        service = NotifyService(
             sid=new_sid("IS"),
             account_sid=call.account_sid,
             date_created=tx.now,
@@ -143,16 +143,16 @@ def creating(max_services: int) -> Act:
     return create_service
 
 
-async def fetch_service(tx: Tx, call: Call[Empty]) -> Service | None:
-    """One of the account's Services."""
+async def fetch_service(tx: Tx, call: Call[Empty]) -> NotifyService | None:
+    """Return one of the account's Services."""
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_services(tx: Tx, call: Call[ServiceFilter]) -> list[Service]:
-    """The account's Services, oldest first (inferred)."""
+async def page_services(tx: Tx, call: Call[NotifyServiceFilter]) -> list[NotifyService]:
+    """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
-        Service,
-        f"SELECT {columns(Service)} FROM notify_services WHERE account_sid = :account_sid"
+        NotifyService,
+        f"SELECT {columns(NotifyService)} FROM notify_services WHERE account_sid = :account_sid"
         f" AND (CAST(:friendly_name AS TEXT) IS NULL OR friendly_name = :friendly_name) {call.window.tail}",
         account_sid=call.account_sid,
         friendly_name=call.input.friendly_name or None,
@@ -160,9 +160,9 @@ async def page_services(tx: Tx, call: Call[ServiceFilter]) -> list[Service]:
     )
 
 
-async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service | None:
-    """Change the given settings and no others; with none given nothing changes (inferred). Raises ApiError 20001
-    for an unknown Messaging Service (inferred)."""
+async def update_service(tx: Tx, call: Call[NotifyServiceSettings]) -> NotifyService | None:
+    """Change the given settings and no others; with none given nothing changes (inferred). Raise ApiError 20001 for an
+    unknown Messaging Service (inferred)."""
     name, changes = call.path["Sid"], given(call.input)
     service = await find(tx, call.account_sid, name)
     if service is None or not changes:
@@ -190,17 +190,17 @@ async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     )
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Service | None:
-    """The account's Service with this SID."""
+async def find(tx: Tx, account_sid: str, sid: str) -> NotifyService | None:
+    """Return the account's Service with this SID."""
     return await tx.one(
-        Service,
-        f"SELECT {columns(Service)} FROM notify_services WHERE account_sid = :account_sid AND sid = :sid",
+        NotifyService,
+        f"SELECT {columns(NotifyService)} FROM notify_services WHERE account_sid = :account_sid AND sid = :sid",
         account_sid=account_sid,
         sid=sid,
     )
 
 
-async def _check_messaging_service(tx: Tx, call: Call[ServiceSettings]) -> None:
+async def _check_messaging_service(tx: Tx, call: Call[NotifyServiceSettings]) -> None:
     name = call.input.messaging_service_sid
     if name and not await messaging.service_exists(tx, call.account_sid, name):
         raise invalid("MessagingServiceSid", "the account has no such Messaging Service")
@@ -214,11 +214,11 @@ async def _count(tx: Tx, account_sid: str) -> int:
 
 
 def operations(max_services: int) -> tuple[Operation, ...]:
-    """The routes, for accounts that may have ``max_services`` Services."""
+    """Return the operations, for accounts that may have ``max_services`` Services."""
     return (
-        create("/Services", creating(max_services), view, ServiceSettings),
-        listing("/Services", "services", page_services, view, input=ServiceFilter),
+        create("/Services", creating(max_services), view, NotifyServiceSettings),
+        listing("/Services", "services", page_services, view, input=NotifyServiceFilter),
         fetch("/Services/{Sid}", fetch_service, view),
-        update("/Services/{Sid}", update_service, view, ServiceSettings),
+        update("/Services/{Sid}", update_service, view, NotifyServiceSettings),
         delete("/Services/{Sid}", delete_service),
     )

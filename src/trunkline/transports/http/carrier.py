@@ -135,7 +135,7 @@ class HttpCarrier:
         """Whether a request shows the gateway's secret."""
         return hmac.compare_digest(authorization.encode(), f"Bearer {self._route.secret}".encode())
 
-    async def told(self, what: str, body: bytes) -> bool:
+    async def report(self, what: str, body: bytes) -> bool:
         """Take a report of the gateway: ``receipts`` or ``messages``; answers False for another word. It returns when
         the report is durable. Raises BadReport."""
         assert self._receiver is not None, "the carrier was not started"

@@ -13,7 +13,7 @@ from trunkline.core.secrets import BadMasterKey, Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.auth_tokens import SecondaryToken
-from trunkline.products.accounts.directory import AccountDirectory
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.schema import MIGRATIONS
 from trunkline.products.accounts.store import token_label
 

@@ -8,26 +8,26 @@ import pytest
 
 from trunkline.api.errors import ApiError
 from trunkline.api.params import given, names, read
-from trunkline.products.notify.services import Service, ServiceSettings
+from trunkline.products.notify.services import NotifyService, NotifyServiceSettings
 
 FIXED = {"sid", "account_sid", "date_created", "date_updated"}
 
 
 def test_every_setting_of_the_row_can_be_set() -> None:
-    assert set(ServiceSettings.__struct_fields__) == set(Service.__struct_fields__) - FIXED
+    assert set(NotifyServiceSettings.__struct_fields__) == set(NotifyService.__struct_fields__) - FIXED
 
 
 @pytest.mark.parametrize("version", ["1", "2", "3", "4"])
 @pytest.mark.parametrize("channel", ["Apn", "Gcm", "Fcm", "Alexa"])
 def test_protocol_versions_1_to_4_are_taken(channel: str, version: str) -> None:
     name = f"Default{channel}NotificationProtocolVersion"
-    assert list(given(read(ServiceSettings, [(name, version)])).values()) == [version]
+    assert list(given(read(NotifyServiceSettings, [(name, version)])).values()) == [version]
 
 
 @pytest.mark.parametrize("version", ["", "0", "5", "03", " 3", "3.0"])
 def test_other_versions_are_refused(version: str) -> None:
     with pytest.raises(ApiError) as refused:
-        read(ServiceSettings, [("DefaultApnNotificationProtocolVersion", version)])
+        read(NotifyServiceSettings, [("DefaultApnNotificationProtocolVersion", version)])
     assert (refused.value.status, refused.value.code) == (400, 20001)
 
 
@@ -48,4 +48,4 @@ def test_the_wire_names_are_the_seeds() -> None:
         "DeliveryCallbackUrl",
         "DeliveryCallbackEnabled",
     }
-    assert set(names(ServiceSettings)) == wanted
+    assert set(names(NotifyServiceSettings)) == wanted

@@ -283,18 +283,18 @@ def test_who_waits_for_an_answer_may_be_cancelled() -> None:
 def test_reports_reach_the_receiver_before_they_are_acknowledged() -> None:
     async def run() -> None:
         async with carrier("http://127.0.0.1:9/") as (made, heard):
-            assert await made.told("receipts", b'{"id": "g1", "status": "delivered"}')
+            assert await made.report("receipts", b'{"id": "g1", "status": "delivered"}')
             assert heard.receipts == [Receipt("gate", "g1", ReceiptState.DELIVERED)]
-            assert await made.told("messages", b'{"id": 7, "from": "+15005550100", "to": "+15005550006"}')
+            assert await made.report("messages", b'{"id": 7, "from": "+15005550100", "to": "+15005550006"}')
             assert [(one.carrier, one.sender, one.id) for one in heard.inbounds] == [
                 ("gate", "+15005550100", "7")
             ]
-            assert not await made.told("else", b"{}")
+            assert not await made.report("else", b"{}")
             with pytest.raises(BadReport):
-                await made.told("receipts", b"{}")
+                await made.report("receipts", b"{}")
             heard.failures = 1
             with pytest.raises(OSError, match="the disk is full"):
-                await made.told("receipts", b'{"id": "g1", "status": "delivered"}')
+                await made.report("receipts", b'{"id": "g1", "status": "delivered"}')
 
     asyncio.run(run())
 

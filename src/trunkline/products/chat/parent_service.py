@@ -1,4 +1,4 @@
-"""What the resources below a Service ask about it."""
+"""The Service above a resource: its lock, and the check that it exists."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from trunkline.core.storage.database import Tx
 
 
 async def lock_service(tx: Tx, sid: str) -> None:
-    """Hold off other changes of this Service, its roles and its defaults until the transaction ends."""
+    """Lock this Service, its roles and its defaults until the transaction ends."""
     await tx.lock(f"chat service {sid}")
 
 
 async def require_service(tx: Tx, account_sid: str, sid: str) -> None:
-    """Raise ApiError 50050 when the account has no such Service: on what stands below a Service that is a 403
-    (seen)."""
+    """Raise ApiError 50050 if the account has no such Service: a 403 for the resources below a Service (seen)."""
     found = await tx.value(
         "SELECT 1 FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
         sid=sid,

@@ -1,4 +1,4 @@
-"""The alerts that Trunkline writes of its own accord: of webhooks that fail; and the end of those that are too old."""
+"""The alerts of failed webhooks, and the removal of old alerts."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.delivery import WebhookAlert
 from trunkline.core.webhooks.request import form
 from trunkline.products.accounts import alerts
-from trunkline.products.accounts.alerts import About
+from trunkline.products.accounts.alerts import AlertContext
 
 EVERY = 3600.0
-"""Seconds between looks for alerts that are too old."""
+"""Seconds between two removals of old alerts."""
 
 _BATCH = 500
 _SUBJECTS = ("MessageSid", "ResourceSid")
-"""Parameters of webhooks that name what they tell of."""
+"""Parameters of webhooks that name their resource."""
 
 
-async def of_webhook(tx: Tx, alert: WebhookAlert) -> None:
-    """Write down that an attempt at a webhook failed, or with less weight that its URL has a bad override."""
+async def record_webhook_alert(tx: Tx, alert: WebhookAlert) -> None:
+    """Record an alert: an error for a failed attempt at a webhook, a warning for a bad override in its URL."""
     webhook, attempt = alert.webhook, alert.attempt
     given = dict(webhook.parameters)
-    about = About(
+    about = AlertContext(
         resource_sid=next((given[name] for name in _SUBJECTS if name in given), ""),
         service_sid=webhook.service_sid,
         request_url=without_credentials(webhook.url) if attempt is None else attempt.url,
@@ -39,13 +39,13 @@ async def of_webhook(tx: Tx, alert: WebhookAlert) -> None:
 
 
 def lines(headers: str) -> str:
-    """Headers, given as a JSON list of pairs, as lines."""
+    """Return headers, a JSON list of pairs, as lines."""
     pairs = msgspec.json.decode(headers, type=list[tuple[str, str]])
     return "\n".join(f"{name}: {value}" for name, value in pairs)
 
 
 class AlertSweeper:
-    """Forgets alerts older than ``days``, for as long as the node runs."""
+    """The periodic removal of alerts older than ``days``."""
 
     def __init__(self, database: Database, days: int) -> None:
         self._database = database

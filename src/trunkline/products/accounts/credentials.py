@@ -1,4 +1,4 @@
-"""Where credentials are looked up: implements ``trunkline.api.auth.Directory``."""
+"""The lookup of credentials. It implements ``trunkline.api.auth.Directory``."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ _FULL = (Credential.AUTH_TOKEN, Credential.MAIN_KEY)
 
 
 class AccountDirectory:
-    """Finds principals by their credentials."""
+    """The directory of principals by their credentials."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     async def authenticate(self, tx: Tx, username: str, password: str) -> Principal | None:
-        """The principal of a right pair: account SID and auth token (primary or secondary), the pair of an
-        account's test credentials, or key SID and secret. Raises ApiError 20005 when the account, or its parent,
-        is not active."""
+        """Return the principal of a correct pair: account SID and auth token (primary or secondary), the pair of an
+        account's test credentials, or key SID and secret. Raise ApiError 20005 if the account, or its parent, is not
+        active."""
         if username.startswith("AC"):
             return await self._by_token(tx, username, password)
         return await self._by_key(tx, username, password)
