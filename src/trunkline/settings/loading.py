@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from trunkline.settings import GROUPS, OPTIONS, Settings
 from trunkline.settings.option import PREFIX, flag, variable
-from trunkline.settings.values import BadSetting
+from trunkline.settings.values import BadSetting, nearest
 
 FILE = "trunkline.toml"
 
@@ -111,12 +110,8 @@ def _refuse_unknown(path: Path, document: Mapping[str, Any], tables: Mapping[str
     ]
     if unknown:
         names = ", ".join(place + name for place, name in unknown)
-        nearest = ", ".join(_nearest([name for _, name in unknown]))
+        allowed = [*OPTIONS, *(f"[{group}]" for group in GROUPS)]
+        found = ", ".join(nearest([name for _, name in unknown], allowed))
         raise BadSetting(
-            f"{path} has unknown options: {names}" + (f"; did you mean {nearest}?" if nearest else "")
+            f"{path} has unknown options: {names}" + (f"; did you mean {found}?" if found else "")
         )
-
-
-def _nearest(names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        yield from get_close_matches(name, [*OPTIONS, *(f"[{group}]" for group in GROUPS)], n=1)

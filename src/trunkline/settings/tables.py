@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import msgspec
 
+from trunkline.settings.values import nearest
 from trunkline.transports.options import KINDS, CarrierOptions
 from trunkline.transports.routing import RouteRule
 
@@ -72,8 +72,8 @@ def _parse_table(table: Mapping[str, Any], kind: type[T]) -> T:
     allowed = kind.__struct_fields__
     for name in table:
         if name not in allowed:
-            nearest = get_close_matches(name, allowed, n=1)
-            raise ValueError(f"unknown option {name}" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+            found = nearest([name], allowed)
+            raise ValueError(f"unknown option {name}" + (f"; did you mean {found[0]}?" if found else ""))
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,6 +96,14 @@ def retry_delays(text: str) -> tuple[float, ...]:
 def browser_origins(text: str) -> frozenset[str]:
     """Return the origins of browsers' pages that ``text`` lists. Raise ValueError if one is malformed."""
     return frozenset(_listed(text, _origin, "origins such as https://app.example"))
+
+
+def nearest(names: Iterable[str], allowed: Iterable[str]) -> list[str]:
+    """Return the allowed names that unknown names were probably meant to be."""
+    from difflib import get_close_matches  # only errors need it, and a start of the server must be short
+
+    candidates = list(allowed)
+    return [match for name in names for match in get_close_matches(name, candidates, n=1)]
 
 
 def hidden(value: str) -> str:

@@ -12,7 +12,7 @@ from trunkline.settings.loading import ValueOrigin, ValueSource, effective, load
 from trunkline.settings.option import as_text, flag, variable
 from trunkline.settings.values import BadSetting, without_password
 
-SECRETS = {"database_url", "nats_url", "auth_token", "master_key", "carriers"}
+SECRETS = {"database_url", "nats_url", "operator_token", "auth_token", "master_key", "carriers"}
 
 
 @pytest.fixture(autouse=True)
@@ -295,6 +295,7 @@ def test_secrets_are_not_shown() -> None:
     settings = Settings.of(
         database_url="postgresql://me:hush-hush-1@host/db",
         nats_url="nats://hush-hush-2@host",
+        operator_token="hush-hush-6-hush-hush",
         auth_token="hush-hush-3-hush-hush",
         master_key="hush" * 10 + "hus=",
         carriers=({"name": "main", "host": "a", "system_id": "b", "password": "hush-5"},),
@@ -303,6 +304,7 @@ def test_secrets_are_not_shown() -> None:
     assert "hush" not in str(shown)
     assert shown["database_url"] == "postgresql://me:***@host/db"
     assert shown["nats_url"] == shown["auth_token"] == shown["master_key"] == "(set)"
+    assert shown["operator_token"] == "(set)"
     assert shown["carriers"] == "main"
     assert {Settings().printable()[name] for name in SECRETS} == {"(not set)", "none"}
     assert shown.keys() == OPTIONS.keys()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -18,7 +17,7 @@ from trunkline.cli.printing import AsJson, print_json, printable
 from trunkline.settings import OPTIONS
 from trunkline.settings.loading import load
 from trunkline.settings.option import PREFIX, variable
-from trunkline.settings.values import BadSetting
+from trunkline.settings.values import BadSetting, nearest
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 _KNOWN = {f"{PREFIX}CONFIG", *map(variable, OPTIONS)}
@@ -69,8 +68,8 @@ def _unknown_variables() -> DoctorFinding:
 
 def _suggestion(unknown: list[str]) -> str:
     names = [name.removeprefix(PREFIX).lower() for name in unknown]
-    nearest = [variable(match) for name in names for match in get_close_matches(name, OPTIONS, n=1)]
-    return f"did you mean {', '.join(nearest)}?" if nearest else "remove them;"
+    found = ", ".join(map(variable, nearest(names, OPTIONS)))
+    return f"did you mean {found}?" if found else "remove them;"
 
 
 def _print(finding: DoctorFinding) -> None:
