@@ -23,11 +23,14 @@ from trunkline.settings import Settings
 from trunkline.transports.base import (
     Acceptance,
     Carrier,
+    Deferral,
     InboundMessage,
     Receipt,
     ReceiptState,
+    Rejection,
     SenderKind,
     Submission,
+    UnknownOutcome,
 )
 from trunkline.transports.carriers import open_carrier
 from trunkline.transports.http.carrier import HttpCarrier
@@ -38,6 +41,14 @@ from trunkline.transports.smpp.settings import SmppRoute
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or test one.")
 
 _POLL_SECONDS = 0.05
+_OUTCOMES: dict[type, str] = {
+    Acceptance: "Submitted",
+    Rejection: "Rejected",
+    Deferral: "Deferred",
+    UnknownOutcome: "Unknown",
+}
+"""The printed names of outcomes."""
+
 _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this machine"
 
 
@@ -141,7 +152,8 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
 
 async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submission, seconds: float) -> bool:
     outcome = await carrier.submit(submission)
-    typer.echo(f"the network answers: {outcome}")
+    fields = repr(outcome).removeprefix(type(outcome).__name__)
+    typer.echo(f"the network answers: {_OUTCOMES[type(outcome)]}{fields}")
     receiver.ids = outcome.ids
     receiver.submitted.set()
     if not isinstance(outcome, Acceptance):
