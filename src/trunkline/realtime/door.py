@@ -10,7 +10,6 @@ the same time. A failed read is logged and repeated at the next turn.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,13 +17,12 @@ from typing import Protocol
 from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Tx
 from trunkline.realtime.border import Lifecycle, Peer, Verifier
 from trunkline.realtime.dispatch import TunnelDispatcher
 from trunkline.realtime.gateway import Gateway, Limits, Parts
 from trunkline.realtime.product import RealtimeProduct
-
-log = logging.getLogger("trunkline.realtime")
 
 CATCH_UP_SECONDS = 2.0
 """The pause between two comparisons of subscribers with the log: one query for 500 objects with subscribers."""
@@ -65,22 +63,23 @@ class RealtimeDoor:
         self._deliveries = [product.delivery for product in products if product.delivery]
         tunnel = TunnelDispatcher(parts.dispatcher, parts.router, products)
         self.gateway = Gateway(Parts(parts.verifier, tunnel, self, parts.clock), key, limits)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = [PeriodicTask("checks of keys", self._check_keys, SWEEP_SECONDS, SWEEP_SECONDS)]
+        if parts.database.name == "postgresql":
+            catching_up = PeriodicTask("missed events", self._catch_up, CATCH_UP_SECONDS, CATCH_UP_SECONDS)
+            self._tasks.append(catching_up)
         self._resuming: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Start the tasks that repair what no announcement reached."""
-        self._tasks = [asyncio.create_task(self._check_keys())]
-        if self._parts.database.name == "postgresql":
-            self._tasks.append(asyncio.create_task(self._catch_up()))
+        for task in self._tasks:
+            task.start()
 
     async def stop(self) -> None:
         """End every connection and all tasks."""
         if self._resuming is not None:
             self._resuming.cancel()
         for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await task.stop()
         await self.gateway.stop()
         for delivery in self._deliveries:
             await delivery.stop()
@@ -125,21 +124,13 @@ class RealtimeDoor:
                 product.delivery.recheck(service_sid)
 
     async def _catch_up(self) -> None:
-        while True:
-            await asyncio.sleep(CATCH_UP_SECONDS)
-            for delivery in self._deliveries:
-                delivery.catch_up()
+        for delivery in self._deliveries:
+            delivery.catch_up()
 
     async def _check_keys(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            keys = {peer.grant.key_sid for peer in self.gateway.peers()}
-            if not keys:
-                continue
-            try:
-                dead = await self._parts.database.read(lambda tx, keys=keys: self._parts.dead_keys(tx, keys))  # type: ignore[misc]
-            except StorageError as error:
-                log.warning("keys could not be checked: %s", error)
-                continue
-            if dead:
-                self.gateway.close_where(lambda grant, dead=dead: grant.key_sid in dead)  # type: ignore[misc]
+        keys = {peer.grant.key_sid for peer in self.gateway.peers()}
+        if not keys:
+            return
+        dead = await self._parts.database.read(lambda tx: self._parts.dead_keys(tx, keys))
+        if dead:
+            self.gateway.close_where(lambda grant: grant.key_sid in dead)

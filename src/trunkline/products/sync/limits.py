@@ -54,9 +54,10 @@ class Buckets:
     def take(self, rate: Rate, key: str, cost: float = 1.0) -> None:
         """Use up ``cost``. Raise ApiError 54009 with the seconds to wait when there is less."""
         now = self._clock()
-        bucket = self._buckets.get((rate, key), rate.rate, rate.burst)
+        burst = rate.burst
+        bucket = self._buckets.get((rate, key), rate.rate, burst)
         # The clock may have been set back: a bucket is never more than empty.
-        bucket.full_at = min(bucket.full_at, now + rate.burst)
+        bucket.full_at = min(bucket.full_at, now + burst)
         if wait := bucket.wait(now, cost):
             raise ApiError(54009, headers={"Retry-After": str(math.ceil(wait / SECOND))})
         bucket.spend(cost, now)
