@@ -15,8 +15,14 @@ from benchmarks.messaging.trial import Trial, measure
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Tx
-from trunkline.products.messaging.lifecycle.message import Direction, Message, Options, Status, encode_options
-from trunkline.products.messaging.sending.accept import accept
+from trunkline.products.messaging.lifecycle.message import (
+    Direction,
+    Message,
+    MessageOptions,
+    MessageStatus,
+    encode_options,
+)
+from trunkline.products.messaging.sending.accept import accept_message
 
 DUE, SENT = "due", "sent"
 
@@ -60,7 +66,7 @@ async def _fill(database: Database, account_sid: str, service_sid: str, messages
 
         async def write(tx: Tx, start: int = start) -> None:
             for number in range(start, min(start + _AT_ONCE, messages)):
-                await accept(tx, _message(account_sid, service_sid, number))
+                await accept_message(tx, _message(account_sid, service_sid, number))
 
         await database.write(write)
 
@@ -74,12 +80,12 @@ def _message(account_sid: str, service_sid: str, number: int) -> Message:
         date_updated=now,
         date_sent=None,
         direction=Direction.API.value,
-        status=Status.SCHEDULED.value,
+        status=MessageStatus.SCHEDULED.value,
         sender=None,
         recipient=phone(number),
         body=TEXT,
         service_sid=service_sid,
-        options=encode_options(Options(send_at=now + _HOUR)),
+        options=encode_options(MessageOptions(send_at=now + _HOUR)),
     )
 
 

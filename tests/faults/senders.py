@@ -11,7 +11,7 @@ from servers import Server
 from trunkline.app.data import open_storage
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
-from trunkline.products.messaging.lifecycle.lanes import release_all
+from trunkline.products.messaging.lifecycle.lanes import release_all_lanes
 from trunkline.settings import Settings
 
 FINAL = ("delivered", "undelivered", "failed", "canceled")
@@ -70,7 +70,7 @@ class Beside:
         async def write(tx: Tx) -> None:
             handed = await tx.all(_Sid, "SELECT message_sid FROM message_queue WHERE step = 'sending'")
             found.update(one.message_sid for one in handed)
-            await release_all(tx)
+            await release_all_lanes(tx)
             if rate:
                 await tx.run("UPDATE numbers SET rate = :rate", rate=rate * 1000)
             await tx.run("UPDATE jobs SET due = 0 WHERE state = 'ready' AND holder IS NOT NULL")

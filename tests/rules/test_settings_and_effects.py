@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from rules.source import ROOT
-from trunkline.products.messaging.services import Service as MessagingService
-from trunkline.products.messaging.services import ServiceSettings as MessagingSettings
+from trunkline.products.messaging.services import MessagingService
+from trunkline.products.messaging.services import MessagingServiceSettings as MessagingSettings
 from trunkline.products.sync.services import ServiceSettings as SyncSettings
 
 PAGE = ROOT / "docs" / "settings-and-effects.md"

@@ -65,6 +65,12 @@ def test_the_fields_words_pass(text: str) -> None:
     assert list(words.names(source(text, "src/trunkline/core/department.py"))) == []
 
 
+def test_a_column_keeps_its_name() -> None:
+    assert list(words.names(source("class Entry(Row, frozen=True):\n    taken: str"))) == []
+    assert list(words.names(source("class Entry(Struct, frozen=True):\n    taken: str")))
+    assert list(words.names(source("class Entry(Row, frozen=True):\n    def taken(self): ...")))
+
+
 @pytest.mark.parametrize("name", ["Opened", "Taken", "_Refused", "Settling", "Told", "Queued"])
 def test_a_participle_is_no_type(name: str) -> None:
     assert len(list(words.participles(source(f"class {name}: ...")))) == 1

@@ -34,8 +34,8 @@ Requeue Reschedule Reserve Reset Resize Resolve Respond Restart Restore Restrict
 Return Reuse Revert Review Revoke Rewrite Rewind Rotate Round Route Run
 Sample Save Scale Scan Schedule Scrub Seal Search Seed Segment Select Send Separate Serialize Serve Set Settle
 Share Shift Shorten Show Shrink Shut Sign Signal Simulate Skip Sleep Slice Sort Spawn Spend Split Spread Stage
-Start State Step Stop Store Stream Strip Subscribe Substitute Subtract Suggest Sum Supply Support Suppress Suspend
-Swap Sweep Switch Sync Synchronize
+Start State Step Stop Store Stream Strip Submit Subscribe Substitute Subtract Suggest Sum Supply Support Suppress
+Suspend Swap Sweep Switch Sync Synchronize
 Tag Take Terminate Test Throttle Time Toggle Touch Trace Track Transcode Transfer Transform Translate Transmit
 Traverse Trigger Trim Truncate Try Turn
 Unbind Unblock Undo Unescape Unlock Unpack Unquote Unregister Unseal Unsubscribe Unwrap Update Upgrade Upload

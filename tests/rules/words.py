@@ -26,8 +26,6 @@ NOT_YET: tuple[str, ...] = (
     #
     "src/trunkline/core/tokens.py",
     #
-    "src/trunkline/products/messaging/",
-    #
     "src/trunkline/products/sync/",
     #
     "src/trunkline/realtime/",
@@ -59,8 +57,20 @@ def _words(name: str) -> list[str]:
 
 
 def _defined(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield line and name of all that a module defines: functions, parameters, variables, attributes."""
+    """Yield line and name of all that a module defines: functions, parameters, variables, attributes.
+
+    The fields of a Row are columns, and keep the names that they were released with.
+    """
+    columns = {
+        id(field.target)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Row" for base in node.bases)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign)
+    }
     for node in ast.walk(source.tree):
+        if id(node) in columns:
+            continue
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield node.lineno, name

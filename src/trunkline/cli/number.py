@@ -16,11 +16,11 @@ from trunkline.products.messaging import facade
 from trunkline.products.messaging.facade import (
     BadCountry,
     BadNumber,
-    Kind,
     Number,
     NumberExists,
     NumberOptions,
-    Taken,
+    NumberType,
+    NumberUnavailable,
     UnknownNumber,
 )
 from trunkline.settings import Settings
@@ -46,7 +46,9 @@ def add(
     country: Annotated[
         str, typer.Option(help="ISO code of its country; by default that of the number.")
     ] = "",
-    kind: Annotated[Kind | None, typer.Option(help="Kind of the number; by default the likely one.")] = None,
+    kind: Annotated[
+        NumberType | None, typer.Option(help="Kind of the number; by default the likely one.")
+    ] = None,
     sms: Annotated[Able, typer.Option("--sms/--no-sms", help="The number can send and receive SMS.")] = None,
     mms: Annotated[Able, typer.Option("--mms/--no-mms", help="The number can send and receive MMS.")] = None,
     voice: Annotated[
@@ -123,7 +125,7 @@ def assign(
         _show(_write(settings, lambda tx: facade.assign_number(tx, address, account)), as_json)
     except UnknownNumber:
         raise fail(f"{address} is not in the inventory") from None
-    except Taken:
+    except NumberUnavailable:
         raise fail(f"{address} was bought just now; try again") from None
 
 

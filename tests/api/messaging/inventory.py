@@ -45,10 +45,10 @@ def stock(api: Api, number: Number, account_sid: str = "") -> str | None:
     """Put a number into the inventory and give it to the account, if one is named; answers its SID."""
 
     async def put(tx: Tx) -> str | None:
-        assert await inventory.add(tx, number)
+        assert await inventory.add_number(tx, number)
         if not account_sid:
             return None
-        return (await inventory.assign(tx, number.number, number.kind, account_sid)).sid
+        return (await inventory.assign_number(tx, number.number, number.kind, account_sid)).sid
 
     sid: str | None = api.run(api.node.database.write(put))
     return sid

@@ -10,8 +10,8 @@ from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle import queue
-from trunkline.products.messaging.lifecycle.message import Message, Status, find_message
-from trunkline.products.messaging.lifecycle.states import move
+from trunkline.products.messaging.lifecycle.message import Message, MessageStatus, find_message
+from trunkline.products.messaging.lifecycle.states import change_status
 
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
 US = "+14155550100"
@@ -82,14 +82,14 @@ def send(api: Api, **form: Any) -> dict[str, Any]:
     return body
 
 
-def end(api: Api, sid: str, status: Status = Status.DELIVERED, **changes: Any) -> Message:
+def end(api: Api, sid: str, status: MessageStatus = MessageStatus.DELIVERED, **changes: Any) -> Message:
     """Let a message come to its end, as if a carrier had taken it."""
 
     async def write(tx: Tx) -> Message:
-        await queue.remove(tx, sid)
+        await queue.remove_entry(tx, sid)
         message = await find_message(tx, ACCOUNT_SID, sid)
         assert message is not None
-        return await move(tx, message, status, **changes)
+        return await change_status(tx, message, status, **changes)
 
     ended: Message = api.run(api.node.database.write(write))
     return ended

@@ -31,7 +31,7 @@ from api.messaging.outcomes import reaches, until
 from api.messaging.stock import GB, US, US_MMS, own, service
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.receiving.inbox import JOB, Told
+from trunkline.products.messaging.receiving.inbound import INBOUND_JOB, InboundJob
 from trunkline.transports.base import Acceptance, InboundMessage, Submission
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
@@ -424,8 +424,8 @@ def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
 
     async def again(tx: Tx) -> None:
         await tx.run("UPDATE messages SET status = 'receiving' WHERE sid = :sid", sid=got["sid"])
-        told = Told(got["account_sid"], got["sid"])
-        await enqueue(tx, Job(JOB, msgspec.json.encode(told).decode()))
+        told = InboundJob(got["account_sid"], got["sid"])
+        await enqueue(tx, Job(INBOUND_JOB, msgspec.json.encode(told).decode()))
 
     api.run(api.node.database.write(again))
     settle(api)
@@ -439,7 +439,7 @@ def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
 def test_a_job_that_ended_is_not_told_again(api: Api, web: App) -> None:
     got = receive(api, US)
     assert got is not None
-    payload = msgspec.json.encode(Told(got["account_sid"], got["sid"])).decode()
-    api.run(api.node.database.write(lambda tx: enqueue(tx, Job(JOB, payload))))
+    payload = msgspec.json.encode(InboundJob(got["account_sid"], got["sid"])).decode()
+    api.run(api.node.database.write(lambda tx: enqueue(tx, Job(INBOUND_JOB, payload))))
     settle(api)
     assert web.paths() == ["/sms"]

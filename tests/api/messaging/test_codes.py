@@ -25,7 +25,7 @@ from trunkline.api import error_codes
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
-from trunkline.products.messaging.lifecycle.error_texts import TEXTS, message_of
+from trunkline.products.messaging.lifecycle.error_texts import TEXTS, error_text
 
 TESTS = Path(__file__).parents[2]
 SOURCES = TESTS.parent / "src" / "trunkline"
@@ -194,7 +194,7 @@ class TestGateway:
         assert (shown["error_code"], shown["error_message"]) == (code, TEXTS[code])
         told = callbacks(api, sid)
         assert states(told) == ["failed"]
-        assert (told[0]["ErrorCode"], told[0]["ErrorMessage"]) == (str(code), message_of(code))
+        assert (told[0]["ErrorCode"], told[0]["ErrorMessage"]) == (str(code), error_text(code))
 
 
 def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

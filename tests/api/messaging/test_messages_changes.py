@@ -17,7 +17,7 @@ from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
 from trunkline.products.messaging.lifecycle.error_texts import TEXTS
-from trunkline.products.messaging.lifecycle.message import FINISHED, Status
+from trunkline.products.messaging.lifecycle.message import FINISHED, MessageStatus
 from trunkline.products.messaging.media import store
 from trunkline.products.messaging.media.store import Medium
 
@@ -57,14 +57,14 @@ def attach(api: Api, sid: str, *contents: bytes, kind: str = "image/png") -> lis
     return added
 
 
-def set_status(api: Api, sid: str, status: Status) -> None:
+def set_status(api: Api, sid: str, status: MessageStatus) -> None:
     change = "UPDATE messages SET status = :status WHERE sid = :sid"
     api.run(api.node.database.write(lambda tx: tx.run(change, status=status.value, sid=sid)))
 
 
 def test_redacting_and_deleting_want_a_message_that_is_finished(api: Api) -> None:
     own(api, US)
-    for status in Status:
+    for status in MessageStatus:
         sid = send(api, From=US)["sid"]
         set_status(api, sid, status)
         path = f"{path_of(sid)}.json"
@@ -157,7 +157,7 @@ def test_a_failure_is_explained(api: Api) -> None:
         39999: "Unknown error",
     }.items():
         sid = send(api, From=US)["sid"]
-        end(api, sid, Status.UNDELIVERED, error_code=code)
+        end(api, sid, MessageStatus.UNDELIVERED, error_code=code)
         body = api.get(f"{path_of(sid)}.json").json()
         assert (body["status"], body["error_code"], body["error_message"]) == ("undelivered", code, text)
     assert all(TEXTS.values())
@@ -166,7 +166,7 @@ def test_a_failure_is_explained(api: Api) -> None:
 def test_prices_are_texts(api: Api) -> None:
     own(api, US)
     sid = send(api, From=US)["sid"]
-    end(api, sid, Status.SENT, price="-0.00750", price_unit="EUR")
+    end(api, sid, MessageStatus.SENT, price="-0.00750", price_unit="EUR")
     body = api.get(f"{path_of(sid)}.json").json()
     assert (body["price"], body["price_unit"], body["date_sent"]) == (
         "-0.00750",

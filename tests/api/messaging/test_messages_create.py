@@ -14,7 +14,7 @@ from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle import queue
-from trunkline.products.messaging.lifecycle.message import Status, find_message
+from trunkline.products.messaging.lifecycle.message import MessageStatus, find_message
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 
 UNKNOWN_SERVICE = "MG" + "0" * 32
@@ -39,7 +39,7 @@ def stored(api: Api, sid: str) -> tuple[Any, Any]:
     """The rows of a message and of its place in the queue."""
 
     async def read(tx: Tx) -> tuple[Any, Any]:
-        return await find_message(tx, ACCOUNT_SID, sid), await queue.find_queued(tx, sid)
+        return await find_message(tx, ACCOUNT_SID, sid), await queue.find_entry(tx, sid)
 
     return api.run(api.node.database.read(read))
 
@@ -123,7 +123,7 @@ def test_every_parameter_is_kept(api: Api) -> None:
     assert body["to"] == "+1500555XXXX"
     row = stored(api, body["sid"])[0]
     assert (row.recipient, row.status_callback) == (TO, "https://example.com/s?a=1#rc=3")
-    asked = row.asked
+    asked = row.parsed_options
     assert asked.media_urls == ("https://example.com/a.png", "https://example.com/b.png")
     assert (asked.validity_period, asked.smart_encoded) == (36000, True)
     assert asked.provide_feedback
@@ -401,7 +401,7 @@ def test_content_is_discarded_at_the_end(api: Api) -> None:
     own(api, US)
     sid = send(api, From=US, ContentRetention="discard")["sid"]
     path = f"{MESSAGES}/{sid}.json"
-    end(api, sid, Status.SENT)
+    end(api, sid, MessageStatus.SENT)
     assert api.get(path).json()["body"] == "Hello"
     end(api, sid)
     assert api.get(path).json()["body"] == ""

@@ -12,7 +12,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, end, own, send, stand_still
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle.message import Status
+from trunkline.products.messaging.lifecycle.message import MessageStatus
 
 NOON = datetime.datetime(2026, 3, 10, 12, tzinfo=datetime.UTC)
 PATH = f"{MESSAGES}.json"
@@ -43,7 +43,7 @@ def sent(api: Api) -> list[str]:
         made.append(send(api, From=sender, To=to, Body=str(number))["sid"])
         api.clock.advance(1)
         if number < 9:
-            end(api, made[-1], Status.SENT)
+            end(api, made[-1], MessageStatus.SENT)
         api.clock.advance(6 * 3600 - 1)
     return made
 

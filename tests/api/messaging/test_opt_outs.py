@@ -13,7 +13,7 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import PHONE, App, app, receive, replies, settle, twiml
 from api.messaging.outcomes import phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO_GB, US, US_MMS, own, send, service
-from trunkline.products.messaging.opt_outs.keywords import REPLIES, STANDARD, Kind
+from trunkline.products.messaging.opt_outs.keywords import REPLIES, STANDARD, KeywordKind
 
 PATH = "/_trunkline/opt-outs"
 QUICK = 10_000_000
@@ -67,7 +67,7 @@ def test_stop_to_a_service(api: Api, web: App) -> None:
     [asked] = web.asked
     assert asked.form["Body"] == "  sToP "
     assert "OptOutType" not in asked.form
-    assert answers(api) == [REPLIES[Kind.STOP]]
+    assert answers(api) == [REPLIES[KeywordKind.STOP]]
     [told] = replies(api)
     assert (told["from"], told["to"], told["direction"]) == (US, PHONE, "outbound-reply")
     blocked = send(api, MessagingServiceSid=mine, To=PHONE)
@@ -78,9 +78,9 @@ def test_stop_to_a_service(api: Api, web: App) -> None:
     assert [(one["scope"], one["recipient"]) for one in listed(api)] == [(mine, PHONE)]
     receive(api, US, "STOP")
     receive(api, US, "HELP")
-    assert answers(api) == [REPLIES[Kind.STOP]], "nothing more is answered to who has opted out"
+    assert answers(api) == [REPLIES[KeywordKind.STOP]], "nothing more is answered to who has opted out"
     receive(api, US, "start")
-    assert answers(api) == sorted([REPLIES[Kind.STOP], REPLIES[Kind.START]])
+    assert answers(api) == sorted([REPLIES[KeywordKind.STOP], REPLIES[KeywordKind.START]])
     receive(api, US, "HELP")
     receive(api, US, "START")
     assert answers(api) == sorted(REPLIES.values()), "START is answered only after a STOP"
@@ -94,7 +94,7 @@ def test_stop_to_a_number_outside_of_services(api: Api) -> None:
     own(api, US_MMS, rate=QUICK)
     got = receive(api, US, "unsubscribe")
     assert got is not None, "it works without any webhook"
-    assert answers(api) == [REPLIES[Kind.STOP]]
+    assert answers(api) == [REPLIES[KeywordKind.STOP]]
     assert_error(api.post(f"{MESSAGES}.json", {"From": US, "To": PHONE, "Body": "x"}), 400, 21610)
     reaches(api, send(api, From=US_MMS, To=PHONE)["sid"], "delivered")
 
@@ -110,7 +110,7 @@ def test_a_dropped_message_is_heard_all_the_same(api: Api) -> None:
     mine = service(api, own(api, US, rate=QUICK))
     assert receive(api, US, "STOP") is None
     assert [one["scope"] for one in listed(api)] == [mine]
-    assert answers(api) == [REPLIES[Kind.STOP]]
+    assert answers(api) == [REPLIES[KeywordKind.STOP]]
 
 
 def test_what_an_app_answers_to_stop_fails(api: Api, web: App) -> None:
@@ -267,8 +267,8 @@ def test_a_phone_that_answers_stop(api: Api) -> None:
     sent = send(api, From=US, To="+15005552014")
     reaches(api, sent["sid"], "delivered")
     settle(api)
-    assert answers(api) == [REPLIES[Kind.STOP]]
+    assert answers(api) == [REPLIES[KeywordKind.STOP]]
     texts = sorted(one.body for one in phone(api, "+15005552014"))
     # The phone says STOP to the answer as well, and is not answered again.
-    assert texts == sorted(["Hello", "STOP", REPLIES[Kind.STOP], "STOP"])
+    assert texts == sorted(["Hello", "STOP", REPLIES[KeywordKind.STOP], "STOP"])
     assert_error(api.post(f"{MESSAGES}.json", {"From": US, "To": "+15005552014", "Body": "x"}), 400, 21610)

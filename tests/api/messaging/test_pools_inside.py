@@ -110,26 +110,26 @@ def test_a_person_is_remembered_until_the_sender_goes(api: Api) -> None:
     path = f"{SERVICES}/{mine}/PhoneNumbers"
 
     def kept(channel: str = "") -> str | None:
-        found = ask(api, sticky.mapping, mine, channel, PERSON)
+        found = ask(api, sticky.find_sticky_sender, mine, channel, PERSON)
         return None if found is None else str(found.sender_sid)
 
     for sid in (first, second):
         assert api.post(path, {"PhoneNumberSid": sid}).status_code == 201
     assert kept() is None
-    ask(api, sticky.remember, of_person(mine), "", first, US)
-    ask(api, sticky.remember, of_person(mine), "", second, GB)
+    ask(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
+    ask(api, sticky.store_sticky_sender, of_person(mine), "", second, GB)
     assert (kept(), kept("whatsapp")) == (first, None)
-    ask(api, sticky.remember, of_person(mine), "whatsapp", second, GB)
+    ask(api, sticky.store_sticky_sender, of_person(mine), "whatsapp", second, GB)
     api.delete(f"{path}/{first}")
     assert (kept(), kept("whatsapp")) == (None, second)
-    ask(api, sticky.remember, of_person(mine, inbound=True), "", second, GB)
-    found = ask(api, sticky.mapping, mine, "", PERSON)
+    ask(api, sticky.store_sticky_sender, of_person(mine, inbound=True), "", second, GB)
+    found = ask(api, sticky.find_sticky_sender, mine, "", PERSON)
     assert (found.account_sid, found.sender_sid, found.sender) == (ACCOUNT_SID, second, GB)
-    ask(api, sticky.forget, mine, "whatsapp", PERSON)
+    ask(api, sticky.delete_sticky_sender, mine, "whatsapp", PERSON)
     assert (kept(), kept("whatsapp")) == (second, None)
     number = f"/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers/{second}.json"
     assert api.delete(number).status_code == 204
     assert kept() is None
-    ask(api, sticky.remember, of_person(mine), "", first, US)
+    ask(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
     api.delete(f"{SERVICES}/{mine}")
     assert kept() is None

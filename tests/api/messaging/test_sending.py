@@ -263,11 +263,11 @@ def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> N
     reaches(api, created["sid"], "sent")
 
     async def hear(tx: Tx, id: str) -> None:
-        await receipts.apply(tx, Receipt("network", id, ReceiptState.DELIVERED))
+        await receipts.apply_receipt(tx, Receipt("network", id, ReceiptState.DELIVERED))
 
     async def tell(tx: Tx) -> None:
         await tx.run("UPDATE message_parts SET carrier = 'network', id = 'part'")
-        await receipts.catch_up(tx, "network", "part")
+        await receipts.apply_early_receipts(tx, "network", "part")
 
     api.run(api.node.database.write(lambda tx: hear(tx, "part")))
     api.clock.advance(9 * 3600)

@@ -14,10 +14,10 @@ from api.messaging.outcomes import hooks, phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service, stand_still
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle.lanes import lane_of
+from trunkline.products.messaging.lifecycle.lanes import lane_name
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
-from trunkline.products.messaging.sending.pace import BURST
-from trunkline.products.messaging.sending.taking import Rules, Taken, submission, take
+from trunkline.products.messaging.sending.claiming import ClaimRules, Handover, claim_messages, submission_of
+from trunkline.products.messaging.sending.shared_rates import BURST
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Acceptance, Carrier, Encoding, Submission
 
@@ -233,21 +233,23 @@ class Wavering:
         return True
 
 
-def _rules(api: Api) -> Rules:
-    ground, carrier = api.messaging._ground, Wavering()
-    return Rules(
+def _rules(api: Api) -> ClaimRules:
+    context, carrier = api.messaging._context, Wavering()
+    return ClaimRules(
         route=lambda _sender, _recipient: cast(Carrier, carrier),
-        paces=ground.paces,
-        address=ground.address,
-        enforcement=ground.enforcement,
-        prices=ground.prices,
+        paces=context.paces,
+        address=context.address,
+        enforcement=context.enforcement,
+        prices=context.prices,
     )
 
 
-def _take(api: Api, rules: Rules) -> list[Taken]:
+def _take(api: Api, rules: ClaimRules) -> list[Handover]:
     bucket = TokenBucket(10_000_000, BURST)
-    haul = api.run(api.node.database.write(lambda tx: take(tx, lane_of(ACCOUNT_SID, US), bucket, 10, rules)))
-    return haul.taken
+    claim = api.run(
+        api.node.database.write(lambda tx: claim_messages(tx, lane_name(ACCOUNT_SID, US), bucket, 10, rules))
+    )
+    return claim.handovers
 
 
 def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> None:
@@ -269,5 +271,5 @@ def test_a_message_that_was_accepted_before_compositions_were_stored_is_sent(api
     rules = _rules(api)
     _take(api, rules)
     [taken] = _take(api, rules)
-    handed = submission(taken, api.clock.now, 0)
+    handed = submission_of(taken, api.clock.now, 0)
     assert (handed.encoding, handed.segments) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))

@@ -6,8 +6,16 @@ from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product, Style
 from trunkline.products.manifest import Manifest
-from trunkline.products.messaging import control, runtime, schema, services, usecases
-from trunkline.products.messaging.compliance import room as compliance_room
+from trunkline.products.messaging import applications, control, runtime, schema, services, usecases
+from trunkline.products.messaging.compliance import (
+    brands,
+    campaigns,
+    deactivations,
+    offered_usecases,
+    preregistered,
+    tollfree,
+    vettings,
+)
 from trunkline.products.messaging.compliance import schema as compliance_schema
 from trunkline.products.messaging.lifecycle import schema as messages_schema
 from trunkline.products.messaging.links import associations, certificates, configs
@@ -15,12 +23,17 @@ from trunkline.products.messaging.links import schema as links_schema
 from trunkline.products.messaging.media import links as media_links
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
-from trunkline.products.messaging.numbers import room as numbers_room
+from trunkline.products.messaging.numbers import available, incoming, short_codes
 from trunkline.products.messaging.numbers import schema as numbers_schema
 from trunkline.products.messaging.opt_outs import schema as opt_outs_schema
-from trunkline.products.messaging.policy import Rules, read_rules
+from trunkline.products.messaging.policy import MessageRules, read_rules
 from trunkline.products.messaging.receiving import schema as receiving_schema
-from trunkline.products.messaging.senders import room as senders_room
+from trunkline.products.messaging.senders import (
+    alpha_senders,
+    channel_senders,
+    destination_alpha_senders,
+    numbered,
+)
 from trunkline.products.messaging.senders import schema as senders_schema
 from trunkline.settings.messaging import MessagingSettings
 
@@ -54,23 +67,43 @@ def manifest(settings: MessagingSettings) -> Manifest:
     )
 
 
-def _operations(settings: MessagingSettings, rules: Rules) -> tuple[Operation, ...]:
+def _operations(settings: MessagingSettings, rules: MessageRules) -> tuple[Operation, ...]:
     return (
         *services.OPERATIONS,
         *usecases.OPERATIONS,
-        *senders_room.operations(settings.max_service_senders, rules.blocked_senders),
-        *compliance_room.operations(settings.compliance_approval == "auto"),
+        *numbered.operations(settings.max_service_senders),
+        *alpha_senders.operations(rules.blocked_senders),
+        *destination_alpha_senders.operations(rules.blocked_senders),
+        *channel_senders.OPERATIONS,
+        *_compliance_operations(settings.compliance_approval == "auto"),
         *associations.OPERATIONS,
         *configs.OPERATIONS,
         *certificates.OPERATIONS,
     )
 
 
-def _older_operations(rules: Rules) -> tuple[Operation, ...]:
+def _older_operations(rules: MessageRules) -> tuple[Operation, ...]:
     """Return the operations of the 2010 API."""
     return (
         *messages.operations(rules),
         *media.OPERATIONS,
         *feedback.OPERATIONS,
-        *numbers_room.OPERATIONS,
+        *incoming.OPERATIONS,
+        *available.OPERATIONS,
+        *short_codes.OPERATIONS,
+        *applications.OPERATIONS,
+    )
+
+
+def _compliance_operations(at_once: bool) -> tuple[Operation, ...]:
+    """Return the operations on registrations, which are approved when they are made if ``at_once``, else by the
+    operator."""
+    return (
+        *brands.operations(at_once),
+        *vettings.operations(at_once),
+        *campaigns.operations(at_once),
+        *preregistered.operations(at_once),
+        *offered_usecases.OPERATIONS,
+        *tollfree.operations(at_once),
+        *deactivations.OPERATIONS,
     )

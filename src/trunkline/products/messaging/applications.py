@@ -1,6 +1,6 @@
-"""Applications (AP…): URLs under one name, for numbers and messages to refer to (2010 API).
+"""Applications (AP…): URLs under one name, to which numbers and messages refer (2010 API).
 
-Numbers forget an application that is removed (doc).
+Deleting an application removes it from its numbers (doc).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _method() -> Parser:
 
 
 class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of create and update (spec). Those of calls are kept and answered only."""
+    """The parameters of create and update (spec). Those of calls are stored and returned only."""
 
     friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     api_version: Annotated[Given[str], choice("2010-04-01", "2008-08-01")] = UNSET
@@ -51,7 +51,7 @@ class ApplicationFilters(msgspec.Struct, frozen=True, kw_only=True):
     friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
 
 
-class Application(Row, frozen=True):
+class TwimlApplication(Row, frozen=True):
     """A row of ``applications``; the defaults are those of a new one (spec; that of the name inferred)."""
 
     sid: str
@@ -79,8 +79,8 @@ class Application(Row, frozen=True):
 _PATH = "/Accounts/{AccountSid}/Applications"
 
 
-def view(application: Application, urls: Urls) -> Json:
-    """The Application resource (spec)."""
+def view(application: TwimlApplication, urls: Urls) -> Json:
+    """Return the Application resource (spec)."""
     return {
         "account_sid": application.account_sid,
         "api_version": application.api_version,
@@ -106,9 +106,9 @@ def view(application: Application, urls: Urls) -> Json:
     }
 
 
-async def create_application(tx: Tx, call: Call[ApplicationSettings]) -> Application:
-    """Make an application."""
-    application = Application(
+async def create_application(tx: Tx, call: Call[ApplicationSettings]) -> TwimlApplication:
+    """Create an application."""
+    application = TwimlApplication(
         sid=new_sid("AP"),
         account_sid=call.account_sid,
         date_created=tx.now,
@@ -119,17 +119,17 @@ async def create_application(tx: Tx, call: Call[ApplicationSettings]) -> Applica
     return application
 
 
-async def fetch_application(tx: Tx, call: Call[Empty]) -> Application | None:
-    """One of the account's applications."""
+async def fetch_application(tx: Tx, call: Call[Empty]) -> TwimlApplication | None:
+    """Return one of the account's applications."""
     return await find_application(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> list[Application]:
-    """The account's applications, oldest first (inferred)."""
+async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> list[TwimlApplication]:
+    """Return the account's applications, oldest first (inferred)."""
     name = call.input.friendly_name
     return await tx.all(
-        Application,
-        f"SELECT {columns(Application)} FROM applications WHERE account_sid = :account_sid"
+        TwimlApplication,
+        f"SELECT {columns(TwimlApplication)} FROM applications WHERE account_sid = :account_sid"
         f" AND (friendly_name = :friendly_name OR :any_name) {call.window.tail}",
         account_sid=call.account_sid,
         friendly_name=name or "",
@@ -138,8 +138,8 @@ async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> list[Appl
     )
 
 
-async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> Application | None:
-    """Change what was given and leave the rest."""
+async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> TwimlApplication | None:
+    """Change the given settings and no others."""
     changes = given(call.input)
     if changes:
         changes["date_updated"] = tx.now
@@ -153,7 +153,7 @@ async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> Applica
 
 
 async def delete_application(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove an application; numbers that refer to it forget it (doc)."""
+    """Delete an application, and remove it from the numbers that refer to it (doc)."""
     return bool(
         await tx.run(
             "DELETE FROM applications WHERE account_sid = :account_sid AND sid = :sid",
@@ -163,11 +163,11 @@ async def delete_application(tx: Tx, call: Call[Empty]) -> bool:
     )
 
 
-async def find_application(tx: Tx, account_sid: str, sid: str) -> Application | None:
-    """The account's application with this SID."""
+async def find_application(tx: Tx, account_sid: str, sid: str) -> TwimlApplication | None:
+    """Return the account's application with this SID."""
     return await tx.one(
-        Application,
-        f"SELECT {columns(Application)} FROM applications WHERE account_sid = :account_sid AND sid = :sid",
+        TwimlApplication,
+        f"SELECT {columns(TwimlApplication)} FROM applications WHERE account_sid = :account_sid AND sid = :sid",
         account_sid=account_sid,
         sid=sid,
     )

@@ -1,4 +1,4 @@
-"""The use cases of A2P campaigns: their codes, and which go with which Messaging Service and brand. Pure."""
+"""The use cases of A2P campaigns: their codes, and their Messaging Services and brands. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SOLE_PROPRIETOR = "SOLE_PROPRIETOR"
 
 
 class CampaignUsecase(msgspec.Struct, frozen=True):
-    """A use case (spec). ``post_approval_required`` says that carriers look at it once more after the approval."""
+    """A use case (spec). ``post_approval_required`` is true if carriers review it once more after the approval."""
 
     code: str
     name: str
@@ -79,7 +79,7 @@ USECASES = (
 """The codes and names are the vendor's (spec), in its order; the descriptions are ours."""
 
 SOLE = CampaignUsecase(SOLE_PROPRIETOR, "Sole Proprietor", "All that a person in business alone sends.")
-"""For brands of that type, and the only one for them (doc)."""
+"""The use case of brands of that type, and the only one for them (doc)."""
 
 CODES = (*(one.code for one in USECASES), SOLE.code)
 
@@ -102,18 +102,18 @@ _COMPATIBLE: dict[str, set[str]] = {
     "discussion": {"CUSTOMER_CARE", "PROXY", "SOCIAL", "POLITICAL"} | _EDUCATION,
     "poll": {"POLLING_VOTING", "POLITICAL", "SOCIAL", "SWEEPSTAKE"} | _EDUCATION,
 }
-"""By the Service's use case; ``undeclared`` goes with all. That some do not go together is the vendor's rule (doc),
-which ones is inferred."""
+"""By the Service's use case; ``undeclared`` is compatible with all. That some are incompatible is the vendor's rule
+(doc); which ones is inferred."""
 
 
 def compatible(service_usecase: str, code: str | None) -> bool:
-    """Whether a campaign with this use case may stand below a Service with that one. A campaign that was registered
-    elsewhere has no code here, and goes with all."""
+    """Return whether a Service with this use case may have a campaign with that one. A campaign that was registered
+    elsewhere has no code here, and is compatible with all."""
     allowed = _COMPATIBLE.get(service_usecase)
     return allowed is None or code is None or code in allowed or code in _ANY_SERVICE
 
 
 def offered(service_usecase: str, brand_type: str | None) -> tuple[CampaignUsecase, ...]:
-    """What a Service and a brand may register; without a brand, what a standard one may."""
+    """Return the use cases that a Service and a brand may register; without a brand, those of a standard one."""
     known = (SOLE,) if brand_type == SOLE_PROPRIETOR else USECASES
     return tuple(one for one in known if compatible(service_usecase, one.code))

@@ -1,12 +1,15 @@
-"""The interface of Messaging for the control API, the command line and other products."""
+"""Messaging's interface for the rest of Trunkline."""
 
 from __future__ import annotations
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.inventory import Number, Taken, all_numbers
-from trunkline.products.messaging.numbers.inventory import remove as remove_number
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.inventory import (
+    Number,
+    NumberUnavailable,
+    all_numbers,
+    remove_number,
+)
 from trunkline.products.messaging.numbers.management import (
     MILLI,
     BadCountry,
@@ -20,6 +23,7 @@ from trunkline.products.messaging.numbers.management import (
     number_entry,
     parse_address,
 )
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.text.segments import segment
@@ -29,11 +33,11 @@ __all__ = [
     "MILLI",
     "BadCountry",
     "BadNumber",
-    "Kind",
     "Number",
     "NumberExists",
     "NumberOptions",
-    "Taken",
+    "NumberType",
+    "NumberUnavailable",
     "UnknownNumber",
     "add_number",
     "all_numbers",
@@ -52,17 +56,17 @@ __all__ = [
 
 async def service_exists(tx: Tx, account_sid: str, sid: str) -> bool:
     """Return whether the account has a Messaging Service with this SID."""
-    return await services.find(tx, account_sid, sid) is not None
+    return await services.find_service(tx, account_sid, sid) is not None
 
 
 def read_address(text: str) -> str | None:
-    """Return an address in the form in which messages have it; None if the text is no address."""
+    """Return an address in the form of messages' addresses; None if the text is none."""
     read = parse_recipient(text)
     return None if read is None else read.address
 
 
 def split_segments(text: str) -> tuple[Encoding, tuple[str, ...]]:
-    """Return the alphabet of a text, and its segments."""
+    """Return the alphabet of a text and its segments."""
     segmented = segment(text)
     return segmented.encoding, segmented.parts
 

@@ -7,13 +7,14 @@ import msgspec
 from trunkline.settings.messaging import MessagingSettings
 
 MAX_SCHEDULED = 500_000
-"""Scheduled messages that an account may have waiting (doc)."""
+"""Scheduled messages of an account at a time (doc)."""
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """``countries`` are the ISO codes of those that may be sent to, all when it is empty; ``refuse_landlines`` refuses
-    recipients that are known to be landlines; ``blocked_senders`` are alphanumeric senders, in small letters, beyond
-    those that are always refused; ``max_scheduled`` bounds each account's scheduled messages."""
+class MessageRules(msgspec.Struct, frozen=True):
+    """The operator's rules for messages. ``countries`` are the ISO codes of the countries that may be sent to, all
+    if it is empty; ``refuse_landlines`` rejects recipients that are landlines by their numbers; ``blocked_senders``
+    are alphanumeric senders, in lower case, beyond those that are always rejected; ``max_scheduled`` bounds each
+    account's scheduled messages."""
 
     countries: frozenset[str] = frozenset()
     refuse_landlines: bool = True
@@ -21,16 +22,16 @@ class Rules(msgspec.Struct, frozen=True):
     max_scheduled: int = MAX_SCHEDULED
 
 
-def read_rules(settings: MessagingSettings) -> Rules:
+def read_rules(settings: MessagingSettings) -> MessageRules:
     """Return the operator's rules for messages."""
-    return Rules(
-        countries=frozenset(code.upper() for code in words(settings.geo_permissions)),
+    return MessageRules(
+        countries=frozenset(code.upper() for code in split_list(settings.geo_permissions)),
         refuse_landlines=settings.refuse_landlines,
-        blocked_senders=frozenset(word.lower() for word in words(settings.blocked_sender_ids)),
+        blocked_senders=frozenset(word.lower() for word in split_list(settings.blocked_sender_ids)),
         max_scheduled=settings.max_scheduled_messages,
     )
 
 
-def words(listed: str) -> frozenset[str]:
+def split_list(listed: str) -> frozenset[str]:
     """Return the entries of a list that is separated by commas."""
     return frozenset(entry.strip() for entry in listed.split(",") if entry.strip())

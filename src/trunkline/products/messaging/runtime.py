@@ -22,16 +22,16 @@ from trunkline.products.messaging.media.serving import MediaFiles
 from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.messaging.numbers.stock import stock_sandbox
 from trunkline.products.messaging.policy import read_rules
-from trunkline.products.messaging.receiving import inbox
-from trunkline.products.messaging.receiving.conversation import Ground as Receiving
+from trunkline.products.messaging.receiving import inbound as inbox
+from trunkline.products.messaging.receiving.conversation import ReceivingContext
 from trunkline.products.messaging.sending import accept
+from trunkline.products.messaging.sending.context import SendingContext
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
-from trunkline.products.messaging.sending.ground import Ground
-from trunkline.products.messaging.sending.media_fetching import Fetcher
-from trunkline.products.messaging.sending.outcomes import Settling
-from trunkline.products.messaging.sending.pace import Paces
+from trunkline.products.messaging.sending.handover_results import ResultRecorder
+from trunkline.products.messaging.sending.media_fetching import MediaFetcher
 from trunkline.products.messaging.sending.prices import Prices
-from trunkline.products.messaging.sending.selection import Chooser
+from trunkline.products.messaging.sending.sender_selection import SenderSelector
+from trunkline.products.messaging.sending.shared_rates import SharedRates
 from trunkline.settings.messaging import MessagingSettings
 from trunkline.transports.base import InboundMessage, Receipt
 
@@ -50,22 +50,22 @@ class Messaging:
             tollfree=settings.tollfree_enforced,
         )
         prices = Prices(settings.prices)
-        self._ground = Ground(
+        self._context = SendingContext(
             database=context.database,
             clock=context.clock,
             carriers=self.carriers,
             node=new_token(),
-            ends=BatchWriter(context.database, Settling(prices).settle),
-            paces=Paces(settings.account_rate, settings.service_rate),
+            results=BatchWriter(context.database, ResultRecorder(prices).record),
+            paces=SharedRates(settings.account_rate, settings.service_rate),
             address=context.address,
             enforcement=enforcement,
             prices=prices,
         )
-        chooser = Chooser(self.carriers, context.address, enforcement)
-        self._dispatcher = Dispatcher(self._ground, chooser.choose)
-        self._fetcher = Fetcher(context.database, context.blobs, context.egress)
-        receiving = Receiving(context.database, context.delivery, context.clock, read_rules(settings))
-        self._inbox = inbox.Inbox(receiving, context.blobs, context.address)
+        chooser = SenderSelector(self.carriers, context.address, enforcement)
+        self._dispatcher = Dispatcher(self._context, chooser.choose_sender)
+        self._fetcher = MediaFetcher(context.database, context.blobs, context.egress)
+        receiving = ReceivingContext(context.database, context.delivery, context.clock, read_rules(settings))
+        self._inbox = inbox.InboundHandler(receiving, context.blobs, context.address)
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -79,7 +79,7 @@ class Messaging:
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers of Messaging's jobs, by kind."""
-        return {inbox.JOB: self._inbox.handler(), accept.MEDIA: self._fetcher.handler()}
+        return {inbox.INBOUND_JOB: self._inbox.handler(), accept.MEDIA_JOB: self._fetcher.handler()}
 
     async def receipt(self, receipt: Receipt) -> None:
         """Record a carrier's receipt for a part."""
@@ -90,7 +90,7 @@ class Messaging:
         await self._inbox.inbound(inbound)
 
     async def start(self) -> None:
-        """Stock the sandbox's numbers, connect the carriers and begin to send. Raise StorageError if the database
+        """Fill the sandbox's inventory, connect the carriers and begin to send. Raise StorageError if the database
         cannot be used."""
         if self._stocks:
             await stock_sandbox(self._database)
@@ -108,7 +108,7 @@ class Messaging:
     async def _stop(self) -> None:
         await self._dispatcher.stop()
         await asyncio.gather(*(carrier.stop() for carrier in self.carriers.all))
-        await self._dispatcher.let_go()
+        await self._dispatcher.release_lanes()
 
 
 def run(settings: MessagingSettings, context: Context) -> Runtime:

@@ -1,4 +1,4 @@
-"""Messaging's tables."""
+"""The tables of Messaging Services."""
 
 from __future__ import annotations
 

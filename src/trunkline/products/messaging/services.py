@@ -1,7 +1,7 @@
-"""Messaging Services (MG…): how the messages of a set of senders are sent and received (seed).
+"""Messaging Services (MG…): the settings for sending and receiving with a pool of senders (seed).
 
-A Service is addressed by its SID. Deleting one removes everything below it: the tables of its senders refer to it
-with ON DELETE CASCADE.
+A Service is addressed by its SID. The tables of its senders refer to it with ON DELETE CASCADE, so that deleting a
+Service removes everything below it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ def _method() -> Parser:
     return choice("GET", "POST", code=21209, fold=True)
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class MessagingServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of create and update; names, values and ranges are the seed's.
 
     Codes 21205, 21209 and 21713 are the vendor's for a bad URL, method and use case (doc). Methods and use cases
-    count in any case (inferred). ``validity_period`` is in seconds, 1 to 36,000.
-    """
+    may be in any case (inferred). ``validity_period`` is in seconds, 1 to 36,000."""
 
     friendly_name: Annotated[Given[str], text(1, 64)] = UNSET
     inbound_request_url: Annotated[Given[str | None], url(code=21205)] = UNSET
@@ -54,10 +53,10 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     use_inbound_webhook_on_number: Annotated[Given[bool], boolean()] = UNSET
 
 
-class Service(Row, frozen=True):
+class MessagingService(Row, frozen=True):
     """A row of ``messaging_services``. The defaults are those of the vendor's guides for a new Service (doc); of
     ``fallback_to_long_code``, ``usecase`` and the two reserved settings they are inferred.
-    ``us_app_to_person_registered`` is kept by the Service's campaign: whether there is a verified one."""
+    ``us_app_to_person_registered`` is true if the Service has a verified campaign; the campaign updates it."""
 
     sid: str
     account_sid: str
@@ -94,8 +93,8 @@ _LINKS = {
 }
 
 
-def view(service: Service, urls: Urls) -> Json:
-    """The Service resource (seed)."""
+def view(service: MessagingService, urls: Urls) -> Json:
+    """Return the Service resource (seed)."""
     return {
         "account_sid": service.account_sid,
         "sid": service.sid,
@@ -123,11 +122,11 @@ def view(service: Service, urls: Urls) -> Json:
     }
 
 
-async def create_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
-    """Make a Service. Raises ApiError 20001 when it has no friendly name (seed: required)."""
+async def create_service(tx: Tx, call: Call[MessagingServiceSettings]) -> MessagingService:
+    """Create a Service. Raise ApiError 20001 if it has no friendly name (seed: required)."""
     if call.input.friendly_name is UNSET:
         raise missing("FriendlyName")
-    service = Service(
+    service = MessagingService(
         sid=new_sid("MG"),
         account_sid=call.account_sid,
         date_created=tx.now,
@@ -138,25 +137,25 @@ async def create_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
     return service
 
 
-async def fetch_service(tx: Tx, call: Call[Empty]) -> Service | None:
-    """One of the account's Services."""
-    return await find(tx, call.account_sid, call.path["Sid"])
+async def fetch_service(tx: Tx, call: Call[Empty]) -> MessagingService | None:
+    """Return one of the account's Services."""
+    return await find_service(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_services(tx: Tx, call: Call[Empty]) -> list[Service]:
-    """The account's Services, oldest first (inferred)."""
+async def page_services(tx: Tx, call: Call[Empty]) -> list[MessagingService]:
+    """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
-        Service,
-        f"SELECT {columns(Service)} FROM messaging_services"
+        MessagingService,
+        f"SELECT {columns(MessagingService)} FROM messaging_services"
         f" WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
     )
 
 
-async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service | None:
-    """Change the given settings and no others (seed); with none given nothing changes (inferred). Raises ApiError
-    21719 for a use case that does not go with the campaign's (doc)."""
+async def update_service(tx: Tx, call: Call[MessagingServiceSettings]) -> MessagingService | None:
+    """Change the given settings and no others (seed); without any nothing changes (inferred). Raise ApiError 21719
+    if the use case is not compatible with the campaign's (doc)."""
     sid, changes = call.path["Sid"], given(call.input)
     if "usecase" in changes and not compatible(changes["usecase"], await _campaign_usecase(tx, call, sid)):
         raise ApiError(21719)
@@ -169,10 +168,10 @@ async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service | None:
             sid=sid,
             **changes,
         )
-    return await find(tx, call.account_sid, sid)
+    return await find_service(tx, call.account_sid, sid)
 
 
-async def _campaign_usecase(tx: Tx, call: Call[ServiceSettings], sid: str) -> str | None:
+async def _campaign_usecase(tx: Tx, call: Call[MessagingServiceSettings], sid: str) -> str | None:
     usecase: str | None = await tx.value(
         "SELECT usecase FROM a2p_campaigns WHERE service_sid = :sid AND account_sid = :account_sid",
         sid=sid,
@@ -182,7 +181,7 @@ async def _campaign_usecase(tx: Tx, call: Call[ServiceSettings], sid: str) -> st
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove a Service and everything below it."""
+    """Delete a Service and everything below it."""
     return bool(
         await tx.run(
             "DELETE FROM messaging_services WHERE account_sid = :account_sid AND sid = :sid",
@@ -192,20 +191,20 @@ async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     )
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Service | None:
-    """The account's Service with this SID."""
+async def find_service(tx: Tx, account_sid: str, sid: str) -> MessagingService | None:
+    """Return the account's Service with this SID."""
     return await tx.one(
-        Service,
-        f"SELECT {columns(Service)} FROM messaging_services WHERE account_sid = :account_sid AND sid = :sid",
+        MessagingService,
+        f"SELECT {columns(MessagingService)} FROM messaging_services WHERE account_sid = :account_sid AND sid = :sid",
         account_sid=account_sid,
         sid=sid,
     )
 
 
 OPERATIONS = (
-    create("/Services", create_service, view, ServiceSettings),
+    create("/Services", create_service, view, MessagingServiceSettings),
     listing("/Services", "services", page_services, view),
     fetch("/Services/{Sid}", fetch_service, view),
-    update("/Services/{Sid}", update_service, view, ServiceSettings),
+    update("/Services/{Sid}", update_service, view, MessagingServiceSettings),
     delete("/Services/{Sid}", delete_service),
 )

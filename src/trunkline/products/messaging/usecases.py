@@ -1,4 +1,4 @@
-"""Use cases: the scenarios that a Messaging Service can be meant for. The same for everybody, and read-only."""
+"""Use cases of Messaging Services. They are the same for every account, and read-only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trunkline.core.storage.database import Tx
 
 
 class Usecase(msgspec.Struct, frozen=True):
-    """A use case: its word, and what it is for in two lengths."""
+    """A use case: its name, and its purpose in two lengths."""
 
     usecase: str
     description: str
@@ -42,16 +42,16 @@ USECASES = (
     Usecase("poll", "Questions whose answers are counted: surveys, votes, feedback.", "Ask people."),
     Usecase("undeclared", "The purpose has not been stated.", "Not stated."),
 )
-"""The six values (seed) in its order; the texts are ours."""
+"""The six values (seed) in the seed's order; the texts are ours."""
 
 
 def view(usecases: tuple[Usecase, ...], urls: Urls) -> Json:
-    """The list of use cases (spec); it is no page."""
+    """Return the list of use cases (spec), which is no page."""
     return {"usecases": [msgspec.to_builtins(usecase) for usecase in usecases]}
 
 
 async def fetch_usecases(tx: Tx, call: Call[Empty]) -> tuple[Usecase, ...]:
-    """All use cases."""
+    """Return all use cases."""
     return USECASES
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from engines import Engine, opened
+from trunkline.core.blobs import store as blobs
 from trunkline.core.storage.database import Tx
 from trunkline.products import accounts, messaging
 from trunkline.products.messaging import facade
-from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.services import MessagingService
 
-MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
+MIGRATIONS = (*accounts.MIGRATIONS, *blobs.MIGRATIONS, *messaging.MIGRATIONS)
 OWNER, OTHER = ("AC" + digit * 32 for digit in "12")
 MADE, UNKNOWN = ("MG" + digit * 32 for digit in "ab")
 
@@ -26,7 +27,7 @@ async def _fill(tx: Tx) -> None:
             auth_token=b"",
             now=tx.now,
         )
-    await tx.insert("messaging_services", Service(MADE, OWNER, "Made", tx.now, tx.now))
+    await tx.insert("messaging_services", MessagingService(MADE, OWNER, "Made", tx.now, tx.now))
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Compliance: the registrations that carriers in the US and Canada ask for, and what becomes of messages without."""
+"""Compliance: the registrations that carriers in the US and Canada require, and their enforcement."""

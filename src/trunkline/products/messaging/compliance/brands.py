@@ -1,7 +1,7 @@
-"""Brand registrations (BN…): who sends, as the US carriers' registry knows them (spec).
+"""Brand registrations (BN…): the senders in the US carriers' registry (spec).
 
-A brand is PENDING until it is reviewed: by the operator, or approved at once where the server is set so. A mock brand
-needs no review (inferred). There is no deletion (spec).
+A brand is PENDING until it is reviewed: by the operator, or approved at once if the server is set so. A mock brand
+needs no review (inferred). Brands cannot be deleted (spec).
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
-from trunkline.products.messaging.compliance import findings
+from trunkline.products.messaging.compliance import rejection_reasons as findings
 
 PENDING, IN_REVIEW, APPROVED, FAILED, SUSPENDED = "PENDING", "IN_REVIEW", "APPROVED", "FAILED", "SUSPENDED"
 VERIFIED, UNVERIFIED, VETTED_VERIFIED = "VERIFIED", "UNVERIFIED", "VETTED_VERIFIED"
 IDENTITIES = ("SELF_DECLARED", UNVERIFIED, VERIFIED, VETTED_VERIFIED)
 
 MAX_UPDATES = 3
-"""How often a rejected brand may be handed in again (inferred)."""
+"""Times that a rejected brand may be submitted again (inferred)."""
 
 TOP_SCORE = 100
-"""What the vetting that follows an approval gives (inferred); with ``SkipAutomaticSecVet`` there is none, and the
+"""The score of the vetting that follows an approval (inferred); with ``SkipAutomaticSecVet`` there is none, and the
 brand has no score (doc)."""
 
 
 class NewBrand(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of create (spec). The two bundles are the vendor's trust hub's, which is not here: their SIDs are
-    kept and shown."""
+    """The parameters of create (spec). The two bundles are of the vendor's trust hub, which does not exist here:
+    their SIDs are stored and returned."""
 
     customer_profile_bundle_sid: Annotated[Given[str], sid("BU"), required()] = UNSET
     a2p_profile_bundle_sid: Annotated[Given[str], sid("BU"), required(), named("A2PProfileBundleSid")] = UNSET
@@ -46,7 +46,7 @@ class NewBrand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Brand(Row, frozen=True):
-    """A row of ``a2p_brands``. ``errors`` is JSON of findings; ``updates`` counts how often it was handed in again."""
+    """A row of ``a2p_brands``. ``errors`` is JSON of rejection reasons; ``updates`` counts its further submissions."""
 
     sid: str
     account_sid: str
@@ -67,12 +67,12 @@ class Brand(Row, frozen=True):
 
     @property
     def may_register(self) -> bool:
-        """Whether campaigns may be registered for it: approved, and its identity verified (doc)."""
+        """True if campaigns may be registered for it: if it is approved and its identity is verified (doc)."""
         return self.status == APPROVED and self.identity_status != UNVERIFIED
 
 
 def view(brand: Brand, urls: Urls) -> Json:
-    """The BrandRegistration resource (spec). What only the registry could find out is null."""
+    """Return the BrandRegistration resource (spec). Fields that only the registry could fill are null."""
     path = ("a2p", "BrandRegistrations", brand.sid)
     return {
         "sid": brand.sid,
@@ -94,13 +94,13 @@ def view(brand: Brand, urls: Urls) -> Json:
         "tax_exempt_status": None,
         "skip_automatic_sec_vet": brand.skip_automatic_sec_vet,
         "mock": brand.mock,
-        "errors": findings.shown(brand.errors),
+        "errors": findings.reasons_view(brand.errors),
         "links": urls.links(path, {"brand_vettings": "Vettings", "brand_registration_otps": "SmsOtp"}),
     }
 
 
 def approval(brand: Brand, identity: str = VERIFIED, score: int | None = None) -> dict[str, Any]:
-    """The changes that approve a brand; ``score`` from 0 to 100 overrides what a vetting gives it."""
+    """Return the changes that approve a brand; ``score`` from 0 to 100 overrides that of its vetting."""
     if score is None and brand.brand_type != SOLE_PROPRIETOR and not brand.skip_automatic_sec_vet:
         score = TOP_SCORE
     return {
@@ -114,7 +114,7 @@ def approval(brand: Brand, identity: str = VERIFIED, score: int | None = None) -
 
 
 async def create_brand(at_once: bool, tx: Tx, call: Call[NewBrand]) -> Brand:
-    """Register a brand; with ``at_once``, and for a mock one, it is approved."""
+    """Register a brand; approve it with ``at_once``, or if it is a mock one."""
     brand = Brand(
         sid=new_sid("BN"),
         account_sid=call.account_sid,
@@ -129,12 +129,12 @@ async def create_brand(at_once: bool, tx: Tx, call: Call[NewBrand]) -> Brand:
 
 
 async def fetch_brand(tx: Tx, call: Call[Empty]) -> Brand | None:
-    """One of the account's brands."""
-    return await find(tx, call.account_sid, call.path["Sid"])
+    """Return one of the account's brands."""
+    return await find_brand(tx, call.account_sid, call.path["Sid"])
 
 
 async def page_brands(tx: Tx, call: Call[Empty]) -> list[Brand]:
-    """The account's brands, oldest first (inferred)."""
+    """Return the account's brands, oldest first (inferred)."""
     return await tx.all(
         Brand,
         f"SELECT {columns(Brand)} FROM a2p_brands WHERE account_sid = :account_sid {call.window.tail}",
@@ -144,8 +144,8 @@ async def page_brands(tx: Tx, call: Call[Empty]) -> list[Brand]:
 
 
 async def update_brand(at_once: bool, tx: Tx, call: Call[Empty]) -> Brand | None:
-    """Hand a rejected brand in again. Raises ApiError 21725 in any other state, 21724 after the third time (doc)."""
-    brand = await find(tx, call.account_sid, call.path["Sid"])
+    """Submit a rejected brand again. Raise ApiError 21725 in any other state, 21724 after the third time (doc)."""
+    brand = await find_brand(tx, call.account_sid, call.path["Sid"])
     if brand is None:
         return None
     if brand.status != FAILED:
@@ -154,11 +154,11 @@ async def update_brand(at_once: bool, tx: Tx, call: Call[Empty]) -> Brand | None
         raise ApiError(21724)
     again = {"status": PENDING, "errors": "[]", "failure_reason": None, "identity_status": None}
     changes = approval(brand) if at_once or brand.mock else again
-    return await change(tx, brand, updates=brand.updates + 1, **changes)
+    return await change_brand(tx, brand, updates=brand.updates + 1, **changes)
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Brand | None:
-    """The account's brand with this SID."""
+async def find_brand(tx: Tx, account_sid: str, sid: str) -> Brand | None:
+    """Return the account's brand with this SID."""
     return await tx.one(
         Brand,
         f"SELECT {columns(Brand)} FROM a2p_brands WHERE account_sid = :account_sid AND sid = :sid",
@@ -167,7 +167,7 @@ async def find(tx: Tx, account_sid: str, sid: str) -> Brand | None:
     )
 
 
-async def change(tx: Tx, brand: Brand, **changes: Any) -> Brand:
+async def change_brand(tx: Tx, brand: Brand, **changes: Any) -> Brand:
     """Write some of a brand's columns."""
     changes["date_updated"] = tx.now
     await tx.run(
@@ -180,11 +180,34 @@ async def change(tx: Tx, brand: Brand, **changes: Any) -> Brand:
     return msgspec.structs.replace(brand, **changes)
 
 
+def otp_view(brand: Brand, urls: Urls) -> Json:
+    """Return the brand registration OTP resource (spec)."""
+    return {"account_sid": brand.account_sid, "brand_registration_sid": brand.sid}
+
+
+async def create_otp(at_once: bool, tx: Tx, call: Call[Empty]) -> Brand | None:
+    """Request the proof of a sole proprietor's identity once more. No mobile number for a code is stored here: with
+    ``at_once`` the identity counts as proved, else the operator decides (inferred). Other brands have nothing to
+    prove, and no error is documented either."""
+    brand = await find_brand(tx, call.account_sid, call.path["BrandRegistrationSid"])
+    if brand is None or brand.brand_type != SOLE_PROPRIETOR or brand.status != APPROVED:
+        return brand
+    if brand.identity_status == UNVERIFIED and (at_once or brand.mock):
+        return await change_brand(tx, brand, identity_status=VERIFIED)
+    return brand
+
+
 def operations(at_once: bool) -> tuple[Operation, ...]:
-    """The routes; with ``at_once`` nothing waits for a review."""
+    """Return the routes; with ``at_once`` nothing waits for a review."""
     return (
         create("/a2p/BrandRegistrations", partial(create_brand, at_once), view, NewBrand),
         listing("/a2p/BrandRegistrations", "data", page_brands, view),
         fetch("/a2p/BrandRegistrations/{Sid}", fetch_brand, view),
         update("/a2p/BrandRegistrations/{Sid}", partial(update_brand, at_once), view, Empty, status=202),
+        create(
+            "/a2p/BrandRegistrations/{BrandRegistrationSid}/SmsOtp",
+            partial(create_otp, at_once),
+            otp_view,
+            Empty,
+        ),
     )

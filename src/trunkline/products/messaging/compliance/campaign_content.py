@@ -1,5 +1,4 @@
-"""What a campaign is described by: its parameters with their lengths and codes, and the texts that stand in for what
-was not given. Pure."""
+"""The description of a campaign: its parameters with their lengths and codes, and the defaults of its texts. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ LENGTH = 21728
 MISSING = 21727
 
 SAMPLES = (2, 5)
-"""How many sample messages there must be at least, and at most (spec)."""
+"""The minimum and the maximum of sample messages (spec)."""
 
 OPT_OUT_MESSAGE = (
     "You have successfully been unsubscribed. You will not receive any more messages from this number."
@@ -39,8 +38,8 @@ OPT_OUT_KEYWORDS = ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT")
 HELP_KEYWORDS = ("HELP", "INFO")
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a campaign says of itself. All is null for one that was registered elsewhere."""
+class CampaignContent(msgspec.Struct, frozen=True, kw_only=True):
+    """The description of a campaign. All of it is null for one that was registered elsewhere."""
 
     description: str | None = None
     message_samples: tuple[str, ...] | None = None
@@ -104,7 +103,7 @@ class NewCampaign(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of update: all but the addresses must be there (spec)."""
+    """The parameters of update: all but the addresses are required (spec)."""
 
     has_embedded_links: Annotated[Given[bool], boolean(), required(MISSING)] = UNSET
     has_embedded_phone: Annotated[Given[bool], boolean(), required(MISSING)] = UNSET
@@ -117,10 +116,10 @@ class CampaignChanges(msgspec.Struct, frozen=True, kw_only=True):
     terms_and_conditions_url: Annotated[Given[str | None], url()] = UNSET
 
 
-def content_of(asked: NewCampaign) -> Content:
-    """The content of a new campaign, with the vendor's texts for what was not given (spec sample). Raises ApiError
-    21727 for opt-in keywords without their message (spec: it answers them), 21728 for too few or many samples."""
-    fields = _fields(asked)
+def content_of(params: NewCampaign) -> CampaignContent:
+    """Return the content of a new campaign, with the vendor's texts as defaults (spec sample). Raise ApiError 21727
+    for opt-in keywords without their message (spec: it replies to them), 21728 for too few or many samples."""
+    fields = _fields(params)
     if fields.get("opt_in_keywords") and not fields.get("opt_in_message"):
         raise ApiError(MISSING)
     standing = {
@@ -133,20 +132,22 @@ def content_of(asked: NewCampaign) -> Content:
         "opt_out_keywords": OPT_OUT_KEYWORDS,
         "help_keywords": HELP_KEYWORDS,
     }
-    return Content(**{**standing, **{name: value for name, value in fields.items() if value is not None}})
+    return CampaignContent(
+        **{**standing, **{name: value for name, value in fields.items() if value is not None}}
+    )
 
 
-def changed(content: Content, asked: CampaignChanges) -> Content:
-    """The content with the changes. Raises ApiError 21728 for too few or many samples."""
-    return msgspec.structs.replace(content, **_fields(asked))
+def changed(content: CampaignContent, params: CampaignChanges) -> CampaignContent:
+    """Return the content with the changes. Raise ApiError 21728 for too few or many samples."""
+    return msgspec.structs.replace(content, **_fields(params))
 
 
-def _fields(asked: NewCampaign | CampaignChanges) -> dict[str, Any]:
-    fields = given(asked)
+def _fields(params: NewCampaign | CampaignChanges) -> dict[str, Any]:
+    fields = given(params)
     if not SAMPLES[0] <= len(fields["message_samples"]) <= SAMPLES[1]:
         raise ApiError(LENGTH)
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in fields.items()
-        if name in Content.__struct_fields__
+        if name in CampaignContent.__struct_fields__
     }

@@ -1,7 +1,8 @@
-"""A2P campaigns (QE…): what a Messaging Service sends to people in the US, as carriers have approved it (spec).
+"""A2P campaigns (QE…): the messages that a Messaging Service sends to the US, as carriers have approved them
+(spec).
 
 A Service has one campaign at most (doc); deleting the Service deletes it (doc). A campaign is PENDING until it is
-reviewed: by the operator, or VERIFIED at once where the server is set so. A mock brand's campaigns are mock ones, and
+reviewed: by the operator, or VERIFIED at once if the server is set so. A mock brand's campaigns are mock ones, and
 need no review (inferred). The header ``X-Twilio-Api-Version: v1.2`` adds two fields (spec, seen).
 """
 
@@ -22,11 +23,12 @@ from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging import services
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR, compatible
-from trunkline.products.messaging.compliance import brands, findings, limits
+from trunkline.products.messaging.compliance import brands, limits
+from trunkline.products.messaging.compliance import rejection_reasons as findings
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaign_content import (
     CampaignChanges,
-    Content,
+    CampaignContent,
     NewCampaign,
     changed,
     content_of,
@@ -36,15 +38,15 @@ PENDING, IN_PROGRESS, VERIFIED = "PENDING", "IN_PROGRESS", "VERIFIED"
 FAILED, SUSPENDED = "FAILED", "SUSPENDED"
 
 EXTENDED = (1, 2)
-"""The version of the API from which on the extended fields are shown."""
+"""The first version of the API with the extended fields."""
 
 _VERSION = re.compile(r"v(\d{1,4})(?:\.(\d{1,4}))?")
 _EXTENDED_FIELDS = ("privacy_policy_url", "terms_and_conditions_url")
 
 
 class Campaign(Row, frozen=True):
-    """A row of ``a2p_campaigns``. ``content``, ``rate_limits`` and ``errors`` are JSON; a campaign that was registered
-    elsewhere has no brand and no use case here, and no limits are known."""
+    """A row of ``a2p_campaigns``. ``content``, ``rate_limits`` and ``errors`` are JSON; a campaign that was
+    registered elsewhere has no brand, no use case and no limits here."""
 
     sid: str
     account_sid: str
@@ -62,33 +64,33 @@ class Campaign(Row, frozen=True):
     errors: str = "[]"
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """A campaign, and whether its extended fields are wanted."""
+class CampaignView(msgspec.Struct, frozen=True):
+    """A campaign for a response. ``extended`` is true if the extended fields are requested."""
 
     campaign: Campaign
     extended: bool
 
     @property
     def date_created(self) -> int:
-        """The first part of its place in a list."""
+        """The first half of its position in a list."""
         return self.campaign.date_created
 
     @property
     def sid(self) -> str:
-        """The second part."""
+        """The second half."""
         return self.campaign.sid
 
 
 def wants_extended(headers: Mapping[str, str]) -> bool:
-    """Whether the request asks for the extended fields; a version that cannot be read is the first one."""
+    """Return whether the request is for the extended fields; a version that cannot be parsed is the first one."""
     found = _VERSION.fullmatch(headers.get("x-twilio-api-version", ""))
     return found is not None and (int(found[1]), int(found[2] or 0)) >= EXTENDED
 
 
-def view(shown: Shown, urls: Urls) -> Json:
-    """The UsAppToPerson resource (spec)."""
+def view(shown: CampaignView, urls: Urls) -> Json:
+    """Return the UsAppToPerson resource (spec)."""
     campaign = shown.campaign
-    content = msgspec.to_builtins(msgspec.json.decode(campaign.content, type=Content))
+    content = msgspec.to_builtins(msgspec.json.decode(campaign.content, type=CampaignContent))
     if not shown.extended:
         content = {name: value for name, value in content.items() if name not in _EXTENDED_FIELDS}
     return {
@@ -101,24 +103,25 @@ def view(shown: Shown, urls: Urls) -> Json:
         "campaign_status": campaign.status,
         "campaign_id": campaign.campaign_id,
         "is_externally_registered": campaign.is_externally_registered,
-        "rate_limits": limits.shown(campaign.rate_limits),
+        "rate_limits": limits.limits_view(campaign.rate_limits),
         "date_created": iso(campaign.date_created),
         "date_updated": iso(campaign.date_updated),
         "url": urls.to("Services", campaign.service_sid, "Compliance", "Usa2p", campaign.sid),
         "mock": campaign.mock,
-        "errors": findings.shown(campaign.errors),
+        "errors": findings.reasons_view(campaign.errors),
     }
 
 
-async def create_campaign(at_once: bool, tx: Tx, call: Call[NewCampaign]) -> Shown | None:
-    """Register what a Service sends. Raises ApiError 21717 for a brand that is unknown, not approved, or not for this
-    use case, 21719 for one that does not go with the Service's (doc), 20409 when the Service has a campaign."""
-    service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
+async def create_campaign(at_once: bool, tx: Tx, call: Call[NewCampaign]) -> CampaignView | None:
+    """Register the messages of a Service. Raise ApiError 21717 for a brand that is unknown, not approved, or not
+    for this use case, 21719 for a use case that is not compatible with the Service's (doc), 20409 if the Service
+    has a campaign."""
+    service = await services.find_service(tx, call.account_sid, call.path["MessagingServiceSid"])
     if service is None:
         return None
-    asked, usecase = call.input, str(call.input.us_app_to_person_usecase)
-    content = content_of(asked)
-    brand = await _brand(tx, call.account_sid, str(asked.brand_registration_sid), usecase)
+    params, usecase = call.input, str(call.input.us_app_to_person_usecase)
+    content = content_of(params)
+    brand = await _brand(tx, call.account_sid, str(params.brand_registration_sid), usecase)
     if not compatible(service.usecase, usecase):
         raise ApiError(21719)
     campaign = Campaign(
@@ -133,43 +136,43 @@ async def create_campaign(at_once: bool, tx: Tx, call: Call[NewCampaign]) -> Sho
         campaign_id="C" + new_token()[:6].upper(),
         mock=brand.mock,
         content=msgspec.json.encode(content).decode(),
-        rate_limits=limits.encoded(limits.rate_limits(brand.brand_type, brand.brand_score, usecase)),
+        rate_limits=limits.encode_limits(limits.rate_limits(brand.brand_type, brand.brand_score, usecase)),
     )
-    await add(tx, campaign)
-    return Shown(campaign, wants_extended(call.headers))
+    await add_campaign(tx, campaign)
+    return CampaignView(campaign, wants_extended(call.headers))
 
 
 async def _brand(tx: Tx, account_sid: str, sid: str, usecase: str) -> Brand:
-    """The brand that registers a campaign. A sole proprietor has one campaign, of that use case (doc). Raises ApiError
-    21717."""
+    """Return the brand that registers a campaign. A sole proprietor has one campaign, of that use case (doc). Raise
+    ApiError 21717 if the brand may not register it."""
     await tx.lock(f"brand {sid}")
-    brand = await brands.find(tx, account_sid, sid)
+    brand = await brands.find_brand(tx, account_sid, sid)
     if brand is None or not brand.may_register:
         raise ApiError(21717)
     sole = brand.brand_type == SOLE_PROPRIETOR
-    if sole != (usecase == SOLE_PROPRIETOR) or (sole and await of_brand(tx, brand)):
+    if sole != (usecase == SOLE_PROPRIETOR) or (sole and await campaigns_of_brand(tx, brand)):
         raise ApiError(21717)
     return brand
 
 
-async def add(tx: Tx, campaign: Campaign) -> None:
-    """Store a campaign. Raises ApiError 20409 when its Service has one."""
-    if await of_service(tx, campaign.account_sid, campaign.service_sid):
+async def add_campaign(tx: Tx, campaign: Campaign) -> None:
+    """Store a campaign. Raise ApiError 20409 if its Service has one."""
+    if await campaign_of_service(tx, campaign.account_sid, campaign.service_sid):
         raise ApiError(20409, "The Messaging Service has a campaign already")
     await tx.insert("a2p_campaigns", campaign)
-    await _tell_service(tx, campaign, campaign.status == VERIFIED)
+    await _update_service(tx, campaign, campaign.status == VERIFIED)
 
 
-async def fetch_campaign(tx: Tx, call: Call[Empty]) -> Shown | None:
-    """A Service's campaign."""
+async def fetch_campaign(tx: Tx, call: Call[Empty]) -> CampaignView | None:
+    """Return a Service's campaign."""
     campaign = await _at_path(tx, call)
-    return Shown(campaign, wants_extended(call.headers)) if campaign else None
+    return CampaignView(campaign, wants_extended(call.headers)) if campaign else None
 
 
-async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[Shown] | None:
-    """A Service's campaigns: none or one."""
+async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[CampaignView] | None:
+    """Return a Service's campaigns: none or one."""
     service_sid = call.path["MessagingServiceSid"]
-    if await services.find(tx, call.account_sid, service_sid) is None:
+    if await services.find_service(tx, call.account_sid, service_sid) is None:
         return None
     found = await tx.all(
         Campaign,
@@ -179,32 +182,32 @@ async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[Shown] | None:
         account_sid=call.account_sid,
         **call.window.values,
     )
-    return [Shown(campaign, wants_extended(call.headers)) for campaign in found]
+    return [CampaignView(campaign, wants_extended(call.headers)) for campaign in found]
 
 
-async def update_campaign(at_once: bool, tx: Tx, call: Call[CampaignChanges]) -> Shown | None:
-    """Describe a campaign anew. A rejected one is handed in again by it (doc), the others keep their status (inferred).
-    Raises ApiError 21729 when it is suspended (doc)."""
+async def update_campaign(at_once: bool, tx: Tx, call: Call[CampaignChanges]) -> CampaignView | None:
+    """Describe a campaign anew. That submits a rejected one again (doc); the others keep their status (inferred).
+    Raise ApiError 21729 if it is suspended (doc)."""
     campaign = await _at_path(tx, call)
     if campaign is None:
         return None
     if campaign.status == SUSPENDED:
         raise ApiError(21729)
-    content = changed(msgspec.json.decode(campaign.content, type=Content), call.input)
+    content = changed(msgspec.json.decode(campaign.content, type=CampaignContent), call.input)
     changes: dict[str, Any] = {"content": msgspec.json.encode(content).decode()}
     if campaign.status == FAILED:
         changes |= {"status": VERIFIED if at_once or campaign.mock else PENDING, "errors": "[]"}
-    return Shown(await change(tx, campaign, **changes), wants_extended(call.headers))
+    return CampaignView(await change_campaign(tx, campaign, **changes), wants_extended(call.headers))
 
 
 async def delete_campaign(tx: Tx, call: Call[Empty]) -> bool:
-    """Take a campaign back. Raises ApiError 21729 when it is suspended (doc)."""
+    """Delete a campaign. Raise ApiError 21729 if it is suspended (doc)."""
     campaign = await _at_path(tx, call)
     if campaign is None:
         return False
     if campaign.status == SUSPENDED:
         raise ApiError(21729)
-    await _tell_service(tx, campaign, False)
+    await _update_service(tx, campaign, False)
     return bool(
         await tx.run(
             "DELETE FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
@@ -214,8 +217,8 @@ async def delete_campaign(tx: Tx, call: Call[Empty]) -> bool:
     )
 
 
-async def _tell_service(tx: Tx, campaign: Campaign, registered: bool) -> None:
-    """Keep in the Service whether its campaign is verified (doc): lists of Services show it."""
+async def _update_service(tx: Tx, campaign: Campaign, registered: bool) -> None:
+    """Store in the Service whether its campaign is verified (doc), for lists of Services."""
     await tx.run(
         "UPDATE messaging_services SET us_app_to_person_registered = :registered"
         " WHERE account_sid = :account_sid AND sid = :sid",
@@ -226,12 +229,12 @@ async def _tell_service(tx: Tx, campaign: Campaign, registered: bool) -> None:
 
 
 async def _at_path(tx: Tx, call: Call[Any]) -> Campaign | None:
-    found = await find(tx, call.account_sid, call.path["Sid"])
+    found = await find_campaign(tx, call.account_sid, call.path["Sid"])
     return found if found and found.service_sid == call.path["MessagingServiceSid"] else None
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Campaign | None:
-    """The account's campaign with this SID."""
+async def find_campaign(tx: Tx, account_sid: str, sid: str) -> Campaign | None:
+    """Return the account's campaign with this SID."""
     return await tx.one(
         Campaign,
         f"SELECT {columns(Campaign)} FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
@@ -240,8 +243,8 @@ async def find(tx: Tx, account_sid: str, sid: str) -> Campaign | None:
     )
 
 
-async def of_service(tx: Tx, account_sid: str, service_sid: str) -> Campaign | None:
-    """The campaign of a Service."""
+async def campaign_of_service(tx: Tx, account_sid: str, service_sid: str) -> Campaign | None:
+    """Return the campaign of a Service."""
     return await tx.one(
         Campaign,
         f"SELECT {columns(Campaign)} FROM a2p_campaigns"
@@ -251,8 +254,8 @@ async def of_service(tx: Tx, account_sid: str, service_sid: str) -> Campaign | N
     )
 
 
-async def of_brand(tx: Tx, brand: Brand) -> list[Campaign]:
-    """The campaigns of a brand."""
+async def campaigns_of_brand(tx: Tx, brand: Brand) -> list[Campaign]:
+    """Return the campaigns of a brand."""
     return await tx.all(
         Campaign,
         f"SELECT {columns(Campaign)} FROM a2p_campaigns"
@@ -262,14 +265,14 @@ async def of_brand(tx: Tx, brand: Brand) -> list[Campaign]:
     )
 
 
-async def rate(tx: Tx, brand: Brand) -> None:
-    """Give a brand's campaigns the limits that follow from its score."""
-    for campaign in await of_brand(tx, brand):
+async def apply_rate_limits(tx: Tx, brand: Brand) -> None:
+    """Give a brand's campaigns the limits of its score."""
+    for campaign in await campaigns_of_brand(tx, brand):
         found = limits.rate_limits(brand.brand_type, brand.brand_score, campaign.usecase or "")
-        await change(tx, campaign, rate_limits=limits.encoded(found))
+        await change_campaign(tx, campaign, rate_limits=limits.encode_limits(found))
 
 
-async def change(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:
+async def change_campaign(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:
     """Write some of a campaign's columns."""
     changes["date_updated"] = tx.now
     await tx.run(
@@ -280,12 +283,12 @@ async def change(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:
         **changes,
     )
     if "status" in changes:
-        await _tell_service(tx, campaign, changes["status"] == VERIFIED)
+        await _update_service(tx, campaign, changes["status"] == VERIFIED)
     return msgspec.structs.replace(campaign, **changes)
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:
-    """The routes; with ``at_once`` nothing waits for a review."""
+    """Return the routes; with ``at_once`` nothing waits for a review."""
     path = "/Services/{MessagingServiceSid}/Compliance/Usa2p"
     return (
         create(path, partial(create_campaign, at_once), view, NewCampaign),

@@ -1,4 +1,4 @@
-"""The files of deactivated numbers, for whoever has an address of one: text, one number a line (doc)."""
+"""The files of deactivated numbers, for every bearer of the address of one: text, one number a line (doc)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STARTS = (b"/v1/Deactivations/", b"/messaging/v1/Deactivations/")
 
 
 class DeactivationFiles:
-    """Serves the files; implements ``trunkline.api.public.Public``."""
+    """The handler of the files; it implements ``trunkline.api.public.Public``."""
 
     def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
         self._database = database
@@ -21,15 +21,15 @@ class DeactivationFiles:
         self._clock = clock
 
     def claims(self, raw_path: bytes) -> bool:
-        """Whether the path is a file's, with the product's prefix in front or not."""
+        """Return whether the path is a file's, with or without the product's prefix."""
         return raw_path.startswith(_STARTS)
 
     async def respond(self, request: PublicRequest) -> PublicResponse | None:
-        """The file; None for an address that is none, or no longer good. Raises ApiError 20004."""
+        """Return the file; None if the address is invalid or has expired. Raise ApiError 20004."""
         if request.method != "GET":
             raise ApiError(20004, headers={"Allow": "GET, HEAD"})
         token = request.path.rpartition("/")[2]
-        file = deactivations.opened(self._vault, token, self._clock())
+        file = deactivations.decode_address(self._vault, token, self._clock())
         if file is None:
             return None
         found = await self._database.scan(lambda tx: deactivations.numbers(tx, file.account_sid, file.day))

@@ -1,8 +1,8 @@
-"""Deactivations: the US numbers that are no longer their subscribers', by day (spec).
+"""Deactivations: the US numbers that their subscribers gave up, by day (spec).
 
-A day's file has the numbers with +1 that carriers reported as unknown for messages of the account (error 30005), and
-those that the operator added. It is public under an address that is good for two minutes (doc). Days are UTC; a day's
-file is there once the day is over (inferred from doc).
+A day's file has the numbers with +1 that carriers reported as unknown for messages of the account (error 30005),
+and those that the operator added. It is public under an address that is valid for two minutes (doc). Days are UTC;
+a day's file exists once the day is over (inferred from doc).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from trunkline.core.storage.database import Row, Tx
 TOO_OLD, NOT_YET, BAD_FORMAT = 30113, 30114, 30115
 UNKNOWN_HANDSET = 30005
 FIRST = datetime.date(2020, 8, 27)
-"""There are no older files (doc)."""
+"""The day of the oldest file (doc)."""
 
 VALID_SECONDS = 120
-"""How long a file's address is good (doc)."""
+"""Seconds for which a file's address is valid (doc)."""
 
 REPORT_DAYS = 3
-"""Messages are looked through whose report may have come on the day: those of this many days before, too."""
+"""Days of messages before a file's day that are searched, since their reports may have arrived on that day."""
 
 DAY = 24 * 3600 * SECOND
 _EPOCH = datetime.date(1970, 1, 1)
@@ -57,49 +57,49 @@ class DayFilter(msgspec.Struct, frozen=True):
     date: Annotated[Given[datetime.date], _day()] = UNSET
 
 
-class File(msgspec.Struct, frozen=True):
-    """A day's file of an account, while its address is good: ``expires`` is in microseconds since 1970 UTC."""
+class DeactivationFile(msgspec.Struct, frozen=True):
+    """A day's file of an account; ``expires`` is the end of its address, in microseconds since 1970 UTC."""
 
     account_sid: str
     day: int
     expires: int
 
 
-class Address(msgspec.Struct, frozen=True):
-    """The part of a file's address that tells it."""
+class FileAddress(msgspec.Struct, frozen=True):
+    """The encrypted part of a file's address."""
 
     token: str
 
 
 def day_of(date: datetime.date) -> int:
-    """The days since 1970."""
+    """Return the days since 1970."""
     return (date - _EPOCH).days
 
 
-def sealed(vault: Vault, file: File) -> Address:
-    """The address of a file: nobody else can make one, or read it."""
+def encode_address(vault: Vault, file: DeactivationFile) -> FileAddress:
+    """Return the address of a file, encrypted, so that nobody else can make or read one."""
     secret = vault.seal(_LABEL, msgspec.json.encode(file).decode())
-    return Address(base64.urlsafe_b64encode(secret).rstrip(b"=").decode())
+    return FileAddress(base64.urlsafe_b64encode(secret).rstrip(b"=").decode())
 
 
-def opened(vault: Vault, token: str, now: int) -> File | None:
-    """The file of an address; None when it is none, or no longer good."""
+def decode_address(vault: Vault, token: str, now: int) -> DeactivationFile | None:
+    """Return the file of an address; None if the address is invalid or has expired."""
     try:
         secret = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        file = msgspec.json.decode(vault.open(_LABEL, secret), type=File)
+        file = msgspec.json.decode(vault.open(_LABEL, secret), type=DeactivationFile)
     except (ValueError, BadMasterKey):
         return None
     return file if now < file.expires else None
 
 
-def view(address: Address, urls: Urls) -> Json:
-    """The Deactivation resource (spec)."""
+def view(address: FileAddress, urls: Urls) -> Json:
+    """Return the Deactivation resource (spec)."""
     return {"redirect_to": urls.to("Deactivations", address.token)}
 
 
-async def fetch_deactivations(tx: Tx, call: Call[DayFilter]) -> Address:
-    """The address of a day's file. Raises ApiError 20001 without a day, 30115 for what is none, 30113 for one before
-    the first, 30114 for one that is not over (doc)."""
+async def fetch_deactivations(tx: Tx, call: Call[DayFilter]) -> FileAddress:
+    """Return the address of a day's file. Raise ApiError 20001 without a day, 30115 for an invalid one, 30113 for
+    one before the first, 30114 for one that is not over (doc)."""
     wanted = call.input.date
     if not isinstance(wanted, datetime.date):
         raise missing("Date")
@@ -107,7 +107,9 @@ async def fetch_deactivations(tx: Tx, call: Call[DayFilter]) -> Address:
         raise ApiError(TOO_OLD)
     if day_of(wanted) >= tx.now // DAY:
         raise ApiError(NOT_YET)
-    return sealed(call.vault, File(call.account_sid, day_of(wanted), tx.now + VALID_SECONDS * SECOND))
+    return encode_address(
+        call.vault, DeactivationFile(call.account_sid, day_of(wanted), tx.now + VALID_SECONDS * SECOND)
+    )
 
 
 class _Number(Row, frozen=True):
@@ -115,7 +117,7 @@ class _Number(Row, frozen=True):
 
 
 async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
-    """What a day's file of an account lists, in order."""
+    """Return the numbers of a day's file of an account, in order."""
     found = await tx.all(
         _Number,
         "SELECT recipient FROM messages WHERE account_sid = :account_sid"
@@ -134,8 +136,8 @@ async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
     return [one.number for one in found]
 
 
-async def added(tx: Tx, account_sid: str, day: int) -> list[str]:
-    """What the operator added to a day's file, in order."""
+async def deactivated_numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
+    """Return the numbers that the operator added to a day's file, in order."""
     found = await tx.all(
         _Number,
         "SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day ORDER BY number",
@@ -145,8 +147,8 @@ async def added(tx: Tx, account_sid: str, day: int) -> list[str]:
     return [one.number for one in found]
 
 
-async def add(tx: Tx, account_sid: str, day: int, number: str) -> None:
-    """Put a number into a day's file."""
+async def add_deactivated(tx: Tx, account_sid: str, day: int, number: str) -> None:
+    """Add a number to a day's file."""
     await tx.run(
         "INSERT INTO deactivated_numbers (account_sid, day, number) VALUES (:account_sid, :day, :number)"
         " ON CONFLICT (account_sid, day, number) DO NOTHING",
@@ -156,8 +158,8 @@ async def add(tx: Tx, account_sid: str, day: int, number: str) -> None:
     )
 
 
-async def remove(tx: Tx, account_sid: str, day: int, number: str) -> bool:
-    """Take a number that the operator put there out of a day's file."""
+async def remove_deactivated(tx: Tx, account_sid: str, day: int, number: str) -> bool:
+    """Remove a number of the operator's from a day's file."""
     return bool(
         await tx.run(
             "DELETE FROM deactivated_numbers"

@@ -1,7 +1,7 @@
-"""Whether the rules of US carriers stop a message: unregistered, suspended or unverified senders, and caps.
+"""Enforcement of the US carriers' rules: unregistered, suspended or unverified senders, and caps.
 
-Every rule is the operator's to switch on; without one nothing is looked up. What the carriers of the real service
-refuse on their side is refused here before a message leaves (inferred from doc).
+The operator enables each rule; without one nothing is read. Messages that the carriers of the real service reject
+on their side are rejected here before they are sent (inferred from doc).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance import brands, campaigns, limits, tollfree
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaigns import Campaign
-from trunkline.products.messaging.numbers.owned import Owned
+from trunkline.products.messaging.numbers.owned import OwnedNumber
 
 RATE, DAILY = 30022, 30023
 UNVERIFIED_TOLLFREE = 30032
@@ -27,10 +27,10 @@ _DAY = 24 * 60 * _MINUTE
 
 
 class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
-    """The operator's switches. ``a2p``: messages from US long codes to the US need a verified campaign. ``caps``: its
-    rate and its brand's daily number of messages bind, too. ``number_minutes``: how long after it was added to a
-    Service a number is still being registered. ``tollfree``: toll-free numbers need a verification to send to the US
-    and Canada."""
+    """The rules that the operator enabled. ``a2p``: messages from US long codes to the US need a verified campaign.
+    ``caps``: its rate and its brand's daily number of messages are enforced, too. ``number_minutes``: the time for
+    which a number is still being registered after it was added to a Service. ``tollfree``: toll-free numbers need a
+    verification to send to the US and Canada."""
 
     a2p: bool = False
     caps: bool = False
@@ -38,16 +38,17 @@ class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     tollfree: bool = False
 
 
-async def refusal(
+async def enforcement_error(
     tx: Tx,
     account_sid: str,
     service_sid: str | None,
-    sender: Owned | None,
+    sender: OwnedNumber | None,
     recipient_country: str,
     enforcement: Enforcement,
 ) -> int | None:
-    """The error code with which a message fails, None when nothing stops it. Asked once for each message, as it counts
-    the message against the caps. ``sender`` is None for what is no number of the account: a text."""
+    """Return the error code with which a message fails, None if the rules allow it. Call it once for each message,
+    since it counts the message against the caps. ``sender`` is None for a text, which is no number of the account.
+    """
     if sender is None:
         return None
     if sender.kind == TOLL_FREE:
@@ -58,26 +59,28 @@ async def refusal(
     domestic = sender.kind in LONG_CODES and sender.country == "US" and recipient_country == "US"
     if not enforcement.a2p or not domestic:
         return None
-    campaign = await campaigns.of_service(tx, account_sid, service_sid) if service_sid else None
+    campaign = await campaigns.campaign_of_service(tx, account_sid, service_sid) if service_sid else None
     if campaign is None or service_sid is None:
         return UNREGISTERED
-    return await _campaign_refusal(tx, campaign, sender, enforcement)
+    return await _campaign_error(tx, campaign, sender, enforcement)
 
 
-async def _campaign_refusal(
-    tx: Tx, campaign: Campaign, sender: Owned, enforcement: Enforcement
+async def _campaign_error(
+    tx: Tx, campaign: Campaign, sender: OwnedNumber, enforcement: Enforcement
 ) -> int | None:
-    brand = await brands.find(tx, campaign.account_sid, campaign.brand_sid) if campaign.brand_sid else None
+    brand = (
+        await brands.find_brand(tx, campaign.account_sid, campaign.brand_sid) if campaign.brand_sid else None
+    )
     if campaign.status == campaigns.SUSPENDED or (brand and brand.status == brands.SUSPENDED):
         return SUSPENDED
     if campaign.status != campaigns.VERIFIED:
         return UNREGISTERED
     if enforcement.number_minutes and await _is_new(tx, campaign, sender, enforcement.number_minutes):
         return CONFIGURING
-    return await _cap(tx, campaign, brand) if enforcement.caps else None
+    return await _cap_error(tx, campaign, brand) if enforcement.caps else None
 
 
-async def _is_new(tx: Tx, campaign: Campaign, sender: Owned, minutes: int) -> bool:
+async def _is_new(tx: Tx, campaign: Campaign, sender: OwnedNumber, minutes: int) -> bool:
     added: int | None = await tx.value(
         "SELECT date_created FROM messaging_senders"
         " WHERE sid = :sid AND service_sid = :service_sid AND account_sid = :account_sid",
@@ -88,9 +91,9 @@ async def _is_new(tx: Tx, campaign: Campaign, sender: Owned, minutes: int) -> bo
     return added is not None and tx.now < added + minutes * _MINUTE
 
 
-async def _cap(tx: Tx, campaign: Campaign, brand: Brand | None) -> int | None:
-    """Count a message; the code of the cap that it is beyond. A campaign without a brand here has no known caps."""
-    known = limits.decoded(campaign.rate_limits)
+async def _cap_error(tx: Tx, campaign: Campaign, brand: Brand | None) -> int | None:
+    """Count a message; return the code of the cap that it exceeds. A campaign without a brand here has no caps."""
+    known = limits.decode_limits(campaign.rate_limits)
     if brand is None or known is None:
         return None
     if await _in_minute(tx, campaign) > known.per_minute:
@@ -125,6 +128,6 @@ async def _in_day(tx: Tx, brand: Brand) -> int:
 
 
 async def registered(tx: Tx, account_sid: str, service_sid: str) -> bool:
-    """Whether a Service has a verified campaign."""
-    campaign = await campaigns.of_service(tx, account_sid, service_sid)
+    """Return whether a Service has a verified campaign."""
+    campaign = await campaigns.campaign_of_service(tx, account_sid, service_sid)
     return campaign is not None and campaign.status == campaigns.VERIFIED

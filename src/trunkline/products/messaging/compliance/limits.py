@@ -1,7 +1,7 @@
-"""How much a campaign and its brand may send, by the brand's score and the use case. Pure.
+"""The rate of a campaign and the daily cap of its brand, by the brand's score and the use case. Pure.
 
-The figures are the carriers' (doc): AT&T rates a campaign, T-Mobile a brand's day. Which network a recipient is with
-is not known here, so that a campaign's rate is that of the three large networks together, and a brand's day counts
+The figures are the carriers' (doc): AT&T rates a campaign, T-Mobile a brand's day. The recipient's network is
+unknown here, so that a campaign's rate is that of the three large networks together, and a brand's day counts
 messages to all of them (inferred).
 """
 
@@ -22,7 +22,7 @@ _MIXED = ("MARKETING", "MIXED")
 
 
 class AttLimits(msgspec.Struct, frozen=True):
-    """AT&T's: message segments a second, and the letter of the class."""
+    """AT&T's limits: message segments a second, and the letter of the class."""
 
     mps: float
     msg_class: str
@@ -42,7 +42,7 @@ class RateLimits(msgspec.Struct, frozen=True):
 
     @property
     def per_minute(self) -> int:
-        """Messages that the campaign may send in a minute."""
+        """The number of messages that the campaign may send in a minute."""
         return int(self.att.mps * NETWORKS * SECONDS)
 
 
@@ -51,7 +51,7 @@ SOLE_PROPRIETOR_DAILY = 1_000
 
 
 def rate_limits(brand_type: str, score: int | None, usecase: str) -> RateLimits:
-    """The limits of a campaign; ``score`` from 0 to 100 is the brand's vetting score, None when it has none."""
+    """Return the limits of a campaign; ``score`` from 0 to 100 is the brand's vetting score, None if it has none."""
     tier = TMobileLimits(_tier(brand_type, score))
     if brand_type == SOLE_PROPRIETOR:
         return RateLimits(AttLimits(0.25, "W"), tier)
@@ -67,7 +67,7 @@ def rate_limits(brand_type: str, score: int | None, usecase: str) -> RateLimits:
 
 
 def daily_cap(brand_type: str, score: int | None) -> int:
-    """Messages that a brand may send in a day."""
+    """Return the number of messages that a brand may send in a day."""
     return SOLE_PROPRIETOR_DAILY if brand_type == SOLE_PROPRIETOR else _DAILY[_tier(brand_type, score)]
 
 
@@ -80,17 +80,17 @@ def _tier(brand_type: str, score: int | None) -> str:
     return "LOWER_MID" if points >= 25 else "LOW"
 
 
-def decoded(text: str | None) -> RateLimits | None:
-    """The limits as a row keeps them."""
+def decode_limits(text: str | None) -> RateLimits | None:
+    """Return the limits of a row."""
     return None if text is None else msgspec.json.decode(text, type=RateLimits)
 
 
-def encoded(limits: RateLimits) -> str:
-    """The limits for a row."""
+def encode_limits(limits: RateLimits) -> str:
+    """Return the limits as a row stores them."""
     return msgspec.json.encode(limits).decode()
 
 
-def shown(text: str | None) -> dict[str, Any] | None:
-    """The limits as an answer shows them."""
-    limits = decoded(text)
+def limits_view(text: str | None) -> dict[str, Any] | None:
+    """Return the limits for a response."""
+    limits = decode_limits(text)
     return None if limits is None else msgspec.to_builtins(limits)

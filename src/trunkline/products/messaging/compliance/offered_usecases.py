@@ -1,4 +1,4 @@
-"""The use cases that a Messaging Service may register a campaign for (spec)."""
+"""The use cases for which a Messaging Service may register a campaign (spec)."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class UsecaseFilter(msgspec.Struct, frozen=True):
 
 
 def view(usecases: tuple[CampaignUsecase, ...], urls: Urls) -> Json:
-    """The use cases (spec); it is no page."""
+    """Return the use cases (spec), which are no page."""
     return {"us_app_to_person_usecases": [msgspec.to_builtins(usecase) for usecase in usecases]}
 
 
 async def fetch_usecases(tx: Tx, call: Call[UsecaseFilter]) -> tuple[CampaignUsecase, ...] | None:
-    """What goes with the Service's own use case and, when one is named, with the brand: none at all for a brand that
-    was rejected or suspended (spec). Raises ApiError 21717 for an unknown brand."""
-    service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
+    """Return the use cases that are compatible with the Service's own and, if the request names one, with the
+    brand; none for a brand that was rejected or suspended (spec). Raise ApiError 21717 for an unknown brand."""
+    service = await services.find_service(tx, call.account_sid, call.path["MessagingServiceSid"])
     if service is None:
         return None
     brand_sid = call.input.brand_registration_sid
     if not isinstance(brand_sid, str):
         return offered(service.usecase, None)
-    brand = await brands.find(tx, call.account_sid, brand_sid)
+    brand = await brands.find_brand(tx, call.account_sid, brand_sid)
     if brand is None:
         raise ApiError(21717)
     if brand.status in (brands.FAILED, brands.SUSPENDED):

@@ -1,4 +1,4 @@
-"""Preregistered campaigns (QE…): joins a campaign that was registered elsewhere to a Messaging Service (spec)."""
+"""Preregistered campaigns (QE…): a campaign that was registered elsewhere is joined to a Messaging Service (spec)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from trunkline.products.messaging.compliance.campaigns import Campaign
 
 
 class NewPreregistered(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of create (spec). ``cnp_migration`` is about how the vendor takes a campaign over from another
-    provider, which has no meaning on a server of one's own."""
+    """The parameters of create (spec). ``cnp_migration`` is about the vendor's takeover of a campaign from another
+    provider, which has no meaning on a self-hosted server."""
 
     campaign_id: Annotated[Given[str], text(1, 255), required()] = UNSET
     messaging_service_sid: Annotated[Given[str], sid("MG"), required()] = UNSET
@@ -30,7 +30,7 @@ class NewPreregistered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(campaign: Campaign, urls: Urls) -> Json:
-    """The ExternalCampaign resource (spec)."""
+    """Return the ExternalCampaign resource (spec)."""
     return {
         "sid": campaign.sid,
         "account_sid": campaign.account_sid,
@@ -41,8 +41,8 @@ def view(campaign: Campaign, urls: Urls) -> Json:
 
 
 async def create_preregistered(at_once: bool, tx: Tx, call: Call[NewPreregistered]) -> Campaign:
-    """Join a campaign to a Service. Raises ApiError 21701 for an unknown Service, 20409 when it has a campaign."""
-    service = await services.find(tx, call.account_sid, str(call.input.messaging_service_sid))
+    """Join a campaign to a Service. Raise ApiError 21701 for an unknown Service, 20409 if it has a campaign."""
+    service = await services.find_service(tx, call.account_sid, str(call.input.messaging_service_sid))
     if service is None:
         raise ApiError(21701)
     campaign = Campaign(
@@ -57,11 +57,11 @@ async def create_preregistered(at_once: bool, tx: Tx, call: Call[NewPreregistere
         campaign_id=str(call.input.campaign_id),
         is_externally_registered=True,
     )
-    await campaigns.add(tx, campaign)
+    await campaigns.add_campaign(tx, campaign)
     return campaign
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:
-    """The route; with ``at_once`` nothing waits for a review."""
+    """Return the route; with ``at_once`` nothing waits for a review."""
     action = partial(create_preregistered, at_once)
     return (create("/Services/PreregisteredUsa2p", action, view, NewPreregistered),)

@@ -1,4 +1,4 @@
-"""Reviews: what waits for the operator's decision, and what the decision does."""
+"""Reviews: the registrations that wait for the operator's decision, and the effects of the decision."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import msgspec
 
 from trunkline.api.errors import invalid
 from trunkline.core.storage.database import Row, Tx
-from trunkline.products.messaging.compliance import brands, campaigns, findings, tollfree, vettings
-from trunkline.products.messaging.compliance.findings import Finding
+from trunkline.products.messaging.compliance import brands, campaigns, tollfree, vettings
+from trunkline.products.messaging.compliance import rejection_reasons as findings
+from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason
 
 R = TypeVar("R", bound=Row)
 
 
-class Verdict(StrEnum):
-    """What the operator may decide."""
+class ReviewVerdict(StrEnum):
+    """The verdicts of the operator."""
 
     REVIEW = "review"
     """The review has begun."""
@@ -27,15 +28,15 @@ class Verdict(StrEnum):
 
 
 REJECTIONS = {"brand": 30792, "campaign": 30897, "verification": 30445, "vetting": 30792}
-"""By kind: the code of a rejection that names none, the vendor's most general one (doc)."""
+"""By kind: the code of a rejection without one, the vendor's most general (doc)."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict with what belongs to it: the reasons of a rejection, or its ``reason`` in words alone; a brand's
-    ``score`` from 0 to 100 and ``identity``; whether a rejected toll-free verification may be edited."""
+    """A verdict with its details: the reasons of a rejection, or its ``reason`` in words alone; a brand's ``score``
+    from 0 to 100 and ``identity``. ``edit_allowed`` is true if a rejected toll-free verification may be edited."""
 
-    verdict: Verdict
-    reasons: tuple[Finding, ...] = ()
+    verdict: ReviewVerdict
+    reasons: tuple[RejectionReason, ...] = ()
     reason: str = "The registration was reviewed and rejected."
     score: int | None = None
     identity: str = brands.VERIFIED
@@ -43,7 +44,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Review(Row, frozen=True):
-    """A registration as the operator sees it; ``subject`` is what it is about: a brand's type, a Service, a number."""
+    """A registration for the operator; ``subject`` is a brand's type, a Service or a number."""
 
     kind: str
     sid: str
@@ -73,86 +74,89 @@ ORDER BY date_created, sid LIMIT :most"""
 MOST = 1000
 
 
-async def waiting(tx: Tx, account_sid: str) -> list[Review]:
+async def pending_reviews(tx: Tx, account_sid: str) -> list[Review]:
     """Return the registrations of an account, or of all if none is named, that wait for a decision, the oldest 1,000
     first."""
     return await tx.all(Review, _WAITING, account_sid=account_sid, everybody=not account_sid, most=MOST)
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Review | None:
+async def find_review(tx: Tx, account_sid: str, sid: str) -> Review | None:
     """Return a registration of an account, or of any if none is named, whatever its status."""
     return await tx.one(
         Review, f"{_REVIEWS} AND sid = :sid", account_sid=account_sid, everybody=not account_sid, sid=sid
     )
 
 
-async def decide(tx: Tx, account_sid: str, sid: str, decision: Decision) -> Review | None:
-    """Carry out a decision, whatever was decided before; None for an unknown registration. Raises ApiError 20001 for a
-    verdict that there is not for its kind."""
-    review = await find(tx, account_sid, sid)
+async def decide_review(tx: Tx, account_sid: str, sid: str, decision: Decision) -> Review | None:
+    """Carry out a decision, whatever was decided before; return None for an unknown registration. Raise ApiError
+    20001 for a verdict that its kind does not have."""
+    review = await find_review(tx, account_sid, sid)
     if review is None:
         return None
-    if decision.verdict is Verdict.REJECT and not decision.reasons:
-        finding = Finding(REJECTIONS[review.kind], decision.reason)
+    if decision.verdict is ReviewVerdict.REJECT and not decision.reasons:
+        finding = RejectionReason(REJECTIONS[review.kind], decision.reason)
         decision = msgspec.structs.replace(decision, reasons=(finding,))
     await _DECIDERS[review.kind](tx, review.account_sid, sid, decision)
-    return await find(tx, account_sid, sid)
+    return await find_review(tx, account_sid, sid)
 
 
 async def _brand(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
-    brand = _there(await brands.find(tx, account_sid, sid))
+    brand = _there(await brands.find_brand(tx, account_sid, sid))
     match decision.verdict:
-        case Verdict.APPROVE:
-            brand = await brands.change(
+        case ReviewVerdict.APPROVE:
+            brand = await brands.change_brand(
                 tx, brand, **brands.approval(brand, decision.identity, decision.score)
             )
-            await campaigns.rate(tx, brand)
-        case Verdict.REJECT:
-            await brands.change(
+            await campaigns.apply_rate_limits(tx, brand)
+        case ReviewVerdict.REJECT:
+            await brands.change_brand(
                 tx,
                 brand,
                 status=brands.FAILED,
-                errors=findings.encoded(decision.reasons),
+                errors=findings.encode_reasons(decision.reasons),
                 failure_reason=_text(decision),
             )
-        case Verdict.SUSPEND:
-            await brands.change(tx, brand, status=brands.SUSPENDED)
-        case Verdict.REVIEW:
-            await brands.change(tx, brand, status=brands.IN_REVIEW)
+        case ReviewVerdict.SUSPEND:
+            await brands.change_brand(tx, brand, status=brands.SUSPENDED)
+        case ReviewVerdict.REVIEW:
+            await brands.change_brand(tx, brand, status=brands.IN_REVIEW)
 
 
 async def _campaign(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
-    campaign = _there(await campaigns.find(tx, account_sid, sid))
-    changes: dict[Verdict, dict[str, Any]] = {
-        Verdict.APPROVE: {"status": campaigns.VERIFIED, "errors": "[]"},
-        Verdict.REJECT: {"status": campaigns.FAILED, "errors": findings.encoded(decision.reasons)},
-        Verdict.SUSPEND: {"status": campaigns.SUSPENDED},
-        Verdict.REVIEW: {"status": campaigns.IN_PROGRESS},
+    campaign = _there(await campaigns.find_campaign(tx, account_sid, sid))
+    changes: dict[ReviewVerdict, dict[str, Any]] = {
+        ReviewVerdict.APPROVE: {"status": campaigns.VERIFIED, "errors": "[]"},
+        ReviewVerdict.REJECT: {
+            "status": campaigns.FAILED,
+            "errors": findings.encode_reasons(decision.reasons),
+        },
+        ReviewVerdict.SUSPEND: {"status": campaigns.SUSPENDED},
+        ReviewVerdict.REVIEW: {"status": campaigns.IN_PROGRESS},
     }
-    await campaigns.change(tx, campaign, **changes[decision.verdict])
+    await campaigns.change_campaign(tx, campaign, **changes[decision.verdict])
 
 
 async def _verification(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
-    verification = _there(await tollfree.find(tx, account_sid, sid))
+    verification = _there(await tollfree.find_verification(tx, account_sid, sid))
     match decision.verdict:
-        case Verdict.APPROVE:
-            await tollfree.change(tx, verification, **tollfree.approval(verification))
-        case Verdict.REJECT:
+        case ReviewVerdict.APPROVE:
+            await tollfree.change_verification(tx, verification, **tollfree.approval(verification))
+        case ReviewVerdict.REJECT:
             reasons = tuple((one.error_code, one.description) for one in decision.reasons)
-            await tollfree.reject(tx, verification, reasons, decision.edit_allowed)
-        case Verdict.SUSPEND:
+            await tollfree.reject_verification(tx, verification, reasons, decision.edit_allowed)
+        case ReviewVerdict.SUSPEND:
             raise invalid("verdict", "a verification is rejected, not suspended")
-        case Verdict.REVIEW:
-            await tollfree.change(tx, verification, status=tollfree.IN_REVIEW)
+        case ReviewVerdict.REVIEW:
+            await tollfree.change_verification(tx, verification, status=tollfree.IN_REVIEW)
 
 
 async def _vetting(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
-    vetting = _there(await vettings.find(tx, account_sid, sid))
+    vetting = _there(await vettings.find_vetting(tx, account_sid, sid))
     match decision.verdict:
-        case Verdict.APPROVE:
-            await vettings.settle(tx, vetting, vettings.SUCCESS, decision.score)
-        case Verdict.REJECT:
-            await vettings.settle(tx, vetting, vettings.FAILED)
+        case ReviewVerdict.APPROVE:
+            await vettings.finish_vetting(tx, vetting, vettings.SUCCESS, decision.score)
+        case ReviewVerdict.REJECT:
+            await vettings.finish_vetting(tx, vetting, vettings.FAILED)
         case _:
             raise invalid("verdict", "a vetting is approved or rejected")
 
@@ -170,6 +174,6 @@ def _text(decision: Decision) -> str:
 
 
 def _there(found: R | None) -> R:
-    """What the review was of: it was there a moment ago, in this transaction."""
+    """Return the registration of a review, which was read before in this transaction."""
     assert found is not None
     return found

@@ -29,7 +29,7 @@ MIGRATIONS = (
             )""",
             # brands.page_brands
             "CREATE INDEX a2p_brands_by_creation ON a2p_brands (account_sid, date_created, sid)",
-            # reviews.waiting
+            # reviews.pending_reviews
             "CREATE INDEX a2p_brands_by_status ON a2p_brands (account_sid, status)",
             """CREATE TABLE a2p_vettings (
                 sid TEXT PRIMARY KEY,
@@ -43,7 +43,7 @@ MIGRATIONS = (
             )""",
             # vettings.page_vettings
             "CREATE INDEX a2p_vettings_by_creation ON a2p_vettings (brand_sid, date_created, sid)",
-            # reviews.waiting
+            # reviews.pending_reviews
             "CREATE INDEX a2p_vettings_by_status ON a2p_vettings (account_sid, vetting_status)",
             # A Service has one campaign at most (doc), and takes it along when it is deleted (doc).
             """CREATE TABLE a2p_campaigns (
@@ -62,9 +62,9 @@ MIGRATIONS = (
                 rate_limits TEXT,
                 errors TEXT NOT NULL
             )""",
-            # campaigns.of_brand, campaigns.rate
+            # campaigns.campaigns_of_brand, campaigns.apply_rate_limits
             "CREATE INDEX a2p_campaigns_by_brand ON a2p_campaigns (brand_sid)",
-            # reviews.waiting
+            # reviews.pending_reviews
             "CREATE INDEX a2p_campaigns_by_status ON a2p_campaigns (account_sid, status)",
             """CREATE TABLE a2p_campaign_minutes (
                 campaign_sid TEXT PRIMARY KEY REFERENCES a2p_campaigns (sid) ON DELETE CASCADE,
@@ -97,7 +97,7 @@ MIGRATIONS = (
             # tollfree.page_verifications
             "CREATE INDEX tollfree_verifications_by_creation"
             " ON tollfree_verifications (account_sid, date_created, sid)",
-            # reviews.waiting
+            # reviews.pending_reviews
             "CREATE INDEX tollfree_verifications_by_status ON tollfree_verifications (account_sid, status)",
             # tollfree.is_verified
             "CREATE INDEX tollfree_verifications_by_number ON tollfree_verifications (number, status)",

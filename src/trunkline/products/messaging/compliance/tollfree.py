@@ -1,7 +1,7 @@
-"""Toll-free verifications (HH…): who uses a toll-free number in the US and Canada, and for what (spec).
+"""Toll-free verifications (HH…): the owner and the purpose of a toll-free number in the US and Canada (spec).
 
-A verification is PENDING_REVIEW until it is reviewed: by the operator, or TWILIO_APPROVED at once where the server is
-set so. A rejected one may be edited for seven days (doc), which hands it in again.
+A verification is PENDING_REVIEW until it is reviewed: by the operator, or TWILIO_APPROVED at once if the server is
+set so. A rejected one may be edited for seven days (doc), which submits it again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 from trunkline.products.messaging.compliance.tollfree_content import (
     NOT_A_NUMBER,
-    Asked,
-    Content,
+    TollfreeContent,
+    TollfreeParameters,
     changed,
     content_of,
 )
@@ -33,7 +33,7 @@ APPROVED, REJECTED = "TWILIO_APPROVED", "TWILIO_REJECTED"
 STATUSES = (PENDING_REVIEW, IN_REVIEW, APPROVED, REJECTED)
 
 EDIT_SECONDS = 7 * 24 * 3600
-"""How long a rejected verification may be edited (doc)."""
+"""Seconds for which a rejected verification may be edited (doc)."""
 
 
 class VerificationFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +47,9 @@ class VerificationFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(Row, frozen=True):
-    """A row of ``tollfree_verifications``. ``content`` and ``rejection_reasons`` are JSON. The trust product and the
-    regulated item are the vendor's trust hub's, which is not here: an approved verification gets SIDs for them."""
+    """A row of ``tollfree_verifications``. ``content`` and ``rejection_reasons`` are JSON. The trust product and
+    the regulated item are of the vendor's trust hub, which does not exist here: an approved verification gets SIDs
+    for them."""
 
     sid: str
     account_sid: str
@@ -78,8 +79,8 @@ _NOT_REJECTED: dict[str, Any] = {
 
 
 def view(verification: Verification, urls: Urls) -> Json:
-    """The TollfreeVerification resource (spec). There are no documents that ``resource_links`` could lead to."""
-    content = msgspec.to_builtins(msgspec.json.decode(verification.content, type=Content))
+    """Return the TollfreeVerification resource (spec). There are no documents for ``resource_links``."""
+    content = msgspec.to_builtins(msgspec.json.decode(verification.content, type=TollfreeContent))
     expiration = verification.edit_expiration
     return {
         "sid": verification.sid,
@@ -105,7 +106,7 @@ def view(verification: Verification, urls: Urls) -> Json:
 
 
 def approval(verification: Verification) -> dict[str, Any]:
-    """The changes that approve a verification."""
+    """Return the changes that approve a verification."""
     return {
         **_NOT_REJECTED,
         "status": APPROVED,
@@ -114,15 +115,15 @@ def approval(verification: Verification) -> dict[str, Any]:
     }
 
 
-async def create_verification(at_once: bool, tx: Tx, call: Call[Asked]) -> Verification:
-    """Ask for a number's verification. Raises ApiError 30436 when it is not a toll-free number of the account (doc)."""
-    asked = call.input
-    if not isinstance(asked.tollfree_phone_number_sid, str):
+async def create_verification(at_once: bool, tx: Tx, call: Call[TollfreeParameters]) -> Verification:
+    """Submit a number's verification. Raise ApiError 30436 if it is not a toll-free number of the account (doc)."""
+    params = call.input
+    if not isinstance(params.tollfree_phone_number_sid, str):
         raise missing("TollfreePhoneNumberSid")
-    content = content_of(asked)
+    content = content_of(params)
     number = await tx.value(
         "SELECT number FROM numbers WHERE sid = :sid AND account_sid = :account_sid AND kind = 'toll-free'",
-        sid=asked.tollfree_phone_number_sid,
+        sid=params.tollfree_phone_number_sid,
         account_sid=call.account_sid,
     )
     if number is None:
@@ -132,9 +133,9 @@ async def create_verification(at_once: bool, tx: Tx, call: Call[Asked]) -> Verif
         account_sid=call.account_sid,
         date_created=tx.now,
         date_updated=tx.now,
-        number_sid=asked.tollfree_phone_number_sid,
+        number_sid=params.tollfree_phone_number_sid,
         number=number,
-        external_reference_id=asked.external_reference_id or None,
+        external_reference_id=params.external_reference_id or None,
         content=msgspec.json.encode(content).decode(),
     )
     if at_once:
@@ -144,8 +145,8 @@ async def create_verification(at_once: bool, tx: Tx, call: Call[Asked]) -> Verif
 
 
 async def fetch_verification(tx: Tx, call: Call[Empty]) -> Verification | None:
-    """One of the account's verifications."""
-    return await find(tx, call.account_sid, call.path["Sid"])
+    """Return one of the account's verifications."""
+    return await find_verification(tx, call.account_sid, call.path["Sid"])
 
 
 _PAGE = f"""
@@ -160,7 +161,7 @@ AND (CAST(:products AS TEXT) IS NULL OR :products LIKE '%' || trust_product_sid 
 
 
 async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> list[Verification]:
-    """The account's verifications, oldest first (inferred), with those of its subaccounts when they are asked for."""
+    """Return the account's verifications, oldest first (inferred), with those of its subaccounts on request."""
     wanted = call.input
     products = wanted.trust_product_sid or []
     return await tx.all(
@@ -176,19 +177,21 @@ async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> list[Ver
     )
 
 
-async def update_verification(at_once: bool, tx: Tx, call: Call[Asked]) -> Verification | None:
-    """Edit a verification, which hands it in again. Raises ApiError 20001 while it is in review, and for a rejected one
-    that may not be edited, or no longer (inferred code)."""
-    verification = await find(tx, call.account_sid, call.path["Sid"])
+async def update_verification(at_once: bool, tx: Tx, call: Call[TollfreeParameters]) -> Verification | None:
+    """Edit a verification, which submits it again. Raise ApiError 20001 while it is in review, and for a rejected
+    one that may not be edited, or no longer (inferred code)."""
+    verification = await find_verification(tx, call.account_sid, call.path["Sid"])
     if verification is None:
         return None
     if verification.status == IN_REVIEW:
         raise ApiError(20001, "A verification cannot be edited while it is in review")
     if verification.status == REJECTED and not _editable(verification, tx.now):
         raise ApiError(20001, "This rejected verification cannot be edited: make a new one")
-    content = changed(msgspec.json.decode(verification.content, type=Content), call.input)
+    content = changed(msgspec.json.decode(verification.content, type=TollfreeContent), call.input)
     status = approval(verification) if at_once else {**_NOT_REJECTED, "status": PENDING_REVIEW}
-    return await change(tx, verification, content=msgspec.json.encode(content).decode(), **status)
+    return await change_verification(
+        tx, verification, content=msgspec.json.encode(content).decode(), **status
+    )
 
 
 def _editable(verification: Verification, now: int) -> bool:
@@ -196,7 +199,7 @@ def _editable(verification: Verification, now: int) -> bool:
 
 
 async def delete_verification(tx: Tx, call: Call[Empty]) -> bool:
-    """Take a verification back: its number is no longer verified by it."""
+    """Delete a verification, which ends the verification of its number."""
     return bool(
         await tx.run(
             "DELETE FROM tollfree_verifications WHERE account_sid = :account_sid AND sid = :sid",
@@ -206,8 +209,8 @@ async def delete_verification(tx: Tx, call: Call[Empty]) -> bool:
     )
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Verification | None:
-    """The account's verification with this SID."""
+async def find_verification(tx: Tx, account_sid: str, sid: str) -> Verification | None:
+    """Return the account's verification with this SID."""
     return await tx.one(
         Verification,
         f"SELECT {columns(Verification)} FROM tollfree_verifications"
@@ -218,7 +221,7 @@ async def find(tx: Tx, account_sid: str, sid: str) -> Verification | None:
 
 
 async def is_verified(tx: Tx, account_sid: str, number: str) -> bool:
-    """Whether the account has an approved verification for this number."""
+    """Return whether the account has an approved verification for this number."""
     found = await tx.value(
         "SELECT sid FROM tollfree_verifications"
         " WHERE number = :number AND status = :approved AND account_sid = :account_sid LIMIT 1",
@@ -229,11 +232,11 @@ async def is_verified(tx: Tx, account_sid: str, number: str) -> bool:
     return found is not None
 
 
-async def reject(
+async def reject_verification(
     tx: Tx, verification: Verification, reasons: tuple[tuple[int, str], ...], edit_allowed: bool
 ) -> Verification:
     """Reject a verification for ``reasons``, codes with their texts."""
-    return await change(
+    return await change_verification(
         tx,
         verification,
         status=REJECTED,
@@ -247,7 +250,7 @@ async def reject(
     )
 
 
-async def change(tx: Tx, verification: Verification, **changes: Any) -> Verification:
+async def change_verification(tx: Tx, verification: Verification, **changes: Any) -> Verification:
     """Write some of a verification's columns."""
     changes["date_updated"] = tx.now
     await tx.run(
@@ -261,12 +264,14 @@ async def change(tx: Tx, verification: Verification, **changes: Any) -> Verifica
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:
-    """The routes; with ``at_once`` nothing waits for a review."""
+    """Return the routes; with ``at_once`` nothing waits for a review."""
     path = "/Tollfree/Verifications"
     return (
-        create(path, partial(create_verification, at_once), view, Asked),
+        create(path, partial(create_verification, at_once), view, TollfreeParameters),
         listing(path, "verifications", page_verifications, view, input=VerificationFilter),
         fetch(f"{path}/{{Sid}}", fetch_verification, view),
-        update(f"{path}/{{Sid}}", partial(update_verification, at_once), view, Asked, status=202),
+        update(
+            f"{path}/{{Sid}}", partial(update_verification, at_once), view, TollfreeParameters, status=202
+        ),
         delete(f"{path}/{{Sid}}", delete_verification),
     )

@@ -1,4 +1,4 @@
-"""What a toll-free verification is asked with: its parameters and their values (spec). Pure."""
+"""The description of a toll-free verification: its parameters and their values (spec). Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ VETTING_PROVIDERS = ("CAMPAIGN_VERIFY",)
 
 
 def _some() -> Parser:
-    """What must not be empty."""
+    """Return the parser, which rejects an empty value."""
     return text(1)
 
 
@@ -66,8 +66,8 @@ def _any() -> Parser:
     return text(clears=True)
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verification says of the number's user, in the order of the resource."""
+class TollfreeContent(msgspec.Struct, frozen=True, kw_only=True):
+    """The description of the number's user in a verification, in the order of the resource."""
 
     customer_profile_sid: str | None = None
     business_name: str | None = None
@@ -106,9 +106,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     vetting_provider: str | None = None
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of create and update (spec). The first three count on create only, where the number's SID and
-    what ``REQUIRED`` names must be there; ``edit_reason`` counts on update only, and tells the reviewer why."""
+class TollfreeParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of create and update (spec). The first three are of create only, which requires the number's
+    SID and all of ``REQUIRED``; ``edit_reason`` is of update only, and is for the reviewer."""
 
     tollfree_phone_number_sid: Annotated[Given[str], sid("PN", code=NOT_A_NUMBER)] = UNSET
     customer_profile_sid: Annotated[Given[str | None], sid("BU")] = UNSET
@@ -164,18 +164,18 @@ REQUIRED = (
 )
 
 
-def content_of(asked: Asked) -> Content:
-    """The content of a new verification. Raises ApiError 20001 for what is required and not there."""
-    fields = _fields(asked)
+def content_of(params: TollfreeParameters) -> TollfreeContent:
+    """Return the content of a new verification. Raise ApiError 20001 for a missing field that is required."""
+    fields = _fields(params)
     for name in REQUIRED:
         if fields.get(name) is None:
             raise missing(pascal_case(name))
-    return Content(**fields)
+    return TollfreeContent(**fields)
 
 
-def changed(content: Content, asked: Asked) -> Content:
-    """The content with the changes. Raises ApiError 20001 for what is required and was emptied."""
-    fields = _fields(asked)
+def changed(content: TollfreeContent, params: TollfreeParameters) -> TollfreeContent:
+    """Return the content with the changes. Raise ApiError 20001 for a required field that was emptied."""
+    fields = _fields(params)
     for name in REQUIRED:
         if name in fields and fields[name] is None:
             raise missing(pascal_case(name))
@@ -183,9 +183,9 @@ def changed(content: Content, asked: Asked) -> Content:
     return msgspec.structs.replace(content, **fields)
 
 
-def _fields(asked: Asked) -> dict[str, Any]:
+def _fields(params: TollfreeParameters) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in given(asked).items()
-        if name in Content.__struct_fields__
+        for name, value in given(params).items()
+        if name in TollfreeContent.__struct_fields__
     }

@@ -1,6 +1,6 @@
-"""Brand vettings (VT…): what a third party found out about a brand (spec).
+"""Brand vettings (VT…): the findings of a third party about a brand (spec).
 
-They end in SUCCESS or FAILED: by the operator, or with a success at once where the server is set so.
+They end in SUCCESS or FAILED: by the operator, or with a success at once if the server is set so.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Vetting(Row, frozen=True):
 
 
 def view(vetting: Vetting, urls: Urls) -> Json:
-    """The BrandVetting resource (spec)."""
+    """Return the BrandVetting resource (spec)."""
     return {
         "account_sid": vetting.account_sid,
         "brand_sid": vetting.brand_sid,
@@ -70,9 +70,9 @@ def view(vetting: Vetting, urls: Urls) -> Json:
 
 
 async def create_vetting(at_once: bool, tx: Tx, call: Call[NewVetting]) -> Vetting | None:
-    """Have a brand vetted, or import a vetting. Raises ApiError 21721 for a brand that is not approved or not of
-    the standard type (doc)."""
-    brand = await brands.find(tx, call.account_sid, call.path["BrandSid"])
+    """Request the vetting of a brand, or import a vetting. Raise ApiError 21721 for a brand that is not approved or
+    not of the standard type (doc)."""
+    brand = await brands.find_brand(tx, call.account_sid, call.path["BrandSid"])
     if brand is None:
         return None
     if brand.status != brands.APPROVED or brand.brand_type == SOLE_PROPRIETOR:
@@ -87,12 +87,12 @@ async def create_vetting(at_once: bool, tx: Tx, call: Call[NewVetting]) -> Vetti
         vetting_id=call.input.vetting_id or None,
     )
     await tx.insert("a2p_vettings", vetting)
-    return await settle(tx, vetting, SUCCESS) if at_once or brand.mock else vetting
+    return await finish_vetting(tx, vetting, SUCCESS) if at_once or brand.mock else vetting
 
 
-async def settle(tx: Tx, vetting: Vetting, status: str, score: int | None = None) -> Vetting:
-    """End a vetting. A success makes the brand's identity vetted; one by Aegis gives it ``score``, by default the
-    highest (inferred), by which its campaigns are rated from now on."""
+async def finish_vetting(tx: Tx, vetting: Vetting, status: str, score: int | None = None) -> Vetting:
+    """End a vetting. A success sets the brand's identity to vetted; one by Aegis sets its ``score``, by default the
+    highest (inferred), which rates its campaigns from now on."""
     await tx.run(
         "UPDATE a2p_vettings SET vetting_status = :status, date_updated = :now"
         " WHERE account_sid = :account_sid AND sid = :sid",
@@ -101,28 +101,28 @@ async def settle(tx: Tx, vetting: Vetting, status: str, score: int | None = None
         account_sid=vetting.account_sid,
         sid=vetting.sid,
     )
-    brand = await brands.find(tx, vetting.account_sid, vetting.brand_sid)
+    brand = await brands.find_brand(tx, vetting.account_sid, vetting.brand_sid)
     if status == SUCCESS and brand is not None:
         found = (brands.TOP_SCORE if score is None else score) if vetting.vetting_provider == AEGIS else None
-        brand = await brands.change(
+        brand = await brands.change_brand(
             tx,
             brand,
             identity_status=brands.VETTED_VERIFIED,
             brand_score=brand.brand_score if found is None else found,
         )
-        await campaigns.rate(tx, brand)
+        await campaigns.apply_rate_limits(tx, brand)
     return msgspec.structs.replace(vetting, vetting_status=status, date_updated=tx.now)
 
 
 async def fetch_vetting(tx: Tx, call: Call[Empty]) -> Vetting | None:
-    """One of a brand's vettings."""
-    found = await find(tx, call.account_sid, call.path["BrandVettingSid"])
+    """Return one of a brand's vettings."""
+    found = await find_vetting(tx, call.account_sid, call.path["BrandVettingSid"])
     return found if found and found.brand_sid == call.path["BrandSid"] else None
 
 
 async def page_vettings(tx: Tx, call: Call[VettingFilter]) -> list[Vetting] | None:
-    """A brand's vettings, oldest first (inferred)."""
-    brand = await brands.find(tx, call.account_sid, call.path["BrandSid"])
+    """Return a brand's vettings, oldest first (inferred)."""
+    brand = await brands.find_brand(tx, call.account_sid, call.path["BrandSid"])
     if brand is None:
         return None
     return await tx.all(
@@ -137,8 +137,8 @@ async def page_vettings(tx: Tx, call: Call[VettingFilter]) -> list[Vetting] | No
     )
 
 
-async def find(tx: Tx, account_sid: str, sid: str) -> Vetting | None:
-    """The account's vetting with this SID."""
+async def find_vetting(tx: Tx, account_sid: str, sid: str) -> Vetting | None:
+    """Return the account's vetting with this SID."""
     return await tx.one(
         Vetting,
         f"SELECT {columns(Vetting)} FROM a2p_vettings WHERE account_sid = :account_sid AND sid = :sid",
@@ -148,7 +148,7 @@ async def find(tx: Tx, account_sid: str, sid: str) -> Vetting | None:
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:
-    """The routes; with ``at_once`` nothing waits for a review."""
+    """Return the routes; with ``at_once`` nothing waits for a review."""
     path = "/a2p/BrandRegistrations/{BrandSid}/Vettings"
     return (
         create(path, partial(create_vetting, at_once), view, NewVetting),

@@ -20,14 +20,14 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance import reviews
 from trunkline.products.messaging.compliance.brands import IDENTITIES
-from trunkline.products.messaging.compliance.findings import Finding
-from trunkline.products.messaging.compliance.reviews import Decision, Review, Verdict
+from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason
+from trunkline.products.messaging.compliance.reviews import Decision, Review, ReviewVerdict
 
 
 def _finding() -> Parser:
-    def parse(name: str, value: str) -> Finding:
+    def parse(name: str, value: str) -> RejectionReason:
         try:
-            return msgspec.json.decode(value, type=Finding)
+            return msgspec.json.decode(value, type=RejectionReason)
         except (msgspec.DecodeError, RecursionError):
             raise invalid(name, "must be objects with error_code, description and fields") from None
 
@@ -39,7 +39,7 @@ class DecisionParameters(msgspec.Struct, frozen=True, kw_only=True):
     identity; whether a rejected toll-free verification may be edited."""
 
     reason: Annotated[Given[str], text(1)] = UNSET
-    errors: Annotated[Given[list[Finding] | None], many(_finding())] = UNSET
+    errors: Annotated[Given[list[RejectionReason] | None], many(_finding())] = UNSET
     brand_score: Annotated[Given[int], integer(0, 100)] = UNSET
     identity_status: Annotated[Given[str], choice(*IDENTITIES)] = UNSET
     edit_allowed: Annotated[Given[bool], boolean()] = UNSET
@@ -60,15 +60,15 @@ def view(review: Review, urls: Urls) -> Json:
 
 async def list_waiting(tx: Tx, call: Call[Empty]) -> list[Review]:
     """Return the registrations that wait for a decision."""
-    return await reviews.waiting(tx, call.account_sid)
+    return await reviews.pending_reviews(tx, call.account_sid)
 
 
 async def fetch_registration(tx: Tx, call: Call[Empty]) -> Review | None:
     """Return a registration."""
-    return await reviews.find(tx, call.account_sid, call.path["Sid"])
+    return await reviews.find_review(tx, call.account_sid, call.path["Sid"])
 
 
-def _deciding(verdict: Verdict) -> Act:
+def _deciding(verdict: ReviewVerdict) -> Act:
     async def decide(tx: Tx, call: Call[DecisionParameters]) -> Review | None:
         """Decide on a registration. Raise ApiError 20001 for a verdict that its kind does not have."""
         given = params.given(call.input)
@@ -79,7 +79,7 @@ def _deciding(verdict: Verdict) -> Act:
             identity=given.pop("identity_status", "VERIFIED"),
             **given,
         )
-        return await reviews.decide(tx, call.account_sid, call.path["Sid"], decision)
+        return await reviews.decide_review(tx, call.account_sid, call.path["Sid"], decision)
 
     return decide
 
@@ -100,7 +100,7 @@ OPERATIONS: tuple[Operation, ...] = (
             DecisionParameters,
             **FOR_OPERATOR,
         )
-        for verdict in Verdict
+        for verdict in ReviewVerdict
     ),
 )
 """The operations of approvals."""

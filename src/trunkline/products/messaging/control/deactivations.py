@@ -64,14 +64,17 @@ async def fetch_day(tx: Tx, call: Call[DeactivationDay] | Call[DeactivationChang
     if not call.account_sid:
         raise missing("AccountSid")
     assert isinstance(call.input.date, datetime.date), "it is required"
-    return DayList(call.input.date, await deactivations.added(tx, call.account_sid, day_of(call.input.date)))
+    return DayList(
+        call.input.date,
+        await deactivations.deactivated_numbers(tx, call.account_sid, day_of(call.input.date)),
+    )
 
 
 async def add(tx: Tx, call: Call[DeactivationChange]) -> DayList:
     """Add numbers to a day; return the day."""
     before = await fetch_day(tx, call)
     for number in call.input.number or ():
-        await deactivations.add(tx, call.account_sid, day_of(before.date), number)
+        await deactivations.add_deactivated(tx, call.account_sid, day_of(before.date), number)
     return await fetch_day(tx, call)
 
 
@@ -79,7 +82,7 @@ async def remove(tx: Tx, call: Call[DeactivationChange]) -> DayList:
     """Remove numbers from a day; return the day."""
     before = await fetch_day(tx, call)
     for number in call.input.number or ():
-        await deactivations.remove(tx, call.account_sid, day_of(before.date), number)
+        await deactivations.remove_deactivated(tx, call.account_sid, day_of(before.date), number)
     return await fetch_day(tx, call)
 
 

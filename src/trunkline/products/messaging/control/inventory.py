@@ -19,8 +19,7 @@ from trunkline.api.params import Given, Parser, boolean, choice, required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory, management
-from trunkline.products.messaging.numbers.inventory import Number, Taken
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
 from trunkline.products.messaging.numbers.management import (
     MAX_RATE,
     BadNumber,
@@ -28,6 +27,7 @@ from trunkline.products.messaging.numbers.management import (
     NumberOptions,
     UnknownNumber,
 )
+from trunkline.products.messaging.numbers.number_types import NumberType
 
 
 def _rate() -> Parser:
@@ -47,7 +47,7 @@ class NewNumber(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of a new number; what is likely of the number counts where they are absent."""
 
     number: Annotated[Given[str], text(1, 64), required()] = UNSET
-    kind: Annotated[Given[str], choice(*(kind.value for kind in Kind))] = UNSET
+    kind: Annotated[Given[str], choice(*(kind.value for kind in NumberType))] = UNSET
     country: Annotated[Given[str], text()] = UNSET
     sms: Annotated[Given[bool], boolean()] = UNSET
     mms: Annotated[Given[bool], boolean()] = UNSET
@@ -70,7 +70,7 @@ async def add(tx: Tx, call: Call[NewNumber]) -> Number:
     """Add a number. Raise ApiError 20001 for one that cannot be, 20409 for one that is in the inventory."""
     given = params.given(call.input)
     text = given.pop("number")
-    kind = Kind(given.pop("kind")) if "kind" in given else None
+    kind = NumberType(given.pop("kind")) if "kind" in given else None
     country = given.pop("country", "").upper()
     try:
         number = management.make_number(text, NumberOptions(kind=kind, country=country, **given))
@@ -93,13 +93,13 @@ async def assign(tx: Tx, call: Call[Empty]) -> Number | None:
         return await management.assign_number(tx, _address(call.path["Number"]), call.account_sid)
     except UnknownNumber:
         return None
-    except Taken:
+    except NumberUnavailable:
         raise ApiError(20409) from None
 
 
 async def remove(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a number from the inventory and from the account that has it."""
-    return await inventory.remove(tx, _address(call.path["Number"]))
+    return await inventory.remove_number(tx, _address(call.path["Number"]))
 
 
 def _address(text: str) -> str:

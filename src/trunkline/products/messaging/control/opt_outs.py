@@ -25,7 +25,7 @@ from trunkline.products.messaging import services
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.opt_outs import advanced, blocks
-from trunkline.products.messaging.opt_outs.advanced import MAX_SETS, Advanced
+from trunkline.products.messaging.opt_outs.advanced import MAX_SETS, AdvancedOptOut
 from trunkline.products.messaging.opt_outs.blocks import NEWEST, Block
 from trunkline.products.messaging.opt_outs.keywords import KeywordError, KeywordSet
 
@@ -47,7 +47,7 @@ def _set() -> Parser:
 
 
 def _address() -> Parser:
-    """An address in the form in which messages have it; what is none stays as it is."""
+    """Return the parser of an address in the form in which messages have it; what is none stays as it is."""
     plain = text(1, 64, clears=True)
     return Parser(lambda name, value: _read_address(plain.parse(name, value)) or value, clears=True)
 
@@ -127,20 +127,20 @@ async def remove(tx: Tx, call: Call[OptOutChange]) -> bool:
     return await blocks.unblock(tx, call.account_sid, call.input.scope or "", call.input.recipient or "")
 
 
-async def fetch_keywords(tx: Tx, call: Call[Empty]) -> Advanced | None:
+async def fetch_keywords(tx: Tx, call: Call[Empty]) -> AdvancedOptOut | None:
     """Return Advanced Opt-Out of a Service."""
     sid = call.path["Sid"]
-    if not is_sid(sid, "MG") or await services.find(tx, call.account_sid, sid) is None:
+    if not is_sid(sid, "MG") or await services.find_service(tx, call.account_sid, sid) is None:
         return None
     return await advanced.find(tx, call.account_sid, sid)
 
 
-async def change_keywords(tx: Tx, call: Call[KeywordSettings]) -> Advanced | None:
+async def change_keywords(tx: Tx, call: Call[KeywordSettings]) -> AdvancedOptOut | None:
     """Change Advanced Opt-Out of a Service. Raise ApiError 20001 for bad sets."""
     sid, given = call.path["Sid"], call.input
     if isinstance(given.sets, list) and len(given.sets) > MAX_SETS:
         raise invalid("Sets", f"must be at most {MAX_SETS}")
-    if not is_sid(sid, "MG") or await services.find(tx, call.account_sid, sid) is None:
+    if not is_sid(sid, "MG") or await services.find_service(tx, call.account_sid, sid) is None:
         return None
     try:
         return await advanced.change(
@@ -158,7 +158,7 @@ async def _is_scope(tx: Tx, account_sid: str, scope: str) -> bool:
     """Return whether opt-outs of the account may have this scope: one of its Services, or its number outside of
     Services."""
     if is_sid(scope, "MG"):
-        return await services.find(tx, account_sid, scope) is not None
+        return await services.find_service(tx, account_sid, scope) is not None
     owned = await owned_by_account(tx, account_sid, scope)
     return owned is not None and owned.service_sid is None
 
@@ -182,7 +182,7 @@ def _page(page: OptOutPage, urls: Urls) -> Json:
     return {"opt_outs": [view(one, urls) for one in page.opt_outs], "next_page_token": page.next_page_token}
 
 
-def _keywords(found: Advanced, urls: Urls) -> Json:
+def _keywords(found: AdvancedOptOut, urls: Urls) -> Json:
     return {
         "service_sid": found.service_sid,
         "enabled": found.enabled,

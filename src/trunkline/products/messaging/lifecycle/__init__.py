@@ -1,1 +1,3 @@
-"""A message and its life: its row and states, its queue, the lanes of senders, its text, and its callbacks."""
+"""The life of a message: its row and states, its queue entry, the lanes of senders, its text on the air, its
+callbacks.
+"""

@@ -6,8 +6,8 @@ from itertools import accumulate, pairwise
 
 import msgspec
 
-from trunkline.products.messaging.lifecycle.message import Message, Options
-from trunkline.products.messaging.text.segments import Segmented, segment
+from trunkline.products.messaging.lifecycle.message import Message, MessageOptions
+from trunkline.products.messaging.text.segments import Segmentation, segment
 from trunkline.products.messaging.text.smart import smart_encode
 
 
@@ -15,7 +15,7 @@ class Composition(msgspec.Struct, frozen=True):
     """The text as it is sent, its alphabet and its segments."""
 
     text: str
-    segmented: Segmented
+    segmented: Segmentation
 
     @property
     def segments(self) -> int:
@@ -24,8 +24,8 @@ class Composition(msgspec.Struct, frozen=True):
 
 
 def compose(text: str, *, smart: bool, mms: bool) -> Composition:
-    """Return the text as it is sent: with ``smart``, look-alikes replace the characters that would need UCS-2; an MMS
-    is one segment, however long its text is."""
+    """Return the text as it is sent: with ``smart``, look-alike characters replace those that would need UCS-2. An
+    MMS is one segment, however long its text is."""
     sent = smart_encode(text) if smart else text
     segmented = segment(sent)
     if mms and len(segmented.parts) > 1:
@@ -33,7 +33,7 @@ def compose(text: str, *, smart: bool, mms: bool) -> Composition:
     return Composition(sent, segmented)
 
 
-def with_composition(options: Options, body: str, composition: Composition) -> Options:
+def with_composition(options: MessageOptions, body: str, composition: Composition) -> MessageOptions:
     """Return the options with the composition of a message whose text is ``body``."""
     parts = composition.segmented.parts
     return msgspec.structs.replace(
@@ -45,17 +45,17 @@ def with_composition(options: Options, body: str, composition: Composition) -> O
 
 
 def composition_of(message: Message) -> Composition:
-    """Return the composition that is stored with a message. One that got its sender before compositions were stored is
-    composed here."""
-    options = message.asked
+    """Return the composition that is stored with a message. Compose the text of a message that got its sender
+    before compositions were stored."""
+    options = message.parsed_options
     text = message.body if options.sent_body is None else options.sent_body
     if options.encoding is None:
         return compose(text, smart=False, mms=is_mms(message, options))
     parts = tuple(text[start:end] for start, end in pairwise((0, *options.cuts, len(text))))
-    return Composition(text, Segmented(options.encoding, parts))
+    return Composition(text, Segmentation(options.encoding, parts))
 
 
-def is_mms(message: Message, options: Options) -> bool:
+def is_mms(message: Message, options: MessageOptions) -> bool:
     """Return whether the message is sent as an MMS: with attachments, or on request, and not as a text with links to
     its attachments."""
     return (message.num_media > 0 or options.send_as_mms) and not options.as_sms

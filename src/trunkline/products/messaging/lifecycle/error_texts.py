@@ -1,6 +1,6 @@
-"""What the error codes of messages mean: the texts of ``error_message``, and of ``ErrorMessage`` in callbacks.
+"""Texts of the error codes of messages, for ``error_message`` and for ``ErrorMessage`` in callbacks.
 
-Texts are the vendor's own short messages as far as they are known (doc), else inferred from the codes' titles.
+The texts are the vendor's own short messages where they are documented (doc), else inferred from the codes' titles.
 """
 
 from __future__ import annotations
@@ -58,6 +58,6 @@ TEXTS: dict[int, str] = {
 }
 
 
-def message_of(code: int) -> str:
-    """The text of an error code."""
+def error_text(code: int) -> str:
+    """Return the text of an error code."""
     return TEXTS.get(code, UNKNOWN)

@@ -1,7 +1,7 @@
-"""Lanes: the queue of one sender of one account, how full it is, and which node empties it.
+"""Lanes: the queue of one sender of one account, its fill level, and its holder.
 
-A lane is emptied by one node at a time, so that its rate binds and its order holds: a node takes it for some seconds
-and renews that while it works. ``queued`` counts segments; the capacity is ten hours of the sender's rate (doc).
+A node leases a lane for some seconds and renews the lease while it works on the lane. One holder at a time keeps
+the sender's rate and its order. ``queued`` counts segments; the capacity is ten hours of the sender's rate (doc).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 from trunkline.core.storage.database import Row, Tx, columns
 
 CAPACITY_SECONDS = 36_000
-"""A sender's queue holds what it sends in ten hours (doc)."""
+"""Seconds of its rate that a sender's queue holds: ten hours (doc)."""
 
 MILLI = 1000
 """Rates are in thousandths of a segment a second."""
@@ -32,18 +32,18 @@ WHERE l.queued + excluded.queued <= :capacity RETURNING last_used
 
 
 class QueueFull(Exception):
-    """The sender's queue has no room for the message."""
+    """The error for a message that does not fit into its sender's queue."""
 
 
-class LaneFed(msgspec.Struct, frozen=True):
-    """Announced when a message was put into a lane, or may be taken again."""
+class LaneHasWork(msgspec.Struct, frozen=True):
+    """The event that a message was put into a lane, or may be claimed again."""
 
     lane: str
 
 
-class Lane(Row, frozen=True):
-    """A row of ``message_lanes``. ``last_used`` counts up over all lanes' uses; ``free_at`` is when the sender may
-    send next, ``until`` when the holder's time ends, in microseconds since 1970 UTC."""
+class SenderLane(Row, frozen=True):
+    """A row of ``message_lanes``. ``last_used`` increases over the uses of all lanes; ``free_at`` is the time from
+    which the sender may send, ``until`` the end of the holder's lease, in microseconds since 1970 UTC."""
 
     lane: str
     account_sid: str
@@ -55,14 +55,14 @@ class Lane(Row, frozen=True):
     until: int
 
 
-def lane_of(account_sid: str, sender: str) -> str:
-    """The lane's name."""
+def lane_name(account_sid: str, sender: str) -> str:
+    """Return the name of a sender's lane."""
     return f"{account_sid} {sender}"
 
 
-def rate_of(kind: str, country: str, rate: int) -> int:
-    """A sender's rate in thousandths of a segment a second: the operator's, else the default of its kind (doc; of
-    alphanumeric senders and of long codes outside the US and Canada inferred)."""
+def lane_rate(kind: str, country: str, rate: int) -> int:
+    """Return a sender's rate in thousandths of a segment a second: the operator's, else the default of its kind
+    (doc; of alphanumeric senders and of long codes outside the US and Canada inferred)."""
     if rate:
         return rate
     if kind in _DEFAULTS:
@@ -70,10 +70,10 @@ def rate_of(kind: str, country: str, rate: int) -> int:
     return _LONG_CODE if country in _NORTH_AMERICA else _FOREIGN
 
 
-async def feed(tx: Tx, account_sid: str, sender: str, segments: int, capacity: int) -> int:
-    """Count a message into its sender's lane and answer its place there. Raises QueueFull when ``capacity`` segments
-    wait already."""
-    lane = lane_of(account_sid, sender)
+async def reserve_place(tx: Tx, account_sid: str, sender: str, segments: int, capacity: int) -> int:
+    """Count a message into its sender's lane and return its place there. Raise QueueFull if the lane would hold
+    more than ``capacity`` segments."""
+    lane = lane_name(account_sid, sender)
     place: int | None = None
     if segments <= capacity:
         place = await tx.value(
@@ -87,11 +87,11 @@ async def feed(tx: Tx, account_sid: str, sender: str, segments: int, capacity: i
         )
     if place is None:
         raise QueueFull(sender)
-    tx.announce(LaneFed(lane))
+    tx.announce(LaneHasWork(lane))
     return place
 
 
-async def leave(tx: Tx, lane: str, segments: int) -> None:
+async def subtract_segments(tx: Tx, lane: str, segments: int) -> None:
     """Count segments out of a lane."""
     if lane and segments:
         await tx.run(
@@ -101,23 +101,24 @@ async def leave(tx: Tx, lane: str, segments: int) -> None:
         )
 
 
-async def with_work(tx: Tx, most: int) -> list[str]:
-    """Lanes that have messages and no holder."""
+async def lanes_with_work(tx: Tx, most: int) -> list[str]:
+    """Return lanes with messages and without a holder, up to ``most``."""
     found = await tx.all(
-        Lane,
-        f"SELECT {columns(Lane)} FROM message_lanes WHERE queued > 0 AND until <= :now ORDER BY until LIMIT :most",
+        SenderLane,
+        f"SELECT {columns(SenderLane)} FROM message_lanes WHERE queued > 0 AND until <= :now"
+        " ORDER BY until LIMIT :most",
         now=tx.now,
         most=most,
     )
     return [lane.lane for lane in found]
 
 
-async def hold(tx: Tx, lane: str, holder: str, until: int) -> Lane | None:
-    """Take a lane that nobody holds, or keep one's own."""
+async def acquire_lane(tx: Tx, lane: str, holder: str, until: int) -> SenderLane | None:
+    """Lease a lane without a holder, or renew the lease of ``holder``; return None if another node holds it."""
     return await tx.one(
-        Lane,
+        SenderLane,
         "UPDATE message_lanes SET holder = :holder, until = :until"
-        f" WHERE lane = :lane AND (until <= :now OR holder = :holder) RETURNING {columns(Lane)}",
+        f" WHERE lane = :lane AND (until <= :now OR holder = :holder) RETURNING {columns(SenderLane)}",
         lane=lane,
         holder=holder,
         until=until,
@@ -125,13 +126,13 @@ async def hold(tx: Tx, lane: str, holder: str, until: int) -> Lane | None:
     )
 
 
-async def used(tx: Tx, lane: str, free_at: int) -> None:
-    """Note when a lane's sender may send next."""
+async def record_free_at(tx: Tx, lane: str, free_at: int) -> None:
+    """Record the time from which a lane's sender may send."""
     await tx.run("UPDATE message_lanes SET free_at = :free_at WHERE lane = :lane", lane=lane, free_at=free_at)
 
 
-async def release(tx: Tx, lane: str, holder: str) -> None:
-    """Give a lane back."""
+async def release_lane(tx: Tx, lane: str, holder: str) -> None:
+    """Release a lane of ``holder``."""
     await tx.run(
         "UPDATE message_lanes SET holder = NULL, until = 0 WHERE lane = :lane AND holder = :holder",
         lane=lane,
@@ -139,14 +140,14 @@ async def release(tx: Tx, lane: str, holder: str) -> None:
     )
 
 
-async def release_held(tx: Tx, holder: str) -> None:
-    """Give back whatever a node still holds: for its stop."""
+async def release_lanes_of(tx: Tx, holder: str) -> None:
+    """Release all lanes of a node that stops."""
     await tx.run(
         "UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0 AND holder = :holder",
         holder=holder,
     )
 
 
-async def release_all(tx: Tx) -> None:
-    """Give all lanes back: for a node that has the database to itself."""
+async def release_all_lanes(tx: Tx) -> None:
+    """Release all lanes, at the start of a node that has the database to itself."""
     await tx.run("UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0")

@@ -1,4 +1,4 @@
-"""What a message is: its row, its states, and the options that it was created with."""
+"""The row of a message, its states, and the options of its creation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.transports.base import Encoding
 
 
-class Status(StrEnum):
+class MessageStatus(StrEnum):
     """The states of a message (doc). ``accepted`` and ``scheduled`` are for messages through a Service only."""
 
     ACCEPTED = "accepted"
@@ -29,36 +29,36 @@ class Status(StrEnum):
 
 FINISHED = frozenset(
     {
-        Status.SENT,
-        Status.DELIVERED,
-        Status.UNDELIVERED,
-        Status.FAILED,
-        Status.RECEIVED,
-        Status.READ,
-        Status.CANCELED,
+        MessageStatus.SENT,
+        MessageStatus.DELIVERED,
+        MessageStatus.UNDELIVERED,
+        MessageStatus.FAILED,
+        MessageStatus.RECEIVED,
+        MessageStatus.READ,
+        MessageStatus.CANCELED,
     }
 )
 """States in which a message may be redacted and deleted (inferred)."""
 
-TERMINAL = FINISHED - {Status.SENT}
-"""States that no receipt changes any more."""
+TERMINAL = FINISHED - {MessageStatus.SENT}
+"""States that no receipt changes."""
 
 
 class Direction(StrEnum):
-    """Who a message comes from (doc)."""
+    """The origin of a message (doc)."""
 
     INBOUND = "inbound"
     API = "outbound-api"
     REPLY = "outbound-reply"
 
 
-class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a message was asked to be, besides its columns. ``media_urls`` are fetched when it is sent;
-    ``validity_period`` is in seconds; ``send_at`` in microseconds since 1970 UTC; ``automatic`` marks an answer to
-    a keyword, which neither opt-outs nor the loop guard hold up; ``sent_body`` is the text on the air where it is
-    not the body, ``encoding`` its alphabet, None until the message has a sender, and ``cuts`` the places at which
-    it is divided into segments; ``as_sms`` marks an MMS that goes as a text with links; ``stored`` holds parameters
-    that have no effect on SMS."""
+class MessageOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The options of a message besides its columns. ``media_urls`` are fetched when it is sent; ``validity_period``
+    is in seconds; ``send_at`` in microseconds since 1970 UTC; ``automatic`` marks an answer to a keyword, which
+    neither opt-outs nor the loop guard stop; ``sent_body`` is the text on the air where it differs from the body,
+    ``encoding`` its alphabet, None until the message has a sender, and ``cuts`` the places at which it is divided
+    into segments; ``as_sms`` marks an MMS that is sent as a text with links; ``stored`` holds parameters without an
+    effect on SMS."""
 
     media_urls: tuple[str, ...] = ()
     validity_period: int | None = None
@@ -77,16 +77,16 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     stored: dict[str, str] = {}
 
 
-_decode_options = msgspec.json.Decoder(Options).decode
+_decode_options = msgspec.json.Decoder(MessageOptions).decode
 
 
-def encode_options(options: Options) -> str:
+def encode_options(options: MessageOptions) -> str:
     """Return the options as the row stores them."""
     return msgspec.json.encode(options).decode()
 
 
 class Message(Row, frozen=True):
-    """A row of ``messages``. ``sender`` is None until one is chosen; ``options`` is JSON of ``Options``."""
+    """A row of ``messages``. ``sender`` is None until one is chosen; ``options`` is JSON of ``MessageOptions``."""
 
     sid: str
     account_sid: str
@@ -111,13 +111,13 @@ class Message(Row, frozen=True):
     options: str = "{}"
 
     @property
-    def asked(self) -> Options:
+    def parsed_options(self) -> MessageOptions:
         """The options, decoded."""
         return _decode_options(self.options)
 
 
 async def find_message(tx: Tx, account_sid: str, sid: str) -> Message | None:
-    """The account's message with this SID."""
+    """Return the account's message with this SID."""
     return await tx.one(
         Message,
         f"SELECT {columns(Message)} FROM messages WHERE account_sid = :account_sid AND sid = :sid",
@@ -126,9 +126,9 @@ async def find_message(tx: Tx, account_sid: str, sid: str) -> Message | None:
     )
 
 
-def shown_recipient(message: Message) -> str:
-    """The recipient as answers and callbacks show it: with its last four digits masked when the message was created
+def visible_recipient(message: Message) -> str:
+    """Return the recipient for responses and callbacks: with its last four digits masked if the message was created
     with ``AddressRetention=obfuscate`` (inferred)."""
-    if not message.asked.obfuscate_address:
+    if not message.parsed_options.obfuscate_address:
         return message.recipient
     return message.recipient[:-4] + "XXXX"

@@ -1,7 +1,10 @@
-"""What waits to be sent: one row for each message that has not left yet.
+"""The queue of messages: one entry for each message that waits to be sent.
 
-Steps: ``scheduled`` until its time; ``media`` while its attachments are fetched; ``choose`` until it has a sender;
-``send`` in its sender's lane; ``sending`` while a carrier has it, which is also what a dead node leaves behind.
+An entry is ``scheduled`` until its time, then in ``media`` while its attachments are fetched, in ``choose`` until
+the message has a sender, and in ``send`` while it waits in the sender's lane. It is ``sending`` while a carrier has
+the message; a node that dies leaves such entries behind. The row is deleted when the message is sent or has failed.
+Several nodes read due entries at once: ``skip_locked`` gives each entry to one transaction on PostgreSQL, and on
+SQLite one writer runs them in turn.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
 
 POSTPONED = 60 * SECOND
-"""When a message whose step failed is looked at again."""
+"""Delay of a message whose step failed with an error, in microseconds."""
 
 
 class Step(StrEnum):
-    """What a queued message waits for."""
+    """The step that a queued message waits for."""
 
     SCHEDULED = "scheduled"
     MEDIA = "media"
@@ -32,9 +35,9 @@ class Step(StrEnum):
 _ids = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-class Queued(Row, frozen=True):
-    """A row of ``message_queue``. ``place`` orders a lane; times in microseconds since 1970 UTC; ``attempts`` counts
-    hand-overs that failed; ``taken`` is a JSON list of the ids of parts that the network has."""
+class QueueEntry(Row, frozen=True):
+    """A row of ``message_queue``. ``place`` orders a lane; times are in microseconds since 1970 UTC; ``attempts``
+    counts failed hand-overs; ``taken`` is a JSON list of the ids of segments that the network has accepted."""
 
     message_sid: str
     account_sid: str
@@ -49,24 +52,24 @@ class Queued(Row, frozen=True):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the parts that the network has."""
+        """The ids of the segments that the network has accepted."""
         return _ids(self.taken)
 
 
 class MessagesDue(msgspec.Struct, frozen=True):
-    """Announced when a message may take its next step at ``due``."""
+    """The event that a message may take its next step at ``due``."""
 
     due: int
 
 
 _DUE = f"""
-SELECT {columns(Queued)} FROM message_queue WHERE step = '{{step}}' AND due <= :now ORDER BY due LIMIT :most
+SELECT {columns(QueueEntry)} FROM message_queue WHERE step = '{{step}}' AND due <= :now ORDER BY due LIMIT :most
 """
 _EXPIRED = f"""
-SELECT {columns(Queued)} FROM message_queue WHERE expires <= :now AND step <> 'sending' ORDER BY expires LIMIT :most
+SELECT {columns(QueueEntry)} FROM message_queue WHERE expires <= :now AND step <> 'sending' ORDER BY expires LIMIT :most
 """
 _LANE = f"""
-SELECT {columns(Queued)} FROM message_queue
+SELECT {columns(QueueEntry)} FROM message_queue
 WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :most
 """
 _LANE_MESSAGES = f"""
@@ -76,100 +79,100 @@ SELECT {columns(Message, "m")} FROM messages m JOIN (
 ) q ON m.sid = q.message_sid AND m.account_sid = q.account_sid
 """
 _ORPHANS = f"""
-SELECT {columns(Queued)} FROM message_queue WHERE lane = :lane AND step = 'sending' ORDER BY place
+SELECT {columns(QueueEntry)} FROM message_queue WHERE lane = :lane AND step = 'sending' ORDER BY place
 """
 _NEXT_STEP = """
 SELECT due FROM message_queue WHERE step = '{step}' ORDER BY due LIMIT 1
 """
 _TIMED = (Step.SCHEDULED, Step.CHOOSE)
-# The steps are written out, as only then the engines know that the indexes of some steps alone hold all.
+# The steps are literals: only then the planners use the partial indexes.
 _DUE_BY_STEP = {step: _DUE.format(step=step.value) for step in _TIMED}
 _NEXT_BY_STEP = {step: _NEXT_STEP.format(step=step.value) for step in _TIMED}
 
 
-async def due_now(tx: Tx, step: Step, most: int) -> list[Queued]:
-    """Messages whose step, scheduled or choose, is due, the longest due first; on engines with several writers they are
-    this transaction's alone."""
-    return await tx.all(Queued, _DUE_BY_STEP[step] + tx.skip_locked, now=tx.now, most=most)
+async def due_entries(tx: Tx, step: Step, most: int) -> list[QueueEntry]:
+    """Return up to ``most`` entries of a step, scheduled or choose, that are due, the longest due first. On engines
+    with several writers they are this transaction's alone."""
+    return await tx.all(QueueEntry, _DUE_BY_STEP[step] + tx.skip_locked, now=tx.now, most=most)
 
 
-async def expired(tx: Tx, most: int) -> list[Queued]:
-    """Messages that waited longer than they may."""
-    return await tx.all(Queued, _EXPIRED + tx.skip_locked, now=tx.now, most=most)
+async def expired_entries(tx: Tx, most: int) -> list[QueueEntry]:
+    """Return up to ``most`` entries whose validity has ended."""
+    return await tx.all(QueueEntry, _EXPIRED + tx.skip_locked, now=tx.now, most=most)
 
 
-async def in_lane(tx: Tx, lane: str, most: int) -> list[Queued]:
-    """The first messages of a lane that may be handed over now."""
-    return await tx.all(Queued, _LANE, lane=lane, now=tx.now, most=most)
+async def lane_entries(tx: Tx, lane: str, most: int) -> list[QueueEntry]:
+    """Return the first entries of a lane that may be handed over now."""
+    return await tx.all(QueueEntry, _LANE, lane=lane, now=tx.now, most=most)
 
 
-async def messages_in_lane(tx: Tx, lane: str, most: int) -> dict[str, Message]:
-    """Their messages, by SID."""
+async def lane_messages(tx: Tx, lane: str, most: int) -> dict[str, Message]:
+    """Return the messages of ``lane_entries``, by SID."""
     return {one.sid: one for one in await tx.all(Message, _LANE_MESSAGES, lane=lane, now=tx.now, most=most)}
 
 
-async def orphans(tx: Tx, lane: str) -> list[Queued]:
-    """Messages of a lane that somebody was handing over."""
-    return await tx.all(Queued, _ORPHANS, lane=lane)
+async def orphaned_entries(tx: Tx, lane: str) -> list[QueueEntry]:
+    """Return the entries of a lane that are being handed over."""
+    return await tx.all(QueueEntry, _ORPHANS, lane=lane)
 
 
-async def next_moment(tx: Tx) -> int | None:
-    """When the next step is due, or the next message expires."""
-    moments = [await tx.value(_NEXT_BY_STEP[step]) for step in _TIMED]
-    moments.append(
+async def next_due(tx: Tx) -> int | None:
+    """Return the time at which the next step is due or the next message expires."""
+    due_times = [await tx.value(_NEXT_BY_STEP[step]) for step in _TIMED]
+    due_times.append(
         await tx.value("SELECT expires FROM message_queue WHERE step <> 'sending' ORDER BY expires LIMIT 1")
     )
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min((moment for moment in due_times if moment is not None), default=None)
 
 
-async def next_in_lane(tx: Tx, lane: str) -> int | None:
-    """When the next message of a lane may be handed over."""
+async def next_due_in_lane(tx: Tx, lane: str) -> int | None:
+    """Return the time at which the next message of a lane may be handed over, or None for an empty lane."""
     due: int | None = await tx.value(
         "SELECT min(due) FROM message_queue WHERE lane = :lane AND step = 'send'", lane=lane
     )
     return due
 
 
-async def put(tx: Tx, queued: Queued) -> None:
-    """Put a message into the queue."""
-    await tx.insert("message_queue", queued)
+async def add_entry(tx: Tx, entry: QueueEntry) -> None:
+    """Add an entry to the queue."""
+    await tx.insert("message_queue", entry)
 
 
-async def change(tx: Tx, queued: Queued) -> None:
-    """Write a queued message's new step."""
+async def update_entry(tx: Tx, entry: QueueEntry) -> None:
+    """Write an entry with its new step."""
     await tx.run(
         "UPDATE message_queue SET step = :step, lane = :lane, place = :place, due = :due, expires = :expires,"
         " segments = :segments, attempts = :attempts, taken = :taken WHERE message_sid = :message_sid",
-        **_changed(queued),
+        **_changed(entry),
     )
 
 
-async def hand_over(tx: Tx, queued: Queued) -> bool:
-    """Note that a message is being handed over; answers whether it still waited for that."""
+async def mark_sending(tx: Tx, entry: QueueEntry) -> bool:
+    """Mark an entry as being handed over; return whether it waited for that."""
     return bool(
         await tx.run(
             "UPDATE message_queue SET step = 'sending' WHERE message_sid = :sid AND step = 'send'",
-            sid=queued.message_sid,
+            sid=entry.message_sid,
         )
     )
 
 
-async def find_queued(tx: Tx, message_sid: str) -> Queued | None:
-    """The queue's row of a message."""
+async def find_entry(tx: Tx, message_sid: str) -> QueueEntry | None:
+    """Return the entry of a message."""
     return await tx.one(
-        Queued,
-        f"SELECT {columns(Queued)} FROM message_queue WHERE message_sid = :message_sid",
+        QueueEntry,
+        f"SELECT {columns(QueueEntry)} FROM message_queue WHERE message_sid = :message_sid",
         message_sid=message_sid,
     )
 
 
-async def remove(tx: Tx, message_sid: str) -> bool:
-    """Take a message out of the queue; answers whether it was there."""
+async def remove_entry(tx: Tx, message_sid: str) -> bool:
+    """Remove the entry of a message; return whether there was one."""
     return bool(await tx.run("DELETE FROM message_queue WHERE message_sid = :sid", sid=message_sid))
 
 
 async def remove_sending(tx: Tx, message_sid: str) -> bool:
-    """Take a message out of the queue that is being handed over; answers whether it was."""
+    """Remove the entry of a message that is being handed over; return whether there was one."""
     return bool(
         await tx.run(
             "DELETE FROM message_queue WHERE message_sid = :sid AND step = 'sending'", sid=message_sid
@@ -178,7 +181,7 @@ async def remove_sending(tx: Tx, message_sid: str) -> bool:
 
 
 async def remove_scheduled(tx: Tx, message_sid: str) -> bool:
-    """Take a message out of the queue whose time has not come; answers whether it was there."""
+    """Remove the entry of a message that is still scheduled; return whether there was one."""
     return bool(
         await tx.run(
             "DELETE FROM message_queue WHERE message_sid = :sid AND step = 'scheduled'", sid=message_sid
@@ -186,14 +189,14 @@ async def remove_scheduled(tx: Tx, message_sid: str) -> bool:
     )
 
 
-def _changed(queued: Queued) -> dict[str, object]:
-    values = msgspec.structs.asdict(queued)
+def _changed(entry: QueueEntry) -> dict[str, object]:
+    values = msgspec.structs.asdict(entry)
     del values["account_sid"]
     return values
 
 
 async def postpone_first(tx: Tx) -> None:
-    """Look again in a minute at the message that is due the longest in each step."""
+    """Postpone, by a minute, the entry of each step that is due the longest."""
     for step in _TIMED:
-        for queued in await due_now(tx, step, 1):
-            await change(tx, msgspec.structs.replace(queued, due=tx.now + POSTPONED))
+        for entry in await due_entries(tx, step, 1):
+            await update_entry(tx, msgspec.structs.replace(entry, due=tx.now + POSTPONED))

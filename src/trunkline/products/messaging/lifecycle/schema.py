@@ -1,4 +1,6 @@
-"""The tables of messages: the messages themselves, what waits to be sent, and the parts that a network has."""
+"""The tables of messages: the messages, their queue, the lanes of senders, and the segments that a network has
+accepted.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ MIGRATIONS = (
             "CREATE INDEX messages_by_creation ON messages (account_sid, date_created, sid)",
             "CREATE INDEX messages_by_recipient ON messages (account_sid, recipient, date_created, sid)",
             "CREATE INDEX messages_by_sender ON messages (account_sid, sender, date_created, sid)",
-            # listing.page_messages, where a time of sending is asked for
+            # listing.page_messages, with a filter for the time of sending
             "CREATE INDEX messages_by_sending ON messages (account_sid, date_sent, sid)"
             " WHERE date_sent IS NOT NULL",
             """CREATE TABLE message_queue (
@@ -52,14 +54,14 @@ MIGRATIONS = (
                 attempts BIGINT NOT NULL,
                 taken TEXT NOT NULL
             )""",
-            # scheduling.ScheduleRoom
+            # scheduling.ScheduleLimit
             "CREATE INDEX message_queue_scheduled ON message_queue (account_sid) WHERE step = 'scheduled'",
-            # queue.due_now, queue.next_moment: for the steps that wait for a time, as a lane has an order of its own
+            # queue.due_entries, queue.next_due: for the steps that wait for a time, as a lane has an order of its own
             "CREATE INDEX message_queue_scheduled_by_due ON message_queue (due) WHERE step = 'scheduled'",
             "CREATE INDEX message_queue_choosing_by_due ON message_queue (due) WHERE step = 'choose'",
-            # queue.take
+            # queue.lane_entries
             "CREATE INDEX message_queue_by_lane ON message_queue (lane, step, place)",
-            # queue.expired
+            # queue.expired_entries
             "CREATE INDEX message_queue_by_expiry ON message_queue (expires) WHERE step <> 'sending'",
             """CREATE TABLE message_lanes (
                 lane TEXT PRIMARY KEY,
@@ -72,7 +74,7 @@ MIGRATIONS = (
                 until BIGINT NOT NULL
             )""",
             "CREATE INDEX message_lanes_by_account ON message_lanes (account_sid)",
-            # lanes.with_work
+            # lanes.lanes_with_work
             "CREATE INDEX message_lanes_with_work ON message_lanes (until) WHERE queued > 0",
             """CREATE TABLE message_parts (
                 message_sid TEXT NOT NULL REFERENCES messages (sid) ON DELETE CASCADE,
@@ -83,7 +85,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (message_sid, part)
             )""",
-            # receipts.find_part
+            # receipts.apply_receipt
             "CREATE INDEX message_parts_by_id ON message_parts (carrier, id, date_created)",
             """CREATE TABLE early_receipts (
                 carrier TEXT NOT NULL,
@@ -92,7 +94,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (carrier, id, receipt)
             )""",
-            # receipts.prune
+            # receipts.apply_receipt
             "CREATE INDEX early_receipts_by_age ON early_receipts (date_created)",
             """CREATE TABLE message_feedback (
                 message_sid TEXT PRIMARY KEY REFERENCES messages (sid) ON DELETE CASCADE,

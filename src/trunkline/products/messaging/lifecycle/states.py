@@ -1,6 +1,7 @@
-"""How a message moves from state to state: the one place that writes it, and that knows which change is told.
+"""Changes of a message's status: the one module that writes them and enqueues their callbacks.
 
-No callback for the first state, nor for ``sending``; ``queued`` is told only when a Service chose a sender (doc).
+There is no callback for the first state, nor for ``sending``; ``entry`` is reported only after a Service chose the
+sender (doc).
 """
 
 from __future__ import annotations
@@ -11,24 +12,33 @@ import msgspec
 
 from trunkline.core.storage.database import Tx, assignments
 from trunkline.products.messaging.lifecycle import lanes, queue
-from trunkline.products.messaging.lifecycle.callbacks import tell
-from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, Status, encode_options
+from trunkline.products.messaging.lifecycle.callbacks import enqueue_callback
+from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, MessageStatus, encode_options
 from trunkline.products.messaging.media.store import delete_media
 
-_TOLD = frozenset(
-    {Status.SENT, Status.FAILED, Status.DELIVERED, Status.UNDELIVERED, Status.READ, Status.CANCELED}
+_NOTIFIED = frozenset(
+    {
+        MessageStatus.SENT,
+        MessageStatus.FAILED,
+        MessageStatus.DELIVERED,
+        MessageStatus.UNDELIVERED,
+        MessageStatus.READ,
+        MessageStatus.CANCELED,
+    }
 )
-_QUEUED_FROM = (Status.ACCEPTED, Status.SCHEDULED)
+_QUEUED_FROM = (MessageStatus.ACCEPTED, MessageStatus.SCHEDULED)
 
 
-async def move(tx: Tx, message: Message, status: Status, done_date: str = "", **changes: Any) -> Message:
-    """Write the message's new status and other ``changes``, tell its callback, and erase what was to be discarded at
-    the end."""
-    tells = status in _TOLD or (status is Status.QUEUED and message.status in _QUEUED_FROM)
+async def change_status(
+    tx: Tx, message: Message, status: MessageStatus, done_date: str = "", **changes: Any
+) -> Message:
+    """Write the message's new status and other ``changes``, enqueue its callback, and erase at the end what must be
+    discarded."""
+    notifies = status in _NOTIFIED or (status is MessageStatus.QUEUED and message.status in _QUEUED_FROM)
     changes |= {"status": status.value, "date_updated": tx.now}
-    if status is Status.SENT:
+    if status is MessageStatus.SENT:
         changes["date_sent"] = tx.now
-    if status in TERMINAL and message.asked.discard_content:
+    if status in TERMINAL and message.parsed_options.discard_content:
         changes |= without_text(message)
         await delete_media(tx, message.account_sid, message.sid)
     await tx.run(
@@ -38,28 +48,28 @@ async def move(tx: Tx, message: Message, status: Status, done_date: str = "", **
         **changes,
     )
     message = msgspec.structs.replace(message, **changes)
-    if tells:
-        await tell(tx, message, done_date)
+    if notifies:
+        await enqueue_callback(tx, message, done_date)
     return message
 
 
 def without_text(message: Message) -> dict[str, str]:
-    """The changes that erase a message's text, also as it was on the air."""
-    options = msgspec.structs.replace(message.asked, sent_body=None, encoding=None, cuts=())
+    """Return the changes that erase a message's text, also as it was on the air."""
+    options = msgspec.structs.replace(message.parsed_options, sent_body=None, encoding=None, cuts=())
     return {"body": "", "options": encode_options(options)}
 
 
-async def fail(tx: Tx, message: Message, error_code: int) -> None:
-    """End a message that never left: it leaves its queue and its lane. One that is not in the queue any more has ended
-    in another way, and stays as it is."""
-    queued = await queue.find_queued(tx, message.sid)
-    if queued is not None and await queue.remove(tx, message.sid):
-        await lanes.leave(tx, queued.lane, queued.segments)
-        await move(tx, message, Status.FAILED, error_code=error_code)
+async def fail_message(tx: Tx, message: Message, error_code: int) -> None:
+    """End a message that was never sent: remove it from its queue and its lane. A message without an entry in the
+    queue has ended already, and stays as it is."""
+    entry = await queue.find_entry(tx, message.sid)
+    if entry is not None and await queue.remove_entry(tx, message.sid):
+        await lanes.subtract_segments(tx, entry.lane, entry.segments)
+        await change_status(tx, message, MessageStatus.FAILED, error_code=error_code)
 
 
-async def cancel(tx: Tx, message: Message) -> Message | None:
-    """Call off a scheduled message (doc); None when it is not scheduled any more."""
+async def cancel_message(tx: Tx, message: Message) -> Message | None:
+    """Cancel a scheduled message (doc); return None if it is not scheduled any more."""
     if not await queue.remove_scheduled(tx, message.sid):
         return None
-    return await move(tx, message, Status.CANCELED)
+    return await change_status(tx, message, MessageStatus.CANCELED)

@@ -39,7 +39,7 @@ def service_view(association: Association, urls: Urls) -> Json:
 async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
     """Associate a Service with a domain. Raise ApiError 30130 if its links lead over another one (doc)."""
     domain = await find_domain(tx, call.account_sid, call.path["DomainSid"])
-    service = await services.find(tx, call.account_sid, call.path["MessagingServiceSid"])
+    service = await services.find_service(tx, call.account_sid, call.path["MessagingServiceSid"])
     if domain is None or service is None:
         return None
     await tx.lock(f"links of {service.sid}")
@@ -68,7 +68,7 @@ async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
 async def fetch_association(tx: Tx, call: Call[Empty]) -> Association | None:
     """Return the domain over which a Service's links lead. Raise ApiError 20404 for an unknown Service."""
     service_sid = call.path["MessagingServiceSid"]
-    if await services.find(tx, call.account_sid, service_sid) is None:
+    if await services.find_service(tx, call.account_sid, service_sid) is None:
         raise ApiError(20404)
     return await _find(tx, call.account_sid, service_sid)
 

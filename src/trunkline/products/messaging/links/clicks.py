@@ -14,7 +14,7 @@ from trunkline.core.egress.target import locate
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.lifecycle.message import find_message, shown_recipient
+from trunkline.products.messaging.lifecycle.message import find_message, visible_recipient
 from trunkline.products.messaging.links.domains import Domain, domain_by_name, note_reached
 from trunkline.products.messaging.links.shortening import ShortLink, find_short_link
 
@@ -139,7 +139,7 @@ async def _notify(tx: Tx, domain: Domain, link: ShortLink, user_agent: str) -> N
         "sms_sid": link.message_sid,
         "account_sid": link.account_sid,
         "messaging_service_sid": link.service_sid,
-        "to": shown_recipient(message) if message else None,
+        "to": visible_recipient(message) if message else None,
         "from": message.sender if message else None,
         "link": link.url,
         "click_time": iso(tx.now),

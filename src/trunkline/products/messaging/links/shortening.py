@@ -12,7 +12,7 @@ from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.links.domains import Domain, domain_of_service
-from trunkline.products.messaging.text.links import Link, find_links, replace_links
+from trunkline.products.messaging.text.links import TextLink, find_links, replace_links
 
 LENGTH = 10
 """Letters and digits of a short link (doc)."""
@@ -108,7 +108,7 @@ async def _short(tx: Tx, message: Message, domain: Domain, url: str) -> str:
     return f"{'' if domain.disable_https else 'https://'}{domain.name}/{code}"
 
 
-def _obstacle(domain: Domain, links: Sequence[Link], now: int) -> int | None:
+def _obstacle(domain: Domain, links: Sequence[TextLink], now: int) -> int | None:
     if _expired(domain, now):
         return RAN_OUT
     try:

@@ -1,1 +1,1 @@
-"""Messages: the resource, its media and feedback, and the rules of creating one."""
+"""The Message resource of the 2010 API."""

@@ -1,6 +1,6 @@
-"""Message feedback: whether the person who got a message did what it asked for (doc).
+"""Message feedback: whether the recipient of a message did what it requested (doc).
 
-A message that was created with ``ProvideFeedback`` begins as unconfirmed; feedback may be given of any message that
+A message that was created with ``ProvideFeedback`` begins as unconfirmed; feedback may be given on any message that
 was sent (inferred).
 """
 
@@ -40,7 +40,7 @@ class Feedback(Row, frozen=True):
 
 
 def view(feedback: Feedback, urls: Urls) -> Json:
-    """The Feedback resource (spec)."""
+    """Return the Feedback resource (spec)."""
     uri = message_uri(feedback.account_sid, feedback.message_sid, urls.version)
     return {
         "account_sid": feedback.account_sid,
@@ -53,7 +53,7 @@ def view(feedback: Feedback, urls: Urls) -> Json:
 
 
 async def expect_feedback(tx: Tx, account_sid: str, message_sid: str) -> None:
-    """Note that feedback is to come."""
+    """Record that feedback is expected."""
     await tx.insert("message_feedback", Feedback(message_sid, account_sid, UNCONFIRMED, tx.now, tx.now))
 
 
@@ -66,7 +66,7 @@ RETURNING {columns(Feedback)}
 
 
 async def create_feedback(tx: Tx, call: Call[CreateFeedback]) -> Feedback | None:
-    """Give feedback, or change it; confirmed unless it says otherwise (doc). None when there is no such message."""
+    """Record feedback, or change it; confirmed by default (doc). Return None if there is no such message."""
     message_sid, outcome = call.path["MessageSid"], call.input.outcome
     if await find_message(tx, call.account_sid, message_sid) is None:
         return None

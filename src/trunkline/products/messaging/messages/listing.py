@@ -1,7 +1,7 @@
 """The list of messages: newest first, by recipient, sender and time of sending.
 
-Without a time the newest is what was created last, and an index holds that order for all messages, those of a
-recipient and those of a sender. With a time it is what was sent last, and what was not sent yet is left out.
+Without a time the messages are ordered by creation, and an index holds that order for all messages, those of a
+recipient and those of a sender. With a time they are ordered by sending, without those that were not sent yet.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from trunkline.api.paging import NEWEST_FIRST, Order
 from trunkline.api.params import Given, Parser, named
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
-from trunkline.products.messaging.messages.media import bounds
-from trunkline.products.messaging.messages.moments import Stretch, moment
+from trunkline.products.messaging.messages.media import filtered_range
+from trunkline.products.messaging.messages.time_filters import TimeRange, time_parser
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 
 LAST_SENT_FIRST = Order("date_sent", "sid", descending=True)
 
 
 def _address() -> Parser:
-    """An address, brought to the form in which messages have it; what is none is matched as it is."""
+    """Return the parser of an address into the form of messages' addresses; a text that is none stays as it is."""
 
     def parse(name: str, value: str) -> str:
         found = parse_recipient(value)
@@ -34,22 +34,22 @@ def _address() -> Parser:
 
 
 class MessageFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters of list (doc): the bounds are included themselves."""
+    """Filters of list (doc): the bounds are inclusive."""
 
     to: Annotated[Given[str | None], _address()] = UNSET
     sender: Annotated[Given[str | None], _address(), named("From")] = UNSET
-    date_sent: Annotated[Given[int | None], moment()] = UNSET
-    sent_until: Annotated[Given[int | None], moment(), named("DateSent<")] = UNSET
-    sent_since: Annotated[Given[int | None], moment(), named("DateSent>")] = UNSET
+    date_sent: Annotated[Given[int | None], time_parser()] = UNSET
+    sent_until: Annotated[Given[int | None], time_parser(), named("DateSent<")] = UNSET
+    sent_since: Annotated[Given[int | None], time_parser(), named("DateSent>")] = UNSET
 
 
-def _when(asked: MessageFilters) -> Stretch | None:
-    return bounds(asked.date_sent, asked.sent_since, asked.sent_until)
+def _when(params: MessageFilters) -> TimeRange | None:
+    return filtered_range(params.date_sent, params.sent_since, params.sent_until)
 
 
-def order_of(asked: MessageFilters) -> Order:
-    """The list's order."""
-    return NEWEST_FIRST if _when(asked) is None else LAST_SENT_FIRST
+def order_of(params: MessageFilters) -> Order:
+    """Return the list's order."""
+    return NEWEST_FIRST if _when(params) is None else LAST_SENT_FIRST
 
 
 _ALL = f"SELECT {columns(Message)} FROM messages WHERE account_sid = :account_sid "
@@ -61,16 +61,16 @@ _FROM_WHILE_SENT = "AND sender || '' = :sender "
 
 
 async def page_messages(tx: Tx, call: Call[MessageFilters]) -> list[Message]:
-    """A page of the account's messages, sent and received."""
-    asked, when = call.input, _when(call.input)
+    """Return a page of the account's messages, sent and received."""
+    params, when = call.input, _when(call.input)
     query = _ALL
     values: dict[str, str | int] = {"account_sid": call.account_sid}
-    if isinstance(asked.to, str):
+    if isinstance(params.to, str):
         query += _TO
-        values["recipient"] = asked.to
-    if isinstance(asked.sender, str):
+        values["recipient"] = params.to
+    if isinstance(params.sender, str):
         query += _FROM if when is None else _FROM_WHILE_SENT
-        values["sender"] = asked.sender
+        values["sender"] = params.sender
     if when is not None:
         query += _SENT
         values |= {"start": when.start, "end": when.end}

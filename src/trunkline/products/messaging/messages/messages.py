@@ -1,9 +1,10 @@
-"""Messages (SM…, MM…): the resource of the 2010 API by which everything is sent, and that shows what was received."""
+"""Messages (SM…, MM…): the resource of the 2010 API for sending, and for the messages that were received."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
@@ -15,63 +16,64 @@ from trunkline.products.messaging.lifecycle.message import (
     FINISHED,
     Direction,
     Message,
-    Status,
+    MessageStatus,
     encode_options,
     find_message,
 )
+from trunkline.products.messaging.lifecycle.states import cancel_message, without_text
 from trunkline.products.messaging.media.store import all_media, delete_contents
 from trunkline.products.messaging.messages import checks
-from trunkline.products.messaging.messages.changes import cancel_scheduled, redact
-from trunkline.products.messaging.messages.checks import Named, Sender
+from trunkline.products.messaging.messages.checks import RequestedSender, SenderForm
 from trunkline.products.messaging.messages.feedback import expect_feedback
 from trunkline.products.messaging.messages.listing import MessageFilters, order_of, page_messages
 from trunkline.products.messaging.messages.parameters import CreateMessage, UpdateMessage, options_of
-from trunkline.products.messaging.messages.scheduling import ScheduleRoom, check_schedule
-from trunkline.products.messaging.messages.test_credentials import rehearse
+from trunkline.products.messaging.messages.scheduling import ScheduleLimit, check_schedule
+from trunkline.products.messaging.messages.test_credentials import create_test_message
 from trunkline.products.messaging.messages.view import view
-from trunkline.products.messaging.numbers.owned import Owned, owned_by_account, owner_of
+from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import Recipient
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
-from trunkline.products.messaging.policy import Rules
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.senders.pool import in_pool
-from trunkline.products.messaging.sending.accept import QueueFull, accept
-from trunkline.products.messaging.services import Service
-from trunkline.products.messaging.services import find as find_service
+from trunkline.products.messaging.sending.accept import QueueFull, accept_message
+from trunkline.products.messaging.services import MessagingService, find_service
 
 
-class Creating:
-    """Creates messages under the operator's rules."""
+class MessageCreator:
+    """The create action, under the operator's rules."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: MessageRules) -> None:
         self._rules = rules
-        self._room = ScheduleRoom(rules.max_scheduled)
+        self._schedule_limit = ScheduleLimit(rules.max_scheduled)
 
     async def create_message(self, tx: Tx, call: Call[CreateMessage]) -> Message:
-        """Accept a message: queued at its sender, or accepted or scheduled by its Service (doc). Raises ApiError as
-        the checks do."""
-        asked, account_sid = call.input, call.account_sid
-        to = checks.check_recipient(asked, self._rules)
-        sender = checks.check_sender(asked, to, self._rules)
-        checks.check_content(asked)
-        service = await _service(tx, account_sid, asked, sender)
+        """Accept a message: queued at its sender, or accepted or scheduled by its Service (doc). Raise ApiError if
+        a check fails."""
+        params, account_sid = call.input, call.account_sid
+        to = checks.check_recipient(params, self._rules)
+        sender = checks.check_sender(params, to, self._rules)
+        checks.check_content(params)
+        service = await _service(tx, account_sid, params, sender)
         owned = None
         if sender is not None:
             converts = service is not None and service.mms_converter
-            owned = await _check_own(tx, account_sid, sender, to, mms=checks.is_mms(asked), converts=converts)
-        send_at = check_schedule(asked, tx.now)
+            owned = await _check_owned(
+                tx, account_sid, sender, to, mms=checks.is_mms(params), converts=converts
+            )
+        send_at = check_schedule(params, tx.now)
         if send_at is not None:
-            await self._room.take(tx, account_sid)
-        await _check_application(tx, account_sid, asked)
+            await self._schedule_limit.reserve(tx, account_sid)
+        await _check_application(tx, account_sid, params)
         checks.check_country(to, self._rules)
         if service is None:
-            await _check_consent(tx, account_sid, sender, owned, to)
-        message = _made(tx, call, to, sender, send_at)
+            await _check_opt_out(tx, account_sid, sender, owned, to)
+        message = _message_of(tx, call, to, sender, send_at)
         try:
             validity = None if service is None else service.validity_period
-            message = await accept(tx, message, service_validity=validity, owned=owned)
+            message = await accept_message(tx, message, service_validity=validity, owned=owned)
         except QueueFull:
             raise ApiError(21611, headers={"Retry-After": "1"}) from None
-        if asked.provide_feedback is True:
+        if params.provide_feedback is True:
             await expect_feedback(tx, account_sid, message.sid)
         return message
 
@@ -81,9 +83,11 @@ SELECT sid FROM messaging_senders WHERE account_sid = :account_sid AND service_s
 """
 
 
-async def _service(tx: Tx, account_sid: str, asked: CreateMessage, sender: Sender | None) -> Service | None:
-    """The Service that the message goes through. Raises ApiError 21701, 21704, 21711."""
-    sid = asked.messaging_service_sid
+async def _service(
+    tx: Tx, account_sid: str, params: CreateMessage, sender: RequestedSender | None
+) -> MessagingService | None:
+    """Return the Service of the message. Raise ApiError 21701, 21704 or 21711 if it cannot send it."""
+    sid = params.messaging_service_sid
     if not isinstance(sid, str):
         return None
     service = await find_service(tx, account_sid, sid)
@@ -97,12 +101,13 @@ async def _service(tx: Tx, account_sid: str, asked: CreateMessage, sender: Sende
     return service
 
 
-async def _check_own(
-    tx: Tx, account_sid: str, sender: Sender, to: Recipient, *, mms: bool, converts: bool
-) -> Owned | None:
-    """See that the sender is the account's and can send this; answers it, None for a text. An MMS that its Service
-    ``converts`` may go from any sender. Raises ApiError 21659, 21660, and as ``check_owned``."""
-    if sender.named is Named.ALPHA:
+async def _check_owned(
+    tx: Tx, account_sid: str, sender: RequestedSender, to: Recipient, *, mms: bool, converts: bool
+) -> OwnedNumber | None:
+    """Check that the sender is the account's and can send this; return it, or None for a text. An MMS that its
+    Service ``converts`` may be sent by any sender. Raise ApiError 21659 or 21660 if it is not the account's, and as
+    ``check_owned``."""
+    if sender.named is SenderForm.ALPHA:
         if mms and not converts:
             raise ApiError(21621)
         return None
@@ -113,67 +118,90 @@ async def _check_own(
     return owned
 
 
-async def _check_consent(
-    tx: Tx, account_sid: str, sender: Sender | None, owned: Owned | None, to: Recipient
+async def _check_opt_out(
+    tx: Tx, account_sid: str, sender: RequestedSender | None, owned: OwnedNumber | None, to: Recipient
 ) -> None:
-    """Raises ApiError 21610 for a recipient who opted out of the sender, or of the Service in whose pool it is.
+    """Raise ApiError 21610 for a recipient who opted out of the sender, or of the Service in whose pool it is.
     Through a Service the message is accepted, and fails when it is sent (doc)."""
-    if sender is None or sender.named is Named.ALPHA:
+    if sender is None or sender.named is SenderForm.ALPHA:
         return
     pool = owned.service_sid if owned else None
     if await is_blocked(tx, account_sid, scope_of(pool, sender.value), to.address):
         raise ApiError(21610)
 
 
-async def _check_application(tx: Tx, account_sid: str, asked: CreateMessage) -> None:
-    sid = asked.application_sid
+async def _check_application(tx: Tx, account_sid: str, params: CreateMessage) -> None:
+    sid = params.application_sid
     if isinstance(sid, str) and await find_application(tx, account_sid, sid) is None:
         raise ApiError(21218)
 
 
-def _made(
-    tx: Tx, call: Call[CreateMessage], to: Recipient, sender: Sender | None, send_at: int | None
+def _message_of(
+    tx: Tx, call: Call[CreateMessage], to: Recipient, sender: RequestedSender | None, send_at: int | None
 ) -> Message:
-    asked = call.input
-    service_sid = asked.messaging_service_sid if isinstance(asked.messaging_service_sid, str) else None
-    status = Status.QUEUED if service_sid is None else Status.ACCEPTED
+    params = call.input
+    service_sid = params.messaging_service_sid if isinstance(params.messaging_service_sid, str) else None
+    status = MessageStatus.QUEUED if service_sid is None else MessageStatus.ACCEPTED
     return Message(
-        sid=new_sid("MM" if checks.is_mms(asked) else "SM"),
+        sid=new_sid("MM" if checks.is_mms(params) else "SM"),
         account_sid=call.account_sid,
         date_created=tx.now,
         date_updated=tx.now,
         date_sent=None,
         direction=Direction.API.value,
-        status=(status if send_at is None else Status.SCHEDULED).value,
+        status=(status if send_at is None else MessageStatus.SCHEDULED).value,
         sender=None if sender is None else sender.value,
         recipient=to.address,
-        body="" if asked.body is UNSET else asked.body,
+        body="" if params.body is UNSET else params.body,
         service_sid=service_sid,
-        num_media=len(asked.media_url or ()),
-        tags=asked.tags or None,
-        status_callback=asked.status_callback or None,
-        application_sid=asked.application_sid or None,
-        options=encode_options(options_of(asked, send_at)),
+        num_media=len(params.media_url or ()),
+        tags=params.tags or None,
+        status_callback=params.status_callback or None,
+        application_sid=params.application_sid or None,
+        options=encode_options(options_of(params, send_at)),
     )
 
 
 async def fetch_message(tx: Tx, call: Call[Empty]) -> Message | None:
-    """One of the account's messages, sent or received."""
+    """Return one of the account's messages, sent or received."""
     return await find_message(tx, call.account_sid, call.path["Sid"])
 
 
 async def update_message(tx: Tx, call: Call[UpdateMessage]) -> Message | None:
-    """Redact a message that is finished, by an empty ``Body``, or cancel one that is scheduled (doc). Raises ApiError
-    20009 and 30409 when it is not, 20001 for another text."""
-    asked = call.input
-    if asked.body is not UNSET and asked.body:
+    """Redact a message that is finished, by an empty ``Body``, or cancel one that is scheduled (doc). Raise
+    ApiError 20009 and 30409 if it is not, 20001 for another text."""
+    params = call.input
+    if params.body is not UNSET and params.body:
         raise invalid("Body", "must be empty: that redacts the message")
     message = await find_message(tx, call.account_sid, call.path["Sid"])
-    if message is not None and asked.status is not UNSET:
-        message = await cancel_scheduled(tx, message)
-    if message is not None and asked.body is not UNSET:
-        message = await redact(tx, message)
+    if message is not None and params.status is not UNSET:
+        message = await _cancel(tx, message)
+    if message is not None and params.body is not UNSET:
+        message = await _redact(tx, message)
     return message
+
+
+_REDACT = """
+UPDATE messages SET body = :body, options = :options, date_updated = :now
+WHERE account_sid = :account_sid AND sid = :sid
+"""
+
+
+async def _cancel(tx: Tx, message: Message) -> Message:
+    """Cancel a message that is scheduled. Raise ApiError 30409 if it is not, or is just being sent."""
+    canceled = await cancel_message(tx, message) if message.status == MessageStatus.SCHEDULED else None
+    if canceled is None:
+        raise ApiError(30409)
+    return canceled
+
+
+async def _redact(tx: Tx, message: Message) -> Message:
+    """Erase the text of a message that is finished. Raise ApiError 20009 if it is not."""
+    if message.status not in FINISHED:
+        raise ApiError(20009)
+    changes = without_text(message)
+    await tx.run(_REDACT, account_sid=message.account_sid, sid=message.sid, **changes, now=tx.now)
+    return msgspec.structs.replace(message, **changes, date_updated=tx.now)
 
 
 _DELETE = """
@@ -182,7 +210,7 @@ DELETE FROM messages WHERE account_sid = :account_sid AND sid = :sid AND status 
 
 
 async def delete_message(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove a message that is finished, with its attachments. Raise ApiError 20009 if it is not (doc)."""
+    """Delete a message that is finished, with its attachments. Raise ApiError 20009 if it is not (doc)."""
     message = await find_message(tx, call.account_sid, call.path["Sid"])
     if message is None:
         return False
@@ -200,15 +228,15 @@ _LIST = "/Accounts/{AccountSid}/Messages"
 _ONE = f"{_LIST}/{{Sid}}"
 
 
-def operations(rules: Rules) -> tuple[Operation, ...]:
-    """The operations, under the operator's rules."""
+def operations(rules: MessageRules) -> tuple[Operation, ...]:
+    """Return the operations, under the operator's rules."""
 
-    async def rehearsal(tx: Tx, call: Call[Any]) -> Message:
-        return await rehearse(tx, call, rules)
+    async def test_action(tx: Tx, call: Call[Any]) -> Message:
+        return await create_test_message(tx, call, rules)
 
-    making: Act = Creating(rules).create_message
+    making: Act = MessageCreator(rules).create_message
     return (
-        create(_LIST, making, view, CreateMessage, test_action=rehearsal),
+        create(_LIST, making, view, CreateMessage, test_action=test_action),
         listing(_LIST, "messages", page_messages, view, input=MessageFilters, ordering=order_of),
         fetch(_ONE, fetch_message, view),
         update(_ONE, update_message, view, UpdateMessage),

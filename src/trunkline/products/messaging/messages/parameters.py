@@ -1,4 +1,4 @@
-"""The parameters of creating a message, each with the code of its refusal (doc)."""
+"""The parameters for creating a message, each with the code of its error (doc)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trunkline.api.params import (
     sid,
     text,
 )
-from trunkline.products.messaging.lifecycle.message import Options
+from trunkline.products.messaging.lifecycle.message import MessageOptions
 from trunkline.products.messaging.services import MAX_VALIDITY
 
 INTENTS = (
@@ -45,7 +45,7 @@ _PRICE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 
 
 def _callback() -> Parser:
-    """An address that callbacks can go to: its host has no underscores (doc)."""
+    """Return the parser of an address for callbacks: its host has no underscores (doc)."""
 
     def parse(name: str, value: str) -> str:
         if len(value) > 2048 or not is_http_url(value) or "_" in (urlsplit(value).hostname or ""):
@@ -84,7 +84,7 @@ def _status() -> Parser:
 
 class CreateMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of create (doc). ``ValidityPeriod`` is in seconds, 1 to 36,000. Those from ``Attempt`` on have no
-    effect on SMS: they are checked and kept."""
+    effect on SMS: they are checked and stored."""
 
     to: Annotated[Given[str | None], text(clears=True)] = UNSET
     sender: Annotated[Given[str | None], text(clears=True), named("From")] = UNSET
@@ -125,20 +125,20 @@ class UpdateMessage(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[Given[str], _status()] = UNSET
 
 
-def options_of(asked: CreateMessage, send_at: int | None) -> Options:
-    """What a message keeps of how it was asked for."""
-    kept = {name: str(value) for name in _KEPT if (value := getattr(asked, name)) not in (UNSET, None)}
-    if asked.persistent_action:
-        kept["persistent_action"] = msgspec.json.encode(asked.persistent_action).decode()
-    return Options(
-        media_urls=tuple(asked.media_url or ()),
-        validity_period=None if asked.validity_period is UNSET else asked.validity_period,
+def options_of(params: CreateMessage, send_at: int | None) -> MessageOptions:
+    """Return the options of a new message."""
+    kept = {name: str(value) for name in _KEPT if (value := getattr(params, name)) not in (UNSET, None)}
+    if params.persistent_action:
+        kept["persistent_action"] = msgspec.json.encode(params.persistent_action).decode()
+    return MessageOptions(
+        media_urls=tuple(params.media_url or ()),
+        validity_period=None if params.validity_period is UNSET else params.validity_period,
         send_at=send_at,
-        smart_encoded=None if asked.smart_encoded is UNSET else asked.smart_encoded,
-        shorten_urls=asked.shorten_urls is True,
-        send_as_mms=asked.send_as_mms is True,
-        provide_feedback=asked.provide_feedback is True,
-        discard_content=asked.content_retention == "discard",
-        obfuscate_address=asked.address_retention == "obfuscate",
+        smart_encoded=None if params.smart_encoded is UNSET else params.smart_encoded,
+        shorten_urls=params.shorten_urls is True,
+        send_as_mms=params.send_as_mms is True,
+        provide_feedback=params.provide_feedback is True,
+        discard_content=params.content_retention == "discard",
+        obfuscate_address=params.address_retention == "obfuscate",
         stored=kept,
     )

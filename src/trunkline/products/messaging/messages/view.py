@@ -1,4 +1,4 @@
-"""The Message resource as the 2010 API writes it (spec, and answers recorded of the real service)."""
+"""The Message resource of the 2010 API (spec, and recorded responses of the real service)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import msgspec
 
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
-from trunkline.products.messaging.lifecycle.error_texts import message_of
-from trunkline.products.messaging.lifecycle.message import Message, shown_recipient
+from trunkline.products.messaging.lifecycle.error_texts import error_text
+from trunkline.products.messaging.lifecycle.message import Message, visible_recipient
 
 
 def message_uri(account_sid: str, sid: str, version: str) -> str:
-    """The path of a message, without ``.json``."""
+    """Return the path of a message, without ``.json``."""
     return f"/{version}/Accounts/{account_sid}/Messages/{sid}"
 
 
 def view(message: Message, urls: Urls) -> Json:
-    """The Message resource. Counts and price are texts, the error code is a number; URIs are relative."""
+    """Return the Message resource. Counts and price are texts, the error code is a number; URIs are relative."""
     uri = message_uri(message.account_sid, message.sid, urls.version)
     code = message.error_code
     return {
@@ -28,7 +28,7 @@ def view(message: Message, urls: Urls) -> Json:
         "date_updated": rfc2822(message.date_updated),
         "direction": message.direction,
         "error_code": code,
-        "error_message": None if code is None else message_of(code),
+        "error_message": None if code is None else error_text(code),
         "from": message.sender,
         "messaging_service_sid": message.service_sid,
         "num_media": str(message.num_media),
@@ -39,6 +39,6 @@ def view(message: Message, urls: Urls) -> Json:
         "status": message.status,
         "subresource_uris": {"media": f"{uri}/Media.json", "feedback": f"{uri}/Feedback.json"},
         "tags": None if message.tags is None else msgspec.json.decode(message.tags),
-        "to": shown_recipient(message),
+        "to": visible_recipient(message),
         "uri": f"{uri}.json",
     }

@@ -21,7 +21,7 @@ OVERLAYS = """
 
 
 class Nearness(IntEnum):
-    """How near two area codes are; less is nearer. There is no distance between codes of different areas (doc)."""
+    """The nearness of two area codes; less is nearer. There is no distance between codes of different areas (doc)."""
 
     SAME = 0
     OVERLAY = 1
@@ -41,7 +41,7 @@ _PARTNERS = _partners()
 
 
 def same_area(one: str | None, other: str | None) -> Nearness:
-    """How near two area codes are; None is that of a number without one, and near to nothing."""
+    """Return the nearness of two area codes; None is that of a number without one, which is near to nothing."""
     if one is None or other is None:
         return Nearness.OTHER
     if one == other:

@@ -1,4 +1,4 @@
-"""AvailablePhoneNumbers: the numbers of the inventory that nobody has, by country and kind (2010 API)."""
+"""AvailablePhoneNumbers: the numbers of the inventory without an owner, by country and kind (2010 API)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,37 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, Parser, boolean, integer, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.numbers.countries import name_of
 from trunkline.products.messaging.numbers.inventory import Number, national_form
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 _LISTS = {
-    Kind.LOCAL: ("local", "Local"),
-    Kind.MOBILE: ("mobile", "Mobile"),
-    Kind.TOLL_FREE: ("toll_free", "TollFree"),
-    Kind.NATIONAL: ("national", "National"),
+    NumberType.LOCAL: ("local", "Local"),
+    NumberType.MOBILE: ("mobile", "Mobile"),
+    NumberType.TOLL_FREE: ("toll_free", "TollFree"),
+    NumberType.NATIONAL: ("national", "National"),
 }
 """The list of each kind: its name among a country's, and its path."""
 
 _UNKNOWN = ("Voip", "SharedCost", "MachineToMachine")
-"""Lists of kinds that the inventory does not tell apart: they are empty."""
+"""Lists of kinds that the inventory does not distinguish: they are empty."""
+
+_COUNTRIES = """
+AE United Arab Emirates/AR Argentina/AT Austria/AU Australia/BE Belgium/BG Bulgaria/BR Brazil/CA Canada/CH Switzerland/
+CL Chile/CN China/CO Colombia/CY Cyprus/CZ Czech Republic/DE Germany/DK Denmark/DO Dominican Republic/EC Ecuador/
+EE Estonia/EG Egypt/ES Spain/FI Finland/FR France/GB United Kingdom/GH Ghana/GR Greece/HK Hong Kong/HR Croatia/
+HU Hungary/ID Indonesia/IE Ireland/IL Israel/IN India/IS Iceland/IT Italy/JM Jamaica/JP Japan/KE Kenya/
+KR South Korea/LT Lithuania/LU Luxembourg/LV Latvia/MO Macau/MT Malta/MX Mexico/MY Malaysia/NG Nigeria/
+NL Netherlands/NO Norway/NZ New Zealand/PA Panama/PE Peru/PH Philippines/PK Pakistan/PL Poland/PR Puerto Rico/
+PT Portugal/RO Romania/RS Serbia/SE Sweden/SG Singapore/SI Slovenia/SK Slovakia/TH Thailand/TN Tunisia/TR Turkey/
+TW Taiwan/UA Ukraine/UG Uganda/US United States/VN Vietnam/ZA South Africa
+"""
+
+_COUNTRY_NAMES = {
+    code: name for code, _, name in (one.partition(" ") for one in _COUNTRIES.replace("\n", "").split("/"))
+}
 
 
 def _flag() -> Parser:
@@ -38,8 +52,8 @@ def _flag() -> Parser:
 
 
 class AvailableFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters of list (spec). No number is in beta, can take faxes or needs an address. The inventory knows no
-    coordinates, postal codes, rate centers and LATAs: what asks for them is ignored."""
+    """Filters of list (spec). No number is in beta, can receive faxes or needs an address. The inventory has no
+    coordinates, postal codes, rate centers and LATAs: filters for them are ignored."""
 
     area_code: Annotated[Given[int], integer(0, 999)] = UNSET
     contains: Annotated[Given[str | None], partial_number()] = UNSET
@@ -53,13 +67,13 @@ class AvailableFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _capabilities(number: Number) -> dict[str, bool]:
-    """The document writes them small; real answers have capitals (doc)."""
+    """Return the capabilities, in capitals as in real responses; the document has lower case (doc)."""
     small = {"voice": number.voice, "sms": number.sms, "mms": number.mms, "fax": False}
     return {**small, "SMS": number.sms, "MMS": number.mms}
 
 
-class Offered(msgspec.Struct, frozen=True):
-    """A country, as an account is told of it, with the kinds of numbers that can be bought there."""
+class AvailableNumber(msgspec.Struct, frozen=True):
+    """A country with the kinds of numbers that can be bought there."""
 
     account_sid: str
     country: str
@@ -77,7 +91,7 @@ class _Kind(Row, frozen=True):
 
 
 def view(number: Number, urls: Urls) -> Json:
-    """The AvailablePhoneNumber resource (spec)."""
+    """Return the AvailablePhoneNumber resource (spec)."""
     return {
         "friendly_name": national_form(number.number),
         "phone_number": number.number,
@@ -105,34 +119,34 @@ WHERE account_sid IS NULL AND country = :country AND kind = :kind
 
 
 async def page_available(tx: Tx, call: Call[AvailableFilters], kind: str) -> list[Number] | None:
-    """The numbers of a kind that can be bought, in the order in which they came into the inventory (inferred). None
-    for what cannot be a country."""
-    asked, country = call.input, call.path["CountryCode"]
+    """Return the numbers of a kind that can be bought, in the order in which they were added to the inventory
+    (inferred). Return None for a text that is no country code."""
+    params, country = call.input, call.path["CountryCode"]
     if not _COUNTRY.fullmatch(country):
         return None
-    if asked.fax_enabled is True or asked.beta is True:
+    if params.fax_enabled is True or params.beta is True:
         return []
     values: dict[str, Any] = {
         "country": country,
         "kind": kind,
-        "area": "%" if asked.area_code is UNSET else f"+1{asked.area_code}%",
-        "contains": asked.contains or "%",
+        "area": "%" if params.area_code is UNSET else f"+1{params.area_code}%",
+        "contains": params.contains or "%",
     }
     for name in ("sms", "mms", "voice"):
-        flag = getattr(asked, f"{name}_enabled")
+        flag = getattr(params, f"{name}_enabled")
         values |= {name: flag is True, f"any_{name}": not isinstance(flag, bool)}
     for name in ("region", "locality"):
-        place = getattr(asked, f"in_{name}")
+        place = getattr(params, f"in_{name}")
         values |= {name: place or "", f"any_{name}": not isinstance(place, str)}
     return await tx.all(Number, f"{_SELECT} {call.window.tail}", **values, **call.window.values)
 
 
-def country_view(offered: Offered, urls: Urls) -> Json:
-    """The AvailablePhoneNumberCountry resource (spec): a list for each kind of number that the country has."""
+def country_view(offered: AvailableNumber, urls: Urls) -> Json:
+    """Return the AvailablePhoneNumberCountry resource (spec): a list for each kind of number that the country has."""
     uri = f"/{urls.version}/Accounts/{offered.account_sid}/AvailablePhoneNumbers/{offered.country}"
     return {
         "country_code": offered.country,
-        "country": name_of(offered.country),
+        "country": _COUNTRY_NAMES.get(offered.country, offered.country),
         "uri": f"{uri}.json",
         "beta": False,
         "subresource_uris": {
@@ -153,8 +167,8 @@ SELECT DISTINCT kind FROM numbers WHERE account_sid IS NULL AND country = :count
 """
 
 
-async def page_countries(tx: Tx, call: Call[Empty]) -> list[Offered]:
-    """The countries of which there are numbers, by their codes."""
+async def page_countries(tx: Tx, call: Call[Empty]) -> list[AvailableNumber]:
+    """Return the countries with numbers, by their codes."""
     found = await tx.all(
         _Country,
         f"{_COUNTRIES} {call.window.tail}",
@@ -165,15 +179,15 @@ async def page_countries(tx: Tx, call: Call[Empty]) -> list[Offered]:
     return [await _offered(tx, call.account_sid, one) for one in found]
 
 
-async def fetch_country(tx: Tx, call: Call[Empty]) -> Offered | None:
-    """A country of which there are numbers."""
+async def fetch_country(tx: Tx, call: Call[Empty]) -> AvailableNumber | None:
+    """Return a country with numbers."""
     found = await tx.one(_Country, _COUNTRIES, country=call.path["CountryCode"], any_country=False)
     return None if found is None else await _offered(tx, call.account_sid, found)
 
 
-async def _offered(tx: Tx, account_sid: str, country: _Country) -> Offered:
+async def _offered(tx: Tx, account_sid: str, country: _Country) -> AvailableNumber:
     kinds = await tx.all(_Kind, _KINDS, country=country.country)
-    return Offered(account_sid, country.country, frozenset(one.kind for one in kinds))
+    return AvailableNumber(account_sid, country.country, frozenset(one.kind for one in kinds))
 
 
 _PATH = "/Accounts/{AccountSid}/AvailablePhoneNumbers"

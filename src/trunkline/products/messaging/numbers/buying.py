@@ -1,4 +1,4 @@
-"""Which number of the inventory a purchase takes."""
+"""The choice of the number of the inventory for a purchase."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory
-from trunkline.products.messaging.numbers.inventory import Number, Taken
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.parsing import Channel, NumberKind, parse_recipient
 from trunkline.products.messaging.numbers.settings import NumberSettings
 
@@ -22,44 +22,44 @@ ORDER BY date_created, number LIMIT 1
 """
 
 
-def wanted(asked: NumberSettings) -> str | None:
-    """The number that is asked for by name, in E.164; None when it is asked for by area code. Raises ApiError 21421
-    for one that is none, 21451 for a bad area code, 21421 when neither is given (inferred)."""
-    if isinstance(asked.phone_number, str):
-        return read_number(asked.phone_number)
-    if not isinstance(asked.area_code, str):
+def requested_number(params: NumberSettings) -> str | None:
+    """Return the number of the request, in E.164; None if it names an area code. Raise ApiError 21421 for an
+    invalid number, 21451 for a bad area code, 21421 if neither is given (inferred)."""
+    if isinstance(params.phone_number, str):
+        return read_number(params.phone_number)
+    if not isinstance(params.area_code, str):
         raise ApiError(21421, "PhoneNumber or AreaCode must be given")
-    if not _AREA_CODE.fullmatch(asked.area_code):
+    if not _AREA_CODE.fullmatch(params.area_code):
         raise ApiError(21451)
     return None
 
 
 def read_number(text: str) -> str:
-    """A telephone number in E.164. Raises ApiError 21421."""
+    """Return a telephone number in E.164. Raise ApiError 21421 if it is none."""
     found = parse_recipient(text)
     if found is None or found.channel is not Channel.SMS or found.kind is NumberKind.SHORT_CODE:
         raise ApiError(21421)
     return found.address
 
 
-async def buy(tx: Tx, account_sid: str, asked: NumberSettings, kind: Kind | None) -> Number:
-    """Take a number of ``kind``, or of any, from the inventory. Raises ApiError 21421, 21422 when it is not there or
-    another one has it, 21451 and 21452 when the area has none."""
-    number = wanted(asked)
+async def buy_number(tx: Tx, account_sid: str, params: NumberSettings, kind: NumberType | None) -> Number:
+    """Assign a number of ``kind``, or of any, from the inventory to the account. Raise ApiError 21421, 21422 if it
+    is not there or has an owner, 21451 and 21452 if the area has none."""
+    number = requested_number(params)
     if number is None:
-        return await _buy_in_area(tx, account_sid, str(asked.area_code), kind or Kind.LOCAL)
+        return await _buy_in_area(tx, account_sid, str(params.area_code), kind or NumberType.LOCAL)
     found = await inventory.find_number(tx, number)
     if found is None or (kind is not None and found.kind != kind):
         raise ApiError(21422)
     try:
-        return await inventory.assign(tx, number, found.kind, account_sid)
-    except Taken:
+        return await inventory.assign_number(tx, number, found.kind, account_sid)
+    except NumberUnavailable:
         raise ApiError(21422) from None
 
 
-async def _buy_in_area(tx: Tx, account_sid: str, area_code: str, kind: Kind) -> Number:
+async def _buy_in_area(tx: Tx, account_sid: str, area_code: str, kind: NumberType) -> Number:
     pattern = f"+1{area_code}%"
     found: str | None = await tx.value(f"{_IN_AREA} {tx.skip_locked}", kind=kind.value, pattern=pattern)
     if found is None:
         raise ApiError(21452)
-    return await inventory.assign(tx, found, kind, account_sid)
+    return await inventory.assign_number(tx, found, kind, account_sid)

@@ -1,6 +1,6 @@
-"""IncomingPhoneNumbers (PN…): the numbers that an account has (2010 API).
+"""IncomingPhoneNumbers (PN…): the numbers of an account (2010 API).
 
-Buying one takes it from the operator's inventory, releasing it puts it back.
+Buying a number assigns one of the operator's inventory, releasing it returns it there.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
-from trunkline.products.messaging.numbers.buying import buy
+from trunkline.products.messaging.numbers.buying import buy_number
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
-from trunkline.products.messaging.numbers.settings import NumberSettings, change, kept
-from trunkline.products.messaging.numbers.test_credentials import rehearse
+from trunkline.products.messaging.numbers.settings import NumberSettings, change_settings, stored_settings
+from trunkline.products.messaging.numbers.test_credentials import create_test_number
 
 ORIGIN = "twilio"
-"""Where the API says that numbers come from (spec)."""
+"""The origin of all numbers in the API (spec)."""
 
 
 class NumberFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +41,8 @@ class NumberFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(number: Number, urls: Urls) -> Json:
-    """The IncomingPhoneNumber resource (spec); an unset URL of messages is empty text (doc)."""
-    settings = kept(number.settings)
+    """Return the IncomingPhoneNumber resource (spec); an unset URL of messages is empty text (doc)."""
+    settings = stored_settings(number.settings)
     uri = f"/{urls.version}/Accounts/{number.account_sid}/IncomingPhoneNumbers/{number.sid}"
     return {
         "account_sid": number.account_sid,
@@ -90,29 +90,29 @@ WHERE account_sid = :account_sid AND kind <> 'short-code' AND kind <> 'channel'
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
-    """The account's telephone number with this SID."""
+    """Return the account's telephone number with this SID."""
     return await tx.one(Number, f"{_SELECT} AND sid = :sid", account_sid=account_sid, sid=sid)
 
 
-async def create_number(tx: Tx, call: Call[NumberSettings], kind: Kind | None = None) -> Number | None:
-    """Buy a number, of a kind when one is asked for. Raises ApiError 21421, 21422, 21451 and 21452 when it cannot be
-    had, and 21218 for an unknown application."""
-    bought = await buy(tx, call.account_sid, call.input, kind)
+async def create_number(tx: Tx, call: Call[NumberSettings], kind: NumberType | None = None) -> Number | None:
+    """Buy a number, of the kind of the path if it has one. Raise ApiError 21421, 21422, 21451 and 21452 if there is
+    none, and 21218 for an unknown application."""
+    bought = await buy_number(tx, call.account_sid, call.input, kind)
     assert bought.sid is not None
-    await change(tx, call.account_sid, bought.sid, call.input)
+    await change_settings(tx, call.account_sid, bought.sid, call.input)
     return await find(tx, call.account_sid, bought.sid)
 
 
 async def fetch_number(tx: Tx, call: Call[Empty]) -> Number | None:
-    """One of the account's numbers."""
+    """Return one of the account's numbers."""
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: Kind | None = None) -> list[Number]:
-    """The account's numbers, of a kind when one is asked for, oldest first (inferred)."""
-    asked = call.input
-    name = asked.friendly_name
-    if asked.beta is True or asked.origin not in (UNSET, None, ORIGIN):
+async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: NumberType | None = None) -> list[Number]:
+    """Return the account's numbers, of the kind of the path if it has one, oldest first (inferred)."""
+    params = call.input
+    name = params.friendly_name
+    if params.beta is True or params.origin not in (UNSET, None, ORIGIN):
         return []
     return await tx.all(
         Number,
@@ -123,52 +123,52 @@ async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: Kind | None = No
         any_kind=kind is None,
         friendly_name=name or "",
         any_name=not isinstance(name, str),
-        pattern=asked.phone_number or "%",
+        pattern=params.phone_number or "%",
         **call.window.values,
     )
 
 
 async def update_number(tx: Tx, call: Call[NumberSettings]) -> Number | None:
-    """Change what was given and leave the rest; ``AccountSid`` moves the number to another account of the same main
-    account (doc). Raises ApiError 20001 for an account to which it cannot go, 21218."""
+    """Change the given settings and no others; ``AccountSid`` moves the number to another account of the same main
+    account (doc). Raise ApiError 20001 for any other account, 21218 for an unknown application."""
     sid, target = call.path["Sid"], call.input.account_sid
     if await find(tx, call.account_sid, sid) is None:
         return None
-    await change(tx, call.account_sid, sid, call.input)
+    await change_settings(tx, call.account_sid, sid, call.input)
     if not isinstance(target, str) or target == call.account_sid:
         return await find(tx, call.account_sid, sid)
     full = call.principal.may(Access.MAIN)
     if not full or not await accounts.are_related(tx, call.account_sid, target):
         raise invalid("AccountSid", "must be an active account of the same main account")
-    await inventory.move(tx, call.account_sid, sid, target)
+    await inventory.transfer_number(tx, call.account_sid, sid, target)
     return await find(tx, target, sid)
 
 
 async def delete_number(tx: Tx, call: Call[Empty]) -> bool:
-    """Release a number: it goes back into the inventory, and leaves the pool that it is in (inferred)."""
+    """Release a number: it returns into the inventory, and leaves its pool (inferred)."""
     if await find(tx, call.account_sid, call.path["Sid"]) is None:
         return False
-    return await inventory.release(tx, call.account_sid, call.path["Sid"])
+    return await inventory.release_number(tx, call.account_sid, call.path["Sid"])
 
 
 _PATH = "/Accounts/{AccountSid}/IncomingPhoneNumbers"
 _KEY = "incoming_phone_numbers"
 
 
-def _both(path: str, kind: Kind | None) -> tuple[Operation, ...]:
+def _both(path: str, kind: NumberType | None) -> tuple[Operation, ...]:
     making: Any = partial(create_number, kind=kind)
     paging: Any = partial(page_numbers, kind=kind)
     return (
-        create(path, making, view, NumberSettings, test_action=rehearse),
+        create(path, making, view, NumberSettings, test_action=create_test_number),
         listing(path, _KEY, paging, view, input=NumberFilters),
     )
 
 
 OPERATIONS = (
     *_both(_PATH, None),
-    *_both(f"{_PATH}/Local", Kind.LOCAL),
-    *_both(f"{_PATH}/Mobile", Kind.MOBILE),
-    *_both(f"{_PATH}/TollFree", Kind.TOLL_FREE),
+    *_both(f"{_PATH}/Local", NumberType.LOCAL),
+    *_both(f"{_PATH}/Mobile", NumberType.MOBILE),
+    *_both(f"{_PATH}/TollFree", NumberType.TOLL_FREE),
     fetch(f"{_PATH}/{{Sid}}", fetch_number, view),
     update(f"{_PATH}/{{Sid}}", update_number, view, NumberSettings),
     delete(f"{_PATH}/{{Sid}}", delete_number),

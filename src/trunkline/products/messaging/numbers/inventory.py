@@ -1,19 +1,19 @@
-"""The operator's inventory of numbers, and how they come to accounts and go from them."""
+"""The operator's inventory of numbers, and their assignment to accounts."""
 
 from __future__ import annotations
 
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned import leave_pool
 from trunkline.products.messaging.numbers.settings import lock_number
 
 
 class Number(Row, frozen=True):
-    """A number of the inventory: E.164, a short code, or the address of another channel. ``country`` is an ISO code,
-    empty where there is none. ``carrier`` is empty when the routes decide; ``rate`` is in thousandths of a segment a
-    second, 0 for the default of its kind. While nobody has it, ``account_sid`` and ``sid`` are None; ``date_created``
-    is when it was put into the inventory, then when it was bought."""
+    """A number of the inventory: E.164, a short code, or the address of another channel. ``country`` is an ISO
+    code, empty if there is none. ``carrier`` is empty if the routes decide; ``rate`` is in thousandths of a segment
+    a second, 0 for the default of its kind. Without an owner, ``account_sid`` and ``sid`` are None;
+    ``date_created`` is the time of its addition to the inventory, then that of its purchase."""
 
     number: str
     kind: str
@@ -35,8 +35,8 @@ class Number(Row, frozen=True):
     settings: str = "{}"
 
 
-class Taken(Exception):
-    """Another one has the number."""
+class NumberUnavailable(Exception):
+    """The error for a number that another account has."""
 
 
 _SELECT = f"SELECT {columns(Number)} FROM numbers "
@@ -48,8 +48,8 @@ ON CONFLICT (number) DO NOTHING
 """
 
 
-async def add(tx: Tx, number: Number) -> bool:
-    """Put a number that nobody has into the inventory; false when it is in it already."""
+async def add_number(tx: Tx, number: Number) -> bool:
+    """Add a number without an owner to the inventory; return false if it is there already."""
     return bool(
         await tx.run(
             _ADD,
@@ -69,12 +69,12 @@ async def add(tx: Tx, number: Number) -> bool:
 
 
 async def find_number(tx: Tx, number: str) -> Number | None:
-    """The number of the inventory."""
+    """Return the number of the inventory."""
     return await tx.one(Number, f"{_SELECT} WHERE number = :number", number=number)
 
 
 async def all_numbers(tx: Tx, account_sid: str = "") -> list[Number]:
-    """The whole inventory, or what an account has, by number."""
+    """Return the whole inventory, or the numbers of an account, by number."""
     return await tx.all(
         Number,
         f"{_SELECT} WHERE (account_sid = :account_sid OR :everybody) ORDER BY number",
@@ -91,24 +91,24 @@ RETURNING {columns(Number)}
 """
 
 
-async def assign(tx: Tx, number: str, kind: str, account_sid: str) -> Number:
-    """Give a number that nobody has to an account, under a new SID. Raises Taken."""
+async def assign_number(tx: Tx, number: str, kind: str, account_sid: str) -> Number:
+    """Assign a number without an owner to an account, under a new SID. Raise NumberUnavailable if it has one."""
     assigned = await tx.one(
         Number,
         _ASSIGN,
         number=number,
         account_sid=account_sid,
-        sid=new_sid(Kind(kind).prefix),
+        sid=new_sid(NumberType(kind).prefix),
         friendly_name=national_form(number),
         now=tx.now,
     )
     if assigned is None:
-        raise Taken(number)
+        raise NumberUnavailable(number)
     return assigned
 
 
-async def release(tx: Tx, account_sid: str, sid: str) -> bool:
-    """Take a number from its account, back into the inventory; it leaves the pool that it is in."""
+async def release_number(tx: Tx, account_sid: str, sid: str) -> bool:
+    """Return a number from its account to the inventory; it leaves its pool."""
     await lock_number(tx, sid)
     await leave_pool(tx, account_sid, sid)
     return bool(
@@ -123,9 +123,9 @@ async def release(tx: Tx, account_sid: str, sid: str) -> bool:
     )
 
 
-async def move(tx: Tx, account_sid: str, sid: str, to: str) -> None:
-    """Give an account's number to another account; it keeps its SID and URLs, and leaves its pool and the applications
-    of the account that had it (inferred)."""
+async def transfer_number(tx: Tx, account_sid: str, sid: str, to: str) -> None:
+    """Transfer an account's number to another account; it keeps its SID and URLs, and leaves its pool and the
+    applications of the previous account (inferred)."""
     await lock_number(tx, sid)
     await leave_pool(tx, account_sid, sid)
     await tx.run(
@@ -138,18 +138,18 @@ async def move(tx: Tx, account_sid: str, sid: str, to: str) -> None:
     )
 
 
-async def remove(tx: Tx, number: str) -> bool:
-    """Take a number out of the inventory, and from the account that has it."""
+async def remove_number(tx: Tx, number: str) -> bool:
+    """Remove a number from the inventory, and from the account that has it."""
     found = await find_number(tx, number)
     if found is None:
         return False
     if found.account_sid is not None and found.sid is not None:
-        await release(tx, found.account_sid, found.sid)
+        await release_number(tx, found.account_sid, found.sid)
     return bool(await tx.run("DELETE FROM numbers WHERE number = :number", number=number))
 
 
 def national_form(number: str) -> str:
-    """A number as people of its country write it, such as ``(808) 925-5327``; other addresses as they are."""
+    """Return a number in the notation of its country, such as ``(808) 925-5327``; other addresses as they are."""
     if not number.startswith("+"):
         return number
     import phonenumbers

@@ -10,9 +10,9 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.kinds import Kind, abilities_of, country_of, kind_of
+from trunkline.products.messaging.numbers.localities import locality_of
+from trunkline.products.messaging.numbers.number_types import NumberType, capabilities_of, country_of, type_of
 from trunkline.products.messaging.numbers.parsing import parse_recipient
-from trunkline.products.messaging.numbers.places import place_of
 
 MILLI = 1000
 """Rates are stored in thousandths of a segment a second."""
@@ -41,7 +41,7 @@ class NumberOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a new number; None and an empty text stand for what is likely. ``rate`` is in segments a second,
     0 for the default of the kind."""
 
-    kind: Kind | None = None
+    kind: NumberType | None = None
     country: str = ""
     sms: bool | None = None
     mms: bool | None = None
@@ -65,12 +65,12 @@ def make_number(text: str, options: NumberOptions) -> Number:
         raise BadNumber(f"{text} is no number, no short code and no address of another channel")
     if options.country and not _COUNTRY.fullmatch(options.country):
         raise BadCountry("the country must be the two letters of a country")
-    likely = kind_of(found)
+    likely = type_of(found)
     kind = options.kind or likely
     if kind.prefix != likely.prefix:
         raise BadNumber(f"{found.address} cannot be a {kind.value} number")
     country = options.country or country_of(found)
-    able, place = abilities_of(kind, country), place_of(found.address)
+    able, place = capabilities_of(kind, country), locality_of(found.address)
     return Number(
         found.address,
         kind.value,
@@ -88,7 +88,7 @@ def make_number(text: str, options: NumberOptions) -> Number:
 async def add_number(tx: Tx, number: Number, account_sid: str = "") -> Number:
     """Add a number to the inventory, and assign it to an account if one is named. Raise NumberExists or
     UnknownAccount."""
-    if not await inventory.add(tx, number):
+    if not await inventory.add_number(tx, number):
         raise NumberExists(number.number)
     return await _give(tx, number.number, number.kind, account_sid)
 
@@ -102,14 +102,14 @@ async def assign_number(tx: Tx, address: str, account_sid: str) -> Number:
     if account_sid and found.account_sid == account_sid:
         return found
     if found.account_sid is not None and found.sid is not None:
-        await inventory.release(tx, found.account_sid, found.sid)
+        await inventory.release_number(tx, found.account_sid, found.sid)
     return await _give(tx, address, found.kind, account_sid)
 
 
 async def _give(tx: Tx, address: str, kind: str, account_sid: str) -> Number:
     if account_sid:
         await accounts.require_account(tx, account_sid)
-        return await inventory.assign(tx, address, kind, account_sid)
+        return await inventory.assign_number(tx, address, kind, account_sid)
     found = await inventory.find_number(tx, address)
     assert found is not None
     return found

@@ -1,15 +1,15 @@
-"""Whose an address is: what sending, receiving and the pools of Services ask about a number."""
+"""The owners of addresses: the number and its settings for sending, receiving and the pools of Services."""
 
 from __future__ import annotations
 
 from trunkline.core.storage.database import Row, Tx
-from trunkline.products.messaging.numbers.settings import kept
+from trunkline.products.messaging.numbers.settings import stored_settings
 
 
-class Owned(Row, frozen=True):
-    """A number, short code or channel address that an account has; ``service_sid`` is the Service in whose pool it is.
-    ``rate`` is in thousandths of a segment a second, 0 for the default of its kind; ``carrier`` is empty when the
-    routes decide. ``settings`` is JSON of ``settings.Kept``."""
+class OwnedNumber(Row, frozen=True):
+    """A number, short code or channel address of an account; ``service_sid`` is the Service in whose pool it is.
+    ``rate`` is in thousandths of a segment a second, 0 for the default of its kind; ``carrier`` is empty if the
+    routes decide. ``settings`` is JSON of ``StoredSettings``."""
 
     sid: str
     account_sid: str
@@ -28,52 +28,52 @@ class Owned(Row, frozen=True):
 
     @property
     def sms_url(self) -> str | None:
-        """Who is told of inbound messages, None for nobody."""
-        return kept(self.settings).sms_url
+        """The URL of the webhook for inbound messages, None for none."""
+        return stored_settings(self.settings).sms_url
 
     @property
     def sms_method(self) -> str:
-        """The method for it."""
-        return kept(self.settings).sms_method
+        """The method of that webhook."""
+        return stored_settings(self.settings).sms_method
 
     @property
     def sms_fallback_url(self) -> str | None:
-        """Who is told when that fails."""
-        return kept(self.settings).sms_fallback_url
+        """The URL of the webhook that is used if the first fails."""
+        return stored_settings(self.settings).sms_fallback_url
 
     @property
     def sms_fallback_method(self) -> str:
-        """The method for it."""
-        return kept(self.settings).sms_fallback_method
+        """The method of that webhook."""
+        return stored_settings(self.settings).sms_fallback_method
 
 
-_COLUMNS = ", ".join(f"n.{name}" for name in Owned.__struct_fields__[:-1])
+_COLUMNS = ", ".join(f"n.{name}" for name in OwnedNumber.__struct_fields__[:-1])
 # A join takes SQLite three times as long.
 _SERVICE = "(SELECT s.service_sid FROM messaging_senders s WHERE s.sid = n.sid)"
 _SELECT = f"SELECT {_COLUMNS}, {_SERVICE} FROM numbers n "
 
 
-async def owned_by_address(tx: Tx, address: str) -> Owned | None:
-    """The address, whoever's it is; None when it is nobody's."""
+async def owned_by_address(tx: Tx, address: str) -> OwnedNumber | None:
+    """Return the address with its owner; None if it has none."""
     return await tx.one(
-        Owned, f"{_SELECT} WHERE n.number = :address AND n.account_sid IS NOT NULL", address=address
+        OwnedNumber, f"{_SELECT} WHERE n.number = :address AND n.account_sid IS NOT NULL", address=address
     )
 
 
-async def owned_by_account(tx: Tx, account_sid: str, address: str) -> Owned | None:
-    """The address, when it is the account's."""
+async def owned_by_account(tx: Tx, account_sid: str, address: str) -> OwnedNumber | None:
+    """Return the address if it is the account's."""
     return await tx.one(
-        Owned,
+        OwnedNumber,
         f"{_SELECT} WHERE n.number = :address AND n.account_sid = :account_sid",
         address=address,
         account_sid=account_sid,
     )
 
 
-async def owned_by_sid(tx: Tx, account_sid: str, sid: str) -> Owned | None:
-    """The account's number with this SID."""
+async def owned_by_sid(tx: Tx, account_sid: str, sid: str) -> OwnedNumber | None:
+    """Return the account's number with this SID."""
     return await tx.one(
-        Owned,
+        OwnedNumber,
         f"{_SELECT} WHERE n.sid = :sid AND n.account_sid = :account_sid",
         sid=sid,
         account_sid=account_sid,
@@ -81,7 +81,7 @@ async def owned_by_sid(tx: Tx, account_sid: str, sid: str) -> Owned | None:
 
 
 async def owner_of(tx: Tx, address: str) -> str | None:
-    """The SID of the account that has the address."""
+    """Return the SID of the account that has the address."""
     owner: str | None = await tx.value(
         "SELECT account_sid FROM numbers WHERE number = :address", address=address
     )

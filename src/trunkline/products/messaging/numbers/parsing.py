@@ -1,6 +1,6 @@
-"""Reads the addresses of messages: telephone numbers, short codes, and addresses of other channels. Pure.
+"""The parser of the addresses of messages: telephone numbers, short codes, and addresses of other channels. Pure.
 
-The library that knows the world's numbering plans is loaded by the first number that is read, not by the start.
+The library with the world's numbering plans is loaded with the first number that is parsed, not at the start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
 _CACHED = 16_384
-"""How many addresses are remembered, about 5 MB; reading one anew takes some 50 us."""
+"""Addresses that are cached, about 5 MB; parsing one takes some 50 us."""
 
 _MAX_LENGTH = 64
 _NUMBER = re.compile(r"\+?[0-9 ().\-\u00a0]+", re.ASCII)
@@ -28,7 +28,7 @@ _AREA_CODE_COUNTRIES = ("US", "CA")
 
 
 class Channel(Enum):
-    """By which network a message goes; the values are the prefixes of addresses, without the colon."""
+    """The network of a message; the values are the prefixes of addresses, without the colon."""
 
     SMS = ""
     WHATSAPP = "whatsapp"
@@ -37,24 +37,23 @@ class Channel(Enum):
 
 
 class NumberKind(Enum):
-    """What an address leads to. The plan of North America does not tell landlines from mobiles (doc)."""
+    """The kind of an address. The plan of North America does not distinguish landlines from mobiles (doc)."""
 
     MOBILE = "mobile"
     LANDLINE = "landline"
     MOBILE_OR_LANDLINE = "mobile-or-landline"
     TOLL_FREE = "toll-free"
     OTHER = "other"
-    """Personal, paging, shared-cost and suchlike numbers, and those of no known kind."""
+    """Personal, paging, shared-cost and similar numbers, and those of no known kind."""
     SHORT_CODE = "short-code"
     ID = "id"
-    """A name or number that only its channel knows."""
+    """A name or number that only its channel resolves."""
 
 
 class Recipient(msgspec.Struct, frozen=True):
-    """An address that was read. ``address`` is how it is written everywhere: E.164, a short code, or either of them or
-    an id behind the prefix of its channel. ``region`` is the ISO code of the country, empty where none is known.
-    ``valid`` tells that the numbering plan has the number; one that is only possible, like +1 555 555 5555, has the
-    right length."""
+    """A parsed address. ``address`` is its form everywhere: E.164, a short code, or either of them or an id behind
+    the prefix of its channel. ``region`` is the ISO code of the country, empty if none is known. ``valid`` is true
+    if the numbering plan has the number; one that is only possible, like +1 555 555 5555, has the right length."""
 
     address: str
     region: str
@@ -69,9 +68,10 @@ class Recipient(msgspec.Struct, frozen=True):
 
 
 def parse_recipient(text: str, region: str = "US") -> Recipient | None:
-    """The address that ``text`` is, or None. A number without a plus sign belongs to ``region``, so that the forms of
-    ten digits that are usual in the United States and Canada are read (doc); 3 to 6 digits are a short code
-    (inferred). Behind ``whatsapp:`` stands a number, behind ``messenger:`` an id, behind ``rcs:`` either."""
+    """Return the address of ``text``, or None if it is none. A number without a plus sign is of ``region``, so that
+    the forms of ten digits that are usual in the United States and Canada are accepted (doc); 3 to 6 digits are a
+    short code (inferred). Behind ``whatsapp:`` there is a number, behind ``messenger:`` an id, behind ``rcs:``
+    either."""
     return _parse(text, region) if len(text) <= _MAX_LENGTH else None
 
 
@@ -89,20 +89,20 @@ def _parse(text: str, region: str) -> Recipient | None:
 
 
 def region_of(number: str) -> str:
-    """The ISO code of the country of a number in E.164, with or without the prefix of a channel; empty when none is
-    known, as for short codes."""
+    """Return the ISO code of the country of a number in E.164, with or without the prefix of a channel; empty if
+    none is known, as for short codes."""
     found = parse_recipient(number)
     return found.region if found is not None else ""
 
 
 def area_code_of(number: str) -> str | None:
-    """The area code of a number of the United States or Canada in E.164; None for all others."""
+    """Return the area code of a number of the United States or Canada in E.164; None for all others."""
     found = _NORTH_AMERICA.fullmatch(number)
     return found[1] if found and region_of(number) in _AREA_CODE_COUNTRIES else None
 
 
 def channel_of(address: str) -> Channel:
-    """The channel that the prefix of ``address`` names."""
+    """Return the channel of the prefix of ``address``."""
     return _split_channel(address.strip())[0]
 
 
@@ -134,7 +134,7 @@ def _read(text: str, region: str) -> Recipient | None:
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
         _region(number),
         _kind(found),
-        # The same as is_valid_number, which would look for the country once more.
+        # The same as is_valid_number, which would search the country once more.
         valid=found != phonenumbers.PhoneNumberType.UNKNOWN,
     )
 
@@ -149,8 +149,8 @@ def _parsed(text: str, region: str) -> PhoneNumber:
 
 
 def _region(number: PhoneNumber) -> str:
-    """The number's country, or the main country of its code where the plan does not have the number. Some codes, like
-    800, belong to no country."""
+    """Return the number's country, or the main country of its code if the plan does not have the number. Some
+    codes, like 800, have no country."""
     import phonenumbers
 
     found = phonenumbers.region_code_for_number(number)

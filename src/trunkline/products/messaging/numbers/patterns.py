@@ -15,8 +15,8 @@ _MAX = 64
 
 
 def partial_number() -> Parser:
-    """A part of a number, as a LIKE pattern: ``*`` stands for one digit, letters for the digits of their keys (doc),
-    signs between digits for nothing. Empty is no filter."""
+    """Return the parser of a part of a number into a LIKE pattern: ``*`` matches one digit, letters are the digits
+    of their keys (doc), signs between digits are ignored. Empty is no filter."""
 
     def parse(name: str, value: str) -> str:
         pattern = ""

@@ -1,4 +1,4 @@
-"""The tables of numbers: the operator's inventory with what the owners set, and TwiML applications."""
+"""The tables of numbers: the operator's inventory with the owners' settings, and TwiML applications."""
 
 from __future__ import annotations
 

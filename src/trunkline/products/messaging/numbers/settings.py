@@ -1,4 +1,4 @@
-"""What the owner of a number sets: parameters, what is kept of them, and how they change."""
+"""The owner's settings of a number: parameters, stored form, and changes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MAX_NAME = 64
 
 
 def method() -> Parser:
-    """GET or POST, in any case."""
+    """Return the parser of GET or POST, in any case."""
     return choice("GET", "POST", code=21209, fold=True)
 
 
 class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a telephone number (spec). ``phone_number`` and ``area_code`` say which one to buy,
-    ``account_sid`` moves it. What concerns calls, addresses and identities is kept and answered; SMS are not touched
-    by it."""
+    """The parameters of a telephone number (spec). ``phone_number`` and ``area_code`` choose the one to buy,
+    ``account_sid`` moves it. Settings of calls, addresses and identities are stored and returned, without an effect
+    on SMS."""
 
     phone_number: Annotated[Given[str | None], text(clears=True)] = UNSET
     area_code: Annotated[Given[str | None], text(clears=True)] = UNSET
@@ -67,8 +67,9 @@ class ShortCodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sms_fallback_method: Annotated[Given[str], method()] = UNSET
 
 
-class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the column ``settings`` holds as JSON; the defaults are those of a number that was just bought (spec)."""
+class StoredSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The content of the column ``settings``, as JSON; the defaults are those of a number that was just bought
+    (spec)."""
 
     api_version: str = API_VERSION
     sms_url: str | None = None
@@ -91,11 +92,11 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     bundle_sid: str | None = None
 
 
-_DECODER = msgspec.json.Decoder(Kept)
+_DECODER = msgspec.json.Decoder(StoredSettings)
 
 
-def kept(settings: str) -> Kept:
-    """The column, decoded."""
+def stored_settings(settings: str) -> StoredSettings:
+    """Return the column, decoded."""
     return _DECODER.decode(settings)
 
 
@@ -105,11 +106,13 @@ SELECT settings FROM numbers WHERE account_sid = :account_sid AND sid = :sid
 _APPLICATIONS = ("sms_application_sid", "voice_application_sid")
 
 
-async def change(tx: Tx, account_sid: str, sid: str, asked: NumberSettings | ShortCodeSettings) -> None:
-    """Set what was given and leave the rest. Raises ApiError 21218 for an application that the account does not
+async def change_settings(
+    tx: Tx, account_sid: str, sid: str, params: NumberSettings | ShortCodeSettings
+) -> None:
+    """Change the given settings and no others. Raise ApiError 21218 for an application that the account does not
     have."""
     await lock_number(tx, sid)
-    changes = given(asked)
+    changes = given(params)
     columns: dict[str, Any] = {
         name: changes[name] for name in (*_APPLICATIONS, "friendly_name") if name in changes
     }
@@ -117,10 +120,12 @@ async def change(tx: Tx, account_sid: str, sid: str, asked: NumberSettings | Sho
         application = columns.get(name)
         if application is not None and await find_application(tx, account_sid, application) is None:
             raise ApiError(21218)
-    found = {name: value for name, value in changes.items() if name in Kept.__struct_fields__}
+    found = {name: value for name, value in changes.items() if name in StoredSettings.__struct_fields__}
     if found:
         settings = await tx.value(_SETTINGS, account_sid=account_sid, sid=sid)
-        columns["settings"] = msgspec.json.encode(msgspec.structs.replace(kept(settings), **found)).decode()
+        columns["settings"] = msgspec.json.encode(
+            msgspec.structs.replace(stored_settings(settings), **found)
+        ).decode()
     if columns:
         columns["date_updated"] = tx.now
         await tx.run(
@@ -132,5 +137,5 @@ async def change(tx: Tx, account_sid: str, sid: str, asked: NumberSettings | Sho
 
 
 async def lock_number(tx: Tx, sid: str) -> None:
-    """Hold off others that change, release or move the number, or add it to a Service."""
+    """Lock the number against other transactions that change, release or move it, or add it to a Service."""
     await tx.lock(f"number {sid}")

@@ -1,4 +1,4 @@
-"""ShortCodes (SC…): the short codes that an account has (2010 API). Accounts get them from the operator only (doc)."""
+"""ShortCodes (SC…): the short codes of an account (2010 API). Only the operator assigns them (doc)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.patterns import partial_number
-from trunkline.products.messaging.numbers.settings import ShortCodeSettings, change, kept
+from trunkline.products.messaging.numbers.settings import ShortCodeSettings, change_settings, stored_settings
 
 
 class ShortCodeFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +25,8 @@ class ShortCodeFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(code: Number, urls: Urls) -> Json:
-    """The ShortCode resource (spec)."""
-    settings = kept(code.settings)
+    """Return the ShortCode resource (spec)."""
+    settings = stored_settings(code.settings)
     return {
         "account_sid": code.account_sid,
         "api_version": settings.api_version,
@@ -49,17 +49,17 @@ SELECT {columns(Number)} FROM numbers WHERE account_sid = :account_sid AND kind 
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
-    """The account's short code with this SID."""
+    """Return the account's short code with this SID."""
     return await tx.one(Number, f"{_SELECT} AND sid = :sid", account_sid=account_sid, sid=sid)
 
 
 async def fetch_short_code(tx: Tx, call: Call[Empty]) -> Number | None:
-    """One of the account's short codes."""
+    """Return one of the account's short codes."""
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
 async def page_short_codes(tx: Tx, call: Call[ShortCodeFilters]) -> list[Number]:
-    """The account's short codes, oldest first (inferred)."""
+    """Return the account's short codes, oldest first (inferred)."""
     name = call.input.friendly_name
     return await tx.all(
         Number,
@@ -74,10 +74,10 @@ async def page_short_codes(tx: Tx, call: Call[ShortCodeFilters]) -> list[Number]
 
 
 async def update_short_code(tx: Tx, call: Call[ShortCodeSettings]) -> Number | None:
-    """Change what was given and leave the rest."""
+    """Change the given settings and no others."""
     if await find(tx, call.account_sid, call.path["Sid"]) is None:
         return None
-    await change(tx, call.account_sid, call.path["Sid"], call.input)
+    await change_settings(tx, call.account_sid, call.path["Sid"], call.input)
     return await find(tx, call.account_sid, call.path["Sid"])
 
 

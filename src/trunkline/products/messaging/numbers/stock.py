@@ -1,7 +1,7 @@
-"""The numbers of a server without a carrier: fictional ones, so that there are some to buy and to send from.
+"""The numbers of a server without a carrier: fictional ones, to buy and to send from.
 
-They come from the ranges that the countries keep free for films and books, and pass for valid numbers all the same.
-+1 … 555 0100 to 0109 are left out: these are phones, for messages to go to.
+They are of the ranges that the countries reserve for films and books, and are valid numbers nevertheless. +1 … 555
+0100 to 0109 are excluded: these are phones, which receive messages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.kinds import Kind
+from trunkline.products.messaging.numbers.number_types import NumberType
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -21,14 +21,16 @@ class Range(msgspec.Struct, frozen=True):
     start: str
     first: int
     last: int
-    kind: Kind
+    kind: NumberType
     country: str
     place: tuple[str, str] = ("", "")
     sms: bool = True
     mms: bool = False
 
 
-def _american(area_code: str, country: str, place: tuple[str, str], kind: Kind = Kind.LOCAL) -> Range:
+def _american(
+    area_code: str, country: str, place: tuple[str, str], kind: NumberType = NumberType.LOCAL
+) -> Range:
     return Range(f"+1{area_code}5550", 110, 199, kind, country, place, mms=True)
 
 
@@ -39,27 +41,27 @@ RANGES = (
     _american("628", "US", ("San Francisco", "CA")),
     _american("416", "CA", ("Toronto", "ON")),
     _american("604", "CA", ("Vancouver", "BC")),
-    _american("800", "US", ("", ""), Kind.TOLL_FREE),
-    Range("+442079460", 100, 189, Kind.LOCAL, "GB", ("London", "")),
-    Range("+442079460", 900, 909, Kind.LOCAL, "GB", ("London", ""), sms=False),
-    Range("+33199000", 100, 149, Kind.LOCAL, "FR"),
-    Range("+493023125", 100, 149, Kind.LOCAL, "DE", ("Berlin", "")),
-    Range("+46701740", 605, 699, Kind.MOBILE, "SE"),
-    Range("+61491570", 156, 159, Kind.MOBILE, "AU", mms=True),
+    _american("800", "US", ("", ""), NumberType.TOLL_FREE),
+    Range("+442079460", 100, 189, NumberType.LOCAL, "GB", ("London", "")),
+    Range("+442079460", 900, 909, NumberType.LOCAL, "GB", ("London", ""), sms=False),
+    Range("+33199000", 100, 149, NumberType.LOCAL, "FR"),
+    Range("+493023125", 100, 149, NumberType.LOCAL, "DE", ("Berlin", "")),
+    Range("+46701740", 605, 699, NumberType.MOBILE, "SE"),
+    Range("+61491570", 156, 159, NumberType.MOBILE, "AU", mms=True),
 )
-"""What can be bought. London's last ten can do calls only."""
+"""The numbers that can be bought. London's last ten can do calls only."""
 
 OWNED = (
-    Number("55501", Kind.SHORT_CODE, "US", sms=True, mms=True, voice=False),
-    Number("55502", Kind.SHORT_CODE, "GB", sms=True, mms=False, voice=False),
-    Number("whatsapp:+14155550199", Kind.CHANNEL, "US", sms=True, mms=True, voice=False),
-    Number("messenger:trunkline", Kind.CHANNEL, "", sms=True, mms=True, voice=False),
-    Number("rcs:trunkline", Kind.CHANNEL, "", sms=True, mms=True, voice=False),
+    Number("55501", NumberType.SHORT_CODE, "US", sms=True, mms=True, voice=False),
+    Number("55502", NumberType.SHORT_CODE, "GB", sms=True, mms=False, voice=False),
+    Number("whatsapp:+14155550199", NumberType.CHANNEL, "US", sms=True, mms=True, voice=False),
+    Number("messenger:trunkline", NumberType.CHANNEL, "", sms=True, mms=True, voice=False),
+    Number("rcs:trunkline", NumberType.CHANNEL, "", sms=True, mms=True, voice=False),
 )
-"""What cannot be bought over the API; the first account gets it."""
+"""The numbers that cannot be bought over the API; the first account gets them."""
 
 
-class _Sid(Row, frozen=True):
+class _AccountSid(Row, frozen=True):
     sid: str
 
 
@@ -81,7 +83,7 @@ FROM ending
 
 
 async def stock_sandbox(database: Database) -> None:
-    """Fill an empty inventory; one that has a number in it stays as it is."""
+    """Fill an empty inventory; one with a number stays as it is."""
 
     async def stock(tx: Tx) -> None:
         await tx.lock("stock of numbers")
@@ -116,8 +118,8 @@ async def _stock(tx: Tx, numbers: Range) -> None:
 
 
 async def _give(tx: Tx) -> None:
-    first = await tx.one(_Sid, _FIRST)
+    first = await tx.one(_AccountSid, _FIRST)
     for number in OWNED:
-        await inventory.add(tx, number)
+        await inventory.add_number(tx, number)
         if first is not None:
-            await inventory.assign(tx, number.number, number.kind, first.sid)
+            await inventory.assign_number(tx, number.number, number.kind, first.sid)

@@ -1,1 +1,1 @@
-"""Opt-outs: who does not want messages, and the keywords by which people say so."""
+"""Opt-outs: the recipients who block messages, and the keywords for it."""

@@ -1,17 +1,17 @@
-"""Advanced Opt-Out: a Service's own keywords and answers, off until it is switched on (doc)."""
+"""Advanced Opt-Out: a Service's own keywords and replies, off until it is enabled (doc)."""
 
 from __future__ import annotations
 
 import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordSet, check
+from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordSet, check_keyword_sets
 
 MAX_SETS = 200
 """Sets of keywords of a Service."""
 
 
-class Advanced(Row, frozen=True):
+class AdvancedOptOut(Row, frozen=True):
     """A row of ``advanced_opt_outs``; ``sets`` is JSON of a list of ``KeywordSet``."""
 
     service_sid: str
@@ -28,7 +28,7 @@ class Advanced(Row, frozen=True):
 
 
 _FIND = f"""
-SELECT {columns(Advanced)} FROM advanced_opt_outs WHERE account_sid = :account_sid AND service_sid = :service_sid
+SELECT {columns(AdvancedOptOut)} FROM advanced_opt_outs WHERE account_sid = :account_sid AND service_sid = :service_sid
 """
 _CHANGE = """
 UPDATE advanced_opt_outs SET enabled = :enabled, sets = :sets, date_updated = :now
@@ -36,20 +36,20 @@ WHERE account_sid = :account_sid AND service_sid = :service_sid
 """
 
 
-async def find(tx: Tx, account_sid: str, service_sid: str) -> Advanced:
-    """What the Service has; before it was ever changed, the standard words, switched off. Whether there is such a
-    Service is the caller's business."""
-    found = await tx.one(Advanced, _FIND, account_sid=account_sid, service_sid=service_sid)
-    return found or Advanced(service_sid, account_sid, False, _encoded(STANDARD), 0, 0)
+async def find(tx: Tx, account_sid: str, service_sid: str) -> AdvancedOptOut:
+    """Return the settings of a Service; before the first change these are the standard keywords, disabled. The
+    caller must check that the Service exists."""
+    found = await tx.one(AdvancedOptOut, _FIND, account_sid=account_sid, service_sid=service_sid)
+    return found or AdvancedOptOut(service_sid, account_sid, False, _encoded(STANDARD), 0, 0)
 
 
 async def change(
     tx: Tx, account_sid: str, service_sid: str, *, enabled: bool | None, sets: tuple[KeywordSet, ...] | None
-) -> Advanced:
-    """Switch it on or off, and put other sets in place of all that there are; None leaves things as they are. Raises
-    KeywordError for sets that break a rule."""
+) -> AdvancedOptOut:
+    """Enable or disable it, and replace all sets; None leaves the present value. Raise KeywordError if the sets
+    break a rule."""
     if sets is not None:
-        check(sets)
+        check_keyword_sets(sets)
     await tx.lock(f"opt-outs {service_sid}")
     before = await find(tx, account_sid, service_sid)
     after = msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Who has opted out: of one number's messages, or of all of a Service's (doc)."""
+"""Blocks: recipients who opted out of one number's messages, or of all of a Service's (doc)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AND (date_created, scope, recipient) < (:before, :last_scope, :last_recipient)
 ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :most
 """
 NEWEST = (1 << 62, "", "")
-"""Where a list begins."""
+"""The position before the first entry of a list."""
 
 
 async def page_blocks(
@@ -33,8 +33,8 @@ async def page_blocks(
     after: tuple[int, str, str],
     most: int,
 ) -> list[Block]:
-    """Up to ``most`` who opted out, the last first, behind the time, scope and recipient ``after``; all, or those of
-    one scope or recipient."""
+    """Return up to ``most`` blocks, the newest first, behind the time, scope and recipient ``after``: all of the
+    account, or those of one scope or recipient."""
     before, last_scope, last_recipient = after
     return await tx.all(
         Block,
@@ -50,12 +50,12 @@ async def page_blocks(
 
 
 def scope_of(service_sid: str | None, sender: str) -> str:
-    """What an opt-out covers: the Service, whichever of its senders; without one the sender alone (doc)."""
+    """Return the scope of an opt-out: the Service with all of its senders; without one the sender alone (doc)."""
     return service_sid or sender
 
 
 async def is_blocked(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
-    """Whether the person has opted out."""
+    """Return whether the recipient has opted out of the scope."""
     found = await tx.value(
         "SELECT recipient FROM opt_outs"
         " WHERE account_sid = :account_sid AND scope = :scope AND recipient = :recipient",
@@ -74,14 +74,15 @@ SELECT recipient FROM opt_outs WHERE account_sid = :account_sid AND recipient = 
 """
 
 
-async def has_left(tx: Tx, account_sid: str, sender: str, recipient: str) -> bool:
-    """Whether the person has opted out of the Service in whose pool the sender is, or of a sender without one."""
+async def has_opted_out(tx: Tx, account_sid: str, sender: str, recipient: str) -> bool:
+    """Return whether the recipient has opted out of the Service in whose pool the sender is, or of a sender without
+    a Service."""
     found = await tx.value(_BY_SENDER, account_sid=account_sid, sender=sender, recipient=recipient)
     return found is not None
 
 
 async def block(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
-    """Note that the person has opted out; answers whether that is new."""
+    """Record that the recipient has opted out; return whether that is new."""
     return bool(
         await tx.run(
             "INSERT INTO opt_outs (account_sid, scope, recipient, date_created)"
@@ -95,7 +96,7 @@ async def block(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
 
 
 async def unblock(tx: Tx, account_sid: str, scope: str, recipient: str) -> bool:
-    """Note that the person has opted in again; answers whether that is new."""
+    """Record that the recipient has opted in again; return whether that is new."""
     return bool(
         await tx.run(
             "DELETE FROM opt_outs"

@@ -1,9 +1,10 @@
-"""Opt-out keywords: what STOP, START and HELP are, by default and under Advanced Opt-Out, and the answers. Pure.
+"""Opt-out keywords: STOP, START and HELP, by default and under Advanced Opt-Out, and their replies. Pure.
 
-1. A keyword is the whole message, trimmed, in letters of any size, and one word: ``STOP PLEASE`` is none (doc).
-2. Without Advanced Opt-Out everybody has the default words and answers (doc).
-3. With it a Service has sets of keywords: the standard sets, in any number of languages, and sets of countries, which
-   are looked up first; a word that the sets of a person's country do not have is looked up in the standard ones (doc).
+1. A keyword is the whole message, trimmed, in any case, and one word: ``STOP PLEASE`` is none (doc).
+2. Without Advanced Opt-Out every sender has the default keywords and replies (doc).
+3. With it a Service has sets of keywords: the standard sets, in any number of languages, and sets of countries,
+   which are searched first; a word that the sets of the author's country lack is searched in the standard sets
+   (doc).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from enum import StrEnum
 import msgspec
 
 MAX_REPLY = 320
-"""Characters of an answer to a keyword (doc)."""
+"""Characters of the reply to a keyword (doc)."""
 
 MAX_KEYWORD = 255
 """Characters of a keyword (inferred)."""
 
 
-class Kind(StrEnum):
-    """What a keyword does; also the values of ``OptOutType``."""
+class KeywordKind(StrEnum):
+    """The effect of a keyword; also the values of ``OptOutType``."""
 
     STOP = "STOP"
     START = "START"
@@ -29,23 +30,23 @@ class Kind(StrEnum):
 
 
 WORDS = {
-    Kind.STOP: ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"),
-    Kind.START: ("START", "YES", "UNSTOP"),
-    Kind.HELP: ("HELP", "INFO"),
+    KeywordKind.STOP: ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"),
+    KeywordKind.START: ("START", "YES", "UNSTOP"),
+    KeywordKind.HELP: ("HELP", "INFO"),
 }
 """The default keywords (doc)."""
 
 REPLIES = {
-    Kind.STOP: "You have successfully been unsubscribed. You will not receive any more messages from this number. "
-    "Reply START to resubscribe.",
-    Kind.START: "You have successfully been re-subscribed to messages from this number. Reply HELP for help. "
+    KeywordKind.STOP: "You have successfully been unsubscribed. You will not receive any more messages from this "
+    "number. Reply START to resubscribe.",
+    KeywordKind.START: "You have successfully been re-subscribed to messages from this number. Reply HELP for help. "
     "Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
-    Kind.HELP: "Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
+    KeywordKind.HELP: "Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
 }
-"""The default answers (doc)."""
+"""The default replies (doc)."""
 
-RESERVED = {Kind.STOP: ("STOP",), Kind.START: ("START", "UNSTOP"), Kind.HELP: ("HELP",)}
-"""Keywords that a Service cannot do without, nor give another meaning (doc)."""
+RESERVED = {KeywordKind.STOP: ("STOP",), KeywordKind.START: ("START", "UNSTOP"), KeywordKind.HELP: ("HELP",)}
+"""Keywords that a Service can neither omit nor give another meaning (doc)."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -53,52 +54,54 @@ _KIND_OF_RESERVED = {word.casefold(): kind for kind, words in RESERVED.items() f
 
 
 class KeywordSet(msgspec.Struct, frozen=True):
-    """The keywords of a kind in a language, and what is answered to them; an empty ``reply`` is no answer. ``language``
-    is like ``es`` or ``pt-BR``; ``country`` is that of the people whom the set is for, like ``MX``, and empty in the
+    """The keywords of a kind in a language, with their reply; an empty ``reply`` is none. ``language`` is like
+    ``es`` or ``pt-BR``; ``country``, like ``MX``, is that of the authors for whom the set is, and empty in the
     standard sets."""
 
-    kind: Kind
+    kind: KeywordKind
     keywords: tuple[str, ...]
     reply: str
     language: str = "en"
     country: str = ""
 
 
-class Found(msgspec.Struct, frozen=True):
-    """The meaning of a message that is a keyword, and its answer."""
+class KeywordMatch(msgspec.Struct, frozen=True):
+    """The meaning of a message that is a keyword, and its reply."""
 
-    kind: Kind
+    kind: KeywordKind
     reply: str
     language: str = "en"
 
 
 class KeywordError(ValueError):
-    """The sets of a Service break a rule; the text says where and which."""
+    """The error for sets of a Service that break a rule; its text contains the set and the rule."""
 
 
 STANDARD = tuple(KeywordSet(kind, words, REPLIES[kind]) for kind, words in WORDS.items())
-"""What a Service has when Advanced Opt-Out is switched on."""
+"""The sets of a Service when Advanced Opt-Out is enabled."""
 
 
-def find_keyword(body: str, sets: tuple[KeywordSet, ...] = STANDARD, country: str = "") -> Found | None:
-    """What ``body`` means to somebody in ``country``, which is empty where that is unknown; None when it is no
-    keyword. Without Advanced Opt-Out, ``sets`` is left out."""
+def find_keyword(
+    body: str, sets: tuple[KeywordSet, ...] = STANDARD, country: str = ""
+) -> KeywordMatch | None:
+    """Return the meaning of ``body`` from an author in ``country``, which is empty if it is unknown; None if it is
+    no keyword. Without Advanced Opt-Out, omit ``sets``."""
     word = _plain(body)
     for place in (country, "") if country else ("",):
         for one in sets:
             if one.country == place and any(_plain(keyword) == word for keyword in one.keywords):
-                return Found(one.kind, one.reply, one.language)
+                return KeywordMatch(one.kind, one.reply, one.language)
     return None
 
 
-def is_answered(kind: Kind, *, opted_out: bool) -> bool:
-    """Whether a keyword is answered to somebody who was, or was not, opted out before it: STOP only the first time
-    (inferred), START only after a STOP (inferred), HELP never after a STOP (doc)."""
-    return opted_out if kind is Kind.START else not opted_out
+def is_answered(kind: KeywordKind, *, opted_out: bool) -> bool:
+    """Return whether a keyword is replied to, by whether its author was opted out before it: STOP only the first
+    time (inferred), START only after a STOP (inferred), HELP never after a STOP (doc)."""
+    return opted_out if kind is KeywordKind.START else not opted_out
 
 
-def check(sets: tuple[KeywordSet, ...]) -> None:
-    """Raises KeywordError for the first rule that the sets of a Service break."""
+def check_keyword_sets(sets: tuple[KeywordSet, ...]) -> None:
+    """Raise KeywordError for the first rule that the sets of a Service break."""
     seen = set()
     for one in sets:
         _check_one(one)
@@ -133,7 +136,8 @@ def _check_one(one: KeywordSet) -> None:
 
 
 def _check_unique(sets: tuple[KeywordSet, ...]) -> None:
-    """In one country, or in the standard sets, a keyword has one kind and one language (doc for the language)."""
+    """Check that a keyword has one kind and one language in one country, or in the standard sets (doc for the
+    language)."""
     owners: dict[str, KeywordSet] = {}
     for one in sets:
         for word in one.keywords:
@@ -147,5 +151,5 @@ def _plain(word: str) -> str:
 
 
 def _name(one: KeywordSet) -> str:
-    """How errors call a set, like ``STOP.es`` or ``STOP.es in MX``."""
+    """Return the name of a set for errors, like ``STOP.es`` or ``STOP.es in MX``."""
     return f"{one.kind}.{one.language}" + (f" in {one.country}" if one.country else "")

@@ -1,1 +1,3 @@
-"""Receiving: what phones send is stored, told to the number's owner, and answered as the owner says."""
+"""Receiving: messages from phones are stored, sent to the webhook of the number's owner, and replied to by its
+TwiML.
+"""

@@ -1,9 +1,12 @@
-"""One message and what the app answers: the webhook, its TwiML, and where that leads.
+"""The conversation about one inbound message: its webhook, the TwiML of the response, and the replies.
 
-1. What the app is asked for comes before anything is written; replies, cookies and alerts are written with the end of
-   the message, so that all of it happens once. Only a reply with an ``action`` is sent at once, because the URL there
-   is told of it and may go on with other TwiML (doc).
-2. When a document cannot be had or read, the fallback URL is asked once (doc).
+A conversation runs in one job and awaits the app's URLs one after the other. All requests are made before anything
+is written: replies, cookies and alerts are written in one transaction with the end of the message, so that they
+happen once. The one exception is a reply with an ``action``: it is sent at once, because the URL of the action gets
+its status and may continue with other TwiML (doc). If a document cannot be fetched or parsed, the fallback URL is
+requested once (doc); if that fails too, the message stays without a reply. When the job is repeated after a crash,
+the requests carry the same idempotency tokens and the replies get the same SIDs. A suspended account gets no
+request and no reply.
 """
 
 from __future__ import annotations
@@ -26,15 +29,15 @@ from trunkline.core.webhooks.delivery import Delivery
 from trunkline.core.webhooks.request import form
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.lifecycle.callbacks import parameters as status_parameters
-from trunkline.products.messaging.lifecycle.message import Message, Status
-from trunkline.products.messaging.policy import Rules
-from trunkline.products.messaging.receiving import jar, replies
-from trunkline.products.messaging.receiving.hooks import Hook, Hooks
-from trunkline.products.messaging.receiving.parameters import Pairs, failed
-from trunkline.products.messaging.receiving.replies import Made, Numbered
-from trunkline.products.messaging.receiving.twiml import Script, TwimlError, read_twiml
-from trunkline.products.messaging.receiving.verbs import MAX_MESSAGES, Problem, Redirect, Verb
+from trunkline.products.messaging.lifecycle.callbacks import callback_parameters as status_parameters
+from trunkline.products.messaging.lifecycle.message import Message, MessageStatus
+from trunkline.products.messaging.policy import MessageRules
+from trunkline.products.messaging.receiving import replies, stored_cookies
+from trunkline.products.messaging.receiving.replies import NumberedReply, ReplyResult
+from trunkline.products.messaging.receiving.twiml import TwimlDocument, TwimlError, read_twiml
+from trunkline.products.messaging.receiving.verbs import MAX_MESSAGES, RedirectVerb, TwimlProblem, Verb
+from trunkline.products.messaging.receiving.webhook_parameters import FormPairs, fallback_parameters
+from trunkline.products.messaging.receiving.webhooks import InboundWebhook, InboundWebhooks
 
 MAX_REDIRECTS = 10
 """Documents that redirects may lead to (inferred)."""
@@ -47,124 +50,133 @@ _DOCUMENTS = ("text/xml", "application/xml")
 _SHOWN = 16 * 1024
 
 
-class Broken(Exception):
-    """A document cannot be had or read; ``code`` is the debugger's, ``url`` where that was."""
+class DocumentUnavailable(Exception):
+    """The error for a document that cannot be fetched or parsed; ``code`` is the debugger's, ``url`` the
+    document's."""
 
     def __init__(self, code: int, url: str) -> None:
         super().__init__(f"{code} at {url}")
         self.code, self.url = code, url
 
 
-class Inactive(Exception):
-    """The account was suspended or closed: it is told nothing."""
+class AccountInactive(Exception):
+    """The error for an account that was suspended or closed: it gets no webhooks."""
 
 
-class Alerted(msgspec.Struct, frozen=True):
-    """An alert that is to be written."""
+class PendingAlert(msgspec.Struct, frozen=True):
+    """An alert that is written with the end of the message."""
 
-    problem: Problem
+    problem: TwimlProblem
     level: str
     about: dict[str, str] = {}
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """What is to be written at the end."""
+class ConversationResult(msgspec.Struct, frozen=True):
+    """The replies, alerts and cookies to write at the end of the message."""
 
-    replies: tuple[Numbered, ...]
-    alerts: tuple[Alerted, ...]
+    replies: tuple[NumberedReply, ...]
+    alerts: tuple[PendingAlert, ...]
     cookies: Cookies
-    asked_at: int | None
+    requested_at: int | None
 
 
-class Ground(msgspec.Struct, frozen=True):
-    """What conversations stand on; ``rules`` are the operator's for replies."""
+class ReceivingContext(msgspec.Struct, frozen=True):
+    """The context of conversations; ``rules`` are the operator's for replies."""
 
     database: Database
     delivery: Delivery
     clock: Clock
-    rules: Rules = Rules()
+    rules: MessageRules = MessageRules()
 
 
 class Conversation:
-    """Asks the app what to answer to ``message``, of which it is ``told``."""
+    """The conversation about ``message``, of which the webhook gets ``params``."""
 
-    def __init__(self, ground: Ground, message: Message, told: Pairs, cookies: Cookies) -> None:
-        self._ground = ground
+    def __init__(
+        self, context: ReceivingContext, message: Message, params: FormPairs, cookies: Cookies
+    ) -> None:
+        self._context = context
         self._message = message
-        self._told = told
+        self._params = params
         self._cookies = cookies
-        self._asked_at: int | None = None
+        self._requested_at: int | None = None
         self._requests = 0
         self._redirects = 0
         self._replies = 0
-        self._pending: list[Numbered] = []
-        self._alerts: list[Alerted] = []
+        self._pending: list[NumberedReply] = []
+        self._alerts: list[PendingAlert] = []
 
-    async def run(self, hooks: Hooks) -> Ended:
-        """Have the conversation; answers what remains to be written."""
-        with contextlib.suppress(Inactive):
+    async def run(self, hooks: InboundWebhooks) -> ConversationResult:
+        """Run the conversation; return what remains to be written."""
+        with contextlib.suppress(AccountInactive):
             await self._with_fallback(hooks)
-        return Ended(tuple(self._pending), tuple(self._alerts), self._cookies, self._asked_at)
+        return ConversationResult(
+            tuple(self._pending), tuple(self._alerts), self._cookies, self._requested_at
+        )
 
-    async def _with_fallback(self, hooks: Hooks) -> None:
+    async def _with_fallback(self, hooks: InboundWebhooks) -> None:
         if hooks.first is None:
             return
         try:
-            await self._follow(hooks.first, self._told)
-        except Broken as broken:
+            await self._follow(hooks.first, self._params)
+        except DocumentUnavailable as broken:
             if hooks.fallback is not None:
-                # When this fails too, the debugger knows, and the message stays without an answer (doc).
-                with contextlib.suppress(Broken):
-                    await self._follow(hooks.fallback, failed(self._told, broken.code, broken.url))
+                # If this fails too, the debugger has an alert, and the message stays without a reply (doc).
+                with contextlib.suppress(DocumentUnavailable):
+                    await self._follow(
+                        hooks.fallback, fallback_parameters(self._params, broken.code, broken.url)
+                    )
 
-    async def _follow(self, hook: Hook, told: Pairs) -> None:
-        """Ask for a document, and carry out what it and those behind it say."""
-        verbs = deque(await self._document(hook, told))
+    async def _follow(self, hook: InboundWebhook, params: FormPairs) -> None:
+        """Request a document, and carry out its verbs and those of the documents behind it."""
+        verbs = deque(await self._document(hook, params))
         while verbs:
             verb = verbs.popleft()
-            if isinstance(verb, Redirect):
+            if isinstance(verb, RedirectVerb):
                 self._redirects += 1
                 if self._redirects > MAX_REDIRECTS:
                     text = f"more than {MAX_REDIRECTS} documents redirect to others"
-                    self._tell(Problem(TOO_MANY_REDIRECTS, text), "error", request_url=verb.url)
+                    self._report(TwimlProblem(TOO_MANY_REDIRECTS, text), "error", request_url=verb.url)
                     return
-                verbs = deque(await self._document(Hook(verb.url, verb.method), self._told))
+                verbs = deque(await self._document(InboundWebhook(verb.url, verb.method), self._params))
                 continue
             if self._replies >= MAX_MESSAGES:
                 text = f"only the first {MAX_MESSAGES} messages are sent"
-                self._tell(Problem(TOO_MANY_MESSAGES, text), "error")
+                self._report(TwimlProblem(TOO_MANY_MESSAGES, text), "error")
                 return
-            self._pending.append(Numbered(self._replies, verb))
+            self._pending.append(NumberedReply(self._replies, verb))
             self._replies += 1
-            if verb.action is not None and (others := await self._act(Hook(verb.action, verb.method))):
+            if verb.action is not None and (
+                others := await self._act(InboundWebhook(verb.action, verb.method))
+            ):
                 verbs = deque(others)
 
-    async def _document(self, hook: Hook, told: Pairs) -> Sequence[Verb]:
-        """The verbs at a URL. Raises Broken, Inactive."""
-        finished = await self._ask(hook, told)
+    async def _document(self, hook: InboundWebhook, params: FormPairs) -> Sequence[Verb]:
+        """Return the verbs at a URL. Raise DocumentUnavailable, or AccountInactive if the account gets no webhooks."""
+        finished = await self._request(hook, params)
         if finished.response is None or finished.error_code is not None:
-            raise Broken(finished.error_code or TOO_LARGE, without_credentials(hook.url))
-        about = _about(hook, told, finished)
+            raise DocumentUnavailable(finished.error_code or TOO_LARGE, without_credentials(hook.url))
+        about = _about(hook, params, finished)
         try:
             script = self._read(finished.response, finished.url)
         except TwimlError as error:
-            self._tell(Problem(error.code, error.text), "error", **about)
-            raise Broken(error.code, finished.url) from None
+            self._report(TwimlProblem(error.code, error.text), "error", **about)
+            raise DocumentUnavailable(error.code, finished.url) from None
         for problem in script.problems:
-            self._tell(problem, "warning", **about)
+            self._report(problem, "warning", **about)
         return script.verbs
 
-    async def _act(self, hook: Hook) -> Sequence[Verb]:
-        """Send what is pending, tell the ``action`` of the last of it, and answer the TwiML that it has for us. It is a
-        status callback as well, whose answer need not mean anything."""
+    async def _act(self, hook: InboundWebhook) -> Sequence[Verb]:
+        """Send the pending replies, request the ``action`` of the last of them, and return the verbs of its TwiML.
+        An action is a status callback as well, whose response may be of any kind."""
         made = await self._send_pending()
         message = made[-1].message if made else None
         if message is None:
             return ()
-        # Of its way to the queue nobody is told (doc).
-        queued = msgspec.structs.replace(message, status=Status.QUEUED.value)
-        told = queued if message.status == Status.ACCEPTED else message
-        finished = await self._ask(hook, status_parameters(told))
+        # Its way to the queue is not reported (doc).
+        queued = msgspec.structs.replace(message, status=MessageStatus.QUEUED.value)
+        params = queued if message.status == MessageStatus.ACCEPTED else message
+        finished = await self._request(hook, status_parameters(params))
         answer = finished.response
         if answer is None or finished.error_code is not None:
             return ()
@@ -175,53 +187,55 @@ class Conversation:
         except TwimlError:
             return ()
 
-    async def _send_pending(self) -> list[Made]:
+    async def _send_pending(self) -> list[ReplyResult]:
         pending, self._pending = self._pending, []
-        ground, message = self._ground, self._message
-        made = await ground.database.write(lambda tx: replies.send(tx, message, pending, ground.rules))
+        context, message = self._context, self._message
+        made = await context.database.write(
+            lambda tx: replies.send_replies(tx, message, pending, context.rules)
+        )
         for one in made:
             if one.problem is not None:
-                self._tell(one.problem, "warning")
+                self._report(one.problem, "warning")
         return made
 
-    async def _ask(self, hook: Hook, told: Pairs) -> AttemptResult:
+    async def _request(self, hook: InboundWebhook, params: FormPairs) -> AttemptResult:
         message = self._message
-        if self._asked_at is None:
-            self._asked_at = self._ground.clock()
+        if self._requested_at is None:
+            self._requested_at = self._context.clock()
         webhook = Webhook(
             account_sid=message.account_sid,
             url=hook.url,
             method=hook.method,
-            parameters=told,
+            parameters=params,
             service_sid=message.service_sid or "",
             event="message.receiving",
             token=_token(message.sid, self._requests),
             cookie=cookie_header(self._cookies, _origin(hook.url)),
         )
         self._requests += 1
-        finished = await self._ground.delivery.deliver(webhook)
+        finished = await self._context.delivery.deliver(webhook)
         if finished is None:
-            raise Inactive
+            raise AccountInactive
         if finished.response is not None:
             self._cookies = update_cookies(
-                self._cookies, _origin(finished.url), finished.response.headers, self._ground.clock()
+                self._cookies, _origin(finished.url), finished.response.headers, self._context.clock()
             )
         return finished
 
-    def _read(self, answer: EgressResponse, url: str) -> Script:
+    def _read(self, answer: EgressResponse, url: str) -> TwimlDocument:
         if answer.truncated:
             raise TwimlError(TOO_LARGE, "the answer is longer than 64 KiB")
         kind = answer.header("content-type") or ""
         return read_twiml(answer.body, kind, url=url, number=self._message.recipient)
 
-    def _tell(self, problem: Problem, level: str, **about: str) -> None:
-        self._alerts.append(Alerted(problem, level, about))
+    def _report(self, problem: TwimlProblem, level: str, **about: str) -> None:
+        self._alerts.append(PendingAlert(problem, level, about))
 
 
-async def write_end(tx: Tx, message: Message, ended: Ended, rules: Rules) -> None:
-    """Write the replies, alerts and cookies that remain of a conversation."""
-    made = await replies.send(tx, message, ended.replies, rules)
-    problems = [Alerted(one.problem, "warning") for one in made if one.problem is not None]
+async def write_result(tx: Tx, message: Message, ended: ConversationResult, rules: MessageRules) -> None:
+    """Write the replies, alerts and cookies of a conversation."""
+    made = await replies.send_replies(tx, message, ended.replies, rules)
+    problems = [PendingAlert(one.problem, "warning") for one in made if one.problem is not None]
     for alert in (*ended.alerts, *problems):
         await record_alert(
             tx,
@@ -231,11 +245,12 @@ async def write_end(tx: Tx, message: Message, ended: Ended, rules: Rules) -> Non
             level=alert.level,
             **{"resource_sid": message.sid, "service_sid": message.service_sid or "", **alert.about},
         )
-    await jar.keep(tx, message, ended.cookies)
+    await stored_cookies.store_cookies(tx, message, ended.cookies)
 
 
 def _token(sid: str, number: int) -> str:
-    """The same when the job is repeated after a crash: it is still the same event."""
+    """Return the idempotency token of a request: the same when the job is repeated after a crash, since it is the
+    same event."""
     return str(UUID(hex=sha256(f"{sid} {number}".encode()).hexdigest()[:32], version=4))
 
 
@@ -246,12 +261,12 @@ def _origin(url: str) -> str:
         return ""
 
 
-def _about(hook: Hook, told: Pairs, finished: AttemptResult) -> dict[str, str]:
+def _about(hook: InboundWebhook, params: FormPairs, finished: AttemptResult) -> dict[str, str]:
     assert finished.response is not None, "it was looked at before"
     return {
         "request_url": finished.url,
         "request_method": hook.method,
-        "request_variables": form(told),
+        "request_variables": form(params),
         "response_headers": "\n".join(
             f"{name}: {'…' if name.lower() == 'set-cookie' else value}"
             for name, value in finished.response.headers

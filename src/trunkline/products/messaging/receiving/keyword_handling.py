@@ -1,4 +1,4 @@
-"""Keywords in messages that come in: who says STOP is blocked before anything else happens, and is answered (doc).
+"""Handling of opt-out keywords in inbound messages: STOP blocks its sender first of all, and is replied to (doc).
 
 The network texts of toll-free numbers, and the network's own block behind them, are not imitated.
 """
@@ -9,23 +9,31 @@ import logging
 
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle.message import Direction, Message, Options, Status, encode_options
-from trunkline.products.messaging.numbers.owned import Owned
+from trunkline.products.messaging.lifecycle.message import (
+    Direction,
+    Message,
+    MessageOptions,
+    MessageStatus,
+    encode_options,
+)
+from trunkline.products.messaging.numbers.owned import OwnedNumber
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient, region_of
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock
-from trunkline.products.messaging.opt_outs.keywords import STANDARD, Kind, find_keyword, is_answered
-from trunkline.products.messaging.sending.accept import QueueFull, accept
-from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordKind, find_keyword, is_answered
+from trunkline.products.messaging.sending.accept import QueueFull, accept_message
+from trunkline.products.messaging.services import MessagingService
 
 log = logging.getLogger("trunkline.messaging")
 
 SHORT_CODE = "short-code"
 
 
-async def hear(tx: Tx, owned: Owned, service: Service | None, sender: str, body: str) -> str:
-    """Act on a message to one of our numbers when it is a keyword. Answers the ``OptOutType`` for the webhook, which is
-    empty unless the Service has Advanced Opt-Out; a short code hears keywords only with that (doc)."""
+async def handle_keyword(
+    tx: Tx, owned: OwnedNumber, service: MessagingService | None, sender: str, body: str
+) -> str:
+    """Handle a message to an owned number if it is a keyword. Return the ``OptOutType`` for the webhook, which is
+    empty unless the Service has Advanced Opt-Out. Short codes have keywords only with that (doc)."""
     own = await advanced.find(tx, service.account_sid, service.sid) if service is not None else None
     enabled = own is not None and own.enabled
     if owned.kind == SHORT_CODE and not enabled:
@@ -36,16 +44,18 @@ async def hear(tx: Tx, owned: Owned, service: Service | None, sender: str, body:
         return ""
     scope = scope_of(service.sid if service is not None else None, owned.number)
     opted_out = await is_blocked(tx, owned.account_sid, scope, sender)
-    if found.kind is Kind.STOP:
+    if found.kind is KeywordKind.STOP:
         await block(tx, owned.account_sid, scope, sender)
-    elif found.kind is Kind.START:
+    elif found.kind is KeywordKind.START:
         await unblock(tx, owned.account_sid, scope, sender)
     if found.reply and is_answered(found.kind, opted_out=opted_out):
-        await _answer(tx, owned, service, sender, found.reply)
+        await _send_reply(tx, owned, service, sender, found.reply)
     return found.kind.value if enabled else ""
 
 
-async def _answer(tx: Tx, owned: Owned, service: Service | None, recipient: str, body: str) -> None:
+async def _send_reply(
+    tx: Tx, owned: OwnedNumber, service: MessagingService | None, recipient: str, body: str
+) -> None:
     read = parse_recipient(recipient)
     if read is None or read.kind is NumberKind.SHORT_CODE:
         return
@@ -56,14 +66,16 @@ async def _answer(tx: Tx, owned: Owned, service: Service | None, recipient: str,
         date_updated=tx.now,
         date_sent=None,
         direction=Direction.REPLY.value,
-        status=(Status.QUEUED if service is None else Status.ACCEPTED).value,
+        status=(MessageStatus.QUEUED if service is None else MessageStatus.ACCEPTED).value,
         sender=owned.number,
         recipient=recipient,
         body=body,
         service_sid=None if service is None else service.sid,
-        options=encode_options(Options(automatic=True)),
+        options=encode_options(MessageOptions(automatic=True)),
     )
     try:
-        await accept(tx, message, service_validity=None if service is None else service.validity_period)
+        await accept_message(
+            tx, message, service_validity=None if service is None else service.validity_period
+        )
     except QueueFull:
         log.warning("the queue of %s is full: a keyword stays without its answer", owned.number)

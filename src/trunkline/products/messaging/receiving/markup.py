@@ -1,4 +1,6 @@
-"""Reads a small XML document into a tree, safely: no document types, and so no entities of its own. Pure."""
+"""A safe parser of small XML documents into a tree: without document types, and so without entities of their own.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,20 @@ from xml.parsers import expat
 import msgspec
 
 MAX_DEPTH = 32
-"""How deep elements may be nested."""
+"""Levels to which elements may be nested."""
 
 
 class BadMarkup(Exception):
-    """The document is not well-formed, or has what is refused; the text says what and where."""
+    """The error for a document that is not well-formed or has what is refused; its text contains the reason and the
+    place."""
 
 
 class BadVersion(Exception):
-    """The document is of another version of XML than 1.0."""
+    """The error for a document of another version of XML than 1.0."""
 
 
 class Element(msgspec.Struct):
-    """An element: its name and attributes as they were written, and the elements and texts in it."""
+    """An element: its name and attributes as they were written, with the elements and texts in it."""
 
     name: str
     attributes: dict[str, str]
@@ -32,13 +35,13 @@ class Element(msgspec.Struct):
 
     @property
     def text(self) -> str:
-        """The text that is directly in it."""
+        """The text directly in it."""
         return "".join(one for one in self.children if isinstance(one, str))
 
 
 def read_markup(content: bytes, charset: str | None = None) -> Element:
-    """The root of a document. ``charset`` comes before what the document says of itself. Comments and processing
-    instructions are left out. Raises BadMarkup and BadVersion, and nothing else."""
+    """Return the root of a document. ``charset`` takes precedence over the document's own. Omit comments and
+    processing instructions. Raise BadMarkup or BadVersion if the document is refused, and nothing else."""
     builder = _Builder()
     try:
         parser = expat.ParserCreate(charset)
@@ -52,13 +55,13 @@ def read_markup(content: bytes, charset: str | None = None) -> Element:
     except expat.ExpatError as error:
         raise BadMarkup(str(error)) from None
     except (LookupError, ValueError) as error:
-        # An encoding that Python does not know, or that is none of texts.
+        # The encoding is unknown to Python, or is none of texts.
         raise BadMarkup(f"the encoding cannot be read: {error}") from None
     return builder.top.elements[0]
 
 
 class _Builder:
-    """Puts the tree together from the parser's calls."""
+    """The builder of the tree from the parser's calls."""
 
     def __init__(self) -> None:
         self.top = Element("", {})

@@ -1,7 +1,7 @@
-"""Answers to messages: from the verbs of TwiML to messages that are sent, each once.
+"""Replies to inbound messages: from the verbs of TwiML to messages that are sent, each once.
 
-1. A reply's SID follows from the message that it answers and its number among the replies, so that a job that is
-   repeated after a crash makes none a second time.
+1. The SID of a reply is derived from the inbound message and the reply's number, so that a job that is repeated
+   after a crash makes no reply a second time.
 2. A reply that cannot be made is a problem for the debugger; one that must not be sent fails as a message (doc).
 """
 
@@ -17,20 +17,20 @@ from trunkline.products.messaging import services
 from trunkline.products.messaging.lifecycle.message import (
     Direction,
     Message,
-    Options,
-    Status,
+    MessageOptions,
+    MessageStatus,
     encode_options,
     find_message,
 )
-from trunkline.products.messaging.lifecycle.states import move
+from trunkline.products.messaging.lifecycle.states import change_status
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient
-from trunkline.products.messaging.policy import Rules
-from trunkline.products.messaging.receiving.loop_guard import LOOP, STALE, Exchange, judge
-from trunkline.products.messaging.receiving.verbs import Problem, Reply
-from trunkline.products.messaging.senders.alpha import COUNTRIES, Welcome, is_alpha, is_generic
-from trunkline.products.messaging.sending.accept import QueueFull, accept
-from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.policy import MessageRules
+from trunkline.products.messaging.receiving.loop_guard import REPLY_LOOP, STALE, ReplyExchange, decide_reply
+from trunkline.products.messaging.receiving.verbs import MessageVerb, TwimlProblem
+from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaSupport, is_alpha, is_generic
+from trunkline.products.messaging.sending.accept import QueueFull, accept_message
+from trunkline.products.messaging.services import MessagingService
 
 QUEUE_FULL = 30001
 NO_PERMISSION = 21408
@@ -39,41 +39,43 @@ BAD_TO, BAD_FROM, NO_SMS = 14101, 14102, 14108
 _PRUNED = 3
 
 
-class Numbered(msgspec.Struct, frozen=True):
+class NumberedReply(msgspec.Struct, frozen=True):
     """A reply and its number among all replies to one message, from 0."""
 
     number: int
-    reply: Reply
+    reply: MessageVerb
 
 
-class Made(msgspec.Struct, frozen=True):
-    """The message that a reply became, and the problem for which there is none."""
+class ReplyResult(msgspec.Struct, frozen=True):
+    """The message of a reply, or the problem for which there is none."""
 
     message: Message | None = None
-    problem: Problem | None = None
+    problem: TwimlProblem | None = None
 
 
-class _Exchange(Row, frozen=True):
+class _ExchangeRow(Row, frozen=True):
     replies: int
     last: int
     refused_until: int
 
 
-def sid_of(inbound: Message, numbered: Numbered) -> str:
-    """The SID of a reply."""
+def sid_of(inbound: Message, numbered: NumberedReply) -> str:
+    """Return the SID of a reply."""
     digits = sha256(f"{inbound.account_sid} {inbound.sid} {numbered.number}".encode()).hexdigest()[:32]
     return ("MM" if numbered.reply.media else "SM") + digits
 
 
-async def send(tx: Tx, inbound: Message, replies: Sequence[Numbered], rules: Rules) -> list[Made]:
+async def send_replies(
+    tx: Tx, inbound: Message, replies: Sequence[NumberedReply], rules: MessageRules
+) -> list[ReplyResult]:
     """Make and send replies to a message, under the operator's rules."""
     return [await _send(tx, inbound, one, rules) for one in replies]
 
 
-async def _send(tx: Tx, inbound: Message, numbered: Numbered, rules: Rules) -> Made:
+async def _send(tx: Tx, inbound: Message, numbered: NumberedReply, rules: MessageRules) -> ReplyResult:
     sid, reply = sid_of(inbound, numbered), numbered.reply
     if (known := await find_message(tx, inbound.account_sid, sid)) is not None:
-        return Made(known)
+        return ReplyResult(known)
     sender, to = reply.sender or inbound.recipient, reply.to or inbound.sender or ""
     owned = await owned_by_account(tx, inbound.account_sid, sender)
     refused = not is_alpha(sender) or is_generic(sender) or sender.lower() in rules.blocked_senders
@@ -84,28 +86,33 @@ async def _send(tx: Tx, inbound: Message, numbered: Numbered, rules: Rules) -> M
     read = parse_recipient(to)
     if read is None or read.kind is NumberKind.SHORT_CODE or to == sender:
         return _problem(BAD_TO, f"to cannot be sent to: {to[:100]}")
-    if owned is None and COUNTRIES.welcome(read.region) is Welcome.REFUSED:
+    if owned is None and COUNTRIES.support(read.region) is AlphaSupport.REFUSED:
         return _problem(BAD_FROM, f"{sender} is no sender for {read.region}")
     service_sid = owned.service_sid if owned is not None else None
-    service = await services.find(tx, inbound.account_sid, service_sid) if service_sid else None
+    service = await services.find_service(tx, inbound.account_sid, service_sid) if service_sid else None
     message = _message(tx, inbound, sid, reply, (sender, to), service)
     # Replies are made at one moment, and a list shows them in their order.
     message = msgspec.structs.replace(message, date_created=tx.now + numbered.number)
     if rules.countries and read.region and read.region not in rules.countries:
-        return Made(await _fail(tx, message, NO_PERMISSION))
+        return ReplyResult(await _fail(tx, message, NO_PERMISSION))
     if not await _allowed(tx, message):
-        return Made(await _fail(tx, message, LOOP))
+        return ReplyResult(await _fail(tx, message, REPLY_LOOP))
     try:
         validity = None if service is None else service.validity_period
-        return Made(await accept(tx, message, service_validity=validity, owned=owned))
+        return ReplyResult(await accept_message(tx, message, service_validity=validity, owned=owned))
     except QueueFull:
-        return Made(await _fail(tx, message, QUEUE_FULL))
+        return ReplyResult(await _fail(tx, message, QUEUE_FULL))
 
 
 def _message(
-    tx: Tx, inbound: Message, sid: str, reply: Reply, pair: tuple[str, str], service: Service | None
+    tx: Tx,
+    inbound: Message,
+    sid: str,
+    reply: MessageVerb,
+    pair: tuple[str, str],
+    service: MessagingService | None,
 ) -> Message:
-    """A reply keeps the Service in whose pool its sender is (doc)."""
+    """Return the message of a reply; its Service is that of the sender's pool (doc)."""
     return Message(
         sid=sid,
         account_sid=inbound.account_sid,
@@ -113,7 +120,7 @@ def _message(
         date_updated=tx.now,
         date_sent=None,
         direction=Direction.REPLY.value,
-        status=(Status.QUEUED if service is None else Status.ACCEPTED).value,
+        status=(MessageStatus.QUEUED if service is None else MessageStatus.ACCEPTED).value,
         sender=pair[0],
         recipient=pair[1],
         body=reply.body,
@@ -121,14 +128,14 @@ def _message(
         num_media=len(reply.media),
         status_callback=reply.action or reply.status_callback,
         callback_method=reply.method,
-        options=encode_options(Options(media_urls=reply.media)),
+        options=encode_options(MessageOptions(media_urls=reply.media)),
     )
 
 
 async def _fail(tx: Tx, message: Message, code: int) -> Message:
-    """Store a message that never gets into the queue."""
+    """Store a message that is never queued."""
     await tx.insert("messages", message)
-    return await move(tx, message, Status.FAILED, error_code=code)
+    return await change_status(tx, message, MessageStatus.FAILED, error_code=code)
 
 
 _PAIR = "account_sid = :account_sid AND sender = :sender AND recipient = :recipient"
@@ -146,17 +153,23 @@ DELETE FROM reply_exchanges WHERE (account_sid, sender, recipient) IN (
 
 
 async def _allowed(tx: Tx, message: Message) -> bool:
-    """Ask the loop guard, and note the reply for the next one."""
+    """Return whether the loop guard allows the reply, and record it for the next one."""
     pair = {"account_sid": message.account_sid, "sender": message.sender, "recipient": message.recipient}
     await tx.lock(f"replies {message.account_sid} {message.sender} {message.recipient}")
-    known = await tx.one(_Exchange, f"SELECT {columns(_Exchange)} FROM reply_exchanges WHERE {_PAIR}", **pair)
-    before = Exchange(known.replies, known.last, known.refused_until) if known is not None else Exchange()
-    verdict = judge(before, tx.now)
+    known = await tx.one(
+        _ExchangeRow, f"SELECT {columns(_ExchangeRow)} FROM reply_exchanges WHERE {_PAIR}", **pair
+    )
+    before = (
+        ReplyExchange(known.replies, known.last, known.refused_until)
+        if known is not None
+        else ReplyExchange()
+    )
+    verdict = decide_reply(before, tx.now)
     await tx.run(_KEEP, **pair, **msgspec.structs.asdict(verdict.exchange))
     # The last reply of a pair that is refused lies at most so far back.
     await tx.run(_PRUNE, before=tx.now - STALE, most=_PRUNED)
     return verdict.allowed
 
 
-def _problem(code: int, text: str) -> Made:
-    return Made(problem=Problem(code, text))
+def _problem(code: int, text: str) -> ReplyResult:
+    return ReplyResult(problem=TwimlProblem(code, text))

@@ -9,14 +9,14 @@ MIGRATIONS = (
         "receiving",
         1,
         (
-            # A carrier may tell of a message twice.
+            # A carrier may deliver a message twice.
             """CREATE TABLE inbound_ids (
                 carrier TEXT NOT NULL,
                 id TEXT NOT NULL,
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (carrier, id)
             )""",
-            # inbox._is_new
+            # inbound._is_new
             "CREATE INDEX inbound_ids_by_age ON inbound_ids (date_created)",
             """CREATE TABLE webhook_cookies (
                 account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
@@ -26,7 +26,7 @@ MIGRATIONS = (
                 last_used BIGINT NOT NULL,
                 PRIMARY KEY (account_sid, sender, recipient)
             )""",
-            # jar.keep
+            # stored_cookies.store_cookies
             "CREATE INDEX webhook_cookies_by_age ON webhook_cookies (last_used)",
             """CREATE TABLE reply_exchanges (
                 account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,

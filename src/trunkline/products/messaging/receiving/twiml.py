@@ -1,10 +1,10 @@
-"""TwiML for messages: reads what an inbound webhook answered into the verbs to carry out. Pure.
+"""TwiML for messages: the parser from the response of an inbound webhook to the verbs to carry out. Pure.
 
-1. An answer that is no TwiML at all is an error, for which the fallback URL is asked (doc): not well-formed 12100, of
-   another XML version 12101, without ``Response`` 12102, of another content type 12300, too large 11750.
-2. A verb that cannot be carried out is left out and the others are not; that is a problem for the debugger (inferred),
-   with the code of the vendor's dictionary.
-3. An empty answer asks for nothing, and a plain text is the reply itself (doc).
+1. A response that is no TwiML at all is an error, after which the fallback URL is requested (doc): not well-formed
+   12100, of another XML version 12101, without ``Response`` 12102, of another content type 12300, too large 11750.
+2. A verb that cannot be carried out is omitted and the others are not; that is a problem for the debugger
+   (inferred), with the code of the vendor's dictionary.
+3. An empty response has no verbs, and a plain text is the reply itself (doc).
 """
 
 from __future__ import annotations
@@ -13,12 +13,18 @@ import msgspec
 
 from trunkline.products.messaging.numbers.parsing import region_of
 from trunkline.products.messaging.receiving.markup import BadMarkup, BadVersion, Element, read_markup
-from trunkline.products.messaging.receiving.verbs import Problem, Reader, Redirect, Reply, Verb
+from trunkline.products.messaging.receiving.verbs import (
+    MessageVerb,
+    RedirectVerb,
+    TwimlProblem,
+    Verb,
+    VerbReader,
+)
 
-__all__ = ["Problem", "Redirect", "Reply", "Script", "TwimlError", "Verb", "read_twiml"]
+__all__ = ["MessageVerb", "RedirectVerb", "TwimlDocument", "TwimlError", "TwimlProblem", "Verb", "read_twiml"]
 
 MAX_CONTENT = 64 * 1024
-"""Bytes of an answer (inferred)."""
+"""Bytes of a response (inferred)."""
 
 _MARKUP = ("text/xml", "application/xml", "text/html")
 _CHARSETS = (
@@ -34,15 +40,15 @@ _CHARSETS = (
 )
 
 
-class Script(msgspec.Struct, frozen=True):
+class TwimlDocument(msgspec.Struct, frozen=True):
     """The verbs of a document in their order, and its problems."""
 
     verbs: tuple[Verb, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[TwimlProblem, ...] = ()
 
 
 class TwimlError(Exception):
-    """An answer that is no TwiML. ``code`` is the debugger's."""
+    """The error for a response that is no TwiML. ``code`` is the debugger's."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")
@@ -50,23 +56,23 @@ class TwimlError(Exception):
         self.text = text
 
 
-def read_twiml(content: bytes, content_type: str, *, url: str, number: str) -> Script:
-    """What the answer of ``url`` asks for. ``number`` is the one that was written to: numbers without a plus sign are
-    of its country. Raises TwimlError, and nothing else."""
+def read_twiml(content: bytes, content_type: str, *, url: str, number: str) -> TwimlDocument:
+    """Return the verbs and problems of the response of ``url``. ``number`` is the one that was written to: numbers
+    without a plus sign are of its country. Raise TwimlError if it is no TwiML, and nothing else."""
     if len(content) > MAX_CONTENT:
         raise TwimlError(11750, f"the answer has {len(content)} bytes, at most {MAX_CONTENT}")
     if not content.strip():
-        return Script()
+        return TwimlDocument()
     kind, charset = _content_type(content_type)
-    reader = Reader(url, region_of(number) or "US")
+    reader = VerbReader(url, region_of(number) or "US")
     if kind == "text/plain":
         text = content.decode(charset or "utf-8", "replace").lstrip("\ufeff").replace("\x00", "")
         reply = reader.reply(Element("Message", {}, [text])) if text.strip() else None
-        return Script((reply,) if reply is not None else (), tuple(reader.problems))
+        return TwimlDocument((reply,) if reply is not None else (), tuple(reader.problems))
     if kind not in _MARKUP:
         raise TwimlError(12300, f"the content type is {content_type[:100] or 'missing'}")
     root = _root(content, charset)
-    return Script(tuple(reader.verbs(root)), tuple(reader.problems))
+    return TwimlDocument(tuple(reader.verbs(root)), tuple(reader.problems))
 
 
 def _content_type(header: str) -> tuple[str, str | None]:

@@ -1,9 +1,9 @@
-"""The verbs of TwiML for messages, and how they are read from a document. Pure.
+"""The verbs of TwiML for messages, and their parser. Pure.
 
 1. Names are case-sensitive; URLs may be relative to the document's own (doc).
-2. A verb that cannot be carried out is left out, and a problem says why: 14101 to, 14102 from, 14103 body, 14104
-   method, 14105 status callback, 14109 too many messages, 14110 unknown verb (doc).
-3. What means nothing, like an unknown attribute, is passed over, with the problem 12200 (doc).
+2. A verb that cannot be carried out is omitted, with a problem: 14101 to, 14102 from, 14103 body, 14104 method,
+   14105 status callback, 14109 too many messages, 14110 unknown verb (doc).
+3. Anything without a meaning, like an unknown attribute, is ignored, with the problem 12200 (doc).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from trunkline.products.messaging.receiving.markup import Element
 from trunkline.products.messaging.senders.alpha import is_alpha
 
 MAX_MESSAGES = 10
-"""Messages that answer one message (doc)."""
+"""Replies to one message (doc)."""
 
 MAX_MEDIA = 10
 MAX_BODY = 1600
 """Characters of a message (doc)."""
 
 MAX_PROBLEMS = 20
-"""How many problems of one document are told; the others are not."""
+"""Problems of one document that are reported; the others are not."""
 
 _MESSAGE_ATTRIBUTES = frozenset({"to", "from", "action", "method", "statusCallback"})
 _HARMLESS = ("xmlns", "xsi:", "xml:")
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """A message to send. ``to`` is None for whoever wrote, ``sender`` for the number that was written to. ``method`` is
-    how ``action`` and ``status_callback`` are asked."""
+class MessageVerb(msgspec.Struct, frozen=True):
+    """A message to send. ``to`` is None for the author of the inbound message, ``sender`` for the number that was
+    written to. ``method`` is that of requests to ``action`` and ``status_callback``."""
 
     body: str
     media: tuple[str, ...] = ()
@@ -45,44 +45,44 @@ class Reply(msgspec.Struct, frozen=True):
     status_callback: str | None = None
 
 
-class Redirect(msgspec.Struct, frozen=True):
-    """Go on with the TwiML at ``url``; nothing follows it."""
+class RedirectVerb(msgspec.Struct, frozen=True):
+    """The continuation with the TwiML at ``url``; nothing follows it."""
 
     url: str
     method: str = "POST"
 
 
-Verb = Reply | Redirect
+Verb = MessageVerb | RedirectVerb
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """What the debugger is told of a document that was carried out all the same."""
+class TwimlProblem(msgspec.Struct, frozen=True):
+    """A problem of a document that is carried out nevertheless, for the debugger."""
 
     code: int
     text: str
 
 
-class _Refused(Exception):
-    """A verb that cannot be carried out."""
+class _InvalidVerb(Exception):
+    """The error for a verb that cannot be carried out."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
-        self.problem = Problem(code, text)
+        self.problem = TwimlProblem(code, text)
 
 
-class Reader:
-    """Reads a document from ``url``, and collects its problems."""
+class VerbReader:
+    """The parser of a document from ``url``; it collects the problems."""
 
     def __init__(self, url: str, region: str) -> None:
         self._url = url
         self._region = region
-        self.problems: list[Problem] = []
+        self.problems: list[TwimlProblem] = []
 
     def verbs(self, root: Element) -> list[Verb]:
-        """The verbs up to the first redirect."""
-        self._pass_over(root, frozenset())
+        """Return the verbs up to the first redirect."""
+        self._report_attributes(root, frozenset())
         if root.text.strip():
-            self._tell(12200, "there is text outside of the verbs")
+            self._report(12200, "there is text outside of the verbs")
         verbs: list[Verb] = []
         messages = 0
         for element in self._known(root):
@@ -92,17 +92,17 @@ class Reader:
                 continue
             messages += 1
             if messages > MAX_MESSAGES:
-                self._tell(14109, f"only the first {MAX_MESSAGES} messages are sent")
+                self._report(14109, f"only the first {MAX_MESSAGES} messages are sent")
             elif (reply := self.reply(element)) is not None:
                 verbs.append(reply)
         return verbs
 
-    def reply(self, element: Element) -> Reply | None:
-        """A message, or None when it cannot be sent."""
-        self._pass_over(element, _MESSAGE_ATTRIBUTES)
+    def reply(self, element: Element) -> MessageVerb | None:
+        """Return a message, or None if it cannot be sent."""
+        self._report_attributes(element, _MESSAGE_ATTRIBUTES)
         try:
             sender = self._sender(element)
-            return Reply(
+            return MessageVerb(
                 media=(media := self._media(element)),
                 body=self._body(element, needed=not media),
                 to=self._to(element, sender),
@@ -111,56 +111,56 @@ class Reader:
                 method=_method(element),
                 status_callback=self._callback(element, "statusCallback"),
             )
-        except _Refused as refused:
-            self._tell(refused.problem.code, refused.problem.text)
+        except _InvalidVerb as refused:
+            self._report(refused.problem.code, refused.problem.text)
             return None
 
     def _known(self, root: Element) -> list[Element]:
         for element in root.elements:
             if element.name not in ("Message", "Redirect"):
-                self._tell(14110, f"{element.name[:100]} is no verb for messages")
+                self._report(14110, f"{element.name[:100]} is no verb for messages")
         return [one for one in root.elements if one.name in ("Message", "Redirect")]
 
-    def _redirect(self, element: Element) -> Redirect | None:
-        self._pass_over(element, frozenset({"method"}))
-        self._only_text(element)
+    def _redirect(self, element: Element) -> RedirectVerb | None:
+        self._report_attributes(element, frozenset({"method"}))
+        self._report_elements(element)
         try:
             url = self._absolute(element.text)
             if url is None:
-                raise _Refused(12200, f"Redirect leads to no URL: {element.text.strip()[:100]}")
-            return Redirect(url, _method(element))
-        except _Refused as refused:
-            self._tell(refused.problem.code, refused.problem.text)
+                raise _InvalidVerb(12200, f"Redirect leads to no URL: {element.text.strip()[:100]}")
+            return RedirectVerb(url, _method(element))
+        except _InvalidVerb as refused:
+            self._report(refused.problem.code, refused.problem.text)
             return None
 
     def _body(self, element: Element, *, needed: bool) -> str:
         bodies = [one for one in element.elements if one.name == "Body"]
         for one in bodies:
-            self._pass_over(one, frozenset())
-            self._only_text(one)
+            self._report_attributes(one, frozenset())
+            self._report_elements(one)
         body = (element.text.strip() + "".join(one.text for one in bodies)).strip()
         if len(body) > MAX_BODY:
-            raise _Refused(14103, f"the body has {len(body)} characters, at most {MAX_BODY}")
+            raise _InvalidVerb(14103, f"the body has {len(body)} characters, at most {MAX_BODY}")
         if needed and not body:
-            raise _Refused(14103, "a message has neither body nor media")
+            raise _InvalidVerb(14103, "a message has neither body nor media")
         return body
 
     def _media(self, element: Element) -> tuple[str, ...]:
         urls = []
         for one in element.elements:
             if one.name not in ("Body", "Media"):
-                self._tell(12200, f"Message cannot hold {one.name[:100]}")
+                self._report(12200, f"Message cannot hold {one.name[:100]}")
             if one.name != "Media":
                 continue
-            self._pass_over(one, frozenset())
-            self._only_text(one)
+            self._report_attributes(one, frozenset())
+            self._report_elements(one)
             url = self._absolute(one.text) if one.text.strip() else None
             if url is None:
-                self._tell(12200, f"Media is no URL: {one.text.strip()[:100]}")
+                self._report(12200, f"Media is no URL: {one.text.strip()[:100]}")
             else:
                 urls.append(url)
         if len(urls) > MAX_MEDIA:
-            self._tell(12200, f"a message has {len(urls)} media, only the first {MAX_MEDIA} are sent")
+            self._report(12200, f"a message has {len(urls)} media, only the first {MAX_MEDIA} are sent")
         return tuple(urls[:MAX_MEDIA])
 
     def _sender(self, element: Element) -> str | None:
@@ -169,17 +169,17 @@ class Reader:
             return None
         found = parse_recipient(written, self._region)
         if found is None and not is_alpha(written.strip()):
-            raise _Refused(14102, f"from is no sender: {written[:100]}")
+            raise _InvalidVerb(14102, f"from is no sender: {written[:100]}")
         return found.address if found is not None else written.strip()
 
     def _to(self, element: Element, sender: str | None) -> str | None:
-        """The recipient; without a plus sign, of the country that the message goes from (doc)."""
+        """Return the recipient; without a plus sign it is of the sender's country (doc)."""
         written = element.attributes.get("to")
         if written is None:
             return None
         found = parse_recipient(written, (sender and region_of(sender)) or self._region)
         if found is None or found.kind is NumberKind.SHORT_CODE:
-            raise _Refused(14101, f"to is no number: {written[:100]}")
+            raise _InvalidVerb(14101, f"to is no number: {written[:100]}")
         return found.address
 
     def _callback(self, element: Element, name: str) -> str | None:
@@ -188,7 +188,7 @@ class Reader:
             return None
         url = self._absolute(written)
         if url is None:
-            raise _Refused(14105, f"{name} is no URL: {written[:100]}")
+            raise _InvalidVerb(14105, f"{name} is no URL: {written[:100]}")
         return url
 
     def _absolute(self, written: str) -> str | None:
@@ -198,17 +198,17 @@ class Reader:
             return None
         return url if len(url) <= MAX_URL and is_http_url(url) else None
 
-    def _only_text(self, element: Element) -> None:
+    def _report_elements(self, element: Element) -> None:
         if element.elements:
-            self._tell(12200, f"{element.name} cannot hold {element.elements[0].name[:100]}")
+            self._report(12200, f"{element.name} cannot hold {element.elements[0].name[:100]}")
 
-    def _pass_over(self, element: Element, known: frozenset[str]) -> None:
+    def _report_attributes(self, element: Element, known: frozenset[str]) -> None:
         for name in element.attributes:
             if name not in known and not name.startswith(_HARMLESS):
-                self._tell(12200, f"{element.name} has no attribute {name[:100]}")
+                self._report(12200, f"{element.name} has no attribute {name[:100]}")
 
-    def _tell(self, code: int, text: str) -> None:
-        problem = Problem(code, text)
+    def _report(self, code: int, text: str) -> None:
+        problem = TwimlProblem(code, text)
         if len(self.problems) < MAX_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
 
@@ -216,5 +216,5 @@ class Reader:
 def _method(element: Element) -> str:
     method = element.attributes.get("method", "POST").strip().upper()
     if method not in ("GET", "POST"):
-        raise _Refused(14104, f"{element.name} has no method {method[:100]}")
+        raise _InvalidVerb(14104, f"{element.name} has no method {method[:100]}")
     return method

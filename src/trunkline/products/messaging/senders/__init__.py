@@ -1,1 +1,1 @@
-"""What a message can be sent from, and which sender of a Service is chosen."""
+"""Senders: the pools of Services, and the choice of the sender of a message."""

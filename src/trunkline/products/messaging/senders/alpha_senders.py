@@ -1,4 +1,6 @@
-"""AlphaSenders of a Service (AI…): texts that recipients see in place of a number, wherever they are taken (spec)."""
+"""AlphaSenders of a Service (AI…): texts that recipients see in place of a number, where countries accept them
+(spec).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,14 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
-from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
+from trunkline.products.messaging.senders.sender_choice import SenderType
 
-KIND = SenderKind.ALPHA
+KIND = SenderType.ALPHA
 
 
 def alpha() -> Parser:
-    """An alphanumeric sender, else 21709; none at all is 21708 (doc)."""
+    """Return the parser of an alphanumeric sender, which raises ApiError 21709; none at all is 21708 (doc)."""
 
     def parse(name: str, value: str) -> str:
         if not is_alpha(value):
@@ -39,25 +41,25 @@ class AddAlphaSender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(member: Member, urls: Urls) -> Json:
-    """The AlphaSender resource (spec)."""
-    return {**resource.base(member, urls), "alpha_sender": member.value}
+    """Return the AlphaSender resource (spec)."""
+    return {**resource.base_view(member, urls), "alpha_sender": member.value}
 
 
 def check_allowed(text: str, blocked: frozenset[str]) -> None:
-    """Raises ApiError 21709 for a sender that says nothing, or that the operator does not allow (inferred code)."""
+    """Raise ApiError 21709 for a generic sender, or one that the operator does not allow (inferred code)."""
     if is_generic(text) or text.lower() in blocked:
         raise ApiError(21709)
 
 
 async def add_alpha_sender(tx: Tx, call: Call[AddAlphaSender], blocked: frozenset[str]) -> Member | None:
-    """Put an alphanumeric sender into the Service. Raises ApiError 21709 for one of ``blocked``, 21710 when it has
-    it."""
+    """Add an alphanumeric sender to the Service. Raise ApiError 21709 for one of ``blocked``, 21710 if the Service
+    has it."""
     text = str(call.input.alpha_sender)
     check_allowed(text, blocked)
     return await membership.add_text(tx, call, KIND, new_sid("AI"), (text, None))
 
 
 def operations(blocked: frozenset[str]) -> tuple[Operation, ...]:
-    """The operations; ``blocked`` are senders, in small letters, that the operator does not allow."""
+    """Return the operations; ``blocked`` are senders, in lower case, that the operator does not allow."""
     adding = partial(add_alpha_sender, blocked=blocked)
     return resource.operations(KIND, "alpha_senders", view, (adding, AddAlphaSender))

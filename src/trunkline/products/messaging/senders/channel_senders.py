@@ -13,10 +13,10 @@ from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
 from trunkline.products.messaging.senders import membership, resource
-from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
+from trunkline.products.messaging.senders.sender_choice import SenderType
 
-KIND = SenderKind.CHANNEL
+KIND = SenderType.CHANNEL
 
 _TYPES = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger", Channel.RCS: "RCS"}
 
@@ -28,7 +28,7 @@ class AddChannelSender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(member: Member, urls: Urls) -> Json:
-    """The ChannelSender resource (spec)."""
+    """Return the ChannelSender resource (spec)."""
     return {
         "account_sid": member.account_sid,
         "messaging_service_sid": member.service_sid,
@@ -38,12 +38,12 @@ def view(member: Member, urls: Urls) -> Json:
         "country_code": member.country or None,
         "date_created": iso(member.date_created),
         "date_updated": iso(member.date_updated),
-        "url": resource.address(member, urls),
+        "url": resource.sender_url(member, urls),
     }
 
 
 async def add_channel_sender(tx: Tx, call: Call[AddChannelSender]) -> Member | None:
-    """Put an address into the Service; they are not counted (inferred)."""
+    """Add an address to the Service; addresses are not counted (inferred)."""
     return await membership.add_number(tx, call, KIND, str(call.input.sid), 0)
 
 

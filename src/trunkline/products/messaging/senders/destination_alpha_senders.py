@@ -1,4 +1,6 @@
-"""DestinationAlphaSenders of a Service (AI…): alphanumeric senders for one country, or for those without one (spec)."""
+"""DestinationAlphaSenders of a Service (AI…): alphanumeric senders for one country, or for those without their own
+(spec).
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.alpha_senders import alpha, check_allowed
-from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
+from trunkline.products.messaging.senders.sender_choice import SenderType
 
-KIND = SenderKind.DESTINATION_ALPHA
+KIND = SenderType.DESTINATION_ALPHA
 
 
 def country() -> Parser:
-    """The ISO code of a country, two letters; answered in capitals. Empty is none."""
+    """Return the parser of a country's ISO code, two letters in any case; empty is none."""
 
     def parse(name: str, value: str) -> str:
         if len(value) != 2 or not value.isascii() or not value.isalpha():
@@ -34,7 +36,7 @@ def country() -> Parser:
 
 
 class AddDestinationAlphaSender(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of create; without a country it is for all that have none of their own (spec)."""
+    """The parameters of create; without a country the sender is for all countries without their own (spec)."""
 
     alpha_sender: Annotated[Given[str | None], alpha(), required(21708)]
     iso_country_code: Annotated[Given[str | None], country()] = UNSET
@@ -47,16 +49,16 @@ class DestinationFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(member: Member, urls: Urls) -> Json:
-    """The DestinationAlphaSender resource (spec)."""
-    shown = resource.base(member, urls)
+    """Return the DestinationAlphaSender resource (spec)."""
+    shown = resource.base_view(member, urls)
     return {**shown, "alpha_sender": member.value, "iso_country_code": member.iso_country_code}
 
 
 async def add_destination(
     tx: Tx, call: Call[AddDestinationAlphaSender], blocked: frozenset[str]
 ) -> Member | None:
-    """Put an alphanumeric sender into the Service. Raises ApiError 21709 for one of ``blocked``, 21710 when it has it
-    for that country."""
+    """Add an alphanumeric sender to the Service. Raise ApiError 21709 for one of ``blocked``, 21710 if the Service
+    has it for that country."""
     text = str(call.input.alpha_sender)
     check_allowed(text, blocked)
     sender = (text, call.input.iso_country_code or None)
@@ -64,12 +66,12 @@ async def add_destination(
 
 
 async def page_destinations(tx: Tx, call: Call[DestinationFilters]) -> list[Member] | None:
-    """The alphanumeric senders of the Service, of one country when it is named."""
+    """Return the alphanumeric senders of the Service, or those of one country."""
     return await membership.page_members(tx, call, KIND, call.input.iso_country_code or None)
 
 
 def operations(blocked: frozenset[str]) -> tuple[Operation, ...]:
-    """The operations; ``blocked`` are senders, in small letters, that the operator does not allow."""
+    """Return the operations; ``blocked`` are senders, in lower case, that the operator does not allow."""
     adding = (partial(add_destination, blocked=blocked), AddDestinationAlphaSender)
     paging = (page_destinations, DestinationFilters)
     return resource.operations(KIND, "alpha_senders", view, adding, paging)

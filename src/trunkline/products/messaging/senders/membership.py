@@ -1,4 +1,4 @@
-"""Which senders a Service has: the rows that its five kinds of senders share, and the rules of adding them."""
+"""The senders of a Service: the rows of its five kinds of senders, and the rules for adding them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.owned import Owned, leave_pool, owned_by_sid
+from trunkline.products.messaging.numbers.owned import OwnedNumber, leave_pool, owned_by_sid
 from trunkline.products.messaging.numbers.settings import lock_number
-from trunkline.products.messaging.senders.choice import SenderKind
+from trunkline.products.messaging.senders.sender_choice import SenderType
 
-COUNTED = (SenderKind.PHONE_NUMBER, SenderKind.SHORT_CODE)
-"""The kinds of which a Service may have a limited number, taken together (doc)."""
+COUNTED = (SenderType.PHONE_NUMBER, SenderType.SHORT_CODE)
+"""The kinds that count together against the limit of a Service (doc)."""
 
 
-class Sender(Row, frozen=True):
+class ServiceSender(Row, frozen=True):
     """A row of ``messaging_senders``."""
 
     sid: str
@@ -30,7 +30,7 @@ class Sender(Row, frozen=True):
 
 
 class Member(Row, frozen=True):
-    """A sender with what its number can do; of what is no number the country is empty."""
+    """A sender with the capabilities of its number; the country is empty for one that is no number."""
 
     sid: str
     account_sid: str
@@ -47,7 +47,7 @@ class Member(Row, frozen=True):
 
     @property
     def capabilities(self) -> list[str]:
-        """What it can do, in the order of the vendor's samples (spec)."""
+        """The capabilities, in the order of the vendor's samples (spec)."""
         named = (("MMS", self.mms), ("SMS", self.sms), ("Voice", self.voice))
         return [name for name, able in named if able]
 
@@ -63,17 +63,17 @@ WHERE account_sid = :account_sid AND service_sid = :service_sid AND kind = :kind
 """
 
 
-async def find_member(tx: Tx, call: Call[Any], kind: SenderKind) -> Member | None:
-    """The sender that the path names."""
+async def find_member(tx: Tx, call: Call[Any], kind: SenderType) -> Member | None:
+    """Return the sender of the path."""
     return await _read(tx, call, kind, call.path["Sid"])
 
 
 async def page_members(
-    tx: Tx, call: Call[Any], kind: SenderKind, country: str | None = None
+    tx: Tx, call: Call[Any], kind: SenderType, country: str | None = None
 ) -> list[Member] | None:
-    """The senders of a kind, oldest first (inferred), those for one country when it is given; None when there is no
-    such Service."""
-    if await services.find(tx, call.account_sid, call.path["ServiceSid"]) is None:
+    """Return the senders of a kind, oldest first (inferred), or those for one country; None if there is no such
+    Service."""
+    if await services.find_service(tx, call.account_sid, call.path["ServiceSid"]) is None:
         return None
     return await tx.all(
         Member,
@@ -87,19 +87,19 @@ async def page_members(
     )
 
 
-async def remove_member(tx: Tx, call: Call[Any], kind: SenderKind) -> bool:
-    """Take the sender that the path names out of the Service; the account keeps its number."""
+async def remove_member(tx: Tx, call: Call[Any], kind: SenderType) -> bool:
+    """Remove the sender of the path from the Service; the account keeps its number."""
     if await find_member(tx, call, kind) is None:
         return False
     return await leave_pool(tx, call.account_sid, call.path["Sid"])
 
 
-async def add_number(tx: Tx, call: Call[Any], kind: SenderKind, sid: str | None, most: int) -> Member | None:
-    """Put one of the account's numbers into the Service; ``most`` is how many of the counted kinds it may have. None
-    when there is no such Service. Raises ApiError 21421 (404) for a number that the account does not have, 21710 and
-    21712 for one that is in a Service, 21715 for one without SMS and MMS, 21714 when the Service is full."""
+async def add_number(tx: Tx, call: Call[Any], kind: SenderType, sid: str | None, most: int) -> Member | None:
+    """Add one of the account's numbers to the Service; ``most`` is the limit of the counted kinds. Return None if
+    there is no such Service. Raise ApiError 21421 (404) for a number that the account does not have, 21710 and
+    21712 for one that is in a Service, 21715 for one without SMS and MMS, 21714 if the Service is full."""
     service_sid = call.path["ServiceSid"]
-    if await services.find(tx, call.account_sid, service_sid) is None:
+    if await services.find_service(tx, call.account_sid, service_sid) is None:
         return None
     await lock_number(tx, sid or "")
     owned = await owned_by_sid(tx, call.account_sid, sid or "")
@@ -116,9 +116,9 @@ async def add_number(tx: Tx, call: Call[Any], kind: SenderKind, sid: str | None,
     return await _read(tx, call, kind, owned.sid)
 
 
-def _fits(owned: Owned, kind: SenderKind) -> bool:
-    kinds = {"short-code": SenderKind.SHORT_CODE, "channel": SenderKind.CHANNEL}
-    return kinds.get(owned.kind, SenderKind.PHONE_NUMBER) is kind
+def _fits(owned: OwnedNumber, kind: SenderType) -> bool:
+    kinds = {"short-code": SenderType.SHORT_CODE, "channel": SenderType.CHANNEL}
+    return kinds.get(owned.kind, SenderType.PHONE_NUMBER) is kind
 
 
 async def _count(tx: Tx, service_sid: str) -> int:
@@ -134,12 +134,12 @@ async def _count(tx: Tx, service_sid: str) -> int:
 
 
 async def add_text(
-    tx: Tx, call: Call[Any], kind: SenderKind, sid: str, sender: tuple[str, str | None]
+    tx: Tx, call: Call[Any], kind: SenderType, sid: str, sender: tuple[str, str | None]
 ) -> Member | None:
-    """Put an alphanumeric sender, for one country or all, into the Service. None when there is no such Service. Raises
-    ApiError 21710 when it has it."""
+    """Add an alphanumeric sender, for one country or all, to the Service. Return None if there is no such Service.
+    Raise ApiError 21710 if the Service has it."""
     service_sid, (value, country) = call.path["ServiceSid"], sender
-    if await services.find(tx, call.account_sid, service_sid) is None:
+    if await services.find_service(tx, call.account_sid, service_sid) is None:
         return None
     await lock_pool(tx, service_sid)
     known = await tx.value(
@@ -158,14 +158,14 @@ async def add_text(
 
 
 async def _insert(
-    tx: Tx, call: Call[Any], sid: str, kind: SenderKind, value: str, country: str | None = None
+    tx: Tx, call: Call[Any], sid: str, kind: SenderType, value: str, country: str | None = None
 ) -> None:
     service_sid = call.path["ServiceSid"]
-    made = Sender(sid, call.account_sid, service_sid, kind.value, value, country, tx.now, tx.now)
+    made = ServiceSender(sid, call.account_sid, service_sid, kind.value, value, country, tx.now, tx.now)
     await tx.insert("messaging_senders", made)
 
 
-async def _read(tx: Tx, call: Call[Any], kind: SenderKind, sid: str) -> Member | None:
+async def _read(tx: Tx, call: Call[Any], kind: SenderType, sid: str) -> Member | None:
     return await tx.one(
         Member,
         f"{_MEMBERS} AND sid = :sid",
@@ -177,5 +177,5 @@ async def _read(tx: Tx, call: Call[Any], kind: SenderKind, sid: str) -> Member |
 
 
 async def lock_pool(tx: Tx, service_sid: str) -> None:
-    """Hold off others that add senders to the Service."""
+    """Lock the pool of the Service against other transactions that add senders."""
     await tx.lock(f"pool {service_sid}")

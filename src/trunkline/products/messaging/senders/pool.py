@@ -1,4 +1,4 @@
-"""The pool of a Service as the choice of a sender sees it: each sender with what it can do and how busy it is."""
+"""The pool of a Service for the choice of a sender: each sender with its capabilities and its load."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from trunkline.core.storage.database import Row, Tx
 
 
 class PoolSender(Row, frozen=True):
-    """A sender of a Service. ``kind`` is a value of ``choice.SenderKind``; ``value`` what recipients see. What is no
-    number, an alphanumeric sender, has no country or kind of number; its ``iso_country_code`` is the country that it is
+    """A sender of a Service. ``kind`` is a value of ``SenderType``; ``value`` is the address that recipients see.
+    An alphanumeric sender has no country and no kind of number; its ``iso_country_code`` is the country that it is
     for, None for all. ``rate`` is in thousandths of a segment a second, 0 for the default; ``queued`` counts the
-    segments that wait for it, ``last_used`` is higher the later it was chosen."""
+    segments that wait for it, ``last_used`` increases with each use."""
 
     sid: str
     kind: str
@@ -36,7 +36,7 @@ LEFT JOIN message_lanes l ON l.lane = s.account_sid || ' ' || s.value
 
 
 async def pool_of(tx: Tx, account_sid: str, service_sid: str) -> list[PoolSender]:
-    """All senders of the account's Service."""
+    """Return all senders of the account's Service."""
     return await tx.all(
         PoolSender,
         f"{_SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid",
@@ -46,7 +46,7 @@ async def pool_of(tx: Tx, account_sid: str, service_sid: str) -> list[PoolSender
 
 
 async def in_pool(tx: Tx, account_sid: str, service_sid: str, address: str) -> PoolSender | None:
-    """The sender of the account's Service that recipients see as ``address``."""
+    """Return the sender of the account's Service that recipients see as ``address``."""
     return await tx.one(
         PoolSender,
         f"{_SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid AND s.value = :address"

@@ -1,4 +1,4 @@
-"""What the kinds of senders of a Service have in common as resources: how they look, and reading and removing them."""
+"""The common half of the five resources of senders: their view, and reading and deleting them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from trunkline.api.operation import Act, Empty, Operation, create, delete, fetch
 from trunkline.api.views import Json, Urls, View
 from trunkline.core.dates import iso
 from trunkline.products.messaging.senders import membership
-from trunkline.products.messaging.senders.choice import SenderKind
 from trunkline.products.messaging.senders.membership import Member
+from trunkline.products.messaging.senders.sender_choice import SenderType
 
 NAMES = {
-    SenderKind.PHONE_NUMBER: "PhoneNumbers",
-    SenderKind.SHORT_CODE: "ShortCodes",
-    SenderKind.ALPHA: "AlphaSenders",
-    SenderKind.DESTINATION_ALPHA: "DestinationAlphaSenders",
-    SenderKind.CHANNEL: "ChannelSenders",
+    SenderType.PHONE_NUMBER: "PhoneNumbers",
+    SenderType.SHORT_CODE: "ShortCodes",
+    SenderType.ALPHA: "AlphaSenders",
+    SenderType.DESTINATION_ALPHA: "DestinationAlphaSenders",
+    SenderType.CHANNEL: "ChannelSenders",
 }
 """The paths below a Service (spec)."""
 
 
-def address(member: Member, urls: Urls) -> str:
-    """Where a sender is."""
-    return urls.to("Services", member.service_sid, NAMES[SenderKind(member.kind)], member.sid)
+def sender_url(member: Member, urls: Urls) -> str:
+    """Return the URL of a sender."""
+    return urls.to("Services", member.service_sid, NAMES[SenderType(member.kind)], member.sid)
 
 
-def base(member: Member, urls: Urls) -> Json:
-    """What most kinds show alike (spec)."""
+def base_view(member: Member, urls: Urls) -> Json:
+    """Return the fields that most kinds have (spec)."""
     return {
         "sid": member.sid,
         "account_sid": member.account_sid,
@@ -36,19 +36,19 @@ def base(member: Member, urls: Urls) -> Json:
         "date_created": iso(member.date_created),
         "date_updated": iso(member.date_updated),
         "capabilities": member.capabilities,
-        "url": address(member, urls),
+        "url": sender_url(member, urls),
     }
 
 
 def operations(
-    kind: SenderKind,
+    kind: SenderType,
     key: str,
     view: View,
     adding: tuple[Act, type[Any]],
     paging: tuple[Act, type[Any]] | None = None,
 ) -> tuple[Operation, ...]:
-    """Create, list under ``key``, fetch and delete for one kind; ``adding`` and ``paging`` are an action and its input,
-    the latter where a list has filters."""
+    """Return create, list under ``key``, fetch and delete for one kind; ``adding`` and ``paging`` are an action and
+    its input, the latter for a list with filters."""
     path = f"/Services/{{ServiceSid}}/{NAMES[kind]}"
     one = f"{path}/{{Sid}}"
     page, filters = paging or (partial(membership.page_members, kind=kind), Empty)

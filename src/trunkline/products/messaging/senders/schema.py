@@ -1,4 +1,4 @@
-"""The tables of Services' senders, and of who was served by which of them."""
+"""The tables of Services' senders, and of the sticky senders of recipients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIGRATIONS = (
             # membership.page_members, pool.pool_of; with the account, as else SQLite reads all senders of that
             "CREATE INDEX messaging_senders_by_service"
             " ON messaging_senders (service_sid, account_sid, kind, date_created, sid)",
-            # pool.in_pool, membership.has_alpha
+            # pool.in_pool, membership.add_text
             "CREATE INDEX messaging_senders_by_value ON messaging_senders (service_sid, account_sid, value)",
             "CREATE INDEX messaging_senders_by_account ON messaging_senders (account_sid)",
             """CREATE TABLE sticky_senders (

@@ -1,6 +1,6 @@
-"""Sticky senders: which of a Service's senders served a person, so that the person goes on seeing that one (doc).
+"""Sticky senders: the sender of a Service that served a recipient, and continues to serve that recipient (doc).
 
-SMS and each other channel keep apart even for the same number. While the setting is off, what is known stays (doc).
+SMS and each other channel are separate even for the same number. While the setting is off, the rows remain (doc).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Direction, Message
 
 
-class Mapping(Row, frozen=True):
+class StickySender(Row, frozen=True):
     """A row of ``sticky_senders``. ``channel`` is the prefix of the addresses, without colon, empty for SMS;
-    ``recipient`` is the person, as addresses are written everywhere."""
+    ``recipient`` is the recipient's address."""
 
     service_sid: str
     channel: str
@@ -22,11 +22,11 @@ class Mapping(Row, frozen=True):
     date_created: int
 
 
-async def mapping(tx: Tx, service_sid: str, channel: str, recipient: str) -> Mapping | None:
-    """Who served the person."""
+async def find_sticky_sender(tx: Tx, service_sid: str, channel: str, recipient: str) -> StickySender | None:
+    """Return the sticky sender of the recipient."""
     return await tx.one(
-        Mapping,
-        f"SELECT {columns(Mapping)} FROM sticky_senders"
+        StickySender,
+        f"SELECT {columns(StickySender)} FROM sticky_senders"
         " WHERE service_sid = :service_sid AND channel = :channel AND recipient = :recipient",
         service_sid=service_sid,
         channel=channel,
@@ -34,8 +34,9 @@ async def mapping(tx: Tx, service_sid: str, channel: str, recipient: str) -> Map
     )
 
 
-async def remember(tx: Tx, message: Message, channel: str, sender_sid: str, sender: str) -> None:
-    """Note who serves the person to whom a message of a Service goes, or from whom it comes, unless somebody does."""
+async def store_sticky_sender(tx: Tx, message: Message, channel: str, sender_sid: str, sender: str) -> None:
+    """Store the sticky sender of the recipient of a Service's message, or of the author of an inbound one, unless
+    there is one."""
     assert message.service_sid is not None, "only Services have sticky senders"
     inbound = message.direction == Direction.INBOUND
     person = message.sender if inbound else message.recipient
@@ -54,8 +55,8 @@ async def remember(tx: Tx, message: Message, channel: str, sender_sid: str, send
     )
 
 
-async def forget(tx: Tx, service_sid: str, channel: str, recipient: str) -> None:
-    """Nobody serves the person any more."""
+async def delete_sticky_sender(tx: Tx, service_sid: str, channel: str, recipient: str) -> None:
+    """Delete the sticky sender of the recipient."""
     await tx.run(
         "DELETE FROM sticky_senders"
         " WHERE service_sid = :service_sid AND channel = :channel AND recipient = :recipient",

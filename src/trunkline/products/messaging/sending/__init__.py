@@ -1,1 +1,1 @@
-"""How an accepted message leaves: its queue, its sender, its carrier, and what comes back."""
+"""Sending: acceptance, the choice of the sender, the hand-over to carriers, and their receipts."""

@@ -1,4 +1,13 @@
-"""Sending on one node: the steps of queued messages, a worker for each lane with work, and what carriers tell."""
+"""The dispatcher of one node: due steps of queued messages, a worker for each lane with work, and receipts.
+
+The dispatcher listens to the database's commits. An event about a lane starts or wakes the lane's worker, and an
+event about due messages wakes the loop of steps. That loop runs the due steps in batches, then waits for the next
+due time or a wake-up; if a batch fails, it runs the steps one by one and postpones the one that fails. Every two
+seconds a poll finds lanes that no node holds, such as those of a node that died. A worker ends by itself when its
+lane is empty; it is started again if the lane was fed at that moment. ``stop`` ends the loops, lets hand-overs in
+progress end within 3 s, and writes the last receipts and results; ``release_lanes`` then gives the lanes to other
+nodes. An unavailable storage is retried after a second and loses nothing, since all state is in it.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +21,18 @@ from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.products.messaging.lifecycle import lanes, queue
-from trunkline.products.messaging.lifecycle.lanes import LaneFed
+from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
 from trunkline.products.messaging.lifecycle.queue import MessagesDue
 from trunkline.products.messaging.sending import receipts
-from trunkline.products.messaging.sending.ground import Ground
-from trunkline.products.messaging.sending.steps import Choose, take_steps
+from trunkline.products.messaging.sending.context import SendingContext
+from trunkline.products.messaging.sending.due_messages import ChooseSender, advance_due
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Receipt
 
 log = logging.getLogger("trunkline.messaging")
 
 POLL_SECONDS = 2.0
-"""Between looks for what other nodes left."""
+"""Seconds between polls for lanes without a holder."""
 
 STEPS = 50
 """Messages that take a step in one transaction."""
@@ -36,13 +45,13 @@ STOP_SECONDS = 3.0
 
 
 class Dispatcher:
-    """Sends what is queued. All methods belong to one event loop; the database and the carriers stay open until
+    """The dispatcher. All methods belong to one event loop; the database and the carriers must stay open until
     ``stop`` has returned."""
 
-    def __init__(self, ground: Ground, choose: Choose) -> None:
-        self._ground = ground
+    def __init__(self, context: SendingContext, choose: ChooseSender) -> None:
+        self._context = context
         self._choose = choose
-        self._receipts = BatchWriter(ground.database, receipts.apply)
+        self._receipts = BatchWriter(context.database, receipts.apply_receipt)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = False
         self._steps = PeriodicTask("messages", self._take_steps, POLL_SECONDS)
@@ -50,30 +59,31 @@ class Dispatcher:
 
     @property
     def lanes(self) -> int:
-        """Lanes at work on this node, for the metrics."""
+        """The number of lanes at work on this node, for the metrics."""
         return len(self._workers)
 
     async def receipt(self, receipt: Receipt) -> None:
-        """Write a receipt down; returns once it is durable. Raises StorageError."""
+        """Record a receipt durably. Raise StorageError if the storage is unavailable."""
         await self._receipts.add(receipt)
 
     def wake(self) -> None:
-        """Look for what is due now: for whoever moves the clock."""
+        """Process everything that is due now, for a caller that moves the clock."""
         self._steps.wake()
         for worker, _ in self._workers.values():
             worker.wake()
 
     async def start(self) -> None:
-        """Begin to send, with what was left behind. Raises StorageError."""
-        if self._ground.database.name == "sqlite":
+        """Start to send, beginning with the messages of earlier runs. Raise StorageError if the storage is
+        unavailable."""
+        if self._context.database.name == "sqlite":
             # Nobody else has this database: what is held was held by a node that is gone.
-            await self._ground.database.write(lanes.release_all)
-        self._ground.database.listen(self._heard)
+            await self._context.database.write(lanes.release_all_lanes)
+        self._context.database.listen(self._on_events)
         self._steps.start(at_once=True)
         self._lanes.start(at_once=True)
 
     async def stop(self) -> None:
-        """Take nothing more, and let what is under way end within 3 s."""
+        """Stop to claim messages, and let hand-overs in progress end within 3 s."""
         self._stopping = True
         for worker, _ in self._workers.values():
             worker.stop()
@@ -84,20 +94,20 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._receipts.drain()
-        await self._ground.ends.drain()
+        await self._context.results.drain()
 
-    async def let_go(self) -> None:
-        """Leave the senders' queues to other nodes at once: after ``stop``, when the carriers have ended what was under
-        way, too."""
-        await self._ground.ends.drain()
+    async def release_lanes(self) -> None:
+        """Release the senders' lanes for other nodes: after ``stop``, when the carriers have ended their
+        hand-overs, too."""
+        await self._context.results.drain()
         try:
-            await self._ground.database.write(lambda tx: lanes.release_held(tx, self._ground.node))
+            await self._context.database.write(lambda tx: lanes.release_lanes_of(tx, self._context.node))
         except StorageError as error:
             log.warning("what this node holds is free in some seconds: %s", error)
 
-    def _heard(self, events: list[Any]) -> None:
+    def _on_events(self, events: list[Any]) -> None:
         for event in events:
-            if isinstance(event, LaneFed):
+            if isinstance(event, LaneHasWork):
                 self._work_on(event.lane)
             elif isinstance(event, MessagesDue):
                 self._steps.wake()
@@ -107,7 +117,7 @@ class Dispatcher:
         if held is not None:
             held[0].wake()
         elif not self._stopping and len(self._workers) < WORKERS:
-            worker = Worker(lane, self._ground)
+            worker = Worker(lane, self._context)
             task = asyncio.create_task(worker.run())
             self._workers[lane] = worker, task
             task.add_done_callback(lambda _: self._ended(lane))
@@ -119,19 +129,19 @@ class Dispatcher:
             self._work_on(lane)
 
     async def _find_lanes(self) -> None:
-        """Find lanes that nobody works on: at the start, and those of nodes that died."""
-        for lane in await self._ground.database.read(lambda tx: lanes.with_work(tx, WORKERS)):
+        """Start workers for lanes without a holder: at the start, and those of nodes that died."""
+        for lane in await self._context.database.read(lambda tx: lanes.lanes_with_work(tx, WORKERS)):
             self._work_on(lane)
 
     async def _take_steps(self) -> float:
-        """Take the steps that are due; return the seconds until the next."""
+        """Run the steps that are due; return the seconds until the next."""
 
         async def write(tx: Tx) -> tuple[int, list[int | None]]:
-            count = await take_steps(tx, self._choose, STEPS)
-            return count, [await queue.next_moment(tx), await receipts.reconcile(tx, STEPS)]
+            count = await advance_due(tx, self._choose, STEPS)
+            return count, [await queue.next_due(tx), await receipts.reconcile(tx, STEPS)]
 
         try:
-            count, moments = await self._ground.database.write(write)
+            count, due_times = await self._context.database.write(write)
         except StorageError:
             raise
         except Exception:
@@ -140,20 +150,21 @@ class Dispatcher:
             return 0
         if count == STEPS:
             return 0
-        moment = min((moment for moment in moments if moment is not None), default=None)
+        moment = min((moment for moment in due_times if moment is not None), default=None)
         if moment is None:
             return POLL_SECONDS
-        return min(max((moment - self._ground.clock()) / SECOND, _LEAST_PAUSE), POLL_SECONDS)
+        return min(max((moment - self._context.clock()) / SECOND, _LEAST_PAUSE), POLL_SECONDS)
 
     async def _one_by_one(self) -> None:
-        """A message that cannot take its step must not hold up the others: it is looked at again in a minute."""
+        """Run due steps one by one, so that one that fails does not hold up the others; postpone that one by a
+        minute."""
         for _ in range(STEPS):
             try:
-                if not await self._ground.database.write(lambda tx: take_steps(tx, self._choose, 1)):
+                if not await self._context.database.write(lambda tx: advance_due(tx, self._choose, 1)):
                     return
             except StorageError:
                 raise
             except Exception:
                 log.exception("a queued message failed to take its step")
                 with contextlib.suppress(StorageError):
-                    await self._ground.database.write(queue.postpone_first)
+                    await self._context.database.write(queue.postpone_first)

@@ -1,4 +1,4 @@
-"""What a message costs: the operator's table, a price a segment by the recipient's prefix. Pure."""
+"""Prices of messages: the operator's table, a price a segment by the recipient's prefix. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Prices:
         self._entries = sorted(entries, key=lambda entry: len(entry.prefix), reverse=True)
 
     def exceed(self, most: str, recipient: str, segments: int) -> bool:
-        """Whether a message costs more than ``most``, a decimal text in the unit of its price."""
+        """Return whether a message costs more than ``most``, a decimal text in the unit of its price."""
         price = self.of(recipient, segments).get("price")
         return price is not None and -Decimal(price) > Decimal(most)
 
     def of(self, recipient: str, segments: int) -> dict[str, str]:
-        """``price`` and ``price_unit`` of a message that was sent, by the longest prefix that fits; prices are
-        negative, since they are taken from a balance (doc). Empty without one."""
+        """Return ``price`` and ``price_unit`` of a message that was sent, by the longest prefix that matches; empty
+        without one. Prices are negative, since they are debited from a balance (doc)."""
         for entry in self._entries:
             if recipient.startswith(entry.prefix):
                 amount = (Decimal(entry.price) * segments).quantize(_PLACES)

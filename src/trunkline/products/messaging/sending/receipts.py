@@ -1,8 +1,9 @@
-"""Delivery receipts: from a part's state to its message's.
+"""Delivery receipts: from the state of a segment to the state of its message.
 
-A message is delivered when all of its parts are, and undelivered with the first that is not; the first final state
-counts, later receipts are logged. A receipt that comes before the answer with its id waits for it: mostly for a moment,
-but the ids of a message's parts are told together, and a later part may have to wait as long as the message is valid.
+A message is delivered when all of its segments are, and undelivered with the first that is not. The first final
+state counts; later receipts are logged. A receipt may arrive before the answer with its id: it is stored until the
+id is recorded. That is mostly a moment, but the ids of a message's segments are recorded together, and a receipt
+may have to wait as long as the message is valid.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.lifecycle.message import Message, Status
+from trunkline.products.messaging.lifecycle.message import Message, MessageStatus
 from trunkline.products.messaging.lifecycle.queue import MessagesDue
-from trunkline.products.messaging.lifecycle.states import move
+from trunkline.products.messaging.lifecycle.states import change_status
 from trunkline.products.messaging.services import MAX_VALIDITY
 from trunkline.transports.base import Receipt, ReceiptState
 
 log = logging.getLogger("trunkline.messaging")
 
-HOLD = 60 * SECOND
-"""How long answers are looked for that were written at the same moment as a receipt."""
+RECONCILE_WINDOW = 60 * SECOND
+"""Time for which answers are searched that were written at the same moment as a receipt."""
 
-KEPT = MAX_VALIDITY * SECOND
-"""How long a receipt without its message is kept."""
+EARLY_RECEIPT_LIFETIME = MAX_VALIDITY * SECOND
+"""Time for which a receipt without its message is stored."""
 
 _AGAIN = SECOND // 10
 _PRUNED = 3
 
 
 class EarlyReceipt(Row, frozen=True):
-    """A row of ``early_receipts``: one whose id nobody has told yet."""
+    """A row of ``early_receipts``: a receipt whose id is not recorded yet."""
 
     carrier: str
     id: str
@@ -40,14 +41,14 @@ class EarlyReceipt(Row, frozen=True):
     date_created: int
 
 
-class _Found(Row, frozen=True):
+class _SegmentOfReceipt(Row, frozen=True):
     message_sid: str
     part: int
     state: str
 
 
 _PART = f"""
-SELECT {columns(_Found)} FROM message_parts WHERE carrier = :carrier AND id = :id
+SELECT {columns(_SegmentOfReceipt)} FROM message_parts WHERE carrier = :carrier AND id = :id
 ORDER BY date_created DESC LIMIT 1
 """
 _MESSAGE = f"SELECT {columns(Message)} FROM messages WHERE sid = :sid"
@@ -63,13 +64,13 @@ DELETE FROM early_receipts WHERE (carrier, id, receipt) IN (
 """
 
 
-async def apply(tx: Tx, receipt: Receipt) -> None:
-    """Write down a receipt, or keep it for a while when its message is not known."""
-    part = await tx.one(_Found, _PART, carrier=receipt.carrier, id=receipt.id)
+async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
+    """Apply a receipt, or store it for a while if its id is not recorded yet."""
+    part = await tx.one(_SegmentOfReceipt, _PART, carrier=receipt.carrier, id=receipt.id)
     if part is not None:
-        await _take(tx, part, receipt)
+        await _apply_to_segment(tx, part, receipt)
         return
-    pruned = await tx.run(_PRUNE, before=tx.now - KEPT, most=_PRUNED)
+    pruned = await tx.run(_PRUNE, before=tx.now - EARLY_RECEIPT_LIFETIME, most=_PRUNED)
     if pruned:
         log.info("%d receipts belonged to no message", pruned)
     await tx.run(
@@ -83,39 +84,39 @@ async def apply(tx: Tx, receipt: Receipt) -> None:
     tx.announce(MessagesDue(tx.now))
 
 
-async def catch_up(tx: Tx, carrier: str, id: str) -> None:
-    """Apply the receipts that came before their id was known."""
+async def apply_early_receipts(tx: Tx, carrier: str, id: str) -> None:
+    """Apply the receipts that arrived before their id was recorded."""
     early = await tx.all(EarlyReceipt, _EARLY, carrier=carrier, id=id)
     if not early:
         return
     await tx.run("DELETE FROM early_receipts WHERE carrier = :carrier AND id = :id", carrier=carrier, id=id)
     for one in sorted(early, key=lambda one: one.date_created):
-        await apply(tx, msgspec.json.decode(one.receipt, type=Receipt))
+        await apply_receipt(tx, msgspec.json.decode(one.receipt, type=Receipt))
 
 
 async def reconcile(tx: Tx, most: int) -> int | None:
-    """Apply receipts whose id has become known meanwhile; answers when to look again, None when none waits.
+    """Apply stored receipts whose id is recorded by now; return the time of the next call, or None if no receipt
+    waits.
 
-    On an engine with several writers a receipt and the answer that tells its id may be written at the same moment,
-    neither seeing the other.
-    """
+    On an engine with several writers a receipt and the answer with its id may be written at the same moment,
+    neither visible to the other."""
     for early in await tx.all(EarlyReceipt, _KNOWN, most=most):
-        await catch_up(tx, early.carrier, early.id)
+        await apply_early_receipts(tx, early.carrier, early.id)
     waiting = await tx.value(
-        "SELECT id FROM early_receipts WHERE date_created > :since LIMIT 1", since=tx.now - HOLD
+        "SELECT id FROM early_receipts WHERE date_created > :since LIMIT 1", since=tx.now - RECONCILE_WINDOW
     )
     return None if waiting is None else tx.now + _AGAIN
 
 
-async def _take(tx: Tx, part: _Found, receipt: Receipt) -> None:
+async def _apply_to_segment(tx: Tx, part: _SegmentOfReceipt, receipt: Receipt) -> None:
     if receipt.state is ReceiptState.ENROUTE:
         return
-    # Several parts may be told of at once, on several nodes.
+    # Receipts of several segments may arrive at once, on several nodes.
     await tx.lock(f"message {part.message_sid}")
     message = await tx.one(Message, _MESSAGE, sid=part.message_sid)
     if message is None:
         return
-    if message.status != Status.SENT:
+    if message.status != MessageStatus.SENT:
         log.info("message %s is %s; a later receipt says: %s", message.sid, message.status, receipt.text)
         return
     await tx.run(
@@ -125,11 +126,13 @@ async def _take(tx: Tx, part: _Found, receipt: Receipt) -> None:
         part=part.part,
     )
     if receipt.state is ReceiptState.UNDELIVERED:
-        await move(tx, message, Status.UNDELIVERED, receipt.done_date, error_code=receipt.error_code)
+        await change_status(
+            tx, message, MessageStatus.UNDELIVERED, receipt.done_date, error_code=receipt.error_code
+        )
         return
     missing = await tx.value(
         "SELECT part FROM message_parts WHERE message_sid = :sid AND state <> 'delivered' LIMIT 1",
         sid=part.message_sid,
     )
     if missing is None:
-        await move(tx, message, Status.DELIVERED, receipt.done_date)
+        await change_status(tx, message, MessageStatus.DELIVERED, receipt.done_date)

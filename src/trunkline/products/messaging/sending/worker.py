@@ -1,10 +1,17 @@
-"""A lane at work: takes its messages at the sender's pace, hands them to carriers, and has their ends written down.
+"""The worker of one lane: it claims the lane's messages at the sender's rate, hands them to carriers, and records
+the results.
 
-1. One worker a lane, on the node that holds it. It takes the next messages in one transaction, which notes that they
-   are being handed over, and hands them over in their order without waiting for answers.
-2. What it finds handed over already was left by a node that died: nobody knows whether the network has it, and the
-   carrier's setting says what becomes of it.
-3. It gives the lane back when it is empty and nothing is under way.
+1. There is one worker a lane, on the node that holds the lane's lease of 20 s; the worker renews it at half of
+   that. It claims the next messages in one transaction, which marks them as being handed over, and starts a task
+   for each in their order, without awaiting the carriers' answers.
+2. An entry that is marked already when the worker gets the lane was left by a node that died. Its outcome is
+   unknown, and the carrier's setting decides whether it is sent again.
+3. A result is recorded by the task that got it, and is retried until the storage accepts it. Results arrive in any
+   order.
+4. Without messages to claim the worker waits: for the bucket of the rate, a ready carrier, the end of a hand-over
+   or a wake-up. It releases the lane when that is empty and no hand-over is in progress.
+5. ``stop`` ends the claims; the worker ends when its hand-overs have ended. If another node gets the lane
+   meanwhile, the worker ends at once, and the tasks still record their results.
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import OrderedDict
 
 from trunkline.core.clock import SECOND
 from trunkline.core.rates import TokenBucket
@@ -20,11 +28,16 @@ from trunkline.products.messaging.lifecycle import lanes, queue
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.sending.accept import sender_rate
-from trunkline.products.messaging.sending.ground import Ground
-from trunkline.products.messaging.sending.outcomes import Ended
-from trunkline.products.messaging.sending.pace import BURST
-from trunkline.products.messaging.sending.references import References
-from trunkline.products.messaging.sending.taking import Haul, Rules, Taken, submission, take
+from trunkline.products.messaging.sending.claiming import (
+    Claim,
+    ClaimRules,
+    Handover,
+    claim_messages,
+    submission_of,
+)
+from trunkline.products.messaging.sending.context import SendingContext
+from trunkline.products.messaging.sending.handover_results import HandoverResult
+from trunkline.products.messaging.sending.shared_rates import BURST
 from trunkline.transports.base import Carrier, Outcome, UnknownOutcome
 
 log = logging.getLogger("trunkline.messaging")
@@ -32,26 +45,47 @@ log = logging.getLogger("trunkline.messaging")
 LEASE = 20 * SECOND
 _RENEW = LEASE // 2
 _REFRESH = 5 * SECOND
-"""How long a sender's rate and route are remembered."""
-_LOOK = 0.25
-"""Seconds between looks at a carrier that is not ready."""
-_LOOKS = 8
-"""Looks at carriers before the lane is read again: a network that is down must not load the storage."""
+"""Time for which a sender's rate and route are cached."""
+_READY_POLL = 0.25
+"""Seconds between polls of a carrier that is not ready."""
+_READY_POLLS = 8
+"""Polls of carriers before the lane is read again: a network that is down must not load the storage."""
 _IDLE = 1.0
 _STORAGE_PAUSE = 1.0
 UNDER_WAY = 500
 """Messages of one lane that carriers may have at once."""
 
 
-class Worker:
-    """Empties one lane."""
+_PAIRS = 10_000
+"""Recipients whose last reference is cached."""
 
-    def __init__(self, lane: str, ground: Ground) -> None:
+
+class References:
+    """A counter of concatenation references, from 0 to 255, for each recipient, since random references collide."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, int] = OrderedDict()
+
+    def next(self, recipient: str, start: int) -> int:
+        """Return the next reference for a recipient; ``start`` for the first."""
+        reference = (self._last.pop(recipient, start - 1) + 1) & 0xFF
+        self._last[recipient] = reference
+        if len(self._last) > _PAIRS:
+            self._last.popitem(last=False)
+        return reference
+
+
+class Worker:
+    """The worker of one lane."""
+
+    def __init__(self, lane: str, context: SendingContext) -> None:
         self.lane = lane
         self._account_sid, _, self._sender = lane.partition(" ")
-        self._ground = ground
+        self._context = context
         self._bucket = TokenBucket(1, BURST)
-        self._rules = Rules(self._route, ground.paces, ground.address, ground.enforcement, ground.prices)
+        self._rules = ClaimRules(
+            self._route, context.paces, context.address, context.enforcement, context.prices
+        )
         self._references = References()
         self._tasks: set[asyncio.Task[None]] = set()
         self._preferred = ""
@@ -62,15 +96,15 @@ class Worker:
 
     @property
     def woken(self) -> bool:
-        """Whether the lane was fed since the worker last looked."""
+        """True if the lane was fed since the worker last claimed."""
         return self._wake.is_set()
 
     def wake(self) -> None:
-        """The lane was fed."""
+        """Wake the worker, since its lane was fed."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Take no more; the worker ends once what is under way has ended."""
+        """Stop to claim; the worker ends once its hand-overs have ended."""
         self._stopping = True
         self._wake.set()
 
@@ -94,7 +128,7 @@ class Worker:
             return False
         if not await self._hold():
             return False
-        now = self._ground.clock()
+        now = self._context.clock()
         if now - self._refreshed_at >= _REFRESH:
             await self._refresh()
         pause = self._bucket.wait(now)
@@ -104,28 +138,28 @@ class Worker:
         return await self._take()
 
     async def _take(self) -> bool:
-        """Take what may go and hand it over; answers whether the worker goes on."""
-        room, before = UNDER_WAY - len(self._tasks), self._bucket.full_at
+        """Claim messages and hand them over; return whether the worker continues."""
+        free, before = UNDER_WAY - len(self._tasks), self._bucket.full_at
 
-        async def write(tx: Tx) -> Haul:
+        async def write(tx: Tx) -> Claim:
             self._bucket.full_at = before
-            return await take(tx, self.lane, self._bucket, room, self._rules)
+            return await claim_messages(tx, self.lane, self._bucket, free, self._rules)
 
         try:
-            haul = await self._ground.database.write(write)
+            claim = await self._context.database.write(write)
         except BaseException:
             self._bucket.full_at = before
             raise
-        for taken in haul.taken:
-            self._hand_over(taken)
-        if haul.taken or haul.ended:
+        for handover in claim.handovers:
+            self._hand_over(handover)
+        if claim.handovers or claim.ended:
             return True
-        if haul.seen and haul.wait:
-            await self._pause(min(haul.wait / SECOND, _IDLE))
-        elif haul.seen:
-            await self._until_ready(haul.blocked)
-        elif haul.next is not None:
-            await self._pause(min(max(haul.next - self._ground.clock(), 0) / SECOND + 0.001, _IDLE))
+        if claim.seen and claim.wait:
+            await self._pause(min(claim.wait / SECOND, _IDLE))
+        elif claim.seen:
+            await self._until_ready(claim.blocked)
+        elif claim.next is not None:
+            await self._pause(min(max(claim.next - self._context.clock(), 0) / SECOND + 0.001, _IDLE))
         elif self._tasks:
             await self._pause(_IDLE)
         elif not self._wake.is_set():
@@ -134,57 +168,62 @@ class Worker:
         return True
 
     async def _until_ready(self, blocked: tuple[Carrier, ...]) -> None:
-        """Wait for one of these carriers, or for whatever else happens to the lane; not for ever, since times run out
-        and routes change."""
-        for _ in range(_LOOKS if blocked else 1):
+        """Wait for one of these carriers or for a wake-up, for two seconds at most, since messages expire and
+        routes change."""
+        for _ in range(_READY_POLLS if blocked else 1):
             if self._wake.is_set() or any(carrier.ready for carrier in blocked):
                 return
-            await self._pause(_LOOK)
+            await self._pause(_READY_POLL)
 
-    def _hand_over(self, taken: Taken) -> None:
+    def _hand_over(self, handover: Handover) -> None:
         # Tasks begin in the order in which they are made, so that carriers are called in the lane's order.
-        task = asyncio.create_task(self._submit(taken))
+        task = asyncio.create_task(self._submit(handover))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    async def _submit(self, taken: Taken) -> None:
+    async def _submit(self, handover: Handover) -> None:
         reference = 0
-        if taken.queued.segments > 1:
-            reference = self._references.next(taken.message.recipient, taken.queued.place)
+        if handover.entry.segments > 1:
+            reference = self._references.next(handover.message.recipient, handover.entry.place)
         try:
-            outcome: Outcome = await taken.carrier.submit(submission(taken, self._ground.clock(), reference))
+            outcome: Outcome = await handover.carrier.submit(
+                submission_of(handover, self._context.clock(), reference)
+            )
         except Exception as error:
-            log.exception("the carrier %s failed", taken.carrier.name)
-            outcome = UnknownOutcome(type(error).__name__, taken.queued.ids, taken.carrier.resends_unknown)
-        await self._end(Ended(taken.queued, taken.message, taken.carrier.name, outcome))
+            log.exception("the carrier %s failed", handover.carrier.name)
+            outcome = UnknownOutcome(
+                type(error).__name__, handover.entry.ids, handover.carrier.resends_unknown
+            )
+        await self._end(HandoverResult(handover.entry, handover.message, handover.carrier.name, outcome))
 
-    async def _end(self, ended: Ended) -> None:
-        """Have an end written down, however long the storage takes."""
+    async def _end(self, ended: HandoverResult) -> None:
+        """Record a result, however long the storage is unavailable."""
         while True:
             try:
-                return await self._ground.ends.add(ended)
+                return await self._context.results.add(ended)
             except StorageError as error:
-                log.warning("the end of message %s waits: %s", ended.queued.message_sid, error)
+                log.warning("the end of message %s waits: %s", ended.entry.message_sid, error)
                 await asyncio.sleep(_STORAGE_PAUSE)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        # Many end at once: the worker need not look again after each, only where it waits for room or for the end.
+        # Many hand-overs end at once: wake the worker only if it waits for a free place or for the last of them.
         if not self._tasks or len(self._tasks) >= UNDER_WAY // 2:
             self._wake.set()
 
     async def _hold(self) -> bool:
-        """Keep the lane, and see to what a dead node left when it is new."""
-        now = self._ground.clock()
+        """Acquire or renew the lane's lease; handle the entries of a dead node if the lane is new. Return whether
+        it is held."""
+        now = self._context.clock()
         if self._held_until - now > _RENEW:
             return True
         new = not self._held_until
 
-        async def write(tx: Tx) -> tuple[lanes.Lane | None, list[queue.Queued]]:
-            lane = await lanes.hold(tx, self.lane, self._ground.node, tx.now + LEASE)
-            return lane, await queue.orphans(tx, self.lane) if lane and new else []
+        async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[queue.QueueEntry]]:
+            lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + LEASE)
+            return lane, await queue.orphaned_entries(tx, self.lane) if lane and new else []
 
-        lane, orphans = await self._ground.database.write(write)
+        lane, orphans = await self._context.database.write(write)
         if lane is None:
             if self._tasks:
                 log.warning(
@@ -199,31 +238,31 @@ class Worker:
                 await self._orphaned(orphan)
         return True
 
-    async def _orphaned(self, queued: queue.Queued) -> None:
-        message = await self._ground.database.read(
-            lambda tx: find_message(tx, queued.account_sid, queued.message_sid)
+    async def _orphaned(self, entry: queue.QueueEntry) -> None:
+        message = await self._context.database.read(
+            lambda tx: find_message(tx, entry.account_sid, entry.message_sid)
         )
         if message is None:
             return
         carrier = self._route(self._sender, message.recipient)
         resend = carrier is None or carrier.resends_unknown
-        unknown = UnknownOutcome("the node died while it was handed over", queued.ids, resend)
-        await self._end(Ended(queued, message, carrier.name if carrier else "", unknown))
+        unknown = UnknownOutcome("the node died while it was handed over", entry.ids, resend)
+        await self._end(HandoverResult(entry, message, carrier.name if carrier else "", unknown))
 
     async def _refresh(self) -> None:
         async def read(tx: Tx) -> tuple[int, str]:
             owned = await owned_by_account(tx, self._account_sid, self._sender)
             return await sender_rate(tx, self._account_sid, self._sender), owned.carrier if owned else ""
 
-        rate, self._preferred = await self._ground.database.read(read)
+        rate, self._preferred = await self._context.database.read(read)
         self._bucket.rate = rate / lanes.MILLI
-        self._refreshed_at = self._ground.clock()
+        self._refreshed_at = self._context.clock()
 
     def _route(self, sender: str, recipient: str) -> Carrier | None:
-        return self._ground.carriers.route(sender, recipient, self._preferred)
+        return self._context.carriers.route(sender, recipient, self._preferred)
 
     async def _release(self) -> None:
-        await self._ground.database.write(lambda tx: lanes.release(tx, self.lane, self._ground.node))
+        await self._context.database.write(lambda tx: lanes.release_lane(tx, self.lane, self._context.node))
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -1,1 +1,1 @@
-"""The text of a message: its alphabet, its segments, and what is read in it and changed in it. Pure."""
+"""The text of a message: its alphabet, segments, links and smart encoding. Pure."""

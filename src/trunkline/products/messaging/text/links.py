@@ -1,4 +1,4 @@
-"""Finds the links in a text, and replaces them: what link shortening reads. Pure."""
+"""Links in a text: their search and replacement, for link shortening. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _TRAILING = ".,;:!?'’…*"
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 
 
-class Link(msgspec.Struct, frozen=True):
-    """A link and where it stands: ``text[start:end] == url``."""
+class TextLink(msgspec.Struct, frozen=True):
+    """A link and its position: ``text[start:end] == url``."""
 
     url: str
     start: int
     end: int
 
 
-def find_links(text: str) -> tuple[Link, ...]:
-    """The http and https links of ``text`` in their order. The punctuation of the sentence behind a link is no part
-    of it, nor is a closing bracket that was opened before it (inferred)."""
+def find_links(text: str) -> tuple[TextLink, ...]:
+    """Return the http and https links of ``text`` in their order. They exclude the punctuation of the sentence
+    behind a link, and a closing bracket that was opened before it (inferred)."""
     links = []
     for found in _LINK.finditer(text):
         url = _without_trailing(found[0])
         if url.partition("://")[2].strip("/?#"):
-            links.append(Link(url, found.start(), found.start() + len(url)))
+            links.append(TextLink(url, found.start(), found.start() + len(url)))
     return tuple(links)
 
 
 def replace_links(text: str, shorten: Callable[[str], str]) -> str:
-    """``text`` with each link replaced by what ``shorten`` answers for it."""
+    """Return ``text`` with each link replaced by the result of ``shorten``."""
     pieces = []
     end = 0
     for link in find_links(text):

@@ -1,8 +1,8 @@
-"""How a text is cut into the segments that the network carries. Pure.
+"""Segmentation of a text into the segments that the network carries. Pure.
 
-A message of one segment has 140 octets; in a longer one a header takes 6 of them in each segment (doc). A character
-that takes two units, an escaped one of GSM 03.38 or a surrogate pair of UCS-2, is never cut in two: the segment before
-it stays shorter (doc).
+A message of one segment has 140 octets; in a longer one a header occupies 6 of them in each segment (doc). A
+character of two units, an escaped one of GSM 03.38 or a surrogate pair of UCS-2, is never cut in two: the segment
+before it stays shorter (doc).
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
 _LAST_OF_ONE_UNIT = "\uffff"
 
 
-class Segmented(msgspec.Struct, frozen=True):
-    """The alphabet of a text and its segments; ``parts`` put together are the text. The empty text has one part."""
+class Segmentation(msgspec.Struct, frozen=True):
+    """The alphabet of a text and its segments; ``parts`` joined are the text. The empty text has one segment."""
 
     encoding: Encoding
     parts: tuple[str, ...]
 
 
-def segment(text: str) -> Segmented:
-    """The segments of ``text``, in GSM 03.38 where that has all of its characters and else in UCS-2."""
+def segment(text: str) -> Segmentation:
+    """Return the segments of ``text``, in GSM 03.38 if that has all of its characters, else in UCS-2."""
     encoding = Encoding.GSM7 if is_gsm(text) else Encoding.UCS2
     if units(text, encoding) <= SINGLE[encoding]:
-        return Segmented(encoding, (text,))
-    return Segmented(encoding, _cut(text, encoding))
+        return Segmentation(encoding, (text,))
+    return Segmentation(encoding, _cut(text, encoding))
 
 
 def units(text: str, encoding: Encoding) -> int:
-    """How many septets or UTF-16 code units ``text`` takes."""
+    """Return the number of septets or UTF-16 code units of ``text``."""
     if encoding is Encoding.GSM7:
         return septets(text)
     return len(text) + sum(character > _LAST_OF_ONE_UNIT for character in text)
 
 
 def _cut(text: str, encoding: Encoding) -> tuple[str, ...]:
-    room = JOINED[encoding]
+    capacity = JOINED[encoding]
     double = {one for one in set(text) if units(one, encoding) == 2}
     parts = []
     start = used = 0
     for place, character in enumerate(text):
         cost = 2 if character in double else 1
-        if used + cost > room:
+        if used + cost > capacity:
             parts.append(text[start:place])
             start, used = place, 0
         used += cost

@@ -1,7 +1,7 @@
-"""Smart encoding: look-alikes of GSM 03.38 in place of characters that would make a text UCS-2. Pure.
+"""Smart encoding: look-alikes of GSM 03.38 for characters that would make a text UCS-2. Pure.
 
-It is all or nothing: a text with a character that has no look-alike goes out as it is (doc). The table is the vendor's
-(client), but for the spaces that it replaces by two, which here become one (inferred).
+It is all or nothing: a text with a character without a look-alike stays as it is (doc). The table is the vendor's
+(client), but for the spaces that the vendor replaces by two, which here become one (inferred).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from string import ascii_uppercase, digits
 
 from trunkline.core.gsm import is_gsm
 
-_LOOK_ALIKES = (
+_HOMOGLYPHS = (
     ('"', "00AB 00BB 201C-201F 02BA 02EE 275D 275E 301D 301E FF02"),
     ("'", "2018 2019 201B 02BB 02C8 02BC 02BD 02B9 FF07 00B4 02CA 0060 02CB 275B 275C 0313 0314 FE10 FE11"),
     ("-", "2010 2013-2015 2022 2043 23BC 23BD FE63 FF0D"),
@@ -52,7 +52,7 @@ _LOOK_ALIKES = (
     (" " * 7, "0009"),
     ("", "0000 0003 0004 0010-0014 0017 0019 200B 200C 2060 FEFF"),
 )
-"""Each text with the code points that it takes the place of; ranges include their ends."""
+"""Each text with the code points that it replaces; ranges include their ends."""
 
 _SMALL_CAPITALS = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"
 _LETTERS_WITH_SMALL_CAPITALS = "ABCDEFGHIJKLMNOPRSTUVWYZ"
@@ -65,7 +65,7 @@ def _code_points(ranges: str) -> Iterator[int]:
 
 
 TABLE: dict[int, str] = {
-    **{code: text for text, ranges in _LOOK_ALIKES for code in _code_points(ranges)},
+    **{code: text for text, ranges in _HOMOGLYPHS for code in _code_points(ranges)},
     **{0xFF10 + place: digit for place, digit in enumerate(digits)},
     **{0xFF21 + place: letter for place, letter in enumerate(ascii_uppercase)},
     **{
@@ -73,11 +73,11 @@ TABLE: dict[int, str] = {
         for small, letter in zip(_SMALL_CAPITALS, _LETTERS_WITH_SMALL_CAPITALS, strict=True)
     },
 }
-"""From a code point to what takes its place; all of it is in GSM 03.38."""
+"""From a code point to its replacement; all of them are in GSM 03.38."""
 
 
 def smart_encode(text: str) -> str:
-    """``text`` in GSM 03.38 where look-alikes can make it so, and else as it is."""
+    """Return ``text`` in GSM 03.38 if look-alikes make that possible, else as it is."""
     if is_gsm(text):
         return text
     replaced = text.translate(TABLE)

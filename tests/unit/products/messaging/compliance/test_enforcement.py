@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from engines import opened
+from trunkline.core.blobs import store as blobs
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid
@@ -18,12 +19,12 @@ from trunkline.products.accounts.store import insert_account
 from trunkline.products.messaging.compliance import brands, campaigns, limits, tollfree
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaigns import Campaign
-from trunkline.products.messaging.compliance.enforcement import Enforcement, refusal, registered
+from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error, registered
 from trunkline.products.messaging.compliance.tollfree import Verification
 from trunkline.products.messaging.numbers.owned import owned_by_account
-from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.services import MessagingService
 
-MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
+MIGRATIONS = (*accounts.MIGRATIONS, *blobs.MIGRATIONS, *messaging.MIGRATIONS)
 ACCOUNT = "AC" + "1" * 32
 SERVICE = "MG" + "1" * 32
 LONG_CODE = "+14155550100"
@@ -50,7 +51,7 @@ class Ground:
 
     async def fill(self, tx: Tx) -> None:
         await insert_account(tx, Vault(b"k" * 32), "x", sid=ACCOUNT)
-        await tx.insert("messaging_services", Service(SERVICE, ACCOUNT, "s", tx.now, tx.now))
+        await tx.insert("messaging_services", MessagingService(SERVICE, ACCOUNT, "s", tx.now, tx.now))
         for number, (kind, country) in NUMBERS.items():
             sid = new_sid("PN")
             await tx.run(
@@ -92,7 +93,7 @@ class Ground:
                 usecase=usecase,
                 status=status,
                 campaign_id="C1",
-                rate_limits=limits.encoded(found),
+                rate_limits=limits.encode_limits(found),
             )
             await tx.insert("a2p_campaigns", made)
             return made
@@ -116,7 +117,7 @@ class Ground:
             owned = await owned_by_account(tx, ACCOUNT, sender) if sender else None
             code = None
             for _ in range(messages):
-                code = await refusal(tx, ACCOUNT, service, owned, country, enforcement)
+                code = await enforcement_error(tx, ACCOUNT, service, owned, country, enforcement)
             return code
 
         return await self._database.write(one)
@@ -142,30 +143,30 @@ def scenario(database_url: str, body: Callable[[Ground, Time], Awaitable[None]])
     async def run() -> None:
         time = Time()
         async with opened(database_url, MIGRATIONS, time) as database:
-            ground = Ground(database)
-            await database.write(ground.fill)
-            await body(ground, time)
+            context = Ground(database)
+            await database.write(context.fill)
+            await body(context, time)
 
     asyncio.run(run())
 
 
 def test_nothing_is_enforced_unless_it_is_switched_on(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
+    async def body(context: Ground, time: Time) -> None:
         for sender in NUMBERS:
-            assert await ground.ask(NONE, sender) is None
-        assert await ground.ask(TOLLFREE) is None
-        assert await ground.ask(Enforcement(caps=True, number_minutes=5)) is None
-        assert await ground.ask(A2P, "+18005550100") is None
+            assert await context.ask(NONE, sender) is None
+        assert await context.ask(TOLLFREE) is None
+        assert await context.ask(Enforcement(caps=True, number_minutes=5)) is None
+        assert await context.ask(A2P, "+18005550100") is None
 
     scenario(database_url, body)
 
 
 def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
-        assert await ground.ask(A2P) == 30034
-        assert await ground.ask(A2P, service=None) == 30034
-        assert not await ground.registered()
-        campaign = await ground.register("PENDING")
+    async def body(context: Ground, time: Time) -> None:
+        assert await context.ask(A2P) == 30034
+        assert await context.ask(A2P, service=None) == 30034
+        assert not await context.registered()
+        campaign = await context.register("PENDING")
         for status, code in (
             ("PENDING", 30034),
             ("IN_PROGRESS", 30034),
@@ -173,87 +174,89 @@ def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
             ("SUSPENDED", 30033),
             ("VERIFIED", None),
         ):
-            await ground.write(lambda tx, status=status: campaigns.change(tx, campaign, status=status))
-            assert await ground.ask(A2P) == code, status
-            assert await ground.registered() is (status == "VERIFIED")
-        assert await ground.ask(A2P, service=None) == 30034
-        brand = ground.brand
+            await context.write(
+                lambda tx, status=status: campaigns.change_campaign(tx, campaign, status=status)
+            )
+            assert await context.ask(A2P) == code, status
+            assert await context.registered() is (status == "VERIFIED")
+        assert await context.ask(A2P, service=None) == 30034
+        brand = context.brand
         assert brand is not None
-        await ground.write(lambda tx: brands.change(tx, brand, status=brands.SUSPENDED))
-        assert await ground.ask(A2P) == 30033
+        await context.write(lambda tx: brands.change_brand(tx, brand, status=brands.SUSPENDED))
+        assert await context.ask(A2P) == 30033
 
     scenario(database_url, body)
 
 
 def test_other_senders_and_countries_need_none(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
+    async def body(context: Ground, time: Time) -> None:
         for sender in ("+16135550100", "+447400123456", "12345", None):
-            assert await ground.ask(ALL, sender) is None, sender
+            assert await context.ask(ALL, sender) is None, sender
         for country in ("CA", "GB", ""):
-            assert await ground.ask(ALL, country=country) is None, country
+            assert await context.ask(ALL, country=country) is None, country
 
     scenario(database_url, body)
 
 
 def test_toll_free_numbers_need_a_verification(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
+    async def body(context: Ground, time: Time) -> None:
         number = "+18005550100"
         for country, code in (("US", 30032), ("CA", 30032), ("GB", None)):
-            assert await ground.ask(TOLLFREE, number, country) == code
+            assert await context.ask(TOLLFREE, number, country) == code
         verification = Verification(new_sid("HH"), ACCOUNT, time.now, time.now, "PN1", number)
-        await ground.write(lambda tx: tx.insert("tollfree_verifications", verification))
-        assert await ground.ask(TOLLFREE, number) == 30032
+        await context.write(lambda tx: tx.insert("tollfree_verifications", verification))
+        assert await context.ask(TOLLFREE, number) == 30032
         approval = tollfree.approval(verification)
-        await ground.write(lambda tx: tollfree.change(tx, verification, **approval))
-        assert await ground.ask(TOLLFREE, number) is None
-        assert await ground.ask(TOLLFREE, number, service=None) is None
+        await context.write(lambda tx: tollfree.change_verification(tx, verification, **approval))
+        assert await context.ask(TOLLFREE, number) is None
+        assert await context.ask(TOLLFREE, number, service=None) is None
 
     scenario(database_url, body)
 
 
 def test_a_new_number_waits(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
-        await ground.register()
+    async def body(context: Ground, time: Time) -> None:
+        await context.register()
         young = Enforcement(a2p=True, number_minutes=5)
-        assert await ground.ask(A2P) is None
-        assert await ground.ask(young) == 30035
+        assert await context.ask(A2P) is None
+        assert await context.ask(young) == 30035
         time.advance(299)
-        assert await ground.ask(young) == 30035
+        assert await context.ask(young) == 30035
         time.advance(1)
-        assert await ground.ask(young) is None
+        assert await context.ask(young) is None
 
     scenario(database_url, body)
 
 
 def test_a_campaign_is_held_to_its_rate(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
-        await ground.register(usecase="LOW_VOLUME")
-        assert await ground.ask(CAPS, messages=225) is None
-        assert await ground.ask(CAPS) == 30022
-        assert await ground.ask(A2P) is None
+    async def body(context: Ground, time: Time) -> None:
+        await context.register(usecase="LOW_VOLUME")
+        assert await context.ask(CAPS, messages=225) is None
+        assert await context.ask(CAPS) == 30022
+        assert await context.ask(A2P) is None
         time.advance(60)
-        assert await ground.ask(CAPS) is None
+        assert await context.ask(CAPS) is None
 
     scenario(database_url, body)
 
 
 def test_a_brand_is_held_to_its_day(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
-        await ground.register(skip_automatic_sec_vet=True)
+    async def body(context: Ground, time: Time) -> None:
+        await context.register(skip_automatic_sec_vet=True)
         for _ in range(4):
-            assert await ground.ask(CAPS, messages=500) is None
+            assert await context.ask(CAPS, messages=500) is None
             time.advance(60)
-        assert await ground.ask(CAPS) == 30023
+        assert await context.ask(CAPS) == 30023
         time.advance(24 * 3600)
-        assert await ground.ask(CAPS) is None
+        assert await context.ask(CAPS) is None
 
     scenario(database_url, body)
 
 
 def test_a_campaign_that_was_registered_elsewhere_has_no_known_caps(database_url: str) -> None:
-    async def body(ground: Ground, time: Time) -> None:
-        made = await ground.register(usecase="LOW_VOLUME")
-        await ground.write(lambda tx: campaigns.change(tx, made, brand_sid=None, rate_limits=None))
-        assert await ground.ask(CAPS, messages=300) is None
+    async def body(context: Ground, time: Time) -> None:
+        made = await context.register(usecase="LOW_VOLUME")
+        await context.write(lambda tx: campaigns.change_campaign(tx, made, brand_sid=None, rate_limits=None))
+        assert await context.ask(CAPS, messages=300) is None
 
     scenario(database_url, body)

@@ -6,10 +6,10 @@ import pytest
 
 from trunkline.products.messaging.compliance.limits import (
     daily_cap,
-    decoded,
-    encoded,
+    decode_limits,
+    encode_limits,
+    limits_view,
     rate_limits,
-    shown,
 )
 
 TABLE = [
@@ -48,10 +48,10 @@ def test_the_table(
 
 def test_they_are_kept_as_json() -> None:
     found = rate_limits("STANDARD", 60, "2FA")
-    assert decoded(encoded(found)) == found
-    assert shown(encoded(found)) == {
+    assert decode_limits(encode_limits(found)) == found
+    assert limits_view(encode_limits(found)) == {
         "att": {"mps": 40, "msg_class": "C"},
         "tmobile": {"brand_tier": "UPPER_MID"},
     }
-    assert decoded(None) is None
-    assert shown(None) is None
+    assert decode_limits(None) is None
+    assert limits_view(None) is None

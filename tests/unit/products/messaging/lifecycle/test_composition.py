@@ -11,19 +11,19 @@ from trunkline.products.messaging.lifecycle.composition import (
     is_mms,
     with_composition,
 )
-from trunkline.products.messaging.lifecycle.message import Message, Options, encode_options
+from trunkline.products.messaging.lifecycle.message import Message, MessageOptions, encode_options
 from trunkline.transports.base import Encoding
 
 TEXTS = ["", "hello", "x" * 160, "x" * 161, "€" * 400, "ä" * 71, "Ж" * 70, "Ж" * 71, "😀" * 34, "a😀" * 200]
 
 
 def _message(body: str, **options: object) -> Message:
-    encoded = encode_options(msgspec.convert(options, Options))
+    encoded = encode_options(msgspec.convert(options, MessageOptions))
     return Message("SM1", "AC1", 0, 0, None, "outbound-api", "queued", "+1", "+2", body, options=encoded)
 
 
 def _stored(message: Message, *, smart: bool = False) -> Message:
-    options = message.asked
+    options = message.parsed_options
     composition = compose(message.body, smart=smart, mms=is_mms(message, options))
     return msgspec.structs.replace(
         message, options=encode_options(with_composition(options, message.body, composition))
@@ -36,7 +36,7 @@ def test_the_stored_composition_is_the_composed_one(text: str, mms: bool) -> Non
     message = _message(text, send_as_mms=mms)
     composition = compose(text, smart=False, mms=mms)
     stored = _stored(message)
-    assert stored.asked.encoding is composition.segmented.encoding
+    assert stored.parsed_options.encoding is composition.segmented.encoding
     assert composition_of(stored) == composition
     assert "".join(composition.segmented.parts) == text
     assert composition.segments == 1 or not mms
@@ -44,7 +44,7 @@ def test_the_stored_composition_is_the_composed_one(text: str, mms: bool) -> Non
 
 def test_a_text_that_was_changed_for_the_air_is_stored_beside_the_body() -> None:
     stored = _stored(_message("“quoted” " * 20), smart=True)
-    assert stored.asked.sent_body == '"quoted" ' * 20
+    assert stored.parsed_options.sent_body == '"quoted" ' * 20
     assert composition_of(stored).text == '"quoted" ' * 20
     assert composition_of(stored).segmented.encoding is Encoding.GSM7
     assert composition_of(stored).segments == 2

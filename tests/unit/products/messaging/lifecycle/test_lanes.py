@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.lifecycle.lanes import rate_of
+from trunkline.products.messaging.lifecycle.lanes import lane_rate
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from trunkline.products.messaging.lifecycle.lanes import rate_of
     ],
 )
 def test_each_kind_has_its_segments_a_second(kind: str, country: str, segments: int) -> None:
-    assert rate_of(kind, country, 0) == segments * 1000
+    assert lane_rate(kind, country, 0) == segments * 1000
 
 
 def test_the_operators_rate_counts_for_every_kind() -> None:
-    assert {rate_of(kind, "US", 3750) for kind in ("local", "toll-free", "short-code", "alpha")} == {3750}
+    assert {lane_rate(kind, "US", 3750) for kind in ("local", "toll-free", "short-code", "alpha")} == {3750}

@@ -17,7 +17,7 @@ from trunkline.core.blobs.store import BlobStore
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx, Unavailable
 from trunkline.products.accounts import facade
-from trunkline.products.messaging.lifecycle.message import Direction, Message, Status
+from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus
 from trunkline.products.messaging.media.moving import MediaMover
 from trunkline.products.messaging.media.schema import BLOBS
 from trunkline.products.messaging.media.serving import find_stored, stream_medium
@@ -48,7 +48,7 @@ class Place:
                 date_updated=1,
                 date_sent=None,
                 direction=Direction.INBOUND.value,
-                status=Status.RECEIVED.value,
+                status=MessageStatus.RECEIVED.value,
                 sender="+15005550001",
                 recipient="+15005550006",
                 body="",

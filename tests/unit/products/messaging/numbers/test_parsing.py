@@ -180,9 +180,9 @@ def test_a_whole_number_of_north_america_is_what_the_library_reads(text: str) ->
 
 def test_the_numbering_plans_are_loaded_when_they_are_needed() -> None:
     program = (
-        "import sys; from trunkline.products.messaging.numbers import parsing, places;"
+        "import sys; from trunkline.products.messaging.numbers import parsing, localities;"
         "assert 'phonenumbers' not in sys.modules; parsing.parse_recipient('+14155550100');"
-        "assert 'phonenumbers' in sys.modules; places.place_of('+14155550100');"
+        "assert 'phonenumbers' in sys.modules; localities.locality_of('+14155550100');"
         "assert 'phonenumbers.geodata' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

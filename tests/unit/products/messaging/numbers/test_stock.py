@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from engines import Engine, opened
+from trunkline.core.blobs import store as blobs
 from trunkline.core.storage.database import Tx
 from trunkline.products import accounts, messaging
-from trunkline.products.messaging import facade
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.kinds import Kind, country_of, kind_of
+from trunkline.products.messaging.numbers.number_types import NumberType, country_of, type_of
 from trunkline.products.messaging.numbers.parsing import parse_recipient
-from trunkline.products.messaging.numbers.stock import OWNED, RANGES, Range
+from trunkline.products.messaging.numbers.stock import OWNED, RANGES, Range, stock_sandbox
 
-MIGRATIONS = (*accounts.MIGRATIONS, *messaging.MIGRATIONS)
+MIGRATIONS = (*accounts.MIGRATIONS, *blobs.MIGRATIONS, *messaging.MIGRATIONS)
 OWNER = "AC" + "1" * 32
 
 
@@ -28,7 +28,7 @@ def test_every_number_is_what_it_says(numbers: Range) -> None:
         read = parse_recipient(f"{numbers.start}{ending}")
         assert read is not None
         assert (read.address, read.valid) == (f"{numbers.start}{ending}", True)
-        assert (kind_of(read), read.region) == (numbers.kind, numbers.country)
+        assert (type_of(read), read.region) == (numbers.kind, numbers.country)
 
 
 def test_ranges_do_not_overlap() -> None:
@@ -40,8 +40,8 @@ def test_the_other_addresses_are_read_as_they_are_written() -> None:
     for number in OWNED:
         read = parse_recipient(number.number)
         assert read is not None
-        assert (read.address, kind_of(read)) == (number.number, number.kind)
-        if number.kind is Kind.CHANNEL:
+        assert (read.address, type_of(read)) == (number.number, number.kind)
+        if number.kind is NumberType.CHANNEL:
             assert country_of(read) == number.country
 
 
@@ -61,7 +61,7 @@ def test_an_empty_inventory_is_filled_once(engine: Engine, tmp_path: Path) -> No
                 return await inventory.all_numbers(tx)
 
             await database.write(account)
-            await facade.stock_sandbox(database)
+            await stock_sandbox(database)
             stocked = await database.read(everything)
             assert len(stocked) == len(OWNED) + sum(one.last - one.first + 1 for one in RANGES)
             owned = {one.number: one.sid for one in stocked if one.account_sid == OWNER}
@@ -70,8 +70,8 @@ def test_an_empty_inventory_is_filled_once(engine: Engine, tmp_path: Path) -> No
             assert (one.kind, one.locality, one.region) == ("local", "New York", "NY")
             assert (one.sms, one.mms, one.voice) == (True, True, True)
             for number in stocked[1:]:
-                await database.write(lambda tx, number=number: inventory.remove(tx, number.number))
-            await facade.stock_sandbox(database)
+                await database.write(lambda tx, number=number: inventory.remove_number(tx, number.number))
+            await stock_sandbox(database)
             assert await database.read(everything) == stocked[:1]
 
     asyncio.run(scenario())
@@ -80,7 +80,7 @@ def test_an_empty_inventory_is_filled_once(engine: Engine, tmp_path: Path) -> No
 def test_without_an_account_nobody_has_anything(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with opened(engine.migrated_url(tmp_path, MIGRATIONS), MIGRATIONS) as database:
-            await facade.stock_sandbox(database)
+            await stock_sandbox(database)
             stocked = await database.read(inventory.all_numbers)
             assert {one.account_sid for one in stocked} == {None}
 

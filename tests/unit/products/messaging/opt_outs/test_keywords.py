@@ -14,28 +14,28 @@ from trunkline.products.messaging.opt_outs.keywords import (
     STANDARD,
     WORDS,
     KeywordError,
+    KeywordKind,
     KeywordSet,
-    Kind,
-    check,
+    check_keyword_sets,
     find_keyword,
     is_answered,
 )
 
-STOP, START, HELP = Kind.STOP, Kind.START, Kind.HELP
+STOP, START, HELP = KeywordKind.STOP, KeywordKind.START, KeywordKind.HELP
 BAJA = KeywordSet(STOP, ("BAJA", "Cancelar"), "Adiós", "es")
 ALTA = KeywordSet(START, ("ALTA",), "Hola", "es")
 MEXICO = KeywordSet(STOP, ("PARAR", "STOP"), "Adiós, México", "es", "MX")
 SETS = (*STANDARD, BAJA, ALTA, MEXICO)
 
 
-def kind_of(body: str) -> Kind | None:
+def kind_of(body: str) -> KeywordKind | None:
     """What ``body`` means by default."""
     found = find_keyword(body)
     return found.kind if found else None
 
 
 @pytest.mark.parametrize(("kind", "word"), [(kind, word) for kind, words in WORDS.items() for word in words])
-def test_default_keywords(kind: Kind, word: str) -> None:
+def test_default_keywords(kind: KeywordKind, word: str) -> None:
     for body in (word, word.lower(), word.title(), f"  {word}\r\n"):
         found = find_keyword(body)
         assert found is not None
@@ -59,7 +59,7 @@ def test_words_of_stop(word: str) -> None:
 @pytest.mark.parametrize(
     ("word", "kind"), [("start", START), ("yes", START), ("unstop", START), ("info", HELP)]
 )
-def test_words_of_start_and_help(word: str, kind: Kind) -> None:
+def test_words_of_start_and_help(word: str, kind: KeywordKind) -> None:
     assert kind_of(word) is kind
 
 
@@ -74,7 +74,7 @@ def test_words_of_start_and_help(word: str, kind: Kind) -> None:
         (HELP, True, False),
     ],
 )
-def test_what_is_answered(kind: Kind, opted_out: bool, answered: bool) -> None:
+def test_what_is_answered(kind: KeywordKind, opted_out: bool, answered: bool) -> None:
     assert is_answered(kind, opted_out=opted_out) is answered
 
 
@@ -91,7 +91,7 @@ def test_what_is_answered(kind: Kind, opted_out: bool, answered: bool) -> None:
         ("help", "MX", HELP, REPLIES[HELP]),
     ],
 )
-def test_advanced_lookup(body: str, country: str, kind: Kind, reply: str) -> None:
+def test_advanced_lookup(body: str, country: str, kind: KeywordKind, reply: str) -> None:
     found = find_keyword(body, SETS, country)
     assert found is not None
     assert (found.kind, found.reply) == (kind, reply)
@@ -109,12 +109,12 @@ def test_the_language_is_told() -> None:
 
 
 def test_good_sets_pass() -> None:
-    check(STANDARD)
-    check(SETS)
-    check((*STANDARD, msgspec.structs.replace(MEXICO, reply="")))
+    check_keyword_sets(STANDARD)
+    check_keyword_sets(SETS)
+    check_keyword_sets((*STANDARD, msgspec.structs.replace(MEXICO, reply="")))
     # One word may be of different languages in different countries.
-    check((*SETS, KeywordSet(STOP, ("BAJA",), "", "en", "GB")))
-    check((STANDARD[0], KeywordSet(START, ("start", "Unstop"), "x" * MAX_REPLY), STANDARD[2]))
+    check_keyword_sets((*SETS, KeywordSet(STOP, ("BAJA",), "", "en", "GB")))
+    check_keyword_sets((STANDARD[0], KeywordSet(START, ("start", "Unstop"), "x" * MAX_REPLY), STANDARD[2]))
 
 
 BAD = [
@@ -144,7 +144,7 @@ BAD = [
 @pytest.mark.parametrize(("sets", "why"), BAD)
 def test_bad_sets_are_refused(sets: tuple[KeywordSet, ...], why: str) -> None:
     with pytest.raises(KeywordError) as refused:
-        check(sets)
+        check_keyword_sets(sets)
     assert why in str(refused.value)
 
 

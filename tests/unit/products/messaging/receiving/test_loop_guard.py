@@ -9,15 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.core.clock import SECOND
-from trunkline.products.messaging.receiving.loop_guard import CLOSE, PAUSE, REPLIES, STALE, Exchange, judge
+from trunkline.products.messaging.receiving.loop_guard import (
+    CLOSE,
+    PAUSE,
+    REPLIES,
+    STALE,
+    ReplyExchange,
+    decide_reply,
+)
 
 
 def play(moments: list[int]) -> list[bool]:
     """Whether a reply at each of the moments, in microseconds, may go."""
-    exchange = Exchange()
+    exchange = ReplyExchange()
     allowed = []
     for now in moments:
-        verdict = judge(exchange, now)
+        verdict = decide_reply(exchange, now)
         exchange = verdict.exchange
         allowed.append(verdict.allowed)
     return allowed
@@ -61,12 +68,12 @@ def test_counting_begins_anew_after_the_pause() -> None:
 @given(st.lists(st.integers(0, 100), max_size=120))
 def test_forgetting_what_is_stale_changes_nothing(gaps: list[int]) -> None:
     now = 1
-    kept = forgetful = Exchange()
+    kept = forgetful = ReplyExchange()
     for gap in gaps:
         now += gap * SECOND // 2
         if now - forgetful.last > STALE:
-            forgetful = Exchange()
-        one, other = judge(kept, now), judge(forgetful, now)
+            forgetful = ReplyExchange()
+        one, other = decide_reply(kept, now), decide_reply(forgetful, now)
         assert one.allowed is other.allowed
         kept, forgetful = one.exchange, other.exchange
 

@@ -9,11 +9,11 @@ from twilio.twiml.messaging_response import Body, Media, Message, MessagingRespo
 
 from trunkline.products.messaging.receiving.twiml import (
     MAX_CONTENT,
-    Problem,
-    Redirect,
-    Reply,
-    Script,
+    MessageVerb,
+    RedirectVerb,
+    TwimlDocument,
     TwimlError,
+    TwimlProblem,
     Verb,
     read_twiml,
 )
@@ -23,7 +23,7 @@ URL = "https://app.example.test/sms/in?x=1"
 NUMBER = "+14155550100"
 
 
-def read(content: str | bytes, content_type: str = "text/xml", number: str = NUMBER) -> Script:
+def read(content: str | bytes, content_type: str = "text/xml", number: str = NUMBER) -> TwimlDocument:
     """What the answer asks for."""
     return read_twiml(
         content.encode() if isinstance(content, str) else content, content_type, url=URL, number=number
@@ -39,39 +39,42 @@ def run(inside: str, number: str = NUMBER) -> tuple[list[Verb], list[int]]:
 GOOD: list[tuple[str, list[Verb]]] = [
     ("", []),
     ("<!-- nothing -->", []),
-    ("<Message>Hi</Message>", [Reply("Hi")]),
-    ("<Message>\n  Hi &amp; <![CDATA[<bye>]]>\n</Message>", [Reply("Hi & <bye>")]),
-    ("<Message>Hi <!-- there -->you</Message>", [Reply("Hi you")]),
-    ("<Message><Body>Hi</Body></Message>", [Reply("Hi")]),
-    ("<Message>\n<Body>Hello </Body>\n<Body>you</Body>\n</Message>", [Reply("Hello you")]),
-    ("<Message>Hi<Media>https://m.test/a.png</Media></Message>", [Reply("Hi", ("https://m.test/a.png",))]),
-    ("<Message><Media> /a.png </Media></Message>", [Reply("", ("https://app.example.test/a.png",))]),
-    ("<Message><Media>a.png</Media></Message>", [Reply("", ("https://app.example.test/sms/a.png",))]),
+    ("<Message>Hi</Message>", [MessageVerb("Hi")]),
+    ("<Message>\n  Hi &amp; <![CDATA[<bye>]]>\n</Message>", [MessageVerb("Hi & <bye>")]),
+    ("<Message>Hi <!-- there -->you</Message>", [MessageVerb("Hi you")]),
+    ("<Message><Body>Hi</Body></Message>", [MessageVerb("Hi")]),
+    ("<Message>\n<Body>Hello </Body>\n<Body>you</Body>\n</Message>", [MessageVerb("Hello you")]),
+    (
+        "<Message>Hi<Media>https://m.test/a.png</Media></Message>",
+        [MessageVerb("Hi", ("https://m.test/a.png",))],
+    ),
+    ("<Message><Media> /a.png </Media></Message>", [MessageVerb("", ("https://app.example.test/a.png",))]),
+    ("<Message><Media>a.png</Media></Message>", [MessageVerb("", ("https://app.example.test/sms/a.png",))]),
     (
         "<Message><Media>https://m.test/1</Media><Media>https://m.test/2</Media></Message>",
-        [Reply("", ("https://m.test/1", "https://m.test/2"))],
+        [MessageVerb("", ("https://m.test/1", "https://m.test/2"))],
     ),
-    ("<Message>a</Message><Message>b</Message>", [Reply("a"), Reply("b")]),
-    ("<Redirect>https://e.test/b</Redirect>", [Redirect("https://e.test/b")]),
-    ('<Redirect method="GET">../b</Redirect>', [Redirect("https://app.example.test/b", "GET")]),
-    ("<Redirect/>", [Redirect(URL)]),
+    ("<Message>a</Message><Message>b</Message>", [MessageVerb("a"), MessageVerb("b")]),
+    ("<Redirect>https://e.test/b</Redirect>", [RedirectVerb("https://e.test/b")]),
+    ('<Redirect method="GET">../b</Redirect>', [RedirectVerb("https://app.example.test/b", "GET")]),
+    ("<Redirect/>", [RedirectVerb(URL)]),
     (
         "<Message>a</Message><Redirect>b</Redirect><Message>c</Message>",
-        [Reply("a"), Redirect("https://app.example.test/sms/b")],
+        [MessageVerb("a"), RedirectVerb("https://app.example.test/sms/b")],
     ),
-    ('<Message to="+14155550111">a</Message>', [Reply("a", to="+14155550111")]),
-    ('<Message to="(415) 555-0111">a</Message>', [Reply("a", to="+14155550111")]),
-    ('<Message to="whatsapp:+14155550111">a</Message>', [Reply("a", to="whatsapp:+14155550111")]),
-    ('<Message from="62345">a</Message>', [Reply("a", sender="62345")]),
-    ('<Message from="Acme Co">a</Message>', [Reply("a", sender="Acme Co")]),
+    ('<Message to="+14155550111">a</Message>', [MessageVerb("a", to="+14155550111")]),
+    ('<Message to="(415) 555-0111">a</Message>', [MessageVerb("a", to="+14155550111")]),
+    ('<Message to="whatsapp:+14155550111">a</Message>', [MessageVerb("a", to="whatsapp:+14155550111")]),
+    ('<Message from="62345">a</Message>', [MessageVerb("a", sender="62345")]),
+    ('<Message from="Acme Co">a</Message>', [MessageVerb("a", sender="Acme Co")]),
     (
         '<Message from="+447400123456" to="07400 123457">a</Message>',
-        [Reply("a", (), "+447400123457", "+447400123456")],
+        [MessageVerb("a", (), "+447400123457", "+447400123456")],
     ),
     (
         '<Message action="/done" method="get" statusCallback="https://e.test/s#rc=2">a</Message>',
         [
-            Reply(
+            MessageVerb(
                 "a",
                 action="https://app.example.test/done",
                 method="GET",
@@ -79,9 +82,9 @@ GOOD: list[tuple[str, list[Verb]]] = [
             )
         ],
     ),
-    ('<Message action="">a</Message>', [Reply("a")]),
-    ("<Message>" + "a" * 1600 + "</Message>", [Reply("a" * 1600)]),
-    ("<Message>😀é</Message>", [Reply("😀é")]),
+    ('<Message action="">a</Message>', [MessageVerb("a")]),
+    ("<Message>" + "a" * 1600 + "</Message>", [MessageVerb("a" * 1600)]),
+    ("<Message>😀é</Message>", [MessageVerb("😀é")]),
 ]
 
 
@@ -91,7 +94,7 @@ def test_good_documents(inside: str, verbs: list[Verb]) -> None:
 
 
 BAD: list[tuple[str, list[Verb], list[int]]] = [
-    ('<Message to="">a</Message><Message>b</Message>', [Reply("b")], [14101]),
+    ('<Message to="">a</Message><Message>b</Message>', [MessageVerb("b")], [14101]),
     ('<Message to="nobody">a</Message>', [], [14101]),
     ('<Message to="62345">a</Message>', [], [14101]),
     ('<Message from="">a</Message>', [], [14102]),
@@ -102,21 +105,21 @@ BAD: list[tuple[str, list[Verb], list[int]]] = [
     ("<Message>" + "a" * 1601 + "</Message>", [], [14103]),
     ("<Message><Body>" + "a" * 1600 + "</Body><Body>b</Body></Message>", [], [14103]),
     ('<Message method="PUT">a</Message>', [], [14104]),
-    ('<Redirect method="">b</Redirect><Message>a</Message>', [Reply("a")], [14104]),
+    ('<Redirect method="">b</Redirect><Message>a</Message>', [MessageVerb("a")], [14104]),
     ('<Message statusCallback="ftp://e.test">a</Message>', [], [14105]),
     ('<Message action="http://">a</Message>', [], [14105]),
     ('<Message action="http://[">a</Message>', [], [14105]),
-    ("<Dial>1</Dial><Message>a</Message>", [Reply("a")], [14110]),
+    ("<Dial>1</Dial><Message>a</Message>", [MessageVerb("a")], [14110]),
     ("<message>a</message>", [], [14110]),
     ("<Sms>a</Sms>", [], [14110]),
-    ("text<Message>a</Message>", [Reply("a")], [12200]),
-    ('<Message To="+14155550111">a</Message>', [Reply("a")], [12200]),
-    ('<Message>a<Body x="1">b</Body></Message>', [Reply("ab")], [12200]),
-    ("<Message>a<b>c</b></Message>", [Reply("a")], [12200]),
-    ("<Message><Body>a<b>c</b></Body></Message>", [Reply("a")], [12200]),
-    ("<Message>a<Media/></Message>", [Reply("a")], [12200]),
+    ("text<Message>a</Message>", [MessageVerb("a")], [12200]),
+    ('<Message To="+14155550111">a</Message>', [MessageVerb("a")], [12200]),
+    ('<Message>a<Body x="1">b</Body></Message>', [MessageVerb("ab")], [12200]),
+    ("<Message>a<b>c</b></Message>", [MessageVerb("a")], [12200]),
+    ("<Message><Body>a<b>c</b></Body></Message>", [MessageVerb("a")], [12200]),
+    ("<Message>a<Media/></Message>", [MessageVerb("a")], [12200]),
     ("<Message><Media>ftp://e.test</Media></Message>", [], [12200, 14103]),
-    ("<Redirect>ftp://e.test</Redirect><Message>a</Message>", [Reply("a")], [12200]),
+    ("<Redirect>ftp://e.test</Redirect><Message>a</Message>", [MessageVerb("a")], [12200]),
     ("<Redirect>http://[</Redirect>", [], [12200]),
     (f"<Redirect>/{'a' * 17_000}</Redirect>", [], [12200]),
 ]
@@ -128,10 +131,10 @@ def test_bad_verbs_are_left_out_and_told(inside: str, verbs: list[Verb], codes: 
 
 
 def test_at_most_ten_messages() -> None:
-    messages = [Reply(str(place)) for place in range(12)]
+    messages = [MessageVerb(str(place)) for place in range(12)]
     inside = "".join(f"<Message>{place}</Message>" for place in range(12))
     assert run(inside) == (messages[:10], [14109])
-    assert run(inside + "<Redirect>/b</Redirect>")[0][-1] == Redirect("https://app.example.test/b")
+    assert run(inside + "<Redirect>/b</Redirect>")[0][-1] == RedirectVerb("https://app.example.test/b")
     ten = inside.partition("<Message>10")[0]
     assert run(ten) == (messages[:10], [])
     # What is no message takes no place.
@@ -141,23 +144,23 @@ def test_at_most_ten_messages() -> None:
 def test_at_most_ten_media() -> None:
     urls = tuple(f"https://m.test/{place}" for place in range(11))
     inside = "".join(f"<Media>{url}</Media>" for url in urls)
-    assert run(f"<Message>{inside}</Message>") == ([Reply("", urls[:10])], [12200])
+    assert run(f"<Message>{inside}</Message>") == ([MessageVerb("", urls[:10])], [12200])
 
 
 def test_a_number_without_a_plus_sign_is_of_the_country_that_was_written_to() -> None:
     assert run('<Message to="07400123457">a</Message>', "+447400123456")[0] == [
-        Reply("a", to="+447400123457")
+        MessageVerb("a", to="+447400123457")
     ]
-    assert run('<Message to="4155550111">a</Message>', "62345")[0] == [Reply("a", to="+14155550111")]
+    assert run('<Message to="4155550111">a</Message>', "62345")[0] == [MessageVerb("a", to="+14155550111")]
     found = run('<Message from="Acme" to="07400123457">a</Message>', "+447400123456")[0]
-    assert found == [Reply("a", to="+447400123457", sender="Acme")]
+    assert found == [MessageVerb("a", to="+447400123457", sender="Acme")]
 
 
 def test_namespaces_of_the_document_are_no_problem() -> None:
     opening = (
         '<Response xmlns:xsi="urn:x" xsi:noNamespaceSchemaLocation="twiml.xsd" xmlns="urn:y" xml:lang="en">'
     )
-    assert read(opening + "<Message>a</Message></Response>") == Script((Reply("a"),))
+    assert read(opening + "<Message>a</Message></Response>") == TwimlDocument((MessageVerb("a"),))
     assert [one.code for one in read('<Response version="1"/>').problems] == [12200]
 
 
@@ -169,7 +172,7 @@ def test_problems_are_told_once_and_not_without_end() -> None:
 
 def test_problems_say_what_is_wrong() -> None:
     script = read('<Response><Message to="nobody">a</Message></Response>')
-    assert script.problems == (Problem(14101, "to is no number: nobody"),)
+    assert script.problems == (TwimlProblem(14101, "to is no number: nobody"),)
 
 
 @pytest.mark.parametrize(
@@ -184,31 +187,31 @@ def test_problems_say_what_is_wrong() -> None:
     ],
 )
 def test_content_types_of_twiml(content_type: str) -> None:
-    assert read("<Response><Message>é</Message></Response>", content_type).verbs == (Reply("é"),)
+    assert read("<Response><Message>é</Message></Response>", content_type).verbs == (MessageVerb("é"),)
 
 
 def test_the_charset_of_the_header_counts() -> None:
     content = "<Response><Message>é€</Message></Response>"
-    assert read(content.encode("cp1252"), "text/xml; charset=windows-1252").verbs == (Reply("é€"),)
-    assert read(content, "text/xml; charset=klingon").verbs == (Reply("é€"),)
-    assert read("é€".encode("iso-8859-15"), "text/plain; charset=iso-8859-15").verbs == (Reply("é€"),)
+    assert read(content.encode("cp1252"), "text/xml; charset=windows-1252").verbs == (MessageVerb("é€"),)
+    assert read(content, "text/xml; charset=klingon").verbs == (MessageVerb("é€"),)
+    assert read("é€".encode("iso-8859-15"), "text/plain; charset=iso-8859-15").verbs == (MessageVerb("é€"),)
 
 
 @pytest.mark.parametrize(
     ("content", "verbs"),
     [
-        (b"Hello <you> & all", (Reply("Hello <you> & all"),)),
-        (b"  Hi\n", (Reply("Hi"),)),
-        ("\ufeffé😀".encode(), (Reply("é😀"),)),
-        (b"a\x00b", (Reply("ab"),)),
-        (b"a\xffb", (Reply("a\ufffdb"),)),
-        (b"<Response/>", (Reply("<Response/>"),)),
+        (b"Hello <you> & all", (MessageVerb("Hello <you> & all"),)),
+        (b"  Hi\n", (MessageVerb("Hi"),)),
+        ("\ufeffé😀".encode(), (MessageVerb("é😀"),)),
+        (b"a\x00b", (MessageVerb("ab"),)),
+        (b"a\xffb", (MessageVerb("a\ufffdb"),)),
+        (b"<Response/>", (MessageVerb("<Response/>"),)),
         (b"\x00", ()),
         (b" \n", ()),
     ],
 )
 def test_plain_text_is_the_reply(content: bytes, verbs: tuple[Verb, ...]) -> None:
-    assert read(content, "text/plain; charset=utf-8") == Script(verbs)
+    assert read(content, "text/plain; charset=utf-8") == TwimlDocument(verbs)
 
 
 def test_plain_text_may_be_too_long() -> None:
@@ -218,7 +221,7 @@ def test_plain_text_may_be_too_long() -> None:
 @pytest.mark.parametrize("content_type", ["text/xml", "text/plain", "application/json", ""])
 @pytest.mark.parametrize("content", [b"", b"\r\n "])
 def test_an_empty_answer_asks_for_nothing(content: bytes, content_type: str) -> None:
-    assert read(content, content_type) == Script()
+    assert read(content, content_type) == TwimlDocument()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_what_is_no_twiml(content: str, content_type: str, code: int) -> None:
 
 def test_the_largest_answer() -> None:
     start, end = "<Response><Message>Hi</Message>", "</Response>"
-    assert read(start + " " * (MAX_CONTENT - len(start + end)) + end).verbs == (Reply("Hi"),)
+    assert read(start + " " * (MAX_CONTENT - len(start + end)) + end).verbs == (MessageVerb("Hi"),)
 
 
 def test_what_the_sdk_builds() -> None:
@@ -264,9 +267,9 @@ def test_what_the_sdk_builds() -> None:
     response.append(message)
     response.message("second")
     response.redirect("https://e.test/more", method="GET")
-    assert read(str(response)) == Script(
+    assert read(str(response)) == TwimlDocument(
         (
-            Reply(
+            MessageVerb(
                 "Hi “you” & all <3",
                 ("https://m.test/a.png?b=1&c=2",),
                 "+14155550111",
@@ -275,8 +278,8 @@ def test_what_the_sdk_builds() -> None:
                 "POST",
                 "https://e.test/s",
             ),
-            Reply("second"),
-            Redirect("https://e.test/more", "GET"),
+            MessageVerb("second"),
+            RedirectVerb("https://e.test/more", "GET"),
         )
     )
 
@@ -309,7 +312,7 @@ TYPES = st.sampled_from(
 ) | st.text(max_size=20)
 
 
-def outcome(content: bytes, content_type: str, number: str) -> Script | int:
+def outcome(content: bytes, content_type: str, number: str) -> TwimlDocument | int:
     """What the answer asks for, or the code of its error."""
     try:
         return read(content, content_type, number)
@@ -320,4 +323,4 @@ def outcome(content: bytes, content_type: str, number: str) -> Script | int:
 @given(CONTENTS | WHOLE, TYPES, st.sampled_from([NUMBER, "", "x"]))
 def test_nothing_else_is_raised(content: bytes, content_type: str, number: str) -> None:
     found = outcome(content, content_type, number)
-    assert isinstance(found, Script) or found in (12100, 12101, 12102, 12300)
+    assert isinstance(found, TwimlDocument) or found in (12100, 12101, 12102, 12300)

@@ -6,13 +6,13 @@ The implementation goes through tiers; this says of one sender and one message h
 from __future__ import annotations
 
 from trunkline.products.messaging.numbers.area_codes import OVERLAYS
-from trunkline.products.messaging.senders.choice import Candidate, SenderKind, Wish
+from trunkline.products.messaging.senders.sender_choice import Candidate, SenderRequest, SenderType
 
 NORTH = ("US", "CA")
 AREAS = [area.split("/") for area in OVERLAYS.split()]
 
 
-def best(candidates: list[Candidate], wish: Wish) -> str | None:
+def best(candidates: list[Candidate], wish: SenderRequest) -> str | None:
     """The SID of the sender to use, None when there is none."""
     for one in candidates:
         if one.sid == wish.sticky and rank(one, wish) is not None and not superseded(one, candidates, wish):
@@ -22,27 +22,27 @@ def best(candidates: list[Candidate], wish: Wish) -> str | None:
     return good[0][3] if good else None
 
 
-def rank(one: Candidate, wish: Wish) -> int | None:
+def rank(one: Candidate, wish: SenderRequest) -> int | None:
     """How good a sender is for a message, less is better; None when it will not do."""
     if ":" in wish.recipient:
-        same = one.kind is SenderKind.CHANNEL and one.value.split(":")[0] == wish.recipient.split(":")[0]
+        same = one.kind is SenderType.CHANNEL and one.value.split(":")[0] == wish.recipient.split(":")[0]
         return 0 if same else None
     mms = wish.media and not wish.converts
     match one.kind:
-        case SenderKind.CHANNEL:
+        case SenderType.CHANNEL:
             return None
-        case SenderKind.SHORT_CODE:
+        case SenderType.SHORT_CODE:
             capable = one.mms if mms else one.sms
             return 1 if capable and one.country == wish.country else None
-        case SenderKind.ALPHA | SenderKind.DESTINATION_ALPHA:
+        case SenderType.ALPHA | SenderType.DESTINATION_ALPHA:
             if mms or wish.country in wish.alpha_countries.refusing:
                 return None
             return {wish.country: 2, "": 3}.get(one.country)
-        case SenderKind.PHONE_NUMBER:
+        case SenderType.PHONE_NUMBER:
             return number_rank(one, wish) if (one.mms if mms else one.sms) else None
 
 
-def number_rank(one: Candidate, wish: Wish) -> int | None:
+def number_rank(one: Candidate, wish: SenderRequest) -> int | None:
     """The rank of a number that can carry the message."""
     if wish.country in NORTH:
         if one.country not in NORTH:
@@ -57,7 +57,7 @@ def number_rank(one: Candidate, wish: Wish) -> int | None:
     return 21 if one.country == "US" else 22
 
 
-def area_rank(one: Candidate, wish: Wish) -> int:
+def area_rank(one: Candidate, wish: SenderRequest) -> int:
     """0 for the same area code, 1 for another of the area, 2 for others."""
     codes = {one.value[2:5], wish.recipient[2:5]}
     if len(codes) == 1:
@@ -65,16 +65,16 @@ def area_rank(one: Candidate, wish: Wish) -> int:
     return 1 if any(codes <= set(area) for area in AREAS) else 2
 
 
-def superseded(one: Candidate, candidates: list[Candidate], wish: Wish) -> bool:
+def superseded(one: Candidate, candidates: list[Candidate], wish: SenderRequest) -> bool:
     """Whether a foreign number that a recipient is used to must give way to a sender of the own country."""
 
     def native(other: Candidate) -> bool:
         tollfree = other.toll_free and other.country in NORTH and wish.country in NORTH
         return other.country == wish.country or tollfree
 
-    if one.kind is not SenderKind.PHONE_NUMBER or native(one):
+    if one.kind is not SenderType.PHONE_NUMBER or native(one):
         return False
-    kinds = (SenderKind.SHORT_CODE, SenderKind.PHONE_NUMBER)
+    kinds = (SenderType.SHORT_CODE, SenderType.PHONE_NUMBER)
     return any(
         other.kind in kinds and native(other) and rank(other, wish) is not None for other in candidates
     )

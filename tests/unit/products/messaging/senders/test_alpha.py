@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.senders.alpha import COUNTRIES, Countries, Welcome, is_alpha, is_generic
+from trunkline.products.messaging.senders.alpha import (
+    COUNTRIES,
+    AlphaCountries,
+    AlphaSupport,
+    is_alpha,
+    is_generic,
+)
 
 
 @pytest.mark.parametrize("text", ["A", "Acme Co", "ABCDEFGHIJK", "7Eleven", "a+b-c_d&e", "1a"])
@@ -44,16 +50,16 @@ def test_generic(text: str, generic: bool) -> None:
 @pytest.mark.parametrize(
     ("country", "welcome"),
     [
-        ("US", Welcome.REFUSED),
-        ("CA", Welcome.REFUSED),
-        ("BR", Welcome.REFUSED),
-        ("GB", Welcome.REGISTERED),
-        ("FR", Welcome.FREE),
-        ("", Welcome.FREE),
+        ("US", AlphaSupport.REFUSED),
+        ("CA", AlphaSupport.REFUSED),
+        ("BR", AlphaSupport.REFUSED),
+        ("GB", AlphaSupport.REGISTERED),
+        ("FR", AlphaSupport.FREE),
+        ("", AlphaSupport.FREE),
     ],
 )
-def test_countries(country: str, welcome: Welcome) -> None:
-    assert COUNTRIES.welcome(country) is welcome
+def test_countries(country: str, welcome: AlphaSupport) -> None:
+    assert COUNTRIES.support(country) is welcome
 
 
 def test_no_country_is_in_both_lists() -> None:
@@ -63,9 +69,9 @@ def test_no_country_is_in_both_lists() -> None:
 
 
 def test_the_lists_are_the_operators() -> None:
-    own = Countries(frozenset({"FR"}), frozenset({"US"}))
-    assert [own.welcome(country) for country in ("FR", "US", "GB")] == [
-        Welcome.REFUSED,
-        Welcome.REGISTERED,
-        Welcome.FREE,
+    own = AlphaCountries(frozenset({"FR"}), frozenset({"US"}))
+    assert [own.support(country) for country in ("FR", "US", "GB")] == [
+        AlphaSupport.REFUSED,
+        AlphaSupport.REGISTERED,
+        AlphaSupport.FREE,
     ]

@@ -1,24 +1,24 @@
-"""The parameters of the inbound webhook, in the order in which they go over the wire (doc)."""
+"""The parameters of the inbound webhook, in the order of the vendor's requests (doc)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from trunkline.products.messaging.lifecycle.message import Message
+from trunkline.products.messaging.numbers.localities import locality_of
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
-from trunkline.products.messaging.numbers.places import place_of
 from trunkline.transports.base import MediaLink
 
 API_VERSION = "2010-04-01"
 
-Pairs = tuple[tuple[str, str], ...]
+FormPairs = tuple[tuple[str, str], ...]
 
 
-def parameters(message: Message, media: Sequence[MediaLink] = (), opt_out: str = "") -> Pairs:
-    """What is told of a message. Places that are not known are told as empty; ``opt_out`` is STOP, START or HELP for
-    a keyword, where the Service has Advanced Opt-Out (doc)."""
+def inbound_parameters(message: Message, media: Sequence[MediaLink] = (), opt_out: str = "") -> FormPairs:
+    """Return the parameters of a message. Unknown localities are empty; ``opt_out`` is STOP, START or HELP for a
+    keyword if the Service has Advanced Opt-Out (doc)."""
     sender = message.sender or ""
-    there, here = place_of(sender), place_of(message.recipient)
+    there, here = locality_of(sender), locality_of(message.recipient)
     pairs: list[tuple[str, str | None]] = [
         ("ToCountry", here.country),
         ("ToState", here.state),
@@ -49,6 +49,7 @@ def parameters(message: Message, media: Sequence[MediaLink] = (), opt_out: str =
     return tuple((name, value) for name, value in pairs if value is not None)
 
 
-def failed(told: Pairs, code: int, url: str) -> Pairs:
-    """What the fallback URL is told: the same, and what went wrong where (doc; that these are the names: inferred)."""
-    return (*told, ("ErrorCode", str(code)), ("ErrorUrl", url))
+def fallback_parameters(params: FormPairs, code: int, url: str) -> FormPairs:
+    """Return the parameters for the fallback URL: the same with the error and the URL that failed (doc; the names
+    of these two are inferred)."""
+    return (*params, ("ErrorCode", str(code)), ("ErrorUrl", url))

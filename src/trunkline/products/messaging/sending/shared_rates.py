@@ -6,12 +6,12 @@ from trunkline.core.clock import SECOND
 from trunkline.core.rates import TokenBucket, TokenBuckets
 
 BURST = SECOND // 20
-"""How far ahead of its schedule a sender may go, so that a fast one need not be woken for each segment."""
+"""Time by which a sender may be ahead of its schedule, so that a fast one need not be woken for each segment."""
 
 MAX_BUCKETS = 100_000
 
 
-class Paces:
+class SharedRates:
     """The buckets that several senders share: an account's and a Service's, in segments a second; 0 is no limit.
     They hold on one node."""
 

@@ -1,7 +1,8 @@
-"""The inbox: takes in what carriers hear from phones, durably and once, and has the number's owner told.
+"""Inbound messages: stored durably and once, then reported to the owner of their number.
 
-1. Carrier's id, opt-out, message, attachments and the job that tells of it are one transaction.
-2. The messages between two numbers are told one after the other, in their order.
+1. The carrier's id, the opt-out, the message, its attachments and the job of its webhook are written in one
+   transaction.
+2. The messages between two numbers are reported one after the other, in their order.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.manifest import PublicAddress
-from trunkline.products.messaging.lifecycle.message import Direction, Message, Status, find_message
+from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus, find_message
 from trunkline.products.messaging.media.links import media_links
 from trunkline.products.messaging.media.store import add_medium
-from trunkline.products.messaging.numbers.owned import Owned, owned_by_address
+from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
-from trunkline.products.messaging.receiving import jar
-from trunkline.products.messaging.receiving.conversation import Conversation, Ground, write_end
-from trunkline.products.messaging.receiving.hooks import Hooks, hooks_of, service_of
-from trunkline.products.messaging.receiving.keyword_handling import hear
-from trunkline.products.messaging.receiving.parameters import Pairs, parameters
+from trunkline.products.messaging.receiving import stored_cookies
+from trunkline.products.messaging.receiving.conversation import Conversation, ReceivingContext, write_result
+from trunkline.products.messaging.receiving.keyword_handling import handle_keyword
+from trunkline.products.messaging.receiving.webhook_parameters import FormPairs, inbound_parameters
+from trunkline.products.messaging.receiving.webhooks import InboundWebhooks, service_of, webhooks_of
 from trunkline.products.messaging.senders import sticky
-from trunkline.products.messaging.services import Service
+from trunkline.products.messaging.services import MessagingService
 from trunkline.transports.base import InboundMessage
 
 log = logging.getLogger("trunkline.messaging")
 
-JOB = "messaging.inbound"
-"""The kind of the job that tells the owner of a number what came in."""
+INBOUND_JOB = "messaging.inbound"
+"""The kind of the job that reports a message to the owner of its number."""
 
 MISSING_PART = 30009
-REMEMBERED = 7 * 24 * 3600 * SECOND
-"""How long a carrier may tell of the same message again."""
+ID_LIFETIME = 7 * 24 * 3600 * SECOND
+"""Time for which a carrier may deliver the same message again."""
 
 _PRUNED = 3
 _KNOWN = """
@@ -54,57 +55,57 @@ DELETE FROM inbound_ids WHERE (carrier, id) IN (
 )
 """
 _END = """
-UPDATE messages SET status = 'received', date_sent = :asked_at, date_updated = :now
+UPDATE messages SET status = 'received', date_sent = :requested_at, date_updated = :now
 WHERE account_sid = :account_sid AND sid = :sid AND status = 'receiving'
 """
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A job's payload: the message, and what its keyword meant."""
+class InboundJob(msgspec.Struct, frozen=True):
+    """The payload of a job: the message, and the meaning of its keyword."""
 
     account_sid: str
     message_sid: str
     opt_out: str = ""
 
 
-class _Known(msgspec.Struct, frozen=True):
-    """What is known when a message is told of."""
+class _Context(msgspec.Struct, frozen=True):
+    """The message of a job with all that its conversation needs."""
 
     message: Message
-    hooks: Hooks
-    told: Pairs
+    hooks: InboundWebhooks
+    params: FormPairs
     cookies: Cookies
 
 
-class Inbox:
-    """Implements the receiving half of ``CarrierListener``. Attachments are fetched below ``address``."""
+class InboundHandler:
+    """The receiving half of ``CarrierListener``. Attachments are fetched below ``address``."""
 
-    def __init__(self, ground: Ground, blobs: BlobStore, address: PublicAddress) -> None:
-        self._ground = ground
+    def __init__(self, context: ReceivingContext, blobs: BlobStore, address: PublicAddress) -> None:
+        self._context = context
         self._blobs = blobs
         self._address = address
 
     async def inbound(self, inbound: InboundMessage) -> None:
-        """Take in a message; it is durable once this returns. Raises StorageError."""
+        """Store a message durably. Raise StorageError if the storage is unavailable."""
         blobs = [await self._blobs.write(once(one.content), len(one.content)) for one in inbound.media]
 
         async def store(tx: Tx) -> None:
-            if not await receive(tx, inbound, blobs):
+            if not await receive_message(tx, inbound, blobs):
                 for blob in blobs:
                     await delete_blob(tx, blob.key)
 
-        await self._ground.database.write(store)
+        await self._context.database.write(store)
 
     def handler(self) -> Handler:
-        """Runs the jobs of ``JOB``."""
-        return Handler(self._tell, concurrency=400, per_lane=100)
+        """Return the handler of the jobs of ``INBOUND_JOB``."""
+        return Handler(self._process, concurrency=400, per_lane=100)
 
-    async def _tell(self, job: ClaimedJob) -> JobOutcome:
-        told = msgspec.json.decode(job.payload, type=Told)
-        known = await self._ground.database.read(lambda tx: self._known(tx, told))
+    async def _process(self, job: ClaimedJob) -> JobOutcome:
+        payload = msgspec.json.decode(job.payload, type=InboundJob)
+        known = await self._context.database.read(lambda tx: self._known(tx, payload))
         if known is None:
             return Success()
-        conversation = Conversation(self._ground, known.message, known.told, known.cookies)
+        conversation = Conversation(self._context, known.message, known.params, known.cookies)
         ended = await conversation.run(known.hooks)
 
         async def write(tx: Tx) -> None:
@@ -113,35 +114,39 @@ class Inbox:
                 _END,
                 account_sid=message.account_sid,
                 sid=message.sid,
-                asked_at=ended.asked_at,
+                requested_at=ended.requested_at,
                 now=tx.now,
             ):
-                await write_end(tx, message, ended, self._ground.rules)
+                await write_result(tx, message, ended, self._context.rules)
 
-        await self._ground.database.write(write)
+        await self._context.database.write(write)
         return Success()
 
-    async def _known(self, tx: Tx, told: Told) -> _Known | None:
-        """None when the message was told of before, or is gone."""
-        message = await find_message(tx, told.account_sid, told.message_sid)
-        if message is None or message.status != Status.RECEIVING:
+    async def _known(self, tx: Tx, payload: InboundJob) -> _Context | None:
+        """Return the context of a job, or None if the message was reported before or is deleted."""
+        message = await find_message(tx, payload.account_sid, payload.message_sid)
+        if message is None or message.status != MessageStatus.RECEIVING:
             return None
         owned = await owned_by_address(tx, message.recipient)
-        hooks = Hooks()
+        hooks = InboundWebhooks()
         # A number that was sold meanwhile tells its new owner nothing of old messages.
         if owned is not None and owned.account_sid == message.account_sid:
-            hooks = await hooks_of(tx, owned, await service_of(tx, owned))
+            hooks = await webhooks_of(tx, owned, await service_of(tx, owned))
         media = (
             await media_links(tx, message.account_sid, message.sid, self._address.url)
             if message.num_media
             else []
         )
-        return _Known(message, hooks, parameters(message, media, told.opt_out), await jar.find(tx, message))
+        return _Context(
+            message,
+            hooks,
+            inbound_parameters(message, media, payload.opt_out),
+            await stored_cookies.find_cookies(tx, message),
+        )
 
 
-async def receive(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
-    """Store a message, its attachments in ``blobs``, and enqueue the job for its number's owner (doc for the order of
-    things). Return False for a message that came before, or that nobody receives."""
+async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
+    """Store a message and enqueue the job of its webhook, in the documented order (doc)."""
     if inbound.id and not await _is_new(tx, inbound):
         return False
     owned = await _find_owner(tx, inbound.recipient)
@@ -152,37 +157,37 @@ async def receive(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> boo
     read = parse_recipient(inbound.sender, owned.country or "US")
     sender = inbound.sender if read is None else read.address
     body = _storable(inbound.text)
-    opt_out = await hear(tx, owned, service, sender, body)
-    hooks = await hooks_of(tx, owned, service)
+    opt_out = await handle_keyword(tx, owned, service, sender, body)
+    hooks = await webhooks_of(tx, owned, service)
     if hooks.drops:
         log.debug("a message to %s is dropped: its Service has no URL", owned.number)
         return False
     message = _message(tx, inbound, owned, service, _storable(sender))
     message = msgspec.structs.replace(message, body=body)
     if hooks.first is None:
-        message = msgspec.structs.replace(message, status=Status.RECEIVED.value, date_sent=tx.now)
+        message = msgspec.structs.replace(message, status=MessageStatus.RECEIVED.value, date_sent=tx.now)
     await tx.insert("messages", message)
     if service is not None:
-        await sticky.remember(tx, message, channel_of(owned.number).value, owned.sid, owned.number)
+        await sticky.store_sticky_sender(tx, message, channel_of(owned.number).value, owned.sid, owned.number)
     for medium, blob in zip(inbound.media, blobs, strict=True):
         await add_medium(tx, message.account_sid, message.sid, medium.content_type, blob)
     if inbound.missing:
-        await _tell_of_missing_part(tx, message)
+        await _alert_missing_segment(tx, message)
     if hooks.first is not None:
-        payload = msgspec.json.encode(Told(message.account_sid, message.sid, opt_out)).decode()
+        payload = msgspec.json.encode(InboundJob(message.account_sid, message.sid, opt_out)).decode()
         order = f"{message.account_sid} {message.sender} {message.recipient}"
-        await enqueue(tx, Job(JOB, payload, order_key=order, lane=_lane(hooks.first.url)))
+        await enqueue(tx, Job(INBOUND_JOB, payload, order_key=order, lane=_lane(hooks.first.url)))
     return True
 
 
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
-    await tx.run(_PRUNE, before=tx.now - REMEMBERED, most=_PRUNED)
+    await tx.run(_PRUNE, before=tx.now - ID_LIFETIME, most=_PRUNED)
     return bool(await tx.run(_KNOWN, carrier=inbound.carrier, id=inbound.id, now=tx.now))
 
 
-async def _find_owner(tx: Tx, recipient: str) -> Owned | None:
-    """The number that was written to, as networks write it: with its plus sign or without, in the national form of
-    North America, or as a short code."""
+async def _find_owner(tx: Tx, recipient: str) -> OwnedNumber | None:
+    """Return the number that was written to, in any form that networks use: with its plus sign or without, in the
+    national form of North America, or as a short code."""
     text = _storable(recipient).strip()
     found = await owned_by_address(tx, text)
     if found is None and text.isascii() and text.isdigit():
@@ -192,7 +197,9 @@ async def _find_owner(tx: Tx, recipient: str) -> Owned | None:
     return found
 
 
-def _message(tx: Tx, inbound: InboundMessage, owned: Owned, service: Service | None, sender: str) -> Message:
+def _message(
+    tx: Tx, inbound: InboundMessage, owned: OwnedNumber, service: MessagingService | None, sender: str
+) -> Message:
     return Message(
         sid=new_sid("MM" if inbound.media else "SM"),
         account_sid=owned.account_sid,
@@ -200,7 +207,7 @@ def _message(tx: Tx, inbound: InboundMessage, owned: Owned, service: Service | N
         date_updated=tx.now,
         date_sent=None,
         direction=Direction.INBOUND.value,
-        status=Status.RECEIVING.value,
+        status=MessageStatus.RECEIVING.value,
         sender=sender,
         recipient=owned.number,
         body="",
@@ -210,7 +217,7 @@ def _message(tx: Tx, inbound: InboundMessage, owned: Owned, service: Service | N
     )
 
 
-async def _tell_of_missing_part(tx: Tx, message: Message) -> None:
+async def _alert_missing_segment(tx: Tx, message: Message) -> None:
     await accounts.record_alert(
         tx,
         message.account_sid,
@@ -223,7 +230,7 @@ async def _tell_of_missing_part(tx: Tx, message: Message) -> None:
 
 
 def _storable(text: str) -> str:
-    """The text without what no database keeps: NUL characters and halves of surrogate pairs."""
+    """Return the text without the characters that no database stores: NUL and halves of surrogate pairs."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

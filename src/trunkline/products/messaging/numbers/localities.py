@@ -1,9 +1,9 @@
-"""Where a number of the United States or Canada belongs: city and state, for the inbound webhook. Pure.
+"""The locality of a number of the United States or Canada: city and state, for the inbound webhook. Pure.
 
-The names come from the text files in which the numbering library keeps them. Loading them its own way takes seconds
-and 190 MB, since it has the places of the whole world in all languages; the part read here takes 30 ms and 6 MB, once,
-when the first message comes in. Numbers of other countries have a country only: most of their messages come from
-mobile numbers, which belong to no place.
+The names are read from the text files of the numbering library. Loading them by the library takes seconds and 190
+MB, since it has the places of the whole world in all languages; the part read here takes 30 ms and 6 MB, once, with
+the first inbound message. Numbers of other countries have a country only: most of their messages come from mobile
+numbers, which have no locality.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _STATES = {
 }
 
 
-class Place(msgspec.Struct, frozen=True):
-    """City in capitals, code of the state or province, ISO code of the country; empty where unknown."""
+class Locality(msgspec.Struct, frozen=True):
+    """City in capitals, code of the state or province, ISO code of the country; empty if unknown."""
 
     city: str = ""
     state: str = ""
     country: str = ""
 
 
-def place_of(number: str) -> Place:
-    """Where ``number``, in E.164, belongs; all of it is empty for what is no number."""
+def locality_of(number: str) -> Locality:
+    """Return the locality of ``number``, in E.164; all of it is empty for a text that is no number."""
     country = region_of(number)
     if area_code_of(number) is None:
-        return Place(country=country)
+        return Locality(country=country)
     names = _names()
     city = state = ""
     # From an exchange of seven digits to an area code of four: the first name is the most exact one.
@@ -57,12 +57,13 @@ def place_of(number: str) -> Place:
         city, state = (found[1].upper(), found[2]) if found else ("", _STATES.get(name, ""))
         if state:
             break
-    return Place(city, state, country)
+    return Locality(city, state, country)
 
 
 @cache
 def _names() -> dict[str, str]:
-    """The names by the leading digits of numbers in North America. The files are in the order of those digits."""
+    """Return the names by the leading digits of numbers in North America. The files are in the order of those
+    digits."""
     folder = files("phonenumbers") / "geodata"
     names: dict[str, str] = {}
     shared: dict[str, str] = {}

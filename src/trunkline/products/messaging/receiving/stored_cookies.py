@@ -1,4 +1,4 @@
-"""Where the cookies of inbound webhooks are kept: for a pair of numbers, until it is silent for four hours (doc)."""
+"""The stored cookies of inbound webhooks: of a pair of numbers, until no message was received for four hours (doc)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from trunkline.core.egress.cookies import Cookies
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.message import Message
 
-KEPT = 4 * 3600 * SECOND
-"""How long cookies are kept without a message (doc)."""
+COOKIE_LIFETIME = 4 * 3600 * SECOND
+"""Time for which cookies are stored without a message (doc)."""
 
 _PRUNED = 3
 
@@ -34,23 +34,23 @@ DELETE FROM webhook_cookies WHERE (account_sid, sender, recipient) IN (
 """
 
 
-async def find(tx: Tx, message: Message) -> Cookies:
-    """The cookies of the pair of numbers that an inbound message is between."""
+async def find_cookies(tx: Tx, message: Message) -> Cookies:
+    """Return the cookies of the pair of numbers of an inbound message."""
     found = await tx.value(
         _FIND,
         account_sid=message.account_sid,
         sender=message.sender,
         recipient=message.recipient,
-        since=tx.now - KEPT,
+        since=tx.now - COOKIE_LIFETIME,
     )
     return {} if found is None else msgspec.json.decode(found, type=Cookies)
 
 
-async def keep(tx: Tx, message: Message, cookies: Cookies) -> None:
-    """Keep these cookies for the pair, from now on."""
+async def store_cookies(tx: Tx, message: Message, cookies: Cookies) -> None:
+    """Store the cookies of the pair, or delete them if there are none."""
     pair = {"account_sid": message.account_sid, "sender": message.sender, "recipient": message.recipient}
     if cookies:
         await tx.run(_KEEP, **pair, cookies=msgspec.json.encode(cookies).decode(), now=tx.now)
     else:
         await tx.run(_FORGET, **pair)
-    await tx.run(_PRUNE, since=tx.now - KEPT, most=_PRUNED)
+    await tx.run(_PRUNE, since=tx.now - COOKIE_LIFETIME, most=_PRUNED)

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.senders.alpha import Countries
-from trunkline.products.messaging.senders.choice import (
+from trunkline.products.messaging.senders.alpha import AlphaCountries
+from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,
     Choice,
     Reason,
-    SenderKind,
-    Wish,
-    choose,
+    SenderRequest,
+    SenderType,
+    choose_sender,
 )
 from unit.products.messaging.senders.choice_model import best
 
-TO_US = Wish("+14155550100", "US")
-TO_CA = Wish("+14165550100", "CA")
-TO_GB = Wish("+447400123456", "GB")
-TO_FR = Wish("+33612345678", "FR")
+TO_US = SenderRequest("+14155550100", "US")
+TO_CA = SenderRequest("+14165550100", "CA")
+TO_GB = SenderRequest("+447400123456", "GB")
+TO_FR = SenderRequest("+33612345678", "FR")
 
 
 def number(value: str, country: str, **more: object) -> Candidate:
@@ -34,7 +34,7 @@ def number(value: str, country: str, **more: object) -> Candidate:
 
 def short(value: str, country: str, *, mms: bool = False) -> Candidate:
     """A short code."""
-    return Candidate(value, SenderKind.SHORT_CODE, value, country, mms=mms)
+    return Candidate(value, SenderType.SHORT_CODE, value, country, mms=mms)
 
 
 SF = number("+14155550000", "US", mms=True)
@@ -47,12 +47,12 @@ PARIS = number("+33612000000", "FR")
 BERLIN = number("+4915112345678", "DE")
 SHORT_US = short("62345", "US", mms=True)
 SHORT_GB = short("60777", "GB")
-ALPHA = Candidate("AI1", SenderKind.ALPHA, "Acme")
-ALPHA_FR = Candidate("AI2", SenderKind.DESTINATION_ALPHA, "Acme FR", "FR")
-ALPHA_ANY = Candidate("AI3", SenderKind.DESTINATION_ALPHA, "Acme Any")
-WHATSAPP = Candidate("XE1", SenderKind.CHANNEL, "whatsapp:+14155550000")
-MESSENGER = Candidate("XE2", SenderKind.CHANNEL, "messenger:123")
-RCS = Candidate("XE3", SenderKind.CHANNEL, "rcs:acme_agent")
+ALPHA = Candidate("AI1", SenderType.ALPHA, "Acme")
+ALPHA_FR = Candidate("AI2", SenderType.DESTINATION_ALPHA, "Acme FR", "FR")
+ALPHA_ANY = Candidate("AI3", SenderType.DESTINATION_ALPHA, "Acme Any")
+WHATSAPP = Candidate("XE1", SenderType.CHANNEL, "whatsapp:+14155550000")
+MESSENGER = Candidate("XE2", SenderType.CHANNEL, "messenger:123")
+RCS = Candidate("XE3", SenderType.CHANNEL, "rcs:acme_agent")
 
 CASES = [
     ("the only number", TO_US, [SF], SF, Reason.AREA_CODE),
@@ -84,10 +84,22 @@ CASES = [
     ("same area", TO_US, [NY, SF_OVERLAY], SF_OVERLAY, Reason.OVERLAY),
     ("other area", TO_US, [NY], NY, Reason.COUNTRY),
     # Channels.
-    ("a channel", Wish("whatsapp:+14155550100", "US"), [SF, MESSENGER, WHATSAPP], WHATSAPP, Reason.CHANNEL),
-    ("RCS", Wish("rcs:+14155550100", "US"), [SHORT_US, WHATSAPP, RCS], RCS, Reason.CHANNEL),
-    ("messenger", Wish("messenger:9", ""), [WHATSAPP, MESSENGER], MESSENGER, Reason.CHANNEL),
-    ("a channel without sender", Wish("whatsapp:+14155550100", "US"), [SF, MESSENGER], None, Reason.NONE),
+    (
+        "a channel",
+        SenderRequest("whatsapp:+14155550100", "US"),
+        [SF, MESSENGER, WHATSAPP],
+        WHATSAPP,
+        Reason.CHANNEL,
+    ),
+    ("RCS", SenderRequest("rcs:+14155550100", "US"), [SHORT_US, WHATSAPP, RCS], RCS, Reason.CHANNEL),
+    ("messenger", SenderRequest("messenger:9", ""), [WHATSAPP, MESSENGER], MESSENGER, Reason.CHANNEL),
+    (
+        "a channel without sender",
+        SenderRequest("whatsapp:+14155550100", "US"),
+        [SF, MESSENGER],
+        None,
+        Reason.NONE,
+    ),
     ("no channel for a number", TO_US, [WHATSAPP, RCS], None, Reason.NONE),
 ]
 
@@ -95,16 +107,16 @@ CASES = [
 @pytest.mark.parametrize(
     ("wish", "pool", "sender", "reason"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_cases(wish: Wish, pool: list[Candidate], sender: Candidate | None, reason: Reason) -> None:
-    assert choose(pool, wish) == choose(pool[::-1], wish) == Choice(sender, reason)
+def test_cases(wish: SenderRequest, pool: list[Candidate], sender: Candidate | None, reason: Reason) -> None:
+    assert choose_sender(pool, wish) == choose_sender(pool[::-1], wish) == Choice(sender, reason)
 
 
 def test_without_geomatch_areas_do_not_matter() -> None:
     wish = msgspec.structs.replace(TO_US, area_code_geomatch=False)
     busy = msgspec.structs.replace(SF, queued=1)
-    assert choose([busy, NY], wish) == Choice(NY, Reason.COUNTRY)
+    assert choose_sender([busy, NY], wish) == Choice(NY, Reason.COUNTRY)
     # The country does.
-    assert choose([TORONTO, busy], wish).sender == busy
+    assert choose_sender([TORONTO, busy], wish).sender == busy
 
 
 def test_the_code_of_a_message_without_sender() -> None:
@@ -112,27 +124,27 @@ def test_the_code_of_a_message_without_sender() -> None:
 
 
 def test_countries_that_refuse_alphas_are_the_operators() -> None:
-    wish = msgspec.structs.replace(TO_FR, alpha_countries=Countries(frozenset({"FR"}), frozenset()))
-    assert choose([ALPHA, ALPHA_FR, PARIS], wish).sender == PARIS
+    wish = msgspec.structs.replace(TO_FR, alpha_countries=AlphaCountries(frozenset({"FR"}), frozenset()))
+    assert choose_sender([ALPHA, ALPHA_FR, PARIS], wish).sender == PARIS
 
 
 def test_media_need_a_sender_for_mms() -> None:
     media = msgspec.structs.replace(TO_US, media=True)
     plain = msgspec.structs.replace(SF, mms=False)
-    assert choose([plain, short("62345", "US"), NY], media).sender == NY
-    assert choose([plain, TOLL_FREE], media) == Choice(None, Reason.NONE)
-    assert choose([SHORT_US, NY], media).sender == SHORT_US
-    assert choose([ALPHA, LONDON], msgspec.structs.replace(TO_GB, media=True)).sender is None
+    assert choose_sender([plain, short("62345", "US"), NY], media).sender == NY
+    assert choose_sender([plain, TOLL_FREE], media) == Choice(None, Reason.NONE)
+    assert choose_sender([SHORT_US, NY], media).sender == SHORT_US
+    assert choose_sender([ALPHA, LONDON], msgspec.structs.replace(TO_GB, media=True)).sender is None
 
 
 def test_media_that_are_converted_need_a_sender_for_sms() -> None:
     converted = msgspec.structs.replace(TO_FR, media=True, converts=True)
-    assert choose([ALPHA, PARIS], converted).sender == ALPHA
-    assert choose([msgspec.structs.replace(PARIS, sms=False, mms=True)], converted).sender is None
+    assert choose_sender([ALPHA, PARIS], converted).sender == ALPHA
+    assert choose_sender([msgspec.structs.replace(PARIS, sms=False, mms=True)], converted).sender is None
 
 
 def test_without_media_a_sender_for_mms_only_will_not_do() -> None:
-    assert choose([msgspec.structs.replace(SF, sms=False)], TO_US).sender is None
+    assert choose_sender([msgspec.structs.replace(SF, sms=False)], TO_US).sender is None
 
 
 def test_the_shortest_queue_and_then_the_longest_unused() -> None:
@@ -143,24 +155,24 @@ def test_the_shortest_queue_and_then_the_longest_unused() -> None:
         number("+14155550004", "US", queued=1, last_used=8),
         number("+12125550005", "US"),
     ]
-    assert choose(pool, TO_US).sender == pool[2]
-    assert choose(pool[::-1], TO_US).sender == pool[2]
+    assert choose_sender(pool, TO_US).sender == pool[2]
+    assert choose_sender(pool[::-1], TO_US).sender == pool[2]
 
 
 def test_round_robin_uses_all() -> None:
     pool = [number(f"+1415555000{place}", "US") for place in range(4)]
     used = []
     for turn in range(1, 13):
-        sender = choose(pool, TO_US).sender
+        sender = choose_sender(pool, TO_US).sender
         assert sender is not None
         used.append(sender.sid)
         pool = [msgspec.structs.replace(one, last_used=turn) if one == sender else one for one in pool]
     assert used == sorted(set(used)) * 3
 
 
-def kept(wish: Wish, sender: Candidate, *others: Candidate) -> Choice:
+def kept(wish: SenderRequest, sender: Candidate, *others: Candidate) -> Choice:
     """The choice when ``sender`` served the recipient before."""
-    return choose([*others, sender], msgspec.structs.replace(wish, sticky=sender.sid))
+    return choose_sender([*others, sender], msgspec.structs.replace(wish, sticky=sender.sid))
 
 
 def test_sticky_keeps_a_worse_sender() -> None:
@@ -190,8 +202,8 @@ def test_sticky_to_a_foreign_number_is_superseded_by_a_native_sender() -> None:
 
 def test_sticky_is_forgotten_with_its_sender() -> None:
     wish = msgspec.structs.replace(TO_US, sticky="PN-gone")
-    assert choose([SF], wish) == Choice(SF, Reason.AREA_CODE, forget=True)
-    assert choose([], wish) == Choice(None, Reason.NONE, forget=True)
+    assert choose_sender([SF], wish) == Choice(SF, Reason.AREA_CODE, forget=True)
+    assert choose_sender([], wish) == Choice(None, Reason.NONE, forget=True)
 
 
 def test_sticky_is_forgotten_when_the_sender_cannot_reach_the_recipient() -> None:
@@ -201,11 +213,20 @@ def test_sticky_is_forgotten_when_the_sender_cannot_reach_the_recipient() -> Non
 
 def test_channels_are_sticky_too() -> None:
     other = msgspec.structs.replace(WHATSAPP, sid="XE0", value="whatsapp:+447400000001")
-    assert kept(Wish("whatsapp:+14155550100", "US"), WHATSAPP, other) == Choice(WHATSAPP, Reason.STICKY)
+    assert kept(SenderRequest("whatsapp:+14155550100", "US"), WHATSAPP, other) == Choice(
+        WHATSAPP, Reason.STICKY
+    )
 
 
 COUNTRIES = ("US", "CA", "GB", "FR", "DE")
-RECIPIENTS = [TO_US, TO_CA, TO_GB, TO_FR, Wish("+12125550100", "US"), Wish("whatsapp:+14155550100", "US")]
+RECIPIENTS = [
+    TO_US,
+    TO_CA,
+    TO_GB,
+    TO_FR,
+    SenderRequest("+12125550100", "US"),
+    SenderRequest("whatsapp:+14155550100", "US"),
+]
 VALUES = ["+14155550000", "+16285550000", "+12125550000", "+14165550000", "+16475550000", "+18885550000"]
 OPTIONS = {"queued": st.integers(0, 2), "last_used": st.integers(0, 2)}
 TOLL_FREE_VALUE = VALUES[-1]
@@ -213,7 +234,7 @@ TOLL_FREE_VALUE = VALUES[-1]
 NUMBERS = st.builds(
     lambda value, country, **more: Candidate(
         "",
-        SenderKind.PHONE_NUMBER,
+        SenderType.PHONE_NUMBER,
         value,
         country or ("CA" if value[2:5] in ("416", "647") else "US"),
         toll_free=value == TOLL_FREE_VALUE,
@@ -225,7 +246,7 @@ NUMBERS = st.builds(
     mms=st.booleans(),
     **OPTIONS,
 ) | st.builds(
-    lambda country, **more: Candidate("", SenderKind.PHONE_NUMBER, "+447400000000", country, **more),
+    lambda country, **more: Candidate("", SenderType.PHONE_NUMBER, "+447400000000", country, **more),
     st.sampled_from(["GB", "FR", "DE"]),
     sms=st.booleans(),
     mms=st.booleans(),
@@ -234,7 +255,7 @@ NUMBERS = st.builds(
 OTHERS = st.builds(
     Candidate,
     st.just(""),
-    st.just(SenderKind.SHORT_CODE),
+    st.just(SenderType.SHORT_CODE),
     st.just("62345"),
     st.sampled_from(COUNTRIES),
     mms=st.booleans(),
@@ -255,8 +276,8 @@ WISHES = st.builds(
 
 @settings(max_examples=500, deadline=None)
 @given(POOLS, WISHES)
-def test_random_services_agree_with_the_model(pool: list[Candidate], wish: Wish) -> None:
-    chosen = choose(pool, wish)
+def test_random_services_agree_with_the_model(pool: list[Candidate], wish: SenderRequest) -> None:
+    chosen = choose_sender(pool, wish)
     assert (chosen.sender.sid if chosen.sender else None) == best(pool, wish)
     assert (chosen.sender is None) == (chosen.reason is Reason.NONE)
     assert chosen.forget == (wish.sticky is not None and chosen.reason is not Reason.STICKY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.products.messaging.sending.references import References
+from trunkline.products.messaging.sending.worker import References
 
 
 def test_each_recipient_has_its_own_counter() -> None:

@@ -1,0 +1,221 @@
+"""Claims of messages from a lane for their carriers: which may be sent now, and which fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.rates import TokenBucket
+from trunkline.core.storage.database import Tx
+from trunkline.products.accounts import facade as accounts
+from trunkline.products.manifest import PublicAddress
+from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
+from trunkline.products.messaging.lifecycle.message import Message
+from trunkline.products.messaging.lifecycle.queue import QueueEntry
+from trunkline.products.messaging.lifecycle.states import fail_message
+from trunkline.products.messaging.media.links import media_links
+from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
+from trunkline.products.messaging.numbers.parsing import region_of
+from trunkline.products.messaging.opt_outs.blocks import has_opted_out, is_blocked, scope_of
+from trunkline.products.messaging.senders.alpha import is_alpha
+from trunkline.products.messaging.sending.prices import Prices
+from trunkline.products.messaging.sending.shared_rates import SharedRates
+from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
+
+MAX_CLAIMED = 100
+"""Messages that one claim considers."""
+
+MAX_BLOCKED = 10
+"""Messages without a ready carrier after which a claim ends."""
+
+EXPIRED = 30036
+SUSPENDED = 30002
+OPTED_OUT = 21610
+SENDER_NOT_OWNED = 21659
+"""The account released the sender while the message waited (inferred code)."""
+
+NO_MMS = 30011
+PRICE_EXCEEDED = 30010
+NO_CHANNEL = 63003
+"""No carrier reaches the recipient's channel (doc: the channel cannot find the address)."""
+
+_SENDING = """
+UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = :account_sid AND sid = :sid
+"""
+
+
+class ClaimRules(msgspec.Struct, frozen=True):
+    """The rules of a lane's messages: ``route`` returns the carrier for a sender and a recipient; ``paces`` are the
+    rates that the lane shares with others; networks fetch attachments below ``address``; ``enforcement`` holds the
+    operator's rules for the US, ``prices`` the costs of messages."""
+
+    route: Callable[[str, str], Carrier | None]
+    paces: SharedRates
+    address: PublicAddress
+    enforcement: Enforcement
+    prices: Prices
+
+
+class Handover(msgspec.Struct, frozen=True):
+    """A message with the carrier that gets it."""
+
+    entry: QueueEntry
+    carrier: Carrier
+    message: Message
+    media: tuple[MediaLink, ...] = ()
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The result of a claim. ``seen`` is true if the lane had any messages; ``wait`` is the number of microseconds
+    for which a rate holds up the first of them; ``next`` is the time of the lane's next message, None if the lane
+    is empty. ``blocked`` are the carriers that were not ready; ``ended`` is true if messages failed."""
+
+    handovers: list[Handover]
+    seen: bool = True
+    wait: int = 0
+    next: int | None = None
+    blocked: tuple[Carrier, ...] = ()
+    ended: bool = False
+
+
+async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, most: int, rules: ClaimRules) -> Claim:
+    """Claim as many messages as the rates and ``most`` allow, in the lane's order. Messages whose carrier is not
+    ready stay, and those behind them may pass to other carriers. Messages that must not be sent fail."""
+    most = min(most, MAX_CLAIMED, bucket.at_once() + MAX_BLOCKED)
+    seen = await queue.lane_entries(tx, lane, most)
+    if not seen:
+        return Claim([], False, next=await queue.next_due_in_lane(tx, lane))
+    messages = await queue.lane_messages(tx, lane, most)
+    handovers: list[Handover] = []
+    blocked: dict[str, Carrier] = {}
+    wait = stuck = 0
+    ended = False
+    stopped = await _lane_error(tx, lane)
+    for entry in seen:
+        message = messages.get(entry.message_sid)
+        if message is None:
+            continue
+        carrier = rules.route(message.sender or "", message.recipient)
+        if refused := (
+            stopped
+            or await _entry_error(tx, message, entry, rules.prices)
+            or _carrier_error(message, carrier)
+        ):
+            await fail_message(tx, message, refused)
+            ended = True
+            continue
+        # A carrier that was full for one message is full for those behind it, or they would pass.
+        if carrier is None or carrier.name in blocked or not carrier.ready:
+            if carrier is not None:
+                blocked[carrier.name] = carrier
+            stuck += 1
+            if stuck == MAX_BLOCKED:
+                break
+            continue
+        buckets = [bucket, *rules.paces.of(message.account_sid, message.service_sid)]
+        wait = max(one.wait(tx.now) for one in buckets)
+        if wait:
+            break
+        if refused := await _compliance_error(tx, message, rules):
+            await fail_message(tx, message, refused)
+            ended = True
+            continue
+        if not await queue.mark_sending(tx, entry):
+            continue
+        for one in buckets:
+            one.spend(entry.segments, tx.now)
+        media = (
+            await media_links(tx, message.account_sid, message.sid, rules.address.url)
+            if message.num_media
+            else ()
+        )
+        handovers.append(Handover(entry, carrier, message, tuple(media)))
+    if handovers:
+        sent = [
+            {"now": tx.now, "account_sid": one.message.account_sid, "sid": one.message.sid}
+            for one in handovers
+        ]
+        await tx.run_many(_SENDING, sent)
+        await lanes.record_free_at(tx, lane, bucket.full_at)
+    return Claim(handovers, wait=wait, blocked=tuple(blocked.values()), ended=ended)
+
+
+async def _lane_error(tx: Tx, lane: str) -> int | None:
+    """Return the error code for all messages of a lane whose account is suspended or does not own the sender any
+    more."""
+    account_sid, _, sender = lane.partition(" ")
+    if not await accounts.is_active(tx, account_sid):
+        return SUSPENDED
+    return None if is_alpha(sender) or await owner_of(tx, sender) == account_sid else SENDER_NOT_OWNED
+
+
+def _carrier_error(message: Message, carrier: Carrier | None) -> int | None:
+    if carrier is None:
+        return NO_CHANNEL if ":" in message.recipient else None
+    return (
+        NO_MMS
+        if is_mms(message, message.parsed_options) and not carrier.carries_media(message.recipient)
+        else None
+    )
+
+
+async def _entry_error(tx: Tx, message: Message, entry: QueueEntry, prices: Prices) -> int | None:
+    if entry.expires <= tx.now:
+        return EXPIRED
+    most = message.parsed_options.stored.get("max_price")
+    if most is not None and prices.exceed(most, message.recipient, message.num_segments):
+        return PRICE_EXCEEDED
+    if message.parsed_options.automatic:
+        return None
+    account_sid, service_sid = message.account_sid, message.service_sid
+    if service_sid is None:
+        blocked = await has_opted_out(tx, account_sid, message.sender or "", message.recipient)
+    else:
+        blocked = await is_blocked(tx, account_sid, scope_of(service_sid, ""), message.recipient)
+    return OPTED_OUT if blocked else None
+
+
+async def _compliance_error(tx: Tx, message: Message, rules: ClaimRules) -> int | None:
+    """Return the error code of the rules for the US, for a message without a Service: through a Service they were
+    applied when the sender was chosen. Call it once for each message, since it counts the message."""
+    if (
+        message.service_sid is not None
+        or message.parsed_options.automatic
+        or rules.enforcement == Enforcement()
+    ):
+        return None
+    owned = await owned_by_account(tx, message.account_sid, message.sender or "")
+    service_sid = owned.service_sid if owned else None
+    country = region_of(message.recipient)
+    return await enforcement_error(tx, message.account_sid, service_sid, owned, country, rules.enforcement)
+
+
+def submission_of(handover: Handover, now: int, reference: int) -> Submission:
+    """Return the submission for the carrier."""
+    message = handover.message
+    segmented = composition_of(message).segmented
+    return Submission(
+        message_sid=message.sid,
+        account_sid=message.account_sid,
+        sender=message.sender or "",
+        sender_kind=sender_kind_of(message.sender or ""),
+        recipient=message.recipient,
+        encoding=segmented.encoding,
+        segments=segmented.parts,
+        reference=reference,
+        media=handover.media,
+        accepted_ids=handover.entry.ids,
+        valid_for=(handover.entry.expires - now) / SECOND,
+        tries=handover.entry.attempts,
+    )
+
+
+def sender_kind_of(sender: str) -> SenderKind:
+    """Return the kind of a sender by the form of its address."""
+    if sender.startswith("+"):
+        return SenderKind.NUMBER
+    return SenderKind.SHORT_CODE if sender.isdigit() else SenderKind.ALPHANUMERIC

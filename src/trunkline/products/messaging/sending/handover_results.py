@@ -1,0 +1,137 @@
+"""Results of hand-overs: a message was sent, has failed, or returns into its lane."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.database import Row, Tx
+from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
+from trunkline.products.messaging.lifecycle.message import Message, MessageStatus, find_message
+from trunkline.products.messaging.lifecycle.queue import QueueEntry, Step
+from trunkline.products.messaging.lifecycle.states import change_status, fail_message, without_text
+from trunkline.products.messaging.sending import receipts
+from trunkline.products.messaging.sending.prices import Prices
+from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome
+
+log = logging.getLogger("trunkline.messaging")
+
+MAX_TRIES = 5
+"""Hand-overs that a busy or failing network may refuse before the message fails (inferred)."""
+
+UNKNOWN_ERROR = 30008
+_AGAIN = 5.0
+"""Seconds before a message with an unknown outcome is handed over again."""
+
+
+class MessageSegment(Row, frozen=True):
+    """A row of ``message_parts``: a segment that the network accepted."""
+
+    message_sid: str
+    part: int
+    carrier: str
+    id: str
+    state: str
+    date_created: int
+
+
+class HandoverResult(msgspec.Struct, frozen=True):
+    """The result of a hand-over; ``message`` as it was when it was claimed."""
+
+    entry: QueueEntry
+    message: Message
+    carrier: str
+    outcome: Outcome
+
+
+class ResultRecorder:
+    """The recorder of results; ``prices`` are the costs of messages that the network accepted."""
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
+    async def record(self, tx: Tx, ended: HandoverResult) -> None:
+        """Record the result of a hand-over. A message that is not being handed over any more stays as it is."""
+        await _record(tx, ended, self._prices)
+
+
+async def _record(tx: Tx, ended: HandoverResult, prices: Prices) -> None:
+    if isinstance(ended.outcome, Acceptance):
+        # Nothing changes a message while it is being handed over: the claimed row is current.
+        if await queue.remove_sending(tx, ended.entry.message_sid):
+            await lanes.subtract_segments(tx, ended.entry.lane, ended.entry.segments)
+            await _record_sent(tx, ended.message, ended, ended.outcome, prices)
+        return
+    entry = await queue.find_entry(tx, ended.entry.message_sid)
+    if entry is None or entry.step != Step.SENDING:
+        return
+    message = await find_message(tx, entry.account_sid, entry.message_sid)
+    if message is None:
+        return
+    match ended.outcome:
+        case Rejection() as rejected:
+            log.info("message %s is refused: %s", message.sid, rejected.reason)
+            await fail_message(tx, message, rejected.error_code)
+        case Deferral() as deferred:
+            await _defer(tx, message, entry, deferred)
+        case UnknownOutcome() as unknown:
+            await _record_unknown(tx, message, entry, unknown)
+
+
+async def _record_sent(
+    tx: Tx, message: Message, ended: HandoverResult, submitted: Acceptance, prices: Prices
+) -> None:
+    changes = prices.of(message.recipient, message.num_segments)
+    if submitted.final and message.parsed_options.discard_content:
+        # Nothing more will come. Its attachments stay, as networks fetch them when they like.
+        changes |= without_text(message)
+    message = await change_status(tx, message, MessageStatus.SENT, **changes)
+    if submitted.final:
+        return
+    carrier = ended.carrier
+    parts = [
+        MessageSegment(message.sid, number, carrier, id, "sent", tx.now)
+        for number, id in enumerate(submitted.ids)
+    ]
+    await tx.insert_many("message_parts", parts)
+    for id in submitted.ids:
+        # A receipt may overtake the response with its id.
+        await receipts.apply_early_receipts(tx, carrier, id)
+
+
+async def _defer(tx: Tx, message: Message, entry: QueueEntry, deferred: Deferral) -> None:
+    attempts = entry.attempts + deferred.counts
+    if attempts >= MAX_TRIES:
+        log.info("message %s is given up: %s", message.sid, deferred.reason)
+        await fail_message(tx, message, deferred.error_code)
+        return
+    back = msgspec.structs.replace(
+        entry,
+        step=Step.SEND.value,
+        due=tx.now + int(deferred.after * SECOND),
+        attempts=attempts,
+        taken=msgspec.json.encode(deferred.ids).decode(),
+    )
+    await queue.update_entry(tx, back)
+    # The return to the queue is not reported: that state was reported before.
+    await tx.run(
+        "UPDATE messages SET status = 'queued', date_updated = :now"
+        " WHERE account_sid = :account_sid AND sid = :sid",
+        now=tx.now,
+        account_sid=message.account_sid,
+        sid=message.sid,
+    )
+    tx.announce(LaneHasWork(entry.lane))
+
+
+async def _record_unknown(tx: Tx, message: Message, entry: QueueEntry, unknown: UnknownOutcome) -> None:
+    if not unknown.resend:
+        log.warning("message %s is given up, the network may have it: %s", message.sid, unknown.reason)
+        await fail_message(tx, message, UNKNOWN_ERROR)
+        return
+    log.warning("message %s is sent again, perhaps twice: %s", message.sid, unknown.reason)
+    again = Deferral(_AGAIN, unknown.reason, UNKNOWN_ERROR, unknown.ids)
+    await _defer(tx, message, entry, again)
