@@ -113,30 +113,30 @@ class ApiApplication:
         """Respond to one HTTP request."""
         if scope["type"] != "http":
             return
-        exchange = _RequestState(scope)
+        state = _RequestState(scope)
         if (
-            not exchange.private
+            not state.private
             and self._door.public.claims(scope["raw_path"])
-            and await self._public(exchange, scope, send)
+            and await self._public(state, scope, send)
         ):
             return
         stream: _Stream | None = None
         try:
-            response = await self._respond(exchange, scope, receive)
+            response = await self._respond(state, scope, receive)
             if response.content is not None:
-                stream = await _open_stream(response.content, exchange, scope)
+                stream = await _open_stream(response.content, state, scope)
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            status, body, more = _error_response(error, exchange)
-            if status == 401 and exchange.match and not exchange.match.route.operation.schemes:
+            status, body, more = _error_response(error, state)
+            if status == 401 and state.match and not state.match.route.operation.schemes:
                 # The operation checks a secret of its own.
                 await self._failures.hold(_peer(scope))
-        seconds = time.perf_counter() - exchange.started
-        host = exchange.address.host if exchange.address else ""
-        if exchange.private:
-            lines = headers.private(exchange.sid) + more
+        seconds = time.perf_counter() - state.started
+        host = state.address.host if state.address else ""
+        if state.private:
+            lines = headers.private(state.sid) + more
         else:
-            lines = headers.standard(exchange.sid, host, exchange.concurrent, seconds) + more
+            lines = headers.standard(state.sid, host, state.concurrent, seconds) + more
         if stream is not None:
             status = stream.selection.status
             await _send_stream(scope, send, lines, stream)
@@ -144,39 +144,39 @@ class ApiApplication:
             if status != 204:
                 lines += headers.content(headers.JSON, len(body))
             await _send(scope, send, status, lines, body)
-        if not exchange.private:
-            self._observe(exchange, scope, status, seconds)
+        if not state.private:
+            self._observe(state, scope, status, seconds)
 
-    async def _respond(self, exchange: _RequestState, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, state: _RequestState, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
-        if exchange.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        if state.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
-        exchange.address = address = addressing.resolve(
-            self._scheme(exchange, scope),
-            exchange.header(b"host"),
+        state.address = address = addressing.resolve(
+            self._scheme(state, scope),
+            state.header(b"host"),
             scope["raw_path"],
             self._hosts,
             self._door.default_product,
         )
-        if method == "OPTIONS" and not exchange.private:
+        if method == "OPTIONS" and not state.private:
             return Response(200, b"{}")
-        exchange.match = match = self._door.router.match(
+        state.match = match = self._door.router.match(
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
         route = match.route
         principal = await self._authenticator.authenticate(
-            route.operation.schemes, route.mount.grant, exchange.header, _peer(scope)
+            route.operation.schemes, route.mount.grant, state.header, _peer(scope)
         )
-        if exchange.private:
-            return await self._execute(exchange, scope, receive, principal)
-        exchange.concurrent = self._in_flight.count(principal.account_sid)
-        with self._in_flight.enter(principal.account_sid) as exchange.concurrent:
-            return await self._execute(exchange, scope, receive, principal)
+        if state.private:
+            return await self._execute(state, scope, receive, principal)
+        state.concurrent = self._in_flight.count(principal.account_sid)
+        with self._in_flight.enter(principal.account_sid) as state.concurrent:
+            return await self._execute(state, scope, receive, principal)
 
     async def _execute(
-        self, exchange: _RequestState, scope: Scope, receive: Receive, principal: Principal
+        self, state: _RequestState, scope: Scope, receive: Receive, principal: Principal
     ) -> Response:
-        match, address = exchange.match, exchange.address
+        match, address = state.match, state.address
         assert match is not None
         assert address is not None
         operation = match.route.operation
@@ -184,11 +184,11 @@ class ApiApplication:
         body: Fields = ()
         upload = None
         if operation.max_upload:
-            upload = self._upload(exchange, receive, operation.max_upload)
+            upload = self._upload(state, receive, operation.max_upload)
         elif operation.writes:
-            body = await self._fields(exchange, receive)
+            body = await self._fields(state, receive)
         return await self._dispatch(
-            Request(match, principal, address.base, address.path, query, body, exchange.named(), upload)
+            Request(match, principal, address.base, address.path, query, body, state.named(), upload)
         )
 
     async def _dispatch(self, request: Request) -> Response:
@@ -197,8 +197,8 @@ class ApiApplication:
         except Conflict:
             raise ApiError(20409) from None
 
-    def _scheme(self, exchange: _RequestState, scope: Scope) -> str:
-        forwarded = exchange.header(b"x-forwarded-proto").lower()
+    def _scheme(self, state: _RequestState, scope: Scope) -> str:
+        forwarded = state.header(b"x-forwarded-proto").lower()
         if forwarded in ("http", "https") and self._door.trusted_proxies and scope.get("client"):
             peer = ipaddress.ip_address(scope["client"][0])
             # A listener for both families shows an IPv4 peer as ::ffff:a.b.c.d.
@@ -207,52 +207,52 @@ class ApiApplication:
                 return forwarded
         return str(scope["scheme"])
 
-    async def _fields(self, exchange: _RequestState, receive: Receive) -> Fields:
-        body = await self._body(exchange, receive, self._door.limits.body_bytes)
-        return form_data.parse_body(body, exchange.header(b"content-type"))
+    async def _fields(self, state: _RequestState, receive: Receive) -> Fields:
+        body = await self._body(state, receive, self._door.limits.body_bytes)
+        return form_data.parse_body(body, state.header(b"content-type"))
 
-    async def _body(self, exchange: _RequestState, receive: Receive, limit: int) -> bytes:
-        bodies.check_length(exchange.fields, limit)
+    async def _body(self, state: _RequestState, receive: Receive, limit: int) -> bytes:
+        bodies.check_length(state.fields, limit)
         return await bodies.read_body(receive, limit, self._door.limits.body_seconds)
 
-    def _upload(self, exchange: _RequestState, receive: Receive, limit: int) -> AsyncIterator[bytes]:
-        bodies.check_length(exchange.fields, limit)
+    def _upload(self, state: _RequestState, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+        bodies.check_length(state.fields, limit)
         return bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
-    def _observe(self, exchange: _RequestState, scope: Scope, status: int, seconds: float) -> None:
-        route = exchange.match.route if exchange.match else None
+    def _observe(self, state: _RequestState, scope: Scope, status: int, seconds: float) -> None:
+        route = state.match.route if state.match else None
         product, operation = (route.product, route.name) if route else ("", "")
         self._door.metrics.observe(product, operation, status, seconds)
         if self._door.log_requests:
             path = scope["raw_path"].decode("ascii", "replace")[:512]
-            log_request(exchange.sid, scope["method"], path, status, seconds)
+            log_request(state.sid, scope["method"], path, status, seconds)
 
-    async def _public(self, exchange: _RequestState, scope: Scope, send: Send) -> bool:
+    async def _public(self, state: _RequestState, scope: Scope, send: Send) -> bool:
         """Respond on a public path, without credentials: to a phone or a network. Return False, without a response, if
         there is nothing on it."""
         path = scope["raw_path"].decode("ascii", "replace")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         request = PublicRequest(
             method,
-            exchange.header(b"host"),
+            state.header(b"host"),
             path,
-            exchange.header(b"authorization"),
-            exchange.header(b"user-agent"),
+            state.header(b"authorization"),
+            state.header(b"user-agent"),
             head=scope["method"] == "HEAD",
         )
-        lines: headers.Headers = [(b"twilio-request-id", exchange.sid.encode())]
+        lines: headers.Headers = [(b"twilio-request-id", state.sid.encode())]
         try:
             response = await self._door.public.respond(request)
             if response is None:
                 return False
             if response.content is not None:
-                await _send_stream(scope, send, lines, await _open_stream(response.content, exchange, scope))
+                await _send_stream(scope, send, lines, await _open_stream(response.content, state, scope))
                 return True
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            status, body, more = _error_response(error, exchange)
+            status, body, more = _error_response(error, state)
             more += headers.content(headers.JSON, len(body))
-            if status == 401 and exchange.header(b"authorization"):
+            if status == 401 and state.header(b"authorization"):
                 await self._failures.hold(_peer(scope))
         await _send(scope, send, status, [*lines, *more], body)
         return True
@@ -263,19 +263,19 @@ def _peer(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _error_response(error: Exception, exchange: _RequestState) -> tuple[int, bytes, headers.Headers]:
+def _error_response(error: Exception, state: _RequestState) -> tuple[int, bytes, headers.Headers]:
     """Return status, body and further headers for an error. One that the client did not cause is logged, and reported
     without detail."""
     if isinstance(error, ApiError):
         rejection = error
     elif isinstance(error, Unavailable):
-        log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": exchange.sid}})
+        log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": state.sid}})
         rejection = ApiError(20503, headers={"Retry-After": "1"})
     else:
-        log.error("a request failed", exc_info=error, extra={"fields": {"request_id": exchange.sid}})
+        log.error("a request failed", exc_info=error, extra={"fields": {"request_id": state.sid}})
         rejection = ApiError(20500)
     lines = _lines(rejection.headers)
-    if b"expect" in exchange.fields and "Connection" not in rejection.headers:
+    if b"expect" in state.fields and "Connection" not in rejection.headers:
         # The client may keep back the body that it announced: what follows on the line could be anything.
         lines.append((b"connection", b"close"))
     return rejection.status, rejection.body(), lines
@@ -285,11 +285,11 @@ def _lines(named: Mapping[str, str]) -> headers.Headers:
     return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
-async def _open_stream(content: ResponseContent, exchange: _RequestState, scope: Scope) -> _Stream:
+async def _open_stream(content: ResponseContent, state: _RequestState, scope: Scope) -> _Stream:
     """Return the selected part of a content with its first piece read: storage that fails is an error response still.
     Raise ApiError with status 416."""
     head = scope["method"] == "HEAD"
-    selection = select(content, "" if head else exchange.header(b"range"))
+    selection = select(content, "" if head else state.header(b"range"))
     if head or selection.start == selection.end:
         return _Stream(selection, b"", None)
     pieces = content.read(selection.start, selection.end)
