@@ -31,7 +31,6 @@ from trunkline.products.messaging.opt_outs.keywords import KeywordError, Keyword
 
 MAX_PAGE = 500
 _SEPARATOR = " "
-_TOKEN = 21481
 
 
 def _set() -> Parser:
@@ -100,7 +99,7 @@ def view(block: Block, urls: Urls) -> Json:
 
 
 async def list_opt_outs(tx: Tx, call: Call[OptOutFilter]) -> OptOutPage:
-    """Return a page of the account's opt-outs. Raise ApiError 21481 for a bad token."""
+    """Return a page of the account's opt-outs. Raise ApiError for a bad token."""
     given = call.input
     size = given.page_size if isinstance(given.page_size, int) else paging.DEFAULT_SIZE
     after = _after(given.page_token) if isinstance(given.page_token, str) else NEWEST
@@ -173,7 +172,7 @@ def _token(last: Block) -> str:
 
 
 def _after(token: str) -> tuple[int, str, str]:
-    number, rest = paging.decode(token, _TOKEN).key
+    number, rest = paging.decode(token, paging.PagingCodes().token).key
     scope, _, recipient = rest.partition(_SEPARATOR)
     return number, scope, recipient
 
