@@ -13,10 +13,12 @@ from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
+from trunkline.core.clock import system_clock
 from trunkline.products import sync
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.services import AccessChanged
+from trunkline.settings.sync import SyncSettings
 
 SERVICES = "/sync/v1/Services"
 
@@ -28,7 +30,7 @@ class Clients:
         self.api = api
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
-        self._router = Router([sync.manifest(None).product])
+        self._router = Router([sync.manifest(SyncSettings(sync_limits=False), system_clock).product])
         self._dispatcher = OperationDispatcher(
             api.node.database, AccountDirectory(api.node.vault), api.node.vault
         )

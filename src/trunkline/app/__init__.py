@@ -1,5 +1,6 @@
 """The composition root: from settings to a running node. The only package that imports everything.
 
-``parts`` opens what a node stands on, ``node`` puts it together, ``realtime`` is the door for realtime clients,
-``server`` gives the node its listeners.
+``products`` is the list of products, ``data`` opens what is stored, ``foundation`` holds the pieces that products and
+doors use, ``realtime`` and ``door`` are the two doors, ``node`` puts all of it together, ``server`` gives the node its
+listeners.
 """

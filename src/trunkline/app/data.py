@@ -1,4 +1,4 @@
-"""The data of a node: master key, database and the proxy's CA, in the data directory or where the settings say."""
+"""The data of a node: master key, database and the proxy's CA, in the data directory or as configured."""
 
 from __future__ import annotations
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from trunkline.core import mutations
 from trunkline.core.blobs import store as blobs
+from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks import attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.manifest import Manifest
-from trunkline.products.sync.limits import Buckets
 from trunkline.realtime import schema as realtime
 from trunkline.settings import Settings
 from trunkline.transports import carriers
 
 
-def products(settings: Settings, buckets: Buckets | None = None) -> tuple[Manifest, ...]:
-    """Return the manifests of all products, in the order in which they start; ``buckets`` keep Sync's limits."""
+def products(settings: Settings, clock: Clock = system_clock) -> tuple[Manifest, ...]:
+    """Return the manifests of all products, in the order in which they start."""
     return (
         accounts.manifest(settings.accounts),
         chat.manifest(settings.chat),
         messaging.manifest(settings.messaging),
         notify.manifest(settings.notify),
-        sync.manifest(buckets),
+        sync.manifest(settings.sync, clock),
     )
 
 

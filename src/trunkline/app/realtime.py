@@ -3,64 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from trunkline.api.auth import Directory
 from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
-from trunkline.core.clock import Clock
-from trunkline.core.cluster import Cluster, MessageGap
-from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database
-from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys
-from trunkline.products.accounts.store import CredentialRevoked
+from trunkline.app.foundation import Foundation
+from trunkline.core.cluster import MessageGap
+from trunkline.core.jobs.outcomes import Handler
+from trunkline.products.accounts.facade import CredentialRevoked, TokenVerifier, dead_keys
 from trunkline.products.manifest import Runtime
+from trunkline.realtime import endpoints
 from trunkline.realtime.border import EndpointOpened, Peer
 from trunkline.realtime.door import DoorParts, RealtimeDoor
 from trunkline.realtime.gateway import Limits
 from trunkline.realtime.presence import Presence
-
-
-@dataclass(frozen=True)
-class RealtimeParts:
-    """The pieces of a node that the door uses, and what is on its router beside the door's own mounts."""
-
-    database: Database
-    directory: Directory
-    vault: Vault
-    clock: Clock
-    cluster: Cluster
-    routed: Sequence[Product]
-    limits: Limits | None = None
+from trunkline.settings.realtime import RealtimeSettings
 
 
 class Realtime:
     """The realtime door of a node, with presence. Handles announcements from the start on."""
 
-    def __init__(self, parts: RealtimeParts, runtimes: Sequence[Runtime]) -> None:
-        self._cluster = parts.cluster
+    def __init__(
+        self,
+        foundation: Foundation,
+        routed: Sequence[Product],
+        runtimes: Sequence[Runtime],
+        settings: RealtimeSettings,
+    ) -> None:
+        database, vault = foundation.database, foundation.vault
+        self._database = database
+        self._cluster = foundation.cluster
         self._handlers = [runtime.handle for runtime in runtimes if runtime.handle]
         products = [runtime.realtime for runtime in runtimes if runtime.realtime]
-        self.presence = Presence(parts.database, products)
-        self.router = Router((*parts.routed, *(Product(one.name, one.mounts) for one in products)))
+        self.presence = Presence(database, products)
+        self.router = Router((*routed, *(Product(one.name, one.mounts) for one in products)))
         finders = {product.grants[0]: product.find_service for product in products}
-        self.verifier = TokenVerifier(parts.database, parts.vault, finders)
+        self.verifier = TokenVerifier(database, vault, finders)
         door = DoorParts(
-            database=parts.database,
-            dispatcher=OperationDispatcher(parts.database, parts.directory, parts.vault),
+            database=database,
+            dispatcher=OperationDispatcher(database, foundation.directory, vault),
             router=self.router,
             verifier=self.verifier,
             dead_keys=dead_keys,
-            clock=parts.clock,
+            clock=foundation.clock,
             listeners=(self.presence, self),
         )
-        key = parts.vault.derived("realtime continuation")
-        self.door = RealtimeDoor(door, key, products, parts.limits)
+        limits = Limits(origins=settings.browser_origins(), max_connections=settings.max_connections)
+        key = vault.derived("realtime continuation")
+        self.door = RealtimeDoor(door, key, products, limits)
         self.gateway = self.door.gateway
-        parts.database.listen(self._announced)
-        parts.cluster.subscribe(lambda announcement: self._handle(announcement, here=False))
+        database.listen(self._announced)
+        foundation.cluster.subscribe(lambda announcement: self._handle(announcement, here=False))
+
+    def job_handlers(self) -> dict[str, Handler]:
+        """Return the handlers of presence's jobs, by kind."""
+        return {endpoints.KIND: endpoints.handler(self._database, self.presence.listeners)}
 
     async def start(self) -> None:
         """Start presence and the door."""

@@ -1,4 +1,10 @@
-"""A node with its listeners, until it is told to stop."""
+"""A node with its listeners, from the start until a signal stops it.
+
+``Server.run`` starts the node, binds the API's socket, starts the CONNECT proxy and uvicorn, and waits for SIGTERM or
+SIGINT. Then the node drains, the proxy stops, and uvicorn accepts no more connections: each open one ends with its next
+response, or after half a second if it is idle, and requests in flight have 8 s. The node stops last. If any step fails,
+the later ones are skipped and whatever was started is stopped.
+"""
 
 from __future__ import annotations
 
@@ -23,27 +29,28 @@ from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
 
 DRAIN_SECONDS = 8
-LAST_CALL_SECONDS = 0.5
+IDLE_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 75
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with a last call."""
+    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with a pause before
+    idle connections are closed."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let every connection end with its next answer, then close those that stay idle: closing idle ones at once
+        """Let every connection end with its next response, then close those that stay idle. Closing idle ones at once
         would cut requests that are on their way."""
         for server in self.servers:
             server.close()
         self.server_state.default_headers.append((b"connection", b"close"))
         loop = asyncio.get_running_loop()
-        last = loop.time() + LAST_CALL_SECONDS
-        # uvicorn tells of a connection's end by nothing else than this set.
-        while self.server_state.connections and loop.time() < last:  # noqa: ASYNC110
+        deadline = loop.time() + IDLE_SECONDS
+        # Nothing but this set shows that a connection has ended.
+        while self.server_state.connections and loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
 
@@ -79,20 +86,20 @@ class Server:
     @property
     def url(self) -> str:
         """The address of the API."""
-        return f"http://{_shown(self.settings.server.host)}:{self._port}"
+        return f"http://{_url_host(self.settings.server.host)}:{self._port}"
 
     @property
     def proxy_url(self) -> str | None:
         """The address of the CONNECT proxy, if there is one."""
-        return f"http://{_shown(self.settings.server.host)}:{self.proxy.port}" if self.proxy else None
+        return f"http://{_url_host(self.settings.server.host)}:{self.proxy.port}" if self.proxy else None
 
     @property
     def _port(self) -> int:
         return int(self._socket.getsockname()[1]) if self._socket else self.settings.server.port
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then drain: requests in flight are finished within 8 s. Raises OSError
-        when an address is taken, and what ``Node.start`` raises."""
+        """Serve until SIGTERM or SIGINT, then drain: requests in flight are finished within 8 s. Raise OSError if an
+        address is in use, and as ``Node.start``."""
         first = await self.node.start()
         try:
             self._socket = _bind(self.settings.server.host, self.settings.server.port)
@@ -100,12 +107,12 @@ class Server:
             await self._start_proxy()
             serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
             loop = asyncio.get_running_loop()
-            told = asyncio.Event()
+            stopping = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, told.set)
+                loop.add_signal_handler(number, stopping.set)
             await self._ready(serving)
             self._announce(self, first)
-            await told.wait()
+            await stopping.wait()
             await self._stop_accepting()
             await serving
         finally:
@@ -135,7 +142,7 @@ class Server:
         await self.proxy.start(self.settings.server.host, self.settings.server.proxy_port)
 
     def _door(self) -> asyncio.Protocol:
-        """A fresh protocol of the API's own kind, so that decrypted tunnels are served like any connection."""
+        """Return a new protocol of the API's own kind, so that decrypted tunnels are served like any connection."""
         config = self._uvicorn.config
         make: Any = config.http_protocol_class
         protocol: asyncio.Protocol = make(
@@ -159,21 +166,21 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _shown(host: str) -> str:
-    """The host as it stands in a URL: every address is reachable from here as loopback."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - shown, not bound
+def _url_host(host: str) -> str:
+    """Return the host for a URL: a server on every address is reachable from here over loopback."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - printed, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
 
 
 def write_ready_file(path: Path, server: Server, account_sid: str) -> None:
-    """Tell where the server is, as one JSON object; a FIFO is written to, a file appears whole."""
+    """Write the server's addresses as one JSON object; a FIFO is written to, a file appears whole."""
     text = json.dumps(
         {"url": server.url, "proxy_url": server.proxy_url, "account_sid": account_sid, "pid": os.getpid()}
     )
     if path.is_fifo():
         path.write_text(text + "\n")
         return
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_text(text + "\n")
-    aside.replace(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text + "\n")
+    temporary.replace(path)

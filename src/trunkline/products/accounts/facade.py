@@ -12,9 +12,12 @@ from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
 from trunkline.products.accounts import alerts
+from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys
 from trunkline.products.accounts.auth_tokens import remove_secondary
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import (
     Account,
+    CredentialRevoked,
     Key,
     change_account,
     find_account,
@@ -30,8 +33,11 @@ __all__ = [
     "Account",
     "AccountClosed",
     "AccountCredentials",
+    "AccountDirectory",
     "AccountStatus",
     "AlertSweeper",
+    "CredentialRevoked",
+    "TokenVerifier",
     "UnknownAccount",
     "all_accounts",
     "are_related",
@@ -39,6 +45,7 @@ __all__ = [
     "check_master_key",
     "create_key",
     "create_main_account",
+    "dead_keys",
     "first_account",
     "is_active",
     "record_alert",

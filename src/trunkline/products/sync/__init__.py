@@ -6,6 +6,7 @@ from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product
 from trunkline.api.paging import PagingCodes
+from trunkline.core.clock import Clock
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.products.sync import (
     collections,
@@ -22,6 +23,7 @@ from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.realtime.product import SyncRealtime
 from trunkline.products.sync.schema import MIGRATIONS
 from trunkline.realtime.objects.types import ObjectKind
+from trunkline.settings.sync import SyncSettings
 
 OPERATIONS: tuple[Operation, ...] = (
     *services.OPERATIONS,
@@ -37,9 +39,10 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def manifest(buckets: Buckets | None) -> Manifest:
-    """Return Sync's manifest; with ``buckets`` the documented limits hold."""
+def manifest(settings: SyncSettings, clock: Clock) -> Manifest:
+    """Return Sync's manifest. The documented limits hold for each object over all of its operations."""
     operations = OPERATIONS
+    buckets = Buckets(clock) if settings.sync_limits else None
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=PagingCodes(size=54454, token=54453))

@@ -1,0 +1,45 @@
+"""The HTTP door of a node: all products and the control API on one router."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
+from trunkline.api.operation import Product
+from trunkline.api.public import PublicPaths
+from trunkline.app.foundation import Foundation
+from trunkline.app.realtime import Realtime
+from trunkline.control import control_product
+from trunkline.products.manifest import Manifest, Runtime
+from trunkline.settings.server import ServerSettings
+
+
+def routed_products(foundation: Foundation, manifests: Sequence[Manifest]) -> list[Product]:
+    """Return what the router serves: the products, and the control API."""
+    control = [operation for manifest in manifests for operation in manifest.control]
+    products = [manifest.product for manifest in manifests]
+    return [*products, control_product(foundation.health, foundation.carriers.all, control)]
+
+
+def open_application(
+    settings: ServerSettings, foundation: Foundation, realtime: Realtime, runtimes: Iterable[Runtime]
+) -> ApiApplication:
+    """Return the ASGI application. Access tokens are verified as the realtime door verifies them."""
+    door = HttpDoor(
+        router=realtime.router,
+        directory=foundation.directory,
+        verifier=realtime.verifier,
+        vault=foundation.vault,
+        database=foundation.database,
+        metrics=foundation.metrics,
+        clock=foundation.clock,
+        operator_token=foundation.operator_token,
+        public=PublicPaths([path for runtime in runtimes for path in runtime.public]),
+        limits=HttpLimits(
+            settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
+        ),
+        default_product=settings.default_product,
+        trusted_proxies=settings.proxy_networks(),
+        log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
+    )
+    return ApiApplication(door)

@@ -1,0 +1,134 @@
+"""The pieces of a node on which its products and doors build.
+
+``open`` opens the database; everything else begins with ``start``. ``stop`` comes after the products, the doors and the
+job runner have stopped, since all of them use these pieces: sweepers first, then outgoing requests, the bus and the
+database. The tokens that sign webhooks are cached, and read again as soon as this node or another one revokes
+credentials.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
+from trunkline.control.health import Health
+from trunkline.core import mutations
+from trunkline.core.bus import Bus, open_bus
+from trunkline.core.clock import Clock
+from trunkline.core.cluster import Cluster
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.jobs.outcomes import Handler
+from trunkline.core.telemetry import Metrics
+from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
+from trunkline.core.webhooks.signing_tokens import SigningTokens
+from trunkline.core.webhooks.webhook import KIND as WEBHOOK
+from trunkline.products.accounts import facade as accounts
+from trunkline.products.accounts.facade import AccountCredentials, AccountDirectory, CredentialRevoked
+from trunkline.products.manifest import Context, Manifest, PublicAddress
+from trunkline.realtime.border import EndpointOpened
+from trunkline.realtime.gateway import event_frame
+from trunkline.settings import Settings
+from trunkline.transports.carriers import job_handlers, open_carriers
+from trunkline.transports.sandbox.carrier import Sandbox
+
+log = logging.getLogger("trunkline")
+
+
+class Foundation:
+    """Storage, bus, cluster, outgoing requests, webhook delivery, credentials, carriers and blobs of a node."""
+
+    def __init__(self, settings: Settings, manifests: Sequence[Manifest], clock: Clock) -> None:
+        self._settings = settings
+        self.clock = clock
+        self.vault = open_vault(settings)
+        self.operator_token = open_operator_token(settings)
+        self.database = open_storage(settings, clock)
+        self.bus: Bus = open_bus(settings.server.nats_url)
+        types = [kind for manifest in manifests for kind in manifest.announcements]
+        self.cluster = Cluster(self.bus, self.vault, (*types, EndpointOpened))
+        self.metrics = Metrics()
+        self.health = Health(self.database, self.bus, self.metrics)
+        self.egress = _open_egress(settings)
+        self.directory = AccountDirectory(self.vault)
+        self.carriers = open_carriers(
+            settings.messaging.carriers, settings.messaging.carrier_routes, self.database
+        )
+        self.address = PublicAddress(settings.messaging.public_url.rstrip("/"))
+        self.blobs = open_blobs(settings, self.database, manifests)
+        self._mutations = mutations.sweeper(self.database)
+        self._signing_tokens = SigningTokens(self._signing_token, clock)
+        self._delivery = self._open_delivery()
+        self.database.listen(self._handle)
+        self.cluster.subscribe(lambda announcement: self._handle([announcement]))
+
+    def _open_delivery(self) -> Delivery:
+        webhooks = self._settings.webhooks
+        options = DeliveryOptions(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
+        return Delivery(
+            self.database,
+            self.egress,
+            self._signing_tokens,
+            self.clock,
+            options,
+            accounts.record_webhook_alert,
+        )
+
+    def context(self) -> Context:
+        """Return the pieces that products use."""
+        return Context(
+            database=self.database,
+            blobs=self.blobs,
+            vault=self.vault,
+            clock=self.clock,
+            egress=self.egress,
+            delivery=self._delivery,
+            directory=self.directory,
+            carriers=self.carriers,
+            sandboxed=all(isinstance(carrier, Sandbox) for carrier in self.carriers.all),
+            address=self.address,
+            frame=event_frame,
+        )
+
+    def job_handlers(self) -> dict[str, Handler]:
+        """Return the handlers of the jobs that belong to no product, by kind."""
+        webhook = Handler(self._delivery.run_job, concurrency=400, per_lane=50)
+        return {WEBHOOK: webhook, **job_handlers(self.carriers.all)}
+
+    async def open(self) -> None:
+        """Open the database. Raise StorageError if that fails."""
+        await self.database.start()
+
+    async def start(self) -> AccountCredentials:
+        """Connect the bus, and return the first account. Raise StorageError, BusUnreachable or BadMasterKey."""
+        await accounts.check_master_key(self.database, self.vault)
+        await self.bus.start()
+        first = self._settings.accounts
+        found = await accounts.first_account(self.database, self.vault, first.account_sid, first.auth_token)
+        self._mutations.start()
+        await self.blobs.start()
+        return found
+
+    async def stop(self) -> None:
+        """Stop the sweepers, and close outgoing requests, the bus and the database."""
+        await self._mutations.stop()
+        await self.blobs.stop()
+        await self.egress.close()
+        await self.bus.stop()
+        await self.database.stop()
+
+    def _handle(self, announcements: list[Any]) -> None:
+        if any(isinstance(announcement, CredentialRevoked) for announcement in announcements):
+            self._signing_tokens.invalidate()
+
+    async def _signing_token(self, account_sid: str) -> str | None:
+        return await accounts.signing_token(self.database, self.vault, account_sid)
+
+
+def _open_egress(settings: Settings) -> Egress:
+    if settings.server.dev:
+        log.warning("development: webhooks may reach this machine and private networks")
+    guard = AddressGuard(allow_private=settings.server.dev, allowed=settings.webhooks.reachable_networks())
+    return Egress(guard, ca_file=settings.webhooks.egress_ca_file)
