@@ -11,10 +11,7 @@ from trunkline.cli.addresses import url
 from trunkline.cli.database import no_account, with_database
 from trunkline.cli.errors import exit_on_error, fail
 from trunkline.cli.options import DATA, with_settings
-from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.store import token_label
 from trunkline.settings import Settings
 from trunkline.switch.environment import export_commands
 
@@ -33,23 +30,14 @@ def run(
         raise fail(
             "proxy_port is 0, so the port is known to the running server only: give it with --proxy-port"
         )
-    found = with_database(
-        settings, lambda database, vault: _account(database, vault, account or settings.accounts.account_sid)
-    )
+    sid = account or settings.accounts.account_sid
+    found = with_database(settings, lambda database, vault: facade.find_credentials(database, vault, sid))
     if found is None:
         raise no_account()
     with exit_on_error():
         open_authority(settings)
     ca = (settings.storage.data_dir / CA_DIRECTORY / "ca.pem").resolve()
-    for line in export_commands(url(settings.server.host, settings.server.proxy_port), ca, *found):
+    for line in export_commands(
+        url(settings.server.host, settings.server.proxy_port), ca, found.account.sid, found.auth_token
+    ):
         typer.echo(line)
-
-
-async def _account(database: Database, vault: Vault, sid: str) -> tuple[str, str] | None:
-    """Return SID and token of the account ``sid``, or of the oldest main account. Raise UnknownAccount if missing."""
-    for account in await facade.all_accounts(database):
-        if account.sid == (sid or account.owner_account_sid):
-            return account.sid, vault.open(token_label(account.sid), account.auth_token)
-    if sid:
-        raise facade.UnknownAccount(sid)
-    return None

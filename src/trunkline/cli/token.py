@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from trunkline.api.errors import ApiError
 from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
@@ -21,9 +20,9 @@ from trunkline.core.dates import iso
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
 from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule, Token
+from trunkline.products import chat
 from trunkline.products.accounts.access_tokens import Finders, check_token, sign_token
-from trunkline.products.chat import parent_service
-from trunkline.products.sync import services
+from trunkline.products.sync.realtime.product import find_service as find_sync_service
 from trunkline.settings import Settings
 
 app = typer.Typer(
@@ -145,22 +144,12 @@ async def _check(database: Database, vault: Vault, text: str, product: TokenProd
 
 async def _sync_service(tx: Tx, account_sid: str, name: str) -> str | None:
     try:
-        return (await services.find(tx, account_sid, name)).sid
-    except ApiError:
-        return None
+        return await find_sync_service(tx, account_sid, name)
     except NeedsWrite:
         return f"{name}, which is made with its first use"
 
 
-async def _chat_service(tx: Tx, account_sid: str, sid: str) -> str | None:
-    try:
-        await parent_service.require_service(tx, account_sid, sid)
-    except ApiError:
-        return None
-    return sid
-
-
-_FINDERS: Finders = {"data_sync": _sync_service, "chat": _chat_service}
+_FINDERS: Finders = {"data_sync": _sync_service, "chat": chat.find_service}
 
 
 def _claims(token: Token) -> msgspec.Raw:

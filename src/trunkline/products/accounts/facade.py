@@ -46,6 +46,7 @@ __all__ = [
     "create_key",
     "create_main_account",
     "dead_keys",
+    "find_credentials",
     "first_account",
     "is_active",
     "record_alert",
@@ -155,6 +156,17 @@ async def all_accounts(database: Database) -> list[Account]:
         return await tx.all(Account, f"SELECT {columns(Account)} FROM accounts ORDER BY date_created, sid")
 
     return await database.scan(page)
+
+
+async def find_credentials(database: Database, vault: Vault, sid: str) -> AccountCredentials | None:
+    """Return the account ``sid`` with its auth token, or the oldest main account if ``sid`` is empty; None if there is
+    no account at all. Raise UnknownAccount if there is no account ``sid``."""
+    for account in await all_accounts(database):
+        if account.sid == (sid or account.owner_account_sid):
+            return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
+    if sid:
+        raise UnknownAccount(sid)
+    return None
 
 
 async def rotate_token(database: Database, vault: Vault, account_sid: str) -> AccountCredentials:
