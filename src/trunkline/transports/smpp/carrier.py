@@ -14,6 +14,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from random import SystemRandom
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,7 @@ from zlib import crc32
 import msgspec
 
 from trunkline.core.clock import Clock, system_clock
+from trunkline.core.periodic import PeriodicTask
 from trunkline.core.rates import TokenBucket
 from trunkline.transports.base import Acceptance, CarrierListener, Deferral, Outcome, Rejection, Submission
 from trunkline.transports.smpp.commands import Command
@@ -61,7 +63,7 @@ class SmppCarrier:
         self._clock = clock
         self._jitter = jitter
         self._connectors: list[SmscConnector] = []
-        self._sweeper: asyncio.Task[None] | None = None
+        self._flushing: PeriodicTask | None = None
 
     @property
     def name(self) -> str:
@@ -110,12 +112,16 @@ class SmppCarrier:
         self._connectors = [SmscConnector(context, number) for number in range(1, route.binds + 1)]
         for connector in self._connectors:
             connector.start()
-        self._sweeper = asyncio.create_task(self._flush_stale(handler))
+        interval = route.parts_timeout / _SWEEPS
+        self._flushing = PeriodicTask(
+            "overdue segments", partial(self._flush_stale, handler), interval, interval
+        )
+        self._flushing.start(at_once=True)
 
     async def stop(self) -> None:
         """Unbind and close, within 5 s."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if self._flushing is not None:
+            await self._flushing.stop()
         await asyncio.gather(*(connector.stop() for connector in self._connectors))
 
     async def submit(self, submission: Submission) -> Outcome:
@@ -162,12 +168,10 @@ class SmppCarrier:
         )
 
     async def _flush_stale(self, handler: DeliverHandler) -> None:
-        while True:
-            try:
-                await handler.flush_stale()
-            except Exception:
-                log.exception("%s: overdue segments could not be handed on", self.name)
-            await asyncio.sleep(self._route.parts_timeout / _SWEEPS)
+        try:
+            await handler.flush_stale()
+        except Exception:
+            log.exception("%s: overdue segments could not be handed on", self.name)
 
 
 def _resolver(outcome: asyncio.Future[Outcome]) -> Callable[[Outcome], None]:
