@@ -132,7 +132,7 @@ async def release(tx: Tx, mutation: Mutation) -> None:
 _REMOVE_EXPIRED = """
 DELETE FROM mutations WHERE (account_sid, service_sid, identity, id) IN (
     SELECT account_sid, service_sid, identity, id FROM mutations WHERE expires_at <= :now
-    ORDER BY expires_at LIMIT :most {locking}
+    ORDER BY expires_at LIMIT :limit {locking}
 )
 """
 
@@ -141,7 +141,7 @@ async def sweep(database: Database) -> None:
     """Remove the claims that have expired."""
 
     async def remove(tx: Tx) -> int:
-        return await tx.run(_REMOVE_EXPIRED.format(locking=tx.skip_locked), now=tx.now, most=_BATCH)
+        return await tx.run(_REMOVE_EXPIRED.format(locking=tx.skip_locked), now=tx.now, limit=_BATCH)
 
     while await database.write(remove) == _BATCH:
         pass

@@ -55,10 +55,10 @@ class TokenBucket(msgspec.Struct, gc=False):
 
 
 class TokenBuckets(Generic[K]):
-    """A bucket for each key. Beyond ``most`` keys the least recently used ones are dropped, and begin full again."""
+    """A bucket for each key. Beyond ``limit`` keys the least recently used ones are dropped, and begin full again."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._buckets: OrderedDict[K, TokenBucket] = OrderedDict()
 
     def get(self, key: K, rate: float, burst: int) -> TokenBucket:
@@ -68,6 +68,6 @@ class TokenBuckets(Generic[K]):
             self._buckets.move_to_end(key)
             return bucket
         bucket = self._buckets[key] = TokenBucket(rate, burst)
-        if len(self._buckets) > self._most:
+        if len(self._buckets) > self._limit:
             self._buckets.popitem(last=False)
         return bucket

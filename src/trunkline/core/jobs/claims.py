@@ -23,8 +23,8 @@ _CLAIM = f"""
 UPDATE jobs SET holder = :holder, due = :until, attempts = attempts + 1, parked = FALSE
 WHERE id IN (SELECT id FROM picked) RETURNING {columns(ClaimedJob)}
 """
-_DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :most"
-_PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :most"
+_DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :limit"
+_PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :limit"
 _HELD = "id = :id AND holder = :holder AND attempts = :attempts"
 _FINISH = f"DELETE FROM jobs WHERE {_HELD}"
 _RENEW = f"UPDATE jobs SET due = :until WHERE {_HELD}"
@@ -66,26 +66,26 @@ class SettledJob(msgspec.Struct, frozen=True):
     outcome: Settlement
 
 
-async def claim(tx: Tx, lease: Lease, most: int) -> list[ClaimedJob]:
-    """Claim up to ``most`` jobs that are due, the longest due ones; those that another node is claiming are skipped."""
+async def claim(tx: Tx, lease: Lease, limit: int) -> list[ClaimedJob]:
+    """Claim up to ``limit`` jobs that are due, the longest due ones; those that another node claims are skipped."""
     return await tx.all(
         ClaimedJob,
         f"WITH picked AS MATERIALIZED ({_DUE} {tx.skip_locked}) {_CLAIM}",
         now=tx.now,
-        most=most,
+        limit=limit,
         holder=lease.holder,
         until=lease.until,
     )
 
 
-async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, most: int) -> list[ClaimedJob]:
-    """Claim up to ``most`` jobs of a lane that were parked, the oldest ones."""
+async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, limit: int) -> list[ClaimedJob]:
+    """Claim up to ``limit`` jobs of a lane that were parked, the oldest ones."""
     return await tx.all(
         ClaimedJob,
         f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_CLAIM}",
         kind=lane.kind,
         lane=lane.lane,
-        most=most,
+        limit=limit,
         holder=lease.holder,
         until=lease.until,
     )
@@ -98,7 +98,7 @@ async def parked_lanes(tx: Tx) -> list[JobLane]:
 
 async def end_leases(tx: Tx) -> None:
     """End the leases of a node that died; only on SQLite, where one node has the file to itself, so that the dead node
-    cannot be at work still."""
+    cannot be running jobs."""
     if not tx.skip_locked:
         await tx.run(_END_LEASES, now=tx.now)
 

@@ -7,7 +7,7 @@ from trunkline.core.jobs.queue import JobsDue, JobState, StoredJob, order_lock
 from trunkline.core.storage.database import Tx, columns
 
 _FIND = f"SELECT {columns(StoredJob)} FROM jobs WHERE id = :id"
-_NEWEST = "ORDER BY created DESC, id DESC LIMIT :most"
+_NEWEST = "ORDER BY created DESC, id DESC LIMIT :limit"
 _DEAD = f"SELECT {columns(StoredJob)} FROM jobs WHERE state = 'dead' {_NEWEST}"
 _ALIVE = f"SELECT {columns(StoredJob)} FROM jobs WHERE state = :state {_NEWEST}"
 _REVIVE = "UPDATE jobs SET state = 'waiting', due = :now, attempts = 0 WHERE id = :id AND state = 'dead'"
@@ -21,11 +21,11 @@ async def find_job(tx: Tx, id: str) -> StoredJob | None:
     return await tx.one(StoredJob, _FIND, id=id)
 
 
-async def list_jobs(tx: Tx, state: JobState, most: int) -> list[StoredJob]:
-    """Return up to ``most`` jobs in ``state``, newest first."""
+async def list_jobs(tx: Tx, state: JobState, limit: int) -> list[StoredJob]:
+    """Return up to ``limit`` jobs in ``state``, newest first."""
     if state is JobState.DEAD:
-        return await tx.all(StoredJob, _DEAD, most=most)
-    return await tx.all(StoredJob, _ALIVE, state=state.value, most=most)
+        return await tx.all(StoredJob, _DEAD, limit=limit)
+    return await tx.all(StoredJob, _ALIVE, state=state.value, limit=limit)
 
 
 async def retry_job(tx: Tx, id: str) -> StoredJob | None:

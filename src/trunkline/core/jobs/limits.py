@@ -51,21 +51,21 @@ class ConcurrencyLimits:
         """Remember that the lane has no parked jobs any more."""
         self._parked.pop(lane, None)
 
-    def claimable(self, most: int) -> list[tuple[JobLane, int]]:
-        """Return lanes with parked jobs, each with the number of them that may run now, ``most`` together. Lanes take
+    def claimable(self, limit: int) -> list[tuple[JobLane, int]]:
+        """Return lanes with parked jobs, each with the number of them that may run now, ``limit`` together. Lanes take
         turns."""
         found: list[tuple[JobLane, int]] = []
         planned: Counter[str] = Counter()
         for lane in list(self._parked):
-            count = min(most, self._left(lane) - planned[lane.kind], self._lane_left(lane))
+            count = min(limit, self._left(lane) - planned[lane.kind], self._lane_left(lane))
             if count < 1:
                 continue
             found.append((lane, count))
             planned[lane.kind] += count
-            most -= count
+            limit -= count
             del self._parked[lane]
             self._parked[lane] = None
-            if not most or len(found) == LANES_A_TURN:
+            if not limit or len(found) == LANES_A_TURN:
                 break
         return found
 

@@ -89,7 +89,7 @@ class Runner:
         self._options = options or RunnerOptions()
         self._jitter = jitter
         self._limits = ConcurrencyLimits(handlers)
-        # By job and attempt: a job whose lease was lost may come back while it is still at work.
+        # By job and attempt: a job whose lease was lost may come back while it is still running.
         self._running: dict[tuple[str, int], tuple[ClaimedJob, asyncio.Task[None]]] = {}
         self._settled: list[SettledJob] = []
         self._wake = asyncio.Event()
@@ -182,10 +182,10 @@ class Runner:
             lost = await claims.renew(tx, lease, held)
             claimed: list[ClaimedJob] = []
             emptied: list[JobLane] = []
-            for lane, most in lanes:
-                found = await claims.claim_parked(tx, lease, lane, most)
+            for lane, limit in lanes:
+                found = await claims.claim_parked(tx, lease, lane, limit)
                 claimed += found
-                if len(found) < most:
+                if len(found) < limit:
                     emptied.append(lane)
             if free > len(claimed):
                 claimed += await claims.claim(tx, lease, free - len(claimed))
@@ -198,7 +198,7 @@ class Runner:
         for lane in turn.emptied:
             self._limits.remove_parked(lane)
         for job in turn.lost:
-            log.warning("the lease of job %s ran out while it was at work", job.id)
+            log.warning("the lease of job %s ended while it was running", job.id)
         return turn
 
     async def _settle(self, tx: Tx, settled: Sequence[SettledJob]) -> None:
