@@ -17,7 +17,7 @@ from trunkline.core.jobs.schema import MIGRATIONS as JOBS
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.rows import insertion
 from trunkline.products.sync.schema import MIGRATIONS
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 from trunkline.realtime.schema import MIGRATIONS as REALTIME
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
@@ -26,12 +26,12 @@ _NOW = 1_700_000_000_000_000
 
 def insert(connection: apsw.Connection, rows: int, seconds: float) -> dict[str, float]:
     """Commit so many rows at a time for so long; answers the rows, the time and the processor time."""
-    sql = insertion("sync_services", Service, lambda _: "?")
+    sql = insertion("sync_services", SyncService, lambda _: "?")
     done, start, used = 0, perf_counter(), process_time()
     while perf_counter() - start < seconds:
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(rows):
-            row = Service(new_sid("IS"), "AC" + "0" * 32, None, "a name of usual length", _NOW, _NOW)
+            row = SyncService(new_sid("IS"), "AC" + "0" * 32, None, "a name of usual length", _NOW, _NOW)
             connection.execute(sql, msgspec.structs.astuple(row))
         connection.execute("COMMIT")
         done += rows

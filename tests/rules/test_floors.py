@@ -41,8 +41,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sync": (
         ("schema", "services", "data", "limits", "revisions", "ttl"),
         ("scope", "reachability"),
-        ("access", "events"),
-        ("webhooks", "journal", "objects", "items", "expiry"),
+        ("permission_checks", "events"),
+        ("webhooks", "event_log", "objects", "items", "expiry"),
         ("collections", "documents", "item_parameters", "list_items", "map_items", "permissions", "streams"),
         ("realtime",),
         ("__init__",),

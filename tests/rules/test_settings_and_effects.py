@@ -14,7 +14,7 @@ import pytest
 from rules.source import ROOT
 from trunkline.products.messaging.services import MessagingService
 from trunkline.products.messaging.services import MessagingServiceSettings as MessagingSettings
-from trunkline.products.sync.services import ServiceSettings as SyncSettings
+from trunkline.products.sync.services import SyncServiceSettings as SyncSettings
 
 PAGE = ROOT / "docs" / "settings-and-effects.md"
 

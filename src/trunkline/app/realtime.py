@@ -15,8 +15,8 @@ from trunkline.products.accounts.facade import CredentialRevoked, TokenVerifier,
 from trunkline.products.manifest import Runtime
 from trunkline.realtime import endpoints
 from trunkline.realtime.border import EndpointOpened, Peer
-from trunkline.realtime.door import DoorParts, RealtimeDoor
-from trunkline.realtime.gateway import Limits
+from trunkline.realtime.door import DoorServices, RealtimeDoor
+from trunkline.realtime.gateway import ConnectionLimits
 from trunkline.realtime.presence import Presence
 from trunkline.settings.realtime import RealtimeSettings
 
@@ -40,7 +40,7 @@ class Realtime:
         self.router = Router((*routed, *(Product(one.name, one.mounts) for one in products)))
         finders = {product.grants[0]: product.find_service for product in products}
         self.verifier = TokenVerifier(database, vault, finders)
-        door = DoorParts(
+        door = DoorServices(
             database=database,
             dispatcher=OperationDispatcher(database, foundation.directory, vault),
             router=self.router,
@@ -49,7 +49,9 @@ class Realtime:
             clock=foundation.clock,
             listeners=(self.presence, self),
         )
-        limits = Limits(origins=settings.browser_origins(), max_connections=settings.max_connections)
+        limits = ConnectionLimits(
+            origins=settings.browser_origins(), max_connections=settings.max_connections
+        )
         key = vault.derived("realtime continuation")
         self.door = RealtimeDoor(door, key, products, limits)
         self.gateway = self.door.gateway

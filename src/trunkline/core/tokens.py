@@ -1,17 +1,17 @@
 """Access tokens: the JWTs with which client SDKs log in. Their form, their claims and their rules. Pure.
 
-A token is checked in this order (doc, client); the first rule that it breaks is the one that is told:
+A token is checked in this order (doc, client); the first rule that it breaks is reported:
 
 1. three base64url parts, the first two JSON objects        FORM
 2. ``typ``, ``alg`` (HS256, HS384, HS512) and ``cty``       HEADER
-3. ``iss`` is a key that may sign for the account ``sub``   ISSUER; what is stored decides
+3. ``iss`` is a key that may sign for the account ``sub``   ISSUER; stored data decide
 4. the HMAC with that key's secret                          SIGNATURE
 5. ``exp`` is to come, and at most a day away               EXPIRY, LIFETIME
 6. ``nbf`` has come; clocks may differ by 60 s              NOT_BEFORE
 7. ``grants`` has an identity and the product's grant       GRANTS
-8. the grant's Service is the account's, of that product    SERVICE, PRODUCT; what is stored decides
+8. the grant's Service is the account's, of that product    SERVICE, PRODUCT; stored data decide
 
-Claims are seconds since 1970 UTC; ``now`` and what is answered are microseconds.
+Claims are seconds since 1970 UTC; ``now`` and all results are microseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from trunkline.core.sids import is_sid
 
 CONTENT_TYPE = "twilio-fpa;v=1"
 DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
-"""What SDKs sign with (client). Nothing else is taken, ``none`` least of all."""
+"""The algorithms of SDKs (client). No other is accepted, ``none`` least of all."""
 
 SECOND = 1_000_000
 MAX_LIFETIME = 24 * 3600
@@ -40,14 +40,14 @@ MAX_LENGTH = 16_384
 """Characters of a token; the SDKs' have some 500 (inferred)."""
 
 DEFAULT_SERVICE = "default"
-"""What a Sync grant may name instead of a SID (doc)."""
+"""The word that a Sync grant may have instead of a SID (doc)."""
 
 _LAST_SECOND = 253_402_300_799
-_PARTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
+_SEGMENTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
 
 
 class GrantName(enum.Enum):
-    """The grants that lead somewhere; those for voice, video and others are passed over."""
+    """The grants of products with clients; those for voice, video and others are skipped."""
 
     DATA_SYNC = "data_sync"
     CHAT = "chat"
@@ -61,8 +61,8 @@ class GrantName(enum.Enum):
 
 
 class Rule(enum.Enum):
-    """The rules, each with its code and the text that people see (doc). ``connection_code`` is what a realtime
-    client is told: it has a number of its own for a lifetime that is too long."""
+    """The rules, each with its code and the text that people see (doc). ``connection_code`` is the code for realtime
+    clients: they have a number of their own for a lifetime that is too long."""
 
     FORM = 20101, "Invalid Access Token"
     HEADER = 20102, "Invalid Access Token header"
@@ -82,7 +82,7 @@ class Rule(enum.Enum):
 
 
 class InvalidToken(Exception):
-    """A token breaks ``rule``. ``reason`` says how; it is for whoever runs the server, and names no secret."""
+    """A token that breaks ``rule``. ``reason`` has the details for whoever runs the server, and no secret."""
 
     def __init__(self, rule: Rule, reason: str) -> None:
         self.rule = rule
@@ -100,7 +100,7 @@ class GrantClaim(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a token that keeps all rules allows, until ``expires_at`` (microseconds).
+    """The rights of a token that keeps all rules, until ``expires_at`` (microseconds).
 
     ``services`` maps the name of every grant that leads to a Service to that Service's SID, and Chat's two names to
     the same one; ``claims`` has the fields of each under the same names.
@@ -115,7 +115,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token that has been taken apart and not been checked."""
+    """A parsed token that is not checked."""
 
     header: dict[str, Any]
     payload: dict[str, Any]
@@ -124,10 +124,10 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Token:
-    """Take a token apart. Raises InvalidToken (FORM)."""
+    """Return the parts of a token. Raise InvalidToken (FORM) if it has not the form of one."""
     if len(text) > MAX_LENGTH:
         raise InvalidToken(Rule.FORM, f"it has over {MAX_LENGTH} characters")
-    if not _PARTS.fullmatch(text):
+    if not _SEGMENTS.fullmatch(text):
         raise InvalidToken(Rule.FORM, "it is not three parts of base64url with dots between them")
     header, payload, signature = text.split(".")
     return Token(
@@ -169,8 +169,8 @@ def check_header(token: Token) -> None:
 
 
 def issuer(token: Token) -> tuple[str, str]:
-    """The key that signed, and the account that it signed for. Raises InvalidToken (ISSUER) when they are no SIDs;
-    whether there are such ones is not looked at."""
+    """Return the key that signed, and the account that it signed for. Raise InvalidToken (ISSUER) if they are no SIDs;
+    whether they exist is not checked."""
     key_sid, account_sid = token.payload.get("iss"), token.payload.get("sub")
     if not isinstance(key_sid, str) or not is_sid(key_sid, "SK"):
         raise InvalidToken(Rule.ISSUER, "iss is not the SID of an API key, SK…")
@@ -186,7 +186,7 @@ def check_signature(token: Token, secret: str) -> None:
 
 
 def check_times(token: Token, now: int) -> int:
-    """When the token ends. Raises InvalidToken (EXPIRY, LIFETIME, NOT_BEFORE).
+    """Return the time at which the token ends. Raise InvalidToken (EXPIRY, LIFETIME, NOT_BEFORE).
 
     The lifetime counts from the last of ``nbf``, ``iat`` and ``now`` (inferred); an ``iat`` to come counts as far as
     clocks may differ, or it would make any lifetime short.
@@ -213,12 +213,12 @@ def _seconds(token: Token, claim: str) -> int | None:
 
 
 def is_time(value: object) -> bool:
-    """Whether a claim is a whole number of seconds since 1970, up to the year 9999."""
+    """Return whether a claim is a whole number of seconds since 1970, up to the year 9999."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_SECOND
 
 
 def identity(token: Token) -> str:
-    """Whose token it is. Raises InvalidToken (GRANTS)."""
+    """Return the identity of a token. Raise InvalidToken (GRANTS) if it has none."""
     value = _grants(token).get("identity")
     if not isinstance(value, str) or not value:
         raise InvalidToken(Rule.GRANTS, "grants.identity is missing, empty or no text")
@@ -228,11 +228,11 @@ def identity(token: Token) -> str:
 
 
 def claims(token: Token, wanted: GrantName) -> dict[GrantName, GrantClaim]:
-    """The grants, by name. Raises InvalidToken (GRANTS) unless there is the one that is wanted, under one of its
-    names; others that do not fit are left out."""
+    """Return the grants by name. Raise InvalidToken (GRANTS) unless the wanted one is among them, under one of its
+    names; others that are malformed are left out."""
     grants = _grants(token)
     found: dict[GrantName, GrantClaim] = {}
-    refusal = InvalidToken(Rule.GRANTS, f"there is no grant {wanted.value}")
+    error = InvalidToken(Rule.GRANTS, f"there is no grant {wanted.value}")
     for name in GrantName:
         if name.value not in grants:
             continue
@@ -240,10 +240,10 @@ def claims(token: Token, wanted: GrantName) -> dict[GrantName, GrantClaim]:
             found[name] = _claim(name, grants[name.value])
         except InvalidToken as refused:
             if name.product == wanted.product:
-                refusal = refused
+                error = refused
     of_product = [claim for name, claim in found.items() if name.product == wanted.product]
     if not of_product:
-        raise refusal
+        raise error
     if len({claim.service_sid for claim in of_product}) > 1:
         raise InvalidToken(Rule.GRANTS, "the grants chat and ip_messaging name different Services")
     return found
@@ -260,20 +260,20 @@ def _claim(name: GrantName, value: Any) -> GrantClaim:
     if not isinstance(value, dict) or not value.get("service_sid"):
         raise InvalidToken(Rule.GRANTS, f"the grant {name.value} has no service_sid")
     # SDKs leave out what is not set; null counts as left out.
-    said = {key: value.get(key) for key in ("endpoint_id", "deployment_role_sid", "push_credential_sid")}
-    texts = [value["service_sid"], *(one for one in said.values() if one is not None)]
+    fields = {key: value.get(key) for key in ("endpoint_id", "deployment_role_sid", "push_credential_sid")}
+    texts = [value["service_sid"], *(one for one in fields.values() if one is not None)]
     if not all(isinstance(one, str) and "\0" not in one for one in texts):
         raise InvalidToken(Rule.GRANTS, f"the grant {name.value} has a field that is no text")
-    return GrantClaim(value["service_sid"], **said)
+    return GrantClaim(value["service_sid"], **fields)
 
 
 def names_service(name: GrantName, service: str) -> bool:
-    """Whether ``service`` can name a Service in this grant at all."""
+    """Return whether ``service`` can name a Service in this grant at all."""
     return is_sid(service, "IS") or (name is GrantName.DATA_SYNC and service == DEFAULT_SERVICE)
 
 
 def sign(payload: dict[str, Any], secret: str) -> str:
-    """A token with this payload, signed as SDKs do by default."""
+    """Return a token with this payload, signed as SDKs do by default."""
     header = {"typ": "JWT", "alg": "HS256", "cty": CONTENT_TYPE}
     signed = ".".join(_encoded(msgspec.json.encode(part)) for part in (header, payload))
     return f"{signed}.{_encoded(_signature(signed.encode(), 'HS256', secret))}"

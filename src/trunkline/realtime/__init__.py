@@ -1,1 +1,1 @@
-"""The realtime door: twilsock packets over WebSocket. Knows no product."""
+"""The realtime door: the protocol by which client SDKs stay connected. Independent of every product."""

@@ -1,4 +1,4 @@
-"""What the realtime door asks of the rest, and what it offers: the types and Protocols at its border. Pure."""
+"""The border of the realtime door: the types and Protocols that it shares with the code around it. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import msgspec
 from trunkline.core.tokens import Grant
 
 
-class TooMany(Exception):
-    """Too many log-ins: the client shall come back in ``reconnect_ms`` milliseconds, or later."""
+class TooManyLogins(Exception):
+    """The refusal of a login that comes too early: the client must wait ``reconnect_ms`` milliseconds, or longer."""
 
     def __init__(self, reconnect_ms: int) -> None:
         self.reconnect_ms = reconnect_ms
@@ -19,8 +19,8 @@ class TooMany(Exception):
 
 
 class TunnelRequest(msgspec.Struct, frozen=True):
-    """A tunnelled request. Segments and parameters are decoded, header names are in small letters; ``product`` is
-    the grant that it runs under, ``service_sid`` what that grant names."""
+    """A tunnelled request. Segments and parameters are decoded, header names are in lower case; ``product`` is the
+    grant that it runs under, ``service_sid`` the Service of that grant."""
 
     product: str
     service_sid: str
@@ -32,7 +32,7 @@ class TunnelRequest(msgspec.Struct, frozen=True):
 
 
 class TunnelReply(msgspec.Struct, frozen=True):
-    """The answer to a tunnelled request. ``then`` are frames that go to the connection right behind it."""
+    """The reply to a tunnelled request. ``then`` are frames that follow it at once."""
 
     status: int
     headers: Mapping[str, str] = {}
@@ -41,21 +41,21 @@ class TunnelReply(msgspec.Struct, frozen=True):
 
 
 class Peer(Protocol):
-    """A client that is logged in, as the rest sees it."""
+    """A client that is logged in, as products see it."""
 
     @property
     def id(self) -> str:
-        """Names this connection, and no other one ever."""
+        """The id of this connection; no other connection ever has it."""
         ...
 
     @property
     def endpoint_id(self) -> str:
-        """Names the client program across its connections."""
+        """The id of the client program across its connections."""
         ...
 
     @property
     def grant(self) -> Grant:
-        """What the newest accepted token allows."""
+        """The grant of the newest accepted token."""
         ...
 
     @property
@@ -64,41 +64,42 @@ class Peer(Protocol):
         ...
 
     def send(self, frame: bytes) -> None:
-        """Queue a whole frame, such as ``gateway.event_frame`` makes. Does nothing on a connection that is gone; a
-        connection with more than 4 MiB or 1,000 frames that the client does not read is cut."""
+        """Queue a whole frame, such as ``gateway.event_frame`` makes. Do nothing on a connection that is gone. Abort a
+        connection with more than 4 MiB or 1,000 frames that the client does not read."""
         ...
 
     async def drained(self) -> None:
-        """Wait until the client reads what was sent, or is gone: between the parts of a long replay."""
+        """Wait until the client has read what was sent, or is gone: between the segments of a long replay."""
         ...
 
 
 class Verifier(Protocol):
-    """Who knows what a token is worth."""
+    """The verifier of tokens."""
 
     async def verify(self, token: str, product: str) -> Grant:
-        """The grant of a token that has one for ``product``. Raises InvalidToken, TooMany."""
+        """Return the grant of a token that has one for ``product``. Raise InvalidToken or TooManyLogins if the token
+        is refused."""
         ...
 
 
-class Tunnel(Protocol):
-    """Who answers tunnelled requests."""
+class RequestTunnel(Protocol):
+    """The handler of tunnelled requests."""
 
     async def request(self, peer: Peer, request: TunnelRequest) -> TunnelReply:
-        """Answer a request; those of one connection come one after the other. Raises ApiError."""
+        """Return the reply to a request; those of one connection come one after the other. Raise ApiError."""
         ...
 
 
-class Lifecycle(Protocol):
-    """Who is told about clients coming and going. Of a client that replaces its own lost connection, the new one is
-    told first."""
+class ConnectionListener(Protocol):
+    """A listener to clients that come and go. If a client replaces its own lost connection, the new one is reported
+    first."""
 
     def connected(self, peer: Peer) -> None:
-        """A client is logged in."""
+        """Handle a client that is logged in."""
         ...
 
     def disconnected(self, peer: Peer) -> None:
-        """A client that was logged in is gone."""
+        """Handle the end of a client that was logged in."""
         ...
 
 

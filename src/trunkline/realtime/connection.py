@@ -1,4 +1,10 @@
-"""One client's connection: carries out what its session asks for."""
+"""One client's connection, which carries out the effects of its session.
+
+A token is verified, and a tunnelled request run, in a task of its own; the session handles one packet at a time, so
+there is one such task at most. While more than 64 packets wait for it, reading is paused. A connection that is closed
+while its token is verified is refused as soon as the grant is there. After the end of a connection the results of its
+tasks have no effect.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +15,24 @@ from typing import Any, Protocol
 from trunkline.api.errors import ApiError
 from trunkline.core.clock import Clock
 from trunkline.core.tokens import Grant, InvalidToken
-from trunkline.realtime.answers import Status, unauthorized
-from trunkline.realtime.border import TooMany, Tunnel, TunnelReply, Verifier
+from trunkline.realtime.border import RequestTunnel, TooManyLogins, TunnelReply, Verifier
 from trunkline.realtime.effects import (
     Abort,
     Effects,
     HangUp,
-    Opened,
-    PassOn,
-    Rules,
-    Run,
-    Send,
-    State,
-    Verify,
+    Login,
+    RunRequest,
+    SendFrames,
+    SendPacket,
+    SessionRules,
+    SessionState,
+    VerifyToken,
 )
 from trunkline.realtime.frames import JSON
-from trunkline.realtime.session import NEVER, Session
+from trunkline.realtime.server_packets import PacketStatus, unauthorized
+from trunkline.realtime.session import NEVER, RealtimeSession
+from trunkline.realtime.timer_wheel import NOWHERE
 from trunkline.realtime.websocket import WebSocket, binary_frame
-from trunkline.realtime.wheel import NOWHERE
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -43,7 +49,7 @@ class ConnectionOwner(Protocol):
     """The gateway of a connection."""
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> SessionRules:
         """The rules that all connections share."""
         ...
 
@@ -58,11 +64,11 @@ class ConnectionOwner(Protocol):
         ...
 
     @property
-    def tunnel(self) -> Tunnel:
+    def tunnel(self) -> RequestTunnel:
         """The handler of tunnelled requests."""
         ...
 
-    def arm(self, connection: Connection, due: int) -> None:
+    def arm(self, connection: RealtimeConnection, due: int) -> None:
         """Call ``tick`` of the connection when ``due`` has come."""
         ...
 
@@ -70,11 +76,11 @@ class ConnectionOwner(Protocol):
         """Run work beside everything else."""
         ...
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: RealtimeConnection) -> None:
         """Record that a client is logged in."""
         ...
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: RealtimeConnection) -> None:
         """Forget a connection that is gone."""
         ...
 
@@ -83,27 +89,27 @@ class ConnectionOwner(Protocol):
         ...
 
 
-class Connection:
-    """A client's connection. As ``Peer`` to the rest, as ``Listener`` to its WebSocket."""
+class RealtimeConnection:
+    """A client's connection. Implements ``Peer`` for products and ``WebSocketListener`` for its WebSocket."""
 
     __slots__ = ("_gateway", "_session", "_socket", "_throttled", "_vetoes", "endpoint_id", "id", "slot")
 
     def __init__(self, gateway: ConnectionOwner, socket: WebSocket, id: str) -> None:
         self._gateway = gateway
         self._socket = socket
-        self._session = Session(gateway.rules, gateway.clock())
+        self._session = RealtimeSession(gateway.rules, gateway.clock())
         self._throttled = False
-        self._vetoes: list[tuple[Predicate, Status]] | None = None
+        self._vetoes: list[tuple[Predicate, PacketStatus]] | None = None
         self.id = id
         self.endpoint_id = ""
         self.slot = NOWHERE
         self._perform([])
 
-    # What the rest sees
+    # For products
 
     @property
     def grant(self) -> Grant:
-        """What the newest accepted token allows."""
+        """The grant of the newest accepted token."""
         assert self._session.grant is not None
         return self._session.grant
 
@@ -120,37 +126,37 @@ class Connection:
         """Wait until the client reads, or is gone."""
         await self._socket.drained()
 
-    # What the WebSocket tells
+    # For the WebSocket
 
     def received(self, message: bytes) -> None:
-        """A binary message has arrived."""
+        """Handle a binary message."""
         effects = self._session.receive(message, self._gateway.clock())
         # After an acknowledgement, which comes for every event, there is nothing to do.
         if effects or self._session.backlog:
             self._perform(effects)
 
     def received_text(self) -> None:
-        """A text message has arrived."""
+        """Handle a text message."""
         self._perform(self._session.garbage(self._gateway.clock()))
 
     def lost(self) -> None:
-        """The WebSocket is gone."""
+        """Handle the end of the WebSocket."""
         self._session.hung_up()
         self._gateway.lost(self)
 
     def drain(self) -> None:
-        """The server stops."""
+        """Send the client away: the server stops."""
         reconnect_ms = self._gateway.reconnect_ms()
         self._perform(self._session.offload(reconnect_ms, self._gateway.clock(), DRAIN_PATIENCE))
 
-    # What the gateway asks
+    # For the gateway
 
     def tick(self, now: int) -> None:
-        """The session is due."""
+        """Let the session handle the time."""
         self._perform(self._session.tick(now))
 
-    def close_if(self, predicate: Predicate, status: Status) -> None:
-        """Close if the grant fits, or if the one that is being verified will."""
+    def close_if(self, predicate: Predicate, status: PacketStatus) -> None:
+        """Close the connection if its grant fits, or the grant of the token that is being verified."""
         if self._vetoes is not None:
             self._vetoes.append((predicate, status))
         grant = self._session.grant
@@ -166,16 +172,16 @@ class Connection:
     def _perform(self, effects: Effects) -> None:
         for effect in effects:
             match effect:
-                case Send(packet=packet):
+                case SendPacket(packet=packet):
                     self._socket.send(binary_frame(packet))
-                case PassOn(frames=frames):
+                case SendFrames(frames=frames):
                     for frame in frames:
                         self._socket.send(frame)
-                case Verify():
+                case VerifyToken():
                     self._gateway.spawn(self._verify(effect))
-                case Run():
+                case RunRequest():
                     self._gateway.spawn(self._run(effect))
-                case Opened(endpoint_id=endpoint_id):
+                case Login(endpoint_id=endpoint_id):
                     self.endpoint_id = endpoint_id
                     self._gateway.opened(self)
                 case HangUp():
@@ -195,15 +201,15 @@ class Connection:
             self._throttled = True
             self._socket.pause_reading()
 
-    async def _verify(self, asked: Verify) -> None:
+    async def _verify(self, effect: VerifyToken) -> None:
         session, gateway = self._session, self._gateway
         self._vetoes = []
         try:
-            grant = await gateway.verifier.verify(asked.token, asked.product)
+            grant = await gateway.verifier.verify(effect.token, effect.product)
         except InvalidToken as error:
             status = unauthorized(error.rule.connection_code, error.rule.description)
             effects = session.refused(status, gateway.clock())
-        except TooMany as why:
+        except TooManyLogins as why:
             effects = session.put_off(why, gateway.clock())
         except Exception:
             log.exception("a token could not be verified")
@@ -216,20 +222,20 @@ class Connection:
             self._vetoes = None
         self._perform(effects)
 
-    def _veto(self, grant: Grant) -> Status | None:
+    def _veto(self, grant: Grant) -> PacketStatus | None:
         for predicate, status in self._vetoes or ():
             if predicate(grant):
                 return unauthorized(status.error_code, status.description)
         return None
 
-    async def _run(self, asked: Run) -> None:
+    async def _run(self, effect: RunRequest) -> None:
         if self._socket.behind:
             # Answers may be long, and clients ask for many at once: whoever reads slowly is not cut off for that.
             await self._socket.drained()
-            if self._session.state is not State.OPEN:
+            if self._session.state is not SessionState.OPEN:
                 return
         try:
-            answer = await self._gateway.tunnel.request(self, asked.request)
+            answer = await self._gateway.tunnel.request(self, effect.request)
         except ApiError as error:
             answer = _refused(error)
         except Exception:

@@ -1,7 +1,8 @@
-"""Continuation tokens and storage ids: what a client recognises itself by when it comes back. Pure.
+"""Continuation tokens and storage ids, by which a client that returns is recognised. Pure.
 
 A continuation token is ``base64(JSON).base64(HMAC-SHA256)`` and names the endpoint, the account, the identity and the
-Services. It grants nothing, so a bad one is never refused: the client is a new endpoint, and is told why (captured).
+Services. It grants nothing, so a bad one is never refused: the client is a new endpoint, and gets the reason
+(captured).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _FORMAT = "rtd-ct-1"
 
 
 class Reissue(enum.Enum):
-    """Why a client got a new continuation token, as it is told (captured, the last one inferred)."""
+    """The reason for a new continuation token, as clients get it (captured, the last one inferred)."""
 
     MISSING = "Continuation token is not provided"
     DIFFERENT_IDENTITY = "Different identity"
@@ -37,7 +38,7 @@ class _Content(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Continuation(msgspec.Struct, frozen=True):
-    """The endpoint of a client, the token to tell it, and why that is a new one, if it is."""
+    """The endpoint of a client, its token, and the reason for a new one, if it is new."""
 
     endpoint_id: str
     token: str
@@ -45,7 +46,7 @@ class Continuation(msgspec.Struct, frozen=True):
 
 
 class Seal:
-    """Signs and recognises under a key; ``new_id`` makes 32 hex digits."""
+    """The key of continuation tokens; ``new_id`` makes 32 hex digits."""
 
     __slots__ = ("_key", "_new_id")
 
@@ -54,7 +55,8 @@ class Seal:
         self._new_id = new_id
 
     def resume(self, token: str | None, grant: Grant) -> Continuation:
-        """The endpoint that ``token`` names, if it is ours and was given to the holder of ``grant``; else a new one."""
+        """Return the endpoint that ``token`` names, if it is genuine and was given to the holder of ``grant``; else a
+        new one."""
         if token is None:
             return self._issue(grant, Reissue.MISSING)
         content = self._open(token)
@@ -69,7 +71,7 @@ class Seal:
         return Continuation(content.endpoint_id, token, None)
 
     def storage_id(self, grant: Grant, product: str) -> str:
-        """The name of the client's own cache: the same for account, Service, identity and product for ever."""
+        """Return the name of the client's own cache: always the same for one account, Service, identity and product."""
         parts = (grant.account_sid, grant.services.get(product, ""), grant.identity, product)
         return self._sign(b"storage", "\0".join(parts).encode()).hex()[:40]
 

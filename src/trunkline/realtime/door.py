@@ -19,9 +19,9 @@ from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
-from trunkline.realtime.border import Lifecycle, Peer, Verifier
+from trunkline.realtime.border import ConnectionListener, Peer, Verifier
 from trunkline.realtime.dispatch import TunnelDispatcher
-from trunkline.realtime.gateway import Gateway, Limits, Parts
+from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway
 from trunkline.realtime.product import RealtimeProduct
 
 CATCH_UP_SECONDS = 2.0
@@ -40,7 +40,7 @@ class DeadKeys(Protocol):
 
 
 @dataclass(frozen=True)
-class DoorParts:
+class DoorServices:
     """The services that the door uses, and the listeners to clients that come and go."""
 
     database: Database
@@ -49,20 +49,26 @@ class DoorParts:
     verifier: Verifier
     dead_keys: DeadKeys
     clock: Clock
-    listeners: tuple[Lifecycle, ...] = ()
+    listeners: tuple[ConnectionListener, ...] = ()
 
 
 class RealtimeDoor:
     """The realtime door of a node. ``key`` signs continuation tokens; nodes that share clients share it."""
 
     def __init__(
-        self, parts: DoorParts, key: bytes, products: Sequence[RealtimeProduct], limits: Limits | None = None
+        self,
+        parts: DoorServices,
+        key: bytes,
+        products: Sequence[RealtimeProduct],
+        limits: ConnectionLimits | None = None,
     ) -> None:
         self._parts = parts
         self._products = products
         self._deliveries = [product.delivery for product in products if product.delivery]
         tunnel = TunnelDispatcher(parts.dispatcher, parts.router, products)
-        self.gateway = Gateway(Parts(parts.verifier, tunnel, self, parts.clock), key, limits)
+        self.gateway = RealtimeGateway(
+            GatewayServices(parts.verifier, tunnel, self, parts.clock), key, limits
+        )
         self._tasks = [PeriodicTask("checks of keys", self._check_keys, SWEEP_SECONDS, SWEEP_SECONDS)]
         if parts.database.name == "postgresql":
             catching_up = PeriodicTask("missed events", self._catch_up, CATCH_UP_SECONDS, CATCH_UP_SECONDS)

@@ -1,4 +1,4 @@
-"""What a session asks for, and what it is made with. Pure."""
+"""The effects of a session, and the rules that all sessions share. Pure."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from trunkline.realtime.border import TunnelRequest
 from trunkline.realtime.continuation import Seal
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """What all connections share: the seal of continuation tokens, 32 random hex digits, and the product of a client
-    that registers none."""
+class SessionRules(msgspec.Struct, frozen=True):
+    """The rules that all connections share: the key of continuation tokens, 32 random hex digits, and the product of a
+    client that registers none."""
 
     seal: Seal
     new_id: Callable[[], str]
     default_product: str = "data_sync"
 
 
-class Send(msgspec.Struct, frozen=True):
-    """Send this packet."""
+class SendPacket(msgspec.Struct, frozen=True):
+    """The sending of a packet."""
 
     packet: bytes
 
 
-class PassOn(msgspec.Struct, frozen=True):
-    """Send these finished frames."""
+class SendFrames(msgspec.Struct, frozen=True):
+    """The sending of finished frames."""
 
     frames: tuple[bytes, ...]
 
 
-class Verify(msgspec.Struct, frozen=True):
-    """Find out what a token is worth; ``verified``, ``refused`` or ``put_off`` answers."""
+class VerifyToken(msgspec.Struct, frozen=True):
+    """The verification of a token; ``verified``, ``refused`` or ``put_off`` takes its result."""
 
     token: str
     product: str
 
 
-class Run(msgspec.Struct, frozen=True):
-    """Run a tunnelled request; ``replied`` answers."""
+class RunRequest(msgspec.Struct, frozen=True):
+    """The run of a tunnelled request; ``replied`` takes its reply."""
 
     request: TunnelRequest
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """The client is logged in."""
+class Login(msgspec.Struct, frozen=True):
+    """The login of the client."""
 
     endpoint_id: str
 
 
 class HangUp(msgspec.Struct, frozen=True):
-    """Close the WebSocket, after what was sent."""
+    """The end of the WebSocket, after what was sent."""
 
 
 class Abort(msgspec.Struct, frozen=True):
-    """Drop the connection now."""
+    """The end of the connection at once."""
 
 
-Effect = Send | PassOn | Verify | Run | Opened | HangUp | Abort
+Effect = SendPacket | SendFrames | VerifyToken | RunRequest | Login | HangUp | Abort
 Effects = list[Effect]
 
 
-class State(enum.Enum):
-    """Where a connection is in its life."""
+class SessionState(enum.Enum):
+    """The states of a connection."""
 
     WAITING = "before init was accepted"
     OPEN = "logged in"

@@ -3,8 +3,8 @@
 An endpoint is one client program that is connected with an identity; the rules (seed; the last three inferred):
 
 - The product's listener is called in the transaction of each change, under the identity's lock.
-- When the last endpoint of an identity is gone, the listener may ask for a grace; at its end ``absent`` is called,
-  unless the identity is back by then, with any endpoint. The timer is a durable job.
+- The listener may set a grace when the last endpoint of an identity is gone; at its end ``absent`` is called, unless
+  the identity is back by then, with any endpoint. The timer is a durable job.
 - A connection that replaces one of the same endpoint ends that one.
 - A client without an identity has no endpoint.
 - The endpoints of a node that was killed are gone when its lease has run out.

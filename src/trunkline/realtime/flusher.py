@@ -1,7 +1,7 @@
-"""When queued frames are written: once per turn of the loop, and under load a few milliseconds later.
+"""The joining of writes: queued frames are written once per turn of the loop, and under load a few milliseconds later.
 
-Waiting a little longer under load lets more frames for one connection share one write. Many connections are written to
-in several turns, so that everything else goes on between them: a write costs some 10 us.
+A short wait under load lets more frames for one connection share one write. Many connections are written to in several
+turns, so that everything else runs between them: a write costs some 10 us.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ PAUSE = 0.003
 """Seconds until the next flush under load."""
 
 
-class Flushed(Protocol):
-    """Something with frames to write."""
+class Flushable(Protocol):
+    """A connection with frames to write."""
 
     def flush(self) -> None:
         """Write what is queued."""
@@ -28,18 +28,18 @@ class Flushed(Protocol):
 
 
 class Flusher:
-    """Calls ``flush`` on everything that asked for it, in the order of asking."""
+    """The queue of connections with frames to write, in the order of their requests."""
 
     __slots__ = ("_due", "_loaded", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: list[Flushed] = []
-        self._due: list[Flushed] = []
+        self._waiting: list[Flushable] = []
+        self._due: list[Flushable] = []
         self._loaded = False
 
-    def want(self, one: Flushed) -> None:
-        """Flush ``one`` soon. It asks once, until it is flushed."""
+    def enqueue(self, one: Flushable) -> None:
+        """Flush ``one`` soon. It is enqueued once until it is flushed."""
         if not self._waiting:
             if self._loaded:
                 self._loop.call_later(PAUSE, self._flush)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.realtime.packets import METHODS, Header, Known, Unknown
+from trunkline.realtime.client_packets import METHODS, Header, Known, UnknownPacket
 
 MAX_PACKET_BYTES = 1024 * 1024
 """The largest packet that is read (inferred): data are at most 16 KiB, and a header comes on top."""
@@ -26,12 +26,12 @@ JSON = "application/json"
 
 _LINE = re.compile(rb"TWILSOCK +V3\.0 +([0-9]{1,7})[ \t]*\r\n")
 _known = msgspec.json.Decoder(Known)
-_unknown = msgspec.json.Decoder(Unknown)
+_unknown = msgspec.json.Decoder(UnknownPacket)
 _encode = msgspec.json.Encoder().encode
 
 
 class FrameError(Exception):
-    """The bytes are not a packet; the text says why."""
+    """Bytes that are not a packet; the text has the reason."""
 
 
 class Packet(NamedTuple):
@@ -42,7 +42,7 @@ class Packet(NamedTuple):
 
 
 def encode(header: Mapping[str, Any], payload: bytes = b"", payload_type: str = JSON) -> bytes:
-    """The bytes of a packet. ``payload_size``, and with a payload ``payload_type``, are added to the header."""
+    """Return the bytes of a packet. Add ``payload_size``, and with a payload ``payload_type``, to the header."""
     if payload:
         raw = _encode({**header, "payload_size": len(payload), "payload_type": payload_type})
         return b"TWILSOCK V3.0 %d\r\n%b\r\n%b\r\n" % (len(raw), raw, payload)
@@ -51,7 +51,7 @@ def encode(header: Mapping[str, Any], payload: bytes = b"", payload_type: str = 
 
 
 def decode(message: bytes) -> Packet:
-    """The packet that a message is, at most 1 MiB. Raises FrameError."""
+    """Return the packet that a message is, at most 1 MiB. Raise FrameError if it is none."""
     if len(message) > MAX_PACKET_BYTES:
         raise FrameError(f"a packet of {len(message)} bytes")
     line = _LINE.match(message)
@@ -81,8 +81,9 @@ def _header(raw: bytes) -> Header:
     return header
 
 
-def _other(raw: bytes, why: msgspec.ValidationError) -> Unknown:
-    """The header of a method that is not listed; one of a listed method is wrong."""
+def _other(raw: bytes, why: msgspec.ValidationError) -> UnknownPacket:
+    """Return the header of a method that is not listed. Raise FrameError if the method is listed: the header is
+    wrong."""
     try:
         header = _unknown.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,11 @@
-"""The realtime door itself: all connections of this node, their one timer, and what is asked of the rest."""
+"""All connections of a node, and their one timer.
+
+Everything here runs on one event loop. A connection exists from its upgrade on; from its login on it is the one of its
+endpoint, and an older one of that endpoint, which the client lost, is aborted. One timer turns ten times a second
+while a connection has something due. Work that takes time, such as verifying a token, runs in tasks that ``stop``
+waits for and then cancels. When the server stops, each connection gets once the time at which to reconnect, and no new
+one is accepted.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +20,15 @@ from uvicorn.server import ServerState
 from trunkline.api.errors import ApiError, not_found
 from trunkline.core.clock import Clock
 from trunkline.core.sids import new_token
-from trunkline.realtime import answers
-from trunkline.realtime.answers import Status
-from trunkline.realtime.border import Lifecycle, Peer, Tunnel, Verifier
-from trunkline.realtime.connection import Connection, Predicate
+from trunkline.realtime import server_packets
+from trunkline.realtime.border import ConnectionListener, Peer, RequestTunnel, Verifier
+from trunkline.realtime.connection import Predicate, RealtimeConnection
 from trunkline.realtime.continuation import Seal
-from trunkline.realtime.effects import Rules
+from trunkline.realtime.effects import SessionRules
 from trunkline.realtime.flusher import Flusher
+from trunkline.realtime.server_packets import PacketStatus
+from trunkline.realtime.timer_wheel import SLOT, TimerWheel
 from trunkline.realtime.websocket import WebSocket, binary_frame
-from trunkline.realtime.wheel import SLOT, Wheel
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -29,22 +36,22 @@ PATH = "/v3/wsconnect"
 RECONNECT_FIRST_MS = 1000
 RECONNECT_STEP_MS = 2
 RECONNECT_SPREAD_MS = 60_000
-"""When the server stops, clients are asked to come back 2 ms apart, from 1 s on, the 30,001st with the first."""
+"""Reconnects when the server stops: 2 ms apart, from 1 s on, the 30,001st with the first."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Who does the work behind the door."""
+class GatewayServices:
+    """The services behind the connections."""
 
     verifier: Verifier
-    tunnel: Tunnel
-    lifecycle: Lifecycle
+    tunnel: RequestTunnel
+    lifecycle: ConnectionListener
     clock: Clock
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Who may come in: the paths, the origins of browsers (empty: any), and how many connections."""
+class ConnectionLimits:
+    """The limits of connections: the paths, the origins of browsers (empty: any), and their number."""
 
     paths: frozenset[str] = frozenset({PATH})
     origins: frozenset[str] = frozenset()
@@ -52,53 +59,53 @@ class Limits:
 
 
 def event_frame(message_type: str, payload: bytes) -> bytes:
-    """The frame of a notification; ``payload`` is JSON. Made once, it may go to any number of connections."""
-    return binary_frame(answers.notification("TM" + new_token(), message_type, payload))
+    """Return the frame of a notification; ``payload`` is JSON. Made once, it may go to any number of connections."""
+    return binary_frame(server_packets.notification("TM" + new_token(), message_type, payload))
 
 
-class Gateway:
+class RealtimeGateway:
     """All connections of this node. ``key`` signs continuation tokens; nodes that share clients share it."""
 
-    def __init__(self, parts: Parts, key: bytes, limits: Limits | None = None) -> None:
-        self.rules = Rules(Seal(key, new_token), new_token)
+    def __init__(self, parts: GatewayServices, key: bytes, limits: ConnectionLimits | None = None) -> None:
+        self.rules = SessionRules(Seal(key, new_token), new_token)
         self.verifier = parts.verifier
         self.tunnel = parts.tunnel
         self.clock = parts.clock
         self._lifecycle = parts.lifecycle
-        self._limits = limits or Limits()
-        self._connections: set[Connection] = set()
-        self._endpoints: dict[str, Connection] = {}
-        self._wheel: Wheel[Connection] = Wheel()
+        self._limits = limits or ConnectionLimits()
+        self._connections: set[RealtimeConnection] = set()
+        self._endpoints: dict[str, RealtimeConnection] = {}
+        self._wheel: TimerWheel[RealtimeConnection] = TimerWheel()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: Flusher | None = None
         self._drained = 0
 
     def __len__(self) -> int:
-        """How many connections stand, logged in or not."""
+        """Return the number of connections, logged in or not."""
         return len(self._connections)
 
     def protocol(self, config: Any, server_state: ServerState, app_state: Any = None) -> WebSocket:
-        """A WebSocket for uvicorn, which takes this method as its ``ws``."""
+        """Return a WebSocket for uvicorn, which gets this method as its ``ws``."""
         return WebSocket(self, server_state)
 
     def peers(self) -> tuple[Peer, ...]:
-        """Who is logged in."""
+        """Return the clients that are logged in."""
         return tuple(self._endpoints.values())
 
-    def close_where(self, predicate: Predicate, status: Status = answers.WITHDRAWN) -> None:
-        """Close every connection whose grant fits, at once; one whose token is being verified is refused."""
+    def close_where(self, predicate: Predicate, status: PacketStatus = server_packets.WITHDRAWN) -> None:
+        """Close every connection whose grant fits, at once; refuse one whose token is being verified."""
         for connection in tuple(self._connections):
             connection.close_if(predicate, status)
 
     def moved(self, endpoint_id: str, connection_id: str) -> None:
-        """An endpoint has a connection to another node: one that it has here is one that it lost, and is dropped."""
+        """Abort the connection of an endpoint that has one to another node: the client lost it."""
         older = self._endpoints.get(endpoint_id)
         if older is not None and older.id != connection_id:
             older.abort()
 
     async def stop(self, seconds: float = 2.0) -> None:
-        """Give what is in hand this long to finish, end every connection, and stop the timer."""
+        """Wait this long for tasks, end every connection, and stop the timer."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in tuple(self._tasks):
@@ -110,23 +117,23 @@ class Gateway:
             self._timer = None
 
     def tick(self) -> None:
-        """See to all connections that are due. The door's own timer calls this ten times a second."""
+        """Let all connections that are due handle the time. The timer calls this ten times a second."""
         now = self.clock()
         for connection in self._wheel.due(now):
             connection.tick(now)
 
-    # What WebSockets ask: the Door
+    # For WebSockets
 
     @property
     def flusher(self) -> Flusher:
-        """Joins the writes of all connections."""
+        """The joining of the writes of all connections."""
         if self._flusher is None:
             self._flusher = Flusher(asyncio.get_running_loop())
         return self._flusher
 
     def admit(self, path: str, origin: str | None) -> None:
-        """Accept an upgrade by returning. Raises ApiError: 404 for another path, 403 for an origin that is not
-        allowed, 503 when there are too many connections or the server stops."""
+        """Accept an upgrade by returning. Raise ApiError: 404 for another path, 403 for an origin that is not allowed,
+        503 if there are too many connections or the server stops."""
         if path not in self._limits.paths:
             raise not_found(path)
         if self._limits.origins and origin is not None and origin not in self._limits.origins:
@@ -134,46 +141,46 @@ class Gateway:
         if self._drained or len(self._connections) >= self._limits.max_connections:
             raise ApiError(20503)
 
-    def open(self, socket: WebSocket) -> Connection:
-        """A connection stands."""
-        connection = Connection(self, socket, new_token())
+    def open(self, socket: WebSocket) -> RealtimeConnection:
+        """Return the connection of an accepted WebSocket."""
+        connection = RealtimeConnection(self, socket, new_token())
         self._connections.add(connection)
         return connection
 
-    # What connections ask
+    # For connections
 
-    def arm(self, connection: Connection, due: int) -> None:
-        """Let the connection know when ``due`` has come."""
+    def arm(self, connection: RealtimeConnection, due: int) -> None:
+        """Call ``tick`` of the connection when ``due`` has come."""
         self._wheel.put(connection, due)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SLOT / 1e6, self._turn)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this beside everything else."""
+        """Run work beside everything else."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def opened(self, connection: Connection) -> None:
-        """A client is logged in. An older connection of the same endpoint is one that it lost: it is dropped."""
+    def opened(self, connection: RealtimeConnection) -> None:
+        """Record that a client is logged in. Abort an older connection of the same endpoint, which the client lost."""
         older = self._endpoints.get(connection.endpoint_id)
         self._endpoints[connection.endpoint_id] = connection
-        self._tell(self._lifecycle.connected, connection)
+        self._notify(self._lifecycle.connected, connection)
         if older is not None:
             older.abort()
 
-    def lost(self, connection: Connection) -> None:
-        """A connection is gone."""
+    def lost(self, connection: RealtimeConnection) -> None:
+        """Forget a connection that is gone."""
         self._connections.discard(connection)
         self._wheel.remove(connection)
         if not connection.endpoint_id:
             return
         if self._endpoints.get(connection.endpoint_id) is connection:
             del self._endpoints[connection.endpoint_id]
-        self._tell(self._lifecycle.disconnected, connection)
+        self._notify(self._lifecycle.disconnected, connection)
 
     def reconnect_ms(self) -> int:
-        """When the next of the clients that are sent away shall come back, in milliseconds."""
+        """Return the milliseconds after which the next client reconnects when the server stops."""
         spread = self._drained * RECONNECT_STEP_MS % RECONNECT_SPREAD_MS
         self._drained += 1
         return RECONNECT_FIRST_MS + spread
@@ -186,8 +193,8 @@ class Gateway:
         if self._wheel and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SLOT / 1e6, self._turn)
 
-    def _tell(self, whom: Callable[[Peer], None], connection: Connection) -> None:
+    def _notify(self, handle: Callable[[Peer], None], connection: RealtimeConnection) -> None:
         try:
-            whom(connection)
+            handle(connection)
         except Exception:
-            log.exception("a change of presence could not be told")
+            log.exception("a listener failed")

@@ -1,7 +1,7 @@
 """The WebSocket upgrade: from the head of an HTTP request to the answer that accepts or refuses it.
 
-The upgrade itself is checked by the sans-I/O layer of ``websockets``. No subprotocol and no extension is taken, and
-with them no compression: frames are shared by all who get them.
+The upgrade itself is checked by the sans-I/O layer of ``websockets``. No subprotocol and no extension is accepted, and
+with them no compression: frames are shared by all receivers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trunkline.api.errors import ApiError
 
 
 class BadHandshake(Exception):
-    """The head is no WebSocket upgrade; the text says why."""
+    """A head that is no WebSocket upgrade; the text has the reason."""
 
 
 class Upgrade(NamedTuple):
@@ -29,8 +29,8 @@ class Upgrade(NamedTuple):
     answer: bytes
 
 
-def read(head: bytes) -> Upgrade:
-    """The upgrade that a whole head asks for. Raises BadHandshake."""
+def parse_upgrade(head: bytes) -> Upgrade:
+    """Return the upgrade that a whole head requests. Raise BadHandshake if it is none."""
     protocol = ServerProtocol()
     protocol.receive_data(head)
     request = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
@@ -46,8 +46,8 @@ def read(head: bytes) -> Upgrade:
     return Upgrade(request.path.partition("?")[0], origin, response.serialize())
 
 
-def refusal(error: ApiError) -> bytes:
-    """The answer that refuses an upgrade, in JSON as everywhere, and ends the connection."""
+def rejection(error: ApiError) -> bytes:
+    """Return the answer that refuses an upgrade, in JSON as everywhere, and ends the connection."""
     body = error.body()
     lines = headers.standard(headers.new_request_id()) + headers.content(headers.JSON, len(body))
     status = HTTPStatus(error.status)

@@ -14,11 +14,11 @@ from trunkline.realtime.border import Peer
 from trunkline.realtime.tunnel import service_path
 
 ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
-"""Returns the SID of the account's Service that a grant names (account SID, then SID or ``default``), or None. Raises
-NeedsWrite if the Service must be created."""
+"""A function that returns the SID of the account's Service that a grant names (account SID, then SID or ``default``),
+or None; NeedsWrite if the Service must be created."""
 
 
-class Delivery(Protocol):
+class ObjectDelivery(Protocol):
     """The subscribers of a product's objects, such as ``objects.live.LiveDelivery``."""
 
     def connected(self, peer: Peer) -> None:
@@ -30,7 +30,7 @@ class Delivery(Protocol):
         ...
 
     def writing(self, peer: Peer, then: list[bytes]) -> AbstractContextManager[None]:
-        """Treat a connection as the author of its writes while its request runs. Put the frames that must follow the
+        """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
         answer into ``then``."""
         ...
 
@@ -110,5 +110,5 @@ class RealtimeProduct:
     base_url: str = ""
     path: Callable[[tuple[str, ...], str], tuple[str, ...]] = service_path
     fields: Callable[[bytes], Fields] = no_fields
-    delivery: Delivery | None = None
+    delivery: ObjectDelivery | None = None
     presence: PresenceListener | None = None

@@ -18,30 +18,30 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.params import Fields, pascal_case
 from trunkline.realtime.border import TunnelRequest
-from trunkline.realtime.packets import HttpRequest
+from trunkline.realtime.client_packets import HttpRequest
 
 _WITHOUT_BODY = frozenset({"GET", "DELETE", "HEAD"})
 _BODY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _VERSIONS = ("v3", "v4")
 
 
-def tunnelled(product: str, service_sid: str, asked: HttpRequest, payload: bytes) -> TunnelRequest:
-    """The request that a packet tunnels, to run under the grant for ``product``."""
-    method = asked.method.upper()
-    path = asked.path.partition("?")[0]
+def parse_request(product: str, service_sid: str, header: HttpRequest, payload: bytes) -> TunnelRequest:
+    """Return the request that a packet tunnels, to run under the grant for ``product``."""
+    method = header.method.upper()
+    path = header.path.partition("?")[0]
     return TunnelRequest(
         product=product,
         service_sid=service_sid,
         method=method,
         segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
-        params=tuple(_pairs(asked.params or {})),
-        headers={name.lower(): _text(value) for name, value in (asked.headers or {}).items()},
+        params=tuple(_pairs(header.params or {})),
+        headers={name.lower(): _text(value) for name, value in (header.headers or {}).items()},
         body=b"" if method in _WITHOUT_BODY else payload,
     )
 
 
 def _pairs(params: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each parameter; one that repeats has a list of values."""
+    """Yield the name and value of each parameter; one that repeats has a list of values."""
     for name, value in params.items():
         for one in value if isinstance(value, list) else (value,):
             if one is not None:

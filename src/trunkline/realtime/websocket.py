@@ -3,10 +3,11 @@
 Rules (RFC 6455, and bounds of our own):
 
 - Client frames are masked, at most 1 MiB a message (else 1009); control frames are answered, fragments joined.
-- ``send`` takes whole server frames, so that one frame is built once for all who get it. They are joined and written
-  once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
+- ``send`` accepts whole server frames, so that one frame is built once for all receivers. Frames are joined and
+  written once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
   connection is aborted, and the client catches up by replay.
 - ``close`` sends the close frame; the connection ends when the client answers, or by ``abort``.
+- ``drained`` waits on a future of the connection, which is resolved when the client reads again or is gone.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from websockets.frames import Close, CloseCode, Opcode
 
 from trunkline.api.errors import ApiError
 from trunkline.realtime.flusher import Flusher
-from trunkline.realtime.handshake import BadHandshake, read, refusal
-from trunkline.realtime.inbound import Got, Inbound
+from trunkline.realtime.frame_reader import ClientFrame, FrameReader
+from trunkline.realtime.handshake import BadHandshake, parse_upgrade, rejection
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_QUEUED_BYTES = 4 * 1024 * 1024
@@ -30,50 +31,50 @@ MAX_QUEUED_FRAMES = 1000
 _MAX_FRAGMENTS = 1024
 
 
-class Listener(Protocol):
-    """Who is told what happens on a connection."""
+class WebSocketListener(Protocol):
+    """The listener to the events of a connection."""
 
     def received(self, message: bytes) -> None:
-        """A binary message has arrived."""
+        """Handle a binary message."""
         ...
 
     def received_text(self) -> None:
-        """A text message has arrived."""
+        """Handle a text message."""
         ...
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Handle the end of the connection."""
         ...
 
     def drain(self) -> None:
-        """The server stops: end the connection soon."""
+        """End the connection soon: the server stops."""
         ...
 
 
-class Door(Protocol):
-    """Who decides about upgrades, and listens to accepted connections."""
+class WebSocketOwner(Protocol):
+    """The owner of WebSockets, which accepts upgrades and makes the listeners."""
 
     @property
     def flusher(self) -> Flusher:
-        """Joins the writes of all connections."""
+        """The joining of the writes of all connections."""
         ...
 
     def admit(self, path: str, origin: str | None) -> None:
-        """Accept an upgrade by returning. Raises ApiError."""
+        """Accept an upgrade by returning. Raise ApiError if it is refused."""
         ...
 
-    def open(self, socket: WebSocket) -> Listener:
-        """A connection stands."""
+    def open(self, socket: WebSocket) -> WebSocketListener:
+        """Return the listener of an accepted WebSocket."""
         ...
 
 
 def binary_frame(payload: bytes) -> bytes:
-    """The server's frame of a binary message; every connection may send the same bytes."""
+    """Return the server's frame of a binary message; every connection may send the same bytes."""
     return frame(Opcode.BINARY, payload)
 
 
 def frame(opcode: Opcode, payload: bytes) -> bytes:
-    """A whole, unmasked frame."""
+    """Return a whole, unmasked frame."""
     size = len(payload)
     if size < 126:
         return bytes((0x80 | opcode, size)) + payload
@@ -101,13 +102,13 @@ class WebSocket(asyncio.Protocol):
         "_waiters",
     )
 
-    def __init__(self, door: Door, server_state: ServerState) -> None:
+    def __init__(self, door: WebSocketOwner, server_state: ServerState) -> None:
         self._door = door
         self._state = server_state
         self._transport: asyncio.Transport | None = None
-        self._listener: Listener | None = None
+        self._listener: WebSocketListener | None = None
         self._upgraded = False
-        self._inbound: Inbound | None = None
+        self._inbound: FrameReader | None = None
         self._queue: list[bytes] | None = None
         self._queued_bytes = 0
         self._fragments: list[bytes] | None = None
@@ -116,20 +117,20 @@ class WebSocket(asyncio.Protocol):
         self._closing = False
         self._waiters: Sequence[asyncio.Future[None]] = ()
 
-    # What uvicorn and the transport call
+    # For uvicorn and the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The HTTP protocol hands its transport over."""
+        """Accept the transport from the HTTP protocol."""
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is gone."""
+        """Handle the end of the transport."""
         self._connections.discard(self)
         self._let_go()
 
     def data_received(self, data: bytes) -> None:
-        """The head of the upgrade, whole, in the first call; then pieces of frames."""
+        """Handle the head of the upgrade, whole, in the first call; then pieces of frames."""
         if self._transport is None or self._transport.is_closing():
             return
         if not self._upgraded:
@@ -149,38 +150,38 @@ class WebSocket(asyncio.Protocol):
             self._fail(CloseCode.PROTOCOL_ERROR)
 
     def eof_received(self) -> bool:
-        """The client will send no more: nobody is left to serve."""
+        """Close the transport: the client will send no more."""
         return False
 
     def pause_writing(self) -> None:
-        """The client does not read."""
+        """Stop writing: the client does not read."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Write again: the client reads."""
         self._paused = False
         self.flush()
         if not self._paused:
             self._wake()
 
     def shutdown(self) -> None:
-        """uvicorn stops."""
+        """End the connection: uvicorn stops."""
         if self._listener is not None:
             self._listener.drain()
         elif self._transport is not None:
             self._transport.close()
 
-    # What the listener calls
+    # For the listener
 
     def send(self, frame: bytes) -> None:
-        """Queue a whole frame; aborts the connection when too much is queued. Nothing happens after ``close``."""
+        """Queue a whole frame; abort the connection if too much is queued. Do nothing after ``close``."""
         if self._closing:
             return
         if self._queue is None:
             self._queue = [frame]
             self._queued_bytes = len(frame)
             if not self._paused:
-                self._door.flusher.want(self)
+                self._door.flusher.enqueue(self)
             return
         self._queue.append(frame)
         self._queued_bytes += len(frame)
@@ -191,7 +192,7 @@ class WebSocket(asyncio.Protocol):
                 self.abort()
 
     def flush(self) -> None:
-        """Write what is queued, unless the client does not read."""
+        """Write the queue, unless the client does not read."""
         if self._queue is None or self._paused or self._transport is None:
             return
         queue, self._queue = self._queue, None
@@ -202,11 +203,11 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def behind(self) -> bool:
-        """Whether the client has yet to read what was written."""
+        """True while the client has not read what was written."""
         return self._paused
 
     async def drained(self) -> None:
-        """Wait until the client reads what was written, or is gone."""
+        """Wait until the client has read what was written, or is gone."""
         self.flush()
         while self._paused and self._transport is not None:
             waiter = asyncio.get_running_loop().create_future()
@@ -214,7 +215,7 @@ class WebSocket(asyncio.Protocol):
             await waiter
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE) -> None:
-        """Send the close frame behind what is queued. The listener hears ``lost`` when the connection has ended."""
+        """Send the close frame behind the queue. ``lost`` of the listener is called when the connection has ended."""
         if self._closing or self._transport is None:
             return
         self.send(frame(Opcode.CLOSE, Close(code, "").serialize()))
@@ -222,19 +223,19 @@ class WebSocket(asyncio.Protocol):
         self.flush()
 
     def abort(self) -> None:
-        """End the connection now; what is queued is lost."""
+        """End the connection now; the queue is lost."""
         self._closing = True
         self._queue = None
         if self._transport is not None:
             self._transport.abort()
 
     def pause_reading(self) -> None:
-        """Take no more from the client for now."""
+        """Read no more from the client for now."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take from the client again."""
+        """Read from the client again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -247,7 +248,7 @@ class WebSocket(asyncio.Protocol):
     def _upgrade(self, head: bytes) -> None:
         assert self._transport is not None
         try:
-            upgrade = read(head)
+            upgrade = parse_upgrade(head)
             self._door.admit(upgrade.path, upgrade.origin)
         except BadHandshake as error:
             self._refuse(ApiError(20001, f"Not a WebSocket upgrade: {error}"))
@@ -257,15 +258,15 @@ class WebSocket(asyncio.Protocol):
             return
         self._transport.write(upgrade.answer)
         self._upgraded = True
-        self._inbound = Inbound(MAX_MESSAGE_BYTES)
+        self._inbound = FrameReader(MAX_MESSAGE_BYTES)
         self._listener = self._door.open(self)
 
     def _refuse(self, error: ApiError) -> None:
         assert self._transport is not None
-        self._transport.write(refusal(error))
+        self._transport.write(rejection(error))
         self._transport.close()
 
-    def _take(self, got: Got) -> None:
+    def _take(self, got: ClientFrame) -> None:
         opcode, fin, data = got
         if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
             if self._fragments is not None:
@@ -310,7 +311,7 @@ class WebSocket(asyncio.Protocol):
         self._finish()
 
     def _finish(self) -> None:
-        """Close the transport behind the close frame; a client that does not read is not waited for."""
+        """Close the transport behind the close frame. Do not wait for a client that does not read."""
         self._inbound = None
         if self._transport is None:
             return

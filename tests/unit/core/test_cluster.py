@@ -13,7 +13,7 @@ from trunkline.core.bus import MessageHandler
 from trunkline.core.cluster import MAX_BYTES, Cluster, MessageGap
 from trunkline.core.secrets import Vault
 from trunkline.products.accounts.store import CredentialRevoked
-from trunkline.products.sync.events import EventType, Expiring, SyncEvent
+from trunkline.products.sync.events import EventType, Expiry, SyncEvent
 from trunkline.products.sync.scope import Actor
 from trunkline.products.sync.services import AccessChanged
 from trunkline.realtime.border import EndpointOpened
@@ -102,7 +102,7 @@ async def tell(cluster: Cluster, told: list[Any]) -> None:
 def test_the_others_hear_what_concerns_them_as_it_was_told() -> None:
     ether = Ether()
     (one, own), (_, two), (_, three) = (node(ether.bus()) for _ in range(3))
-    asyncio.run(tell(one, [Expiring(1), *TOLD, object()]))
+    asyncio.run(tell(one, [Expiry(1), *TOLD, object()]))
     assert two == three == TOLD
     assert own == []
 
@@ -111,7 +111,7 @@ def test_a_turn_of_the_loop_is_one_message() -> None:
     async def scenario() -> None:
         for number in range(100):
             one.publish([event(number)])
-        one.publish([Expiring(1)])
+        one.publish([Expiry(1)])
         await asyncio.sleep(0)
         one.publish([event(100)])
         await asyncio.sleep(0)

@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from trunkline.api.protocol import HttpProtocol
 from trunkline.core.tokens import Grant, InvalidToken, Rule
-from trunkline.realtime.border import Peer, TooMany, TunnelReply, TunnelRequest
-from trunkline.realtime.gateway import Gateway, Limits, Parts, event_frame
+from trunkline.realtime.border import Peer, TooManyLogins, TunnelReply, TunnelRequest
+from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway, event_frame
 from trunkline.realtime.objects.hub import Hub
 from unit.realtime.wire import Got, init, packet, parse, request
 
@@ -32,7 +32,7 @@ async def _echo(peer: Peer, asked: TunnelRequest) -> TunnelReply:
 class World:
     """A door with its stand-ins: verifier, tunnel, lifecycle and clock at once."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.now = START
         self.handler: Handler = _echo
         self.verifying: asyncio.Event | None = None
@@ -40,7 +40,7 @@ class World:
         self.told = asyncio.Event()
         self.missed: list[tuple[str, int]] = []
         self.hub = Hub(lambda topic, after: self.missed.append((topic, after)))
-        self.gateway = Gateway(Parts(self, self, self, lambda: self.now), b"key", limits)
+        self.gateway = RealtimeGateway(GatewayServices(self, self, self, lambda: self.now), b"key", limits)
         self.state = ServerState()
         self.config = uvicorn.Config(_app, ws=self.gateway.protocol, lifespan="off", log_config=None)  # type: ignore[arg-type]
         self.config.load()
@@ -53,7 +53,7 @@ class World:
         if token == "bad":
             raise InvalidToken(Rule.SIGNATURE, "bad")
         if token == "busy":
-            raise TooMany(2500)
+            raise TooManyLogins(2500)
         if token == "bug":
             raise ZeroDivisionError
         identity, _, seconds = token.partition("/")
@@ -139,7 +139,7 @@ class Client:
 
 
 @asynccontextmanager
-async def world(limits: Limits | None = None) -> AsyncIterator[World]:
+async def world(limits: ConnectionLimits | None = None) -> AsyncIterator[World]:
     """A door that listens, until the end of the test."""
     made = World(limits)
     listening = await asyncio.get_running_loop().create_server(made.protocol, "127.0.0.1", 0)

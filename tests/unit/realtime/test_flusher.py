@@ -41,7 +41,7 @@ def test_everybody_is_flushed_in_one_turn() -> None:
     loop: Any = Loop()
     flusher, ones = Flusher(loop), [One() for _ in range(3)]
     for one in ones:
-        flusher.want(one)
+        flusher.enqueue(one)
     assert loop.turn() == 0
     assert [one.flushed for one in ones] == [1, 1, 1]
     assert loop.calls == []
@@ -53,7 +53,7 @@ def test_under_load_the_next_flush_waits() -> None:
     delays = []
     for number in (LOADED, LOADED - 1, 1):
         for _ in range(number):
-            flusher.want(One())
+            flusher.enqueue(One())
         delays.append(loop.turn())
     assert delays == [0, PAUSE, 0]
 
@@ -62,10 +62,10 @@ def test_many_are_flushed_in_order_over_several_turns_and_new_ones_after_them() 
     loop: Any = Loop()
     flusher, ones = Flusher(loop), [One() for _ in range(MOST_AT_ONCE + 2)]
     for one in ones[:-1]:
-        flusher.want(one)
+        flusher.enqueue(one)
     assert loop.turn() == 0
     assert [one.flushed for one in ones] == [1] * MOST_AT_ONCE + [0, 0]
-    flusher.want(ones[-1])
+    flusher.enqueue(ones[-1])
     going_on, (pause, flush_new) = loop.calls
     assert pause == PAUSE
     flush_new()

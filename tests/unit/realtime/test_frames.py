@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.realtime.frames import MAX_PACKET_BYTES, FrameError, Packet, decode, encode
-from trunkline.realtime.packets import (
-    Close,
+from trunkline.realtime.client_packets import (
+    Acknowledgement,
+    ClosePacket,
     DeleteContext,
-    Init,
-    Message,
+    InitPacket,
     PutContext,
-    Reply,
     Telemetry,
-    Unknown,
-    Update,
+    TunnelMessage,
+    UnknownPacket,
+    UpdatePacket,
 )
+from trunkline.realtime.frames import MAX_PACKET_BYTES, FrameError, Packet, decode, encode
 
 
 def raw(header: dict[str, Any] | bytes, payload: bytes = b"", tail: bytes = b"") -> bytes:
@@ -41,16 +41,19 @@ REQUEST = {
 @pytest.mark.parametrize(
     ("header", "kind"),
     [
-        ({"method": "init", "token": "t", "continuation_token": None, "tweaks": None}, Init),
-        ({"method": "init", "metadata": {"osa": 64}, "registrations": [{"product": "data_sync"}]}, Init),
-        ({"method": "update", "token": "t"}, Update),
-        ({"method": "message", "active_grant": "data_sync", "http_request": REQUEST}, Message),
-        ({"method": "reply", "status": {"code": 200, "status": "OK"}}, Reply),
-        ({"method": "close"}, Close),
+        ({"method": "init", "token": "t", "continuation_token": None, "tweaks": None}, InitPacket),
+        (
+            {"method": "init", "metadata": {"osa": 64}, "registrations": [{"product": "data_sync"}]},
+            InitPacket,
+        ),
+        ({"method": "update", "token": "t"}, UpdatePacket),
+        ({"method": "message", "active_grant": "data_sync", "http_request": REQUEST}, TunnelMessage),
+        ({"method": "reply", "status": {"code": 200, "status": "OK"}}, Acknowledgement),
+        ({"method": "close"}, ClosePacket),
         ({"method": "telemetry.v1", "events": [{"start": -1}]}, Telemetry),
         ({"method": "put_notification_ctx", "notification_ctx_id": "n"}, PutContext),
         ({"method": "delete_notification_ctx", "notification_ctx_id": "n"}, DeleteContext),
-        ({"method": "dance"}, Unknown),
+        ({"method": "dance"}, UnknownPacket),
     ],
 )
 def test_each_method_has_its_type(header: dict[str, Any], kind: type) -> None:
@@ -72,12 +75,12 @@ def test_fields_are_read() -> None:
             }
         )
     ).header
-    assert isinstance(init, Init)
+    assert isinstance(init, InitPacket)
     assert (init.token, init.continuation_token, init.capabilities) == ("t", "c", ("client_update",))
     assert init.registrations is not None
     assert (init.registrations[0].product, init.registrations[0].message_types) == ("p", ("a",))
     message = decode(raw({"id": "1", "method": "message", "http_request": REQUEST})).header
-    assert isinstance(message, Message)
+    assert isinstance(message, TunnelMessage)
     assert message.http_request.params == {"a": ["1", "2"]}
 
 
@@ -85,11 +88,11 @@ def test_fields_are_read() -> None:
 def test_sizes_count_bytes(tail: bytes) -> None:
     payload = '{"ü":"\u2028\U0001f600"}'.encode()
     packet = decode(raw({"id": "ü", "method": "x", "payload_size": len(payload)}, payload, tail))
-    assert packet == Packet(Unknown("ü", "x", len(payload)), payload)
+    assert packet == Packet(UnknownPacket("ü", "x", len(payload)), payload)
 
 
 def test_spaces_around_the_size_are_tolerated() -> None:
-    assert decode(b'TWILSOCK  V3.0  24 \t\r\n{"id":"1","method":"x1"}\r\n').header == Unknown("1", "x1")
+    assert decode(b'TWILSOCK  V3.0  24 \t\r\n{"id":"1","method":"x1"}\r\n').header == UnknownPacket("1", "x1")
 
 
 def test_the_server_ends_a_payload_with_a_line_end() -> None:

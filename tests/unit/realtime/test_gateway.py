@@ -13,8 +13,8 @@ from trunkline.api.errors import ApiError
 from trunkline.api.protocol import HttpProtocol
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.connection import MOST_WAITING
-from trunkline.realtime.gateway import Limits
-from trunkline.realtime.objects.hub import Event
+from trunkline.realtime.gateway import ConnectionLimits
+from trunkline.realtime.objects.hub import TopicEvent
 from trunkline.realtime.session import MISSES
 from trunkline.realtime.websocket import MAX_QUEUED_BYTES
 from unit.realtime.conftest import Run
@@ -85,7 +85,7 @@ def test_events_reach_everybody_but_the_author(run: Run) -> None:
     async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
         if asked.method == "PUT":
             for id in (1, 2):
-                made.hub.publish("MP1", Event(id, lambda id=id: event(f"event {id}"), peer.id))
+                made.hub.publish("MP1", TopicEvent(id, lambda id=id: event(f"event {id}"), peer.id))
             return TunnelReply(201, then=(event("noop"),))
         made.hub.establish(made.hub.begin(peer, "MP1"), 0)
         return TunnelReply(200)
@@ -339,12 +339,14 @@ def test_revocation_overtakes_a_log_in(run: Run) -> None:
 @pytest.mark.parametrize(
     ("limits", "path", "origin", "code"),
     [
-        (Limits(), "/v3/other", None, 404),
-        (Limits(origins=frozenset({"http://a"})), "/v3/wsconnect", "http://b", 403),
-        (Limits(max_connections=0), "/v3/wsconnect", None, 503),
+        (ConnectionLimits(), "/v3/other", None, 404),
+        (ConnectionLimits(origins=frozenset({"http://a"})), "/v3/wsconnect", "http://b", 403),
+        (ConnectionLimits(max_connections=0), "/v3/wsconnect", None, 503),
     ],
 )
-def test_who_may_not_come_in(run: Run, limits: Limits, path: str, origin: str | None, code: int) -> None:
+def test_who_may_not_come_in(
+    run: Run, limits: ConnectionLimits, path: str, origin: str | None, code: int
+) -> None:
     async def test() -> None:
         async with world(limits) as made:
             with pytest.raises(InvalidStatus) as caught:
@@ -360,7 +362,7 @@ def test_who_may_not_come_in(run: Run, limits: Limits, path: str, origin: str | 
 @pytest.mark.parametrize("origin", [None, "http://a"])
 def test_who_may_come_in(run: Run, origin: str | None) -> None:
     async def test() -> None:
-        limits = Limits(frozenset({"/ws"}), frozenset({"http://a"}))
+        limits = ConnectionLimits(frozenset({"/ws"}), frozenset({"http://a"}))
         async with world(limits) as made, client(made, "/ws?x=1", origin=origin) as one:
             assert (await one.login()).header["status"]["code"] == 200
 

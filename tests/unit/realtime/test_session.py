@@ -10,22 +10,22 @@ import pytest
 
 from trunkline.core.tokens import Grant
 from trunkline.realtime import session as module
-from trunkline.realtime.answers import OFFLOAD, WITHDRAWN, unauthorized
-from trunkline.realtime.border import TooMany, TunnelReply, TunnelRequest
+from trunkline.realtime.border import TooManyLogins, TunnelReply, TunnelRequest
 from trunkline.realtime.continuation import Seal
 from trunkline.realtime.effects import (
     Abort,
     Effects,
     HangUp,
-    Opened,
-    PassOn,
-    Rules,
-    Run,
-    Send,
-    State,
-    Verify,
+    Login,
+    RunRequest,
+    SendFrames,
+    SendPacket,
+    SessionRules,
+    SessionState,
+    VerifyToken,
 )
-from trunkline.realtime.session import SECOND, Session
+from trunkline.realtime.server_packets import OFFLOAD, WITHDRAWN, unauthorized
+from trunkline.realtime.session import SECOND, RealtimeSession
 from unit.realtime.wire import Got, init, packet, parse, request
 
 START = 1_000 * SECOND
@@ -47,23 +47,23 @@ def grant(**changes: Any) -> Grant:
 IDS = count(1)
 
 
-def new_session() -> Session:
+def new_session() -> RealtimeSession:
     def new_id() -> str:
         return f"{next(IDS):032x}"
 
-    return Session(Rules(Seal(b"key", new_id), new_id), START)
+    return RealtimeSession(SessionRules(Seal(b"key", new_id), new_id), START)
 
 
-def open_session(**changes: Any) -> Session:
+def open_session(**changes: Any) -> RealtimeSession:
     session = new_session()
     session.receive(init(), START)
     session.verified(grant(**changes), START)
-    assert session.state is State.OPEN
+    assert session.state is SessionState.OPEN
     return session
 
 
 def sent(effects: Effects) -> list[Got]:
-    return [parse(effect.packet) for effect in effects if isinstance(effect, Send)]
+    return [parse(effect.packet) for effect in effects if isinstance(effect, SendPacket)]
 
 
 def kinds(effects: Effects) -> list[type]:
@@ -81,24 +81,24 @@ def status(effects: Effects) -> dict[str, Any]:
 
 def test_init_is_verified_for_the_product_that_registers() -> None:
     session = new_session()
-    assert session.receive(init("tok", product="ip_messaging"), START) == [Verify("tok", "ip_messaging")]
+    assert session.receive(init("tok", product="ip_messaging"), START) == [VerifyToken("tok", "ip_messaging")]
 
 
 @pytest.mark.parametrize("registrations", [None, []])
 def test_a_client_that_registers_nothing_is_a_sync_client(registrations: Any) -> None:
     effects = new_session().receive(init("tok", registrations=registrations), START)
-    assert effects == [Verify("tok", "data_sync")]
+    assert effects == [VerifyToken("tok", "data_sync")]
 
 
 def test_an_init_without_a_token_is_verified_too() -> None:
-    assert new_session().receive(packet("init"), START) == [Verify("", "data_sync")]
+    assert new_session().receive(packet("init"), START) == [VerifyToken("", "data_sync")]
 
 
 def test_the_answer_to_init() -> None:
     session = new_session()
     session.receive(init(id="TMx"), START)
     effects = session.verified(grant(), START)
-    assert kinds(effects) == [Send, Opened]
+    assert kinds(effects) == [SendPacket, Login]
     [(header, _)] = sent(effects)
     assert header["id"] == "TMx"
     assert header["method"] == "reply"
@@ -141,7 +141,7 @@ def test_a_refused_init(code: int) -> None:
     session = new_session()
     session.receive(init(id="TMx"), START)
     effects = session.refused(unauthorized(code, "No"), START)
-    assert kinds(effects) == [Send, HangUp]
+    assert kinds(effects) == [SendPacket, HangUp]
     assert sent(effects)[0].header["id"] == "TMx"
     assert status(effects) == {"code": 401, "status": "UNAUTHORIZED", "description": "No", "errorCode": code}
     assert session.receive(init(), START) == []
@@ -156,17 +156,17 @@ def test_a_token_that_runs_out_while_it_is_verified() -> None:
 def test_too_many_log_ins() -> None:
     session = new_session()
     session.receive(init(), START)
-    effects = session.put_off(TooMany(2500), START)
+    effects = session.put_off(TooManyLogins(2500), START)
     assert (status(effects)["code"], status(effects)["errorCode"]) == (429, 51202)
     assert sent(effects)[0].payload["backoff_policy"]["reconnect_min_ms"] == 2500
-    assert kinds(effects) == [Send, HangUp]
+    assert kinds(effects) == [SendPacket, HangUp]
 
 
 def test_a_verdict_that_cannot_be_had() -> None:
     session = new_session()
     session.receive(init(), START)
     effects = session.failed(START)
-    assert (status(effects)["code"], kinds(effects)) == (500, [Send, HangUp])
+    assert (status(effects)["code"], kinds(effects)) == (500, [SendPacket, HangUp])
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_verifier_may_take_longer() -> None:
     session = new_session()
     session.receive(init(), START)
     assert session.tick(START + 60 * SECOND) == []
-    assert kinds(session.verified(grant(), START + 60 * SECOND)) == [Send, Opened]
+    assert kinds(session.verified(grant(), START + 60 * SECOND)) == [SendPacket, Login]
 
 
 # update
@@ -203,12 +203,12 @@ def test_the_verifier_may_take_longer() -> None:
 
 def test_an_update() -> None:
     session = open_session(expires_at=START + 200 * SECOND)
-    assert session.receive(packet("update", "TMu", token="new"), START) == [Verify("new", "data_sync")]
+    assert session.receive(packet("update", "TMu", token="new"), START) == [VerifyToken("new", "data_sync")]
     effects = session.verified(grant(key_sid="SK2"), START)
-    assert kinds(effects) == [Send]
+    assert kinds(effects) == [SendPacket]
     assert (sent(effects)[0].header["id"], status(effects)) == ("TMu", {"code": 200, "status": "OK"})
     assert session.tick(START + 201 * SECOND) != []
-    assert session.state is State.OPEN
+    assert session.state is SessionState.OPEN
     assert session.grant == grant(key_sid="SK2")
 
 
@@ -219,7 +219,7 @@ def test_an_update_for_somebody_else(changes: dict[str, Any]) -> None:
     session = open_session()
     session.receive(packet("update", token="new"), START)
     effects = session.verified(grant(**changes), START)
-    assert kinds(effects) == [Send, HangUp]
+    assert kinds(effects) == [SendPacket, HangUp]
     assert status(effects) == {
         "code": 401,
         "status": "UNAUTHORIZED",
@@ -233,13 +233,13 @@ def test_a_refused_update_ends_the_connection() -> None:
     session = open_session()
     session.receive(packet("update", token="new"), START)
     effects = session.refused(unauthorized(20101, "Invalid Access Token"), START)
-    assert (kinds(effects), status(effects)["status"]) == ([Send, HangUp], "UNAUTHORIZED")
+    assert (kinds(effects), status(effects)["status"]) == ([SendPacket, HangUp], "UNAUTHORIZED")
 
 
 def test_a_second_init_must_be_of_the_same_client() -> None:
     session = open_session()
     session.receive(init(), START)
-    assert kinds(session.verified(grant(), START)) == [Send]
+    assert kinds(session.verified(grant(), START)) == [SendPacket]
     session.receive(init(), START)
     assert status(session.verified(grant(identity="bob"), START))["errorCode"] == 51215
 
@@ -271,7 +271,7 @@ def test_a_short_token_is_warned_about_at_once_and_again_after_an_update() -> No
     session = new_session()
     session.receive(init(), START)
     effects = session.verified(grant(expires_at=START + 100 * SECOND), START)
-    assert kinds(effects) == [Send, Opened, Send]
+    assert kinds(effects) == [SendPacket, Login, SendPacket]
     assert sent(effects)[1].header["client_update_message"].endswith("less than 100000 ms")
     session.receive(packet("update", token="n"), START)
     effects = session.verified(grant(expires_at=START + 90 * SECOND), START)
@@ -287,7 +287,7 @@ def test_due_leads_from_one_moment_to_the_next() -> None:
     """Whoever only ever comes when it is due misses nothing."""
     session = open_session(expires_at=START + 100 * SECOND + 180 * SECOND)
     methods = []
-    while session.state is State.OPEN:
+    while session.state is SessionState.OPEN:
         now = session.due
         methods += [(one.header["method"], (now - START) // SECOND) for one in sent(session.tick(now))]
         session.receive(packet("reply"), now)
@@ -318,7 +318,7 @@ def test_any_packet_shows_that_the_client_lives() -> None:
     for seconds in (30, 60):
         session.tick(START + seconds * SECOND)
     session.receive(packet("telemetry.v1"), START + 89 * SECOND)
-    assert kinds(session.tick(START + 90 * SECOND)) == [Send]
+    assert kinds(session.tick(START + 90 * SECOND)) == [SendPacket]
 
 
 # Requests
@@ -328,12 +328,12 @@ def test_a_request_and_its_answer() -> None:
     session = open_session()
     asked = request("POST", "/v3/Maps/a%2Fb", "TMr", {"x": 1}, active_grant="ip_messaging")
     [run] = session.receive(asked, START)
-    assert isinstance(run, Run)
+    assert isinstance(run, RunRequest)
     assert run.request == TunnelRequest(
         "ip_messaging", "IS2", "POST", ("v3", "Maps", "a/b"), (), {}, b'{"x": 1}'
     )
     effects = session.replied(TunnelReply(201, {**JSON, "etag": '"0"'}, b'{"y":2}', (b"f1", b"f2")), START)
-    assert kinds(effects) == [Send, PassOn]
+    assert kinds(effects) == [SendPacket, SendFrames]
     [(header, payload)] = sent(effects)
     assert (header["id"], header["status"]) == ("TMr", {"code": 200, "status": "OK"})
     assert header["http_status"] == {"code": 201, "status": "Created"}
@@ -343,7 +343,7 @@ def test_a_request_and_its_answer() -> None:
 
 def test_a_request_without_a_grant_named_runs_under_the_connections() -> None:
     [run] = open_session().receive(request("GET", "/v3/Maps"), START)
-    assert isinstance(run, Run)
+    assert isinstance(run, RunRequest)
     assert (run.request.product, run.request.service_sid) == ("data_sync", "IS1")
 
 
@@ -368,7 +368,7 @@ def test_an_http_error_is_no_transport_error(code: int, phrase: str) -> None:
 
 def test_requests_are_handled_in_order_one_at_a_time() -> None:
     session = open_session()
-    assert kinds(session.receive(request("GET", "/1", "TM1"), START)) == [Run]
+    assert kinds(session.receive(request("GET", "/1", "TM1"), START)) == [RunRequest]
     assert session.receive(request("GET", "/2", "TM2"), START) == []
     assert session.receive(packet("update", "TM3", token="t"), START) == []
     assert session.receive(packet("put_notification_ctx", "TM4"), START) == []
@@ -380,10 +380,10 @@ def test_requests_are_handled_in_order_one_at_a_time() -> None:
         answered.extend(one.header["id"] for one in sent(effects))
         return kinds(effects)[-1]
 
-    assert step(session.replied(TunnelReply(200), START)) is Run
-    assert step(session.replied(TunnelReply(200), START)) is Verify
-    assert step(session.verified(grant(), START)) is Run
-    assert step(session.replied(TunnelReply(200), START)) is Send
+    assert step(session.replied(TunnelReply(200), START)) is RunRequest
+    assert step(session.replied(TunnelReply(200), START)) is VerifyToken
+    assert step(session.verified(grant(), START)) is RunRequest
+    assert step(session.replied(TunnelReply(200), START)) is SendPacket
     assert answered == ["TM1", "TM2", "TM3", "TM4", "TM5"]
     assert session.backlog == 0
 
@@ -392,7 +392,7 @@ def test_requests_behind_a_refused_update_are_not_run() -> None:
     session = open_session()
     session.receive(packet("update", token="t"), START)
     session.receive(request("GET", "/2"), START)
-    assert kinds(session.refused(unauthorized(20104, "No"), START)) == [Send, HangUp]
+    assert kinds(session.refused(unauthorized(20104, "No"), START)) == [SendPacket, HangUp]
     assert session.backlog == 0
 
 
@@ -400,7 +400,7 @@ def test_a_request_may_follow_init_at_once() -> None:
     session = new_session()
     session.receive(init(), START)
     assert session.receive(request("GET", "/x"), START) == []
-    assert kinds(session.verified(grant(), START)) == [Send, Opened, Run]
+    assert kinds(session.verified(grant(), START)) == [SendPacket, Login, RunRequest]
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,9 @@ def test_other_packets_are_answered(method: str, code: int) -> None:
 
 @pytest.mark.parametrize("make", [new_session, open_session])
 @pytest.mark.parametrize("how", [lambda one: one.receive(b"hello", START), lambda one: one.garbage(START)])
-def test_garbage_closes_with_406(make: Callable[[], Session], how: Callable[[Session], Effects]) -> None:
+def test_garbage_closes_with_406(
+    make: Callable[[], RealtimeSession], how: Callable[[RealtimeSession], Effects]
+) -> None:
     session = make()
     effects = how(session)
     assert status(effects) == {
@@ -470,7 +472,7 @@ def test_going_away_waits_for_the_request_in_hand() -> None:
     assert session.offload(2500, START, 5 * SECOND) == []
     effects = session.replied(TunnelReply(200), START)
     assert [one.header["method"] for one in sent(effects)] == ["reply", "close"]
-    assert kinds(effects) == [Send, Send]
+    assert kinds(effects) == [SendPacket, SendPacket]
 
 
 def test_going_away_does_not_wait_for_ever() -> None:
@@ -498,7 +500,7 @@ def test_who_is_not_logged_in_is_just_hung_up_on() -> None:
         lambda one: one.close(OFFLOAD, START),
     ],
 )
-def test_a_connection_that_is_gone_does_nothing(late: Callable[[Session], Effects]) -> None:
+def test_a_connection_that_is_gone_does_nothing(late: Callable[[RealtimeSession], Effects]) -> None:
     session = new_session()
     session.receive(init(), START)
     session.hung_up()

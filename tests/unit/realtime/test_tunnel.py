@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from trunkline.realtime.packets import HttpRequest
-from trunkline.realtime.tunnel import tunnelled
+from trunkline.realtime.client_packets import HttpRequest
+from trunkline.realtime.tunnel import parse_request
 
 
 def _of(path: str = "/v3/Maps", method: str = "POST", **more: Any) -> Any:
-    return tunnelled("data_sync", "IS1", HttpRequest(path, method, **more), b"data_sync")
+    return parse_request("data_sync", "IS1", HttpRequest(path, method, **more), b"data_sync")
 
 
 @pytest.mark.parametrize(

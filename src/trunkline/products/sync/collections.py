@@ -14,8 +14,8 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
-from trunkline.products.sync.access import Flag
 from trunkline.products.sync.objects import Creation, Object, unique_name
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.types import ObjectKind
 
@@ -29,22 +29,22 @@ class CreateCollection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateCollection(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update may change."""
+    """The parameters of an update."""
 
     ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
     collection_ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
 
 
 def view(row: Object, urls: Urls) -> Json:
-    """The List or Map resource."""
-    place = ("Services", row.service_sid, ObjectKind(row.kind).traits.path, row.sid)
+    """Return the List or Map resource."""
+    path = ("Services", row.service_sid, ObjectKind(row.kind).traits.path, row.sid)
     return {
         "sid": row.sid,
         "unique_name": row.unique_name,
         "account_sid": row.account_sid,
         "service_sid": row.service_sid,
-        "url": urls.to(*place),
-        "links": urls.links(place, {"items": "Items", "permissions": "Permissions"}),
+        "url": urls.to(*path),
+        "links": urls.links(path, {"items": "Items", "permissions": "Permissions"}),
         "revision": row.revision,
         "date_expires": None if row.date_expires is None else iso(row.date_expires),
         "date_created": iso(row.date_created),
@@ -54,8 +54,7 @@ def view(row: Object, urls: Urls) -> Json:
 
 
 async def set_ttl(tx: Tx, scope: Scope, kind: ObjectKind, name: str, seconds: int | None) -> Object:
-    """Set the time to live of a List, Map or Stream. Raises ApiError 54010 when there is none, and what
-    ``objects.find`` raises."""
+    """Set the time to live of a List, Map or Stream. Raise ApiError 54010 if there is none, and as ``objects.find``."""
     if seconds is None:
         raise ApiError(54010)
     found = await objects.find(tx, scope, kind, name, Flag.WRITE)
@@ -63,7 +62,7 @@ async def set_ttl(tx: Tx, scope: Scope, kind: ObjectKind, name: str, seconds: in
 
 
 def operations(kind: ObjectKind) -> tuple[Operation, ...]:
-    """The routes of Lists or of Maps."""
+    """Return the operations of Lists or of Maps."""
 
     async def create_collection(tx: Tx, call: Call[CreateCollection]) -> Object:
         given = call.input

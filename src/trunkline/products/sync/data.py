@@ -1,6 +1,6 @@
-"""What may be kept in Sync: JSON objects of a limited size, kept as they were written.
+"""The data of Sync: JSON objects of a limited size, stored as they were written.
 
-The text itself is kept, without insignificant blanks and needless escapes, so that key order and numbers (large
+The text itself is stored, without insignificant blanks and needless escapes, so that key order and numbers (large
 integers, 1.0 against 1) come back as given; nothing is decoded and encoded again.
 """
 
@@ -23,10 +23,10 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
-    """The compact form of ``text``, at most ``limit`` bytes of UTF-8.
+    """Return the compact form of ``text``, at most ``limit`` bytes of UTF-8.
 
-    Raises ApiError: 54008 unless it is a JSON object (inferred: all realtime clients type data as one), ``null_code``
-    when it is null (doc), 54006 when it is too large.
+    Raise ApiError 54008 unless it is a JSON object (inferred: all realtime clients type data as one), ``null_code`` if
+    it is null (doc), 54006 if it is too large.
     """
     try:
         short = msgspec.json.format(text, indent=-1)
@@ -44,11 +44,11 @@ def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
 
 
 def _plain(token: re.Match[str]) -> str:
-    """A JSON string with only the escapes that it needs: clients differ in which ones they send (client)."""
+    """Return a JSON string with only the escapes that it needs: clients differ in which ones they send (client)."""
     text = token[0]
     return msgspec.json.encode(msgspec.json.decode(text)).decode() if "\\" in text else text
 
 
 def payload(null_code: int, limit: int = MAX_BYTES) -> Parser:
-    """The parameter ``Data``; answers its compact text."""
+    """Return the parser of the parameter ``Data``; its value is the compact text."""
     return Parser(lambda _, value: compact(value, null_code, limit))

@@ -13,12 +13,12 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, revisions, ttl
-from trunkline.products.sync.access import Flag
 from trunkline.products.sync.data import EMPTY, payload
+from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.events import EventType
 from trunkline.products.sync.items import Change
-from trunkline.products.sync.journal import announce_expiry, record
 from trunkline.products.sync.objects import Creation, Object, unique_name
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.types import ObjectKind
 from trunkline.realtime.objects.views import raw
@@ -36,22 +36,22 @@ class CreateDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update may change."""
+    """The parameters of an update."""
 
     data: Annotated[Given[str], payload(INVALID_DATA)] = UNSET
     ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
 
 
 def view(row: Object, urls: Urls) -> Json:
-    """The Document resource."""
-    place = ("Services", row.service_sid, "Documents", row.sid)
+    """Return the Document resource."""
+    path = ("Services", row.service_sid, "Documents", row.sid)
     return {
         "sid": row.sid,
         "unique_name": row.unique_name,
         "account_sid": row.account_sid,
         "service_sid": row.service_sid,
-        "url": urls.to(*place),
-        "links": urls.links(place, {"permissions": "Permissions"}),
+        "url": urls.to(*path),
+        "links": urls.links(path, {"permissions": "Permissions"}),
         "revision": row.revision,
         "data": raw(row.data),
         "date_expires": None if row.date_expires is None else iso(row.date_expires),
@@ -62,8 +62,8 @@ def view(row: Object, urls: Urls) -> Json:
 
 
 async def write(tx: Tx, scope: Scope, name: str, change: Change) -> Object:
-    """Replace a Document's data, set its time to live, or both: either is an event. Raises ApiError 54010, 54103 and
-    what ``objects.claim`` raises."""
+    """Replace a Document's data, set its time to live, or both: either is an event. Raise ApiError 54010, 54103, and
+    as ``objects.claim``."""
     change.check()
     claimed = await objects.claim(tx, scope, ObjectKind.DOCUMENT, name)
     revisions.check(change.if_match, claimed.last_event_id - 1, STALE)
@@ -80,13 +80,13 @@ async def write(tx: Tx, scope: Scope, name: str, change: Change) -> Object:
     )
     if change.ttl:
         announce_expiry(tx, changed.date_expires)
-    told = objects.event(changed, scope.actor, EventType.DOCUMENT_UPDATED, tx.now)
-    await record(tx, scope.service, told)
+    event = objects.event(changed, scope.actor, EventType.DOCUMENT_UPDATED, tx.now)
+    await record(tx, scope.service, event)
     return changed
 
 
 async def create_document(tx: Tx, call: Call[CreateDocument]) -> Object:
-    """Make a Document. Raises ApiError 54301."""
+    """Create a Document. Raise ApiError 54301 if the name is in use."""
     given = call.input
     creation = Creation(
         unique_name=given.unique_name or None, data=given.data or EMPTY, ttl=ttl.chosen(given.ttl)
@@ -95,12 +95,12 @@ async def create_document(tx: Tx, call: Call[CreateDocument]) -> Object:
 
 
 async def fetch_document(tx: Tx, call: Call[Empty]) -> Object:
-    """Find a Document."""
+    """Return a Document."""
     return await objects.find(tx, await enter(tx, call), ObjectKind.DOCUMENT, call.path["Sid"], Flag.READ)
 
 
 async def page_documents(tx: Tx, call: Call[Empty]) -> list[Object]:
-    """The Service's Documents."""
+    """Return the Service's Documents."""
     return await objects.page(tx, await enter(tx, call), ObjectKind.DOCUMENT, call.window)
 
 

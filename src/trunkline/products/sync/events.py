@@ -1,4 +1,4 @@
-"""What happens to Sync's objects: the one record of each change, for realtime clients, webhooks and replays."""
+"""The changes of Sync's objects: the one record of each change, for realtime clients, webhooks and replays."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
     message_sid: str | None = None
 
 
-class Expiring(msgspec.Struct, frozen=True):
-    """Announced when something was given an expiry date, in microseconds."""
+class Expiry(msgspec.Struct, frozen=True):
+    """The announcement of a new expiry date, in microseconds."""
 
     date: int
 

@@ -1,5 +1,5 @@
-"""What has expired is removed, with its events, soon after it has become invisible; also what came due while no
-server ran, before the first request is served."""
+"""The removal of expired objects and items, with their events, soon after they have become invisible; also of those
+that expired while no server ran, before the first request is served."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns
-from trunkline.products.sync import items, journal, objects, services
-from trunkline.products.sync.events import Expiring
-from trunkline.products.sync.items import Place
+from trunkline.products.sync import event_log, items, objects, services
+from trunkline.products.sync.events import Expiry
+from trunkline.products.sync.items import ItemPosition
 from trunkline.products.sync.objects import Object
 
 BATCH = 200
 LONGEST_WAIT = 5.0
-"""Seconds after which the sweeper looks again in any case: a node that was killed may have left something behind."""
+"""Seconds after which the sweeper reads again in any case: a node that was killed may have left something behind."""
 RETRY_SECONDS = 1.0
 TRIM_EVERY = 60 * SECOND
 
@@ -27,8 +27,8 @@ class _Due(Row, frozen=True):
 
 
 async def purge(tx: Tx, limit: int = BATCH) -> int:
-    """Remove at most ``limit`` of the objects and items that are due; answers how many were found. Nodes may do it
-    at the same time: each thing is removed, and its event written, once."""
+    """Remove at most ``limit`` of the objects and items that are due. Return how many were found. Nodes may do it at
+    the same time: each thing is removed, and its event written, once."""
     found = await tx.all(
         _Due,
         "SELECT sid, 0, '' FROM sync_objects WHERE date_expires <= :now"
@@ -51,7 +51,7 @@ async def purge(tx: Tx, limit: int = BATCH) -> int:
 
 
 async def next_due(tx: Tx) -> int | None:
-    """The nearest expiry date, in microseconds."""
+    """Return the nearest expiry date, in microseconds."""
     nearest = [
         await tx.value(
             "SELECT date_expires FROM sync_objects WHERE date_expires IS NOT NULL"
@@ -87,11 +87,11 @@ async def _purge_item(tx: Tx, due: _Due) -> None:
     )
     service = parent and await services.by_sid(tx, parent.service_sid)
     if parent and service:
-        await items.expire(tx, service, parent, Place(due.item_index, due.item_key))
+        await items.expire(tx, service, parent, ItemPosition(due.item_index, due.item_key))
 
 
 class Sweeper:
-    """Removes what expires, on time, for as long as the node runs."""
+    """The task that removes expired things on time, for as long as the node runs."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -117,7 +117,7 @@ class Sweeper:
 
     def _on_events(self, events: list[Any]) -> None:
         for event in events:
-            if isinstance(event, Expiring) and (self._next_due is None or event.date < self._next_due):
+            if isinstance(event, Expiry) and (self._next_due is None or event.date < self._next_due):
                 self._task.wake()
 
     async def _run(self) -> float:
@@ -141,6 +141,6 @@ class Sweeper:
     async def _trim(self) -> None:
         if self._clock() - self._trimmed_at < TRIM_EVERY:
             return
-        while await self._database.write(lambda tx: journal.trim(tx, BATCH)) == BATCH:
+        while await self._database.write(lambda tx: event_log.trim(tx, BATCH)) == BATCH:
             pass
         self._trimmed_at = self._clock()

@@ -1,4 +1,4 @@
-"""The parameters that list items and map items share, and how an item reads in an answer."""
+"""The parameters that list items and map items share, and the view of an item."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Lifetimes(Protocol):
 
     @property
     def ttl(self) -> Given[int | None]:
-        """Of the item."""
+        """The time to live of the item."""
         ...
 
     @property
     def item_ttl(self) -> Given[int | None]:
-        """Of the item."""
+        """The time to live of the item."""
         ...
 
     @property
     def collection_ttl(self) -> Given[int | None]:
-        """Of its List or Map."""
+        """The time to live of its List or Map."""
         ...
 
 
 def change(data: str | None, lives: Lifetimes, if_match: int | None = None) -> Change:
-    """What a request asks for."""
+    """Return the change that a request makes."""
     return Change(
         data=data,
         ttl=ttl.chosen(lives.item_ttl, lives.ttl),
@@ -50,24 +50,24 @@ def change(data: str | None, lives: Lifetimes, if_match: int | None = None) -> C
 
 
 def if_match(call: Call[Any]) -> int | None:
-    """The event id that the request's If-Match demands. Raises ApiError 54003."""
+    """Return the event id that the request's If-Match requires. Raise ApiError 54003 if it is malformed."""
     return revisions.condition(call.headers.get("if-match"))
 
 
 def ordering(order: object) -> Order:
-    """The order of a page of items: ascending unless ``Order`` says otherwise."""
+    """Return the order of a page of items: ascending unless ``Order`` is ``desc``."""
     return msgspec.structs.replace(BY_POSITION, descending=order == "desc")
 
 
 def tag(item: Item) -> str:
-    """The entity tag of an item."""
+    """Return the entity tag of an item."""
     return item.revision
 
 
-def view(item: Item, place: Json, url: str) -> Json:
-    """The item resource: ``place`` holds its index or key and its List's or Map's SID."""
+def view(item: Item, position: Json, url: str) -> Json:
+    """Return the item resource: ``position`` holds its index or key and its List's or Map's SID."""
     return {
-        **place,
+        **position,
         "account_sid": item.account_sid,
         "service_sid": item.service_sid,
         "url": url,
@@ -81,5 +81,5 @@ def view(item: Item, place: Json, url: str) -> Json:
 
 
 def url(item: Item, urls: Urls, kind: str, name: str) -> str:
-    """The item's absolute URL; ``name`` is percent-encoded already."""
+    """Return the item's absolute URL; ``name`` is percent-encoded already."""
     return urls.to("Services", item.service_sid, kind, item.object_sid, "Items", name)

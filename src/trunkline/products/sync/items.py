@@ -1,6 +1,6 @@
 """Items of Lists and Maps: the one way to read and write them, for REST, realtime clients and expiry.
 
-A list item has an index, a map item a key; both are kept in one table, see ``Place``.
+A list item has an index, a map item a key; both are rows of one table, see ``ItemPosition``.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.data import EMPTY
+from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.journal import announce_expiry, record
 from trunkline.products.sync.objects import Object, claim, set_expiry
 from trunkline.products.sync.scope import Actor, Scope
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 from trunkline.realtime.objects.types import ObjectKind
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where an item stands in its List or Map: an index and no key, or a key and index 0."""
+class ItemPosition(msgspec.Struct, frozen=True):
+    """The position of an item in its List or Map: an index and no key, or a key and index 0."""
 
     index: int = 0
     key: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a write asks for: JSON text, times to live in seconds of the entity itself and of its collection, and the
-    event id that an If-Match header demands. None leaves a thing as it is."""
+    """The change of a write: JSON text, times to live in seconds of the entity itself and of its collection, and the
+    event id that an If-Match header requires. None leaves a thing as it is."""
 
     data: str | None = None
     ttl: int | None = None
@@ -37,7 +37,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     if_match: int | None = None
 
     def check(self) -> None:
-        """Raise ApiError 54010 when nothing is asked for; a collection's time to live alone is nothing (doc)."""
+        """Raise ApiError 54010 if nothing changes; a collection's time to live alone is nothing (doc)."""
         if self.data is None and self.ttl is None:
             raise ApiError(54010)
 
@@ -60,20 +60,20 @@ class Item(Row, frozen=True):
 
     @property
     def revision(self) -> str:
-        """Its revision."""
+        """The revision of the item."""
         return revisions.revision(self.last_event_id)
 
 
-class Codes(msgspec.Struct, frozen=True):
-    """Errors of a kind's items: unknown, stale revision, bad data."""
+class ItemCodes(msgspec.Struct, frozen=True):
+    """The error codes of a kind's items: unknown, stale revision, bad data."""
 
     missing: int
     stale: int
     data: int
 
 
-LIST_CODES = Codes(54151, 54155, 54156)
-MAP_CODES = Codes(54201, 54205, 54206)
+LIST_CODES = ItemCodes(54151, 54155, 54156)
+MAP_CODES = ItemCodes(54201, 54205, 54206)
 CODES = {ObjectKind.LIST: LIST_CODES, ObjectKind.MAP: MAP_CODES}
 
 _LIVE = "(date_expires IS NULL OR date_expires > :now)"
@@ -81,41 +81,41 @@ _AT = "object_sid = :object_sid AND item_index = :item_index AND item_key = :ite
 
 
 async def push(tx: Tx, scope: Scope, name: str, change: Change) -> Item:
-    """Append an item to a List. Raises ApiError 54150, 54300, 54007."""
+    """Append an item to a List. Raise ApiError 54150, 54300 or 54007."""
     parent = await claim(tx, scope, ObjectKind.LIST, name, pushed=1)
-    return await _add(tx, scope, parent, Place(parent.next_index - 1), change)
+    return await _add(tx, scope, parent, ItemPosition(parent.next_index - 1), change)
 
 
 async def put(tx: Tx, scope: Scope, name: str, key: str, change: Change) -> Item:
-    """Set a new key of a Map. Raises ApiError 54208 when there is one already, 54200, 54300, 54007."""
+    """Set a new key of a Map. Raise ApiError 54208 if it exists, 54200, 54300 or 54007."""
     parent = await claim(tx, scope, ObjectKind.MAP, name)
-    place = Place(0, key)
-    present = await _at(tx, parent.sid, place)
+    position = ItemPosition(0, key)
+    present = await _at(tx, parent.sid, position)
     if present is not None:
         if not _is_due(present, tx.now):
             raise ApiError(54208)
         await _remove(tx, scope.service, parent, present, Actor())
         parent = await claim(tx, scope, ObjectKind.MAP, parent.sid)
-    return await _add(tx, scope, parent, place, change)
+    return await _add(tx, scope, parent, position, change)
 
 
 async def write(
-    tx: Tx, scope: Scope, parent_kind: ObjectKind, name: str, place: Place, change: Change
+    tx: Tx, scope: Scope, parent_kind: ObjectKind, name: str, position: ItemPosition, change: Change
 ) -> Item:
-    """Change an item that there is; data are replaced, never merged (doc). Raises ApiError 54010; 54151, 54201; 54155,
-    54205; and what ``objects.claim`` raises."""
+    """Change an item that exists; data are replaced, never merged (doc). Raise ApiError 54010; 54151, 54201; 54155,
+    54205; and as ``objects.claim``."""
     change.check()
     parent = await claim(tx, scope, parent_kind, name)
-    current = await _current(tx, parent_kind, parent, place, change.if_match)
+    current = await _current(tx, parent_kind, parent, position, change.if_match)
     return await _change(tx, scope, parent, current, change)
 
 
 async def upsert(tx: Tx, scope: Scope, name: str, key: str, change: Change) -> tuple[Item, bool]:
-    """Set a key of a Map, whether it is there or not; answers the item and whether it was made. If-Match ``-1`` demands
-    that it is not there (client). Raises ApiError 54205, and what ``objects.claim`` raises."""
+    """Set a key of a Map, whether it exists or not. Return the item and whether it was created. If-Match ``-1``
+    requires that it does not exist (client). Raise ApiError 54205, and as ``objects.claim``."""
     parent = await claim(tx, scope, ObjectKind.MAP, name)
-    place = Place(0, key)
-    present = await _at(tx, parent.sid, place)
+    position = ItemPosition(0, key)
+    present = await _at(tx, parent.sid, position)
     if present is not None and not _is_due(present, tx.now):
         revisions.check(change.if_match, present.last_event_id, MAP_CODES.stale)
         return await _change(tx, scope, parent, present, change), False
@@ -123,7 +123,7 @@ async def upsert(tx: Tx, scope: Scope, name: str, key: str, change: Change) -> t
     if present is not None:
         await _remove(tx, scope.service, parent, present, Actor())
         parent = await claim(tx, scope, ObjectKind.MAP, parent.sid)
-    return await _add(tx, scope, parent, place, change), True
+    return await _add(tx, scope, parent, position, change), True
 
 
 async def _change(tx: Tx, scope: Scope, parent: Object, current: Item, change: Change) -> Item:
@@ -153,39 +153,39 @@ async def _change(tx: Tx, scope: Scope, parent: Object, current: Item, change: C
 
 
 async def remove(
-    tx: Tx, scope: Scope, parent_kind: ObjectKind, name: str, place: Place, if_match: int | None
+    tx: Tx, scope: Scope, parent_kind: ObjectKind, name: str, position: ItemPosition, if_match: int | None
 ) -> Item:
-    """Remove an item; answers it as it was, with the id of its last event. Raises as ``write``."""
+    """Remove an item. Return it as it was, with the id of its last event. Raise as ``write``."""
     parent = await claim(tx, scope, parent_kind, name)
-    current = await _current(tx, parent_kind, parent, place, if_match)
+    current = await _current(tx, parent_kind, parent, position, if_match)
     return await _remove(tx, scope.service, parent, current, scope.actor)
 
 
-async def expire(tx: Tx, service: Service, parent: Object, place: Place) -> bool:
-    """Remove an item if its time has come; ``parent`` must have been claimed for it. Answers whether it was."""
-    current = await _at(tx, parent.sid, place)
+async def expire(tx: Tx, service: SyncService, parent: Object, position: ItemPosition) -> bool:
+    """Remove an item if it is expired; ``parent`` must have been claimed for it. Return whether it was."""
+    current = await _at(tx, parent.sid, position)
     if current is None or not _is_due(current, tx.now):
         return False
     await _remove(tx, service, parent, current, Actor())
     return True
 
 
-async def find(tx: Tx, object_sid: str, place: Place) -> Item | None:
+async def find(tx: Tx, object_sid: str, position: ItemPosition) -> Item | None:
     """Return an item, None if there is none or it is expired."""
-    found = await _at(tx, object_sid, place)
+    found = await _at(tx, object_sid, position)
     return None if found is None or _is_due(found, tx.now) else found
 
 
-async def fetch(tx: Tx, parent: Object, place: Place) -> Item:
+async def fetch(tx: Tx, parent: Object, position: ItemPosition) -> Item:
     """Return an item. Raise ApiError 54151, 54201."""
-    found = await find(tx, parent.sid, place)
+    found = await find(tx, parent.sid, position)
     if found is None:
         raise ApiError(CODES[ObjectKind(parent.kind)].missing)
     return found
 
 
 async def page(tx: Tx, object_sid: str, window: Window) -> list[Item]:
-    """Items in the order of their indexes, or of their keys' bytes."""
+    """Return items in the order of their indexes, or of their keys' bytes."""
     return await tx.all(
         Item,
         f"SELECT {columns(Item)} FROM sync_items WHERE object_sid = :object_sid AND {_LIVE} {window.tail}",
@@ -195,11 +195,11 @@ async def page(tx: Tx, object_sid: str, window: Window) -> list[Item]:
     )
 
 
-def event(parent: Object, item: Item, what: str, actor: Actor) -> SyncEvent:
-    """The event that made an item what it is; ``what`` is added, updated or removed."""
+def event(parent: Object, item: Item, action: str, actor: Actor) -> SyncEvent:
+    """Return the event that made an item what it is; ``action`` is added, updated or removed."""
     is_list = parent.kind == ObjectKind.LIST.value
     return SyncEvent(
-        type=EventType(f"{parent.kind}_item_{what}"),
+        type=EventType(f"{parent.kind}_item_{action}"),
         account_sid=parent.account_sid,
         service_sid=parent.service_sid,
         object_sid=parent.sid,
@@ -216,11 +216,11 @@ def event(parent: Object, item: Item, what: str, actor: Actor) -> SyncEvent:
     )
 
 
-async def _add(tx: Tx, scope: Scope, parent: Object, place: Place, change: Change) -> Item:
+async def _add(tx: Tx, scope: Scope, parent: Object, position: ItemPosition, change: Change) -> Item:
     item = Item(
         object_sid=parent.sid,
-        item_index=place.index,
-        item_key=place.key,
+        item_index=position.index,
+        item_key=position.key,
         account_sid=parent.account_sid,
         service_sid=parent.service_sid,
         data=EMPTY if change.data is None else change.data,
@@ -238,7 +238,7 @@ async def _add(tx: Tx, scope: Scope, parent: Object, place: Place, change: Chang
     return item
 
 
-async def _remove(tx: Tx, service: Service, parent: Object, item: Item, actor: Actor) -> Item:
+async def _remove(tx: Tx, service: SyncService, parent: Object, item: Item, actor: Actor) -> Item:
     await tx.run(
         f"DELETE FROM sync_items WHERE {_AT}",
         object_sid=parent.sid,
@@ -251,20 +251,20 @@ async def _remove(tx: Tx, service: Service, parent: Object, item: Item, actor: A
 
 
 async def _current(
-    tx: Tx, parent_kind: ObjectKind, parent: Object, place: Place, if_match: int | None
+    tx: Tx, parent_kind: ObjectKind, parent: Object, position: ItemPosition, if_match: int | None
 ) -> Item:
-    item = await fetch(tx, parent, place)
+    item = await fetch(tx, parent, position)
     revisions.check(if_match, item.last_event_id, CODES[parent_kind].stale)
     return item
 
 
-async def _at(tx: Tx, object_sid: str, place: Place) -> Item | None:
+async def _at(tx: Tx, object_sid: str, position: ItemPosition) -> Item | None:
     return await tx.one(
         Item,
         f"SELECT {columns(Item)} FROM sync_items WHERE {_AT}",
         object_sid=object_sid,
-        item_index=place.index,
-        item_key=place.key,
+        item_index=position.index,
+        item_key=position.key,
     )
 
 

@@ -1,9 +1,9 @@
-"""How often an object may be read and written: token buckets for each object and class of use.
+"""The limits of reads and writes: token buckets for each object and class of use.
 
-Figures (doc): 20 reads and 20 writes a second for each Document, List or Map with its items, 30 messages a second
-for each Stream, each with bursts of ten seconds' worth; 80 uses a second of one permission; 20 new objects a second
-for each Service, sustained, which is taken over a minute (inferred). A write of more than 1 KiB costs more, up to ten
-times as much from 10 KiB on. Buckets are this node's own: behind a load balancer the bounds are as many times higher
+Figures (doc): 20 reads and 20 writes a second for each Document, List or Map with its items, 30 messages a second for
+each Stream, each with bursts of ten seconds' worth; 80 uses a second of one permission; 20 new objects a second for
+each Service, sustained, which is measured over a minute (inferred). A write of more than 1 KiB costs more, up to ten
+times as much from 10 KiB on. Buckets are this node's own: behind a load balancer the limits are as many times higher
 as there are nodes. An object that is addressed by name and by SID has a bucket for each.
 """
 
@@ -35,7 +35,7 @@ class Rate(enum.Enum):
 
     @property
     def rate(self) -> int:
-        """Uses a second."""
+        """The uses a second."""
         return self.value[0]
 
     @property
@@ -64,12 +64,12 @@ class Buckets:
 
 
 def cost(data: object) -> float:
-    """What a write of these data costs, in uses."""
+    """Return the cost of a write of these data, in uses."""
     return min(max(len(data.encode()) / KIB, 1.0), 10.0) if isinstance(data, str) else 1.0
 
 
 def rate_of(operation: Operation) -> Rate | None:
-    """Which class an operation belongs to; Services and pages of objects are not limited."""
+    """Return the class of an operation; Services and pages of objects are not limited."""
     parts = operation.path.strip("/").split("/")[2:]
     if len(parts) == 1:
         return Rate.CREATION if operation.kind is OperationKind.CREATE else None
@@ -81,7 +81,7 @@ def rate_of(operation: Operation) -> Rate | None:
 
 
 def limited(operation: Operation, buckets: Buckets) -> Operation:
-    """The operation with the bounds of its class."""
+    """Return the operation with the limits of its class."""
     rate = rate_of(operation)
     if rate is None:
         return operation

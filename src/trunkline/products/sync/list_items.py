@@ -14,10 +14,10 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import item_parameters as parameters
 from trunkline.products.sync import items, objects
-from trunkline.products.sync.access import Flag
 from trunkline.products.sync.data import payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
-from trunkline.products.sync.items import LIST_CODES, Item, Place
+from trunkline.products.sync.items import LIST_CODES, Item, ItemPosition
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.scope import enter
 from trunkline.realtime.objects.reads import BOUNDS, ORDER, item_index, starting
 from trunkline.realtime.objects.types import ObjectKind
@@ -37,7 +37,7 @@ class CreateListItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateListItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update may change."""
+    """The parameters of an update."""
 
     data: Annotated[Given[str], payload(LIST_CODES.data)] = UNSET
     ttl: Seconds = UNSET
@@ -46,7 +46,7 @@ class UpdateListItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListItemQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which items, in which order; a page token supersedes all three."""
+    """The query of a page: range and order; a page token supersedes all three."""
 
     start: Annotated[Given[int | None], _from(), named("From")] = UNSET
     bounds: Annotated[Given[str], BOUNDS] = UNSET
@@ -54,9 +54,9 @@ class ListItemQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(item: Item, urls: Urls) -> Json:
-    """The List Item resource."""
-    place = {"index": item.item_index, "list_sid": item.object_sid}
-    return parameters.view(item, place, parameters.url(item, urls, "Lists", str(item.item_index)))
+    """Return the List Item resource."""
+    position = {"index": item.item_index, "list_sid": item.object_sid}
+    return parameters.view(item, position, parameters.url(item, urls, "Lists", str(item.item_index)))
 
 
 async def create_item(tx: Tx, call: Call[CreateListItem]) -> Item:
@@ -66,14 +66,14 @@ async def create_item(tx: Tx, call: Call[CreateListItem]) -> Item:
 
 
 async def fetch_item(tx: Tx, call: Call[Empty]) -> Item:
-    """Find an item."""
+    """Return an item."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)
-    return await items.fetch(tx, parent, _place(call))
+    return await items.fetch(tx, parent, _position(call))
 
 
 async def page_items(tx: Tx, call: Call[ListItemQuery]) -> list[Item]:
-    """The List's items by index."""
+    """Return the List's items by index."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)
     start = call.input.start
@@ -84,19 +84,19 @@ async def page_items(tx: Tx, call: Call[ListItemQuery]) -> list[Item]:
 async def update_item(tx: Tx, call: Call[UpdateListItem]) -> Item:
     """Change an item, if it still has the revision that If-Match names."""
     wanted = change(call.input.data or None, call.input, if_match(call))
-    place = _place(call)
-    return await items.write(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], place, wanted)
+    position = _position(call)
+    return await items.write(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], position, wanted)
 
 
 async def delete_item(tx: Tx, call: Call[Empty]) -> bool:
     """Remove an item, if it still has the revision that If-Match names."""
-    wanted, place = if_match(call), _place(call)
-    await items.remove(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], place, wanted)
+    wanted, position = if_match(call), _position(call)
+    await items.remove(tx, await enter(tx, call), ObjectKind.LIST, call.path["Sid"], position, wanted)
     return True
 
 
-def _place(call: Call[Any]) -> Place:
-    return Place(item_index(call.path["Index"]))
+def _position(call: Call[Any]) -> ItemPosition:
+    return ItemPosition(item_index(call.path["Index"]))
 
 
 def _ordering(query: ListItemQuery) -> Order:

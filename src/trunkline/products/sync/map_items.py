@@ -15,10 +15,10 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import item_parameters as parameters
 from trunkline.products.sync import items, objects
-from trunkline.products.sync.access import Flag
 from trunkline.products.sync.data import payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
-from trunkline.products.sync.items import MAP_CODES, Item, Place
+from trunkline.products.sync.items import MAP_CODES, Item, ItemPosition
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.scope import enter
 from trunkline.realtime.objects.reads import BOUNDS, ORDER, starting
 from trunkline.realtime.objects.types import ObjectKind
@@ -38,7 +38,7 @@ class CreateMapItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateMapItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update may change."""
+    """The parameters of an update."""
 
     data: Annotated[Given[str], payload(MAP_CODES.data)] = UNSET
     ttl: Seconds = UNSET
@@ -47,7 +47,7 @@ class UpdateMapItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MapItemQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which items, in which order; a page token supersedes all three."""
+    """The query of a page: range and order; a page token supersedes all three."""
 
     start: Annotated[Given[str | None], text(clears=True), named("From")] = UNSET
     bounds: Annotated[Given[str], BOUNDS] = UNSET
@@ -55,27 +55,27 @@ class MapItemQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(item: Item, urls: Urls) -> Json:
-    """The Map Item resource."""
-    place = {"key": item.item_key, "map_sid": item.object_sid}
-    return parameters.view(item, place, parameters.url(item, urls, "Maps", quote(item.item_key, safe="")))
+    """Return the Map Item resource."""
+    position = {"key": item.item_key, "map_sid": item.object_sid}
+    return parameters.view(item, position, parameters.url(item, urls, "Maps", quote(item.item_key, safe="")))
 
 
 async def create_item(tx: Tx, call: Call[CreateMapItem]) -> Item:
-    """Set a new key. Raises ApiError 54208 when there is one already."""
+    """Set a new key. Raise ApiError 54208 if it exists."""
     wanted = change(call.input.data or None, call.input)
     key = call.input.key or ""
     return await items.put(tx, await enter(tx, call), call.path["Sid"], key, wanted)
 
 
 async def fetch_item(tx: Tx, call: Call[Empty]) -> Item:
-    """Find an item."""
+    """Return an item."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.MAP, call.path["Sid"], Flag.READ)
-    return await items.fetch(tx, parent, _place(call))
+    return await items.fetch(tx, parent, _position(call))
 
 
 async def page_items(tx: Tx, call: Call[MapItemQuery]) -> list[Item]:
-    """The Map's items by key, in the order of its bytes."""
+    """Return the Map's items by key, in the order of its bytes."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.MAP, call.path["Sid"], Flag.READ)
     start = call.input.start
@@ -86,19 +86,19 @@ async def page_items(tx: Tx, call: Call[MapItemQuery]) -> list[Item]:
 async def update_item(tx: Tx, call: Call[UpdateMapItem]) -> Item:
     """Change an item, if it still has the revision that If-Match names. Never makes one (client)."""
     wanted = change(call.input.data or None, call.input, if_match(call))
-    place = _place(call)
-    return await items.write(tx, await enter(tx, call), ObjectKind.MAP, call.path["Sid"], place, wanted)
+    position = _position(call)
+    return await items.write(tx, await enter(tx, call), ObjectKind.MAP, call.path["Sid"], position, wanted)
 
 
 async def delete_item(tx: Tx, call: Call[Empty]) -> bool:
     """Remove an item, if it still has the revision that If-Match names."""
-    wanted, place = if_match(call), _place(call)
-    await items.remove(tx, await enter(tx, call), ObjectKind.MAP, call.path["Sid"], place, wanted)
+    wanted, position = if_match(call), _position(call)
+    await items.remove(tx, await enter(tx, call), ObjectKind.MAP, call.path["Sid"], position, wanted)
     return True
 
 
-def _place(call: Call[Any]) -> Place:
-    return Place(0, call.path["Key"])
+def _position(call: Call[Any]) -> ItemPosition:
+    return ItemPosition(0, call.path["Key"])
 
 
 def _ordering(query: MapItemQuery) -> Order:

@@ -1,7 +1,8 @@
-"""What Documents, Lists, Maps and Streams share: names, lookups, event counters, creation, expiry and removal.
+"""The parts that Documents, Lists, Maps and Streams share: names, lookups, event counters, creation, expiry and
+removal.
 
-Every change of an object begins with ``claim``, which counts its event and so holds off all other writers of the
-same object until the transaction ends; a refusal afterwards takes the count back with everything else.
+Every change of an object begins with ``claim``, which counts its event and so keeps all other writers of the same
+object waiting until the transaction ends; an error afterwards rolls the count back with everything else.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from trunkline.api.paging import Window
 from trunkline.api.params import Parser
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.sync import access, ttl
-from trunkline.products.sync.access import Flag
+from trunkline.products.sync import permission_checks, ttl
 from trunkline.products.sync.data import EMPTY
+from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.journal import announce_expiry, record
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 from trunkline.realtime.objects.types import SID_SHAPE, ObjectKind
 
 _FIRST_EVENT = {ObjectKind.DOCUMENT: 0}
@@ -45,14 +46,14 @@ class Object(Row, frozen=True):
 
     @property
     def revision(self) -> str:
-        """Its revision; a Stream has none."""
+        """The revision of the object; a Stream has none."""
         if self.kind == ObjectKind.DOCUMENT.value:
             return revision(self.last_event_id)
         return "" if self.kind == ObjectKind.STREAM.value else collection_revision(self.last_event_id)
 
 
 def unique_name() -> Parser:
-    """The parameter ``UniqueName``: 1 to 320 characters that do not look like a SID (client)."""
+    """Return the parser of ``UniqueName``: 1 to 320 characters that do not have the form of a SID (client)."""
 
     def parse(_: str, value: str) -> str:
         if not 1 <= len(value) <= 320 or SID_SHAPE.fullmatch(value):
@@ -63,7 +64,7 @@ def unique_name() -> Parser:
 
 
 def missing(kind: ObjectKind, name: str) -> ApiError:
-    """The refusal of a name that nothing answers to: which code depends on the name's form (client)."""
+    """Return the error for a name that addresses nothing: its code depends on the name's form (client)."""
     return ApiError(kind.traits.missing if is_sid(name, kind.traits.prefix) else 54300)
 
 
@@ -77,8 +78,8 @@ _CLAIM = (
 
 
 async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | None = None) -> Object:
-    """The object that ``name``, a SID or unique name, addresses. Raises ApiError 54100, 54150, 54200, 54250 or 54300,
-    and 54007 when the actor lacks ``flag``; None asks for none, and Streams for none ever."""
+    """Return the object that ``name``, a SID or unique name, addresses. Raise ApiError 54100, 54150, 54200, 54250 or
+    54300, and 54007 if the actor lacks ``flag``; None requires none, and Streams never require one."""
     by_sid = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_SID}"
     by_name = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_NAME}"
     found = await tx.one(
@@ -92,12 +93,12 @@ async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | N
     if found is None:
         raise missing(kind, name)
     if flag is not None and kind is not ObjectKind.STREAM:
-        await access.require(tx, scope, found.sid, flag)
+        await permission_checks.require(tx, scope, found.sid, flag)
     return found
 
 
 async def by_sid(tx: Tx, sid: str) -> Object | None:
-    """The object with this SID, whoever asks; for what is not done in a caller's name."""
+    """Return the object with this SID, for work that is not done in a caller's name."""
     return await tx.one(
         Object,
         f"SELECT {columns(Object)} FROM sync_objects WHERE sid = :sid AND {_LIVE}",
@@ -107,8 +108,8 @@ async def by_sid(tx: Tx, sid: str) -> Object | None:
 
 
 async def claim(tx: Tx, scope: Scope, kind: ObjectKind, name: str, pushed: int = 0) -> Object:
-    """Count one more event of an object that the actor may write, and hold off other writers. ``pushed`` is how many
-    indexes of a List are used up. Answers the object after that; raises as ``find``."""
+    """Count one more event of an object that the actor may write, and keep other writers waiting. ``pushed`` is the
+    number of indexes of a List that are used up. Return the object after that. Raise as ``find``."""
     by_sid = f"{_CLAIM} WHERE {_BY_SID} RETURNING {columns(Object)}"
     by_name = f"{_CLAIM} WHERE {_BY_NAME} RETURNING {columns(Object)}"
     claimed = await tx.one(
@@ -122,12 +123,12 @@ async def claim(tx: Tx, scope: Scope, kind: ObjectKind, name: str, pushed: int =
     )
     if claimed is None:
         raise missing(kind, name)
-    await access.require(tx, scope, claimed.sid, Flag.WRITE)
+    await permission_checks.require(tx, scope, claimed.sid, Flag.WRITE)
     return claimed
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new object is given; ``ttl`` in seconds."""
+    """The values of a new object; ``ttl`` in seconds."""
 
     unique_name: str | None = None
     data: str = EMPTY
@@ -135,7 +136,8 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def create(tx: Tx, scope: Scope, kind: ObjectKind, given: Creation) -> Object:
-    """Make an object. A token's identity gets all permissions on what it makes (inferred). Raises ApiError 54301."""
+    """Create an object. A token's identity gets all permissions on what it creates (inferred). Raise ApiError 54301 if
+    the name is in use."""
     if given.unique_name is not None:
         await _free(tx, scope.service, kind, given.unique_name)
     made = Object(
@@ -155,14 +157,14 @@ async def create(tx: Tx, scope: Scope, kind: ObjectKind, given: Creation) -> Obj
     await tx.insert("sync_objects", made)
     announce_expiry(tx, made.date_expires)
     if scope.actor.identity is not None and kind is not ObjectKind.STREAM:
-        everything = access.Permission(made.sid, scope.actor.identity, True, True, True, tx.now)
-        await access.grant(tx, scope.service.sid, everything)
+        everything = permission_checks.Permission(made.sid, scope.actor.identity, True, True, True, tx.now)
+        await permission_checks.grant(tx, scope.service.sid, everything)
     await record(tx, scope.service, event(made, scope.actor, EventType(f"{kind.value}_created"), tx.now))
     return made
 
 
-async def _free(tx: Tx, service: Service, kind: ObjectKind, name: str) -> None:
-    """Make sure that the name can be taken now; what has it and is expired goes. Raises ApiError 54301."""
+async def _free(tx: Tx, service: SyncService, kind: ObjectKind, name: str) -> None:
+    """Remove an expired object that has the name. Raise ApiError 54301 if the name is in use."""
     await tx.lock(f"{service.sid} {kind.value} {name}")
     holder = await tx.one(
         Object,
@@ -192,7 +194,7 @@ async def set_expiry(tx: Tx, row: Object, seconds: int | None) -> Object:
 
 
 async def remove(tx: Tx, scope: Scope, kind: ObjectKind, name: str) -> bool:
-    """Delete an object with all that is below it; answers whether this call did. Raises as ``find``."""
+    """Delete an object with all that is below it. Return whether this call did. Raise as ``find``."""
     found = await find(tx, scope, kind, name, Flag.MANAGE)
     gone = await tx.one(
         Object, f"DELETE FROM sync_objects WHERE sid = :sid RETURNING {columns(Object)}", sid=found.sid
@@ -203,8 +205,8 @@ async def remove(tx: Tx, scope: Scope, kind: ObjectKind, name: str) -> bool:
     return True
 
 
-async def expire(tx: Tx, service: Service, sid: str) -> bool:
-    """Delete an object if its time has come; answers whether it is gone by this call."""
+async def expire(tx: Tx, service: SyncService, sid: str) -> bool:
+    """Delete an object if it is expired. Return whether this call did."""
     gone = await tx.one(
         Object,
         f"DELETE FROM sync_objects WHERE sid = :sid AND date_expires <= :now RETURNING {columns(Object)}",
@@ -217,14 +219,14 @@ async def expire(tx: Tx, service: Service, sid: str) -> bool:
     return True
 
 
-async def _removed(tx: Tx, service: Service, gone: Object, actor: Actor) -> None:
-    told = event(gone, actor, EventType(f"{gone.kind}_removed"), tx.now)
+async def _removed(tx: Tx, service: SyncService, gone: Object, actor: Actor) -> None:
+    removal = event(gone, actor, EventType(f"{gone.kind}_removed"), tx.now)
     # The log goes with the object, so the event of its end has no place in it.
-    await record(tx, service, msgspec.structs.replace(told, event_id=None))
+    await record(tx, service, msgspec.structs.replace(removal, event_id=None))
 
 
 def event(row: Object, actor: Actor, kind: EventType, date: int) -> SyncEvent:
-    """The event of a change of the object itself."""
+    """Return the event of a change of the object itself."""
     is_document = row.kind == ObjectKind.DOCUMENT.value
     return SyncEvent(
         type=kind,
@@ -242,7 +244,7 @@ def event(row: Object, actor: Actor, kind: EventType, date: int) -> SyncEvent:
 
 
 async def page(tx: Tx, scope: Scope, kind: ObjectKind, window: Window) -> list[Object]:
-    """The Service's objects of one kind, oldest first (inferred)."""
+    """Return the Service's objects of one kind, oldest first (inferred)."""
     return await tx.all(
         Object,
         f"SELECT {columns(Object)} FROM sync_objects"

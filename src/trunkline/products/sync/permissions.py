@@ -1,4 +1,5 @@
-"""Permissions of Documents, Lists and Maps: what an identity may do to one object. The rule is in ``access``."""
+"""Permissions of Documents, Lists and Maps: the rights of an identity on one object. The rule is in
+``permission_checks``."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, boolean, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx, columns
-from trunkline.products.sync import access, objects
-from trunkline.products.sync.access import Permission
+from trunkline.products.sync import objects, permission_checks
 from trunkline.products.sync.objects import Object
+from trunkline.products.sync.permission_checks import Permission
 from trunkline.products.sync.scope import enter
 from trunkline.realtime.objects.types import ObjectKind
 
@@ -27,14 +28,14 @@ MISSING = 54354
 
 
 class SetPermission(msgspec.Struct, frozen=True, kw_only=True):
-    """All three flags, always (spec)."""
+    """The parameters of a write: always all three flags (spec)."""
 
     read: Annotated[Given[bool], boolean(), required()] = UNSET
     write: Annotated[Given[bool], boolean(), required()] = UNSET
     manage: Annotated[Given[bool], boolean(), required()] = UNSET
 
 
-class Granted(msgspec.Struct, frozen=True):
+class ObjectPermission(msgspec.Struct, frozen=True):
     """A permission with its object."""
 
     target: Object
@@ -42,17 +43,17 @@ class Granted(msgspec.Struct, frozen=True):
 
     @property
     def date_created(self) -> int:
-        """When the permission was first set."""
+        """The date of the first write of the permission."""
         return self.permission.date_created
 
     @property
     def identity(self) -> str:
-        """Whose permission it is."""
+        """The identity of the permission."""
         return self.permission.identity
 
 
-def view(granted: Granted, urls: Urls) -> Json:
-    """The Permission resource; its URL has the object's SID however the object was addressed."""
+def view(granted: ObjectPermission, urls: Urls) -> Json:
+    """Return the Permission resource; its URL has the object's SID however the object was addressed."""
     target, permission = granted.target, granted.permission
     traits = ObjectKind(target.kind).traits
     name = quote(permission.identity, safe="")
@@ -69,16 +70,16 @@ def view(granted: Granted, urls: Urls) -> Json:
 
 
 def operations(kind: ObjectKind) -> tuple[Operation, ...]:
-    """The routes of one kind's permissions."""
+    """Return the operations of one kind's permissions."""
 
-    async def fetch_permission(tx: Tx, call: Call[Empty]) -> Granted:
+    async def fetch_permission(tx: Tx, call: Call[Empty]) -> ObjectPermission:
         target, identity = await _addressed(tx, call, kind)
-        found = await access.find(tx, target.sid, identity)
+        found = await permission_checks.find(tx, target.sid, identity)
         if found is None:
             raise ApiError(MISSING)
-        return Granted(target, found)
+        return ObjectPermission(target, found)
 
-    async def page_permissions(tx: Tx, call: Call[Empty]) -> list[Granted]:
+    async def page_permissions(tx: Tx, call: Call[Empty]) -> list[ObjectPermission]:
         target = await objects.find(tx, await enter(tx, call), kind, call.path["Sid"])
         rows = await tx.all(
             Permission,
@@ -87,20 +88,20 @@ def operations(kind: ObjectKind) -> tuple[Operation, ...]:
             object_sid=target.sid,
             **call.window.values,
         )
-        return [Granted(target, row) for row in rows]
+        return [ObjectPermission(target, row) for row in rows]
 
-    async def set_permission(tx: Tx, call: Call[SetPermission]) -> Granted:
+    async def set_permission(tx: Tx, call: Call[SetPermission]) -> ObjectPermission:
         target, identity = await _addressed(tx, call, kind)
         flags = call.input
         wanted = Permission(
             target.sid, identity, flags.read is True, flags.write is True, flags.manage is True, tx.now
         )
-        await access.grant(tx, target.service_sid, wanted)
-        return Granted(target, wanted)
+        await permission_checks.grant(tx, target.service_sid, wanted)
+        return ObjectPermission(target, wanted)
 
     async def delete_permission(tx: Tx, call: Call[Empty]) -> bool:
         target, identity = await _addressed(tx, call, kind)
-        if not await access.revoke(tx, target.service_sid, target.sid, identity):
+        if not await permission_checks.revoke(tx, target.service_sid, target.sid, identity):
             raise ApiError(MISSING)
         return True
 

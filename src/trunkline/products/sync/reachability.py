@@ -16,7 +16,7 @@ from collections.abc import Collection
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.sync import services
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 from trunkline.realtime.product import Endpoint
 
 
@@ -46,12 +46,12 @@ def on_disconnect(others: int, window: int | None) -> int | None:
     return None if others else window
 
 
-def window_of(service: Service) -> int | None:
+def window_of(service: SyncService) -> int | None:
     """Return the debouncing window in milliseconds; None without debouncing."""
     return service.reachability_debouncing_window if service.reachability_debouncing_enabled else None
 
 
-def is_watched(service: Service | None) -> bool:
+def is_watched(service: SyncService | None) -> bool:
     """Return whether the Service has reachability webhooks."""
     return service is not None and service.webhook_url is not None and service.reachability_webhooks_enabled
 
@@ -90,7 +90,7 @@ class Reachability:
             await _enqueue(tx, service, ReachabilityEvent.DISCONNECTED, endpoint)
 
 
-async def _enqueue(tx: Tx, service: Service, event: ReachabilityEvent, endpoint: Endpoint) -> None:
+async def _enqueue(tx: Tx, service: SyncService, event: ReachabilityEvent, endpoint: Endpoint) -> None:
     if service.webhook_url is None or not is_watched(service):
         return
     parameters = (

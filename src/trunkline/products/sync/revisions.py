@@ -17,18 +17,18 @@ _REVISION = re.compile(r"(?:W/)?(\"?)(-1|[0-9A-Fa-f]{1,15})\1")
 
 
 def revision(event_id: int) -> str:
-    """The revision that the event with this id makes."""
+    """Return the revision that the event with this id makes."""
     return f"{event_id:x}"
 
 
 def collection_revision(last_event_id: int) -> str:
-    """The revision of a List or Map; -1 stands for no event yet."""
+    """Return the revision of a List or Map; -1 stands for no event yet."""
     return f"{last_event_id + 1:x}"
 
 
 def condition(header: str | None) -> int | None:
-    """The event id that an If-Match header demands, quoted or bare; None without one and for ``*``, since what does
-    not exist is not found anyway. Raises ApiError 54003."""
+    """Return the event id that an If-Match header requires, quoted or bare; None without one and for ``*``, since what
+    does not exist is not found anyway. Raise ApiError 54003 if it is malformed."""
     if header is None or header.strip() == "*":
         return None
     match = _REVISION.fullmatch(header.strip())
@@ -38,6 +38,6 @@ def condition(header: str | None) -> int | None:
 
 
 def check(wanted: int | None, event_id: int, code: int) -> None:
-    """Raise ApiError with ``code`` when the condition is not met."""
+    """Raise ApiError with ``code`` if the condition is not met."""
     if wanted is not None and wanted != event_id:
         raise ApiError(code)

@@ -99,7 +99,7 @@ MIGRATIONS = (
                 endpoint TEXT NOT NULL,
                 PRIMARY KEY (object_sid, event_id)
             )""",
-            # journal.trim
+            # event_log.trim
             "CREATE INDEX sync_events_by_date ON sync_events (date_created)",
         ),
     ),

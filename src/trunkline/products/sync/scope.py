@@ -1,4 +1,4 @@
-"""Who acts in which Service: what every operation on Sync's objects starts from."""
+"""The scope of an operation on Sync's objects: its Service and its actor."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from trunkline.api.operation import Call
 from trunkline.api.principal import Credential, Principal
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import services
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 
 SYSTEM = "system"
-"""What REST credentials and expiry are called where an identity is shown (doc)."""
+"""The name of REST credentials and expiry in place of an identity (doc)."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -27,26 +27,26 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What ``created_by`` and webhooks call it."""
+        """The name of the actor in ``created_by`` and webhooks."""
         return SYSTEM if self.identity is None else self.identity
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """A Service, and who acts in it."""
+    """A Service and the actor in it."""
 
-    service: Service
+    service: SyncService
     actor: Actor
 
 
 def actor(principal: Principal) -> Actor:
-    """The author that a principal is: an access token acts as its identity, an empty one when it has none."""
+    """Return the actor of a principal: an access token acts as its identity, an empty one if it has none."""
     if principal.credential is not Credential.TOKEN:
         return Actor()
     return Actor(principal.identity or "", principal.endpoint or "", principal.connection)
 
 
 async def enter(tx: Tx, call: Call[Any]) -> Scope:
-    """The Service in a call's path, and the caller. Raises ApiError 54050, or 54056 when another account has the
+    """Return the Service in a call's path with the caller. Raise ApiError 54050, or 54056 if another account has the
     Service or the access token is for another one."""
     principal = call.principal
     service = await services.find(tx, principal.account_sid, call.path["ServiceSid"])

@@ -1,8 +1,8 @@
 """Services (IS…): the top-level scope of all Sync objects (seed).
 
-Each account has one Service whose unique name is ``default``; it appears when it is first asked for (client). A
-Service is addressed by SID or unique name; its unique name cannot be set over REST (seed). Deleting one removes
-everything below it: the tables of its objects refer to it with ON DELETE CASCADE.
+Each account has one Service whose unique name is ``default``; it is created at its first use (client). A Service is
+addressed by SID or unique name; its unique name cannot be set over REST (seed). Deleting one removes everything below
+it: the tables of its objects refer to it with ON DELETE CASCADE.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEFAULT_NAME = "default"
 DEFAULT_WINDOW = 5000
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class SyncServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that create and update take; names and ranges are the seed's, error codes the vendor's (doc).
 
     ``reachability_debouncing_window`` is in milliseconds, 1,000 to 30,000.
@@ -39,7 +39,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     reachability_debouncing_window: Annotated[Given[int], integer(1_000, 30_000)] = UNSET
 
 
-class Service(Row, frozen=True):
+class SyncService(Row, frozen=True):
     """A row of ``sync_services``."""
 
     sid: str
@@ -57,8 +57,8 @@ class Service(Row, frozen=True):
 
 
 class AccessChanged(msgspec.Struct, frozen=True):
-    """Announced when somebody's access to an object may have changed; without object and identity, that of everybody
-    to the whole Service, which may be gone."""
+    """The announcement that an identity's access to an object may have changed; without object and identity, that of
+    all to the whole Service, which may be gone."""
 
     service_sid: str
     object_sid: str = ""
@@ -68,8 +68,8 @@ class AccessChanged(msgspec.Struct, frozen=True):
 _LINKS = {"documents": "Documents", "lists": "Lists", "maps": "Maps", "streams": "Streams"}
 
 
-def view(service: Service, urls: Urls) -> Json:
-    """The Service resource (seed)."""
+def view(service: SyncService, urls: Urls) -> Json:
+    """Return the Service resource (seed)."""
     return {
         "account_sid": service.account_sid,
         "date_created": iso(service.date_created),
@@ -88,28 +88,28 @@ def view(service: Service, urls: Urls) -> Json:
     }
 
 
-async def create_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
-    """Make a Service with the given settings."""
+async def create_service(tx: Tx, call: Call[SyncServiceSettings]) -> SyncService:
+    """Create a Service with the given settings."""
     return await _insert(tx, call.account_sid, None, call.input)
 
 
-async def fetch_service(tx: Tx, call: Call[Empty]) -> Service:
-    """Find a Service. Raises ApiError 54050, or 54056 when another account has it (doc)."""
+async def fetch_service(tx: Tx, call: Call[Empty]) -> SyncService:
+    """Return a Service. Raise ApiError 54050, or 54056 if another account has it (doc)."""
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_services(tx: Tx, call: Call[Empty]) -> list[Service]:
-    """The account's Services, oldest first (inferred)."""
+async def page_services(tx: Tx, call: Call[Empty]) -> list[SyncService]:
+    """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
-        Service,
-        f"SELECT {columns(Service)} FROM sync_services WHERE account_sid = :account_sid {call.window.tail}",
+        SyncService,
+        f"SELECT {columns(SyncService)} FROM sync_services WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
     )
 
 
-async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
-    """Change the given settings. Raises ApiError 54010 when there are none (inferred), 54050, 54056."""
+async def update_service(tx: Tx, call: Call[SyncServiceSettings]) -> SyncService:
+    """Change the given settings. Raise ApiError 54010 if there are none (inferred), 54050 or 54056."""
     changes = given(call.input)
     if not changes:
         raise ApiError(54010)
@@ -124,15 +124,15 @@ async def update_service(tx: Tx, call: Call[ServiceSettings]) -> Service:
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
-    """Remove a Service and everything below it. Raises ApiError 54050, 54056."""
+    """Remove a Service and everything below it. Raise ApiError 54050 or 54056."""
     service = await find(tx, call.account_sid, call.path["Sid"])
     tx.announce(AccessChanged(service.sid))
     return bool(await tx.run("DELETE FROM sync_services WHERE sid = :sid", sid=service.sid))
 
 
-async def find(tx: Tx, account_sid: str, name: str) -> Service:
-    """The Service that ``name``, a SID or unique name, addresses; the default one is made when it is missing.
-    Raises ApiError 54050, 54056, and NeedsWrite."""
+async def find(tx: Tx, account_sid: str, name: str) -> SyncService:
+    """Return the Service that ``name``, a SID or unique name, addresses; create the default one if it is missing.
+    Raise ApiError 54050 or 54056, and NeedsWrite."""
     if is_sid(name):
         service = await by_sid(tx, name)
         if service is None:
@@ -149,12 +149,14 @@ async def find(tx: Tx, account_sid: str, name: str) -> Service:
         raise NeedsWrite
     await tx.lock(f"{account_sid} default sync service")
     made = await _by_name(tx, account_sid, name)
-    return made or await _insert(tx, account_sid, DEFAULT_NAME, ServiceSettings())
+    return made or await _insert(tx, account_sid, DEFAULT_NAME, SyncServiceSettings())
 
 
-async def _insert(tx: Tx, account_sid: str, unique_name: str | None, settings: ServiceSettings) -> Service:
+async def _insert(
+    tx: Tx, account_sid: str, unique_name: str | None, settings: SyncServiceSettings
+) -> SyncService:
     fields = {"friendly_name": None} | given(settings)
-    service = Service(
+    service = SyncService(
         sid=new_sid("IS"),
         account_sid=account_sid,
         unique_name=unique_name,
@@ -166,15 +168,17 @@ async def _insert(tx: Tx, account_sid: str, unique_name: str | None, settings: S
     return service
 
 
-async def by_sid(tx: Tx, sid: str) -> Service | None:
-    """The Service with this SID, whatever its account."""
-    return await tx.one(Service, f"SELECT {columns(Service)} FROM sync_services WHERE sid = :sid", sid=sid)
-
-
-async def _by_name(tx: Tx, account_sid: str, name: str) -> Service | None:
+async def by_sid(tx: Tx, sid: str) -> SyncService | None:
+    """Return the Service with this SID, whatever its account."""
     return await tx.one(
-        Service,
-        f"SELECT {columns(Service)} FROM sync_services"
+        SyncService, f"SELECT {columns(SyncService)} FROM sync_services WHERE sid = :sid", sid=sid
+    )
+
+
+async def _by_name(tx: Tx, account_sid: str, name: str) -> SyncService | None:
+    return await tx.one(
+        SyncService,
+        f"SELECT {columns(SyncService)} FROM sync_services"
         " WHERE account_sid = :account_sid AND unique_name = :unique_name",
         account_sid=account_sid,
         unique_name=name,
@@ -182,9 +186,9 @@ async def _by_name(tx: Tx, account_sid: str, name: str) -> Service | None:
 
 
 OPERATIONS = (
-    create("/Services", create_service, view, ServiceSettings),
+    create("/Services", create_service, view, SyncServiceSettings),
     listing("/Services", "services", page_services, view),
     fetch("/Services/{Sid}", fetch_service, view),
-    update("/Services/{Sid}", update_service, view, ServiceSettings),
+    update("/Services/{Sid}", update_service, view, SyncServiceSettings),
     delete("/Services/{Sid}", delete_service),
 )

@@ -1,4 +1,4 @@
-"""Streams (TO…) and their messages (TZ…), which are told to those who listen and kept nowhere."""
+"""Streams (TO…) and their messages (TZ…), which are delivered to present subscribers and stored nowhere."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.collections import set_ttl
 from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload
+from trunkline.products.sync.event_log import record
 from trunkline.products.sync.events import EventType
-from trunkline.products.sync.journal import record
 from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.types import ObjectKind
@@ -34,12 +34,12 @@ class CreateStream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateStream(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update may change."""
+    """The parameters of an update."""
 
     ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
 
 
-class CreateMessage(msgspec.Struct, frozen=True, kw_only=True):
+class CreateStreamMessage(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of a Stream Message: at most 4 KiB of data (doc)."""
 
     data: Annotated[Given[str], payload(INVALID_MESSAGE, MAX_MESSAGE_BYTES), required(INVALID_MESSAGE)] = (
@@ -47,7 +47,7 @@ class CreateMessage(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
-class Message(msgspec.Struct, frozen=True):
+class StreamMessage(msgspec.Struct, frozen=True):
     """A published message."""
 
     sid: str
@@ -55,15 +55,15 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def view(row: Object, urls: Urls) -> Json:
-    """The Stream resource."""
-    place = ("Services", row.service_sid, "Streams", row.sid)
+    """Return the Stream resource."""
+    path = ("Services", row.service_sid, "Streams", row.sid)
     return {
         "sid": row.sid,
         "unique_name": row.unique_name,
         "account_sid": row.account_sid,
         "service_sid": row.service_sid,
-        "url": urls.to(*place),
-        "links": urls.links(place, {"messages": "Messages"}),
+        "url": urls.to(*path),
+        "links": urls.links(path, {"messages": "Messages"}),
         "date_expires": None if row.date_expires is None else iso(row.date_expires),
         "date_created": iso(row.date_created),
         "date_updated": iso(row.date_updated),
@@ -71,33 +71,33 @@ def view(row: Object, urls: Urls) -> Json:
     }
 
 
-def message_view(message: Message, _: Urls) -> Json:
-    """The Stream Message resource."""
+def message_view(message: StreamMessage, _: Urls) -> Json:
+    """Return the Stream Message resource."""
     return {"sid": message.sid, "data": raw(message.data)}
 
 
-async def publish(tx: Tx, scope: Scope, name: str, data: str) -> Message:
-    """Tell a message to those who listen now. Raises ApiError 54250, 54300."""
+async def publish(tx: Tx, scope: Scope, name: str, data: str) -> StreamMessage:
+    """Deliver a message to the present subscribers. Raise ApiError 54250 or 54300."""
     stream = await objects.find(tx, scope, ObjectKind.STREAM, name)
-    message = Message(new_sid("TZ"), data)
-    told = objects.event(stream, scope.actor, EventType.STREAM_MESSAGE_PUBLISHED, tx.now)
-    await record(tx, scope.service, msgspec.structs.replace(told, data=data, message_sid=message.sid))
+    message = StreamMessage(new_sid("TZ"), data)
+    event = objects.event(stream, scope.actor, EventType.STREAM_MESSAGE_PUBLISHED, tx.now)
+    await record(tx, scope.service, msgspec.structs.replace(event, data=data, message_sid=message.sid))
     return message
 
 
 async def create_stream(tx: Tx, call: Call[CreateStream]) -> Object:
-    """Make a Stream. Raises ApiError 54301."""
+    """Create a Stream. Raise ApiError 54301 if the name is in use."""
     creation = Creation(unique_name=call.input.unique_name or None, ttl=ttl.chosen(call.input.ttl))
     return await objects.create(tx, await enter(tx, call), ObjectKind.STREAM, creation)
 
 
 async def fetch_stream(tx: Tx, call: Call[Empty]) -> Object:
-    """Find a Stream."""
+    """Return a Stream."""
     return await objects.find(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"])
 
 
 async def page_streams(tx: Tx, call: Call[Empty]) -> list[Object]:
-    """The Service's Streams."""
+    """Return the Service's Streams."""
     return await objects.page(tx, await enter(tx, call), ObjectKind.STREAM, call.window)
 
 
@@ -112,7 +112,7 @@ async def delete_stream(tx: Tx, call: Call[Empty]) -> bool:
     return await objects.remove(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"])
 
 
-async def create_message(tx: Tx, call: Call[CreateMessage]) -> Message:
+async def create_message(tx: Tx, call: Call[CreateStreamMessage]) -> StreamMessage:
     """Publish a message."""
     return await publish(tx, await enter(tx, call), call.path["Sid"], call.input.data or "")
 
@@ -126,5 +126,5 @@ OPERATIONS: tuple[Operation, ...] = (
     fetch(_ONE, fetch_stream, view),
     update(_ONE, update_stream, view, UpdateStream),
     delete(_ONE, delete_stream),
-    create(f"{_ONE}/Messages", create_message, message_view, CreateMessage),
+    create(f"{_ONE}/Messages", create_message, message_view, CreateStreamMessage),
 )

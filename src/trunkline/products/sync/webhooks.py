@@ -1,25 +1,25 @@
-"""From an event to the parameters of its webhook, and whether there is one (doc; map and stream rows inferred)."""
+"""The parameters of the webhook of an event, and the rule for sending it (doc; map and stream rows inferred)."""
 
 from __future__ import annotations
 
 from trunkline.products.sync.events import EventType, SyncEvent
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 
 Parameters = list[tuple[str, str]]
 
 _WITHOUT_DATA = {EventType.DOCUMENT_REMOVED, EventType.LIST_ITEM_REMOVED, EventType.MAP_ITEM_REMOVED}
 
 
-def is_due(service: Service, event: SyncEvent) -> bool:
-    """Whether the event is sent: always when a client caused it, and when REST or expiry did, if the Service says so;
-    never without a URL (doc; expiry inferred)."""
+def is_due(service: SyncService, event: SyncEvent) -> bool:
+    """Return whether the event is sent: always if a client caused it, and if REST or expiry did, depending on the
+    Service; never without a URL (doc; expiry inferred)."""
     if service.webhook_url is None:
         return False
     return event.actor.identity is not None or service.webhooks_from_rest_enabled
 
 
 def parameters(event: SyncEvent) -> Parameters:
-    """The webhook's parameters in their order. An object without a unique name has an empty one (inferred)."""
+    """Return the webhook's parameters in their order. An object without a unique name has an empty one (inferred)."""
     kind = event.type.value.partition("_")[0].capitalize()
     result = [
         ("AccountSid", event.account_sid),

@@ -1,20 +1,25 @@
 """The authors of events: a connection does not receive its own writes, and learns up to which event it has all. Pure.
 
 The author is the connection that a request came over, for as long as the request runs, and not its endpoint: a client
-that lost its connection does not know the outcome of its last request, and must receive that write on its next
+that lost its connection does not have the outcome of its last request, and must receive that write on its next
 connection, even if the write happens while a request of the next connection runs.
 
 After its own write an author gets a notification that only advances its event id (client): without it, the write would
 come back in the replay after its next reconnect. It is sent only if no earlier event can still be on its way.
+
+A client takes an event as proof that it has all earlier ones. The answer alone reports its own write to it, so an
+event that overtook the answer would, if the connection then broke, hide that write from the client for good. The
+author's frames are therefore held until the answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from trunkline.realtime.border import Peer
 from trunkline.realtime.objects.types import ObjectEvent
 
 K = TypeVar("K")
@@ -77,6 +82,30 @@ class Authors:
             self._filling[topic] -= 1
             if not self._filling[topic]:
                 del self._filling[topic]
+
+
+class Subscriber:
+    """A connection as the hub's receiver. ``send`` is the connection's own, or collects frames while they are held.
+    ``established`` are the topics whose replay is over: of these the client has all events that were sent."""
+
+    __slots__ = ("_held", "established", "id", "peer", "send")
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.id = peer.id
+        self.send: Callable[[bytes], None] = peer.send
+        self.established: set[str] = set()
+        self._held: list[bytes] = []
+
+    def hold(self) -> None:
+        """Collect frames from now on."""
+        self.send = self._held.append
+
+    def release(self) -> tuple[bytes, ...]:
+        """Send directly again. Return the frames that were held, which must go out before any other."""
+        held, self._held = tuple(self._held), []
+        self.send = self.peer.send
+        return held
 
 
 def _keep(table: OrderedDict[K, V], key: K, value: V) -> None:

@@ -22,7 +22,7 @@ MAX_HELD = 1000
 Frame = Callable[[], bytes]
 
 
-class Receiver(Protocol):
+class EventReceiver(Protocol):
     """A connection, as far as events are concerned."""
 
     @property
@@ -35,7 +35,7 @@ class Receiver(Protocol):
         ...
 
 
-class Event(NamedTuple):
+class TopicEvent(NamedTuple):
     """An event of a topic. ``author`` is the id of the connection that caused it; ``frame`` makes the bytes, and is
     called at most once a delivery to all; ``previous`` is the id of the event before it, None for ``id`` - 1."""
 
@@ -50,13 +50,13 @@ class Subscription:
 
     __slots__ = ("held", "last", "newest", "receiver", "replaying", "topic")
 
-    def __init__(self, receiver: Receiver, topic: str) -> None:
+    def __init__(self, receiver: EventReceiver, topic: str) -> None:
         self.receiver = receiver
         self.topic = topic
         self.last: int | None = None
         self.newest: int | None = None
         self.replaying = True
-        self.held: list[Event] | None = None
+        self.held: list[TopicEvent] | None = None
 
     @property
     def live(self) -> bool:
@@ -82,11 +82,11 @@ class Hub:
         """Return the number of topics with subscribers."""
         return len(self._topics)
 
-    def count(self, receiver: Receiver) -> int:
+    def count(self, receiver: EventReceiver) -> int:
         """Return the number of topics that a connection is subscribed to."""
         return len(self._of.get(receiver.id, ()))
 
-    def subscribers(self, topic: str) -> tuple[Receiver, ...]:
+    def subscribers(self, topic: str) -> tuple[EventReceiver, ...]:
         """Return the subscribers of a topic."""
         return tuple(one.receiver for one in self._topics.get(topic, {}).values())
 
@@ -109,7 +109,7 @@ class Hub:
         if after is not None:
             self._missed(topic, after)
 
-    def begin(self, receiver: Receiver, topic: str) -> Subscription:
+    def begin(self, receiver: EventReceiver, topic: str) -> Subscription:
         """Subscribe in replay, in place of a subscription of the same connection to the topic. Read the events to
         replay after this, and end with ``establish``."""
         made = Subscription(receiver, topic)
@@ -131,17 +131,17 @@ class Hub:
             subscription.held = subscription.held or []
             self._missed(subscription.topic, subscription.last)
 
-    def cancel(self, receiver: Receiver, topic: str) -> None:
+    def cancel(self, receiver: EventReceiver, topic: str) -> None:
         """End a subscription."""
         _drop(self._topics, topic, receiver.id)
         _drop(self._of, receiver.id, topic)
 
-    def leave(self, receiver: Receiver) -> None:
+    def leave(self, receiver: EventReceiver) -> None:
         """End all subscriptions of a connection."""
         for topic in self._of.pop(receiver.id, {}):
             _drop(self._topics, topic, receiver.id)
 
-    def publish(self, topic: str, event: Event) -> None:
+    def publish(self, topic: str, event: TopicEvent) -> None:
         """Deliver an event to the subscribers of its topic."""
         subscriptions = self._topics.get(topic)
         if not subscriptions:
@@ -156,7 +156,7 @@ class Hub:
         if after is not None:
             self._missed(topic, after)
 
-    def fill(self, topic: str, events: Iterable[Event], after: int | None = None) -> list[Subscription]:
+    def fill(self, topic: str, events: Iterable[TopicEvent], after: int | None = None) -> list[Subscription]:
         """Deliver missed events, read from the log in ascending order, to the subscribers that lack them; with
         ``after`` only to those whose last event that is. Return the subscriptions that still have a hole: their
         events are no longer in the log."""
@@ -183,7 +183,7 @@ class Hub:
     def _is_current(self, subscription: Subscription) -> bool:
         return self._topics.get(subscription.topic, {}).get(subscription.receiver.id) is subscription
 
-    def _deliver(self, one: Subscription, event: Event, frame: Frame) -> None:
+    def _deliver(self, one: Subscription, event: TopicEvent, frame: Frame) -> None:
         if not one.live:
             _hold(one, event)
             return
@@ -198,7 +198,7 @@ class Hub:
             one.receiver.send(frame())
 
 
-def _hold(one: Subscription, event: Event) -> None:
+def _hold(one: Subscription, event: TopicEvent) -> None:
     """Keep an event for later. Beyond 1,000, record only that there are more, which the log has."""
     if one.held is None:
         one.held = []
@@ -208,7 +208,7 @@ def _hold(one: Subscription, event: Event) -> None:
         one.held.append(event)
 
 
-def _leaves_hole(event: Event, last: int) -> bool:
+def _leaves_hole(event: TopicEvent, last: int) -> bool:
     return event.previous is None or event.previous > last
 
 

@@ -23,16 +23,15 @@ from typing import Any
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
-from trunkline.realtime.objects.authors import Authors
-from trunkline.realtime.objects.hub import Event, Hub, Receiver, Subscription
+from trunkline.realtime.objects.authors import Authors, Subscriber
+from trunkline.realtime.objects.hub import EventReceiver, Hub, Subscription, TopicEvent
 from trunkline.realtime.objects.source import ObjectSource
-from trunkline.realtime.objects.subscriber import Subscriber
 from trunkline.realtime.objects.types import Denial, ObjectEvent, gone, kind_of
 
 logger = logging.getLogger("trunkline.realtime")
 
 MakeFrame = Callable[[str, bytes], bytes]
-"""Makes a frame from a message type and a JSON payload."""
+"""A function that makes a frame from a message type and a JSON payload."""
 
 RETRY_SECONDS = 1.0
 """The pause before a read that failed is retried."""
@@ -77,7 +76,7 @@ class LiveDelivery:
 
     @contextmanager
     def writing(self, peer: Peer, then: list[bytes]) -> Iterator[None]:
-        """Treat a connection as the author of its writes while its request runs. Put the frames that must follow the
+        """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
         answer into ``then``."""
         try:
             with self.authors.writing(peer.id):
@@ -108,13 +107,13 @@ class LiveDelivery:
                 subscriber.established.add(topic)
         self.hub.establish(subscription, last)
 
-    def cancel(self, peer: Receiver, topic: str) -> None:
+    def cancel(self, peer: EventReceiver, topic: str) -> None:
         """End a subscription."""
         if (subscriber := self._subscribers.get(peer.id)) is not None:
             subscriber.established.discard(topic)
         self.hub.cancel(peer, topic)
 
-    def send(self, receiver: Receiver, payload: bytes) -> None:
+    def send(self, receiver: EventReceiver, payload: bytes) -> None:
         """Send a notification that is ordered with the others of its connection."""
         receiver.send(self._frame(notifications.ORDERED, payload))
 
@@ -158,9 +157,9 @@ class LiveDelivery:
         if subscriber is not None and follows and event.object_sid in subscriber.established:
             self.send(subscriber, notifications.noop(event))
 
-    def _made(self, event: ObjectEvent, author: str | None) -> Event:
+    def _made(self, event: ObjectEvent, author: str | None) -> TopicEvent:
         kind = notifications.message_type(event)
-        return Event(
+        return TopicEvent(
             event.event_id, lambda: self._frame(kind, notifications.live(event)), author, event.previous_id
         )
 

@@ -27,7 +27,7 @@ _LIVE = {
 }
 VERSION = 4
 BASE = "https://cds.us1.twilio.com/v3"
-"""Where the URLs in events begin: clients send later requests there, and only the path counts (client)."""
+"""The start of the URLs in events: clients send later requests there, and only the path counts (client)."""
 
 _ITEM = {"list": ("list", "Lists", "item_index"), "map": ("map", "Maps", "item_key")}
 

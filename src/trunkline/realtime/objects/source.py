@@ -49,9 +49,9 @@ class ObjectSource(Protocol[V]):
         """Return the events of an object after ``event_id``, oldest first: all of them, or at least ``limit``.
 
         They may be compacted: of an item that exists only its last event, ``added`` if the item was created after
-        ``event_id``, else ``updated``; of one that was removed only the removal; of a Document one ``updated``. Where
-        that leaves gaps, ``previous_id`` is the id of the event before in this answer, ``event_id`` for the first.
-        A source whose log no longer has the events, and whose answer therefore has holes, leaves it None.
+        ``event_id``, else ``updated``; of one that was removed only the removal; of a Document one ``updated``. If
+        that leaves gaps, ``previous_id`` is the id of the event before in this answer, ``event_id`` for the first. A
+        source whose log no longer has the events, and whose answer therefore has holes, leaves it None.
         """
         ...
 

@@ -75,7 +75,7 @@ class SubscriptionBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscriptions:
-    """Carries out batches for the subscribers of one source."""
+    """The handler of batches for the subscribers of one source."""
 
     def __init__(self, live: LiveDelivery, database: Database, limits: SubscriptionLimits) -> None:
         self._live = live

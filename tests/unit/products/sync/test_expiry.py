@@ -12,7 +12,7 @@ import pytest
 from engines import Engine
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Tx, Unavailable
-from trunkline.products.sync import documents, expiry, journal, objects
+from trunkline.products.sync import documents, event_log, expiry, objects
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
@@ -158,7 +158,7 @@ def test_once_awake_it_rests_again(engine: Engine, tmp_path: Path) -> None:
 def test_the_log_forgets_what_is_a_day_old(engine: Engine, tmp_path: Path) -> None:
     async def scenario(here: Ground) -> None:
         await create(here, "d")
-        here.clock.now += journal.RETENTION
+        here.clock.now += event_log.RETENTION
         change = Change(data="{}")
         await here.database.write(lambda tx: documents.write(tx, here.scope, "d", change))
         assert await _logged(here) == 2

@@ -8,7 +8,7 @@ import pytest
 
 from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.scope import Actor
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.services import SyncService
 from trunkline.products.sync.webhooks import is_due, parameters
 
 REST = Actor()
@@ -27,8 +27,8 @@ def event(kind: EventType, actor: Actor = ALICE, **more: Any) -> SyncEvent:
     )
 
 
-def service(url: str | None, rest: bool) -> Service:
-    return Service("IS1", "AC1", None, None, 0, 0, webhook_url=url, webhooks_from_rest_enabled=rest)
+def service(url: str | None, rest: bool) -> SyncService:
+    return SyncService("IS1", "AC1", None, None, 0, 0, webhook_url=url, webhooks_from_rest_enabled=rest)
 
 
 @pytest.mark.parametrize(

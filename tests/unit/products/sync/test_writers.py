@@ -16,7 +16,7 @@ from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import documents, items, objects
 from trunkline.products.sync.events import LoggedEvent, SyncEvent
-from trunkline.products.sync.items import Change, Item, Place
+from trunkline.products.sync.items import Change, Item, ItemPosition
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.ground import Ground, ground
@@ -32,7 +32,7 @@ class Done(msgspec.Struct, frozen=True):
 
     object_sid: str
     event_id: int
-    place: Place | None
+    place: ItemPosition | None
     condition: int | None
 
 
@@ -43,7 +43,7 @@ class Writer:
         self.here = here
         self.sids = sids
         self.random = random.Random(seed)
-        self.seen: dict[tuple[str, Place | None], int] = {}
+        self.seen: dict[tuple[str, ItemPosition | None], int] = {}
         self.done: list[Done] = []
         self.refused = 0
 
@@ -68,19 +68,19 @@ class Writer:
         sid = self.sids[ObjectKind.LIST]
         if self.random.random() < 0.4:
             item: Item = await self.write(lambda tx: items.push(tx, self.here.scope, sid, change))
-            self.note(sid, Place(item.item_index), item.last_event_id, None)
+            self.note(sid, ItemPosition(item.item_index), item.last_event_id, None)
         else:
-            await self.present(ObjectKind.LIST, Place(self.random.randrange(12)), change)
+            await self.present(ObjectKind.LIST, ItemPosition(self.random.randrange(12)), change)
 
     async def map_item(self, change: Change) -> None:
         sid, key = self.sids[ObjectKind.MAP], self.random.choice(KEYS)
         if self.random.random() < 0.4:
             item: Item = await self.write(lambda tx: items.put(tx, self.here.scope, sid, key, change))
-            self.note(sid, Place(0, key), item.last_event_id, None)
+            self.note(sid, ItemPosition(0, key), item.last_event_id, None)
         else:
-            await self.present(ObjectKind.MAP, Place(0, key), change)
+            await self.present(ObjectKind.MAP, ItemPosition(0, key), change)
 
-    async def present(self, kind: ObjectKind, place: Place, change: Change) -> None:
+    async def present(self, kind: ObjectKind, place: ItemPosition, change: Change) -> None:
         sid, scope = self.sids[kind], self.here.scope
         change = self.conditional(change, sid, place)
         if self.random.random() < 0.3:
@@ -93,13 +93,13 @@ class Writer:
     async def write(self, action: Callable[[Tx], Awaitable[Any]]) -> Any:
         return await self.here.database.write(action)
 
-    def conditional(self, change: Change, sid: str, place: Place | None) -> Change:
+    def conditional(self, change: Change, sid: str, place: ItemPosition | None) -> Change:
         known = self.seen.get((sid, place))
         if known is None or self.random.random() < 0.4:
             return change
         return msgspec.structs.replace(change, if_match=known)
 
-    def note(self, sid: str, place: Place | None, event_id: int, condition: int | None) -> None:
+    def note(self, sid: str, place: ItemPosition | None, event_id: int, condition: int | None) -> None:
         self.seen[(sid, place)] = event_id
         self.done.append(Done(sid, event_id, place, condition))
 
@@ -129,10 +129,10 @@ async def _objects(tx: Tx) -> list[Object]:
     return await tx.all(Object, f"SELECT {columns(Object)} FROM sync_objects")
 
 
-def _place(event: LoggedEvent) -> Place | None:
+def _place(event: LoggedEvent) -> ItemPosition | None:
     if event.item_index is not None:
-        return Place(event.item_index)
-    return None if event.item_key is None else Place(0, event.item_key)
+        return ItemPosition(event.item_index)
+    return None if event.item_key is None else ItemPosition(0, event.item_key)
 
 
 class Model:
@@ -140,7 +140,7 @@ class Model:
 
     def __init__(self) -> None:
         self.next_id = 0
-        self.state: dict[Place | None, tuple[int, str]] = {}
+        self.state: dict[ItemPosition | None, tuple[int, str]] = {}
 
     def apply(self, event: LoggedEvent, done: Done | None) -> None:
         """Take one event in, which must be the next one and fit what was before."""
@@ -197,7 +197,7 @@ async def _compare(here: Ground, models: dict[str, Model]) -> None:
             assert model.state == {None: (row.last_event_id, row.data)}
             continue
         found = {
-            Place(item.item_index, item.item_key): (item.last_event_id, item.data)
+            ItemPosition(item.item_index, item.item_key): (item.last_event_id, item.data)
             for item in rows
             if item.object_sid == row.sid
         }

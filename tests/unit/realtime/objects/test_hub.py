@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.realtime.objects.hub import MAX_HELD, Event, Hub
+from trunkline.realtime.objects.hub import MAX_HELD, Hub, TopicEvent
 
 
 class Reader:
@@ -21,8 +21,8 @@ class Reader:
         self.got.append(int(frame))
 
 
-def event(id: int, author: str | None = None) -> Event:
-    return Event(id, lambda: b"%d" % id, author)
+def event(id: int, author: str | None = None) -> TopicEvent:
+    return TopicEvent(id, lambda: b"%d" % id, author)
 
 
 def live(hub: Hub, reader: Reader, at: int = 0) -> None:
@@ -54,13 +54,13 @@ def test_a_frame_is_made_once_and_only_for_somebody() -> None:
         made.append(1)
         return b"1"
 
-    hub.publish("T", Event(1, frame))
+    hub.publish("T", TopicEvent(1, frame))
     live(hub, Reader("a"))
-    hub.publish("T", Event(1, frame, "a"))
+    hub.publish("T", TopicEvent(1, frame, "a"))
     assert made == []
     for name in "bcd":
         live(hub, Reader(name), 1)
-    hub.publish("T", Event(2, frame))
+    hub.publish("T", TopicEvent(2, frame))
     assert made == [1]
 
 
@@ -153,10 +153,10 @@ def test_events_without_an_id_go_to_who_is_there() -> None:
     hub, missed = _hub()
     reader = Reader()
     subscription = hub.begin(reader, "T")
-    hub.publish("T", Event(None, lambda: b"1"))
+    hub.publish("T", TopicEvent(None, lambda: b"1"))
     hub.establish(subscription, None)
-    hub.publish("T", Event(None, lambda: b"2"))
-    hub.publish("T", Event(None, lambda: b"3", "c1"))
+    hub.publish("T", TopicEvent(None, lambda: b"2"))
+    hub.publish("T", TopicEvent(None, lambda: b"3", "c1"))
     assert (reader.got, missed) == ([1, 2], [])
 
 

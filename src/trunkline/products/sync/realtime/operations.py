@@ -27,20 +27,20 @@ from trunkline.products.sync import (
 )
 from trunkline.products.sync.data import EMPTY, payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match
-from trunkline.products.sync.items import MAP_CODES, Item, Place
+from trunkline.products.sync.items import MAP_CODES, Item, ItemPosition
 from trunkline.products.sync.list_items import CreateListItem, UpdateListItem
 from trunkline.products.sync.map_items import CreateMapItem, UpdateMapItem
 from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.realtime.source import object_item, object_root
 from trunkline.products.sync.scope import enter
-from trunkline.products.sync.streams import Message
+from trunkline.products.sync.streams import StreamMessage
 from trunkline.realtime.objects import views
 from trunkline.realtime.objects.reads import item_index
 from trunkline.realtime.objects.types import ObjectKind
 
 
 class CreateList(msgspec.Struct, frozen=True, kw_only=True):
-    """A new List, which may have a context: a JSON object that stands beside its items (client)."""
+    """The parameters of a new List, which may have a context: a JSON object beside its items (client)."""
 
     unique_name: Annotated[Given[str], unique_name()] = UNSET
     ttl: Annotated[Given[int | None], ttl.seconds()] = UNSET
@@ -48,7 +48,7 @@ class CreateList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PutMapItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What a map item is set to."""
+    """The parameters of a map item that is set."""
 
     data: Annotated[Given[str], payload(MAP_CODES.data)] = UNSET
     ttl: Seconds = UNSET
@@ -57,7 +57,7 @@ class PutMapItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Put(msgspec.Struct, frozen=True):
-    """A map item that was set; ``created`` when there was none."""
+    """A map item that was set; ``created`` if it did not exist."""
 
     item: Item
     created: bool
@@ -78,13 +78,13 @@ def put_view(put: Put, urls: Urls) -> Json:
     return written_item(put.item, urls)
 
 
-def message_view(message: Message, urls: Urls) -> Json:
+def message_view(message: StreamMessage, urls: Urls) -> Json:
     """Return a published message."""
     return {"sid": message.sid}
 
 
 async def create_list(tx: Tx, call: Call[CreateList]) -> Object:
-    """Make a List. Raises ApiError 54301."""
+    """Create a List. Raise ApiError 54301 if the name is in use."""
     given = call.input
     creation = Creation(
         unique_name=given.unique_name or None,
@@ -95,8 +95,8 @@ async def create_list(tx: Tx, call: Call[CreateList]) -> Object:
 
 
 async def put_item(tx: Tx, call: Call[PutMapItem]) -> Put:
-    """Set a map item, whether it is there or not. If-Match ``-1`` demands that it is not, any other revision that it
-    is there with it. Raises ApiError 54206, 54205, 54209."""
+    """Set a map item, whether it exists or not. If-Match ``-1`` requires that it does not, any other revision that it
+    exists with it. Raise ApiError 54206, 54205 or 54209."""
     key = call.path["Key"]
     if not 1 <= len(key) <= map_items.MAX_KEY:
         raise ApiError(map_items.INVALID_KEY)
@@ -111,25 +111,25 @@ async def put_item(tx: Tx, call: Call[PutMapItem]) -> Put:
 
 def _remover(kind: ObjectKind) -> Any:
     async def remove_item(tx: Tx, call: Call[Empty]) -> Item:
-        wanted, place = if_match(call), _place(kind, call)
-        return await items.remove(tx, await enter(tx, call), kind, call.path["Sid"], place, wanted)
+        wanted, position = if_match(call), _position(kind, call)
+        return await items.remove(tx, await enter(tx, call), kind, call.path["Sid"], position, wanted)
 
     return remove_item
 
 
-def _place(kind: ObjectKind, call: Call[Any]) -> Place:
+def _position(kind: ObjectKind, call: Call[Any]) -> ItemPosition:
     if kind is ObjectKind.LIST:
-        return Place(item_index(call.path["Index"]))
-    return Place(0, call.path["Key"])
+        return ItemPosition(item_index(call.path["Index"]))
+    return ItemPosition(0, call.path["Key"])
 
 
 def put(path: str, action: Any, view: Any, input: type[Any], **more: Any) -> Operation:
-    """PUT on an instance: 200, or 201 when there was none."""
+    """Return the operation of a PUT on an instance: 200, or 201 if there was none."""
     return Operation(OperationKind.UPDATE, path, action, view, input, verb="PUT", **more)
 
 
 def remove(path: str, action: Any, view: Any, **more: Any) -> Operation:
-    """DELETE that answers what it removed."""
+    """Return the operation of a DELETE that answers with what it removed."""
     return Operation(OperationKind.UPDATE, path, action, view, verb="DELETE", **more)
 
 
@@ -166,5 +166,5 @@ OPERATIONS: tuple[Operation, ...] = (
     create(_STREAMS, streams.create_stream, written, streams.CreateStream),
     update(f"{_STREAMS}/{{Sid}}", streams.update_stream, written, streams.UpdateStream),
     delete(f"{_STREAMS}/{{Sid}}", streams.delete_stream),
-    create(f"{_STREAMS}/{{Sid}}/Messages", streams.create_message, message_view, streams.CreateMessage),
+    create(f"{_STREAMS}/{{Sid}}/Messages", streams.create_message, message_view, streams.CreateStreamMessage),
 )

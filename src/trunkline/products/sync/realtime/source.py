@@ -1,8 +1,8 @@
 """Sync as a source of objects for realtime clients: its stored objects, items, and the log of their events.
 
-Event ids have no gaps, so the log reaches back to a known event if it has the next one. Where it does not, the items
-that were added or changed since are replayed in their present state, together with the removals that are still
-logged; an item whose removal is no longer logged stays with the client until it requests the item (client).
+Event ids have no gaps, so the log reaches back to a known event if it has the next one. If it does not, the items that
+were added or changed since are replayed in their present state, together with the removals that are still logged; an
+item whose removal is no longer logged stays with the client until it requests the item (client).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.sync import access, items, objects, services
-from trunkline.products.sync.access import Flag
+from trunkline.products.sync import items, objects, permission_checks, services
 from trunkline.products.sync.events import LoggedEvent, SyncEvent
-from trunkline.products.sync.items import Item, Place
+from trunkline.products.sync.items import Item, ItemPosition
 from trunkline.products.sync.objects import Object
+from trunkline.products.sync.permission_checks import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope, enter
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot, gone
@@ -126,7 +126,7 @@ class SyncSource:
 
     async def item(self, tx: Tx, root: ObjectRoot, index: int, key: str) -> ObjectItem | None:
         """Return an item."""
-        row = await items.find(tx, root.sid, Place(index, key))
+        row = await items.find(tx, root.sid, ItemPosition(index, key))
         return None if row is None else object_item(row)
 
     async def items(self, tx: Tx, root: ObjectRoot, window: Window) -> list[ObjectItem]:
@@ -165,7 +165,7 @@ class SyncSource:
         if row.service_sid != service_sid or row.kind == ObjectKind.STREAM.value:
             return None
         try:
-            await access.require(tx, Scope(service, Actor(identity)), sid, Flag.READ)
+            await permission_checks.require(tx, Scope(service, Actor(identity)), sid, Flag.READ)
         except ApiError as error:
             return Denial(error)
         return None

@@ -12,7 +12,7 @@ from trunkline.api import params
 from trunkline.core.storage.database import Tx
 from trunkline.core.tokens import Grant
 from trunkline.products.sync import items, objects
-from trunkline.products.sync.items import Change, Item, Place
+from trunkline.products.sync.items import Change, Item, ItemPosition
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.products.sync.realtime.product import SyncRealtime, fields
 from trunkline.products.sync.scope import Actor, Scope
@@ -100,7 +100,7 @@ class Table:
 
     async def remove(self, sid: str, index: int) -> Item:
         """Remove a list item."""
-        scope, place = self.here.scope, Place(index)
+        scope, place = self.here.scope, ItemPosition(index)
         return await self.here.database.write(
             lambda tx: items.remove(tx, scope, ObjectKind.LIST, sid, place, None)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.realtime.wheel import NOWHERE, SLOT, Wheel
+from trunkline.realtime.timer_wheel import NOWHERE, SLOT, TimerWheel
 
 
 class Item:
@@ -16,7 +16,7 @@ class Item:
 
 
 def test_an_item_comes_up_when_it_is_due_and_not_before() -> None:
-    wheel: Wheel[Item] = Wheel()
+    wheel: TimerWheel[Item] = TimerWheel()
     item = Item()
     wheel.put(item, 10 * SLOT + 1)
     assert wheel
@@ -27,7 +27,7 @@ def test_an_item_comes_up_when_it_is_due_and_not_before() -> None:
 
 
 def test_the_earlier_time_counts() -> None:
-    wheel: Wheel[Item] = Wheel()
+    wheel: TimerWheel[Item] = TimerWheel()
     item = Item()
     wheel.put(item, 10 * SLOT)
     wheel.put(item, 5 * SLOT)
@@ -37,7 +37,7 @@ def test_the_earlier_time_counts() -> None:
 
 
 def test_what_is_removed_does_not_come_up() -> None:
-    wheel: Wheel[Item] = Wheel()
+    wheel: TimerWheel[Item] = TimerWheel()
     item, other = Item(), Item()
     wheel.put(item, SLOT)
     wheel.put(other, SLOT)
@@ -48,7 +48,7 @@ def test_what_is_removed_does_not_come_up() -> None:
 
 @given(st.lists(st.integers(0, 10**8), max_size=30), st.lists(st.integers(0, 10**7), max_size=30))
 def test_everybody_comes_up_in_time(dues: list[int], steps: list[int]) -> None:
-    wheel: Wheel[Item] = Wheel()
+    wheel: TimerWheel[Item] = TimerWheel()
     items = {Item(): due for due in dues}
     for item, due in items.items():
         wheel.put(item, due)

@@ -9,15 +9,15 @@ import msgspec
 
 from trunkline.core.tokens import Grant
 from trunkline.realtime.border import TunnelReply
+from trunkline.realtime.client_packets import Registration
 from trunkline.realtime.continuation import Continuation
 from trunkline.realtime.frames import JSON, encode
-from trunkline.realtime.packets import Registration
 
 CAPABILITIES = ("client_update", "offline_storage", "telemetry.v1")
 
 
-class Status(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """The verdict in a packet. Clients read ``code``, key on some ``status`` words, and show ``description``."""
+class PacketStatus(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The status in a packet. Clients read ``code``, key on some ``status`` words, and show ``description``."""
 
     code: int
     status: str
@@ -25,17 +25,17 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     error_code: int = 0
 
 
-OK = Status(200, "OK")
-NOT_ACCEPTABLE = Status(406, "NOT_ACCEPTABLE_MESSAGE", "Not acceptable message", 51214)
-TOKEN_EXPIRED = Status(410, "TOKEN_EXPIRED", "Token expired", 51207)
-OFFLOAD = Status(308, "OFFLOAD", "The server is going away, reconnect")
-PROTOCOL_ERROR = Status(417, "PROTOCOL_ERROR", "The first packet must be init")
-WITHDRAWN = Status(401, "UNAUTHORIZED", "Invalid Access Token issuer/subject", 20103)
-TOO_MANY = Status(429, "TOO_MANY_REQUESTS", "Too many requests", 51202)
-FAILED = Status(500, "INTERNAL_SERVER_ERROR", "Internal server error")
-UNKNOWN_METHOD = Status(400, "BAD_REQUEST", "Unknown method")
-EXPIRED_EARLY = Status(401, "UNAUTHORIZED", "Access Token expired or expiration date invalid", 20104)
-OTHER_GRANT = Status(
+OK = PacketStatus(200, "OK")
+NOT_ACCEPTABLE = PacketStatus(406, "NOT_ACCEPTABLE_MESSAGE", "Not acceptable message", 51214)
+TOKEN_EXPIRED = PacketStatus(410, "TOKEN_EXPIRED", "Token expired", 51207)
+OFFLOAD = PacketStatus(308, "OFFLOAD", "The server is going away, reconnect")
+PROTOCOL_ERROR = PacketStatus(417, "PROTOCOL_ERROR", "The first packet must be init")
+WITHDRAWN = PacketStatus(401, "UNAUTHORIZED", "Invalid Access Token issuer/subject", 20103)
+TOO_MANY = PacketStatus(429, "TOO_MANY_REQUESTS", "Too many requests", 51202)
+FAILED = PacketStatus(500, "INTERNAL_SERVER_ERROR", "Internal server error")
+UNKNOWN_METHOD = PacketStatus(400, "BAD_REQUEST", "Unknown method")
+EXPIRED_EARLY = PacketStatus(401, "UNAUTHORIZED", "Access Token expired or expiration date invalid", 20104)
+OTHER_GRANT = PacketStatus(
     401,
     "UNAUTHORIZED",
     "Can't update token, new token was issued for other identity/instance/product.",
@@ -44,18 +44,18 @@ OTHER_GRANT = Status(
 """Codes and texts are as seen by SDKs; 308's and 417's words and texts, 500 and 400 are inferred."""
 
 
-def unauthorized(code: int, description: str) -> Status:
-    """The refusal of a token. Clients need the literal word (client)."""
-    return Status(401, "UNAUTHORIZED", description, code)
+def unauthorized(code: int, description: str) -> PacketStatus:
+    """Return the status of a refused token. Clients need the literal word (client)."""
+    return PacketStatus(401, "UNAUTHORIZED", description, code)
 
 
-def reply(id: str, status: Status = OK, reconnect_ms: int = 0) -> bytes:
-    """The answer to a packet, with nothing but its verdict and, if not 0, when to come back."""
+def reply(id: str, status: PacketStatus = OK, reconnect_ms: int = 0) -> bytes:
+    """Return the reply to a packet, with nothing but its status and, if not 0, the time after which to reconnect."""
     return encode({"method": "reply", "id": id, "status": status}, _backoff(reconnect_ms))
 
 
-def close(id: str, status: Status, reconnect_ms: int = 0) -> bytes:
-    """The announcement that the connection ends; the client acknowledges it."""
+def close(id: str, status: PacketStatus, reconnect_ms: int = 0) -> bytes:
+    """Return the packet that announces the end of a connection; the client acknowledges it."""
     return encode({"method": "close", "id": id, "status": status}, _backoff(reconnect_ms))
 
 
@@ -68,12 +68,12 @@ def _backoff(reconnect_ms: int) -> bytes:
 
 
 def ping(id: str) -> bytes:
-    """A packet that the client acknowledges and otherwise ignores."""
+    """Return a packet that the client acknowledges and otherwise ignores."""
     return encode({"method": "ping", "id": id})
 
 
 def about_to_expire(id: str, left_ms: int) -> bytes:
-    """The warning that the token has at most ``left_ms`` milliseconds left."""
+    """Return the warning that the token has at most ``left_ms`` milliseconds left."""
     text = f"Your token is about to expire. Time left: less than {left_ms} ms"
     return encode(
         {
@@ -86,7 +86,7 @@ def about_to_expire(id: str, left_ms: int) -> bytes:
 
 
 def notification(id: str, message_type: str, payload: bytes) -> bytes:
-    """An event; ``payload`` is JSON."""
+    """Return a notification; ``payload`` is JSON."""
     return encode(
         {"method": "notification", "id": id, "message_type": message_type, "notification_ctx_id": ""},
         payload,
@@ -94,7 +94,8 @@ def notification(id: str, message_type: str, payload: bytes) -> bytes:
 
 
 def tunnel_reply(id: str, answer: TunnelReply) -> bytes:
-    """The answer to a tunnelled request: its status is ``http_status``, the packet's own is always 200 (client)."""
+    """Return the reply to a tunnelled request: its status is ``http_status``, the packet's own is always 200
+    (client)."""
     try:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:
@@ -109,8 +110,8 @@ def tunnel_reply(id: str, answer: TunnelReply) -> bytes:
     return encode(header, answer.body, answer.headers.get("content-type", JSON))
 
 
-class Welcome(msgspec.Struct, frozen=True):
-    """What the answer to ``init`` tells a client. ``contexts`` has an id per registration."""
+class InitReply(msgspec.Struct, frozen=True):
+    """The content of the reply to ``init``. ``contexts`` has an id for each registration."""
 
     grant: Grant
     continuation: Continuation
@@ -120,9 +121,9 @@ class Welcome(msgspec.Struct, frozen=True):
     storage_ids: dict[str, str]
 
 
-def welcome(id: str, told: Welcome) -> bytes:
-    """The answer to an accepted ``init``."""
-    reissue = told.continuation.reissue
+def init_reply(id: str, content: InitReply) -> bytes:
+    """Return the reply to an accepted ``init``."""
+    reissue = content.continuation.reissue
     token_status: dict[str, Any] = {"reissued": reissue is not None}
     token_status |= {
         "reissue_reason": reissue.name if reissue else "",
@@ -135,21 +136,21 @@ def welcome(id: str, told: Welcome) -> bytes:
             "product": registration.product,
             "message_types": registration.message_types,
         }
-        for registration, context in zip(told.registrations, told.contexts, strict=True)
+        for registration, context in zip(content.registrations, content.contexts, strict=True)
     ]
     header = {
         "method": "reply",
         "id": id,
         "status": OK,
-        "capabilities": told.capabilities,
-        "continuation_token": told.continuation.token,
+        "capabilities": content.capabilities,
+        "continuation_token": content.continuation.token,
         "continuation_token_status": token_status,
-        "offline_storage": {product: {"storage_id": name} for product, name in told.storage_ids.items()},
+        "offline_storage": {product: {"storage_id": name} for product, name in content.storage_ids.items()},
         "init_registrations": echoed,
         "account_descriptor": {
-            "account_sid": told.grant.account_sid,
-            "instance_sids": told.grant.services,
-            "identity": told.grant.identity,
+            "account_sid": content.grant.account_sid,
+            "instance_sids": content.grant.services,
+            "identity": content.grant.identity,
         },
     }
     return encode(header)

@@ -6,7 +6,7 @@ import pytest
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
 
-from trunkline.realtime.inbound import Got, Inbound
+from trunkline.realtime.frame_reader import ClientFrame, FrameReader
 
 MAX = 100_000
 FRAMES = [
@@ -20,13 +20,13 @@ FRAMES = [
     Frame(Opcode.PONG, b""),
     Frame(Opcode.CLOSE, b"\x03\xe8bye"),
 ]
-EXPECTED = [Got(one.opcode, one.fin, bytes(one.data)) for one in FRAMES]
+EXPECTED = [ClientFrame(one.opcode, one.fin, bytes(one.data)) for one in FRAMES]
 SENT = b"".join(one.serialize(mask=True) for one in FRAMES)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 126, 4096, 65_536, len(SENT)])
 def test_frames_come_out_whole_however_they_are_cut(size: int) -> None:
-    inbound = Inbound(MAX)
+    inbound = FrameReader(MAX)
     pieces = [SENT[at : at + size] for at in range(0, len(SENT), size)]
     assert [got for piece in pieces for got in inbound.feed(piece)] == EXPECTED
 
@@ -34,7 +34,7 @@ def test_frames_come_out_whole_however_they_are_cut(size: int) -> None:
 def test_a_frame_may_be_cut_in_two_anywhere() -> None:
     sent = b"".join(one.serialize(mask=True) for one in FRAMES[:5])
     for at in range(len(sent) + 1):
-        inbound = Inbound(MAX)
+        inbound = FrameReader(MAX)
         found = [*inbound.feed(sent[:at]), *inbound.feed(sent[at:])]
         assert found == EXPECTED[:5]
 
@@ -55,7 +55,7 @@ def test_a_frame_may_be_cut_in_two_anywhere() -> None:
     ],
 )
 def test_a_wrong_head_is_refused_before_the_rest_has_come(head: bytes) -> None:
-    inbound = Inbound(MAX)
+    inbound = FrameReader(MAX)
     assert list(inbound.feed(FRAMES[1].serialize(mask=True))) == [EXPECTED[1]]
     with pytest.raises(ProtocolError):
         list(inbound.feed(head))
@@ -63,13 +63,13 @@ def test_a_wrong_head_is_refused_before_the_rest_has_come(head: bytes) -> None:
 
 @pytest.mark.parametrize("head", [b"\x82\xff" + (MAX + 1).to_bytes(8, "big"), b"\x02\xff" + b"\xff" * 8])
 def test_what_is_too_big_is_refused_by_its_head(head: bytes) -> None:
-    inbound = Inbound(MAX)
+    inbound = FrameReader(MAX)
     assert list(inbound.feed(head[:9])) == []
     with pytest.raises(PayloadTooBig):
         list(inbound.feed(head[9:]))
 
 
 def test_the_largest_frame_is_read() -> None:
-    inbound = Inbound(MAX)
+    inbound = FrameReader(MAX)
     sent = Frame(Opcode.BINARY, b"x" * MAX).serialize(mask=True)
-    assert list(inbound.feed(sent)) == [Got(Opcode.BINARY, True, b"x" * MAX)]
+    assert list(inbound.feed(sent)) == [ClientFrame(Opcode.BINARY, True, b"x" * MAX)]

@@ -1,6 +1,7 @@
-"""The headers of the packets that a client sends, as types.
+"""The headers of the packets that a client sends, as types. Pure.
 
-One struct per ``method`` (client); a method that is not listed is ``Unknown``. Fields that no rule reads are dropped.
+One struct per ``method`` (client); a method that is not listed is ``UnknownPacket``. Fields that no rule reads are
+dropped.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ Id = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """What a client wants to be told: the message types of one product."""
+    """The message types of one product that a client subscribes to."""
 
     product: str
     type: str = "ers"
     message_types: tuple[str, ...] = ()
 
 
-class Init(msgspec.Struct, frozen=True, tag_field="method", tag="init"):
-    """The first packet: who is there."""
+class InitPacket(msgspec.Struct, frozen=True, tag_field="method", tag="init"):
+    """The first packet: token, product and capabilities of the client."""
 
     id: Id
     token: str | None = None
@@ -32,8 +33,8 @@ class Init(msgspec.Struct, frozen=True, tag_field="method", tag="init"):
     payload_size: Size = 0
 
 
-class Update(msgspec.Struct, frozen=True, tag_field="method", tag="update"):
-    """A fresh token for a connection that stands."""
+class UpdatePacket(msgspec.Struct, frozen=True, tag_field="method", tag="update"):
+    """A fresh token for an open connection."""
 
     id: Id
     token: str | None = None
@@ -41,7 +42,7 @@ class Update(msgspec.Struct, frozen=True, tag_field="method", tag="update"):
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """The tunnelled request line. Path and parameters are percent-encoded; ``host`` is a label only and not read."""
+    """The tunnelled request line. Path and parameters are percent-encoded; ``host`` is only a label and is not read."""
 
     path: str
     method: str
@@ -49,7 +50,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     headers: dict[str, Any] | None = None
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="method", tag="message"):
+class TunnelMessage(msgspec.Struct, frozen=True, tag_field="method", tag="message"):
     """A tunnelled request; its body is the packet's payload."""
 
     id: Id
@@ -58,22 +59,22 @@ class Message(msgspec.Struct, frozen=True, tag_field="method", tag="message"):
     payload_size: Size = 0
 
 
-class Reply(msgspec.Struct, frozen=True, tag_field="method", tag="reply"):
-    """The acknowledgement of a packet of ours."""
+class Acknowledgement(msgspec.Struct, frozen=True, tag_field="method", tag="reply"):
+    """The acknowledgement of one of the server's packets."""
 
     id: Id
     payload_size: Size = 0
 
 
-class Close(msgspec.Struct, frozen=True, tag_field="method", tag="close"):
-    """The client is going."""
+class ClosePacket(msgspec.Struct, frozen=True, tag_field="method", tag="close"):
+    """The end of the connection by the client."""
 
     id: Id
     payload_size: Size = 0
 
 
 class Telemetry(msgspec.Struct, frozen=True, tag_field="method", tag="telemetry.v1"):
-    """The client's own timings. Nobody waits for an answer."""
+    """The client's own timings. It expects no reply."""
 
     id: Id
     payload_size: Size = 0
@@ -88,14 +89,14 @@ class PutContext(msgspec.Struct, frozen=True, tag_field="method", tag="put_notif
 
 
 class DeleteContext(msgspec.Struct, frozen=True, tag_field="method", tag="delete_notification_ctx"):
-    """A notification context is no longer wanted."""
+    """The removal of a notification context."""
 
     id: Id
     notification_ctx_id: str = ""
     payload_size: Size = 0
 
 
-class Unknown(msgspec.Struct, frozen=True):
+class UnknownPacket(msgspec.Struct, frozen=True):
     """A packet of a method that is not listed."""
 
     id: Id
@@ -103,10 +104,28 @@ class Unknown(msgspec.Struct, frozen=True):
     payload_size: Size = 0
 
 
-Known = Init | Update | Message | Reply | Close | Telemetry | PutContext | DeleteContext
-Header = Known | Unknown
+Known = (
+    InitPacket
+    | UpdatePacket
+    | TunnelMessage
+    | Acknowledgement
+    | ClosePacket
+    | Telemetry
+    | PutContext
+    | DeleteContext
+)
+Header = Known | UnknownPacket
 
 METHODS = frozenset(
     str(kind.__struct_config__.tag)
-    for kind in (Init, Update, Message, Reply, Close, Telemetry, PutContext, DeleteContext)
+    for kind in (
+        InitPacket,
+        UpdatePacket,
+        TunnelMessage,
+        Acknowledgement,
+        ClosePacket,
+        Telemetry,
+        PutContext,
+        DeleteContext,
+    )
 )

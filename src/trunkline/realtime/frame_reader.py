@@ -28,7 +28,7 @@ _HEADS = {
 """The first bytes that a frame may begin with: no reserved bit, no unknown opcode, no control frame in fragments."""
 
 
-class Got(NamedTuple):
+class ClientFrame(NamedTuple):
     """A whole frame, its payload unmasked."""
 
     opcode: Opcode
@@ -36,8 +36,8 @@ class Got(NamedTuple):
     payload: bytes
 
 
-class Inbound:
-    """Cuts what arrives into frames of at most ``max_bytes`` of payload."""
+class FrameReader:
+    """The bytes of a connection, cut into frames of at most ``max_bytes`` of payload."""
 
     __slots__ = ("_max_bytes", "_needed", "_rest")
 
@@ -46,8 +46,9 @@ class Inbound:
         self._rest: bytearray | None = None
         self._needed = 0
 
-    def feed(self, data: bytes) -> Iterator[Got]:
-        """The frames that are whole with ``data``. Raises PayloadTooBig, ProtocolError as soon as a head shows it."""
+    def feed(self, data: bytes) -> Iterator[ClientFrame]:
+        """Yield the frames that are whole with ``data``. Raise PayloadTooBig or ProtocolError as soon as a head shows
+        it."""
         if self._rest is not None:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -61,11 +62,11 @@ class Inbound:
                 self._rest, self._needed = bytearray(data[at:]), end - at
                 return
             opcode, fin = _HEADS[data[at]]
-            yield Got(opcode, fin, apply_mask(data[start:end], data[start - 4 : start]))
+            yield ClientFrame(opcode, fin, apply_mask(data[start:end], data[start - 4 : start]))
             at = end
 
     def _measure(self, data: bytes, at: int, size: int) -> tuple[int, int]:
-        """Where the payload of the frame at ``at`` starts, and its length, 0 while the head is not whole."""
+        """Return the start of the payload of the frame at ``at``, and its length, 0 while the head is not whole."""
         if data[at] not in _HEADS:
             raise ProtocolError("a reserved bit, an unknown opcode, or a control frame in fragments")
         if size - at < 2:

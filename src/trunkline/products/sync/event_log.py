@@ -1,7 +1,7 @@
-"""How a change becomes known: its event is logged in its own transaction and told once that is durable.
+"""The log of events: an event is logged in the transaction of its change and announced once that is durable.
 
-Events with an id stand in the log ``sync_events`` for a day at least; creations and removals of collections, Streams
-and their messages have no id and are only told.
+Events with an id stay in the log ``sync_events`` for a day at least; creations and removals of collections, Streams
+and their messages have no id and are only announced.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.sync import webhooks
-from trunkline.products.sync.events import Expiring, LoggedEvent, SyncEvent
-from trunkline.products.sync.services import Service
+from trunkline.products.sync.events import Expiry, LoggedEvent, SyncEvent
+from trunkline.products.sync.services import SyncService
 
 RETENTION = 24 * 3600 * SECOND
-"""How long the log keeps an event, so that a client that was away can be told (inferred)."""
+"""The time for which the log keeps an event, for clients that were away (inferred)."""
 
 
-async def record(tx: Tx, service: Service, event: SyncEvent) -> None:
-    """Log an event and have it told after the commit. Every change of an object passes here, with its Service."""
+async def record(tx: Tx, service: SyncService, event: SyncEvent) -> None:
+    """Log an event and announce it after the commit. Every change of an object passes here, with its Service."""
     if event.event_id is not None:
         await tx.insert(
             "sync_events",
@@ -48,13 +48,13 @@ async def record(tx: Tx, service: Service, event: SyncEvent) -> None:
 
 
 def announce_expiry(tx: Tx, date: int | None) -> None:
-    """Tell whoever waits for expiries about another date."""
+    """Announce another expiry date."""
     if date is not None:
-        tx.announce(Expiring(date))
+        tx.announce(Expiry(date))
 
 
 async def trim(tx: Tx, limit: int) -> int:
-    """Forget at most ``limit`` of the events that are older than the log has to keep; answers how many."""
+    """Remove at most ``limit`` of the events that are older than the log must keep. Return how many."""
     return await tx.run(
         "DELETE FROM sync_events WHERE (object_sid, event_id) IN (SELECT object_sid, event_id FROM sync_events"
         " WHERE date_created < :oldest ORDER BY date_created LIMIT :row_limit)",

@@ -10,9 +10,9 @@ import msgspec
 
 from engines import Engine
 from trunkline.core.storage.database import Tx, columns
-from trunkline.products.sync import documents, items, journal, objects, streams
-from trunkline.products.sync.events import EventType, Expiring, LoggedEvent, SyncEvent
-from trunkline.products.sync.items import Change, Place
+from trunkline.products.sync import documents, event_log, items, objects, streams
+from trunkline.products.sync.events import EventType, Expiry, LoggedEvent, SyncEvent
+from trunkline.products.sync.items import Change, ItemPosition
 from trunkline.products.sync.objects import Creation
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.realtime.objects.types import ObjectKind
@@ -28,11 +28,11 @@ async def _steps(tx: Tx, scope: Scope) -> None:
         await objects.create(tx, scope, kind, Creation(unique_name=kind.value))
     await documents.write(tx, scope, "document", Change(data='{"d":1}', ttl=60))
     await items.push(tx, scope, "list", Change(data='{"l":1}'))
-    await items.write(tx, scope, ObjectKind.LIST, "list", Place(0), Change(data='{"l":2}', ttl=9))
-    await items.remove(tx, scope, ObjectKind.LIST, "list", Place(0), None)
+    await items.write(tx, scope, ObjectKind.LIST, "list", ItemPosition(0), Change(data='{"l":2}', ttl=9))
+    await items.remove(tx, scope, ObjectKind.LIST, "list", ItemPosition(0), None)
     await items.put(tx, scope, "map", "k", Change(data='{"m":1}', ttl=5))
-    await items.write(tx, scope, ObjectKind.MAP, "map", Place(0, "k"), Change(ttl=0))
-    await items.remove(tx, scope, ObjectKind.MAP, "map", Place(0, "k"), 1)
+    await items.write(tx, scope, ObjectKind.MAP, "map", ItemPosition(0, "k"), Change(ttl=0))
+    await items.remove(tx, scope, ObjectKind.MAP, "map", ItemPosition(0, "k"), 1)
     await streams.publish(tx, scope, "stream", '{"s":1}')
 
 
@@ -136,7 +136,7 @@ def test_new_expiry_dates_are_announced(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with ground(engine, tmp_path) as here:
             await here.database.write(lambda tx: _steps(tx, here.scope))
-            dates = [(one.date - here.clock.now) // SECOND for one in here.told if isinstance(one, Expiring)]
+            dates = [(one.date - here.clock.now) // SECOND for one in here.told if isinstance(one, Expiry)]
             assert dates == [60, 9, 5]
 
     asyncio.run(scenario())
@@ -165,9 +165,9 @@ def test_the_log_is_trimmed_a_batch_at_a_time(engine: Engine, tmp_path: Path) ->
     async def scenario() -> None:
         async with ground(engine, tmp_path) as here:
             await here.database.write(lambda tx: _steps(tx, here.scope))
-            assert await here.database.write(lambda tx: journal.trim(tx, 5)) == 0
-            here.clock.now += journal.RETENTION + 1
-            counts = [await here.database.write(lambda tx: journal.trim(tx, 5)) for _ in range(3)]
+            assert await here.database.write(lambda tx: event_log.trim(tx, 5)) == 0
+            here.clock.now += event_log.RETENTION + 1
+            counts = [await here.database.write(lambda tx: event_log.trim(tx, 5)) for _ in range(3)]
             assert counts == [5, 3, 0]
 
     asyncio.run(scenario())

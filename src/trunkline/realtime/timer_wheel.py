@@ -1,7 +1,7 @@
-"""One coarse timer for many connections: who is due, in slots of a tenth of a second. Pure.
+"""One coarse timer for many connections, in slots of a tenth of a second. Pure.
 
-A connection is in one slot at a time. One whose time moves back stays where it is and is merely asked too early, so
-that moving costs nothing. The wheel may stand still and may jump, as a clock in tests does.
+A connection is in one slot at a time. One whose time moves back stays in its slot and is returned too early, so that a
+move costs nothing. The wheel may stand still and may jump, as a clock in tests does.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ SLOT = 100_000
 NOWHERE = -1
 
 
-class Timed(Protocol):
-    """Something that is due some time. ``slot`` belongs to the wheel; it starts as ``NOWHERE``."""
+class WheelItem(Protocol):
+    """A thing that is due some time. ``slot`` belongs to the wheel; it starts as ``NOWHERE``."""
 
     slot: int
 
 
-T = TypeVar("T", bound=Timed)
+T = TypeVar("T", bound=WheelItem)
 
 
-class Wheel(Generic[T]):
-    """Who is due when."""
+class TimerWheel(Generic[T]):
+    """The items by the slots of their times."""
 
     __slots__ = ("_order", "_slots")
 
@@ -34,11 +34,11 @@ class Wheel(Generic[T]):
         self._order: list[int] = []
 
     def __bool__(self) -> bool:
-        """Whether anybody is due some time."""
+        """Return whether any item is due some time."""
         return bool(self._slots)
 
     def put(self, item: T, due: int) -> None:
-        """See to it that ``item`` comes up by the time ``due``, in microseconds."""
+        """Make ``item`` due by the time ``due``, in microseconds."""
         slot = -(-due // SLOT)
         if item.slot != NOWHERE:
             if item.slot <= slot:
@@ -53,13 +53,13 @@ class Wheel(Generic[T]):
             members.add(item)
 
     def remove(self, item: T) -> None:
-        """Forget ``item``."""
+        """Remove ``item``."""
         if item.slot != NOWHERE:
             self._slots[item.slot].discard(item)
             item.slot = NOWHERE
 
     def due(self, now: int) -> list[T]:
-        """Take out who is due by ``now``, earliest first."""
+        """Remove the items that are due by ``now``. Return them, earliest first."""
         found: list[T] = []
         while self._order and self._order[0] * SLOT <= now:
             found += self._slots.pop(heapq.heappop(self._order))

@@ -1,4 +1,4 @@
-"""Who may do what to an object: the rule, and the rows of ``sync_permissions``.
+"""The rights of an actor on an object: the rule, and the rows of ``sync_permissions``.
 
 REST credentials may do everything. An access token may too, unless the Service has its access control on: then only
 what its identity was granted (doc). Flags do not imply each other. Streams have no permissions (spec).
@@ -15,7 +15,7 @@ from trunkline.products.sync.services import AccessChanged
 
 
 class Flag(enum.Enum):
-    """What a permission grants (doc): to fetch and subscribe; to change data, items and expiry; to delete."""
+    """The rights of a permission (doc): to fetch and subscribe; to change data, items and expiry; to delete."""
 
     READ = "read"
     WRITE = "write"
@@ -33,12 +33,12 @@ class Permission(Row, frozen=True):
     date_created: int
 
     def grants(self, flag: Flag) -> bool:
-        """Whether ``flag`` is set."""
+        """Return whether ``flag`` is set."""
         return {Flag.READ: self.may_read, Flag.WRITE: self.may_write, Flag.MANAGE: self.may_manage}[flag]
 
 
 def allowed(scope: Scope, permission: Permission | None, flag: Flag) -> bool:
-    """The rule, given the identity's permission on an object, if it has one."""
+    """Return whether the actor has a right, given its identity's permission on the object, if it has one."""
     if scope.actor.identity is None or not scope.service.acl_enabled:
         return True
     return permission is not None and permission.grants(flag)
@@ -53,7 +53,7 @@ async def require(tx: Tx, scope: Scope, object_sid: str, flag: Flag) -> None:
 
 
 async def find(tx: Tx, object_sid: str, identity: str) -> Permission | None:
-    """The identity's permission on an object."""
+    """Return the identity's permission on an object."""
     return await tx.one(
         Permission,
         f"SELECT {columns(Permission)} FROM sync_permissions"
@@ -83,7 +83,7 @@ async def grant(tx: Tx, service_sid: str, permission: Permission) -> None:
 
 
 async def revoke(tx: Tx, service_sid: str, object_sid: str, identity: str) -> bool:
-    """Take everything back; answers whether there was anything."""
+    """Remove all rights of an identity. Return whether it had any."""
     gone = await tx.run(
         "DELETE FROM sync_permissions WHERE object_sid = :object_sid AND identity = :identity",
         object_sid=object_sid,
