@@ -74,7 +74,7 @@ def decode(octets: bytes, alphabet: Alphabet, header_octets: int = 0) -> str:
             return b64encode(octets).decode()
         case Alphabet.GSM:
             return _text(octets)
-        case Alphabet.GSM_PACKED:
+        case _:
             return _text(unpack(octets, -header_octets * 8 % 7))
 
 

@@ -23,7 +23,7 @@ from trunkline.transports.smpp.bodies import (
     MessageResponse,
     ShortMessage,
 )
-from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus, status_name
+from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
 from trunkline.transports.smpp.pdu import BadPdu, Pdu, decode, encode_body, frame
 from trunkline.transports.smpp.stream import Splitter
 
@@ -305,8 +305,3 @@ class SmppSession:
         lost = tuple(self._outstanding)
         self._outstanding.clear()
         self._events.append(SessionEnd(reason, lost))
-
-
-def refusal(status: int) -> str:
-    """Return why a bind was rejected, as text."""
-    return f"the SMSC refuses the bind: {status_name(status)}"

@@ -238,3 +238,33 @@ def test_no_interleaving_makes_a_hole(steps: list[str]) -> None:
     write(lambda id: hub.publish("T", event(id)))
     assert reader.got == list(range(1, log + 1))
     assert seen <= log
+
+
+def test_what_the_log_has_and_a_subscriber_lacks_is_read_from_it() -> None:
+    hub, missed = _hub()
+    near, far, ahead = Reader("n"), Reader("f"), Reader("a")
+    live(hub, near, 4)
+    live(hub, far, 2)
+    live(hub, ahead, 6)
+    hub.begin(Reader("replaying"), "T")
+    hub.expect("T", 6)
+    hub.expect("T", 6)
+    hub.expect("nobody", 6)
+    assert missed == [("T", 2)]
+    assert hub.waiting("T") == [2, 4]
+    assert hub.fill("T", [event(id) for id in range(3, 7)]) == []
+    assert (near.got, far.got, ahead.got) == ([5, 6], [3, 4, 5, 6], [])
+
+
+def test_who_is_ahead_of_the_log_needs_nothing_of_it() -> None:
+    hub, missed = _hub()
+    live(hub, Reader(), 6)
+    hub.expect("T", 6)
+    assert (missed, hub.waiting("T")) == ([], [])
+
+
+def test_an_event_that_the_log_lost_leaves_a_hole() -> None:
+    hub, _ = _hub()
+    live(hub, Reader(), 2)
+    hub.expect("T", 6)
+    assert [one.last for one in hub.fill("T", [event(3)])] == [3]

@@ -241,3 +241,9 @@ def test_a_message_cut_off_anywhere_is_a_fault() -> None:
     for size in range(16, len(whole)):
         with pytest.raises(BadPdu):
             decode(frame(Command.SUBMIT_SM, 0, 2, whole[16:size]))
+
+
+def test_the_destinations_that_were_rejected_come_back_as_they_were_written() -> None:
+    body = b.SubmitMultiResponse("id", (b.UnsuccessfulDestination(1, 1, "15005550100", 0x0B),) * 2)
+    command = Command.SUBMIT_MULTI | RESPONSE
+    assert decode(encode(Pdu(command, 0, 1, body))).body == body

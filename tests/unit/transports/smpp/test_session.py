@@ -319,3 +319,22 @@ def test_what_follows_the_end_is_not_heard() -> None:
     data = frame(Command.UNBIND, 0, 9) + frame(Command.ENQUIRE_LINK, 0, 10)
     assert wire.session.received(data, wire.now) == [SessionEnd("the SMSC unbound")]
     assert [pdu.command for pdu in wire.sent()] == [Command.UNBIND | RESPONSE]
+
+
+def test_an_unbind_before_the_bind_is_answered_ends_it() -> None:
+    wire = Wire(bound=False)
+    assert wire.hear(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
+
+
+def test_an_unbind_response_that_nobody_requested_is_skipped() -> None:
+    wire = Wire()
+    assert wire.hear(Command.UNBIND | RESPONSE, 9) == []
+    assert wire.session.state is SessionState.BOUND
+
+
+def test_a_pdu_may_come_in_pieces() -> None:
+    wire = Wire()
+    whole = frame(Command.ENQUIRE_LINK, 0, 9)
+    for end in range(4, len(whole) + 4, 4):
+        assert wire.session.received(whole[end - 4 : end], wire.now) == []
+    assert [pdu.command for pdu in wire.sent()] == [Command.ENQUIRE_LINK | RESPONSE]
