@@ -25,8 +25,9 @@ help: ## list the targets
 run: .tools/run/.ready ## start the server; options go in ARGS, such as ARGS="--port 9000"
 	@exec .tools/run/bin/trunkline serve $(ARGS)
 
-test: lint ## check and test everything; ARGS narrows the tests, such as ARGS="tests/unit -k paging"
-	@.venv/bin/python -m pytest -n auto --dist worksteal --durations=20 $(ARGS)
+test: lint ## check and test everything, with coverage; ARGS narrows the tests, such as ARGS="tests/unit -k paging"
+	@.venv/bin/python -m pytest -n auto --dist worksteal --durations=20 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=)
+	@$(if $(strip $(ARGS)),,PYTHONPATH=tests .venv/bin/python -m rules.coverage_floor)
 
 check: lint ## format, lint, types and the rules of the tree, without the tests
 	@.venv/bin/python -m pytest tests/rules --ignore tests/rules/test_docs.py
