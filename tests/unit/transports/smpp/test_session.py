@@ -338,3 +338,18 @@ def test_a_pdu_may_come_in_pieces() -> None:
     for end in range(4, len(whole) + 4, 4):
         assert wire.session.received(whole[end - 4 : end], wire.now) == []
     assert [pdu.command for pdu in wire.sent()] == [Command.ENQUIRE_LINK | RESPONSE]
+
+
+def test_nothing_is_due_on_a_busy_connection() -> None:
+    wire = Wire()
+    assert wire.session.expire(wire.now + 1) == []
+    assert wire.sent() == []
+
+
+def test_a_second_unbind_sends_nothing() -> None:
+    wire = Wire()
+    wire.submit()
+    assert wire.session.unbind(wire.now) == []
+    assert [pdu.command for pdu in wire.sent()] == [Command.UNBIND]
+    assert wire.session.unbind(wire.now) == []
+    assert wire.sent() == []

@@ -44,7 +44,7 @@ def replace_links(text: str, shorten: Callable[[str], str]) -> str:
 def _without_trailing(url: str) -> str:
     surplus = {closing: url.count(closing) - url.count(opening) for closing, opening in _CLOSING.items()}
     end = len(url)
-    while end:
+    while True:  # "http" stays in any case
         last = url[end - 1]
         if surplus.get(last, 0) > 0:
             surplus[last] -= 1
