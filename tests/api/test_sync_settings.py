@@ -86,6 +86,6 @@ def test_a_file_of_certificates_must_be_there(tmp_path: Path, name: str) -> None
     settings: dict[str, Any] = {"data_dir": tmp_path, "proxy_port": -1, name: str(file)}
 
     async def made() -> str:
-        return Node(Settings.of(**settings)).egress._ca_file
+        return Node(Settings.of(**settings)).egress._tls.ca_file
 
     assert asyncio.run(made()) == str(file)
