@@ -33,21 +33,21 @@ def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pyte
             loop.call_soon_threadsafe(looked.set)
         return False
 
-    take = worker.take
+    take = worker.claim_messages
 
     async def counted(*arguments: Any) -> Any:
         nonlocal taken
         taken += 1
         return await take(*arguments)
 
-    monkeypatch.setattr(worker, "take", counted)
-    monkeypatch.setattr(worker, "_LOOK", 0.001)
+    monkeypatch.setattr(worker, "claim_messages", counted)
+    monkeypatch.setattr(worker, "_READY_POLL", 0.001)
     own(api, US)
     with monkeypatch.context() as down:
         down.setattr(type(carrier), "ready", property(ready))
         sid = send(api, From=US)["sid"]
         api.run(asyncio.wait_for(looked.wait(), 20))
-        assert 0 < taken <= LOOKS // worker._LOOKS + 1
+        assert 0 < taken <= LOOKS // worker._READY_POLLS + 1
     reaches(api, sid, "delivered")
 
 

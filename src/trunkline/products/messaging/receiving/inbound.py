@@ -129,7 +129,7 @@ class InboundHandler:
             return None
         owned = await owned_by_address(tx, message.recipient)
         hooks = InboundWebhooks()
-        # A number that was sold meanwhile tells its new owner nothing of old messages.
+        # Old messages of a number that was sold meanwhile are not reported to its new owner.
         if owned is not None and owned.account_sid == message.account_sid:
             hooks = await webhooks_of(tx, owned, await service_of(tx, owned))
         media = (
@@ -146,7 +146,8 @@ class InboundHandler:
 
 
 async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
-    """Store a message and enqueue the job of its webhook, in the documented order (doc)."""
+    """Store a message with its attachments in ``blobs``, and enqueue the job of its webhook, in the documented
+    order (doc). Return False for a message that was received before, or whose number has no owner."""
     if inbound.id and not await _is_new(tx, inbound):
         return False
     owned = await _find_owner(tx, inbound.recipient)
