@@ -83,3 +83,10 @@ def test_env_is_shown_with_the_flags_that_find_this_server() -> None:
 )
 def test_a_port_is_read_from_an_address(address: str | None, port: int | None) -> None:
     assert port_of(address) == port
+
+
+def test_the_file_of_the_operators_token_is_named() -> None:
+    server = msgspec.structs.replace(STARTED, operator_token_file="data/operator.token")
+    for first in (FIRST, AGAIN):
+        assert "Operator's token in data/operator.token" in startup_message(server, first)
+    assert "perator" not in startup_message(STARTED, FIRST)
