@@ -90,7 +90,7 @@ class RequestTunnel(Protocol):
         ...
 
 
-class ConnectionListener(Protocol):
+class PeerListener(Protocol):
     """A listener to clients that come and go. If a client replaces its own lost connection, the new one is reported
     first."""
 

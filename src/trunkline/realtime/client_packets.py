@@ -59,7 +59,7 @@ class TunnelMessage(msgspec.Struct, frozen=True, tag_field="method", tag="messag
     payload_size: Size = 0
 
 
-class Acknowledgement(msgspec.Struct, frozen=True, tag_field="method", tag="reply"):
+class ClientAcknowledgement(msgspec.Struct, frozen=True, tag_field="method", tag="reply"):
     """The acknowledgement of one of the server's packets."""
 
     id: Id
@@ -108,7 +108,7 @@ Known = (
     InitPacket
     | UpdatePacket
     | TunnelMessage
-    | Acknowledgement
+    | ClientAcknowledgement
     | ClosePacket
     | Telemetry
     | PutContext
@@ -122,7 +122,7 @@ METHODS = frozenset(
         InitPacket,
         UpdatePacket,
         TunnelMessage,
-        Acknowledgement,
+        ClientAcknowledgement,
         ClosePacket,
         Telemetry,
         PutContext,

@@ -21,11 +21,11 @@ from trunkline.realtime.effects import (
     Effects,
     HangUp,
     Login,
+    RealtimeSessionState,
     RunRequest,
     SendFrames,
     SendPacket,
     SessionRules,
-    SessionState,
     VerifyToken,
 )
 from trunkline.realtime.frames import JSON
@@ -232,7 +232,7 @@ class RealtimeConnection:
         if self._socket.behind:
             # Answers may be long, and clients ask for many at once: whoever reads slowly is not cut off for that.
             await self._socket.drained()
-            if self._session.state is not SessionState.OPEN:
+            if self._session.state is not RealtimeSessionState.OPEN:
                 return
         try:
             answer = await self._gateway.tunnel.request(self, effect.request)

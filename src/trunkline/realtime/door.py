@@ -19,7 +19,7 @@ from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
-from trunkline.realtime.border import ConnectionListener, Peer, Verifier
+from trunkline.realtime.border import Peer, PeerListener, Verifier
 from trunkline.realtime.dispatch import TunnelDispatcher
 from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway
 from trunkline.realtime.product import RealtimeProduct
@@ -49,7 +49,7 @@ class DoorServices:
     verifier: Verifier
     dead_keys: DeadKeys
     clock: Clock
-    listeners: tuple[ConnectionListener, ...] = ()
+    listeners: tuple[PeerListener, ...] = ()
 
 
 class RealtimeDoor:

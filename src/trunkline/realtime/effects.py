@@ -63,7 +63,7 @@ Effect = SendPacket | SendFrames | VerifyToken | RunRequest | Login | HangUp | A
 Effects = list[Effect]
 
 
-class SessionState(enum.Enum):
+class RealtimeSessionState(enum.Enum):
     """The states of a connection."""
 
     WAITING = "before init was accepted"

@@ -21,7 +21,7 @@ from trunkline.api.errors import ApiError, not_found
 from trunkline.core.clock import Clock
 from trunkline.core.sids import new_token
 from trunkline.realtime import server_packets
-from trunkline.realtime.border import ConnectionListener, Peer, RequestTunnel, Verifier
+from trunkline.realtime.border import Peer, PeerListener, RequestTunnel, Verifier
 from trunkline.realtime.connection import Predicate, RealtimeConnection
 from trunkline.realtime.continuation import Seal
 from trunkline.realtime.effects import SessionRules
@@ -45,7 +45,7 @@ class GatewayServices:
 
     verifier: Verifier
     tunnel: RequestTunnel
-    lifecycle: ConnectionListener
+    lifecycle: PeerListener
     clock: Clock
 
 

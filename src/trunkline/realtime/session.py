@@ -21,7 +21,7 @@ from trunkline.core.tokens import Grant
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import TooManyLogins, TunnelReply
 from trunkline.realtime.client_packets import (
-    Acknowledgement,
+    ClientAcknowledgement,
     ClosePacket,
     InitPacket,
     Telemetry,
@@ -34,11 +34,11 @@ from trunkline.realtime.effects import (
     Effects,
     HangUp,
     Login,
+    RealtimeSessionState,
     RunRequest,
     SendFrames,
     SendPacket,
     SessionRules,
-    SessionState,
     VerifyToken,
 )
 from trunkline.realtime.frames import FrameError, Packet, decode
@@ -54,7 +54,7 @@ ACK_WITHIN = 3 * SECOND // 10
 HANG_UP_WITHIN = SECOND
 NEVER = 1 << 62
 
-_UNANSWERED = frozenset((Acknowledgement, Telemetry))
+_UNANSWERED = frozenset((ClientAcknowledgement, Telemetry))
 """By far the most packets: each event is acknowledged."""
 
 
@@ -89,7 +89,7 @@ class RealtimeSession:
         self._offload_ms = 0
         self._next_ping = NEVER
         self._end_by = self.due = now + INIT_WITHIN
-        self.state = SessionState.WAITING
+        self.state = RealtimeSessionState.WAITING
         self.closed = False
         self.grant: Grant | None = None
 
@@ -100,7 +100,7 @@ class RealtimeSession:
 
     def receive(self, message: bytes, now: int) -> Effects:
         """Return the effects of a binary message."""
-        if self.state is SessionState.ENDED:
+        if self.state is RealtimeSessionState.ENDED:
             return []
         self._misses = 0
         try:
@@ -109,12 +109,12 @@ class RealtimeSession:
             return self.close(server_packets.NOT_ACCEPTABLE, now)
         header = packet.header
         if type(header) in _UNANSWERED:
-            acknowledged = self.state is SessionState.CLOSING and header.id == self._close_id
+            acknowledged = self.state is RealtimeSessionState.CLOSING and header.id == self._close_id
             return self._hang_up(now) if acknowledged else []
         if isinstance(header, ClosePacket):
             self.closed = True
             return self._hang_up(now)
-        if self.state is SessionState.CLOSING:
+        if self.state is RealtimeSessionState.CLOSING:
             return []
         if self._busy is None:
             return self._begin(packet, now)
@@ -131,7 +131,7 @@ class RealtimeSession:
         header = packet.header
         if isinstance(header, InitPacket):
             return self._init(packet, header)
-        if self.state is SessionState.WAITING:
+        if self.state is RealtimeSessionState.WAITING:
             return self.close(server_packets.PROTOCOL_ERROR, now)
         if isinstance(header, UpdatePacket):
             return self._verify(packet, header.token or "")
@@ -146,7 +146,11 @@ class RealtimeSession:
         if self._offload_ms:
             return self.close(server_packets.OFFLOAD, now, self._offload_ms)
         effects: Effects = []
-        while self._queue and self._busy is None and self.state in (SessionState.WAITING, SessionState.OPEN):
+        while (
+            self._queue
+            and self._busy is None
+            and self.state in (RealtimeSessionState.WAITING, RealtimeSessionState.OPEN)
+        ):
             effects += self._begin(self._queue.popleft(), now)
         return effects
 
@@ -154,7 +158,7 @@ class RealtimeSession:
 
     def _init(self, packet: Packet, header: InitPacket) -> Effects:
         registered = header.registrations or ()
-        if self.state is SessionState.WAITING:
+        if self.state is RealtimeSessionState.WAITING:
             self._product = registered[0].product if registered else self._rules.default_product
             self._end_by = self.due = NEVER
         return self._verify(packet, header.token or "")
@@ -165,7 +169,7 @@ class RealtimeSession:
 
     def verified(self, grant: Grant, now: int) -> Effects:
         """Return the effects of a ``VerifyToken`` that resulted in ``grant``."""
-        if self._busy is None or self.state not in (SessionState.WAITING, SessionState.OPEN):
+        if self._busy is None or self.state not in (RealtimeSessionState.WAITING, RealtimeSessionState.OPEN):
             return []
         if grant.expires_at <= now:
             return self.refused(server_packets.EXPIRED_EARLY, now)
@@ -200,8 +204,8 @@ class RealtimeSession:
             storage_ids={product: rules.seal.storage_id(grant, product) for product in products},
         )
         sent: Effects = [SendPacket(server_packets.init_reply(header.id, content))]
-        if self.state is SessionState.WAITING:
-            self.state = SessionState.OPEN
+        if self.state is RealtimeSessionState.WAITING:
+            self.state = RealtimeSessionState.OPEN
             self._next_ping = now + PING_EVERY
             sent.append(Login(continuation.endpoint_id))
         return sent
@@ -219,7 +223,7 @@ class RealtimeSession:
         return self._refuse(server_packets.FAILED, 0, now)
 
     def _refuse(self, status: PacketStatus, reconnect_ms: int, now: int) -> Effects:
-        if self._busy is None or self.state not in (SessionState.WAITING, SessionState.OPEN):
+        if self._busy is None or self.state not in (RealtimeSessionState.WAITING, RealtimeSessionState.OPEN):
             return []
         sent = SendPacket(server_packets.reply(self._busy.header.id, status, reconnect_ms))
         return [sent, *self._hang_up(now)]
@@ -240,7 +244,7 @@ class RealtimeSession:
 
     def replied(self, answer: TunnelReply, now: int) -> Effects:
         """Return the effects of the reply to a ``RunRequest``, with the frames that follow it."""
-        if self._busy is None or self.state is not SessionState.OPEN:
+        if self._busy is None or self.state is not RealtimeSessionState.OPEN:
             return []
         effects: Effects = [SendPacket(server_packets.tunnel_reply(self._busy.header.id, answer))]
         if answer.then:
@@ -251,11 +255,11 @@ class RealtimeSession:
 
     def tick(self, now: int) -> Effects:
         """Return the effects of the time; ``due`` is the next time at which to call it."""
-        if self.state is SessionState.OPEN:
+        if self.state is RealtimeSessionState.OPEN:
             effects = self._tick_open(now)
         elif now < self._end_by:
             effects = []
-        elif self.state is SessionState.ENDED:
+        elif self.state is RealtimeSessionState.ENDED:
             self._end_by = NEVER
             effects = [Abort()]
         else:
@@ -272,7 +276,7 @@ class RealtimeSession:
         effects = self._warn(now)
         if now >= self._next_ping:
             if self._misses >= MISSES:
-                self.state, self._end_by = SessionState.ENDED, NEVER
+                self.state, self._end_by = RealtimeSessionState.ENDED, NEVER
                 return [Abort()]
             self._misses += 1
             self._next_ping = now + PING_EVERY
@@ -288,7 +292,7 @@ class RealtimeSession:
 
     def _arm(self) -> None:
         self.due = self._end_by
-        if self.state is SessionState.OPEN and self.grant is not None:
+        if self.state is RealtimeSessionState.OPEN and self.grant is not None:
             expires = self.grant.expires_at
             self.due = min(self._end_by, self._next_ping, expires if self._warned else expires - WARN_BEFORE)
 
@@ -297,9 +301,9 @@ class RealtimeSession:
     def close(self, status: PacketStatus, now: int, reconnect_ms: int = 0) -> Effects:
         """Return the effects that announce the end; it comes when the client has acknowledged it or 0.3 s have
         passed."""
-        if self.state in (SessionState.CLOSING, SessionState.ENDED):
+        if self.state in (RealtimeSessionState.CLOSING, RealtimeSessionState.ENDED):
             return []
-        self.state = SessionState.CLOSING
+        self.state = RealtimeSessionState.CLOSING
         self._busy = self._queue = None
         self._close_id = self._packet_id()
         self._end_by = self.due = now + ACK_WITHIN
@@ -308,9 +312,9 @@ class RealtimeSession:
     def offload(self, reconnect_ms: int, now: int, patience: int) -> Effects:
         """Return the effects of a server that stops. A running request is answered first, if that takes no longer than
         ``patience``; requests behind it are dropped, which the client sees by the missing reply."""
-        if self.state is SessionState.WAITING:
+        if self.state is RealtimeSessionState.WAITING:
             return self._hang_up(now)
-        if self.state is not SessionState.OPEN:
+        if self.state is not RealtimeSessionState.OPEN:
             return []
         self._offload_ms = max(reconnect_ms, 1)
         if self._busy is None:
@@ -322,12 +326,12 @@ class RealtimeSession:
 
     def hung_up(self) -> None:
         """Record that the connection is gone."""
-        self.state = SessionState.ENDED
+        self.state = RealtimeSessionState.ENDED
         self._busy = self._queue = None
         self.due = self._end_by = NEVER
 
     def _hang_up(self, now: int) -> Effects:
-        self.state = SessionState.ENDED
+        self.state = RealtimeSessionState.ENDED
         self._busy = self._queue = None
         self._end_by = self.due = now + HANG_UP_WITHIN
         return [HangUp()]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.realtime.client_packets import (
-    Acknowledgement,
+    ClientAcknowledgement,
     ClosePacket,
     DeleteContext,
     InitPacket,
@@ -48,7 +48,7 @@ REQUEST = {
         ),
         ({"method": "update", "token": "t"}, UpdatePacket),
         ({"method": "message", "active_grant": "data_sync", "http_request": REQUEST}, TunnelMessage),
-        ({"method": "reply", "status": {"code": 200, "status": "OK"}}, Acknowledgement),
+        ({"method": "reply", "status": {"code": 200, "status": "OK"}}, ClientAcknowledgement),
         ({"method": "close"}, ClosePacket),
         ({"method": "telemetry.v1", "events": [{"start": -1}]}, Telemetry),
         ({"method": "put_notification_ctx", "notification_ctx_id": "n"}, PutContext),

@@ -17,11 +17,11 @@ from trunkline.realtime.effects import (
     Effects,
     HangUp,
     Login,
+    RealtimeSessionState,
     RunRequest,
     SendFrames,
     SendPacket,
     SessionRules,
-    SessionState,
     VerifyToken,
 )
 from trunkline.realtime.server_packets import OFFLOAD, WITHDRAWN, unauthorized
@@ -58,7 +58,7 @@ def open_session(**changes: Any) -> RealtimeSession:
     session = new_session()
     session.receive(init(), START)
     session.verified(grant(**changes), START)
-    assert session.state is SessionState.OPEN
+    assert session.state is RealtimeSessionState.OPEN
     return session
 
 
@@ -208,7 +208,7 @@ def test_an_update() -> None:
     assert kinds(effects) == [SendPacket]
     assert (sent(effects)[0].header["id"], status(effects)) == ("TMu", {"code": 200, "status": "OK"})
     assert session.tick(START + 201 * SECOND) != []
-    assert session.state is SessionState.OPEN
+    assert session.state is RealtimeSessionState.OPEN
     assert session.grant == grant(key_sid="SK2")
 
 
@@ -287,7 +287,7 @@ def test_due_leads_from_one_moment_to_the_next() -> None:
     """Whoever only ever comes when it is due misses nothing."""
     session = open_session(expires_at=START + 100 * SECOND + 180 * SECOND)
     methods = []
-    while session.state is SessionState.OPEN:
+    while session.state is RealtimeSessionState.OPEN:
         now = session.due
         methods += [(one.header["method"], (now - START) // SECOND) for one in sent(session.tick(now))]
         session.receive(packet("reply"), now)
