@@ -143,7 +143,7 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
         return await _wait(carrier, seconds)
     try:
         async with asyncio.timeout(seconds):
-            typer.echo(f"the gateway is there: it answers OPTIONS with {await carrier.knock()}")
+            typer.echo(f"the gateway is there: it answers OPTIONS with {await carrier.probe()}")
     except (EgressError, TimeoutError) as error:
         typer.echo(f"the gateway cannot be reached: {error or 'no answer'}")
         return False

@@ -27,7 +27,7 @@ class ReportingGateway(Protocol):
         """Its name."""
         ...
 
-    def trusts(self, authorization: str) -> bool:
+    def authenticates(self, authorization: str) -> bool:
         """Return whether a request is the gateway's."""
         ...
 
@@ -53,7 +53,7 @@ class CarrierResource:
         gateway = self._gateways.get(call.path["Name"])
         if gateway is None:
             return None
-        if not gateway.trusts(call.headers.get("authorization", "")):
+        if not gateway.authenticates(call.headers.get("authorization", "")):
             raise unauthorized(detail="The bearer token is not the carrier's secret.")
         assert call.upload is not None
         body = b"".join([piece async for piece in call.upload])

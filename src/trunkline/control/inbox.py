@@ -40,7 +40,7 @@ from trunkline.products.messaging import facade as messaging
 from trunkline.transports.base import MAX_MEDIA, InboundMedia
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL, behaviour_of
-from trunkline.transports.sandbox.carrier import Said, send_as_phone
+from trunkline.transports.sandbox.carrier import PhoneText, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 
 MAX_PAGE = 1000
@@ -133,7 +133,7 @@ async def send_message(tx: Tx, call: Call[PhoneMessage]) -> SentMessage:
     if number is None:
         raise invalid("to", "must be a number of this account")
     phone = messaging.read_address(sent.phone.strip()) or sent.phone.strip()
-    content = Said(sent.body, messaging.count_segments(sent.body), sent.media)
+    content = PhoneText(sent.body, messaging.count_segments(sent.body), sent.media)
     return SentMessage(await send_as_phone(tx, call.account_sid, phone, number, content), phone)
 
 

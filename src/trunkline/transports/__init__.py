@@ -1,1 +1,1 @@
-"""How messages leave and come in: one folder per kind of transport."""
+"""The transports of messages, out and in: one folder for each kind."""

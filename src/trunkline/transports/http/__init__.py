@@ -1,1 +1,1 @@
-"""The HTTP carrier: a gateway that takes messages by a request and tells by requests what came of them."""
+"""The HTTP carrier: a gateway that accepts messages by requests, and reports by requests of its own."""

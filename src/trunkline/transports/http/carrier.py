@@ -1,6 +1,10 @@
-"""The HTTP carrier: hands messages to a gateway and takes what it tells.
+"""The HTTP carrier: posts messages to a gateway, and accepts the gateway's reports.
 
-A gateway that asks for a pause, or that is not there, is left alone for a while by all messages.
+1. ``submit`` first acquires one of ``window`` slots, then awaits the gateway's response; it holds no lock meanwhile.
+2. A request without a connection was not received: its message is deferred. A request whose response is missing is
+   unknown, and never sent again silently.
+3. A gateway that requests a pause, rejects the credentials or cannot be reached is paused for all messages.
+4. ``stop`` closes the client: the requests in flight end as unknown, and the waiting ones as deferred.
 """
 
 from __future__ import annotations
@@ -21,40 +25,40 @@ _CONNECT = 5.0
 
 
 class HttpCarrier:
-    """Implements ``Carrier``. ``egress`` is its own client, which may reach the operator's network."""
+    """A carrier over HTTP. ``egress`` is its own client, which may reach the operator's network."""
 
     carries_channels = True
 
     def __init__(self, route: HttpRoute, egress: Egress) -> None:
         self._route = route
         self._egress = egress
-        self._receiver: CarrierListener | None = None
-        self._room = asyncio.Semaphore(route.window)
+        self._listener: CarrierListener | None = None
+        self._slots = asyncio.Semaphore(route.window)
         self._failure = ""
         self._resumes = 0.0
         self._stopping = False
 
     @property
     def name(self) -> str:
-        """Its name in the configuration."""
+        """The name in the configuration."""
         return self._route.name
 
     def carries_media(self, recipient: str) -> bool:
-        """Whether the gateway carries MMS."""
+        """Return whether the gateway carries MMS."""
         return self._route.media
 
     @property
     def resends_unknown(self) -> bool:
-        """What becomes of a message whose answer never came."""
+        """True if a message without a response is handed over again."""
         return self._route.unknown == "resend"
 
     @property
     def ready(self) -> bool:
-        """Whether the gateway may be asked: not while it is left alone. Any thread may ask this."""
+        """True unless the gateway is paused. Any thread may read this."""
         return not self._stopping and monotonic() >= self._resumes
 
     def shown(self) -> dict[str, Any]:
-        """Its address, and how the last message failed, if it did."""
+        """Return its address, and the failure of the last message, if it failed."""
         return {
             "name": self.name,
             "kind": "http",
@@ -63,21 +67,21 @@ class HttpCarrier:
             "failure": self._failure,
         }
 
-    async def start(self, receiver: CarrierListener) -> None:
-        """Take what the gateway tells for ``receiver``."""
-        self._receiver = receiver
+    async def start(self, listener: CarrierListener) -> None:
+        """Start: the gateway's reports go to ``listener``."""
+        self._listener = listener
 
     async def stop(self) -> None:
-        """Break off what is under way, which is then unknown, and close the connections."""
+        """Abort the requests in flight, whose outcome is then unknown, and close the connections."""
         self._stopping = True
         await self._egress.close()
 
     async def submit(self, submission: Submission) -> Outcome:
-        """Post the message. What fails before the gateway has it is tried again; what fails after is unknown."""
+        """Post the message. A failure before the gateway has received it defers it; one after that is unknown."""
         most, valid_for = self._route.timeout, submission.valid_for
         try:
             async with asyncio.timeout(most if valid_for is None else min(most, valid_for)):
-                await self._room.acquire()
+                await self._slots.acquire()
         except TimeoutError:
             return Deferral(protocol.PAUSE, "the gateway is slow", counts=False)
         try:
@@ -86,35 +90,35 @@ class HttpCarrier:
                 return Deferral(max(self._resumes - monotonic(), protocol.PAUSE), reason, counts=False)
             return await self._post(submission)
         finally:
-            self._room.release()
+            self._slots.release()
 
     async def _post(self, submission: Submission) -> Outcome:
         route = self._route
         headers = [("Content-Type", "application/json"), ("Idempotency-Key", submission.message_sid)]
         try:
-            answer = await self._send("POST", headers, protocol.request(submission))
+            response = await self._send("POST", headers, protocol.request(submission))
         except EgressError as error:
             reason = "the carrier was stopped"
             if not self._stopping:
                 reason = self._failure = error.message
             if error.failure.before_request:
-                self._leave_alone(protocol.PAUSE)
+                self._pause_for(protocol.PAUSE)
                 return Deferral(protocol.PAUSE, reason, counts=False)
             return UnknownOutcome(reason, resend=self.resends_unknown)
         outcome = protocol.outcome(
-            answer.status,
-            answer.body,
-            answer.header("retry-after") or "",
+            response.status,
+            response.body,
+            response.header("retry-after") or "",
             receipts=route.receipts,
             resend=self.resends_unknown,
         )
-        self._failure = "" if 200 <= answer.status < 300 else f"the gateway answered {answer.status}"
+        self._failure = "" if 200 <= response.status < 300 else f"the gateway answered {response.status}"
         if isinstance(outcome, Deferral):
-            self._leave_alone(outcome.after)
+            self._pause_for(outcome.after)
         return outcome
 
-    async def knock(self) -> int:
-        """Ask the gateway for its options, to see that it is there; answers the status. Raises EgressError."""
+    async def probe(self) -> int:
+        """Request the gateway's options, and return the status. Raise EgressError if there is no response."""
         return (await self._send("OPTIONS", [])).status
 
     async def _send(
@@ -124,25 +128,27 @@ class HttpCarrier:
         if route.authorization:
             headers.append(("Authorization", route.authorization))
         timeouts = Timeouts(min(_CONNECT, route.timeout), route.timeout, route.timeout)
-        # What a connection took with it when it was lost is unknown, and not sent again in silence.
+        # The outcome of a request whose connection was lost is unknown: it must not be sent again silently.
         outgoing = EgressRequest(method, route.url, tuple(headers), body, timeouts, once=True)
         return await self._egress.send(outgoing)
 
-    def _leave_alone(self, seconds: float) -> None:
+    def _pause_for(self, seconds: float) -> None:
         self._resumes = max(self._resumes, monotonic() + seconds)
 
-    def trusts(self, authorization: str) -> bool:
-        """Whether a request shows the gateway's secret."""
+    def authenticates(self, authorization: str) -> bool:
+        """Return whether a request has the gateway's secret."""
         return hmac.compare_digest(authorization.encode(), f"Bearer {self._route.secret}".encode())
 
-    async def report(self, what: str, body: bytes) -> bool:
-        """Take a report of the gateway: ``receipts`` or ``messages``; answers False for another word. It returns when
-        the report is durable. Raises BadReport."""
-        assert self._receiver is not None, "the carrier was not started"
-        if what == "receipts":
-            await self._receiver.receipt(protocol.receipt(self.name, body))
-        elif what == "messages":
-            await self._receiver.inbound(protocol.inbound(self.name, body))
+    async def report(self, kind: str, body: bytes) -> bool:
+        """Handle a report of the gateway, of the kind ``receipts`` or ``messages``, and return once it is durable.
+
+        Return False for another kind. Raise BadReport if the body is invalid.
+        """
+        assert self._listener is not None, "the carrier was not started"
+        if kind == "receipts":
+            await self._listener.receipt(protocol.receipt(self.name, body))
+        elif kind == "messages":
+            await self._listener.inbound(protocol.inbound(self.name, body))
         else:
             return False
         return True

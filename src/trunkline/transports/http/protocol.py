@@ -1,12 +1,12 @@
-"""What an HTTP gateway and Trunkline say to each other. Pure.
+"""The protocol between an HTTP gateway and Trunkline. Pure.
 
-Trunkline posts a message as JSON: ``id`` (the message's SID, the same on every try, so that a gateway can tell a
+Trunkline posts a message as JSON: ``id`` (the message's SID, the same on every try, so that a gateway can detect a
 repetition), ``from``, ``to``, ``text``, ``segments``, ``encoding`` (gsm7 or ucs2), ``media`` (a list of ``url`` and
-``content_type``) and ``valid_for`` in seconds. The gateway answers 2xx with ``{"id": …}``, its own name for the
+``content_type``) and ``valid_for`` in seconds. The gateway responds 2xx with ``{"id": …}``, its own name for the
 message. 429 means later, as does 503, which uses up one of the message's tries (``Retry-After`` in seconds counts);
-401 and 407 mean that the operator has to mend the credentials, for which messages wait. Other 4xx mean no, and
-``{"error_code": …}`` may say why. Whatever else comes, 408 and 425 too, tells nothing: the gateway may have the
-message or not.
+401 and 407 mean that the operator has to correct the credentials, for which messages wait. Other 4xx reject the
+message, and ``{"error_code": …}`` may give the reason. After any other status, 408 and 425 too, the outcome is
+unknown: the gateway may have the message or not.
 
 The gateway posts a receipt, ``{"id", "status", "error_code", "done_date"}`` with the status delivered, undelivered or
 enroute, to ``/_trunkline/carriers/<name>/receipts``, and a message from a phone, ``{"id", "from", "to", "text",
@@ -35,19 +35,19 @@ from trunkline.transports.base import (
 )
 
 MAX_PAUSE = 600.0
-"""Seconds that a gateway may ask to be left alone for."""
+"""The longest pause that a gateway may request, in seconds."""
 
 MAX_TEXT = 40_000
 """Characters of a message from a phone: 255 segments hold fewer."""
 
 PAUSE = 5.0
-"""Seconds before what failed is tried again, where the gateway does not say."""
+"""The seconds before a failed request is tried again, unless the gateway names another time."""
 
 _LEAST_PAUSE = 1.0
 _CREDENTIALS_PAUSE = 30.0
 _THROTTLED, _BUSY = 429, 503
 _BAD_CREDENTIALS = (401, 407)
-_UNHEARD = (408, 425)
+_UNPROCESSED = (408, 425)
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _CONGESTED = 30017
 _REFUSED = 30008
@@ -55,7 +55,7 @@ _ERROR_CODES = range(10_000, 100_000)
 
 
 class BadReport(ValueError):
-    """What the gateway told cannot be understood; the text says what."""
+    """A report of the gateway that is invalid; the text is the reason."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ class _Message(msgspec.Struct, frozen=True):
 
 
 def request(submission: Submission) -> bytes:
-    """The body that hands a message over."""
+    """Return the body that hands a message over."""
     return msgspec.json.encode(
         {
             "id": submission.message_sid,
@@ -96,9 +96,9 @@ def request(submission: Submission) -> bytes:
 
 
 def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resend: bool) -> Outcome:
-    """What an answer means."""
+    """Return the outcome of a response."""
     answer = _answer(body)
-    said = f"the gateway answered {status}"
+    reason = f"the gateway answered {status}"
     if 200 <= status < 300:
         id = str(answer.id if answer.id is not None else "")
         if _NAME.fullmatch(id):
@@ -109,45 +109,45 @@ def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resen
             else Acceptance(("",), True)
         )
     if status in (_THROTTLED, _BUSY):
-        return Deferral(_pause(retry_after), said, _CONGESTED, counts=status == _BUSY)
+        return Deferral(_pause(retry_after), reason, _CONGESTED, counts=status == _BUSY)
     if status in _BAD_CREDENTIALS:
-        return Deferral(_CREDENTIALS_PAUSE, said, _REFUSED, counts=False)
-    if 400 <= status < 500 and status not in _UNHEARD:
+        return Deferral(_CREDENTIALS_PAUSE, reason, _REFUSED, counts=False)
+    if 400 <= status < 500 and status not in _UNPROCESSED:
         code = answer.error_code if answer.error_code in _ERROR_CODES else _REFUSED
-        return Rejection(code or _REFUSED, said)
-    return UnknownOutcome(said, resend=resend)
+        return Rejection(code or _REFUSED, reason)
+    return UnknownOutcome(reason, resend=resend)
 
 
 def receipt(carrier: str, body: bytes) -> Receipt:
-    """The receipt that the gateway told. Raises BadReport."""
+    """Return the receipt in a report. Raise BadReport if it is invalid."""
     try:
-        told = msgspec.json.decode(body, type=_Receipt)
+        report = msgspec.json.decode(body, type=_Receipt)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadReport(str(error)) from None
-    id = _checked("id", str(told.id))
+    id = _checked("id", str(report.id))
     code = None
-    if told.status is ReceiptState.UNDELIVERED:
-        code = told.error_code if told.error_code in _ERROR_CODES else _REFUSED
-    done = told.done_date if told.done_date.isascii() and told.done_date.isdigit() else ""
-    return Receipt(carrier, id, told.status, code, done[:10])
+    if report.status is ReceiptState.UNDELIVERED:
+        code = report.error_code if report.error_code in _ERROR_CODES else _REFUSED
+    done = report.done_date if report.done_date.isascii() and report.done_date.isdigit() else ""
+    return Receipt(carrier, id, report.status, code, done[:10])
 
 
 def inbound(carrier: str, body: bytes) -> InboundMessage:
-    """The message that the gateway told. Raises BadReport."""
+    """Return the message in a report. Raise BadReport if it is invalid."""
     try:
-        told = msgspec.json.decode(body, type=_Message)
+        report = msgspec.json.decode(body, type=_Message)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadReport(str(error)) from None
-    if len(told.text) > MAX_TEXT or len(told.media) > MAX_MEDIA:
+    if len(report.text) > MAX_TEXT or len(report.media) > MAX_MEDIA:
         raise BadReport(f"a message has at most {MAX_TEXT} characters and {MAX_MEDIA} media")
     return InboundMessage(
         carrier,
-        _checked("from", told.sender),
-        _checked("to", told.recipient),
-        told.text,
-        max(1, min(told.segments, 255)),
-        media=told.media,
-        id=_checked("id", str(told.id)) if told.id != "" else "",
+        _checked("from", report.sender),
+        _checked("to", report.recipient),
+        report.text,
+        max(1, min(report.segments, 255)),
+        media=report.media,
+        id=_checked("id", str(report.id)) if report.id != "" else "",
     )
 
 

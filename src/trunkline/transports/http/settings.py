@@ -14,10 +14,10 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 class HttpRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A gateway. Messages are posted to ``url`` as JSON; ``authorization`` is sent as that header. ``secret`` is what
-    the gateway has to show, as a bearer token, when it tells of receipts and messages. ``media`` says that it carries
-    MMS; ``receipts`` that it tells of deliveries; ``timeout`` is in seconds. A message whose answer never came is
-    handed over again (``resend``), or given up (``fail``). ``window`` bounds the requests under way."""
+    """A gateway. Messages are posted to ``url`` as JSON; ``authorization`` is sent as that header. ``secret`` is the
+    bearer token that the gateway must send with receipts and messages. ``media`` if it carries MMS; ``receipts`` if it
+    reports deliveries; ``timeout`` is in seconds. A message without a response is
+    handed over again (``resend``), or given up (``fail``). ``window`` bounds the requests in flight."""
 
     name: str
     kind: Literal["http"] = "http"
@@ -31,9 +31,9 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     unknown: Literal["resend", "fail"] = "resend"
 
     def __post_init__(self) -> None:
-        """Check what no type says. Raises ValueError."""
+        """Check the values beyond their types. Raise ValueError if one is invalid."""
         if not _NAME.fullmatch(self.name):
-            # It stands in the address at which the gateway tells something.
+            # It is part of the address to which the gateway sends its reports.
             raise ValueError("name must be 1 to 64 letters, digits, dots, hyphens and underscores")
         try:
             locate(self.url)
@@ -51,5 +51,5 @@ class HttpRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def address(self) -> str:
-        """``url`` without what may be secret in it: credentials and the query."""
+        """The ``url`` without its possibly secret components: credentials and the query."""
         return locate(self.url).url.partition("?")[0]

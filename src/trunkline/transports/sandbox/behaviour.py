@@ -1,4 +1,4 @@
-"""What a virtual phone does with a message. Pure.
+"""The behaviour of virtual phones. Pure.
 
 Every number is a phone that receives at once, except those of this table, which behave in a fixed way so that an app
 can be tried against it.
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Reaction(Enum):
-    """How the sandbox's network takes a message."""
+    """The reaction of the sandbox's network to a message."""
 
     DELIVER = "deliver"
     UNDELIVERED = "undelivered"
@@ -22,18 +22,18 @@ class Reaction(Enum):
     THROTTLE = "throttle"
     """The network refuses the first two tries, then delivers."""
     UNKNOWN = "unknown"
-    """The answer gets lost at the first try, although the phone has the message."""
+    """The response is lost at the first try, although the phone has the message."""
     SILENT = "silent"
     """No receipt ever comes."""
 
 
 THROTTLED = 2
-"""The tries that a throttling network refuses."""
+"""The tries that a throttling network rejects."""
 
 
 class Behaviour(msgspec.Struct, frozen=True):
-    """A phone's ways: the error code of what fails, the seconds until the receipt, and what it answers: text of its
-    own, or with ``echoes`` the text that it got."""
+    """The behaviour of a phone: the error code of a failure, the seconds until the receipt, and its reply: text of its
+    own, or with ``echoes`` the text that it received."""
 
     reaction: Reaction = Reaction.DELIVER
     error_code: int = 0
@@ -65,5 +65,5 @@ SPECIAL: dict[str, Behaviour] = {
 
 
 def behaviour_of(address: str) -> Behaviour:
-    """What the phone with this number does, on whatever channel it is reached."""
+    """Return the behaviour of the phone with this number, on whatever channel it is reached."""
     return SPECIAL.get(address.rpartition(":")[2], ORDINARY)

@@ -1,8 +1,11 @@
-"""The sandbox as a carrier: takes each message at once and durably, and tells its receipt by a job.
+"""The sandbox as a carrier: it accepts each message at once and durably, and reports its receipt by a job.
 
-1. What a phone got, its receipts and its answer are one transaction.
-2. A message that is handed over again, because its answer got lost, is not put into the phone a second time, and
-   answered once.
+1. The message in the phone, the jobs of its receipts and the phone's reply are one transaction.
+2. A message that is handed over again, because its response was lost, is not put into the phone a second time, and
+   gets one reply.
+3. The jobs of phones may be claimed before the carriers are started: a handler waits for ``_started``, and retries the
+   job if the node stops first.
+4. A failed transaction defers the message; nothing of it is stored then.
 """
 
 from __future__ import annotations
@@ -32,25 +35,25 @@ from trunkline.transports.base import (
     UnknownOutcome,
 )
 from trunkline.transports.sandbox.behaviour import THROTTLED, Behaviour, Reaction, behaviour_of
-from trunkline.transports.sandbox.phones import SandboxMessage, find_delivery, hand_over_again, keep
+from trunkline.transports.sandbox.phones import SandboxMessage, find_delivery, hand_over_again, insert
 
 NAME = "sandbox"
 JOB = "sandbox.phone"
-"""The kind of the job by which a phone tells something: a receipt or an answer."""
+"""The kind of the job with a phone's event: a receipt or a message."""
 
 _PAUSE = 1.0
 _MMS = ("+1", "+61")
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A job's payload: one of both."""
+class PhoneEvent(msgspec.Struct, frozen=True):
+    """The payload of a job: a receipt or a message."""
 
     receipt: Receipt | None = None
     inbound: InboundMessage | None = None
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What a phone sends."""
+class PhoneText(msgspec.Struct, frozen=True):
+    """A message that a phone sends."""
 
     text: str
     segments: int = 1
@@ -58,7 +61,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Sandbox:
-    """Implements ``Carrier`` on the node's own database."""
+    """A carrier on the node's own database."""
 
     name = NAME
     carries_channels = True
@@ -67,25 +70,25 @@ class Sandbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._receiver: CarrierListener | None = None
+        self._listener: CarrierListener | None = None
         self._started = asyncio.Event()
 
     def carries_media(self, recipient: str) -> bool:
-        """On a channel, and where phones take MMS from abroad: in North America and Australia, as with the vendor
-        (inferred)."""
+        """Return True on a channel, and where phones accept MMS from abroad: in North America and Australia, as with
+        the vendor (inferred)."""
         return ":" in recipient or recipient.startswith(_MMS)
 
     def shown(self) -> dict[str, Any]:
-        """Nothing can be wrong with it."""
+        """Return its state, which is always ready."""
         return {"name": self.name, "kind": "sandbox", "ready": True}
 
-    async def start(self, receiver: CarrierListener) -> None:
-        """Tell what phones say to ``receiver``."""
-        self._receiver = receiver
+    async def start(self, listener: CarrierListener) -> None:
+        """Start: the events of phones go to ``listener``."""
+        self._listener = listener
         self._started.set()
 
     async def stop(self) -> None:
-        """There is nothing to close; nobody waits for a start any more."""
+        """Release the jobs that wait for the start; there is nothing to close."""
         self._started.set()
 
     async def submit(self, submission: Submission) -> Outcome:
@@ -96,41 +99,41 @@ class Sandbox:
             return Deferral(_PAUSE, str(error), ids=submission.accepted_ids, counts=False)
 
     def handler(self) -> Handler:
-        """Runs the jobs of ``JOB``."""
-        return Handler(self._tell, concurrency=200)
+        """Return the handler of the jobs of ``JOB``."""
+        return Handler(self._report, concurrency=200)
 
-    async def _tell(self, job: ClaimedJob) -> JobOutcome:
-        told = msgspec.json.decode(job.payload, type=Told)
-        # A node takes up the jobs that it finds before it starts its carriers.
+    async def _report(self, job: ClaimedJob) -> JobOutcome:
+        event = msgspec.json.decode(job.payload, type=PhoneEvent)
+        # A node claims jobs before it starts its carriers.
         await self._started.wait()
-        if self._receiver is None:
+        if self._listener is None:
             return Retry(_PAUSE, "the sandbox was stopped before it was started")
-        if told.receipt is not None:
-            await self._receiver.receipt(told.receipt)
-        if told.inbound is not None:
-            await self._receiver.inbound(told.inbound)
+        if event.receipt is not None:
+            await self._listener.receipt(event.receipt)
+        if event.inbound is not None:
+            await self._listener.inbound(event.inbound)
         return Success()
 
 
-async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, said: Said) -> str:
-    """Have a phone send a message to one of our numbers; answers the id of its line in the conversation."""
-    line = _line(tx, account_sid, phone, peer)
-    kinds = [{"url": "", "content_type": one.content_type} for one in said.media]
-    # What is answered at once stands behind what it answers.
-    line = msgspec.structs.replace(
-        line,
+async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, message: PhoneText) -> str:
+    """Send a phone's message to one of our numbers; return the id of its row in the conversation."""
+    row = _row(tx, account_sid, phone, peer)
+    kinds = [{"url": "", "content_type": one.content_type} for one in message.media]
+    # An immediate reply comes behind the message that it replies to.
+    row = msgspec.structs.replace(
+        row,
         outgoing=True,
-        body=said.text,
-        segments=said.segments,
+        body=message.text,
+        segments=message.segments,
         media=msgspec.json.encode(kinds).decode(),
         moment=tx.now + 1,
     )
-    await keep(tx, line)
+    await insert(tx, row)
     inbound = InboundMessage(
-        NAME, phone, peer, said.text, segments=said.segments, media=said.media, id=line.id
+        NAME, phone, peer, message.text, segments=message.segments, media=message.media, id=row.id
     )
-    await enqueue(tx, _job(Told(inbound=inbound), order_key=f"phone {phone}"))
-    return line.id
+    await enqueue(tx, _job(PhoneEvent(inbound=inbound), order_key=f"phone {phone}"))
+    return row.id
 
 
 async def _receive(tx: Tx, submission: Submission) -> Outcome:
@@ -143,49 +146,49 @@ async def _receive(tx: Tx, submission: Submission) -> Outcome:
     tries = known.tries + 1 if known else 1
     throttled = behaviour.reaction is Reaction.THROTTLE and tries <= THROTTLED
     if known is None:
-        await keep(tx, _delivery(tx, submission, arrived=not throttled))
+        await insert(tx, _delivery(tx, submission, arrived=not throttled))
     else:
         await hand_over_again(tx, known.id, arrived=not throttled)
     if throttled:
         return Deferral(_PAUSE, "the sandbox throttles this number", counts=False)
     if known is None or not known.arrived:
-        await _answer(tx, submission, behaviour)
+        await _reply(tx, submission, behaviour)
     if behaviour.reaction is Reaction.UNKNOWN and tries == 1:
         return UnknownOutcome("the sandbox lost the answer")
-    await _tell_receipts(tx, submission, behaviour)
+    await _enqueue_receipts(tx, submission, behaviour)
     return Acceptance(_ids(submission))
 
 
-async def _answer(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
-    """Have the phone write back, if it does; to a sender that is a word nobody can."""
+async def _reply(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
+    """Send the phone's reply, if it has one; an alphanumeric sender gets none."""
     if submission.sender_kind is SenderKind.ALPHANUMERIC:
         return
     text = "".join(submission.segments) if behaviour.echoes else behaviour.answers
     if text:
         segments = len(submission.segments) if behaviour.echoes else 1
-        said = Said(text, segments)
-        await send_as_phone(tx, submission.account_sid, submission.recipient, submission.sender, said)
+        message = PhoneText(text, segments)
+        await send_as_phone(tx, submission.account_sid, submission.recipient, submission.sender, message)
 
 
-async def _tell_receipts(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
+async def _enqueue_receipts(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
     if behaviour.reaction is Reaction.SILENT:
         return
     failed = behaviour.reaction is Reaction.UNDELIVERED
     state = ReceiptState.UNDELIVERED if failed else ReceiptState.DELIVERED
     due = tx.now + int(behaviour.seconds * SECOND)
     receipts = [Receipt(NAME, id, state, behaviour.error_code or None) for id in _ids(submission)]
-    await enqueue_many(tx, [_job(Told(receipt=receipt), due=due) for receipt in receipts])
+    await enqueue_many(tx, [_job(PhoneEvent(receipt=receipt), due=due) for receipt in receipts])
 
 
-def _job(told: Told, *, order_key: str = "", due: int = 0) -> Job:
-    return Job(JOB, msgspec.json.encode(told).decode(), order_key=order_key, due=due)
+def _job(event: PhoneEvent, *, order_key: str = "", due: int = 0) -> Job:
+    return Job(JOB, msgspec.json.encode(event).decode(), order_key=order_key, due=due)
 
 
 def _ids(submission: Submission) -> tuple[str, ...]:
     return tuple(f"{submission.message_sid}.{number}" for number in range(len(submission.segments)))
 
 
-def _line(tx: Tx, account_sid: str, phone: str, peer: str) -> SandboxMessage:
+def _row(tx: Tx, account_sid: str, phone: str, peer: str) -> SandboxMessage:
     return SandboxMessage(
         id=new_token(),
         account_sid=account_sid,
@@ -205,7 +208,7 @@ def _line(tx: Tx, account_sid: str, phone: str, peer: str) -> SandboxMessage:
 
 def _delivery(tx: Tx, submission: Submission, *, arrived: bool) -> SandboxMessage:
     return msgspec.structs.replace(
-        _line(tx, submission.account_sid, submission.recipient, submission.sender),
+        _row(tx, submission.account_sid, submission.recipient, submission.sender),
         message_sid=submission.message_sid,
         body="".join(submission.segments),
         segments=len(submission.segments),

@@ -1,4 +1,4 @@
-"""What the virtual phones have received and sent: the inbox."""
+"""The conversations of the virtual phones: the messages that they have received and sent."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ MIGRATIONS = (
 
 
 class SandboxMessage(Row, frozen=True):
-    """A row of ``sandbox_messages``: what a phone received or, when ``outgoing``, sent. ``peer`` is the number of
-    ours; ``media`` is JSON of links; ``tries`` counts how often the message was handed over, ``moment`` is the last
-    time; until it has ``arrived`` the phone knows nothing of it."""
+    """A row of ``sandbox_messages``: a message that a phone received or, if ``outgoing``, sent. ``peer`` is the number
+    of ours; ``media`` is JSON of links; ``tries`` counts the hand-overs, ``moment`` is the last time; until it has
+    ``arrived`` the phone does not show it."""
 
     id: str
     account_sid: str
@@ -68,13 +68,13 @@ ORDER BY moment DESC, id DESC LIMIT :most
 """
 
 
-async def keep(tx: Tx, message: SandboxMessage) -> None:
-    """Put a message into a phone's conversation."""
+async def insert(tx: Tx, message: SandboxMessage) -> None:
+    """Add a message to a phone's conversation."""
     await tx.insert("sandbox_messages", message)
 
 
 async def find_delivery(tx: Tx, message_sid: str) -> SandboxMessage | None:
-    """What a phone received as this message."""
+    """Return the row of a message that was handed over before; None if it was not."""
     return await tx.one(
         SandboxMessage,
         f"SELECT {_COLUMNS} FROM sandbox_messages WHERE message_sid = :message_sid AND NOT outgoing LIMIT 1",
@@ -83,7 +83,7 @@ async def find_delivery(tx: Tx, message_sid: str) -> SandboxMessage | None:
 
 
 async def hand_over_again(tx: Tx, id: str, *, arrived: bool) -> None:
-    """Note that a message was handed over once more, and whether the phone has it now."""
+    """Record that a message was handed over once more, and whether it has arrived now."""
     await tx.run(
         "UPDATE sandbox_messages SET tries = tries + 1, arrived = :arrived, moment = :now WHERE id = :id",
         id=id,
@@ -93,15 +93,15 @@ async def hand_over_again(tx: Tx, id: str, *, arrived: bool) -> None:
 
 
 async def newest(tx: Tx, account_sid: str, phone: str, most: int, since: int = 0) -> list[SandboxMessage]:
-    """The newest messages of an account, newest first: those of one phone when ``phone`` is given, and those that came
-    or went at ``since``, in microseconds since 1970 UTC, or later."""
+    """Return the newest messages of an account, newest first: those of one phone if ``phone`` is given, and those of
+    ``since``, in microseconds since 1970 UTC, or later."""
     values = {"phone": phone} if phone else {}
     sql = _NEWEST_OF_PHONE if phone else _NEWEST
     return await tx.all(SandboxMessage, sql, account_sid=account_sid, since=since, most=most, **values)
 
 
 async def clear(tx: Tx, account_sid: str) -> int:
-    """Forget the conversations of an account; answers how many messages there were."""
+    """Delete the conversations of an account; return the number of messages."""
     return await tx.run(
         "DELETE FROM sandbox_messages WHERE account_sid = :account_sid", account_sid=account_sid
     )

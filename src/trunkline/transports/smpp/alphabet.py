@@ -1,7 +1,7 @@
 """Texts as octets and octets as texts, by alphabet and data_coding. Pure.
 
 The GSM 03.38 default alphabet goes one octet a septet (unpacked), or eight septets in seven octets (packed). National
-shift tables are not supported: a message that announces one is read with the default tables.
+shift tables are not supported: a message that announces one is decoded with the default tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Alphabet(Enum):
-    """How octets are a text."""
+    """The encoding of a text in octets."""
 
     GSM = "gsm"
     GSM_PACKED = "gsm_packed"
@@ -25,11 +25,11 @@ class Alphabet(Enum):
     LATIN1 = "latin1"
     UCS2 = "ucs2"
     BINARY = "binary"
-    """No text: octets."""
+    """Octets that are no text."""
 
 
 class NotEncodable(ValueError):
-    """A text has a character that the alphabet has not."""
+    """A character that the alphabet lacks."""
 
 
 class _Codes(dict[int, str]):
@@ -46,8 +46,8 @@ _SIGNS = BASIC + _UNKNOWN * 128
 
 
 def encode(text: str, alphabet: Alphabet, header_octets: int = 0) -> bytes:
-    """The octets of a text. ``header_octets`` is the length of the user data header in front of it, for which packed
-    septets are filled up to the next septet. Raises NotEncodable."""
+    """Return the octets of a text. ``header_octets`` is the length of the user data header in front of it, after which
+    packed septets are padded to the next septet. Raise NotEncodable if the alphabet lacks a character."""
     if alphabet is Alphabet.UCS2:
         return text.encode("utf-16-be", "surrogatepass")
     if alphabet in (Alphabet.LATIN1, Alphabet.ASCII):
@@ -62,7 +62,7 @@ def encode(text: str, alphabet: Alphabet, header_octets: int = 0) -> bytes:
 
 
 def decode(octets: bytes, alphabet: Alphabet, header_octets: int = 0) -> str:
-    """The text of octets; what is no character becomes U+FFFD, and binary octets are written in base64."""
+    """Return the text of octets; an invalid character becomes U+FFFD, and binary octets are written in base64."""
     match alphabet:
         case Alphabet.UCS2:
             return octets.decode("utf-16-be", "replace")
@@ -79,8 +79,8 @@ def decode(octets: bytes, alphabet: Alphabet, header_octets: int = 0) -> str:
 
 
 def alphabet_of(data_coding: int, default: Alphabet) -> Alphabet | None:
-    """The alphabet that data_coding names; None for one that is not understood, such as compressed text. ``default``
-    is what the SMSC means by 0 (spec; the groups are those of GSM 03.38)."""
+    """Return the alphabet that data_coding names; None for one that is not supported, such as compressed text.
+    ``default`` is the SMSC's for 0 (spec; the groups are those of GSM 03.38)."""
     if data_coding in _PLAIN:
         return _PLAIN[data_coding]
     group, low = data_coding >> 4, data_coding & 0x0F
@@ -96,7 +96,7 @@ def alphabet_of(data_coding: int, default: Alphabet) -> Alphabet | None:
 
 
 def pack(septets: bytes, fill: int = 0) -> bytes:
-    """Eight septets in seven octets, behind ``fill`` bits."""
+    """Pack eight septets into seven octets, behind ``fill`` bits."""
     bits = 0
     for place, septet in enumerate(septets):
         bits |= septet << (place * 7 + fill)
@@ -104,11 +104,11 @@ def pack(septets: bytes, fill: int = 0) -> bytes:
 
 
 def unpack(octets: bytes, fill: int = 0) -> bytes:
-    """The septets, behind ``fill`` bits. A last septet that only fills up the last octet is dropped."""
+    """Unpack the septets behind ``fill`` bits. A last septet that only pads the last octet is dropped."""
     bits = int.from_bytes(octets, "little") >> fill
-    room = len(octets) * 8 - fill
-    septets = bytes((bits >> place * 7) & 0x7F for place in range(room // 7))
-    if septets and room % 7 == 0 and septets[-1] in (0, _CARRIAGE_RETURN):
+    bits_left = len(octets) * 8 - fill
+    septets = bytes((bits >> place * 7) & 0x7F for place in range(bits_left // 7))
+    if septets and bits_left % 7 == 0 and septets[-1] in (0, _CARRIAGE_RETURN):
         return septets[:-1]
     return septets
 
@@ -118,7 +118,7 @@ def _text(septets: bytes) -> str:
     text = first.decode("latin-1").translate(_TABLE)
     for piece in escaped:
         if not piece:
-            # An escape without a character, or one that announces a table nobody has, is shown as a space.
+            # An escape without a character, or one that announces an unsupported table, is shown as a space.
             text += " "
             continue
         text += _EXTENSION.get(piece[0]) or _SIGNS[piece[0]]
@@ -127,7 +127,7 @@ def _text(septets: bytes) -> str:
 
 
 def _of_class(default: Alphabet) -> Alphabet:
-    """A message class names the GSM alphabet itself, whatever the SMSC's default is."""
+    """Return the GSM alphabet, which a message class implies whatever the SMSC's default is."""
     return Alphabet.GSM_PACKED if default is Alphabet.GSM_PACKED else Alphabet.GSM
 
 

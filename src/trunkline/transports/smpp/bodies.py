@@ -1,4 +1,4 @@
-"""What each SMPP PDU carries behind its header: one Struct a shape, its fields in the order of the wire (spec).
+"""The bodies of SMPP's PDUs: one Struct a shape, its fields in the order of the wire (spec).
 
 Texts are C-octet strings, without their NUL, of Latin-1 characters; ``parameters`` are the optional parameters, from
 their tags to their octets.
@@ -18,14 +18,14 @@ Parameters = dict[int, bytes]
 
 class Field(NamedTuple):
     """A mandatory parameter: ``limit`` is the most octets of a text with its NUL, 0 stands for a number of one octet.
-    ``status`` is what a fault in it is answered with."""
+    ``status`` is the response to a fault in it."""
 
     limit: int = 0
     status: CommandStatus = CommandStatus.RINVCMDLEN
 
 
 class EmptyBody(msgspec.Struct, frozen=True):
-    """No body, as enquire_link; also that of a response that refuses."""
+    """No body, as of enquire_link and of a response that rejects."""
 
 
 class BindRequest(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class BindResponse(msgspec.Struct, frozen=True):
 
 
 class Outbind(msgspec.Struct, frozen=True):
-    """outbind: the SMSC asks to be bound to."""
+    """outbind: the SMSC requests a bind."""
 
     system_id: str = ""
     password: str = ""
@@ -131,7 +131,7 @@ class SubmitMulti(msgspec.Struct, frozen=True):
 
 
 class UnsuccessfulDestination(msgspec.Struct, frozen=True):
-    """A destination of submit_multi that was refused."""
+    """A destination of submit_multi that was rejected."""
 
     ton: int = 0
     npi: int = 0
@@ -223,8 +223,8 @@ Body = (
 
 @dataclass(frozen=True)
 class Shape:
-    """How a body is written: its mandatory fields, then a short_message with its length, then optional parameters.
-    ``lists_at`` is the place of the one field that is a list, of submit_multi and its response."""
+    """The layout of a body: its mandatory fields, then a short_message with its length, then optional parameters.
+    ``lists_at`` is the index of the one field that is a list, of submit_multi and its response."""
 
     body: type[Body]
     fields: tuple[Field, ...] = field(default=())

@@ -125,7 +125,7 @@ class SmppCarrier:
         await asyncio.gather(*(connector.stop() for connector in self._connectors))
 
     async def submit(self, submission: Submission) -> Outcome:
-        """Submit a message by the connector of its sender and recipient."""
+        """Hand a message to the connector of its sender and recipient."""
         loop = asyncio.get_running_loop()
         connectors = [connector for connector in self._connectors if connector.bound]
         if not connectors:

@@ -10,13 +10,13 @@ RESPONSE = 0x8000_0000
 MAX_SEQUENCE = 0x7FFF_FFFF
 
 UDHI = 0x40
-"""The bit of esm_class that says that the message begins with a user data header."""
+"""The bit of esm_class for a message that begins with a user data header."""
 TYPE = 0x3C
-"""The bits of esm_class that say what kind of message it is."""
+"""The bits of esm_class for the kind of message."""
 RECEIPT = 0x04
 INTERMEDIATE = 0x20
 ACKNOWLEDGEMENTS = (0x08, 0x10)
-"""What a handset acknowledges by itself: delivery, and its user's reading."""
+"""The acknowledgements of a handset: of delivery, and of its user's reading."""
 
 
 class Command(IntEnum):
@@ -116,6 +116,6 @@ class Tag(IntEnum):
 
 
 def status_name(status: int) -> str:
-    """A status as people look it up: ``ESME_RTHROTTLED (0x58)``."""
+    """Return a status with its name in the specification: ``ESME_RTHROTTLED (0x58)``."""
     known = status in CommandStatus._value2member_map_
     return f"ESME_{CommandStatus(status).name} (0x{status:02X})" if known else f"status 0x{status:X}"

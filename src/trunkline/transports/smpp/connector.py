@@ -113,7 +113,7 @@ class SmscConnector:
 
     @property
     def ready(self) -> bool:
-        """Whether it is worth handing it more."""
+        """True if it should be given more messages."""
         # DeliverRequest on the storage's thread, too, which has no loop of its own.
         if self._loop is None or not self.bound or self._throttle.paused(self._loop.time()):
             return False

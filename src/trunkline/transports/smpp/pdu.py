@@ -1,8 +1,8 @@
 """SMPP PDUs from octets and to octets. Pure.
 
-1. ``decode`` takes one whole PDU, as a ``Splitter`` cuts them, and raises nothing but ``BadPdu``, which says what the
-   fault is and what it is to be answered with.
-2. Optional parameters that nobody reads are skipped; of one that comes twice the last counts.
+1. ``decode`` takes one whole PDU, as a ``Splitter`` cuts them, and raises nothing but ``BadPdu``, which has the fault
+   and the response to it.
+2. Unsupported optional parameters are skipped; of one that comes twice the last counts.
 3. A response may lack its body, whatever its status; octets behind a body without optional parameters are ignored.
 """
 
@@ -43,7 +43,7 @@ _TO_LIST = 2
 
 
 class Fault(Enum):
-    """What is wrong with a PDU."""
+    """The fault of a PDU."""
 
     HEADER = "the header is cut off or lies about the length"
     COMMAND = "the command is unknown"
@@ -93,17 +93,17 @@ class _Fault(Exception):
 
 
 def frame(command: int, status: int, sequence: int, body: bytes = b"") -> bytes:
-    """A whole PDU around an encoded body."""
+    """Return a whole PDU around an encoded body."""
     return _HEADER.pack(HEADER + len(body), command, status, sequence) + body
 
 
 def encode(pdu: Pdu) -> bytes:
-    """A whole PDU. Raises as ``encode_body`` does."""
+    """Return a whole PDU. Raise ValueError as ``encode_body`` does."""
     return frame(pdu.command, pdu.status, pdu.sequence, encode_body(pdu.command, pdu.body))
 
 
 def encode_body(command: int, body: Body) -> bytes:
-    """The octets behind the header. Raises ValueError when a value is too long or not of Latin-1."""
+    """Return the octets behind the header. Raise ValueError if a value is too long or not of Latin-1."""
     if isinstance(body, EmptyBody):
         return b""
     shape = SHAPES[command]
@@ -129,7 +129,7 @@ def encode_body(command: int, body: Body) -> bytes:
 
 
 def decode(data: bytes) -> Pdu:
-    """One whole PDU. Raises BadPdu."""
+    """Return the PDU of its octets. Raise BadPdu if they are no valid one."""
     if len(data) < HEADER:
         raise BadPdu(Fault.HEADER, CommandStatus.RINVCMDLEN)
     length, command, status, sequence = _HEADER.unpack_from(data)

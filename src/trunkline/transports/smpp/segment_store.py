@@ -44,7 +44,7 @@ _MOST = 100
 """Overdue messages that are returned at once."""
 
 
-class _Stored(Row, frozen=True):
+class _Row(Row, frozen=True):
     carrier: str
     sender: str
     recipient: str
@@ -61,13 +61,13 @@ _KEY = (
     "carrier = :carrier AND sender = :sender AND recipient = :recipient"
     " AND reference = :reference AND total = :total"
 )
-_OF_KEY = f"SELECT {columns(_Stored)} FROM smpp_parts WHERE {_KEY} ORDER BY number"
+_OF_KEY = f"SELECT {columns(_Row)} FROM smpp_parts WHERE {_KEY} ORDER BY number"
 _STALE = f"""
-SELECT {columns(_Stored)} FROM smpp_parts WHERE carrier = :carrier AND received < :before
+SELECT {columns(_Row)} FROM smpp_parts WHERE carrier = :carrier AND received < :before
 ORDER BY received LIMIT :most
 """
-_KEEP = f"""
-INSERT INTO smpp_parts ({columns(_Stored)})
+_ADD = f"""
+INSERT INTO smpp_parts ({columns(_Row)})
 VALUES (:carrier, :sender, :recipient, :reference, :total, :number, :octets, :alphabet, :header_octets, :received)
 ON CONFLICT (carrier, sender, recipient, reference, total, number)
 DO UPDATE SET octets = excluded.octets, alphabet = excluded.alphabet, header_octets = excluded.header_octets
@@ -128,10 +128,10 @@ class DatabaseSegmentStore:
     async def add(self, segment: InboundSegment) -> list[InboundSegment]:
         """Add a segment, and return all of its message. Raise StorageError if it is not durable."""
 
-        async def write(tx: Tx) -> list[_Stored]:
+        async def write(tx: Tx) -> list[_Row]:
             await tx.lock(f"smpp parts {segment.key.sender} {segment.key.recipient}")
-            await tx.run(_KEEP, **msgspec.structs.asdict(_stored(segment)))
-            return await tx.all(_Stored, _OF_KEY, **msgspec.structs.asdict(segment.key))
+            await tx.run(_ADD, **msgspec.structs.asdict(_row(segment)))
+            return await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(segment.key))
 
         return [_segment(stored) for stored in await self._database.write(write)]
 
@@ -144,17 +144,17 @@ class DatabaseSegmentStore:
     async def stale(self, carrier: str, before: int) -> list[list[InboundSegment]]:
         """Return the segments of messages that are overdue. Raise StorageError if they cannot be read."""
 
-        async def read(tx: Tx) -> list[list[_Stored]]:
-            old = await tx.all(_Stored, _STALE, carrier=carrier, before=before, most=_MOST)
+        async def read(tx: Tx) -> list[list[_Row]]:
+            old = await tx.all(_Row, _STALE, carrier=carrier, before=before, most=_MOST)
             keys = dict.fromkeys(_segment(stored).key for stored in old)
-            return [await tx.all(_Stored, _OF_KEY, **msgspec.structs.asdict(key)) for key in keys]
+            return [await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(key)) for key in keys]
 
         return [[_segment(stored) for stored in segments] for segments in await self._database.read(read)]
 
 
-def _stored(segment: InboundSegment) -> _Stored:
+def _row(segment: InboundSegment) -> _Row:
     key = segment.key
-    return _Stored(
+    return _Row(
         carrier=key.carrier,
         sender=key.sender,
         recipient=key.recipient,
@@ -168,7 +168,7 @@ def _stored(segment: InboundSegment) -> _Stored:
     )
 
 
-def _segment(stored: _Stored) -> InboundSegment:
+def _segment(stored: _Row) -> InboundSegment:
     key = SegmentKey(stored.carrier, stored.sender, stored.recipient, stored.reference, stored.total)
     return InboundSegment(
         key, stored.number, stored.octets, Alphabet(stored.alphabet), stored.header_octets, stored.received

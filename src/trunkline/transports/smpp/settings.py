@@ -40,37 +40,36 @@ _TEXTS = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, 
 
 
 class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An SMSC and how to speak with it. Times are in seconds. Raises ValueError for what cannot be.
+    """An SMSC and the options of its connections. Times are in seconds. An invalid value raises ValueError.
 
-    Where it is: ``host`` and ``port``; ``tls`` encrypts, trusting the certificates in ``ca_file`` where one is named,
+    Address: ``host`` and ``port``; ``tls`` encrypts, trusting the certificates in ``ca_file`` where one is named,
     else the machine's, for ``server_name``, or ``host`` where that is empty.
 
-    Who we are: ``system_id`` (at most 15 characters), ``password`` (8), ``system_type`` (12), and for inbound messages
+    Credentials: ``system_id`` (at most 15 characters), ``password`` (8), ``system_type`` (12), and for inbound messages
     ``address_range`` (40) with ``address_ton`` and ``address_npi``.
 
     Connections: ``bind`` as ``transceiver``, as a ``pair`` of transmitter and receiver, or ``auto``: a pair where the
     SMSC refuses a transceiver. ``binds`` are kept up at once; messages of one sender to one recipient keep to one. Each
-    has at most ``window`` requests without an answer. ``rate`` is the most segments a second of the route, 0 for no
-    limit. ``enquire_link`` is how long a connection may be silent before it is asked; ``link_timeout`` how long that
-    answer, a bind's or the rest of a PDU may take; ``response_timeout`` how long a submit's may. A lost connection is
-    made again after ``reconnect_first``, twice as long after each failure up to ``reconnect_most``, which is also how
-    long one must last to count as good. A throttling SMSC is left alone for ``throttle_first``, twice as long each
-    time up to ``throttle_most``.
+    has at most ``window`` outstanding requests. ``rate`` is the most segments a second of the route, 0 for no
+    limit. ``enquire_link`` is the silence after which a connection is probed; ``link_timeout`` the time for the
+    response to that or to a bind, and for the rest of a PDU; ``response_timeout`` that for the response to a submit.
+    Reconnects after ``reconnect_first``, backing off by doubling to ``reconnect_most``; a connection that lasted so
+    long resets that. A throttling SMSC pauses the bind for ``throttle_first``, doubling to ``throttle_most``.
 
     Addresses: ``number_ton`` and the like set the type and the numbering plan of senders by their kind and of
     recipients. ``keep_plus`` leaves E.164 its plus sign. ``country_prefix``, such as ``44``, completes inbound
     addresses of the national type.
 
-    Messages: ``text_coding`` is how a text in the GSM alphabet is sent: ``unpacked`` or ``packed`` septets with
-    data_coding 0, or ``latin1`` with 3. ``default_coding`` is what the SMSC means by data_coding 0 in what it sends.
+    Messages: ``text_coding`` is the coding of a text in the GSM alphabet: ``unpacked`` or ``packed`` septets with
+    data_coding 0, or ``latin1`` with 3. ``default_coding`` is the SMSC's own coding for data_coding 0.
     ``concatenation`` joins long messages by user data headers (``udh``), by sar parameters (``sar``) or as one
-    message_payload (``payload``). ``service_type`` (5 characters) goes with each. ``send_validity`` tells the SMSC how
-    long the message may wait. ``parts_timeout`` is how long parts of an inbound message wait for the others.
+    message_payload (``payload``). ``service_type`` (5 characters) goes with each. ``send_validity`` sends the
+    message's validity period. ``parts_timeout`` bounds the wait of an inbound message's segments for the others.
 
-    Outcomes: ``receipts`` asks for ``final`` ones, for ``all`` with those of the way, or for ``none``. ``id_base`` says
-    that ids are hexadecimal in responses (``response_hex``) or in receipts (``receipt_hex``) and decimal in the other.
-    A message whose answer never came is handed over again (``resend``), perhaps twice, or given up (``fail``).
-    ``errors`` overrides what a command_status means: from ``"0x58"`` or ``"88"`` to ``"throttle"``, ``"retry"`` or an
+    Outcomes: ``receipts`` requests ``final`` ones, ``all`` with intermediate ones, or ``none``. ``id_base`` is for
+    ids that are hexadecimal in responses (``response_hex``) or in receipts (``receipt_hex``) and decimal in the other.
+    A message without a response is submitted again (``resend``), perhaps twice, or given up (``fail``).
+    ``errors`` overrides the rules of command_status: from ``"0x58"`` or ``"88"`` to ``"throttle"``, ``"retry"`` or an
     error code that the message fails with. ``receipt_errors`` goes from a receipt's error code, or its state such as
     ``REJECTD``, to the error code of the undelivered message.
     """
@@ -122,7 +121,7 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     receipt_errors: dict[str, int] = {}
 
     def __post_init__(self) -> None:
-        """Check what no type says. Raises ValueError."""
+        """Check the values beyond their types. Raise ValueError if one is invalid."""
         for option in ("name", "host", "system_id"):
             if not getattr(self, option):
                 raise ValueError(f"{option} must not be empty")
@@ -156,10 +155,10 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def error_table(self) -> dict[int, StatusRule]:
-        """``errors`` by command_status."""
+        """The rules in ``errors`` by command_status."""
         return parse_overrides(self.errors)
 
     @property
     def receipt_error_table(self) -> dict[str, int]:
-        """``receipt_errors`` by canonical error codes and states."""
+        """The codes in ``receipt_errors`` by canonical error codes and states."""
         return {canonical_error(key): code for key, code in self.receipt_errors.items()}

@@ -1,4 +1,4 @@
-"""Where one PDU ends and the next begins, in octets that arrive cut anywhere. Pure."""
+"""The split of a stream of octets, which arrive cut anywhere, into PDUs. Pure."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from trunkline.transports.smpp.commands import CommandStatus
 from trunkline.transports.smpp.pdu import HEADER, BadPdu, Fault
 
 MAX_LENGTH = 70_000
-"""The longest PDU: a message_payload of 64 KiB and what stands around it (inferred)."""
+"""The longest PDU: a message_payload of 64 KiB and the fields around it (inferred)."""
 
 _LENGTH = struct.Struct(">I")
 
 
 class Splitter:
-    """Cuts a stream into PDUs. A length that cannot be true breaks it: nothing behind can be understood any more."""
+    """The splitter of a stream. An impossible length breaks it: nothing behind it can be decoded."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self.broken: BadPdu | None = None
-        """Why nothing more can be cut."""
+        """The fault that broke the stream."""
 
     @property
     def begun(self) -> bool:
-        """Whether a PDU has begun and not ended."""
+        """True if a PDU has begun and not ended."""
         return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The PDUs that ``data`` completes, up to where the stream breaks."""
+        """Return the PDUs that ``data`` completes, up to the fault that breaks the stream."""
         stream: bytes | bytearray = data
         if self._held:
             self._held += data

@@ -1,7 +1,7 @@
-"""From a message to the PDUs that submit it. Pure.
+"""The bodies of the submit_sm of a message. Pure.
 
-By default a part carries the 6-octet user data header ``05 00 03 reference total number``, which leaves room for 153
-septets or 67 characters of UCS-2, as the segments are counted.
+By default a segment has the 6-octet user data header ``05 00 03 reference total number``, which leaves 153 septets or
+67 characters of UCS-2, as segments are counted.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from trunkline.transports.smpp.settings import SmppRoute
 
 _UDH_OCTETS = 6
 _SINGLE_UNITS = 70
-_PART_UNITS = 67
+_SEGMENT_UNITS = 67
 _CODINGS = {"unpacked": Alphabet.GSM, "packed": Alphabet.GSM_PACKED, "latin1": Alphabet.LATIN1}
 _DATA_CODINGS = {Alphabet.GSM: 0, Alphabet.GSM_PACKED: 0, Alphabet.LATIN1: 3, Alphabet.UCS2: 8}
 _REGISTERED = {"final": 0x01, "all": 0x11, "none": 0x00}
 _MAX_SECONDS = 30 * 86_400
-"""The longest validity that is told: a month has no fixed length."""
+"""The longest validity that is sent: a month has no fixed length."""
 
 
 def bodies(submission: Submission, route: SmppRoute) -> list[ShortMessage]:
-    """The bodies of the submit_sm of a message, in their order: one for each of its parts, unless the whole goes as
-    one payload, or as UCS-2 because the route's alphabet lacks one of its characters."""
-    plain = _plain(submission, route)
-    parts, alphabet = _encodable(submission, route)
-    if len(parts) > 1 and route.concatenation == "payload":
-        payload = encode("".join(parts), alphabet)
-        return [_with(plain, alphabet, parameters={Tag.MESSAGE_PAYLOAD: payload})]
-    if len(parts) == 1:
-        return [_with(plain, alphabet, encode(parts[0], alphabet))]
+    """Return the bodies of the submit_sm of a message, in their order: one for each of its segments, unless the whole
+    goes as one payload, or as UCS-2 because the route's alphabet lacks one of its characters."""
+    common = _common(submission, route)
+    segments, alphabet = _encodable(submission, route)
+    if len(segments) > 1 and route.concatenation == "payload":
+        payload = encode("".join(segments), alphabet)
+        return [_with(common, alphabet, parameters={Tag.MESSAGE_PAYLOAD: payload})]
+    if len(segments) == 1:
+        return [_with(common, alphabet, encode(segments[0], alphabet))]
     made = []
-    for number, part in enumerate(parts, 1):
+    for number, segment in enumerate(segments, 1):
         if route.concatenation == "sar":
-            text = encode(part, alphabet)
+            text = encode(segment, alphabet)
             made.append(
-                _with(plain, alphabet, text, parameters=_sar(submission.reference, len(parts), number))
+                _with(common, alphabet, text, parameters=_sar(submission.reference, len(segments), number))
             )
         else:
-            udh = bytes((5, 0, 3, submission.reference & 0xFF, len(parts), number))
-            text = udh + encode(part, alphabet, _UDH_OCTETS)
-            made.append(_with(plain, alphabet, text, esm_class=UDHI))
+            udh = bytes((5, 0, 3, submission.reference & 0xFF, len(segments), number))
+            text = udh + encode(segment, alphabet, _UDH_OCTETS)
+            made.append(_with(common, alphabet, text, esm_class=UDHI))
     return made
 
 
 def relative_time(seconds: float) -> str:
-    """A relative SMPP time, ``YYMMDDhhmmss000R``, of up to 30 days."""
+    """Return a relative SMPP time, ``YYMMDDhhmmss000R``, of up to 30 days."""
     minutes, second = divmod(max(1, min(int(seconds), _MAX_SECONDS)), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
@@ -55,34 +55,34 @@ def relative_time(seconds: float) -> str:
 
 
 def split_ucs2(text: str) -> list[str]:
-    """A text in parts that fit one SMS each in UCS-2; no surrogate pair is cut."""
+    """Split a text into segments that fit one SMS each in UCS-2; no surrogate pair is cut."""
     units = [2 if ord(sign) > 0xFFFF else 1 for sign in text]
     if sum(units) <= _SINGLE_UNITS:
         return [text]
-    parts, begin, room = [], 0, _PART_UNITS
-    for place, size in enumerate(units):
-        if size > room:
-            parts.append(text[begin:place])
-            begin, room = place, _PART_UNITS
-        room -= size
-    return [*parts, text[begin:]]
+    segments, begin, left = [], 0, _SEGMENT_UNITS
+    for index, size in enumerate(units):
+        if size > left:
+            segments.append(text[begin:index])
+            begin, left = index, _SEGMENT_UNITS
+        left -= size
+    return [*segments, text[begin:]]
 
 
 def _encodable(submission: Submission, route: SmppRoute) -> tuple[list[str], Alphabet]:
-    parts = list(submission.segments) or [""]
+    segments = list(submission.segments) or [""]
     if submission.encoding is Encoding.UCS2:
-        return parts, Alphabet.UCS2
+        return segments, Alphabet.UCS2
     alphabet = _CODINGS[route.text_coding]
     try:
-        for part in parts:
-            encode(part, alphabet)
+        for segment in segments:
+            encode(segment, alphabet)
     except NotEncodable:
-        return split_ucs2("".join(parts)), Alphabet.UCS2
-    return parts, alphabet
+        return split_ucs2("".join(segments)), Alphabet.UCS2
+    return segments, alphabet
 
 
-def _plain(submission: Submission, route: SmppRoute) -> ShortMessage:
-    """What all parts have in common."""
+def _common(submission: Submission, route: SmppRoute) -> ShortMessage:
+    """Return the body that all segments have in common."""
     ton, npi = _sender_type(submission.sender_kind, route)
     valid_for = submission.valid_for
     return ShortMessage(
@@ -99,23 +99,23 @@ def _plain(submission: Submission, route: SmppRoute) -> ShortMessage:
 
 
 def _with(
-    plain: ShortMessage,
+    common: ShortMessage,
     alphabet: Alphabet,
     text: bytes = b"",
     esm_class: int = 0,
     parameters: Parameters | None = None,
 ) -> ShortMessage:
     return ShortMessage(
-        service_type=plain.service_type,
-        source_ton=plain.source_ton,
-        source_npi=plain.source_npi,
-        source=plain.source,
-        destination_ton=plain.destination_ton,
-        destination_npi=plain.destination_npi,
-        destination=plain.destination,
+        service_type=common.service_type,
+        source_ton=common.source_ton,
+        source_npi=common.source_npi,
+        source=common.source,
+        destination_ton=common.destination_ton,
+        destination_npi=common.destination_npi,
+        destination=common.destination,
         esm_class=esm_class,
-        validity=plain.validity,
-        registered_delivery=plain.registered_delivery,
+        validity=common.validity,
+        registered_delivery=common.registered_delivery,
         data_coding=_DATA_CODINGS[alphabet],
         short_message=text,
         parameters=parameters or {},

@@ -315,7 +315,7 @@ def test_only_the_secret_is_trusted(authorization: str, trusted: bool) -> None:
 
     async def run() -> None:
         made = HttpCarrier(route, Egress(AddressGuard()))
-        assert made.trusts(authorization) is trusted
+        assert made.authenticates(authorization) is trusted
         await made.stop()
 
     asyncio.run(run())

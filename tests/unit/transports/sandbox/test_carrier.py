@@ -35,7 +35,7 @@ from trunkline.transports.base import (
 )
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL
-from trunkline.transports.sandbox.carrier import JOB, Said, Sandbox, Told, send_as_phone
+from trunkline.transports.sandbox.carrier import JOB, PhoneEvent, PhoneText, Sandbox, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 from unit.transports.smpp.routes import Heard, submission
 
@@ -81,10 +81,12 @@ class World:
     def message(self, to: str, *parts: str, **more: Any) -> Submission:
         return submission(*(parts or ("Hi",)), recipient=to, sender=OURS, account_sid=ACCOUNT, **more)
 
-    async def waiting(self) -> list[tuple[float, Told]]:
+    async def waiting(self) -> list[tuple[float, PhoneEvent]]:
         """The jobs that are left: in how many seconds each is due, and what it tells."""
         jobs = await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
-        return [((job.due - self.now) / SECOND, msgspec.json.decode(job.payload, type=Told)) for job in jobs]
+        return [
+            ((job.due - self.now) / SECOND, msgspec.json.decode(job.payload, type=PhoneEvent)) for job in jobs
+        ]
 
     async def settle(self) -> None:
         """Until nothing is left that is due now, or under way."""
@@ -313,7 +315,7 @@ def test_what_a_phone_sends_is_told_in_its_order(play: Play) -> None:
         for number in range(20):
             world.now += 10
             await world.database.write(
-                lambda tx, number=number: send_as_phone(tx, ACCOUNT, ORDINARY, OURS, Said(str(number)))
+                lambda tx, number=number: send_as_phone(tx, ACCOUNT, ORDINARY, OURS, PhoneText(str(number)))
             )
         await world.settle()
         heard = world.heard.inbounds
@@ -341,7 +343,7 @@ def test_without_its_storage_it_takes_nothing_and_says_later(play: Play, tmp_pat
 def test_a_sandbox_that_never_starts_holds_up_no_job() -> None:
     async def run() -> None:
         sandbox = Sandbox(cast(Database, None))
-        payload = msgspec.json.encode(Told(receipt=Receipt("sandbox", "SM1.0", DELIVERED))).decode()
+        payload = msgspec.json.encode(PhoneEvent(receipt=Receipt("sandbox", "SM1.0", DELIVERED))).decode()
         job = ClaimedJob("1", JOB, payload, "", None, 1, 0)
         telling = asyncio.ensure_future(sandbox.handler().run(job))
         await asyncio.sleep(0)
