@@ -136,7 +136,7 @@ ENDS: list[tuple[list[tuple[int, bytes]], int, str, int | None]] = [
 @ONE_ENGINE
 def test_how_a_message_ends(api: Api, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     # The node's clock is the test's, the carrier's pauses are of this machine.
-    monkeypatch.setattr("trunkline.transports.http.carrier.HttpCarrier._leave_alone", lambda *_: None)
+    monkeypatch.setattr("trunkline.transports.http.carrier.HttpCarrier._pause_for", lambda *_: None)
     own(api, US, rate=10_000_000)
     for answers, tries, status, code in ENDS:
         gateway.answers, gateway.messages = list(answers), []
