@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, EgressResponse
@@ -30,9 +32,9 @@ class Egress:
         self._shared = ConnectionPool(guard, self._tls)
         self._pools: set[ConnectionPool] = set()
 
-    async def send(self, request: EgressRequest) -> EgressResponse:
+    def send(self, request: EgressRequest) -> Coroutine[Any, Any, EgressResponse]:
         """Send a request over HTTP/1.1 and return its response. Raise EgressError if there is none."""
-        return await self._shared.send(request)
+        return self._shared.send(request)
 
     def open_pool(self, options: PoolOptions) -> ConnectionPool:
         """Return a pool for the caller alone, which closes it when it is no longer needed."""

@@ -7,8 +7,8 @@
    lost connection is not followed by a burst of streams on one that has not yet sent its SETTINGS.
 3. A request that must be sent once is sent again only if the peer has certainly not processed it: by GOAWAY, or by
    REFUSED_STREAM where libcurl reports it.
-4. A connection is closed when it has been idle for ``idle`` seconds: at its next use, and at the latest when the whole
-   pool is idle, which closes the multi handle with all its sockets.
+4. A connection that has been idle for ``idle`` seconds is not used again. A pool without requests for that time, and
+   for at most twice as long, closes its multi handle with all its sockets.
 5. ``drain`` refuses new requests and closes when the last one in flight has ended; ``close`` aborts those in flight,
    which fail with EgressError. A new certificate is a new pool: open it, then drain the old one; a revoked one is
    closed.
@@ -89,11 +89,12 @@ class ConnectionPool:
         self._tls = tls
         self._options = options or PoolOptions()
         self._http2 = self._options.version is not HttpVersion.HTTP_1
+        self._max_age = max(1, int(self._options.idle))
         self._multi: Any = None
         self._handles: list[Any] = []
         self._origins: dict[str, Http2Origin] = {}
         self._in_flight = 0
-        self._used_at = 0.0
+        self._used = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._unused = asyncio.Event()
@@ -193,7 +194,8 @@ class ConnectionPool:
             failure = error
             raise
         finally:
-            transfer.end(failure)
+            if origin is not None:
+                transfer.end(failure)
             curl.reset()
             if len(self._handles) < _IDLE_HANDLES:
                 self._handles.append(curl)
@@ -239,27 +241,26 @@ class ConnectionPool:
         """Return the multi handle, which is closed when it becomes idle. Raise EgressError if the pool is closed."""
         if self.closed:
             raise EgressError(Failure.POOL_CLOSED, "the pool of connections is closed")
-        loop = asyncio.get_running_loop()
-        self._used_at = loop.time()
+        self._used = True
         if self._multi is None:
             self._multi = pycurl.AsyncCurlMulti()
             self._multi.setopt(pycurl.M_MAXCONNECTS, _IDLE_CONNECTIONS)
             if self._http2:
                 self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, MAX_HTTP2_CONNECTIONS)
-            self._idle_timer = loop.call_later(self._options.idle, self._close_idle)
+            self._watch_idle()
         return self._multi
 
+    def _watch_idle(self) -> None:
+        self._used = False
+        self._idle_timer = asyncio.get_running_loop().call_later(self._options.idle, self._close_idle)
+
     def _close_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._in_flight:
-            self._used_at = now
-        if self._used_at + self._options.idle > now:
-            self._idle_timer = loop.call_at(self._used_at + self._options.idle, self._close_idle)
+        if self._used or self._in_flight:
+            self._watch_idle()
             return
         multi, self._multi = self._multi, None
         self._origins.clear()
-        self._closing = loop.create_task(multi.aclose())
+        self._closing = asyncio.get_running_loop().create_task(multi.aclose())
 
     def _prepare(
         self, curl: Any, request: EgressRequest, target: Target, connect: float, total: float
@@ -270,7 +271,7 @@ class ConnectionPool:
         options(pycurl.PROXY, "")
         options(pycurl.PATH_AS_IS, 1)
         options(pycurl.HTTP_VERSION, _HTTP_2 if self._http2 else pycurl.CURL_HTTP_VERSION_1_1)
-        options(pycurl.MAXAGE_CONN, max(1, int(self._options.idle)))
+        options(pycurl.MAXAGE_CONN, self._max_age)
         options(pycurl.TCP_NODELAY, 1)
         options(pycurl.CONNECTTIMEOUT_MS, _milliseconds(connect))
         options(pycurl.TIMEOUT_MS, _milliseconds(total))
