@@ -21,8 +21,7 @@ THEORY_SENTENCES = 4
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-NOT_YET: tuple[str, ...] = (
-)
+NOT_YET: tuple[str, ...] = ()
 """What is still to be rewritten: a module, a folder with all below it (``/``), or its own modules only (``/*``)."""
 
 

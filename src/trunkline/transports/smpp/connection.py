@@ -29,14 +29,14 @@ from trunkline.transports.smpp.session import (
     DeliverRequest,
     SessionEnd,
     SessionEvent,
-    SessionState,
     SessionTimeouts,
     SmppSession,
+    SmppSessionState,
     SubmitResult,
 )
 
 
-class ConnectionListener(Protocol):
+class SmscConnectionListener(Protocol):
     """The user of a connection."""
 
     def on_event(self, connection: SmscConnection, event: SubmitResult | DeliverRequest | SessionEnd) -> None:
@@ -83,7 +83,7 @@ class SmscConnection(asyncio.Protocol):
 
     session: SmppSession
 
-    def __init__(self, binding: Binding, listener: ConnectionListener) -> None:
+    def __init__(self, binding: Binding, listener: SmscConnectionListener) -> None:
         self._loop = asyncio.get_running_loop()
         self._binding = binding
         self._listener = listener
@@ -187,7 +187,7 @@ class SmscConnection(asyncio.Protocol):
                     self._listener.on_event(self, event)
                 case _:
                     self._listener.on_event(self, event)
-            if self.session.state is SessionState.CLOSED:
+            if self.session.state is SmppSessionState.CLOSED:
                 self._flush_soon()
 
     def _settle(self, error: Exception | None) -> None:
@@ -212,7 +212,7 @@ class SmscConnection(asyncio.Protocol):
             return
         if out := self.session.take_output():
             transport.write(out)
-        if self.session.state is SessionState.CLOSED:
+        if self.session.state is SmppSessionState.CLOSED:
             transport.close()
             # A peer that does not read must not keep the socket open.
             self._arm_at(self._loop.time() + self._binding.timing.link, transport.abort)
@@ -235,7 +235,7 @@ class SmscConnection(asyncio.Protocol):
         self._flush()
 
 
-async def connect(address: SmscAddress, binding: Binding, listener: ConnectionListener) -> SmscConnection:
+async def connect(address: SmscAddress, binding: Binding, listener: SmscConnectionListener) -> SmscConnection:
     """Connect and send the bind. Raise OSError, ssl.SSLError or TimeoutError if there is no connection."""
     async with asyncio.timeout(binding.timing.link):
         _, connection = await asyncio.get_running_loop().create_connection(

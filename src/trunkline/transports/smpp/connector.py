@@ -39,8 +39,8 @@ from trunkline.transports.smpp.receipts import IdBase, response_id
 from trunkline.transports.smpp.session import (
     DeliverRequest,
     SessionEnd,
-    SessionState,
     SessionTimeouts,
+    SmppSessionState,
     SubmitResult,
 )
 from trunkline.transports.smpp.settings import SmppRoute
@@ -109,7 +109,7 @@ class SmscConnector:
     def bound(self) -> bool:
         """True if it can be submitted to."""
         sender = self._sender
-        return sender is not None and sender.session.state is SessionState.BOUND and not self._stopping
+        return sender is not None and sender.session.state is SmppSessionState.BOUND and not self._stopping
 
     @property
     def ready(self) -> bool:
@@ -241,7 +241,7 @@ class SmscConnector:
         self._sender = None
         self._queue.empty(self.failure or "the link is down", _RETRY_SECONDS)
         for connection in self._connections:
-            if connection.session.state is not SessionState.CLOSED:
+            if connection.session.state is not SmppSessionState.CLOSED:
                 connection.abort("the other connection of the pair is gone")
             await connection.closed
         self._connections.clear()

@@ -63,13 +63,13 @@ class ReceiptMessage(msgspec.Struct, frozen=True):
     parameters: Parameters
 
 
-class Acknowledgement(msgspec.Struct, frozen=True):
+class HandsetAcknowledgement(msgspec.Struct, frozen=True):
     """A handset's own acknowledgement, which adds nothing to receipts."""
 
 
 def parse(
     body: ShortMessage | DataMessage, route: SmppRoute
-) -> MobileMessage | ReceiptMessage | Acknowledgement:
+) -> MobileMessage | ReceiptMessage | HandsetAcknowledgement:
     """Return the content of a message. Raise UnreadableMessage if it cannot be decoded."""
     octets = body.parameters.get(Tag.MESSAGE_PAYLOAD)
     if octets is None:
@@ -79,7 +79,7 @@ def parse(
         alphabet = alphabet_of(body.data_coding, Alphabet.LATIN1)
         return ReceiptMessage(decode(octets, alphabet or Alphabet.LATIN1).strip("\0"), body.parameters)
     if kind in ACKNOWLEDGEMENTS:
-        return Acknowledgement()
+        return HandsetAcknowledgement()
     alphabet = alphabet_of(body.data_coding, _DEFAULTS[route.default_coding])
     if alphabet is None:
         raise UnreadableMessage(f"data_coding 0x{body.data_coding:02X} is not supported")

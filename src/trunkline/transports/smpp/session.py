@@ -34,7 +34,7 @@ NEVER = float("inf")
 _SUBMIT_RESPONSE = Command.SUBMIT_SM | RESPONSE
 
 
-class SessionState(Enum):
+class SmppSessionState(Enum):
     """The state of a session."""
 
     BINDING = "binding"
@@ -97,7 +97,7 @@ class SmppSession:
     def __init__(
         self, command: Command, bind: BindRequest, timing: SessionTimeouts, window: int, now: float
     ) -> None:
-        self.state = SessionState.BINDING
+        self.state = SmppSessionState.BINDING
         self._timing = timing
         self._window = window
         self._splitter = Splitter()
@@ -120,7 +120,7 @@ class SmppSession:
     @property
     def free(self) -> int:
         """The number of requests that may be sent now."""
-        return self._window - len(self._outstanding) if self.state is SessionState.BOUND else 0
+        return self._window - len(self._outstanding) if self.state is SmppSessionState.BOUND else 0
 
     def take_output(self) -> bytes:
         """Return the octets to send, and clear them."""
@@ -138,16 +138,16 @@ class SmppSession:
 
     def respond(self, request: DeliverRequest, status: int) -> None:
         """Respond to a request of the SMSC, unless the session is closed."""
-        if self.state is not SessionState.CLOSED:
+        if self.state is not SmppSessionState.CLOSED:
             self._outgoing.append(frame(request.command | RESPONSE, status, request.sequence, b"\0"))
 
     def unbind(self, now: float) -> list[SessionEvent]:
         """Send unbind; responses may still come until the grace period ends."""
-        if self.state is SessionState.BOUND:
-            self.state = SessionState.UNBINDING
+        if self.state is SmppSessionState.BOUND:
+            self.state = SmppSessionState.UNBINDING
             self._deadline = now + GRACE
             self._request(Command.UNBIND, b"")
-        elif self.state is SessionState.BINDING:
+        elif self.state is SmppSessionState.BINDING:
             self._end("stopped while binding")
         return self._drain_events()
 
@@ -157,13 +157,13 @@ class SmppSession:
         self._enquired = None
         pdus = self._splitter.feed(data)
         for whole in pdus:
-            if self.state is SessionState.CLOSED:
+            if self.state is SmppSessionState.CLOSED:
                 break
             try:
                 self._process(decode(whole), now)
             except BadPdu as bad:
                 self._bad(bad, now)
-        if self._splitter.broken is not None and self.state is not SessionState.CLOSED:
+        if self._splitter.broken is not None and self.state is not SmppSessionState.CLOSED:
             self._bad(self._splitter.broken, now)
             self._end(str(self._splitter.broken))
         if not self._splitter.begun:
@@ -175,10 +175,10 @@ class SmppSession:
     def expire(self, now: float) -> list[SessionEvent]:
         """Handle the timeouts that are due at ``now``."""
         timing = self._timing
-        if self.state is SessionState.CLOSED:
+        if self.state is SmppSessionState.CLOSED:
             return []
-        if self.state in (SessionState.BINDING, SessionState.UNBINDING) and now >= self._deadline:
-            self._end("the bind was not answered" if self.state is SessionState.BINDING else "unbound")
+        if self.state in (SmppSessionState.BINDING, SmppSessionState.UNBINDING) and now >= self._deadline:
+            self._end("the bind was not answered" if self.state is SmppSessionState.BINDING else "unbound")
         elif now >= self._oldest:
             self._end("a request was not answered")
         elif self._begun is not None and now >= self._begun + timing.link:
@@ -186,7 +186,7 @@ class SmppSession:
         elif self._enquired is not None and now >= self._enquired + timing.link:
             self._end("the SMSC is silent")
         elif (
-            self.state is SessionState.BOUND
+            self.state is SmppSessionState.BOUND
             and self._enquired is None
             and now >= self._received_at + timing.silence
         ):
@@ -196,18 +196,18 @@ class SmppSession:
 
     def lost(self, reason: str) -> list[SessionEvent]:
         """Close the session: the connection was lost."""
-        if self.state is not SessionState.CLOSED:
+        if self.state is not SmppSessionState.CLOSED:
             self._end(reason)
         return self._drain_events()
 
     @property
     def due(self) -> float:
         """The time at which the next timeout is due."""
-        if self.state is SessionState.CLOSED:
+        if self.state is SmppSessionState.CLOSED:
             return NEVER
         link = self._timing.link
         times = [self._oldest]
-        if self.state is not SessionState.BOUND:
+        if self.state is not SmppSessionState.BOUND:
             times.append(self._deadline)
         elif self._enquired is None:
             times.append(self._received_at + self._timing.silence)
@@ -249,10 +249,10 @@ class SmppSession:
         elif command in (Command.DELIVER_SM, Command.DATA_SM):
             assert isinstance(pdu.body, ShortMessage | DataMessage)
             request = DeliverRequest(command, pdu.sequence, pdu.body)
-            if self.state is SessionState.BOUND:
+            if self.state is SmppSessionState.BOUND:
                 self._events.append(request)
             else:
-                binding = self.state is SessionState.BINDING
+                binding = self.state is SmppSessionState.BINDING
                 self.respond(request, CommandStatus.RINVBNDSTS if binding else CommandStatus.RX_T_APPN)
         elif command == Command.ENQUIRE_LINK:
             self._outgoing.append(frame(command | RESPONSE, 0, pdu.sequence))
@@ -262,46 +262,46 @@ class SmppSession:
         elif command == self._bind | RESPONSE:
             self._bound(pdu)
         elif command == Command.UNBIND | RESPONSE:
-            if self.state is SessionState.UNBINDING:
+            if self.state is SmppSessionState.UNBINDING:
                 self._end("unbound")
         elif not command & RESPONSE and command != Command.ALERT_NOTIFICATION:
             self._outgoing.append(frame(Command.GENERIC_NACK, CommandStatus.RINVCMDID, pdu.sequence))
 
     def _responded(self, sequence: int, status: int, message_id: str) -> None:
-        if self.state is SessionState.BINDING and sequence == self._sequence:
+        if self.state is SmppSessionState.BINDING and sequence == self._sequence:
             self._rejected(status)
         elif self._outstanding.pop(sequence, None) is not None:
             self._events.append(SubmitResult(sequence, status, message_id))
             self._leave_when_done()
 
     def _bound(self, pdu: Pdu) -> None:
-        if self.state is not SessionState.BINDING or pdu.sequence != self._sequence:
+        if self.state is not SmppSessionState.BINDING or pdu.sequence != self._sequence:
             return
         if pdu.status:
             self._rejected(pdu.status)
             return
-        self.state = SessionState.BOUND
+        self.state = SmppSessionState.BOUND
         self._events.append(BindSuccess(pdu.body.system_id if isinstance(pdu.body, BindResponse) else ""))
 
     def _rejected(self, status: int) -> None:
-        self.state = SessionState.CLOSED
+        self.state = SmppSessionState.CLOSED
         self._events.append(BindRejection(status or CommandStatus.RBINDFAIL))
 
     def _unbound(self, now: float) -> None:
-        if self.state is not SessionState.BOUND:
+        if self.state is not SmppSessionState.BOUND:
             self._end("the SMSC unbound")
             return
-        self.state = SessionState.UNBINDING
+        self.state = SmppSessionState.UNBINDING
         self._deadline = now + GRACE
         self._unbound_by_peer = True
         self._leave_when_done()
 
     def _leave_when_done(self) -> None:
-        if self._unbound_by_peer and self.state is SessionState.UNBINDING and not self._outstanding:
+        if self._unbound_by_peer and self.state is SmppSessionState.UNBINDING and not self._outstanding:
             self._end("the SMSC unbound")
 
     def _end(self, reason: str) -> None:
-        self.state = SessionState.CLOSED
+        self.state = SmppSessionState.CLOSED
         lost = tuple(self._outstanding)
         self._outstanding.clear()
         self._events.append(SessionEnd(reason, lost))

@@ -14,8 +14,8 @@ from trunkline.transports.smpp.alphabet import Alphabet, encode
 from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import Tag
 from trunkline.transports.smpp.deliver_sm import (
-    Acknowledgement,
     Concatenation,
+    HandsetAcknowledgement,
     MobileMessage,
     ReceiptMessage,
     UnreadableMessage,
@@ -150,7 +150,7 @@ def test_sar_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("esm_class", "kind"), [(0x04, ReceiptMessage), (0x20, ReceiptMessage), (0x08, Acknowledgement)]
+    ("esm_class", "kind"), [(0x04, ReceiptMessage), (0x20, ReceiptMessage), (0x08, HandsetAcknowledgement)]
 )
 def test_messages_by_their_type(esm_class: int, kind: type) -> None:
     assert isinstance(parse(deliver(esm_class=esm_class), ROUTE), kind)

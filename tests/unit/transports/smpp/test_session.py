@@ -23,9 +23,9 @@ from trunkline.transports.smpp.session import (
     DeliverRequest,
     SessionEnd,
     SessionEvent,
-    SessionState,
     SessionTimeouts,
     SmppSession,
+    SmppSessionState,
     SubmitResult,
 )
 from trunkline.transports.smpp.stream import Splitter
@@ -74,16 +74,16 @@ class Wire:
 def test_it_begins_with_a_bind() -> None:
     wire = Wire(bound=False)
     assert wire.sent() == [Pdu(BIND, 0, 1, BindRequest("me", "pw"))]
-    assert (wire.session.state, wire.session.free) == (SessionState.BINDING, 0)
+    assert (wire.session.state, wire.session.free) == (SmppSessionState.BINDING, 0)
     assert wire.hear(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
-    assert (wire.session.state, wire.session.free) == (SessionState.BOUND, 10)
+    assert (wire.session.state, wire.session.free) == (SmppSessionState.BOUND, 10)
 
 
 @pytest.mark.parametrize("command", [BIND | RESPONSE, Command.GENERIC_NACK])
 def test_a_refused_bind_ends_it(command: int) -> None:
     wire = Wire(bound=False)
     assert wire.hear(command, 1, status=CommandStatus.RINVPASWD) == [BindRejection(CommandStatus.RINVPASWD)]
-    assert (wire.session.state, wire.session.due) == (SessionState.CLOSED, NEVER)
+    assert (wire.session.state, wire.session.due) == (SmppSessionState.CLOSED, NEVER)
 
 
 def test_a_bind_without_an_answer_ends_it() -> None:
@@ -96,7 +96,7 @@ def test_answers_to_other_binds_are_skipped() -> None:
     wire = Wire(bound=False)
     assert wire.hear(Command.BIND_RECEIVER | RESPONSE, 1, BindResponse("SMSC")) == []
     assert wire.hear(BIND | RESPONSE, 2, BindResponse("SMSC")) == []
-    assert wire.session.state is SessionState.BINDING
+    assert wire.session.state is SmppSessionState.BINDING
 
 
 def test_nothing_is_taken_before_the_bind_is_answered() -> None:
@@ -121,7 +121,7 @@ def test_an_answer_that_comes_twice_or_to_nothing_is_skipped() -> None:
     wire.hear(TAKEN, sequence, MessageResponse("a"))
     assert wire.hear(TAKEN, sequence, MessageResponse("a")) == []
     assert wire.hear(TAKEN, 999, MessageResponse("a")) == []
-    assert wire.session.state is SessionState.BOUND
+    assert wire.session.state is SmppSessionState.BOUND
 
 
 def test_a_nack_answers_a_request() -> None:
@@ -254,7 +254,7 @@ def test_malformed_and_unknown_requests_are_answered_and_passed_over() -> None:
         (Command.DELIVER_SM | RESPONSE, CommandStatus.RINVCMDLEN, 5),
         (Command.GENERIC_NACK, CommandStatus.RINVCMDID, 6),
     ]
-    assert wire.session.state is SessionState.BOUND
+    assert wire.session.state is SmppSessionState.BOUND
 
 
 def test_unknown_answers_are_not_nacked() -> None:
@@ -329,7 +329,7 @@ def test_an_unbind_before_the_bind_is_answered_ends_it() -> None:
 def test_an_unbind_response_that_nobody_requested_is_skipped() -> None:
     wire = Wire()
     assert wire.hear(Command.UNBIND | RESPONSE, 9) == []
-    assert wire.session.state is SessionState.BOUND
+    assert wire.session.state is SmppSessionState.BOUND
 
 
 def test_a_pdu_may_come_in_pieces() -> None:
