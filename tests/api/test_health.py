@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from api.conftest import Api, assert_error
+import httpx
+import pytest
+
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 
 
 def test_a_started_node_is_ready_and_says_so_without_credentials(api: Api) -> None:
@@ -34,6 +37,23 @@ def test_other_origins_get_no_leave_to_read_the_control_api(api: Api) -> None:
     ):
         assert not [name for name in answer.headers if name.startswith("access-control")]
         assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        ("/%5Ftrunkline/metrics", "localhost"),
+        ("/%5ftrunkline/inbox/messages", "localhost"),
+        ("/_%74runkline/metrics", "sync.localhost"),
+        ("//_trunkline/metrics", "localhost"),
+        ("/metrics", "_trunkline.example"),
+    ],
+)
+def test_the_control_api_is_not_reached_by_another_spelling(api: Api, path: str, host: str) -> None:
+    url = httpx.URL("http://localhost", raw_path=path.encode())
+    for auth in (None, (ACCOUNT_SID, AUTH_TOKEN)):
+        answer = api.run(api._client.client.get(url, headers={"Host": host}, auth=auth))
+        assert_error(answer, 404, 20404)
 
 
 def test_unknown_control_paths_and_methods_are_refused_in_json(api: Api) -> None:

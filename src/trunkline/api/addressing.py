@@ -26,6 +26,8 @@ UNAMBIGUOUS = {
 CONTROL = "_trunkline"
 """The path prefix of the control API. It is no host label, and its paths are named with the prefix."""
 
+_CONTROL_PATH = b"/" + CONTROL.encode()
+
 _URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
 """The characters of a requested path that a URL holds unescaped: only bytes beyond ASCII need escapes."""
 
@@ -55,6 +57,11 @@ def segments_of(raw_path: bytes) -> tuple[str, ...]:
     return segments if segments != ("",) else ()
 
 
+def is_control(raw_path: bytes) -> bool:
+    """Return whether a path is one of the control API. With an escape in the prefix it is none."""
+    return raw_path == _CONTROL_PATH or raw_path.startswith(_CONTROL_PATH + b"/")
+
+
 def resolve(
     scheme: str, authority: str, raw_path: bytes, hosts: frozenset[str], default: str = ""
 ) -> RequestAddress:
@@ -63,11 +70,11 @@ def resolve(
     segments = segments_of(raw_path)
     path = raw_path.decode() if raw_path.isascii() else quote(raw_path, safe=_URL_SAFE)
     base = f"{scheme}://{authority}"
-    if segments[:1] == (CONTROL,):
+    if is_control(raw_path):
         return RequestAddress(CONTROL, segments[1:], path, base)
     if not _HOST.fullmatch(authority):
         raise ApiError(20001, "Invalid Host header")
-    if segments and segments[0] in hosts:
+    if segments and segments[0] in hosts and segments[0] != CONTROL:
         prefix, slash, rest = path[1:].partition("/")
         return RequestAddress(segments[0], segments[1:], slash + rest or "/", f"{base}/{prefix}")
     label = authority.partition(".")[0].partition(":")[0].lower()

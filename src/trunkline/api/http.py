@@ -36,8 +36,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("trunkline.api")
 
-_PRIVATE = b"/" + addressing.CONTROL.encode()
-
 
 class HttpLimits(msgspec.Struct, frozen=True):
     """Caps of the door: body size in bytes, seconds for a body to arrive, requests in flight per account."""
@@ -75,8 +73,7 @@ class _RequestState:
         self.sid = headers.new_request_id()
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
         self.repeats = len(self.fields) != len(scope["headers"])
-        path: bytes = scope["raw_path"]
-        self.private = path == _PRIVATE or path.startswith(_PRIVATE + b"/")
+        self.private = addressing.is_control(scope["raw_path"])
         self.address: RequestAddress | None = None
         self.match: Match | None = None
         self.concurrent = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.api.addressing import RequestAddress, resolve, segments_of
+from trunkline.api.addressing import CONTROL, RequestAddress, is_control, resolve, segments_of
 from trunkline.api.errors import ApiError
 
 HOSTS = frozenset({"api", "iam", "accounts", "sync", "notify", "chat", "ip-messaging"})
@@ -39,6 +39,37 @@ def address(authority: str, path: bytes = PATH, default: str = "") -> RequestAdd
 def test_the_first_label_of_the_host_names_the_product(authority: str, host: str) -> None:
     found = address(authority)
     assert found == RequestAddress(host, ("v1", "Services"), "/v1/Services", f"https://{authority}")
+
+
+@pytest.mark.parametrize(
+    ("authority", "path"),
+    [
+        ("localhost", b"/%5Ftrunkline/metrics"),
+        ("localhost", b"/%5ftrunkline/metrics"),
+        ("localhost", b"/_%74runkline/metrics"),
+        ("localhost", b"/_trunklin%65"),
+        ("localhost", b"/_trunkline%2Fmetrics"),
+        ("localhost", b"/%2F_trunkline/metrics"),
+        ("localhost", b"//_trunkline/metrics"),
+        ("localhost", b"/_Trunkline/metrics"),
+        ("localhost", b"/./_trunkline/metrics"),
+        ("localhost", b"/_trunkline2/metrics"),
+        ("_trunkline.example", b"/metrics"),
+        ("_TRUNKLINE", b"/metrics"),
+    ],
+)
+def test_the_control_api_has_one_spelling(authority: str, path: bytes) -> None:
+    assert not is_control(path)
+    assert resolve("https", authority, path, HOSTS | {CONTROL}).host == ""
+
+
+@pytest.mark.parametrize(
+    "path", [b"/_trunkline", b"/_trunkline/", b"/_trunkline/metrics", b"/_trunkline/a%62"]
+)
+def test_the_control_api_accepts_any_host(path: bytes) -> None:
+    for authority in ("localhost", "sync.localhost", "a b", ""):
+        assert is_control(path)
+        assert resolve("https", authority, path, HOSTS | {CONTROL}).host == CONTROL
 
 
 @pytest.mark.parametrize(
