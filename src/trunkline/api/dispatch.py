@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -131,7 +131,7 @@ class OperationDispatcher:
             else:
                 if operation.prepare is not None:
                     call = msgspec.structs.replace(call, input=await operation.prepare(self._database, call))
-                result = await self._execute(request, call, mutation, mutations.claim)
+                result = await self._execute(request, call, mutation)
         except RepeatedMutation as repeated:
             assert target is not None
             return self._repeat(request, target.segments(match.path, repeated.resource_sid), repeated)
@@ -144,28 +144,22 @@ class OperationDispatcher:
         await self._database.write(lambda tx: mutations.lease(tx, mutation))
         try:
             call = msgspec.structs.replace(call, input=await prepare(self._database, call))
-            return await self._execute(request, call, mutation, mutations.confirm)
+            return await self._execute(request, call, mutation)
         except BaseException:
             # Without this the lease ends by itself, later.
             with suppress(StorageError):
                 await self._database.write(lambda tx: mutations.release(tx, mutation))
             raise
 
-    async def _execute(
-        self,
-        request: Request,
-        call: Call[Any],
-        mutation: Mutation | None,
-        record: Callable[[Tx, Mutation], Awaitable[None]],
-    ) -> Any:
-        """Run the action, and in its transaction ``record`` that the mutation was executed. Raise ApiError 20404 if
-        there is no such resource, RepeatedMutation if the mutation is another request's."""
+    async def _execute(self, request: Request, call: Call[Any], mutation: Mutation | None) -> Any:
+        """Run the action, and claim the mutation in its transaction. Raise ApiError 20404 if there is no such resource,
+        RepeatedMutation if the mutation is another request's."""
         action = request.match.route.operation.action
 
         async def act(tx: Tx) -> Any:
             assert action is not None
             if mutation is not None:
-                await record(tx, mutation)
+                await mutations.claim(tx, mutation)
             # The account may have been closed since the step before the transaction.
             principal = await self._acting(tx, request)
             result = await action(tx, msgspec.structs.replace(call, principal=principal))

@@ -5,8 +5,8 @@ A caller claims the id in the table ``mutations`` before it executes the change:
 1. Without a step before the transaction, the claim is part of the transaction. A second request with the same id
    waits for that transaction and then finds the claim, or finds none if the transaction failed.
 2. With such a step, the claim is a transaction of its own and has a lease. The change's transaction turns it into a
-   lasting one, and fails if another request took over in between. A step or transaction that fails releases the
-   claim; after a crash the lease ends by itself.
+   lasting one. If the lease has ended by then, it claims the id again, and fails only if another request holds it.
+   A step or transaction that fails releases the claim; after a crash the lease ends by itself.
 3. A repeat, also one that comes while the first request is being executed, on any node, finds the SID of the
    resource. A creation reserves its SID with the claim, so that it is known from the start.
 4. Claims are kept for ``LIFETIME`` and then swept.
@@ -83,13 +83,13 @@ INSERT INTO mutations ({columns(Mutation)}) VALUES ({placeholders(Mutation)})
 ON CONFLICT (account_sid, service_sid, identity, id) DO UPDATE
 SET claim = excluded.claim, resource_sid = excluded.resource_sid, executed = excluded.executed,
     expires_at = excluded.expires_at
-WHERE mutations.expires_at <= :now
+WHERE mutations.expires_at <= :now OR (mutations.claim = excluded.claim AND NOT mutations.executed)
 """
 
 
 async def claim(tx: Tx, mutation: Mutation) -> None:
-    """Claim the mutation's id in the transaction that executes it. Raise RepeatedMutation if another request holds
-    it."""
+    """Claim the mutation's id in the transaction that executes it, also if its lease has ended meanwhile. Raise
+    RepeatedMutation if another request holds it."""
     await _claim(tx, mutation, LIFETIME, executed=True)
 
 
@@ -102,20 +102,6 @@ async def lease(tx: Tx, mutation: Mutation) -> None:
 async def _claim(tx: Tx, mutation: Mutation, lifetime: int, *, executed: bool) -> None:
     claimed = msgspec.structs.replace(mutation, executed=executed, expires_at=tx.now + lifetime)
     if not await tx.run(_CLAIM, **msgspec.structs.asdict(claimed), now=tx.now):
-        raise RepeatedMutation(await _holder(tx, mutation))
-
-
-async def confirm(tx: Tx, mutation: Mutation) -> None:
-    """Turn a lease into a claim for ``LIFETIME``, in the transaction that executes the mutation. Raise
-    RepeatedMutation if another request took it over."""
-    touched = await tx.run(
-        f"UPDATE mutations SET executed = :executed, expires_at = :expires_at WHERE {_KEY} AND claim = :claim",
-        executed=True,
-        expires_at=tx.now + LIFETIME,
-        claim=mutation.claim,
-        **_key(mutation),
-    )
-    if not touched:
         raise RepeatedMutation(await _holder(tx, mutation))
 
 
@@ -153,8 +139,9 @@ def sweeper(database: Database) -> PeriodicTask:
 
 
 async def _holder(tx: Tx, mutation: Mutation) -> str:
-    sid: str | None = await tx.value(f"SELECT resource_sid FROM mutations WHERE {_KEY}", **_key(mutation))
-    return mutation.resource_sid if sid is None else sid
+    """Return the SID of the claim in the way. The failed claim has locked its row, so it cannot be gone."""
+    sid: str = await tx.value(f"SELECT resource_sid FROM mutations WHERE {_KEY}", **_key(mutation))
+    return sid
 
 
 def _key(mutation: Mutation) -> dict[str, str]:

@@ -253,6 +253,53 @@ def test_after_a_crash_the_lease_ends_and_the_late_one_executes_nothing(
     run(scenario, first_waits)
 
 
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_step_that_outlasts_its_lease_is_executed_if_nobody_else_claimed(
+    run: Callable[..., None], clock: Now, swept: bool
+) -> None:
+    async def outlast(database: Database, call: Call[Any]) -> Any:
+        clock.now += 2 * LEASE
+        if swept:
+            await sweep(database)
+        return call.input
+
+    async def scenario(nodes: Nodes) -> None:
+        first = await nodes()
+        sid = json.loads(first.body)["sid"]
+        assert first.status == 201
+        assert repeats(await nodes(node=1), sid)
+        assert (await nodes("b", f"Notes/{sid}")).status == 200
+        assert await nodes.notes() == [Note(sid, 1)]
+
+    run(scenario, outlast)
+
+
+def test_a_late_one_is_executed_if_the_one_that_took_over_failed(
+    run: Callable[..., None], clock: Now
+) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def first_waits(database: Database, call: Call[Any]) -> Any:
+        if entered.is_set():
+            raise ApiError(20403)
+        entered.set()
+        await leave.wait()
+        return call.input
+
+    async def scenario(nodes: Nodes) -> None:
+        late = asyncio.create_task(nodes())
+        await entered.wait()
+        clock.now += LEASE
+        with pytest.raises(ApiError):
+            await nodes(node=1)
+        leave.set()
+        answer = await late
+        assert answer.status == 201
+        assert [note.sid for note in await nodes.notes()] == [json.loads(answer.body)["sid"]]
+
+    run(scenario, first_waits)
+
+
 def test_one_whose_commit_had_an_unknown_outcome_is_not_executed_again(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
