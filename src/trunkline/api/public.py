@@ -23,7 +23,7 @@ class PublicRequest(msgspec.Struct, frozen=True):
 
 
 class PublicResponse(msgspec.Struct, frozen=True):
-    """A response: a ``body`` whose ResponseContent-Type is in ``headers``, or a ``content`` that is streamed."""
+    """A response: a ``body`` whose Content-Type is in ``headers``, or a ``content`` that is streamed."""
 
     status: int
     headers: Mapping[str, str]

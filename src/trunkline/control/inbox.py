@@ -107,7 +107,7 @@ async def read_message(_: Database, call: Call[Empty]) -> PhoneMessage:
     # A page of another origin may send a form, but no JSON without permission.
     content_type = call.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(20001, "The ResponseContent-Type of the body must be application/json")
+        raise ApiError(20001, "The Content-Type of the body must be application/json")
     assert call.upload is not None
     body = b"".join([piece async for piece in call.upload])
     try:

@@ -158,7 +158,9 @@ def test_bad_input_is_told_and_leaves_nothing(api: Api) -> None:
         assert_error(api.request("POST", LINES, content=content, headers=headers), 400, 20001)
     # What a page of another origin could send without leave.
     form = {"phone": TO, "to": US, "body": "Hi"}
-    assert_error(api.post(LINES, form), 400, 20001)
+    refused = api.post(LINES, form)
+    assert_error(refused, 400, 20001)
+    assert refused.json()["message"] == "The Content-Type of the body must be application/json"
     for query in (
         {"PageSize": "0"},
         {"PageSize": "1001"},

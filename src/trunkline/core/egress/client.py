@@ -1,4 +1,4 @@
-"""The client for request HTTP: requests without a certificate over HTTP/1.1, and pools of their own for the rest.
+"""The client for outgoing HTTP: requests without a certificate over HTTP/1.1, and pools of their own for the rest.
 
 1. Every socket is opened by permission of the address guard, by resolved address. No proxy, no netrc, no cookies.
 2. Redirects are responses like others: the caller decides about each hop. Nothing is decompressed.
@@ -21,7 +21,7 @@ from trunkline.core.egress.pool import ConnectionPool, PoolOptions, TlsDefaults
 
 
 class Egress:
-    """The request requests of one event loop; ``ca_file`` replaces the system's trusted certificates.
+    """The outgoing requests of one event loop; ``ca_file`` replaces the system's trusted certificates.
 
     The number of requests in flight is up to the caller; each holds at most its head, its body and one socket.
     """
