@@ -39,11 +39,11 @@ class PeriodicTask:
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, *, at_once: bool = False) -> None:
-        """Begin, with the action ``at_once`` or with a wait."""
+    def start(self, *, at_once: bool = False, after: float | None = None) -> None:
+        """Begin, with the action ``at_once`` or with a wait: of ``after`` seconds, else of the usual ones."""
         if at_once:
             self._awake.set()
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run(self._seconds if after is None else after))
 
     async def stop(self) -> None:
         """End the work. May be called again."""
@@ -56,8 +56,7 @@ class PeriodicTask:
         """Call the action now."""
         self._awake.set()
 
-    async def _run(self) -> None:
-        pause = self._seconds
+    async def _run(self, pause: float | None) -> None:
         while True:
             await self._wait(pause)
             self._awake.clear()

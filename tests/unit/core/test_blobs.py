@@ -291,6 +291,120 @@ def test_a_sweep_goes_on_after_a_reference_that_was_made_meanwhile(
     run(scenario)
 
 
+def test_the_removal_of_many_blobs_is_few_transactions(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.core.blobs.orphans._BATCH", 4)
+
+    async def scenario(place: Place) -> None:
+        for _ in range(10):
+            await place.blobs.write(once(b"x"), 1)
+        place.clock.ahead += GRACE + SECOND
+        write, writes = place.database.write, []
+
+        async def counted(action: Any) -> Any:
+            writes.append(action)
+            return await write(action)
+
+        monkeypatch.setattr(place.database, "write", counted)
+        await place.blobs.sweep()
+        monkeypatch.undo()
+        await place.blobs.stop()
+        assert (len(writes), await place.keys()) == (3, set())
+
+    run(scenario)
+
+
+class CountedTx:
+    """A transaction that counts the statements of a scan, and the keys of the files that one of them finds."""
+
+    def __init__(self, tx: Tx, statements: list[int]) -> None:
+        self._tx, self._statements, self.now = tx, statements, tx.now
+
+    async def all(self, row: Any, sql: str, /, **values: Any) -> Any:
+        self._statements.append(len({value for name, value in values.items() if name.startswith("key")}))
+        return await self._tx.all(row, sql, **values)
+
+    async def value(self, sql: str, /, **values: Any) -> Any:
+        self._statements.append(0)
+        return await self._tx.value(sql, **values)
+
+
+def test_a_sweep_finds_the_rows_of_many_files_by_few_statements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With files in all subdirectories: one statement for a batch, and no more than a batch held."""
+    batch, count = files._BATCH, 3 * files._BATCH + 1
+    folder = tmp_path / "blobs"
+
+    async def scenario() -> None:
+        clock, statements = Now(), list[int]()
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", (*MIGRATIONS, TABLE), clock) as database:
+            blobs = FileBlobs(database, folder, REFERENCES)
+            kept = (await blobs.write(once(b"x"), 1)).key
+            await database.write(lambda tx: tx.run("INSERT INTO owners VALUES ('1', :key)", key=kept))
+            for number in range(count - 1):
+                path = folder / f"{number % 256:02x}" / f"{number % 256:02x}{number:030x}"
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+            clock.ahead += GRACE + SECOND
+            scan = database.scan
+            monkeypatch.setattr(
+                database, "scan", lambda action: scan(lambda tx: action(CountedTx(tx, statements)))
+            )
+            await blobs.sweep()
+            await blobs.stop()
+        # Three are the pages of blobs without a reference.
+        assert len(statements) == 3 + 4
+        assert sorted(statements[3:]) == [1, batch, batch, batch]
+        assert [path.name for path in folder.glob("*/*")] == [kept]
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_sweep_holds_at_most_a_batch_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_BATCH", 3)
+    for number in range(10):
+        (tmp_path / f"{number % 2:02x}").mkdir(exist_ok=True)
+        (tmp_path / f"{number % 2:02x}" / str(number)).touch()
+    (tmp_path / "xx").touch()
+    (tmp_path / "00" / "yy").mkdir()
+    batches = list(files._old_files(tmp_path, system_clock() + SECOND))
+    assert [len(batch) for batch in batches] == [3, 3, 3, 1]
+    assert {name: path for batch in batches for name, path in batch.items()} == {
+        str(number): tmp_path / f"{number % 2:02x}" / str(number) for number in range(10)
+    }
+    assert list(files._old_files(tmp_path, 0)) == []
+    assert list(files._old_files(tmp_path / "none", system_clock())) == []
+
+
+def test_a_file_that_is_removed_during_the_sweep_does_not_end_it(tmp_path: Path) -> None:
+    (tmp_path / "00").mkdir()
+    path = tmp_path / "00" / "x"
+    path.touch()
+    with os.scandir(path.parent) as entries:
+        (entry,) = entries
+        path.unlink()
+        assert not files._is_old_file(entry, system_clock() + SECOND)
+
+
+def test_a_start_begins_no_sweep(run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(place: Place) -> None:
+        scans: list[Any] = []
+
+        async def refuse(action: Any) -> Any:
+            scans.append(action)
+            raise Unavailable("not during the start")
+
+        monkeypatch.setattr(place.database, "scan", refuse)
+        await place.blobs.start()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert scans == []
+
+    run(scenario)
+
+
 def test_a_file_is_on_disk_before_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Content, then name, then directory, then row."""
     steps: list[str] = []

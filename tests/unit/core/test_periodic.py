@@ -67,6 +67,19 @@ def test_it_waits_first_unless_it_begins_at_once() -> None:
     scenario(run)
 
 
+def test_its_first_wait_may_differ_from_the_others() -> None:
+    async def run() -> None:
+        work = Work()
+        task = PeriodicTask("things", work, NEVER)
+        task.start(after=0)
+        await work.until(1)
+        await idle()
+        assert work.calls == 1
+        await task.stop()
+
+    scenario(run)
+
+
 def test_it_comes_round() -> None:
     async def run() -> None:
         work = Work()

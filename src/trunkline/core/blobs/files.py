@@ -12,19 +12,22 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from trunkline.core.blobs.orphans import remove_orphans
 from trunkline.core.blobs.store import (
+    FIRST_SWEEP_SECONDS,
     GRACE,
     PIECE,
     SWEEP_SECONDS,
     Blob,
     BlobDeleted,
+    BlobKey,
     BlobMissing,
     BlobReference,
     pieces_of,
@@ -38,7 +41,11 @@ T = TypeVar("T")
 log = logging.getLogger("trunkline.blobs")
 
 _THREADS = 4
-_BATCH = 200
+_BATCH = 500
+"""Files that a sweep holds in memory and finds the rows of by one statement."""
+
+_KEYS = ", ".join(f":key_{number}" for number in range(_BATCH))
+_KNOWN = f"SELECT key FROM blobs WHERE key IN ({_KEYS})"
 
 
 class FileBlobs:
@@ -85,22 +92,18 @@ class FileBlobs:
 
     async def start(self) -> None:
         """Begin to sweep."""
-        self._sweeping.start(at_once=True)
+        self._sweeping.start(after=FIRST_SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Remove blobs without a reference, and files without a row."""
         await remove_orphans(self._database, self._references)
         before = await self._database.scan(_grace_began)
-        old = await self._run(_files_before, self._directory, before)
-        for begin in range(0, len(old), _BATCH):
-            batch = old[begin : begin + _BATCH]
-
-            async def orphaned(tx: Tx, batch: Sequence[Path] = batch) -> list[Path]:
-                sql = "SELECT 1 FROM blobs WHERE key = :key"
-                return [path for path in batch if await tx.value(sql, key=path.name) is None]
-
-            for path in await self._database.scan(orphaned):
-                await self._run(_remove, path)
+        with closing(_old_files(self._directory, before)) as batches:
+            while batch := await self._run(next, batches, None):
+                known = await self._database.scan(partial(_known, keys=list(batch)))
+                for key, path in batch.items():
+                    if key not in known:
+                        await self._run(_remove, path)
 
     async def stop(self) -> None:
         """End the sweep and finish the removals that were begun. May be called again."""
@@ -144,6 +147,12 @@ class FileBlobs:
 
 async def _grace_began(tx: Tx) -> int:
     return tx.now - GRACE
+
+
+async def _known(tx: Tx, keys: Sequence[str]) -> set[str]:
+    # Always as many parameters: one statement, prepared once.
+    named = {f"key_{number}": keys[min(number, len(keys) - 1)] for number in range(_BATCH)}
+    return {row.key for row in await tx.all(BlobKey, _KNOWN, **named)}
 
 
 def _create(path: Path) -> BinaryIO:
@@ -192,8 +201,23 @@ def _open_at(path: Path, start: int) -> BinaryIO:
     return file
 
 
-def _files_before(directory: Path, before: int) -> list[Path]:
-    if not directory.is_dir():
-        return []
-    files = (path for path in directory.glob("??/*") if path.is_file())
-    return [path for path in files if path.stat().st_mtime * SECOND < before]
+def _old_files(directory: Path, before: int) -> Generator[dict[str, Path], None, None]:
+    """Yield the names and paths of the files that were last changed before ``before``, up to ``_BATCH`` at once."""
+    batch: dict[str, Path] = {}
+    for subdirectory in sorted(directory.glob("??")):
+        with suppress(NotADirectoryError), os.scandir(subdirectory) as entries:
+            for entry in entries:
+                if _is_old_file(entry, before):
+                    batch[entry.name] = Path(entry.path)
+                if len(batch) == _BATCH:
+                    yield batch
+                    batch = {}
+    if batch:
+        yield batch
+
+
+def _is_old_file(entry: os.DirEntry[str], before: int) -> bool:
+    # It may have been removed since it was listed.
+    with suppress(FileNotFoundError):
+        return entry.is_file() and entry.stat().st_mtime * SECOND < before
+    return False

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from trunkline.core.blobs.store import GRACE, BlobReference, delete_blob
-from trunkline.core.storage.database import Conflict, Database, Row, Tx
+from trunkline.core.blobs.store import GRACE, BlobKey, BlobReference, delete_blob
+from trunkline.core.storage.database import Conflict, Database, Tx
 
 _PAGE = 1000
+_BATCH = 100
+"""Blobs that one transaction removes."""
 _LAST = """
 SELECT max(key) FROM (SELECT key FROM blobs WHERE key > :after ORDER BY key LIMIT :most) AS page
 """
@@ -19,21 +21,31 @@ SELECT key FROM blobs WHERE key > :after AND key <= :last AND date_created < :be
 _UNREFERENCED = "AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.{column} = blobs.key)"
 
 
-class _Key(Row, frozen=True):
-    key: str
-
-
 async def remove_orphans(database: Database, references: Sequence[BlobReference]) -> None:
     """Remove the blobs older than ``GRACE`` that none of ``references`` has, a page of keys at a time."""
     conditions = " ".join(_UNREFERENCED.format(table=one.table, column=one.column) for one in references)
     sql = _ORPHANS.format(conditions=conditions)
     after = ""
     while (last := await _last_key(database, after)) is not None:
-        for orphan in await _orphans(database, sql, after, last):
-            # A reference that was made meanwhile wins.
+        orphans = await _orphans(database, sql, after, last)
+        for begin in range(0, len(orphans), _BATCH):
+            await _remove(database, orphans[begin : begin + _BATCH])
+        after = last
+
+
+async def _remove(database: Database, orphans: Sequence[BlobKey]) -> None:
+    try:
+        await database.write(partial(_delete, orphans=orphans))
+    except Conflict:
+        # A reference that was made meanwhile wins; the others are removed.
+        for orphan in orphans:
             with suppress(Conflict):
                 await database.write(partial(delete_blob, key=orphan.key))
-        after = last
+
+
+async def _delete(tx: Tx, orphans: Sequence[BlobKey]) -> None:
+    for orphan in orphans:
+        await delete_blob(tx, orphan.key)
 
 
 async def _last_key(database: Database, after: str) -> str | None:
@@ -42,8 +54,8 @@ async def _last_key(database: Database, after: str) -> str | None:
     return last
 
 
-async def _orphans(database: Database, sql: str, after: str, last: str) -> list[_Key]:
-    async def find(tx: Tx) -> list[_Key]:
-        return await tx.all(_Key, sql, after=after, last=last, before=tx.now - GRACE)
+async def _orphans(database: Database, sql: str, after: str, last: str) -> list[BlobKey]:
+    async def find(tx: Tx) -> list[BlobKey]:
+        return await tx.all(BlobKey, sql, after=after, last=last, before=tx.now - GRACE)
 
     return await database.scan(find)

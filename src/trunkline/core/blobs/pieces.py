@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from trunkline.core.blobs.orphans import remove_orphans
 from trunkline.core.blobs.store import (
+    FIRST_SWEEP_SECONDS,
     PIECE,
     SWEEP_SECONDS,
     Blob,
@@ -85,7 +86,7 @@ class PieceBlobs:
 
     async def start(self) -> None:
         """Begin to sweep."""
-        self._sweeping.start(at_once=True)
+        self._sweeping.start(after=FIRST_SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Remove blobs without a reference."""

@@ -25,6 +25,8 @@ PIECE = 256 * 1024
 
 GRACE = 6 * 3600 * SECOND
 SWEEP_SECONDS = 3600.0
+FIRST_SWEEP_SECONDS = 60.0
+"""The wait before a node's first sweep, so that it does not compete with the start."""
 
 MIGRATIONS = (
     Migration(
@@ -54,6 +56,12 @@ class Blob(Row, frozen=True):
     key: str
     size: int
     date_created: int
+
+
+class BlobKey(Row, frozen=True):
+    """The key of a row of ``blobs``."""
+
+    key: str
 
 
 class BlobDeleted(msgspec.Struct, frozen=True):
@@ -90,7 +98,7 @@ class BlobStore(Protocol):
         ...
 
     async def start(self) -> None:
-        """Begin to sweep, now and then once an hour."""
+        """Begin to sweep, after a minute and then once an hour."""
         ...
 
     async def sweep(self) -> None:
