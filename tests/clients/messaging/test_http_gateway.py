@@ -95,6 +95,13 @@ class Account:
             base_url=server.url, headers={"Authorization": f"Bearer {SECRET}"}, timeout=30
         )
 
+    def __enter__(self) -> Account:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.client.close()
+        self.gateway.close()
+
     def send(self, **form: str) -> str:
         answer = self.client.post(f"{self.path}/Messages.json", data={"To": PHONE, "Body": "Hello", **form})
         sid: str = answer.raise_for_status().json()["sid"]
@@ -117,19 +124,19 @@ def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
         (tmp_path / "trunkline.toml").write_text(CONFIGURATION.format(port=gate.port, secret=SECRET))
         with Server(tmp_path) as server:
             operator(server, "add", NUMBER, "--account", server.account_sid)
-            account = Account(server)
-            sid = account.send(From=NUMBER)
-            account.reaches(sid, "sent")
-            assert gate.keys == [(sid, "Bearer of the operator")]
-            [told] = gate.messages
-            assert (told["from"], told["to"], told["text"]) == (NUMBER, PHONE, "Hello")
-            assert account.tell("receipts", {"id": f"of {sid}", "status": "delivered"}) == 204
-            account.reaches(sid, "delivered")
-            for _ in range(2):
-                came = {"id": "1", "from": PHONE, "to": NUMBER, "text": "Zoë's ☂"}
-                assert account.tell("messages", came) == 204
-            listed = account.client.get(f"{account.path}/Messages.json").json()["messages"]
-            assert [one["body"] for one in listed if one["direction"] == "inbound"] == ["Zoë's ☂"]
+            with Account(server) as account:
+                sid = account.send(From=NUMBER)
+                account.reaches(sid, "sent")
+                assert gate.keys == [(sid, "Bearer of the operator")]
+                [told] = gate.messages
+                assert (told["from"], told["to"], told["text"]) == (NUMBER, PHONE, "Hello")
+                assert account.tell("receipts", {"id": f"of {sid}", "status": "delivered"}) == 204
+                account.reaches(sid, "delivered")
+                for _ in range(2):
+                    came = {"id": "1", "from": PHONE, "to": NUMBER, "text": "Zoë's ☂"}
+                    assert account.tell("messages", came) == 204
+                listed = account.client.get(f"{account.path}/Messages.json").json()["messages"]
+                assert [one["body"] for one in listed if one["direction"] == "inbound"] == ["Zoë's ☂"]
             log = server.log.read_text()
         assert "Traceback" not in log
         assert SECRET not in log
