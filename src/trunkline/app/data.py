@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from trunkline.app.products import migrations
 from trunkline.core.blobs.files import FileBlobs
@@ -15,12 +18,16 @@ from trunkline.core.storage.database import Database
 from trunkline.core.storage.open import open_database
 from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
+from trunkline.settings.server import check_operator_token
+from trunkline.settings.values import BadSetting
 from trunkline.switch.authority import Authority
 
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
 BLOBS_DIRECTORY = "blobs"
 OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105
+
+log = logging.getLogger("trunkline")
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -33,12 +40,32 @@ def open_vault(settings: Settings) -> Vault:
 
 
 def open_operator_token(settings: Settings) -> str:
-    """Return the configured operator's token, or the one in the data directory, made on first use. Raise OSError if it
-    cannot be read or written."""
+    """Return the configured operator's token, or the one in the data directory, made on first use; an empty
+    text, which is no token, if the file cannot be made. Raise OSError if it cannot be read, BadSetting for a bad one.
+    """
     if settings.server.operator_token:
         return settings.server.operator_token
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return load_or_create(settings.storage.data_dir / OPERATOR_TOKEN_FILE, new_token())
+    path = settings.storage.data_dir / OPERATOR_TOKEN_FILE
+    try:
+        token = load_or_create(path, new_token())
+    except OSError as error:
+        if os.path.lexists(path):
+            raise
+        log.warning("no operator's token: %s cannot be made: %s", path, error.strerror)
+        return ""
+    return parse_operator_token(path, token)
+
+
+def parse_operator_token(path: Path, content: str) -> str:
+    """Return the token of a file's content. Raise BadSetting, which names the file alone, if it is not one."""
+    token = content.strip()
+    try:
+        # The option may be empty, a file may not.
+        check_operator_token(token or " ")
+    except ValueError as error:
+        raise BadSetting(f"{path}: the operator's token {error}", "operator_token") from None
+    return token
 
 
 def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -80,8 +81,13 @@ def _ready_server(settings: Settings, server: Server) -> ReadyServer:
         _flags(
             {"data_dir": settings.storage.data_dir, "host": settings.server.host, "proxy_port": proxy_port}
         ),
-        "" if settings.server.operator_token else str(settings.storage.data_dir / OPERATOR_TOKEN_FILE),
+        _operator_token_file(settings),
     )
+
+
+def _operator_token_file(settings: Settings) -> str:
+    path = str(settings.storage.data_dir / OPERATOR_TOKEN_FILE)
+    return path if not settings.server.operator_token and os.path.exists(path) else ""
 
 
 def _flags(values: dict[str, Any]) -> list[str]:

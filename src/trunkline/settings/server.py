@@ -11,6 +11,10 @@ PRODUCTS = ("sync", "notify", "messaging", "chat")
 LEVELS = ("debug", "info", "warning", "error")
 
 
+check_operator_token = matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces")
+"""The check of the operator's token; an empty one is none."""
+
+
 def _above_zero(value: float) -> None:
     if not 0 < value < float("inf"):
         raise ValueError("must be above 0")
@@ -38,7 +42,7 @@ class ServerSettings:
         "Token of the operator in the control API, at least 16 characters;",
         "empty uses the file operator.token in the data directory, made on first use.",
         secret=hidden,
-        check=matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces"),
+        check=check_operator_token,
     )
     default_product: str = option(
         "",

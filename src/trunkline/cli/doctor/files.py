@@ -1,4 +1,4 @@
-"""The checks of the data directory and of the master key's file."""
+"""The checks of the data directory, and of the files of the master key and of the operator's token."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import os
 import stat
 from pathlib import Path
 
-from trunkline.app.data import MASTER_KEY_FILE
+from trunkline.app.data import MASTER_KEY_FILE, OPERATOR_TOKEN_FILE, parse_operator_token
 from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.cli.doctor.machine import nearest
 from trunkline.core.secrets import BadMasterKey, Vault, parse_key
 from trunkline.settings import Settings
+from trunkline.settings.values import BadSetting
 
 _OTHERS = 0o077
 
 
 def findings(settings: Settings) -> list[DoctorFinding]:
     """Check everything in the order of printing."""
-    return [directory(settings.storage.data_dir), key(settings)]
+    return [directory(settings.storage.data_dir), key(settings), operator_token(settings)]
 
 
 def directory(path: Path) -> DoctorFinding:
@@ -52,6 +53,28 @@ def key(settings: Settings) -> DoctorFinding:
         return failed(name, str(error), "restore the key from a backup: without it stored secrets are lost")
     if settings.storage.master_key:
         return ok(name, "configured")
+    if _open_to_others(path):
+        return warned(name, f"{path} is open to other users", f"chmod 600 {path}")
+    return ok(name, f"{path} is readable, for its owner alone")
+
+
+def operator_token(settings: Settings) -> DoctorFinding:
+    """Check the operator's token: readable, well-formed, private to its owner."""
+    name, path = "operator token", settings.storage.data_dir / OPERATOR_TOKEN_FILE
+    if settings.server.operator_token:
+        return ok(name, "configured")
+    if not _exists(path):
+        if _writable(nearest(path)):
+            return ok(name, f"{path} is made at the first start")
+        return warned(
+            name, f"{path} cannot be made", "configure operator_token: without it there is no operator"
+        )
+    try:
+        parse_operator_token(path, path.read_text("latin-1"))
+    except OSError as error:
+        return failed(name, f"{path}: {error.strerror}", "let the server's user read it")
+    except BadSetting as error:
+        return failed(name, str(error), "remove the file: the next start makes a new one")
     if _open_to_others(path):
         return warned(name, f"{path} is open to other users", f"chmod 600 {path}")
     return ok(name, f"{path} is readable, for its owner alone")

@@ -62,6 +62,42 @@ def test_the_master_key_is_well_formed_and_private(
     assert path.stat().st_mode & 0o777 == mode
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "level"),
+    [
+        ("t" * 16, 0o600, Level.OK),
+        ("t" * 16, 0o640, Level.WARN),
+        ("t" * 15, 0o600, Level.FAIL),
+        ("", 0o600, Level.FAIL),
+    ],
+)
+def test_the_operators_token_is_well_formed_and_private(
+    tmp_path: Path, content: str, mode: int, level: Level
+) -> None:
+    path = tmp_path / "operator.token"
+    path.write_text(content)
+    path.chmod(mode)
+    found = files.operator_token(Settings.of(data_dir=tmp_path))
+    assert found.level is level
+    assert str(path) in found.message
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_an_unreadable_operators_token_fails(tmp_path: Path) -> None:
+    (tmp_path / "operator.token").mkdir()
+    found = files.operator_token(Settings.of(data_dir=tmp_path))
+    assert (found.level, found.message) == (Level.FAIL, f"{tmp_path / 'operator.token'}: Is a directory")
+
+
+def test_a_missing_operators_token_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.of(data_dir=tmp_path)
+    assert files.operator_token(settings).level is Level.OK
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert files.operator_token(settings).level is Level.WARN
+    assert files.operator_token(Settings.of(operator_token="t" * 16)).message == "configured"
+
+
 def test_a_configured_master_key_needs_no_file(tmp_path: Path) -> None:
     assert files.key(Settings.of(data_dir=tmp_path, master_key=KEY)).message == "configured"
 
