@@ -8,26 +8,19 @@ from rules import words
 from rules.source import Source, sources
 
 EVERYTHING = sources("src")
-CONVERTED = [source for source in EVERYTHING if not words.waits(source.path)]
 
 
 @pytest.mark.parametrize("rule", words.RULES, ids=lambda rule: rule.__name__)
 def test_every_module_keeps_to_the_rule(rule: words.Rule) -> None:
-    assert not (found := [line for source in CONVERTED for line in rule(source)]), "\n".join(found)
+    assert not (found := [line for source in EVERYTHING for line in rule(source)]), "\n".join(found)
 
 
 def test_a_class_name_stands_in_one_module() -> None:
-    assert not (found := list(words.classes(CONVERTED))), "\n".join(found)
+    assert not (found := list(words.classes(EVERYTHING))), "\n".join(found)
 
 
 def test_a_short_module_has_its_reason() -> None:
-    assert not (found := list(words.short_modules(CONVERTED, EVERYTHING))), "\n".join(found)
-
-
-def test_nothing_waits_that_is_gone() -> None:
-    paths = [source.path for source in EVERYTHING]
-    assert EVERYTHING
-    assert all(words.waits(path) for path in paths if path not in {one.path for one in CONVERTED})
+    assert not (found := list(words.short_modules(EVERYTHING, EVERYTHING))), "\n".join(found)
 
 
 def source(text: str, path: str = "src/trunkline/core/x.py") -> Source:

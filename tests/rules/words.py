@@ -21,19 +21,6 @@ THEORY_SENTENCES = 4
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-NOT_YET: tuple[str, ...] = ()
-"""What is still to be rewritten: a module, a folder with all below it (``/``), or its own modules only (``/*``)."""
-
-
-def waits(path: str) -> bool:
-    """Return whether the module at ``path`` is still to be rewritten."""
-    return any(
-        path.startswith(entry)
-        if entry.endswith("/")
-        else PurePosixPath(path).match(entry + ".py" * entry.endswith("*"))
-        for entry in NOT_YET
-    )
-
 
 def _words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]

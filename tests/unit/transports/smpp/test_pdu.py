@@ -247,3 +247,8 @@ def test_the_destinations_that_were_rejected_come_back_as_they_were_written() ->
     body = b.SubmitMultiResponse("id", (b.UnsuccessfulDestination(1, 1, "15005550100", 0x0B),) * 2)
     command = Command.SUBMIT_MULTI | RESPONSE
     assert decode(encode(Pdu(command, 0, 1, body))).body == body
+
+
+def test_each_kind_of_destination_comes_back_as_it_was_written() -> None:
+    body = b.SubmitMulti(destinations=(b.Destination("15005550100", 1, 1), b.Destination("all", listed=True)))
+    assert decode(encode(Pdu(Command.SUBMIT_MULTI, 0, 1, body))).body == body
