@@ -20,7 +20,7 @@
 | keeping senders, switched off and on | api/messaging/test_service_effects.py::test_sticky_sender |
 | a kept sender that left | api/messaging/test_pools_inside.py::test_a_person_is_remembered_until_the_sender_goes |
 | a native number takes over | api/messaging/test_service_effects.py::test_a_native_number_takes_over |
-| senders by a model | unit/products/messaging/senders/test_sender_choice.py::test_random_services_agree_with_the_model |
+| senders by a model | unit/products/messaging/senders/test_sender_choice.py::test_services_agree_with_the_model |
 | which kind of sender | unit/products/messaging/senders/test_sender_choice.py::test_cases |
 | area codes | api/messaging/test_service_effects.py::test_area_code_geomatch |
 | no suitable sender | api/messaging/test_sending.py::test_no_suitable_sender_fails_it |

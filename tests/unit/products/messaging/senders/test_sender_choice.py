@@ -276,7 +276,7 @@ WISHES = st.builds(
 
 @settings(max_examples=500, deadline=None)
 @given(POOLS, WISHES)
-def test_random_services_agree_with_the_model(pool: list[Candidate], wish: SenderRequest) -> None:
+def test_services_agree_with_the_model(pool: list[Candidate], wish: SenderRequest) -> None:
     chosen = choose_sender(pool, wish)
     assert (chosen.sender.sid if chosen.sender else None) == best(pool, wish)
     assert (chosen.sender is None) == (chosen.reason is Reason.NONE)
