@@ -13,7 +13,7 @@ from msgspec import UNSET
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.errors import ApiError
 from trunkline.api.http import ApiApplication
-from trunkline.api.operation import Call, Mount, Product, create
+from trunkline.api.operation import Call, Mount, OperationKind, Product, create, handled
 from trunkline.api.params import Given, text
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
@@ -55,6 +55,10 @@ async def show_tested(tx: Tx, call: Call[Input]) -> Call[Input]:
     return call
 
 
+async def handle(call: Call[Input]) -> Call[Input]:
+    return call
+
+
 def view(call: Call[Input], urls: Urls) -> Json:
     return {"body": call.input.body, "account": call.account_sid}
 
@@ -68,6 +72,8 @@ class Caller:
         operations = tuple(
             create(path, show, view, Input, prepare=self.step, test_action=show_tested) for path in paths
         )
+        path = "/Accounts/{AccountSid}/Handled"
+        operations += (handled(OperationKind.CREATE, path, handle, view, input=Input, status=201),)
         mount = Mount("notes", "v1", operations)
         door = msgspec.structs.replace(
             api.node.application._door, router=Router([Product("notes", (mount,))])
@@ -111,6 +117,18 @@ def test_its_caller_is_the_account_that_is_acted_on(caller: Caller) -> None:
     status, body = caller.api.run(caller.send("hi", f"/Accounts/{sub}/Notes"))
     assert (status, body["account"]) == (201, sub)
     assert [call.account_sid for call in caller.step.calls] == [sub]
+
+
+def test_a_handlers_caller_is_the_account_that_is_acted_on(caller: Caller) -> None:
+    sub, other = (caller.api.post("/2010-04-01/Accounts.json").json() for _ in range(2))
+    status, body = caller.api.run(caller.send("hi", f"/Accounts/{sub['sid']}/Handled"))
+    assert (status, body["account"]) == (201, sub["sid"])
+    for auth, sid in ((PAIR, "AC9"), ((other["sid"], other["auth_token"]), sub["sid"])):
+        assert caller.api.run(caller.send("hi", f"/Accounts/{sid}/Handled", auth)) == (404, 20404)
+    node = caller.api.node
+    tested = caller.api.run(facade.test_credentials(node.database, node.vault, ACCOUNT_SID))
+    path = f"/Accounts/{ACCOUNT_SID}/Handled"
+    assert caller.api.run(caller.send("hi", path, tested)) == (403, 20008)
 
 
 def test_test_credentials_do_without_it(caller: Caller) -> None:

@@ -94,6 +94,13 @@ def call(api: Api) -> Caller:
     return Caller(api)
 
 
+def test_a_mount_that_accepts_tokens_names_their_grant() -> None:
+    for operation in MOUNT.operations[1:]:
+        with pytest.raises(ValueError, match="grant"):
+            Mount("tests", "v1", (operation,))
+    Mount("tests", "v1", MOUNT.operations[:1])
+
+
 @pytest.mark.parametrize("path", ["/Token", "/Both"])
 def test_a_token_names_account_identity_endpoint_and_service(call: Caller, path: str) -> None:
     answer = call(path, call.token())

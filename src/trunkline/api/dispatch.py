@@ -70,9 +70,9 @@ class OperationDispatcher:
         if operation.limit:
             operation.limit(Call(request.principal, request.match.path, typed, self._vault))
 
-        if operation.handler:
-            return await self._run_handler(request, operation.handler, typed, window)
         tested = request.principal.credential is Credential.TEST
+        if not tested and operation.handler is not None:
+            return await self._run_handler(request, operation.handler, typed, window)
         if not tested and (operation.prepare is not None or operation.mutation is not None):
             return await self._mutate(request, typed)
         action = operation.test_action if tested else operation.action
@@ -100,7 +100,7 @@ class OperationDispatcher:
     ) -> Response:
         match = request.match
         call = Call(
-            request.principal,
+            await self._caller(request),
             match.path,
             typed,
             self._vault,
@@ -117,9 +117,7 @@ class OperationDispatcher:
         """Execute an operation that has a step before its transaction, accepts mutation ids, or both."""
         match = request.match
         operation = match.route.operation
-        principal = request.principal
-        if "AccountSid" in match.path or principal.credential is Credential.OPERATOR:
-            principal = await self._database.read(lambda tx: self._acting(tx, request))
+        principal = await self._caller(request)
         target, mutation, reserved = operation.mutation, None, ""
         if target is not None:
             mutation = mutation_ids.read_mutation(request.headers, principal, target, match.path)
@@ -175,6 +173,12 @@ class OperationDispatcher:
         return Response(
             202, msgspec.json.encode({"resource_sid": repeated.resource_sid, "resource_url": url})
         )
+
+    async def _caller(self, request: Request) -> Principal:
+        """Return the acting caller of a step or handler outside the operation's transaction."""
+        if "AccountSid" in request.match.path or request.principal.credential is Credential.OPERATOR:
+            return await self._database.read(lambda tx: self._acting(tx, request))
+        return request.principal
 
     async def _acting(self, tx: Tx, request: Request) -> Principal:
         """Return the caller acting on the account that the request names. 2010 paths carry it (doc): the caller's own,

@@ -124,7 +124,10 @@ class Operation(msgspec.Struct, frozen=True):
     """The function that makes the streamed body of a fetch from its row, in place of ``view``."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a read that declares what only writes have, and for an upload that nothing reads."""
+        """Raise ValueError for a read that declares what only writes have, for a handler beside what only actions have,
+        and for an upload that nothing reads."""
+        if self.handler and (self.action or self.test_action or self.prepare or self.mutation):
+            raise ValueError(f"{self.path}: a handler takes the place of all actions, steps and mutation ids")
         if (self.prepare or self.mutation) and not self.writes:
             raise ValueError(f"{self.path}: only writes have a step before the transaction and mutation ids")
         if self.max_upload and not self.prepare and not self.handler:
@@ -208,6 +211,11 @@ class Mount(msgspec.Struct, frozen=True):
     """The name of the grant that an access token must have, such as ``chat``, where an operation accepts tokens."""
     tunnel: bool = False
     """True for operations that the realtime door's clients reach, and nobody over HTTP."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if operations accept access tokens, and no grant is named."""
+        if not self.grant and any(Scheme.TOKEN in operation.schemes for operation in self.operations):
+            raise ValueError(f"{self.host}/{self.version}: access tokens need the name of their grant")
 
 
 class Product(msgspec.Struct, frozen=True):

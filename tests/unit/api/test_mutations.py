@@ -13,7 +13,18 @@ from engines import Engine, opened
 from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
 from trunkline.api.mutation_ids import MutationTarget
-from trunkline.api.operation import Call, Empty, Mount, Operation, Prepare, Product, create, update
+from trunkline.api.operation import (
+    Call,
+    Empty,
+    Mount,
+    Operation,
+    OperationKind,
+    Prepare,
+    Product,
+    create,
+    handled,
+    update,
+)
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
@@ -354,6 +365,19 @@ def test_an_id_that_is_none_is_rejected(run: Callable[..., None], id: str) -> No
         assert (error.value.code, await nodes.notes()) == (20001, [])
 
     run(scenario)
+
+
+def test_a_handler_stands_beside_no_action_step_or_mutation() -> None:
+    async def handle(call: Call[Any]) -> Any:
+        return call
+
+    handled(OperationKind.CREATE, PATH, handle, view)
+    target = MutationTarget(PATH, "Sid")
+    for declared in ({"test_action": make}, {"prepare": pass_through}, {"mutation": target}):
+        with pytest.raises(ValueError, match="handler"):
+            handled(OperationKind.CREATE, PATH, handle, view, **declared)
+    with pytest.raises(ValueError, match="handler"):
+        create(PATH, make, view, Empty, handler=handle)
 
 
 def test_a_read_declares_neither_step_nor_mutation() -> None:
