@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.contents import ResponseContent
 from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Empty, Mount, Product, create, fetch
+from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import Blob, BlobMissing, BlobStore, delete_blob
@@ -160,10 +161,40 @@ def test_storage_that_fails_in_between_breaks_the_response_off(client: Client) -
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
+        assert client.application._in_flight.count(ACCOUNT_SID) == 1
 
     with pytest.raises(BlobMissing):
         client.api.run(request(client.application, "GET", f"/files/v1/Files/{key}", None, send))
     assert [message.get("more_body") for message in sent] == [None, True]
+    assert client.application._in_flight.count(ACCOUNT_SID) == 0
+    observed = client.application._door.metrics.render().decode()
+    assert 'operation="files.files.fetch",product="files",status="200"} 1.0' in observed
+
+
+class BrokenPublic:
+    """A public path whose content cannot be read beyond its first piece. It implements ``Public``."""
+
+    def claims(self, raw_path: bytes) -> bool:
+        return raw_path == b"/public"
+
+    async def respond(self, request: PublicRequest) -> PublicResponse:
+        return PublicResponse(200, {}, content=ResponseContent("text/plain", 10, self.read))
+
+    async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        yield b"first"
+        raise BlobMissing("gone")
+
+
+def test_storage_that_fails_in_between_breaks_a_public_response_off_too(client: Client) -> None:
+    application = ApiApplication(msgspec.structs.replace(client.application._door, public=BrokenPublic()))
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    with pytest.raises(BlobMissing):
+        client.api.run(request(application, "GET", "/public", None, send))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
 
 async def request(

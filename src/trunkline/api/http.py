@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -117,13 +117,22 @@ class ApiApplication:
             and await self._public(state, scope, send)
         ):
             return
+        with ExitStack() as in_flight:
+            await self._handle(state, scope, receive, send, in_flight)
+
+    async def _handle(
+        self, state: _RequestState, scope: Scope, receive: Receive, send: Send, in_flight: ExitStack
+    ) -> None:
+        """Respond to a request of the API. It counts as in flight until its result is known, and with a streamed
+        content until that is sent."""
         stream: _Stream | None = None
         try:
-            response = await self._respond(state, scope, receive)
+            response = await self._respond(state, scope, receive, in_flight)
             if response.content is not None:
                 stream = await _open_stream(response.content, state, scope)
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
+            in_flight.close()
             status, body, more = _error_response(error, state)
             if status == 401 and state.match and not state.match.route.operation.schemes:
                 # The operation checks a secret of its own.
@@ -136,15 +145,20 @@ class ApiApplication:
             lines = headers.standard(state.sid, host, state.concurrent, seconds) + more
         if stream is not None:
             status = stream.selection.status
-            await _send_stream(scope, send, lines, stream)
+            try:
+                await _send_stream(scope, send, lines, stream)
+            finally:
+                self._observe(state, scope, status, time.perf_counter() - state.started)
         else:
+            in_flight.close()
             if status != 204:
                 lines += headers.content(headers.JSON, len(body))
             await _send(scope, send, status, lines, body)
-        if not state.private:
             self._observe(state, scope, status, seconds)
 
-    async def _respond(self, state: _RequestState, scope: Scope, receive: Receive) -> Response:
+    async def _respond(
+        self, state: _RequestState, scope: Scope, receive: Receive, in_flight: ExitStack
+    ) -> Response:
         method: str = scope["method"]
         if state.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
@@ -164,11 +178,10 @@ class ApiApplication:
         principal = await self._authenticator.authenticate(
             route.operation.schemes, route.mount.grant, state.header, _peer(scope)
         )
-        if state.private:
-            return await self._execute(state, scope, receive, principal)
-        state.concurrent = self._in_flight.count(principal.account_sid)
-        with self._in_flight.enter(principal.account_sid) as state.concurrent:
-            return await self._execute(state, scope, receive, principal)
+        if not state.private:
+            state.concurrent = self._in_flight.count(principal.account_sid)
+            state.concurrent = in_flight.enter_context(self._in_flight.enter(principal.account_sid))
+        return await self._execute(state, scope, receive, principal)
 
     async def _execute(
         self, state: _RequestState, scope: Scope, receive: Receive, principal: Principal
@@ -217,6 +230,8 @@ class ApiApplication:
         return bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
     def _observe(self, state: _RequestState, scope: Scope, status: int, seconds: float) -> None:
+        if state.private:
+            return
         route = state.match.route if state.match else None
         product, operation = (route.product, route.name) if route else ("", "")
         self._door.metrics.observe(product, operation, status, seconds)
@@ -238,20 +253,23 @@ class ApiApplication:
             head=scope["method"] == "HEAD",
         )
         lines: headers.Headers = [(b"twilio-request-id", state.sid.encode())]
+        stream: _Stream | None = None
         try:
             response = await self._door.public.respond(request)
             if response is None:
                 return False
             if response.content is not None:
-                await _send_stream(scope, send, lines, await _open_stream(response.content, state, scope))
-                return True
+                stream = await _open_stream(response.content, state, scope)
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
             status, body, more = _error_response(error, state)
             more += headers.content(headers.JSON, len(body))
             if status == 401 and state.header(b"authorization"):
                 await self._failures.hold(_peer(scope))
-        await _send(scope, send, status, [*lines, *more], body)
+        if stream is not None:
+            await _send_stream(scope, send, lines, stream)
+        else:
+            await _send(scope, send, status, [*lines, *more], body)
         return True
 
 
