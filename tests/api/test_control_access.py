@@ -136,7 +136,9 @@ def test_the_operators_token_is_no_accounts(api: Api) -> None:
 @ONE_ENGINE
 def test_the_operator_names_the_account_of_an_accounts_operation(api: Api) -> None:
     path = f"/{CONTROL}/webhooks"
-    assert_error(api.get(path, auth=OPERATOR), 400, 20001)
+    unnamed = api.get(path, auth=OPERATOR)
+    assert_error(unnamed, 400, 20001)
+    assert unnamed.json()["message"] == "Missing required parameter AccountSid in the query"
     assert_error(api.get(f"{path}?AccountSid={SID}", auth=OPERATOR), 400, 20001)
     assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json()["webhooks"] == []
     opt_out = {"AccountSid": ACCOUNT_SID, "Scope": "+14155550100", "Recipient": "+14155550101"}

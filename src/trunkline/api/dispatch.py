@@ -186,8 +186,10 @@ class OperationDispatcher:
         named = request.match.path.get("AccountSid")
         if request.principal.credential is Credential.OPERATOR:
             named = _parameter(request, "AccountSid")
-            if not named and request.match.route.operation.access is not Access.OPERATOR:
-                raise missing("AccountSid")
+            operation = request.match.route.operation
+            if not named and operation.access is not Access.OPERATOR:
+                bodiless = operation.kind in (OperationKind.FETCH, OperationKind.LIST, OperationKind.DELETE)
+                raise missing("AccountSid", "query" if bodiless else "post body")
             if not named:
                 return request.principal
         if named is None or named == request.principal.account_sid:

@@ -59,9 +59,9 @@ def invalid(parameter: str, why: str = "") -> ApiError:
     return ApiError(20001, f"Invalid parameter {parameter}{': ' + why if why else ''}")
 
 
-def missing(parameter: str) -> ApiError:
+def missing(parameter: str, place: str = "post body") -> ApiError:
     """Return the error for a request without a required parameter: 400, code 20001 (inferred text)."""
-    return ApiError(20001, f"Missing required parameter {parameter} in the post body")
+    return ApiError(20001, f"Missing required parameter {parameter} in the {place}")
 
 
 def not_found(path: str) -> ApiError:

@@ -229,6 +229,11 @@ def test_the_page_runs_its_own_script_and_no_other(api: Api) -> None:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none';")
+    # The operator's page names its account in each call.
+    assert re.search(
+        r"get\(\"AccountSid\"\).*searchParams\.set\(\"AccountSid\", account\)", script, re.DOTALL
+    )
+    assert script.count("fetch(url, options)") == script.count("fetch(") == 1
     # Nothing comes from elsewhere.
     assert re.findall(r"https?://|//[a-z]|@import|url\(", page.text) == []
     # Texts of phones are never read as HTML.

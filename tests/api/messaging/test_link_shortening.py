@@ -32,6 +32,12 @@ ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What is read without a database is the same on each."""
 
 
+def test_the_operator_removes_a_domain_by_its_sid_alone(api: Api) -> None:
+    sid = give(api)
+    assert api.delete(f"{CONTROL}/{sid}", auth=OPERATOR).status_code == 204
+    assert_error(api.delete(f"{CONTROL}/{sid}", auth=OPERATOR), 404, 20404)
+
+
 def test_the_operator_gives_lists_and_takes_domains(api: Api) -> None:
     sid = give(api, "Go.Example.com")
     assert re.fullmatch("DN[0-9a-f]{32}", sid)
