@@ -1,7 +1,7 @@
 """The floor of coverage, by line and branch: 100 % for each pure module, 95 % for the rest together.
 
-``make test`` without ``ARGS`` measures and then runs this. It measures the processes of pytest alone: what only a
-server of the tests runs counts as uncovered, since following every server would slow the whole suite down.
+``make coverage`` measures and then runs this. It measures the processes of pytest alone: what only a server of the
+tests runs counts as uncovered, since following every server would slow the whole suite down.
 """
 
 from __future__ import annotations

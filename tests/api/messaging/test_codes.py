@@ -97,7 +97,6 @@ BROUGHT_ABOUT: dict[str, set[int]] = {
     "api/messaging/test_service_senders.py::test_a_number_for_calls_only_cannot_be_added": {21715},
     "api/messaging/test_service_senders.py::test_a_number_is_in_one_pool_once": {21710, 21712},
     "api/messaging/test_service_senders.py::test_a_pool_can_be_full": {21714},
-    "api/messaging/test_opt_outs.py::test_the_operators_list": {21481},
     "api/messaging/test_sending_rules.py::test_what_costs_more_than_its_most_is_not_sent": {30010},
     "api/messaging/test_short_links.py::test_a_certificate_that_ran_out": {30102},
     "api/messaging/test_short_links.py::test_a_link_that_is_no_url_fails_its_message": {30139},
