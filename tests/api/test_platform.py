@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
-from trunkline.api.dispatch import OperationDispatcher
+from trunkline.api.execution import OperationExecutor
 from trunkline.core.storage.database import OutcomeUnknown, StorageError, Unavailable
 from trunkline.core.telemetry import JsonFormatter
 
@@ -55,16 +55,16 @@ class TestOverload:
     def test_one_request_too_many_is_a_429_and_is_not_carried_out(
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        handle = OperationDispatcher.handle
+        handle = OperationExecutor.handle
         go, entered = asyncio.Event(), []
 
-        async def wait(self: OperationDispatcher, request: Any) -> Any:
+        async def wait(self: OperationExecutor, request: Any) -> Any:
             entered.append(request)
             await go.wait()
             return await handle(self, request)
 
         other = api.post("/2010-04-01/Accounts.json").json()
-        monkeypatch.setattr(OperationDispatcher, "handle", wait)
+        monkeypatch.setattr(OperationExecutor, "handle", wait)
         client = api._client
 
         async def scenario() -> None:
@@ -113,10 +113,10 @@ def test_a_fault_inside_is_told_without_detail_and_logged_with_the_request_id(
     code: int,
     retry: str | None,
 ) -> None:
-    async def break_down(self: OperationDispatcher, request: Any) -> Any:
+    async def break_down(self: OperationExecutor, request: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(OperationDispatcher, "handle", break_down)
+    monkeypatch.setattr(OperationExecutor, "handle", break_down)
     answer = api.post(SERVICES)
     body = assert_error(answer, status, code)
     assert set(body) == {"code", "message", "more_info", "status"}

@@ -17,7 +17,7 @@ from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.access_tokens import sign_token
+from trunkline.products.accounts.token_issuers import sign_token
 
 PAIR = (ACCOUNT_SID, AUTH_TOKEN)
 

@@ -1,4 +1,4 @@
-"""Access control: what access tokens may do to Sync's objects, asked of the dispatcher that all doors share."""
+"""Access control: what access tokens may do to Sync's objects, asked of the executor that all doors share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
-from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.core.clock import system_clock
@@ -31,7 +31,7 @@ class Clients:
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
         self._router = Router([sync.manifest(SyncSettings(sync_limits=False), system_clock).product])
-        self._dispatcher = OperationDispatcher(
+        self._executor = OperationExecutor(
             api.node.database, AccountDirectory(api.node.vault), api.node.vault
         )
 
@@ -45,7 +45,7 @@ class Clients:
         match = self._router.match("sync", method, whole, "/" + "/".join(map(quote, whole)))
         request = Request(match, token, "http://h", "/", (), tuple((form or {}).items()))
         try:
-            answer: Response = self.api.run(self._dispatcher.handle(request))
+            answer: Response = self.api.run(self._executor.handle(request))
         except ApiError as error:
             return error.status, error.code
         return answer.status, msgspec.json.decode(answer.body) if answer.body else None
@@ -200,6 +200,6 @@ def test_a_token_is_good_for_its_service_alone(api: Api) -> None:
     )
     match = other._router.match("sync", "GET", ("v1", "Services", other.sid, "Documents", "o"), "/")
     with pytest.raises(ApiError) as refused:
-        api.run(other._dispatcher.handle(Request(match, token, "http://h", "/")))
+        api.run(other._executor.handle(Request(match, token, "http://h", "/")))
     assert (refused.value.status, refused.value.code) == (403, 54056)
     assert_error(api.get(f"{SERVICES}/IS{'0' * 32}/Documents"), 404, 54050)

@@ -15,8 +15,8 @@ from engines import opened
 from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Authenticator
 from trunkline.api.concurrency import FailedLogins
-from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.form_data import parse_form
 from trunkline.api.operation import Mount, Product
 from trunkline.api.principal import Credential
@@ -52,7 +52,7 @@ class Door:
         self._router = Router([Product("control", (mount,))])
         verifier: Any = None
         self._authenticator = Authenticator(database, directory, FailedLogins(system_clock), verifier)
-        self._dispatcher = OperationDispatcher(database, directory, vault)
+        self._executor = OperationExecutor(database, directory, vault)
 
     async def ask(self, method: str, path: str, user: str = MINE, password: str = TOKEN) -> tuple[int, Any]:
         path, _, query = path.partition("?")
@@ -62,7 +62,7 @@ class Door:
             principal = await self._authenticator.authenticate(
                 match.route.operation.schemes, "", {b"authorization": authorization}.get, ""
             )
-            answer = await self._dispatcher.handle(
+            answer = await self._executor.handle(
                 Request(match, principal, "", path, parse_form(query.encode(), "query"))
             )
         except ApiError as error:

@@ -12,7 +12,7 @@ from rules.test_imports import imported
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "accounts": (
         ("schema", "store", "alerts"),
-        ("accounts", "access_tokens", "webhook_alerts", "auth_tokens", "credentials", "keys"),
+        ("accounts", "token_issuers", "webhook_alerts", "auth_tokens", "credentials", "keys"),
         ("iam_keys",),
         ("facade", "__init__"),
     ),

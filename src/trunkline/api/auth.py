@@ -17,10 +17,10 @@ from typing import Protocol
 from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import NOBODY, OPERATOR, Credential, Principal, Scheme
+from trunkline.core.access_tokens import Grant, InvalidToken
 from trunkline.core.secrets import same
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.tokens import Grant, InvalidToken
 
 OPERATOR_NAME = "operator"
 """The user name of the operator's token in HTTP Basic."""
@@ -129,7 +129,7 @@ class Authenticator:
     ) -> Principal:
         """Return the principal of a request to a route with these ``schemes``. ``product`` names the grant that an
         access token must have, ``header`` returns a header's value or an empty text, ``address`` is the client's.
-        Raise ApiError 20003, 20005 or a code of ``trunkline.core.tokens.Rule``."""
+        Raise ApiError 20003, 20005 or a code of ``trunkline.core.access_tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
             return await self._by_token(token, product, address)
         if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:

@@ -1,7 +1,7 @@
 """Every error code of Trunkline's responses: its HTTP status and its text.
 
 Texts are the vendor's own short messages (doc); statuses that the number does not spell are the usual ones of
-their class (inferred).
+their class (inferred). Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API's errors and their JSON bodies."""
+"""The API's errors and their JSON bodies. Pure."""
 
 from __future__ import annotations
 

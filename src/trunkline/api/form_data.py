@@ -1,4 +1,4 @@
-"""From the bytes of a query or body to name and value pairs."""
+"""From the bytes of a query or body to name and value pairs. Pure."""
 
 from __future__ import annotations
 

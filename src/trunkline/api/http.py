@@ -20,8 +20,8 @@ from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
 from trunkline.api.bodies import Receive
 from trunkline.api.concurrency import FailedLogins, InFlight
 from trunkline.api.contents import ResponseContent, Selection, select
-from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
@@ -98,7 +98,7 @@ class ApiApplication:
 
     def __init__(self, door: HttpDoor) -> None:
         self._door = door
-        self._dispatcher = OperationDispatcher(door.database, door.directory, door.vault)
+        self._executor = OperationExecutor(door.database, door.directory, door.vault)
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
         self._failures = FailedLogins(door.clock)
@@ -203,7 +203,7 @@ class ApiApplication:
 
     async def _dispatch(self, request: Request) -> Response:
         try:
-            return await self._dispatcher.handle(request)
+            return await self._executor.handle(request)
         except Conflict:
             raise ApiError(20409) from None
 

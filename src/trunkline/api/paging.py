@@ -1,4 +1,4 @@
-"""Pages: keyset cursors, so that rows that come and go while a client pages are never repeated or hidden.
+"""Pages: keyset cursors, so that rows that come and go while a client pages are never repeated or hidden. Pure.
 
 A page token carries a direction and the sort key of the row at which the page starts, never an offset; it stays good
 when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before),

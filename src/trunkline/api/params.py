@@ -1,4 +1,4 @@
-"""Parameters: from the fields of a form or query to a typed input.
+"""Parameters: from the fields of a form or query to a typed input. Pure.
 
 A resource declares its parameters as a msgspec Struct; each field carries a parser::
 

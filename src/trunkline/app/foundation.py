@@ -15,12 +15,12 @@ from typing import Any
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.control.health import Health
 from trunkline.core import mutations
-from trunkline.core.bus import Bus, open_bus
 from trunkline.core.clock import Clock
 from trunkline.core.cluster import Cluster
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcomes import Handler
+from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
 from trunkline.core.webhooks.signing_tokens import SigningTokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.api.dispatch import OperationDispatcher
+from trunkline.api.execution import OperationExecutor
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
 from trunkline.app.foundation import Foundation
@@ -42,7 +42,7 @@ class Realtime:
         self.verifier = TokenVerifier(database, vault, finders)
         door = DoorServices(
             database=database,
-            dispatcher=OperationDispatcher(database, foundation.directory, vault),
+            executor=OperationExecutor(database, foundation.directory, vault),
             router=self.router,
             verifier=self.verifier,
             dead_keys=dead_keys,

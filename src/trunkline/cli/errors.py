@@ -19,7 +19,7 @@ def fail(message: str) -> typer.Exit:
 @contextmanager
 def exit_on_error() -> Iterator[None]:
     """Convert errors that the operator can correct to an exit with their message; others are bugs and pass."""
-    from trunkline.core.bus import BusUnreachable
+    from trunkline.core.nats_bus import BusUnreachable
     from trunkline.core.secrets import BadMasterKey
     from trunkline.core.storage.database import StorageError
     from trunkline.products.accounts.facade import UnknownAccount

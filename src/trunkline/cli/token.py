@@ -14,14 +14,14 @@ from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, printable
-from trunkline.core import tokens
+from trunkline.core import access_tokens
+from trunkline.core.access_tokens import Grant, GrantName, InvalidToken, Rule, Token
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
-from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule, Token
 from trunkline.products import chat
-from trunkline.products.accounts.access_tokens import Finders, check_token, sign_token
+from trunkline.products.accounts.token_issuers import Finders, check_token, sign_token
 from trunkline.products.sync.realtime.product import find_service as find_sync_service
 from trunkline.settings import Settings
 
@@ -90,9 +90,11 @@ def create(
     identity: Annotated[str, typer.Option(help="The client's identity, 1 to 256 characters.")],
     service: Annotated[
         str, typer.Option(metavar="SID", help="The Service, IS…; for Sync also the word default.")
-    ] = tokens.DEFAULT_SERVICE,
+    ] = access_tokens.DEFAULT_SERVICE,
     product: Annotated[TokenProduct, typer.Option(help="The product of the Service.")] = TokenProduct.SYNC,
-    ttl: Annotated[int, typer.Option(min=1, max=tokens.MAX_LIFETIME, help="Lifetime in seconds.")] = 3600,
+    ttl: Annotated[
+        int, typer.Option(min=1, max=access_tokens.MAX_LIFETIME, help="Lifetime in seconds.")
+    ] = 3600,
 ) -> None:
     """Print an access token for development, signed with a stored key. Apps create theirs with an SDK."""
     grants = {"identity": identity, product.grant.value: {"service_sid": service}}
@@ -117,7 +119,7 @@ async def _check_products(
     database: Database, vault: Vault, text: str, product: TokenProduct | None
 ) -> tuple[Token | None, list[TokenCheck]]:
     try:
-        parsed = tokens.parse(text)
+        parsed = access_tokens.parse(text)
     except InvalidToken:
         parsed = None
     wanted = [product] if product else _products(parsed)
@@ -174,7 +176,7 @@ def _shown(token: Token, now: int) -> dict[str, str]:
 
 
 def _time(value: Any, now: int) -> str:
-    if not tokens.is_time(value):
+    if not access_tokens.is_time(value):
         return f"{_text(value)}, which is no time"
     away = value - now // SECOND
     return f"{iso(value * SECOND)} ({abs(away)} s {'ago' if away < 0 else 'from now'})"

@@ -13,7 +13,7 @@ import msgspec
 from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.operation import Call, Operation, OperationKind, handled
 from trunkline.api.views import Json, Urls
-from trunkline.core.bus import Bus
+from trunkline.core.nats_bus import Bus
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.telemetry import Metrics
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.bus import Bus
+from trunkline.core.nats_bus import Bus
 from trunkline.core.secrets import Vault
 
 log = logging.getLogger("trunkline.nodes")

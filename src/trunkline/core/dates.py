@@ -1,4 +1,4 @@
-"""The forms in which dates are written and read. A date is in microseconds since 1970 UTC.
+"""The forms in which dates are written and read. A date is in microseconds since 1970 UTC. Pure.
 
 Product APIs write dates as ``2015-07-30T20:00:00Z``, the 2010 API and iam Keys as ``Thu, 30 Jul 2015 20:00:00
 +0000``: the SDKs parse exactly these forms and no fraction of a second (client). The realtime protocol of Sync has

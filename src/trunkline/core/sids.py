@@ -1,4 +1,4 @@
-"""SIDs (two upper-case letters and 32 lower-case hex digits) and other random names.
+"""SIDs (two upper-case letters and 32 lower-case hex digits) and other random names. Pure.
 
 The pattern is the vendor's (spec): ``^XX[0-9a-fA-F]{32}$``; SIDs are compared case-sensitively and generated in
 lower case.

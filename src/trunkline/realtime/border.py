@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 
 
 class TooManyLogins(Exception):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from trunkline.api.errors import ApiError
+from trunkline.core.access_tokens import Grant, InvalidToken
 from trunkline.core.clock import Clock
-from trunkline.core.tokens import Grant, InvalidToken
 from trunkline.realtime.border import RequestTunnel, TooManyLogins, TunnelReply, Verifier
 from trunkline.realtime.effects import (
     Abort,
@@ -28,10 +28,10 @@ from trunkline.realtime.effects import (
     SessionRules,
     VerifyToken,
 )
-from trunkline.realtime.frames import JSON
 from trunkline.realtime.server_packets import PacketStatus, unauthorized
 from trunkline.realtime.session import NEVER, RealtimeSession
 from trunkline.realtime.timer_wheel import NOWHERE
+from trunkline.realtime.twilsock import JSON
 from trunkline.realtime.websocket import WebSocket, binary_frame
 
 log = logging.getLogger("trunkline.realtime")

@@ -1,4 +1,4 @@
-"""Tunnelled requests, through the router, dispatcher and actions of REST; each goes to the product of its grant."""
+"""Tunnelled requests, through the router, executor and actions of REST; each goes to the product of its grant."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from urllib.parse import quote
 
-from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import not_found
+from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
-from trunkline.realtime.frames import JSON
 from trunkline.realtime.product import RealtimeProduct
+from trunkline.realtime.twilsock import JSON
 
 
 class TunnelDispatcher:
     """Dispatches tunnelled requests; implements ``Tunnel``."""
 
     def __init__(
-        self, dispatcher: OperationDispatcher, router: Router, products: Sequence[RealtimeProduct]
+        self, executor: OperationExecutor, router: Router, products: Sequence[RealtimeProduct]
     ) -> None:
-        self._dispatcher = dispatcher
+        self._executor = executor
         self._router = router
         self._products = {grant: product for product in products for grant in product.grants}
 
@@ -34,7 +34,7 @@ class TunnelDispatcher:
         then: list[bytes] = []
         try:
             with product.delivery.writing(peer, then) if product.delivery else nullcontext():
-                answer = await self._dispatcher.handle(self._located(product, peer, request, segments))
+                answer = await self._executor.handle(self._located(product, peer, request, segments))
         except BaseException:
             for frame in then:
                 peer.send(frame)

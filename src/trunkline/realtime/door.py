@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trunkline.api.dispatch import OperationDispatcher
+from trunkline.api.execution import OperationExecutor
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
@@ -44,7 +44,7 @@ class DoorServices:
     """The services that the door uses, and the listeners to clients that come and go."""
 
     database: Database
-    dispatcher: OperationDispatcher
+    executor: OperationExecutor
     router: Router
     verifier: Verifier
     dead_keys: DeadKeys
@@ -65,7 +65,7 @@ class RealtimeDoor:
         self._parts = parts
         self._products = products
         self._deliveries = [product.delivery for product in products if product.delivery]
-        tunnel = TunnelDispatcher(parts.dispatcher, parts.router, products)
+        tunnel = TunnelDispatcher(parts.executor, parts.router, products)
         self.gateway = RealtimeGateway(
             GatewayServices(parts.verifier, tunnel, self, parts.clock), key, limits
         )

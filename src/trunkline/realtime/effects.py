@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from trunkline.realtime.border import TunnelRequest
-from trunkline.realtime.continuation import Seal
+from trunkline.realtime.continuation_tokens import Seal
 
 
 class SessionRules(msgspec.Struct, frozen=True):

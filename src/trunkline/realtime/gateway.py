@@ -23,7 +23,7 @@ from trunkline.core.sids import new_token
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import Peer, PeerListener, RequestTunnel, Verifier
 from trunkline.realtime.connection import Predicate, RealtimeConnection
-from trunkline.realtime.continuation import Seal
+from trunkline.realtime.continuation_tokens import Seal
 from trunkline.realtime.effects import SessionRules
 from trunkline.realtime.flusher import Flusher
 from trunkline.realtime.server_packets import PacketStatus

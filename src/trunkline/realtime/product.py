@@ -19,7 +19,7 @@ or None; NeedsWrite if the Service must be created."""
 
 
 class ObjectDelivery(Protocol):
-    """The subscribers of a product's objects, such as ``objects.live.LiveDelivery``."""
+    """The subscribers of a product's objects, such as ``objects.delivery.LiveDelivery``."""
 
     def connected(self, peer: Peer) -> None:
         """Record that a client is logged in."""

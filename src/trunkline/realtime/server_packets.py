@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 from trunkline.realtime.border import TunnelReply
 from trunkline.realtime.client_packets import Registration
-from trunkline.realtime.continuation import Continuation
-from trunkline.realtime.frames import JSON, encode
+from trunkline.realtime.continuation_tokens import Continuation
+from trunkline.realtime.twilsock import JSON, encode
 
 CAPABILITIES = ("client_update", "offline_storage", "telemetry.v1")
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import TooManyLogins, TunnelReply
 from trunkline.realtime.client_packets import (
@@ -41,9 +41,9 @@ from trunkline.realtime.effects import (
     SessionRules,
     VerifyToken,
 )
-from trunkline.realtime.frames import FrameError, Packet, decode
 from trunkline.realtime.server_packets import InitReply, PacketStatus
 from trunkline.realtime.tunnel import parse_request
+from trunkline.realtime.twilsock import FrameError, Packet, decode
 
 SECOND = 1_000_000
 INIT_WITHIN = 10 * SECOND

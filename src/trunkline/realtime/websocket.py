@@ -22,8 +22,8 @@ from websockets.frames import Close, CloseCode, Opcode
 
 from trunkline.api.errors import ApiError
 from trunkline.realtime.flusher import Flusher
-from trunkline.realtime.frame_reader import ClientFrame, FrameReader
 from trunkline.realtime.handshake import BadHandshake, parse_upgrade, rejection
+from trunkline.realtime.websocket_frames import ClientFrame, FrameReader
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_QUEUED_BYTES = 4 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""The responses of the proxy when it opens no tunnel: an HTTP status and the API's error body."""
+"""The responses of the proxy when it opens no tunnel: an HTTP status and the API's error body. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of carriers: handing a message over, its outcomes, and the events that a carrier reports.
+"""The interface of carriers: handing a message over, its outcomes, and the events that a carrier reports. Pure.
 
 1. A carrier never drops and never repeats a message silently: ``submit`` returns the outcome of every segment.
 2. Segments that the network accepted are named by their ids; a later ``submit`` of the same message sends the others.

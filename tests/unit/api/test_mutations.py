@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from engines import Engine, opened
-from trunkline.api.dispatch import OperationDispatcher, Request, Response
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.operation import (
     Call,
@@ -80,7 +80,7 @@ class Nodes:
         )
         self.databases = databases
         self.router = Router([Product("notes", (Mount("notes", "v1", operations),))])
-        self.dispatchers = [OperationDispatcher(one, None, Vault(b"k" * 32)) for one in databases]  # type: ignore[arg-type]
+        self.executors = [OperationExecutor(one, None, Vault(b"k" * 32)) for one in databases]  # type: ignore[arg-type]
 
     async def __call__(
         self, id: str | None = "a", path: str = "Notes", identity: str = "alice", node: int = 0
@@ -92,7 +92,7 @@ class Nodes:
         match = self.router.match("notes", "POST", segments, "/" + "/".join(segments))
         headers = {} if id is None else {"x-twilio-mutation-id": id}
         request = Request(match, principal, BASE, f"/v1/{path}", headers=headers)
-        return await self.dispatchers[node % len(self.dispatchers)].handle(request)
+        return await self.executors[node % len(self.executors)].handle(request)
 
     async def notes(self) -> list[Note]:
         return await self.databases[0].read(lambda tx: tx.all(Note, "SELECT sid, edits FROM notes"))

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from trunkline.cli.errors import exit_on_error, reason
-from trunkline.core.bus import BusUnreachable
+from trunkline.core.nats_bus import BusUnreachable
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.database import NewerDatabase
 from trunkline.switch.authority_files import AuthorityError

@@ -10,13 +10,13 @@ import pytest
 
 from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Directory
-from trunkline.api.dispatch import OperationDispatcher, Request
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.operation import Mount, Product
 from trunkline.api.principal import NOBODY
 from trunkline.api.router import Router
 from trunkline.control.health import Health
-from trunkline.core.bus import Bus
+from trunkline.core.nats_bus import Bus
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Unavailable
 from trunkline.core.telemetry import Metrics
@@ -49,7 +49,7 @@ class Node:
         self.health = Health(database, cast(Bus, self.bus), Metrics())
         mount = Mount(CONTROL, "", self.health.operations(), private=True)
         self._router = Router([Product("control", (mount,))])
-        self._dispatcher = OperationDispatcher(database, cast(Directory, None), Vault(bytes(32)))
+        self._executor = OperationExecutor(database, cast(Directory, None), Vault(bytes(32)))
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
         """The status, media type and body; None for an unknown path."""
@@ -62,7 +62,7 @@ class Node:
             if error.status == 404:
                 return None
             raise
-        answer = await self._dispatcher.handle(Request(match, NOBODY, "", path))
+        answer = await self._executor.handle(Request(match, NOBODY, "", path))
         if answer.content is None:
             return answer.status, b"application/json", answer.body
         pieces = [piece async for piece in answer.content.read(0, answer.content.size)]

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.core.bus import MessageHandler
 from trunkline.core.cluster import MAX_BYTES, Cluster, MessageGap
+from trunkline.core.nats_bus import MessageHandler
 from trunkline.core.secrets import Vault
 from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.sync.events import EventType, Expiry, SyncEvent

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 
 from trunkline.api.protocol import HttpProtocol
-from trunkline.core.tokens import Grant, InvalidToken, Rule
+from trunkline.core.access_tokens import Grant, InvalidToken, Rule
 from trunkline.realtime.border import Peer, TooManyLogins, TunnelReply, TunnelRequest
 from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway, event_frame
 from trunkline.realtime.objects.hub import Hub

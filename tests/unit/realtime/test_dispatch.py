@@ -8,8 +8,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from trunkline.api.dispatch import OperationDispatcher
 from trunkline.api.errors import ApiError
+from trunkline.api.execution import OperationExecutor
 from trunkline.api.operation import Mount, Product
 from trunkline.api.params import Fields
 from trunkline.api.router import Router
@@ -17,7 +17,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.realtime.border import TunnelReply, TunnelRequest
 from trunkline.realtime.dispatch import TunnelDispatcher
-from trunkline.realtime.objects.live import LiveDelivery
+from trunkline.realtime.objects.delivery import LiveDelivery
 from trunkline.realtime.objects.reads import ObjectReads
 from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
 from trunkline.realtime.product import RealtimeProduct
@@ -65,8 +65,8 @@ class Door:
         sides = (self.chat, self.sync)
         products = [side.product for side in sides]
         self.router = Router([Product(product.name, product.mounts) for product in products])
-        dispatcher = OperationDispatcher(DATABASE, cast(Any, None), Vault(bytes(32)))
-        self.tunnel = TunnelDispatcher(dispatcher, self.router, products)
+        executor = OperationExecutor(DATABASE, cast(Any, None), Vault(bytes(32)))
+        self.tunnel = TunnelDispatcher(executor, self.router, products)
         self.client = Client("a", SERVICES)
         for side in sides:
             side.live.connected(self.client)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 from trunkline.realtime import session as module
 from trunkline.realtime.border import TooManyLogins, TunnelReply, TunnelRequest
-from trunkline.realtime.continuation import Seal
+from trunkline.realtime.continuation_tokens import Seal
 from trunkline.realtime.effects import (
     Abort,
     Effects,

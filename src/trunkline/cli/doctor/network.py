@@ -7,7 +7,7 @@ import asyncio
 from trunkline.cli.addresses import PortState, probe_port
 from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.cli.errors import reason
-from trunkline.core.bus import BusUnreachable, open_bus
+from trunkline.core.nats_bus import BusUnreachable, open_bus
 from trunkline.settings import Settings
 
 BUS_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""The guard of addresses: the network addresses to which connections may be opened.
+"""The guard of addresses: the network addresses to which connections may be opened. Pure.
 
 It is consulted when the socket is opened, with the address to which the name resolves at that moment, so a name that
 changes its address between a check and its use gains nothing.

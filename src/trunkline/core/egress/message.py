@@ -1,4 +1,4 @@
-"""An outgoing request and its response."""
+"""An outgoing request and its response. Pure."""
 
 from __future__ import annotations
 

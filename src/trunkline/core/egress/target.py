@@ -1,4 +1,4 @@
-"""The target of a URL as a customer wrote it: the URL to request, the credentials in it, and its origin."""
+"""The target of a URL as a customer wrote it: the URL to request, the credentials in it, and its origin. Pure."""
 
 from __future__ import annotations
 

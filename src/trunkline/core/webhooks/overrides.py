@@ -1,4 +1,4 @@
-"""Connection overrides in a URL's fragment (doc): ``https://host/path#ct=2000&rc=3&rp=5xx``.
+"""Connection overrides in a URL's fragment (doc): ``https://host/path#ct=2000&rc=3&rp=5xx``. Pure.
 
 ===  ============================================  =============  =======
 key  meaning                                       range          default

@@ -1,4 +1,4 @@
-"""The signature of webhooks, ``X-Twilio-Signature``, as the SDKs' validators check it (client).
+"""The signature of webhooks, ``X-Twilio-Signature``, as the SDKs' validators check it (client). Pure.
 
 It is the HMAC-SHA1 over URL and parameters, in base64:
 

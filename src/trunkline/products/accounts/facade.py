@@ -12,7 +12,6 @@ from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
 from trunkline.products.accounts import alerts
-from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys
 from trunkline.products.accounts.auth_tokens import remove_secondary
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import (
@@ -27,6 +26,7 @@ from trunkline.products.accounts.store import (
     insert_test_credentials,
     token_label,
 )
+from trunkline.products.accounts.token_issuers import TokenVerifier, dead_keys
 from trunkline.products.accounts.webhook_alerts import AlertSweeper, record_webhook_alert
 
 __all__ = [

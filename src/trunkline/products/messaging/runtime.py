@@ -30,7 +30,7 @@ from trunkline.products.messaging.sending.dispatcher import Dispatcher
 from trunkline.products.messaging.sending.handover_results import ResultRecorder
 from trunkline.products.messaging.sending.media_fetching import MediaFetcher
 from trunkline.products.messaging.sending.prices import Prices
-from trunkline.products.messaging.sending.sender_selection import SenderSelector
+from trunkline.products.messaging.sending.sender_assignment import SenderSelector
 from trunkline.products.messaging.sending.shared_rates import SharedRates
 from trunkline.settings.messaging import MessagingSettings
 from trunkline.transports.base import InboundMessage, Receipt

@@ -1,4 +1,4 @@
-"""The notifications of changes and of the outcomes of subscriptions. Pure.
+"""The notifications of changes and of the outcomes of subscriptions.
 
 Live events of Documents, Lists and Maps go under message types of their own; Stream messages, replays and outcomes
 under ``twilio.sync.event``, which clients take as strictly ordered (client).

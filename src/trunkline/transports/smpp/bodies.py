@@ -1,4 +1,4 @@
-"""The bodies of SMPP's PDUs: one Struct a shape, its fields in the order of the wire (spec).
+"""The bodies of SMPP's PDUs: one Struct a shape, its fields in the order of the wire (spec). Pure.
 
 Texts are C-octet strings, without their NUL, of Latin-1 characters; ``parameters`` are the optional parameters, from
 their tags to their octets.

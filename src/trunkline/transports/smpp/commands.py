@@ -1,4 +1,4 @@
-"""The numbers of SMPP 3.4: commands, statuses, tags of optional parameters, bits of esm_class (spec)."""
+"""The numbers of SMPP 3.4: commands, statuses, tags of optional parameters, bits of esm_class (spec). Pure."""
 
 from __future__ import annotations
 

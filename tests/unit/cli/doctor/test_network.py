@@ -9,7 +9,7 @@ import pytest
 from trunkline.cli.addresses import PortState
 from trunkline.cli.doctor import network
 from trunkline.cli.doctor.finding import Level
-from trunkline.core.bus import BusUnreachable
+from trunkline.core.nats_bus import BusUnreachable
 
 
 @pytest.mark.parametrize(

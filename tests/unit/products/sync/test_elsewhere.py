@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from engines import Engine
+from trunkline.core.access_tokens import Grant
 from trunkline.core.storage.database import Tx
-from trunkline.core.tokens import Grant
 from trunkline.products.sync import objects
 from trunkline.products.sync.events import EventType
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.products.sync.realtime.source import NEWEST_AT_ONCE, SyncSource, object_event
 from trunkline.products.sync.scope import Actor
-from trunkline.realtime.objects.live import LiveDelivery
+from trunkline.realtime.objects.delivery import LiveDelivery
 from trunkline.realtime.objects.types import ObjectEvent, ObjectKind
 from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
 

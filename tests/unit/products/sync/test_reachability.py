@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from engines import Engine
+from trunkline.core.access_tokens import Grant
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcomes import ClaimedJob, Success
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.core.tokens import Grant
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.sync import services
 from trunkline.products.sync.reachability import (

@@ -12,7 +12,7 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot
 
 T = TypeVar("T")

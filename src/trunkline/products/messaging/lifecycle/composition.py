@@ -1,4 +1,4 @@
-"""The text of a message on the air: composed once, when the message gets its sender, and stored with its row. Pure."""
+"""The text of a message on the air: composed once, when the message gets its sender, and stored with its row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a message that need no stored data. Pure; each error has its code (doc).
+"""The checks of a message that need no stored data; each error has its code (doc).
 
 The order of the checks is inferred: recipient, sender, content, its size, the relation of sender and recipient.
 """

@@ -1,4 +1,4 @@
-"""The rates of senders, in segments a second: a bucket for each sender, and those that several senders share."""
+"""The rates of senders, in segments a second: a bucket for each sender, and those that several senders share. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The text of a message: its alphabet, segments, links and smart encoding. Pure."""
+"""The text of a message: its alphabet, segments, links and smart encoding."""

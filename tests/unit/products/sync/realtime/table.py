@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from trunkline.api import params
+from trunkline.core.access_tokens import Grant
 from trunkline.core.storage.database import Tx
-from trunkline.core.tokens import Grant
 from trunkline.products.sync import items, objects
 from trunkline.products.sync.items import Change, Item, ItemPosition
 from trunkline.products.sync.objects import Creation, Object

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from twilio.jwt.access_token import AccessToken
 from twilio.jwt.access_token.grants import ChatGrant, SyncGrant, VoiceGrant
 
-from trunkline.core import tokens
-from trunkline.core.tokens import GrantClaim, GrantName, InvalidToken, Rule, Token
+from trunkline.core import access_tokens
+from trunkline.core.access_tokens import GrantClaim, GrantName, InvalidToken, Rule, Token
 
 KEY, ACCOUNT, SECRET = "SK" + "1" * 32, "AC" + "2" * 32, "s" * 32
 SYNC, CHAT = "IS" + "3" * 32, "IS" + "4" * 32
@@ -40,7 +40,7 @@ def encoded(part: Any) -> str:
 
 def made(payload: dict[str, Any], header: dict[str, Any] | None = None) -> Token:
     """A token with this header and payload; nobody signed it."""
-    return tokens.parse(f"{encoded(HEADER if header is None else header)}.{encoded(payload)}.c2ln")
+    return access_tokens.parse(f"{encoded(HEADER if header is None else header)}.{encoded(payload)}.c2ln")
 
 
 def of_sdk(*grants: Any, **options: Any) -> str:
@@ -55,13 +55,13 @@ def test_a_token_of_the_sdk_keeps_all_rules() -> None:
     text = of_sdk(
         SyncGrant(SYNC), ChatGrant(CHAT, "phone", "RL1", "CR1"), VoiceGrant(), region="ie1", identity="Zoë"
     )
-    token = tokens.parse(text)
-    tokens.check_header(token)
-    assert tokens.issuer(token) == (KEY, ACCOUNT)
-    tokens.check_signature(token, SECRET)
-    assert tokens.check_times(token, NOW * tokens.SECOND) == (NOW + 3600) * tokens.SECOND
-    assert tokens.identity(token) == "Zoë"
-    assert tokens.claims(token, GrantName.DATA_SYNC) == {
+    token = access_tokens.parse(text)
+    access_tokens.check_header(token)
+    assert access_tokens.issuer(token) == (KEY, ACCOUNT)
+    access_tokens.check_signature(token, SECRET)
+    assert access_tokens.check_times(token, NOW * access_tokens.SECOND) == (NOW + 3600) * access_tokens.SECOND
+    assert access_tokens.identity(token) == "Zoë"
+    assert access_tokens.claims(token, GrantName.DATA_SYNC) == {
         GrantName.DATA_SYNC: GrantClaim(SYNC),
         GrantName.CHAT: GrantClaim(CHAT, "phone", "RL1", "CR1"),
     }
@@ -109,11 +109,11 @@ OBJECT = encoded({})
         f"{OBJECT}.{encoded(bytes([0xFF]))}.c2ln",
         f"{OBJECT}.{encoded(b'{' + bytes([34, 0xFF, 34]) + b':1}')}.c2ln",
         f"{OBJECT}.{encoded(b'[' * 12_000)}.c2ln",
-        f"{OBJECT}.{encoded({'x': 'y' * tokens.MAX_LENGTH})}.c2ln",
+        f"{OBJECT}.{encoded({'x': 'y' * access_tokens.MAX_LENGTH})}.c2ln",
     ],
 )
 def test_what_is_no_token_is_refused(text: str) -> None:
-    assert refusal(lambda: tokens.parse(text)) is Rule.FORM
+    assert refusal(lambda: access_tokens.parse(text)) is Rule.FORM
 
 
 @pytest.mark.parametrize(
@@ -137,40 +137,40 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     ids=str,
 )
 def test_another_header_is_refused(change: dict[str, Any]) -> None:
-    assert refusal(lambda: tokens.check_header(made({}, {**HEADER, **change}))) is Rule.HEADER
+    assert refusal(lambda: access_tokens.check_header(made({}, {**HEADER, **change}))) is Rule.HEADER
 
 
 @pytest.mark.parametrize("name", HEADER)
 def test_a_header_that_misses_something_is_refused(name: str) -> None:
     less = {key: value for key, value in HEADER.items() if key != name}
-    assert refusal(lambda: tokens.check_header(made({}, less))) is Rule.HEADER
+    assert refusal(lambda: access_tokens.check_header(made({}, less))) is Rule.HEADER
 
 
 def test_a_token_that_nobody_signed_is_refused_for_its_header() -> None:
     text = jwt.encode({"iss": KEY}, None, algorithm="none", headers={"cty": HEADER["cty"]})  # type: ignore[arg-type]
     assert text.endswith(".")
-    assert refusal(lambda: tokens.check_header(tokens.parse(text))) is Rule.HEADER
+    assert refusal(lambda: access_tokens.check_header(access_tokens.parse(text))) is Rule.HEADER
 
 
 @pytest.mark.parametrize("claim", ["iss", "sub"])
 @pytest.mark.parametrize("value", [None, "", 5, [KEY], "SK1", "AC" + "1" * 33, KEY + "\0", "PN" + "1" * 32])
 def test_an_issuer_or_subject_that_is_no_sid_is_refused(claim: str, value: Any) -> None:
     payload = {"iss": KEY, "sub": ACCOUNT, claim: value}
-    assert refusal(lambda: tokens.issuer(made(payload))) is Rule.ISSUER
+    assert refusal(lambda: access_tokens.issuer(made(payload))) is Rule.ISSUER
 
 
 def test_key_and_account_do_not_change_places() -> None:
-    assert refusal(lambda: tokens.issuer(made({"iss": ACCOUNT, "sub": KEY}))) is Rule.ISSUER
+    assert refusal(lambda: access_tokens.issuer(made({"iss": ACCOUNT, "sub": KEY}))) is Rule.ISSUER
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_the_signature_is_that_of_the_key_and_of_nothing_else(algorithm: str) -> None:
     text = jwt.encode({"a": 1}, SECRET, algorithm=algorithm, headers={"cty": HEADER["cty"]})
-    token = tokens.parse(text)
-    tokens.check_header(token)
-    tokens.check_signature(token, SECRET)
-    assert refusal(lambda: tokens.check_signature(token, SECRET[:-1])) is Rule.SIGNATURE
+    token = access_tokens.parse(text)
+    access_tokens.check_header(token)
+    access_tokens.check_signature(token, SECRET)
+    assert refusal(lambda: access_tokens.check_signature(token, SECRET[:-1])) is Rule.SIGNATURE
     head, body, signature = text.split(".")
     for changed in (
         f"{head}.{encoded({'a': 2})}.{signature}",
@@ -178,9 +178,9 @@ def test_the_signature_is_that_of_the_key_and_of_nothing_else(algorithm: str) ->
         f"{head}.{body}.",
         f"{encoded({**HEADER, 'alg': 'HS256', 'x': 1})}.{body}.{signature}",
     ):
-        assert refusal(lambda text=changed: tokens.check_signature(tokens.parse(text), SECRET)) is (
-            Rule.SIGNATURE
-        )
+        assert refusal(
+            lambda text=changed: access_tokens.check_signature(access_tokens.parse(text), SECRET)
+        ) is (Rule.SIGNATURE)
 
 
 TIMES: list[tuple[dict[str, Any], Rule | None]] = [
@@ -217,34 +217,34 @@ TIMES: list[tuple[dict[str, Any], Rule | None]] = [
 @pytest.mark.parametrize(("claims", "broken"), TIMES, ids=str)
 def test_a_token_has_its_time(claims: dict[str, Any], broken: Rule | None) -> None:
     def check() -> int:
-        return tokens.check_times(made(claims), NOW * tokens.SECOND)
+        return access_tokens.check_times(made(claims), NOW * access_tokens.SECOND)
 
     if broken is None:
-        assert check() == claims["exp"] * tokens.SECOND
+        assert check() == claims["exp"] * access_tokens.SECOND
     else:
         assert refusal(check) is broken
 
 
 def test_a_token_ends_in_the_moment_of_its_second() -> None:
     token = made({"exp": NOW})
-    assert tokens.check_times(token, NOW * tokens.SECOND - 1) == NOW * tokens.SECOND
-    assert refusal(lambda: tokens.check_times(token, NOW * tokens.SECOND)) is Rule.EXPIRY
+    assert access_tokens.check_times(token, NOW * access_tokens.SECOND - 1) == NOW * access_tokens.SECOND
+    assert refusal(lambda: access_tokens.check_times(token, NOW * access_tokens.SECOND)) is Rule.EXPIRY
 
 
 @pytest.mark.parametrize(
     "grants", [None, [], "alice", {}, {"identity": None}, {"identity": ""}, {"identity": 5}]
 )
 def test_a_token_without_an_identity_is_refused(grants: Any) -> None:
-    assert refusal(lambda: tokens.identity(made({"grants": grants}))) is Rule.GRANTS
+    assert refusal(lambda: access_tokens.identity(made({"grants": grants}))) is Rule.GRANTS
 
 
 @pytest.mark.parametrize(("identity", "fits"), [("é" * 256, True), ("é" * 257, False), ("a\0b", False)])
 def test_an_identity_has_up_to_256_characters(identity: str, fits: bool) -> None:
     token = made({"grants": {"identity": identity}})
     if fits:
-        assert tokens.identity(token) == identity
+        assert access_tokens.identity(token) == identity
     else:
-        assert refusal(lambda: tokens.identity(token)) is Rule.GRANTS
+        assert refusal(lambda: access_tokens.identity(token)) is Rule.GRANTS
 
 
 @pytest.mark.parametrize(
@@ -268,19 +268,21 @@ def test_an_identity_has_up_to_256_characters(identity: str, fits: bool) -> None
 )
 def test_a_token_without_the_grant_is_refused(wanted: str, grants: Any) -> None:
     token = made({"grants": grants})
-    assert refusal(lambda: tokens.claims(token, GrantName(wanted))) is Rule.GRANTS
+    assert refusal(lambda: access_tokens.claims(token, GrantName(wanted))) is Rule.GRANTS
 
 
 @pytest.mark.parametrize("wanted", ["chat", "ip_messaging"])
 @pytest.mark.parametrize("named", [("chat",), ("ip_messaging",), ("chat", "ip_messaging")], ids=str)
 def test_chat_s_grant_has_two_names(wanted: str, named: tuple[str, ...]) -> None:
     token = made({"grants": {name: {"service_sid": CHAT} for name in named}})
-    assert tokens.claims(token, GrantName(wanted)) == {GrantName(name): GrantClaim(CHAT) for name in named}
+    assert access_tokens.claims(token, GrantName(wanted)) == {
+        GrantName(name): GrantClaim(CHAT) for name in named
+    }
 
 
 def test_a_grant_that_does_not_fit_is_left_out_beside_one_that_does() -> None:
     token = made({"grants": {"data_sync": {"service_sid": SYNC}, "chat": {}, "voice": 5}})
-    assert tokens.claims(token, GrantName.DATA_SYNC) == {GrantName.DATA_SYNC: GrantClaim(SYNC)}
+    assert access_tokens.claims(token, GrantName.DATA_SYNC) == {GrantName.DATA_SYNC: GrantClaim(SYNC)}
 
 
 @pytest.mark.parametrize(
@@ -296,25 +298,25 @@ def test_a_grant_that_does_not_fit_is_left_out_beside_one_that_does() -> None:
     ],
 )
 def test_a_grant_names_a_service_by_sid(name: str, service: str, fits: bool) -> None:
-    assert tokens.names_service(GrantName(name), service) is fits
+    assert access_tokens.names_service(GrantName(name), service) is fits
 
 
 def test_a_signed_token_is_read_by_others() -> None:
     payload = {"iss": KEY, "sub": ACCOUNT, "grants": {"identity": "Zoë"}}
-    text = tokens.sign(payload, SECRET)
+    text = access_tokens.sign(payload, SECRET)
     assert jwt.decode(text, SECRET, algorithms=["HS256"]) == payload
     assert jwt.get_unverified_header(text) == HEADER
 
 
 def judge(text: str, wanted: GrantName, now: int) -> None:
     """Every rule that needs nothing stored."""
-    token = tokens.parse(text)
-    tokens.check_header(token)
-    tokens.issuer(token)
-    tokens.check_signature(token, SECRET)
-    tokens.check_times(token, now)
-    tokens.claims(token, wanted)
-    tokens.identity(token)
+    token = access_tokens.parse(text)
+    access_tokens.check_header(token)
+    access_tokens.issuer(token)
+    access_tokens.check_signature(token, SECRET)
+    access_tokens.check_times(token, now)
+    access_tokens.claims(token, wanted)
+    access_tokens.identity(token)
 
 
 JSON = st.recursive(
@@ -352,13 +354,13 @@ NAMES = st.sampled_from(GrantName)
 def only_refused(text: str, wanted: GrantName) -> None:
     """A token is refused or accepted; nothing else happens."""
     with suppress(InvalidToken):
-        judge(text, wanted, NOW * tokens.SECOND)
+        judge(text, wanted, NOW * access_tokens.SECOND)
 
 
 @given(st.text() | st.from_regex(r"\A[\w-]+\.[\w-]+\.[\w-]*\Z"), NAMES)
 def test_any_text_is_refused_at_worst(text: str, wanted: GrantName) -> None:
     with pytest.raises(InvalidToken):
-        judge(text, wanted, NOW * tokens.SECOND)
+        judge(text, wanted, NOW * access_tokens.SECOND)
 
 
 @given(JSON | st.binary(), JSON | st.binary(), st.binary(), NAMES)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from trunkline.core.tokens import Grant
-from trunkline.realtime.continuation import Reissue, Seal
+from trunkline.core.access_tokens import Grant
+from trunkline.realtime.continuation_tokens import Reissue, Seal
 
 GRANT = Grant("AC1", {"data_sync": "IS1"}, "alice", "SK1", 10)
 

@@ -20,7 +20,7 @@ from trunkline.realtime.client_packets import (
     UnknownPacket,
     UpdatePacket,
 )
-from trunkline.realtime.frames import MAX_PACKET_BYTES, FrameError, Packet, decode, encode
+from trunkline.realtime.twilsock import MAX_PACKET_BYTES, FrameError, Packet, decode, encode
 
 
 def raw(header: dict[str, Any] | bytes, payload: bytes = b"", tail: bytes = b"") -> bytes:

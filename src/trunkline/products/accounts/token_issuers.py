@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from trunkline.api.principal import Credential
-from trunkline.core import tokens
+from trunkline.core import access_tokens
+from trunkline.core.access_tokens import Grant, GrantName, InvalidToken, Rule
 from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx
-from trunkline.core.tokens import Grant, GrantName, InvalidToken, Rule
 from trunkline.products.accounts.store import secret_label
 
 log = logging.getLogger("trunkline.tokens")
@@ -66,16 +66,16 @@ class TokenVerifier:
 
 
 async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product: str) -> Grant:
-    """Return the grant of a token. Raise InvalidToken with the first rule of ``trunkline.core.tokens`` that it breaks,
-    and NeedsWrite if a Service must be created."""
-    token = tokens.parse(text)
-    tokens.check_header(token)
-    key_sid, account_sid = tokens.issuer(token)
-    tokens.check_signature(token, await _secret(tx, vault, key_sid, account_sid))
-    expires_at = tokens.check_times(token, tx.now)
+    """Return the grant of a token. Raise InvalidToken with the first rule of ``core.access_tokens`` that it breaks, and
+    NeedsWrite if a Service must be created."""
+    token = access_tokens.parse(text)
+    access_tokens.check_header(token)
+    key_sid, account_sid = access_tokens.issuer(token)
+    access_tokens.check_signature(token, await _secret(tx, vault, key_sid, account_sid))
+    expires_at = access_tokens.check_times(token, tx.now)
     wanted = _wanted(product)
-    claims = tokens.claims(token, wanted)
-    identity = tokens.identity(token)
+    claims = access_tokens.claims(token, wanted)
+    identity = access_tokens.identity(token)
     services: dict[GrantName, str] = {}
     for name, claim in claims.items():
         try:
@@ -129,7 +129,7 @@ def _objection(signer: _Signer | None) -> str:
 
 
 async def _service(tx: Tx, finders: Finders, account_sid: str, name: GrantName, service: str) -> str:
-    if not tokens.names_service(name, service):
+    if not access_tokens.names_service(name, service):
         raise InvalidToken(Rule.SERVICE, f"the service_sid of {name.value} is not the SID of a Service, IS…")
     if name.product in finders:
         found = await finders[name.product](tx, account_sid, service)
@@ -154,7 +154,7 @@ async def sign_token(tx: Tx, vault: Vault, key_sid: str, grants: dict[str, Any],
         "exp": now + ttl,
         "grants": grants,
     }
-    return tokens.sign(payload, vault.open(secret_label(key_sid), signer.secret))
+    return access_tokens.sign(payload, vault.open(secret_label(key_sid), signer.secret))
 
 
 async def dead_keys(tx: Tx, key_sids: Iterable[str]) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
 
-from trunkline.realtime.frame_reader import ClientFrame, FrameReader
+from trunkline.realtime.websocket_frames import ClientFrame, FrameReader
 
 MAX = 100_000
 FRAMES = [

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from trunkline.core.tokens import Grant
+from trunkline.core.access_tokens import Grant
 
 _FORMAT = "rtd-ct-1"
 

@@ -18,12 +18,11 @@ from clients.old_sdk import old_python
 from contract import require_node
 from engines import Engine, opened
 from trunkline.api.principal import Credential
+from trunkline.core.access_tokens import Grant, GrantClaim, InvalidToken, Rule
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
-from trunkline.core.tokens import Grant, GrantClaim, InvalidToken, Rule
 from trunkline.products import accounts
-from trunkline.products.accounts.access_tokens import TokenVerifier, dead_keys, sign_token
 from trunkline.products.accounts.store import (
     CredentialRevoked,
     change_account,
@@ -31,6 +30,7 @@ from trunkline.products.accounts.store import (
     insert_account,
     insert_key,
 )
+from trunkline.products.accounts.token_issuers import TokenVerifier, dead_keys, sign_token
 
 MIGRATIONS = accounts.MIGRATIONS
 SYNC, CHAT, NOTIFY, OTHER, DEFAULT = ("IS" + digit * 32 for digit in "12345")

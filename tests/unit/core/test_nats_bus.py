@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from nats_server import NatsServer, nats_server
-from trunkline.core.bus import BusUnreachable, LocalBus, NatsBus, open_bus
+from trunkline.core.nats_bus import BusUnreachable, LocalBus, NatsBus, open_bus
 
 __all__ = ["nats_server"]
 

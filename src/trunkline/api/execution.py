@@ -49,7 +49,7 @@ class Response(msgspec.Struct, frozen=True):
     content: ResponseContent | None = None
 
 
-class OperationDispatcher:
+class OperationExecutor:
     """The execution of requests."""
 
     def __init__(self, database: Database, directory: Directory, vault: Vault) -> None:
