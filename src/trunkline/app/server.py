@@ -24,6 +24,7 @@ import uvicorn
 from trunkline.api.protocol import HttpProtocol
 from trunkline.app.data import open_authority
 from trunkline.app.node import Node
+from trunkline.core.files import replace_file
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
@@ -178,9 +179,4 @@ def write_ready_file(path: Path, server: Server, account_sid: str) -> None:
     text = json.dumps(
         {"url": server.url, "proxy_url": server.proxy_url, "account_sid": account_sid, "pid": os.getpid()}
     )
-    if path.is_fifo():
-        path.write_text(text + "\n")
-        return
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text + "\n")
-    temporary.replace(path)
+    replace_file(path, text.encode() + b"\n")

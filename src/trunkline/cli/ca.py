@@ -10,6 +10,7 @@ import typer
 from trunkline.app.data import open_authority
 from trunkline.cli.errors import exit_on_error
 from trunkline.cli.options import with_settings
+from trunkline.core.files import replace_file
 from trunkline.settings import Settings
 
 
@@ -24,4 +25,4 @@ def run(
         if out is None:
             typer.echo(pem.decode("ascii"), nl=False)
         else:
-            out.write_bytes(pem)
+            replace_file(out, pem)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hmac
 import os
 import secrets
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from trunkline.core.files import create_file
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -85,19 +86,8 @@ def load_or_create_key(path: Path) -> bytes:
 def load_or_create(path: Path, fresh: str) -> str:
     """Return the secret in ``path``, or ``fresh`` after it was written there (mode 0600). Raise OSError if the file
     cannot be read or written."""
-    # Written aside and linked into place: a second process finds a whole file, never an empty one.
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     if not path.exists():
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(fresh.encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
-        finally:
-            os.unlink(aside)
+        create_file(path, fresh.encode() + b"\n", 0o600)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return path.read_text("latin-1").strip()

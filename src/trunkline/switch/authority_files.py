@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import stat
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from trunkline.core.files import create_file
 from trunkline.switch import certificates
 
 _log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     Raise AuthorityError if the file is not such a key or cannot be made private.
     """
     if not path.exists():
-        _create_once(path, certificates.key_pem(certificates.new_key()), 0o600)
+        create_file(path, certificates.key_pem(certificates.new_key()), 0o600)
     _make_private(path)
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
@@ -46,7 +45,7 @@ def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime)
     """
     if not path.exists():
         issued = certificates.authority_certificate(key, now)
-        _create_once(path, certificates.pem(issued), 0o644)
+        create_file(path, certificates.pem(issued), 0o644)
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as reason:
@@ -56,23 +55,6 @@ def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime)
     if now >= certificate.not_valid_after_utc:
         raise AuthorityError(f"{path} is expired; delete it and the key beside it to get new ones")
     return certificate
-
-
-def _create_once(path: Path, content: bytes, mode: int) -> None:
-    """Create a complete file, unless another process did so first; then that file stays."""
-    # mkstemp creates with O_EXCL and mode 0600; link, unlike rename, never replaces a file.
-    handle, written = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.link(written, path)
-    except FileExistsError:
-        _log.debug("another process made %s first", path)
-    finally:
-        os.unlink(written)
 
 
 def _make_private(path: Path) -> None:
