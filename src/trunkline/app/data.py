@@ -10,7 +10,7 @@ from pathlib import Path
 from trunkline.app.products import migrations
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
-from trunkline.core.blobs.store import BlobStore
+from trunkline.core.blobs.store import SweptBlobStore
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.secrets import Vault, load_or_create, load_or_create_key, parse_key
 from trunkline.core.sids import new_token
@@ -75,7 +75,7 @@ def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: boo
     return open_database(settings.storage.url, migrations(settings), clock, shared=shared)
 
 
-def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> BlobStore:
+def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> SweptBlobStore:
     """Return the store of large contents: files of the data directory beside SQLite, rows on PostgreSQL."""
     references = [reference for manifest in manifests for reference in manifest.blob_references]
     if database.name == "sqlite":

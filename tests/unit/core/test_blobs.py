@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -20,13 +21,22 @@ from trunkline.core.blobs.store import (
     PIECE,
     BlobMissing,
     BlobReference,
-    BlobStore,
     BlobTooLarge,
+    SweptBlobStore,
     delete_blob,
     once,
+    removed_on_failure,
 )
 from trunkline.core.clock import SECOND, system_clock
-from trunkline.core.storage.database import Conflict, Database, Row, StorageError, Tx, Unavailable
+from trunkline.core.storage.database import (
+    Conflict,
+    Database,
+    OutcomeUnknown,
+    Row,
+    StorageError,
+    Tx,
+    Unavailable,
+)
 from trunkline.core.storage.migrate import Migration
 
 TABLE = Migration(
@@ -58,7 +68,7 @@ class Key(Row, frozen=True):
 class Place:
     """A store with its database, and what is left in it."""
 
-    def __init__(self, database: Database, blobs: BlobStore, folder: Path, clock: Now) -> None:
+    def __init__(self, database: Database, blobs: SweptBlobStore, folder: Path, clock: Now) -> None:
         self.database, self.blobs, self.folder, self.clock = database, blobs, folder, clock
 
     async def keys(self) -> set[str]:
@@ -98,7 +108,7 @@ def run(engine: Engine, tmp_path: Path) -> Callable[[Scenario], None]:
             clock = Now()
             async with opened(url, migrations, clock) as database:
                 folder = tmp_path / "blobs"
-                blobs: BlobStore = (
+                blobs: SweptBlobStore = (
                     FileBlobs(database, folder, REFERENCES)
                     if engine.name == "sqlite"
                     else PieceBlobs(database, REFERENCES)
@@ -181,6 +191,167 @@ def test_a_cancelled_write_leaves_nothing(run: Callable[[Scenario], None]) -> No
     run(scenario)
 
 
+def test_a_write_whose_last_transaction_fails_leaves_nothing(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the error is: the storage's, or one that nobody foresaw."""
+
+    async def scenario(place: Place) -> None:
+        write, calls = place.database.write, list[Any]()
+        last = 1 if isinstance(place.blobs, FileBlobs) else 3
+        for error in (Unavailable("the disk is full"), ZeroDivisionError()):
+            calls.clear()
+
+            async def fail(action: Any, error: Exception = error) -> Any:
+                calls.append(action)
+                if len(calls) == last:
+                    raise error
+                return await write(action)
+
+            monkeypatch.setattr(place.database, "write", fail)
+            with pytest.raises(type(error)):
+                await place.blobs.write(once(b"x"), 1)
+            monkeypatch.undo()
+        await place.blobs.stop()
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_write_that_is_cancelled_in_a_transaction_leaves_nothing(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    async def scenario(place: Place) -> None:
+        write = place.database.write
+        for number in range(1 if isinstance(place.blobs, FileBlobs) else 3):
+            left = [None] * number
+
+            async def cancel(action: Any, left: list[None] = left) -> Any:
+                if left:
+                    left.pop()
+                    return await write(action)
+                monkeypatch.undo()
+                if committed:
+                    await write(action)
+                raise asyncio.CancelledError
+
+            monkeypatch.setattr(place.database, "write", cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await place.blobs.write(once(b"x"), 1)
+        await place.blobs.stop()
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("operation", ["_create", "_sync", "_publish"])
+def test_a_write_that_is_cancelled_during_a_file_operation_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """Not even an open one, which would be a warning."""
+    real, leave = getattr(files, operation), threading.Event()
+
+    async def scenario() -> None:
+        loop, entered = asyncio.get_running_loop(), asyncio.Event()
+
+        def linger(*arguments: Any) -> Any:
+            result = real(*arguments)
+            loop.call_soon_threadsafe(entered.set)
+            leave.wait(10)
+            return result
+
+        monkeypatch.setattr(files, operation, linger)
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            writing = asyncio.create_task(blobs.write(once(b"x"), 1))
+            await entered.wait()
+            writing.cancel()
+            await asyncio.sleep(0)
+            leave.set()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+            await blobs.stop()
+        assert list((tmp_path / "blobs").glob("*/*")) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_read_that_is_cancelled_while_it_opens_leaves_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, leave, made = files._open_at, threading.Event(), list[BinaryIO]()
+
+    async def scenario() -> None:
+        loop, entered = asyncio.get_running_loop(), asyncio.Event()
+
+        def linger(path: Path, start: int) -> BinaryIO:
+            made.append(real(path, start))
+            loop.call_soon_threadsafe(entered.set)
+            leave.wait(10)
+            return made[0]
+
+        monkeypatch.setattr(files, "_open_at", linger)
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            key = (await blobs.write(once(b"x"), 1)).key
+
+            async def read() -> list[bytes]:
+                return [piece async for piece in blobs.read(key, 0, 1)]
+
+            reading = asyncio.create_task(read())
+            await entered.wait()
+            reading.cancel()
+            await asyncio.sleep(0)
+            leave.set()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            await blobs.stop()
+        assert made[0].closed
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+def test_blobs_whose_transaction_fails_are_removed(
+    run: Callable[[Scenario], None], error: type[BaseException]
+) -> None:
+    async def fail(place: Place) -> None:
+        async with removed_on_failure(place.database, place.blobs) as store:
+            for _ in range(2):
+                await store.write(once(b"x"), 1)
+            assert len(await place.keys()) == 2
+            raise error
+
+    async def scenario(place: Place) -> None:
+        with pytest.raises(error):
+            await fail(place)
+        await place.blobs.stop()
+        assert await place.keys() == set()
+
+    run(scenario)
+
+
+def test_blobs_whose_transaction_was_committed_stay(run: Callable[[Scenario], None]) -> None:
+    """A caller may fail behind it, or get no answer to its commit."""
+
+    async def fail(place: Place) -> None:
+        async with removed_on_failure(place.database, place.blobs) as store:
+            await place.refer((await store.write(once(b"y"), 1)).key)
+            raise OutcomeUnknown("the connection was lost")
+
+    async def scenario(place: Place) -> None:
+        async with removed_on_failure(place.database, place.blobs) as store:
+            await store.write(once(b"x"), 1)
+        with pytest.raises(OutcomeUnknown):
+            await fail(place)
+        assert b"".join([piece async for piece in store.read(store.written[0].key, 0, 1)]) == b"x"
+        await place.blobs.stop()
+        assert len(await place.keys()) == 2
+
+    run(scenario)
+
+
 def test_the_database_refuses_what_would_break_a_reference(run: Callable[[Scenario], None]) -> None:
     async def scenario(place: Place) -> None:
         with pytest.raises(Conflict):
@@ -247,6 +418,7 @@ def test_the_sweep_removes_what_a_crash_left_of_a_write(
             return await write(action)
 
         monkeypatch.setattr(place.database, "write", crash)
+        monkeypatch.setattr(files, "_remove", lambda path: None)
         with pytest.raises(StorageError):
             await place.blobs.write(once(b"x"), 1)
         monkeypatch.undo()
@@ -408,7 +580,7 @@ def test_a_start_begins_no_sweep(run: Callable[[Scenario], None], monkeypatch: p
 def test_a_file_is_on_disk_before_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Content, then name, then directory, then row."""
     steps: list[str] = []
-    for name in ("_sync", "_publish", "_sync_directory"):
+    for name in ("_sync", "_publish", "sync_directory"):
         real = getattr(files, name)
 
         def record(*arguments: Any, name: str = name, real: Any = real) -> Any:
@@ -434,7 +606,7 @@ def test_a_file_is_on_disk_before_its_row(tmp_path: Path, monkeypatch: pytest.Mo
             assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
     asyncio.run(scenario())
-    assert steps == ["_sync_directory", "_sync", "_publish", "_sync_directory", "row"]
+    assert steps == ["sync_directory", "_sync", "_publish", "sync_directory", "row"]
 
 
 def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:

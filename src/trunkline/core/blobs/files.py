@@ -2,8 +2,12 @@
 
 1. A content is written to ``<key>.part``, synced, renamed to ``<key>`` and the directory synced; then its row is
    committed. So a row never lacks its file.
-2. All file operations run on threads. A cancelled one is waited for before the file is closed.
-3. A file is removed after the commit that removed its row. The sweep finds the files that a crash left.
+2. All file operations run on four threads. A cancelled caller waits for the end of its operation, so that no thread
+   uses a file that is closed or removed.
+3. A write that fails or is cancelled removes its file at once. A cancelled insert may be committed all the same, so its
+   removal is a transaction behind it.
+4. A file is removed after the commit that removed its row, by a thread that nobody awaits but ``stop``.
+5. The sweep, a task of its own, finds the files that a crash left, a batch at a time.
 """
 
 from __future__ import annotations
@@ -30,11 +34,13 @@ from trunkline.core.blobs.store import (
     BlobKey,
     BlobMissing,
     BlobReference,
+    delete_blob,
     pieces_of,
 )
 from trunkline.core.clock import SECOND
+from trunkline.core.files import sync_directory
 from trunkline.core.periodic import PeriodicTask
-from trunkline.core.storage.database import Database, Tx, Unavailable
+from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
 
 T = TypeVar("T")
 
@@ -66,18 +72,12 @@ class FileBlobs:
             size = await self._write_file(key, content, limit)
         except OSError as error:
             raise Unavailable(f"cannot write a blob: {error}") from error
-
-        async def insert(tx: Tx) -> Blob:
-            blob = Blob(key, size, tx.now)
-            await tx.insert("blobs", blob)
-            return blob
-
-        return await self._database.write(insert)
+        return await self._insert(key, size)
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield a part of a content. Raise BlobMissing."""
         try:
-            file = await self._run(_open_at, self._path(key), start)
+            file = await self._run(_open_at, self._path(key), start, undo=_close)
         except OSError as error:
             raise BlobMissing(f"the blob {key} cannot be read") from error
         try:
@@ -116,7 +116,7 @@ class FileBlobs:
     async def _write_file(self, key: str, content: AsyncIterable[bytes], limit: int) -> int:
         path = self._path(key)
         aside, size = path.with_suffix(".part"), 0
-        file = await self._run(_create, aside)
+        file = await self._run(_create, aside, undo=partial(_discard, aside, path))
         try:
             async for piece in pieces_of(content, limit):
                 await self._run(file.write, piece)
@@ -124,17 +124,39 @@ class FileBlobs:
             await self._run(_sync, file)
             await self._run(_publish, aside, path)
         except BaseException:
-            await self._run(_discard, file, aside)
+            await self._run(_discard, aside, path, file)
             raise
         return size
 
-    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a file operation on a thread, to its end even if the caller is cancelled."""
+    async def _insert(self, key: str, size: int) -> Blob:
+        async def insert(tx: Tx) -> Blob:
+            blob = Blob(key, size, tx.now)
+            await tx.insert("blobs", blob)
+            return blob
+
+        try:
+            return await self._database.write(insert)
+        except StorageError:
+            await self._run(_remove, self._path(key))
+            raise
+        except BaseException:
+            # It may be committed all the same. This comes behind it, and removes the file in either case.
+            with suppress(StorageError):
+                await self._database.write(partial(delete_blob, key=key))
+            raise
+
+    async def _run(
+        self, function: Callable[..., T], *arguments: Any, undo: Callable[[T], None] | None = None
+    ) -> T:
+        """Run a file operation on a thread, to its end even if the caller is cancelled; ``undo`` then gets its
+        result."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait((running,))
+            if undo is not None and running.exception() is None:
+                await self._run(undo, running.result())
             raise
 
     def _handle_announcements(self, events: list[Any]) -> None:
@@ -158,7 +180,7 @@ async def _known(tx: Tx, keys: Sequence[str]) -> set[str]:
 def _create(path: Path) -> BinaryIO:
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_directory(path.parent.parent)
+        sync_directory(path.parent.parent)
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
@@ -170,22 +192,20 @@ def _sync(file: BinaryIO) -> None:
 
 def _publish(aside: Path, path: Path) -> None:
     aside.rename(path)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+def _discard(aside: Path, path: Path, file: BinaryIO) -> None:
+    """Close and remove a file, which may have its final name already."""
+    _close(file)
+    _remove(aside)
+    _remove(path)
 
 
-def _discard(file: BinaryIO, path: Path) -> None:
+def _close(file: BinaryIO) -> None:
     # A full disk fails the flush of a close, too.
     with suppress(OSError):
         file.close()
-    _remove(path)
 
 
 def _remove(path: Path) -> None:

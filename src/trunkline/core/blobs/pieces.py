@@ -2,7 +2,10 @@
 
 1. The row of ``blobs`` comes first, with its size unknown as 0; each piece is a transaction of its own, so that no
    transaction lasts as long as an upload. The last one sets the size.
-2. A piece is found by its number, so a range reads only what it covers.
+2. A write that fails or is cancelled removes its row and pieces in one more transaction.
+3. A piece is found by its number, so a range reads only what it covers. A read holds one piece and no connection while
+   its caller uses it.
+4. The sweep, a task of its own on each node, removes what a crash left; what two nodes remove at once is removed once.
 """
 
 from __future__ import annotations
@@ -43,8 +46,8 @@ class PieceBlobs:
     async def write(self, content: AsyncIterable[bytes], limit: int) -> Blob:
         """Store a content. Raise BlobTooLarge, StorageError."""
         key = secrets.token_hex(16)
-        await self._database.write(lambda tx: tx.insert("blobs", Blob(key, 0, tx.now)))
         try:
+            await self._database.write(lambda tx: tx.insert("blobs", Blob(key, 0, tx.now)))
             return await self._write_pieces(key, content, limit)
         except BaseException:
             # The sweep removes it, if this cannot.

@@ -5,19 +5,23 @@
    refuses a reference to a blob that does not exist, and the removal of one that is referenced.
 2. ``delete_blob`` removes the row in the caller's transaction. The content goes with it (PostgreSQL) or right after
    the commit (files).
-3. A crash leaves a blob without a reference, or a file without a row. The sweep removes both once they are older than
+3. Blobs are written before the transaction that refers to them. ``removed_on_failure`` removes them if anything fails
+   before it is committed.
+4. A crash leaves a blob without a reference, or a file without a row. The sweep removes both once they are older than
    ``GRACE``, which is longer than any upload takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Row, StorageError, Tx
+from trunkline.core.storage.database import Database, Row, StorageError, Tx
 from trunkline.core.storage.migrate import Migration
 
 PIECE = 256 * 1024
@@ -97,6 +101,10 @@ class BlobStore(Protocol):
         """Return the bytes from ``start`` until before ``end``, in pieces of at most ``PIECE``. Raise BlobMissing."""
         ...
 
+
+class SweptBlobStore(BlobStore, Protocol):
+    """A store with its sweep, for the node that owns it."""
+
     async def start(self) -> None:
         """Begin to sweep, after a minute and then once an hour."""
         ...
@@ -116,9 +124,49 @@ async def delete_blob(tx: Tx, key: str) -> None:
     tx.announce(BlobDeleted(key))
 
 
+class BlobRecorder:
+    """A store that records the blobs that are written through it. It implements ``BlobStore``."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self.written: list[Blob] = []
+
+    async def write(self, content: AsyncIterable[bytes], limit: int) -> Blob:
+        """Store a content and record its blob. Raise BlobTooLarge, StorageError."""
+        blob = await self._store.write(content, limit)
+        self.written.append(blob)
+        return blob
+
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Return a part of a content. Raise BlobMissing."""
+        return self._store.read(key, start, end)
+
+
+@asynccontextmanager
+async def removed_on_failure(database: Database, store: BlobStore) -> AsyncIterator[BlobRecorder]:
+    """Yield a store for the blobs that the block writes and then refers to. If the block fails or is cancelled, remove
+    those that no row refers to."""
+    recorder = BlobRecorder(store)
+    try:
+        yield recorder
+    except BaseException:
+        # If the block's transaction was committed all the same, the database refuses this.
+        if recorder.written:
+            with suppress(StorageError):
+                await database.write(partial(delete_blobs, blobs=recorder.written))
+        raise
+
+
+async def delete_blobs(tx: Tx, blobs: Sequence[Blob]) -> None:
+    """Remove blobs that no row references any more."""
+    for blob in blobs:
+        await delete_blob(tx, blob.key)
+
+
 async def once(content: bytes) -> AsyncIterator[bytes]:
-    """Yield a content that is in memory already."""
-    yield content
+    """Yield a content that is in memory already, in pieces."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
 
 
 async def pieces_of(content: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
