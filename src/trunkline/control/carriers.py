@@ -15,7 +15,7 @@ from trunkline.api.operation import FOR_OPERATOR, Call, Operation, OperationKind
 from trunkline.transports.base import Carrier
 
 MAX_REPORT = 8 * 1024 * 1024
-"""The bytes of a report: a message has attachments."""
+"""The bytes of a report: a message has attachments, which are in memory until they are stored."""
 
 
 @runtime_checkable

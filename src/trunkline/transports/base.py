@@ -126,7 +126,8 @@ MAX_MEDIA = 30
 
 class InboundMedia(msgspec.Struct, frozen=True):
     """An attachment that came with a message; its type is a media type without parameters. JSON has the content in
-    base64."""
+    base64. The content is whole in memory, since a gateway reports a message as one JSON text; the limit on that text,
+    8 MiB, bounds it."""
 
     content_type: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.+-]{1,100}/[A-Za-z0-9_.+-]{1,100}\Z")]
     content: bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,74 @@ def test_a_repeated_job_keeps_nothing_twice(api: Api, web: App) -> None:
     assert len(web.asked) == 1
     kept = api.run(api.node.database.read(lambda tx: store.all_media(tx, shown["account_sid"], shown["sid"])))
     assert len(kept) == 1
+
+
+def blob_count(api: Api) -> int:
+    return api.run(api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs")))
+
+
+def test_attachments_are_fetched_side_by_side_and_kept_in_their_order(api: Api, web: App) -> None:
+    paths = [f"/{number}" for number in range(5)]
+
+    def last_first(path: str) -> Any:
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while path != paths[-1] and following[path] not in served:
+                await asyncio.sleep(0)
+            served.append(path)
+            writer.write(answer(path, 200, PNG_TYPE))
+
+        return serve
+
+    served: list[str] = []
+    following = dict(pairwise(paths))
+    web.routes |= {path: last_first(path) for path in paths}
+    shown = told(api, web, *(web.url(path) for path in paths))
+    assert shown["status"] == "delivered"
+    assert served == paths[::-1]
+    assert contents(api, shown["sid"]) == [("image/png", path.encode()) for path in paths]
+
+
+@pytest.mark.parametrize("bad", [answer("", 404), answer("<html>"), answer("", 200, PNG_TYPE)])
+def test_nothing_is_kept_of_a_message_that_lacks_an_attachment(api: Api, web: App, bad: bytes) -> None:
+    web.routes["/x"] = bad
+    assert told(api, web, web.url("/cat.png"), web.url("/x"), web.url("/cat.png"))["status"] == "failed"
+    assert blob_count(api) == 0
+
+
+@ONE_ENGINE
+def test_the_first_attachment_in_the_list_decides_about_the_error(api: Api, web: App) -> None:
+    """Not the one that failed first."""
+    failed = asyncio.Event()
+
+    async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await failed.wait()
+        writer.write(answer("<html>"))
+
+    async def early(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer("", 404))
+        failed.set()
+
+    web.routes |= {"/late": late, "/early": early}
+    shown = told(api, web, web.url("/cat.png"), web.url("/late"), web.url("/early"))
+    assert shown["error_code"] == 12300
+    assert [one["request_url"] for one in alerts(api)] == [web.url("/late")]
+
+
+@pytest.mark.parametrize("name", ["add_medium", "continue_with_media"])
+def test_a_transaction_that_fails_keeps_nothing_and_is_tried_again(
+    api: Api, web: App, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = store if name == "add_medium" else fetching
+    real, counts = getattr(place, name), list[int]()
+
+    async def fail_once(tx: Tx, *arguments: Any) -> Any:
+        result = await real(tx, *arguments)
+        counts.append(await tx.value("SELECT count(*) FROM blobs"))
+        if len(counts) == 1:
+            raise ZeroDivisionError
+        return result
+
+    monkeypatch.setattr(place, name, fail_once)
+    assert told(api, web, web.url("/cat.png"), web.url("/cat.png"))["status"] == "delivered"
+    assert set(counts) == {2}, "nothing is left of the first try"
+    assert blob_count(api) == 2

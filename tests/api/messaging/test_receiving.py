@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from api.messaging.apps import (
 )
 from api.messaging.apps import replies as made
 from api.messaging.stock import MESSAGES, US, own, service
+from trunkline.core.storage.database import Unavailable
 from trunkline.transports.base import InboundMedia, InboundMessage
 
 FOUR_HOURS = 4 * 3600
@@ -177,6 +179,105 @@ def test_attachments(api: Api, web: App) -> None:
     assert form["MediaUrl1"].startswith(prefix)
     fetched = api.run(api._http.get(form["MediaUrl1"].removeprefix("https://sms.example.com")))
     assert fetched.content == b"vcard"
+
+
+MEDIA = tuple(InboundMedia("image/png", bytes([number]) * 1000) for number in range(4))
+
+
+def blob_count(api: Api) -> int:
+    return api.run(api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs")))
+
+
+def test_attachments_keep_their_order(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are stored side by side, and the last one first."""
+    own(api, US)
+    write, written = api.node.blobs.write, list[Any]()
+
+    async def last_first(content: Any, limit: int) -> Any:
+        left = len(MEDIA) - len(written)
+        written.append(None)
+        for _ in range(left):
+            await asyncio.sleep(0)
+        return await write(content, limit)
+
+    monkeypatch.setattr(api.node.blobs, "write", last_first)
+    got = receive(api, US, media=MEDIA)
+    assert got is not None
+    media = api.get(f"{MESSAGES}/{got['sid']}/Media.json").json()["media_list"]
+    served = [api.run(api._http.get(one["uri"].removesuffix(".json"))).content for one in media]
+    assert served == [one.content for one in MEDIA]
+
+
+def test_attachments_of_a_message_that_is_not_kept_are_not_stored(
+    api: Api, web: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service(api, own(api, US), InboundRequestUrl=web.url())
+    assert receive(api, US, id="1", media=MEDIA) is not None
+    assert blob_count(api) == len(MEDIA)
+
+    async def refuse(content: Any, limit: int) -> Any:
+        raise AssertionError("nothing is to be stored")
+
+    monkeypatch.setattr(api.node.blobs, "write", refuse)
+    assert receive(api, US, id="1", media=MEDIA) is None
+    assert receive(api, "+14155559999", id="2", media=MEDIA) is None
+    assert len(web.asked) == 1
+    assert blob_count(api) == len(MEDIA)
+
+
+def test_of_two_deliveries_at_once_one_is_kept(api: Api) -> None:
+    own(api, US)
+    message = InboundMessage("test", PHONE, US, "Hi", id="1", media=MEDIA)
+
+    async def twice() -> None:
+        await asyncio.gather(api.messaging.inbound(message), api.messaging.inbound(message))
+
+    api.run(twice())
+    assert (len(inbound(api)), blob_count(api)) == (1, len(MEDIA))
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_attachments_that_cannot_all_be_stored_leave_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    own(api, US)
+    write, calls = api.node.blobs.write, list[int]()
+
+    async def fail(content: Any, limit: int) -> Any:
+        calls.append(limit)
+        if len(calls) == at:
+            raise Unavailable("the disk is full")
+        return await write(content, limit)
+
+    monkeypatch.setattr(api.node.blobs, "write", fail)
+    with pytest.raises(Unavailable):
+        receive(api, US, id="1", media=MEDIA)
+    assert blob_count(api) == 0
+    monkeypatch.undo()
+    assert receive(api, US, id="1", media=MEDIA) is not None, "the network delivers it again"
+    assert blob_count(api) == len(MEDIA)
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), asyncio.CancelledError()])
+def test_a_transaction_that_fails_leaves_no_attachments(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    own(api, US)
+    write = api.node.database.write
+
+    async def fail(action: Any) -> Any:
+        if getattr(action, "__qualname__", "").startswith("InboundHandler.inbound"):
+            raise error
+        return await write(action)
+
+    async def deliver() -> None:
+        with pytest.raises(type(error)):
+            await api.messaging.inbound(InboundMessage("test", PHONE, US, "Hi", id="1", media=MEDIA))
+
+    monkeypatch.setattr(api.node.database, "write", fail)
+    api.run(deliver())
+    monkeypatch.undo()
+    assert (inbound(api), blob_count(api)) == ([], 0)
 
 
 def test_a_missing_part_is_in_the_debugger(api: Api) -> None:

@@ -2,7 +2,8 @@
 
 1. Every socket is opened by permission of the address guard, by resolved address. No proxy, no netrc, no cookies.
 2. Redirects are responses like others: the caller decides about each hop. Nothing is decompressed.
-3. Memory is bounded: a response's head by 64 KiB, its body by the limit of the request; the rest is cut off.
+3. Memory is bounded: a response's head by 64 KiB, its body by the limit of the request; the rest is cut off. The body
+   of a stream is unlimited, and some 64 KiB of it are in memory.
 4. Each pool has connections of its own, so that none is shared between two client certificates or two sets of
    trusted certificates (see ``pool``).
 """
@@ -12,12 +13,14 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, EgressResponse
 from trunkline.core.egress.pool import ConnectionPool, PoolOptions, TlsDefaults
+from trunkline.core.egress.streaming import ResponseStream, open_stream
 
 
 class Egress:
@@ -35,6 +38,11 @@ class Egress:
     def send(self, request: EgressRequest) -> Coroutine[Any, Any, EgressResponse]:
         """Send a request over HTTP/1.1 and return its response. Raise EgressError if there is none."""
         return self._shared.send(request)
+
+    def stream(self, request: EgressRequest) -> AbstractAsyncContextManager[ResponseStream]:
+        """Send a request over HTTP/1.1 and yield its response, whose body is read while it arrives. Raise EgressError
+        if there is none."""
+        return open_stream(self._shared.send, request)
 
     def open_pool(self, options: PoolOptions) -> ConnectionPool:
         """Return a pool for the caller alone, which closes it when it is no longer needed."""

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import msgspec
 
 Headers = tuple[tuple[str, str], ...]
+
+
+class BodySink(Protocol):
+    """A receiver of a response while it arrives. Its methods are called by libcurl's callbacks and must not wait."""
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """Set the head."""
+        ...
+
+    def receive(self, piece: bytes, resume: Callable[[], None]) -> bool:
+        """Accept a piece of the body. Return False if there is no space: the transfer then pauses, until ``resume``
+        is called, and offers the same piece again."""
+        ...
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -17,9 +33,9 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class EgressRequest(msgspec.Struct, frozen=True):
-    """A request. Of the response's body ``max_body`` bytes are read. Credentials in ``url`` become Basic, unless
-    ``headers`` has an Authorization. A connection that was kept may end while the request goes over it: then it is sent
-    again over a new one, unless it must be sent ``once``."""
+    """A request. Of the response's body ``max_body`` bytes are read; with a ``sink`` all of it goes there instead.
+    Credentials in ``url`` become Basic, unless ``headers`` has an Authorization. A connection that was kept may end
+    while the request goes over it: then it is sent again over a new one, unless it must be sent ``once``."""
 
     method: str
     url: str
@@ -28,6 +44,7 @@ class EgressRequest(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     max_body: int = 64 * 1024
     once: bool = False
+    sink: BodySink | None = None
 
 
 class Timings(msgspec.Struct, frozen=True):
@@ -51,4 +68,9 @@ class EgressResponse(msgspec.Struct, frozen=True):
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, whose ``name`` is in lower case; None without one."""
-        return next((value for found, value in self.headers if found.lower() == name), None)
+        return find_header(self.headers, name)
+
+
+def find_header(headers: Headers, name: str) -> str | None:
+    """Return the first value of a header, whose ``name`` is in lower case; None without one."""
+    return next((value for found, value in headers if found.lower() == name), None)

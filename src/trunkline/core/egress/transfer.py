@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pycurl  # type: ignore[import-untyped]
@@ -18,18 +19,22 @@ from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
 MAX_HEAD = 64 * 1024
 """Bytes of a response's heads, interim ones and trailers included."""
 
+_STATUS = re.compile(r"HTTP/\S+ +(\d{3})")
 _STREAM = re.compile(r"\[HTTP/2\] \[(\d+)\] OPENED stream")
 _HTTP2_CHOSEN = "ALPN: server accepted h2"
 _REFUSED_STREAM = "REFUSED_STREAM"
+_FINAL = 200
+"""The least status of a response that is not an interim one."""
 
 
 class Transfer:
     """A request on its way; with an ``origin`` it goes over HTTP/2. ``leads`` if it holds that origin's gate."""
 
     __slots__ = (
-        "_body", "_connection", "_guard", "_head_size", "_headers", "_leads", "_max_body", "_negotiated", "_once",
-        "_opened", "_origin", "_require_http2", "_resent", "_size", "_stream", "_unprocessed", "_withdrawn",
-        "active_at", "address_refused", "connected_at", "truncated", "violation",
+        "_body", "_connection", "_curl", "_guard", "_head_size", "_headers", "_leads", "_max_body", "_negotiated",
+        "_once", "_opened", "_origin", "_require_http2", "_resent", "_sink", "_size", "_status", "_stream",
+        "_unprocessed", "_withdrawn", "active_at", "address_refused", "connected_at", "paused", "truncated",
+        "violation",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +43,9 @@ class Transfer:
         self._guard = guard
         self._max_body = request.max_body
         self._once = request.once
+        self._sink = request.sink
+        self._curl: Any = None
+        self._status = 0
         self._origin = origin
         self._leads = leads
         self._body: list[bytes] = []
@@ -55,11 +63,13 @@ class Transfer:
         self.address_refused = ""
         self.connected_at: float | None = None
         self.active_at = 0.0
+        self.paused = False
         self.truncated = False
         self.violation: EgressError | None = None
 
     def attach(self, curl: Any, *, alpn: bool) -> None:
         """Set the callbacks; with ``alpn`` the peer must choose HTTP/2."""
+        self._curl = curl
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         curl.setopt(pycurl.HEADERFUNCTION, self._read_head)
@@ -187,16 +197,24 @@ class Transfer:
         text = line.decode("latin-1").rstrip("\r\n")
         if text.startswith("HTTP/"):
             self._headers.clear()
+            if self._sink is not None:
+                found = _STATUS.match(text)
+                self._status = int(found[1]) if found else 0
             if self._leads and self._origin is not None:
                 self._origin.responded(self._connection)
                 self._leads = False
         elif text:
             name, _, value = text.partition(":")
             self._headers.append((name, value.strip()))
+        elif self._sink is not None and self._status >= _FINAL:
+            self._sink.begin(self._status, tuple(self._headers))
         return len(line)
 
     def _read_body(self, piece: bytes) -> int:
         self.active_at = asyncio.get_running_loop().time()
+        if self._sink is not None:
+            self.paused = not self._sink.receive(piece, self._resume)
+            return int(pycurl.WRITEFUNC_PAUSE) if self.paused else len(piece)
         left = self._max_body - self._size
         self._size += len(piece)
         if len(piece) <= left:
@@ -206,9 +224,16 @@ class Transfer:
         self.truncated = True
         return -1
 
+    def _resume(self) -> None:
+        self.active_at = asyncio.get_running_loop().time()
+        self.paused = False
+        # The transfer may have ended meanwhile, by a time limit.
+        with suppress(pycurl.error):
+            self._curl.pause(pycurl.PAUSE_CONT)
+
 
 class ReadTimer:
-    """Aborts a transfer when it is connected and nothing comes for ``seconds``."""
+    """Aborts a transfer when it is connected, is not paused, and nothing comes for ``seconds``."""
 
     def __init__(self, transfer: Transfer, seconds: float, abort: Callable[[], bool]) -> None:
         self._transfer = transfer
@@ -224,7 +249,8 @@ class ReadTimer:
 
     def _check(self) -> None:
         now = self._loop.time()
-        active = now if self._transfer.connected_at is None else self._transfer.active_at
+        waits = self._transfer.connected_at is None or self._transfer.paused
+        active = now if waits else self._transfer.active_at
         if active + self._seconds <= now:
             self.expired = self._abort()
         else:

@@ -41,9 +41,14 @@ def kind_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_allowed(kind: str) -> bool:
+    """Return whether a message may have attachments of this kind."""
+    return kind in COMMON or kind in OTHER
+
+
 def rejection_code(media: Sequence[tuple[str, int]]) -> int | None:
     """Return the error code for attachments, given as kinds and sizes in bytes, that a message may not have."""
-    if any(kind not in COMMON and kind not in OTHER for kind, _ in media):
+    if not all(is_allowed(kind) for kind, _ in media):
         return WRONG_KIND
     if any(kind not in COMMON and size > MAX_OTHER for kind, size in media):
         return TOO_LARGE

@@ -2,17 +2,25 @@
 
 1. The carrier's id, the opt-out, the message, its attachments and the job of its webhook are written in one
    transaction.
-2. The messages between two numbers are reported one after the other, in their order.
+2. A read before it finds out whether a message with attachments is new and its number has an owner. Only then are the
+   contents written as blobs, side by side. A message that another node receives at the same time passes that read,
+   too; the transaction then removes the blobs.
+3. If a content or the transaction fails, or the caller is cancelled, the blobs that were written are removed at once,
+   and the carrier delivers the message again.
+4. The messages between two numbers are reported one after the other, in their order: their jobs have one order key.
+5. A job runs the webhooks outside any transaction. One more transaction ends the message and writes the outcome of
+   its TwiML, unless an earlier run of the job did so.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.core.blobs.store import Blob, BlobStore, delete_blob, once
+from trunkline.core.blobs.store import Blob, BlobStore, delete_blobs, once, removed_on_failure
 from trunkline.core.clock import SECOND
 from trunkline.core.egress.cookies import Cookies
 from trunkline.core.egress.target import BadUrl, locate
@@ -87,14 +95,17 @@ class InboundHandler:
 
     async def inbound(self, inbound: InboundMessage) -> None:
         """Store a message durably. Raise StorageError if the storage is unavailable."""
-        blobs = [await self._blobs.write(once(one.content), len(one.content)) for one in inbound.media]
+        database = self._context.database
+        if inbound.media and not await database.read(lambda tx: is_expected(tx, inbound)):
+            return
+        async with removed_on_failure(database, self._blobs) as store:
+            blobs = await _write_media(inbound, store)
 
-        async def store(tx: Tx) -> None:
-            if not await receive_message(tx, inbound, blobs):
-                for blob in blobs:
-                    await delete_blob(tx, blob.key)
+            async def write(tx: Tx) -> None:
+                if not await receive_message(tx, inbound, blobs):
+                    await delete_blobs(tx, blobs)
 
-        await self._context.database.write(store)
+            await database.write(write)
 
     def handler(self) -> Handler:
         """Return the handler of the jobs of ``INBOUND_JOB``."""
@@ -145,14 +156,34 @@ class InboundHandler:
         )
 
 
+async def _write_media(inbound: InboundMessage, store: BlobStore) -> list[Blob]:
+    """Write the attachments as blobs and return these in their order."""
+    writes = (store.write(once(one.content), len(one.content)) for one in inbound.media)
+    # All are awaited, so that none is written after the others were removed.
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    blobs: list[Blob] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        blobs.append(result)
+    return blobs
+
+
+async def is_expected(tx: Tx, inbound: InboundMessage) -> bool:
+    """Return whether a message was not received before, and its number has an owner."""
+    sql = "SELECT id FROM inbound_ids WHERE carrier = :carrier AND id = :id"
+    if inbound.id and await tx.value(sql, carrier=inbound.carrier, id=inbound.id) is not None:
+        return False
+    return await _find_active_owner(tx, inbound.recipient) is not None
+
+
 async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
     """Store a message with its attachments in ``blobs``, and enqueue the job of its webhook, in the documented
     order (doc). Return False for a message that was received before, or whose number has no owner."""
     if inbound.id and not await _is_new(tx, inbound):
         return False
-    owned = await _find_owner(tx, inbound.recipient)
-    if owned is None or not await accounts.is_active(tx, owned.account_sid):
-        log.info("a message to %s is dropped: the number is nobody's", inbound.recipient)
+    owned = await _find_active_owner(tx, inbound.recipient)
+    if owned is None:
         return False
     service = await service_of(tx, owned)
     read = parse_recipient(inbound.sender, owned.country or "US")
@@ -184,6 +215,15 @@ async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
     await tx.run(_PRUNE, before=tx.now - ID_LIFETIME, most=_PRUNED)
     return bool(await tx.run(_KNOWN, carrier=inbound.carrier, id=inbound.id, now=tx.now))
+
+
+async def _find_active_owner(tx: Tx, recipient: str) -> OwnedNumber | None:
+    """Return the number that was written to, unless it has no owner or that account is not active."""
+    owned = await _find_owner(tx, recipient)
+    if owned is not None and await accounts.is_active(tx, owned.account_sid):
+        return owned
+    log.info("a message to %s is dropped: the number is nobody's", recipient)
+    return None
 
 
 async def _find_owner(tx: Tx, recipient: str) -> OwnedNumber | None:

@@ -1,16 +1,29 @@
-"""Fetching of the attachments of a message before it is sent: the job of kind ``messaging.media``."""
+"""Fetching of the attachments of a message before it is sent: the job of kind ``messaging.media``.
+
+1. A job fetches all attachments of its message side by side and streams each into a blob. A semaphore bounds the
+   attachments that a node fetches at once; each holds some 600 KiB at most.
+2. All of them are awaited, also after one has failed, and then checked in the message's order: the first one that is
+   unavailable, or that the message may not have, decides the error code.
+3. One transaction names the blobs and continues with the message. If the message has ended meanwhile, it removes them.
+4. If an attachment or that transaction fails, or the job is cancelled, the blobs that were written are removed at once.
+5. While a server cannot be reached, the job is tried again, three times in all. Then, and after errors that will not
+   change, the message fails with an Alert. An error of the storage leaves the job to the runner.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from urllib.parse import urljoin
 
 import msgspec
 
-from trunkline.core.blobs.store import BlobStore, delete_blob, once
+from trunkline.core.blobs.store import Blob, BlobStore, BlobTooLarge, delete_blobs, removed_on_failure
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.message import EgressRequest, Timeouts
+from trunkline.core.egress.streaming import ResponseStream
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.storage.database import Database, Tx
@@ -29,6 +42,10 @@ TIMEOUTS = Timeouts(connect=5.0, read=15.0, total=15.0)
 TRIES = 3
 """Attempts to fetch a message's attachments while their server cannot be reached."""
 
+_AT_ONCE = 50
+"""Attachments that a node fetches at once."""
+
+_HEADERS = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
 _BAD_ANSWER = 11200
 _TOO_MANY_REDIRECTS = 11215
 _EMPTY = 11770
@@ -44,6 +61,16 @@ class MediaUnavailable(Exception):
         self.code, self.url, self.again = code, url, again
 
 
+class _Attachment(msgspec.Struct, frozen=True):
+    """An attachment as it came. ``size`` is in bytes, more than a message may have if it was cut off. ``blob`` is None
+    for one of a kind or size that no message may have, which is not stored."""
+
+    url: str
+    kind: str
+    size: int
+    blob: Blob | None = None
+
+
 class MediaFetcher:
     """The fetcher of what ``MediaUrl`` names, through the guarded client."""
 
@@ -51,6 +78,7 @@ class MediaFetcher:
         self._database = database
         self._blobs = blobs
         self._egress = egress
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     def handler(self) -> Handler:
         """Return the handler of the jobs."""
@@ -68,68 +96,54 @@ class MediaFetcher:
         if message is None:
             return Success()
         try:
-            media = await self._all(message)
+            async with removed_on_failure(self._database, self._blobs) as blobs:
+                media = await self._fetch_all(message.parsed_options.media_urls, blobs)
+
+                async def attach(tx: Tx) -> None:
+                    # It may have expired meanwhile, and be gone.
+                    if await waiting(tx) is None:
+                        await delete_blobs(tx, blobs.written)
+                        return
+                    for kind, blob in media:
+                        await store.add_medium(tx, account_sid, sid, kind, blob)
+                    await continue_with_media(tx, message)
+
+                await self._database.write(attach)
         except MediaUnavailable as refused:
             if refused.again and job.attempts < TRIES:
                 return Retry(_PAUSE, str(refused))
             await self._fail(message, refused)
-            return Success()
-
-        stored = [(kind, await self._blobs.write(once(content), len(content))) for kind, content in media]
-
-        async def attach(tx: Tx) -> None:
-            # It may have expired meanwhile, and be gone.
-            if await waiting(tx) is None:
-                for _, blob in stored:
-                    await delete_blob(tx, blob.key)
-                return
-            for kind, blob in stored:
-                await store.add_medium(tx, account_sid, sid, kind, blob)
-            await continue_with_media(tx, message)
-
-        await self._database.write(attach)
         return Success()
 
-    async def _all(self, message: Message) -> list[tuple[str, bytes]]:
-        media: list[tuple[str, bytes]] = []
-        for url in message.parsed_options.media_urls:
-            max_size = kinds.MAX_MESSAGE - sum(len(content) for _, content in media)
-            answer = await self._one(url, max_size)
-            media.append((_kind(answer), answer.body))
-            code = (
-                kinds.TOO_LARGE if answer.truncated else kinds.rejection_code([(k, len(c)) for k, c in media])
-            )
-            if code:
-                raise MediaUnavailable(
-                    code, "the attachment has a kind or size that no message may have", url
-                )
-            if not answer.body:
-                raise MediaUnavailable(_EMPTY, "the attachment is empty", url)
-        return media
+    async def _fetch_all(self, urls: Sequence[str], blobs: BlobStore) -> list[tuple[str, Blob]]:
+        """Return the kinds of attachments and the blobs with their contents."""
+        results = await asyncio.gather(*(self._fetch(url, blobs) for url in urls), return_exceptions=True)
+        fetched: list[_Attachment] = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            fetched.append(result)
+            _check(fetched)
+        return [(one.kind, one.blob) for one in fetched if one.blob is not None]
 
-    async def _one(self, url: str, max_size: int) -> EgressResponse:
-        headers = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
+    async def _fetch(self, url: str, blobs: BlobStore) -> _Attachment:
         here = url.partition("#")[0]
-        for _ in range(MAX_REDIRECTS + 1):
-            try:
-                answer = await self._egress.send(
-                    EgressRequest("GET", here, headers, timeouts=TIMEOUTS, max_body=max_size)
-                )
-            except EgressError as error:
-                again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
-                raise MediaUnavailable(error.failure.code, error.message, url, again=again) from None
-            location = answer.header("location")
-            if answer.status not in _REDIRECTS or not location:
-                break
-            try:
-                here = urljoin(here, location)
-            except ValueError as error:
-                raise MediaUnavailable(Failure.BAD_URL.code, str(error), url) from None
-        else:
-            raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url)
-        if not 200 <= answer.status < 300:
-            raise MediaUnavailable(_BAD_ANSWER, f"the answer has the status {answer.status}", url)
-        return answer
+        async with self._slots:
+            for _ in range(MAX_REDIRECTS + 1):
+                try:
+                    request = EgressRequest("GET", here, _HEADERS, timeouts=TIMEOUTS)
+                    async with self._egress.stream(request) as response:
+                        location = response.header("location")
+                        if response.status not in _REDIRECTS or not location:
+                            return await _store(url, response, blobs)
+                except EgressError as error:
+                    again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
+                    raise MediaUnavailable(error.failure.code, error.message, url, again=again) from None
+                try:
+                    here = urljoin(here, location)
+                except ValueError as error:
+                    raise MediaUnavailable(Failure.BAD_URL.code, str(error), url) from None
+        raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url)
 
     async def _fail(self, message: Message, refused: MediaUnavailable) -> None:
         log.info("message %s has no attachment: %s", message.sid, refused)
@@ -152,9 +166,43 @@ class MediaFetcher:
         await self._database.write(write)
 
 
-def _kind(answer: EgressResponse) -> str:
+async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
+    if not 200 <= response.status < 300:
+        raise MediaUnavailable(_BAD_ANSWER, f"the answer has the status {response.status}", url)
+    kind = _kind(response)
+    if not kinds.is_allowed(kind):
+        return _Attachment(url, kind, await _count(response))
+    try:
+        blob = await blobs.write(response, kinds.MAX_MESSAGE)
+    except BlobTooLarge:
+        return _Attachment(url, kind, kinds.MAX_MESSAGE + 1)
+    return _Attachment(url, kind, blob.size, blob)
+
+
+def _check(media: Sequence[_Attachment]) -> None:
+    """Raise MediaUnavailable if a message may not have the last of ``media`` behind the others."""
+    last = media[-1]
+    too_large = sum(one.size for one in media) > kinds.MAX_MESSAGE
+    code = kinds.TOO_LARGE if too_large else kinds.rejection_code([(one.kind, one.size) for one in media])
+    if code:
+        raise MediaUnavailable(code, "the attachment has a kind or size that no message may have", last.url)
+    if not last.size:
+        raise MediaUnavailable(_EMPTY, "the attachment is empty", last.url)
+
+
+async def _count(response: ResponseStream) -> int:
+    """Return the size of a content that is not stored: its error code depends on it."""
+    size = 0
+    async for piece in response:
+        size += len(piece)
+        if size > kinds.MAX_MESSAGE:
+            break
+    return size
+
+
+def _kind(response: ResponseStream) -> str:
     """Return the kind of an attachment; an empty one for compressed content, which was not requested and hides its
     size."""
-    if (answer.header("content-encoding") or "identity").strip().lower() != "identity":
+    if (response.header("content-encoding") or "identity").strip().lower() != "identity":
         return ""
-    return kinds.kind_of(answer.header("content-type") or "")
+    return kinds.kind_of(response.header("content-type") or "")
