@@ -1,9 +1,13 @@
 """Messaging on a node: the dispatcher feeds the carriers, the inbox stores what they receive, jobs connect the two.
 
-Carriers call ``Messaging`` back with receipts and inbound messages; each call returns when its effect is durable. On
-``stop`` the dispatcher takes no more messages and lets hand-overs end within 3 s, the carriers close within another
-5 s, and only then the lanes are released to other nodes: a carrier may still report the outcome of a hand-over while it
-closes. ``stop`` may be called several times, also at once; every call waits for the same end.
+1. Carriers call ``Messaging`` back with receipts and inbound messages. Each call returns when its effect is durable; if
+   it raises, the carrier lets the network deliver the event again.
+2. The results of hand-overs are written in batches, by one writer that all lanes of the node share.
+3. On ``stop`` the dispatcher takes no more messages and lets hand-overs end within 3 s, and the carriers close within
+   another 5 s. Only then are the lanes released to other nodes: a carrier may still report the outcome of a hand-over
+   while it closes.
+4. One task runs the stop. ``stop`` may be called several times, also at once; every call waits for that task, and a
+   cancelled caller does not cancel it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from trunkline.products.manifest import Context, GaugeValue, Runtime
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.links.clicks import Clicks
-from trunkline.products.messaging.media.moving import MediaMover
+from trunkline.products.messaging.media.moving import MOVE_JOB, MediaMover
 from trunkline.products.messaging.media.serving import MediaFiles
 from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.messaging.numbers.stock import stock_sandbox
@@ -114,15 +118,16 @@ class Messaging:
 def run(settings: MessagingSettings, context: Context) -> Runtime:
     """Return Messaging on a node."""
     messaging = Messaging(settings, context)
+    mover = MediaMover(context.database, context.blobs)
     return Runtime(
-        jobs=messaging.handlers(),
+        jobs=messaging.handlers() | {MOVE_JOB: mover.handler()},
         public=(
             MediaFiles(context.database, context.blobs, context.directory, protected=settings.protect_media),
             ShortMediaLinks(context.database, context.blobs),
             Clicks(context.database),
             DeactivationFiles(context.database, context.vault, context.clock),
         ),
-        components=(messaging, MediaMover(context.database, context.blobs)),
+        components=(messaging, mover),
         draining=(messaging.stop,),
         gauges=(
             GaugeValue(

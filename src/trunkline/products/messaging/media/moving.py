@@ -1,15 +1,29 @@
 """The move of attachments from before blobs: from the column ``content`` of their row into a blob.
 
-It runs in the background from the start of a node until nothing is left, one attachment at a time: the content is
-written as a blob, then one statement refers the row to it and empties the column. A crash in between leaves a blob
-that is swept. If several nodes move the same attachment, the first one wins and the others remove their blob.
+1. It is a chain of jobs. Each moves one attachment, and the transaction that settles it enqueues the next one, due
+   after ``PAUSE``: so the writer is free for others between two attachments.
+2. All these jobs have one order key: one node at a time moves an attachment. If it dies, another one goes on once its
+   lease has ended.
+3. The start of a node enqueues a first job if anything is left. The chains of several starts take turns, and each ends
+   when its job finds nothing.
+4. A job writes the content as a blob, then one statement refers the row to it and empties the column. If the row is
+   gone by then, the blob goes with it; if the job fails or is cancelled, the blob is removed at once. A crash in
+   between leaves a blob that is swept.
 """
 
 from __future__ import annotations
 
-from trunkline.core.blobs.store import BlobStore, delete_blob, once
-from trunkline.core.periodic import PeriodicTask
+from trunkline.core.blobs.store import BlobStore, delete_blob, once, removed_on_failure
+from trunkline.core.clock import SECOND
+from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
+from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Database, Row, Tx
+
+MOVE_JOB = "messaging.media.move"
+"""The kind of the job that moves one attachment."""
+
+PAUSE = SECOND // 10
+"""Microseconds between two attachments."""
 
 
 class _OldRow(Row, frozen=True):
@@ -23,35 +37,44 @@ class MediaMover:
     def __init__(self, database: Database, blobs: BlobStore) -> None:
         self._database = database
         self._blobs = blobs
-        self._task = PeriodicTask("attachments from before blobs", self._move_next, None)
+
+    def handler(self) -> Handler:
+        """Return the handler of the jobs of ``MOVE_JOB``."""
+        return Handler(self._move_next, concurrency=1)
 
     async def start(self) -> None:
-        """Begin to move."""
-        self._task.start(at_once=True)
+        """Enqueue the first job, if there is anything to move. Raise StorageError if the database fails."""
+        sql = "SELECT sid FROM message_media WHERE blob IS NULL LIMIT 1"
+        if await self._database.read(lambda tx: tx.value(sql)) is not None:
+            await self._database.write(_enqueue_move)
 
     async def stop(self) -> None:
-        """End; the next start goes on. May be called again."""
-        await self._task.stop()
+        """Do nothing: the job runner ends the jobs, and other nodes or the next start go on."""
 
-    async def _move_next(self) -> float | None:
-        """Move one attachment and return that the next one follows at once; None if there is none."""
+    async def _move_next(self, job: ClaimedJob) -> JobOutcome:
+        """Move one attachment, if there is one."""
         row = await self._database.scan(_next_row)
         if row is None:
-            return None
-        blob = await self._blobs.write(once(row.content), len(row.content))
+            return Success()
+        async with removed_on_failure(self._database, self._blobs) as store:
+            blob = await store.write(once(row.content), len(row.content))
 
-        async def refer(tx: Tx) -> None:
-            moved = await tx.run(
-                "UPDATE message_media SET blob = :blob, content = :empty WHERE sid = :sid AND blob IS NULL",
-                blob=blob.key,
-                empty=b"",
-                sid=row.sid,
-            )
-            if not moved:
-                await delete_blob(tx, blob.key)
+            async def refer(tx: Tx) -> None:
+                moved = await tx.run(
+                    "UPDATE message_media SET blob = :blob, content = :empty WHERE sid = :sid AND blob IS NULL",
+                    blob=blob.key,
+                    empty=b"",
+                    sid=row.sid,
+                )
+                if not moved:
+                    await delete_blob(tx, blob.key)
 
-        await self._database.write(refer)
-        return 0.0
+            await self._database.write(refer)
+        return Success(also=_enqueue_move)
+
+
+async def _enqueue_move(tx: Tx) -> None:
+    await enqueue(tx, Job(MOVE_JOB, "null", order_key=MOVE_JOB, due=tx.now + PAUSE))
 
 
 async def _next_row(tx: Tx) -> _OldRow | None:

@@ -1,9 +1,10 @@
-"""Attachments from before blobs: readable as they are, and moved into blobs by the next start."""
+"""Attachments from before blobs: readable as they are, and moved into blobs from the next start on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,18 @@ from engines import Engine, opened
 from trunkline.app.products import migrations
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
-from trunkline.core.blobs.store import BlobStore
+from trunkline.core.blobs.store import SweptBlobStore
+from trunkline.core.clock import system_clock
+from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.outcomes import ClaimedJob, Success
+from trunkline.core.jobs.queue import JobState, StoredJob
+from trunkline.core.jobs.runner import Runner
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx, Unavailable
 from trunkline.products.accounts import facade
 from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus
-from trunkline.products.messaging.media.moving import MediaMover
+from trunkline.products.messaging.media import moving
+from trunkline.products.messaging.media.moving import MOVE_JOB, PAUSE, MediaMover
 from trunkline.products.messaging.media.schema import BLOBS
 from trunkline.products.messaging.media.serving import find_stored, stream_medium
 from trunkline.settings import Settings
@@ -36,7 +43,7 @@ VALUES (:sid, :account_sid, :message_sid, 'image/png', :content, :size, 1, 1)
 class Place:
     """A database with attachments as an earlier version left them."""
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, blobs: SweptBlobStore) -> None:
         self.database, self.blobs = database, blobs
 
     async def fill(self) -> None:
@@ -89,10 +96,27 @@ class Place:
         return await self.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
 
     async def move(self) -> None:
-        """All that a start moves."""
-        mover = MediaMover(self.database, self.blobs)
-        while await mover._move_next() is not None:
-            pass
+        """All that a chain of jobs moves."""
+        handler = MediaMover(self.database, self.blobs).handler()
+        job = ClaimedJob("JB", MOVE_JOB, "null", "", MOVE_JOB, 1, 0)
+        while (outcome := await handler.run(job)) != Success():
+            assert isinstance(outcome, Success)
+
+    async def jobs(self) -> list[StoredJob]:
+        return await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
+
+    @asynccontextmanager
+    async def nodes(self, count: int) -> AsyncIterator[None]:
+        """Some nodes that have started."""
+        movers = [MediaMover(self.database, self.blobs) for _ in range(count)]
+        runners = [Runner(self.database, {MOVE_JOB: one.handler()}, system_clock) for one in movers]
+        for part in (*runners, *movers):
+            await part.start()
+        try:
+            yield
+        finally:
+            for part in (*runners, *movers):
+                await part.stop()
 
 
 @pytest.fixture
@@ -103,7 +127,7 @@ def run(engine: Engine, tmp_path: Path) -> Callable[[Callable[[Place], Awaitable
     def runner(scenario: Callable[[Place], Awaitable[None]]) -> None:
         async def main() -> None:
             async with opened(url, steps) as database:
-                blobs: BlobStore = (
+                blobs: SweptBlobStore = (
                     FileBlobs(database, tmp_path / "blobs", BLOBS)
                     if engine.name == "sqlite"
                     else PieceBlobs(database, BLOBS)
@@ -133,15 +157,58 @@ def test_old_contents_are_served_before_and_after_the_move(run: Run) -> None:
     run(scenario)
 
 
-def test_the_move_runs_from_the_start_of_a_node(run: Run) -> None:
+def test_the_move_runs_from_the_start_of_a_node(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "PAUSE", 0)
+
+    async def scenario(place: Place) -> None:
+        async with place.nodes(1):
+            while await place.unmoved() or await place.jobs():
+                await asyncio.sleep(0)
+        assert await place.contents() == CONTENTS
+        async with place.nodes(1):
+            assert await place.jobs() == [], "there is nothing to move"
+
+    run(scenario)
+
+
+def test_of_several_nodes_one_moves_at_a_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "PAUSE", 0)
+
+    async def scenario(place: Place) -> None:
+        write, moves, at_once = place.blobs.write, list[int](), 0
+
+        async def counted(content: Any, limit: int) -> Any:
+            nonlocal at_once
+            at_once += 1
+            moves.append(at_once)
+            try:
+                return await write(content, limit)
+            finally:
+                at_once -= 1
+
+        monkeypatch.setattr(place.blobs, "write", counted)
+        async with place.nodes(3):
+            while await place.unmoved() or await place.jobs():
+                await asyncio.sleep(0)
+        assert moves == [1] * len(CONTENTS), "nobody moves what another one moves"
+        assert await place.contents() == CONTENTS
+
+    run(scenario)
+
+
+def test_between_two_attachments_the_writer_is_free(run: Run) -> None:
     async def scenario(place: Place) -> None:
         mover = MediaMover(place.database, place.blobs)
         await mover.start()
-        while await place.unmoved():
-            await asyncio.sleep(0)
-        await mover.stop()
-        await mover.stop()
-        assert await place.contents() == CONTENTS
+        [job] = await place.jobs()
+        assert job.due == job.created + PAUSE
+        outcome = await mover.handler().run(ClaimedJob(job.id, job.kind, "null", "", job.order_key, 1, 0))
+        assert await place.unmoved() == len(CONTENTS) - 1
+        assert isinstance(outcome, Success)
+        assert outcome.also is not None
+        await place.database.write(outcome.also)
+        following = await place.database.read(lambda tx: list_jobs(tx, JobState.WAITING, 10))
+        assert [one.due for one in following] == [one.created + PAUSE for one in following]
 
     run(scenario)
 
