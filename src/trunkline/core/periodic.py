@@ -1,10 +1,12 @@
-"""Background work that is done again and again for as long as a node runs.
+"""Background work that outlives failures: done again and again for as long as a node runs, or once.
 
 1. One asyncio task calls ``action``, then waits: for ``seconds``, or for as long as the action returned, unless
    ``wake`` ends the wait. A wake during the action starts it once more as soon as it returns.
 2. After a StorageError, which is logged as a warning, or any other exception, which is logged with its traceback, the
    task pauses and goes on. No wake shortens that pause.
 3. ``stop`` cancels the task and waits for its end. A transaction under way is committed or undone as a whole.
+4. ``retry_storage`` is for work that is done once and that others wait for: it is repeated after each StorageError,
+   with the same pause, until it succeeds or its caller is cancelled. Any other exception ends it.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from trunkline.core.storage.database import StorageError
 
 log = logging.getLogger("trunkline.periodic")
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
 
@@ -75,3 +80,14 @@ class PeriodicTask:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
+
+
+async def retry_storage(name: str, action: Callable[[], Awaitable[T]]) -> T:
+    """Return the result of ``action``, called again until the storage accepts it. ``name``, a plural, is for the log.
+    Raise whatever else it raises."""
+    while True:
+        try:
+            return await action()
+        except StorageError as error:
+            log.warning("%s wait for the database: %s", name, error)
+            await asyncio.sleep(RETRY_SECONDS)

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from trunkline.core.periodic import PeriodicTask
+from trunkline.core import periodic
+from trunkline.core.periodic import PeriodicTask, retry_storage
 from trunkline.core.storage.database import Unavailable
 
 PATIENCE = 10.0
@@ -195,5 +196,21 @@ def test_stop_ends_the_action_under_way_and_may_come_twice() -> None:
         await task.stop()
         assert ended.is_set()
         await task.stop()
+
+    scenario(run)
+
+
+def test_work_that_is_done_once_is_repeated_until_the_storage_accepts_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(periodic, "RETRY_SECONDS", 0)
+
+    async def run() -> None:
+        work = Work(Unavailable("away"), Unavailable("away"), 3.0)
+        assert await retry_storage("things", work) == 3.0
+        assert work.calls == 3
+        assert [one.getMessage() for one in caplog.records] == ["things wait for the database: away"] * 2
+        with pytest.raises(ZeroDivisionError):
+            await retry_storage("things", Work(ZeroDivisionError()))
 
     scenario(run)

@@ -14,13 +14,13 @@ awaits nothing changes.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from trunkline.core.storage.database import Database, StorageError
+from trunkline.core.periodic import retry_storage
+from trunkline.core.storage.database import Database
 from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
 from trunkline.realtime.objects.authors import Authors, Subscriber
@@ -28,13 +28,8 @@ from trunkline.realtime.objects.hub import EventReceiver, Hub, Subscription, Top
 from trunkline.realtime.objects.source import ObjectSource
 from trunkline.realtime.objects.types import Denial, ObjectEvent, gone, kind_of
 
-logger = logging.getLogger("trunkline.realtime")
-
 MakeFrame = Callable[[str, bytes], bytes]
 """A function that makes a frame from a message type and a JSON payload."""
-
-RETRY_SECONDS = 1.0
-"""The pause before a read that failed is retried."""
 
 NEWEST_AT_ONCE = 500
 """The number of objects whose newest events are read at once."""
@@ -224,18 +219,7 @@ class LiveDelivery:
             self.send(self.subscriber(peer), payload)
 
     def _persist(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(_until_done(work))
+        task = asyncio.get_running_loop().create_task(retry_storage("subscribers", work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _until_done(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    while True:
-        try:
-            await work()
-        except StorageError as error:
-            logger.warning("subscribers wait for the database: %s", error)
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            return

@@ -22,6 +22,7 @@ import logging
 from collections import OrderedDict
 
 from trunkline.core.clock import SECOND
+from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.products.messaging.lifecycle import lanes, queue
@@ -198,12 +199,7 @@ class Worker:
 
     async def _end(self, ended: HandoverResult) -> None:
         """Record a result, however long the storage is unavailable."""
-        while True:
-            try:
-                return await self._context.results.add(ended)
-            except StorageError as error:
-                log.warning("the end of message %s waits: %s", ended.entry.message_sid, error)
-                await asyncio.sleep(_STORAGE_PAUSE)
+        await retry_storage("results of messages", lambda: self._context.results.add(ended))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
