@@ -123,13 +123,21 @@ def test_a_docstring_in_the_fields_words_passes(text: str) -> None:
 def test_locks_and_tasks_need_a_theory_of_operation() -> None:
     body = "\nimport asyncio\nlock = asyncio.Lock()\n"
     assert list(words.theories(source('"""A pool. It has two states."""' + body)))
-    four = '"""A pool.\n\nIt is open or closed. The owner closes it.\n\n- A lock guards it.\n"""'
-    assert list(words.theories(source(four + body))) == []
+    four = '"""A pool.\n\nIt is open or closed. The owner closes it.\n\n- A lock guards it.\n%s"""'
+    assert list(words.theories(source(four % "" + body)))
+    assert list(words.theories(source(four % "- Nobody else awaits it.\n" + body))) == []
     assert list(words.theories(source('"""A table."""\nx = 1'))) == []
 
 
 @pytest.mark.parametrize(
-    "use", ["x = asyncio.Event()", "x = loop.create_future()", "x = field(default_factory=asyncio.Queue)"]
+    "use",
+    [
+        "x = asyncio.Event()",
+        "x = loop.create_future()",
+        "x = field(default_factory=asyncio.Queue)",
+        'x = PeriodicTask("things", f, 1.0)',
+        "x = BatchWriter(database, f)",
+    ],
 )
 def test_what_waits_is_found(use: str) -> None:
     assert list(words.theories(source(f'"""M."""\n{use}')))

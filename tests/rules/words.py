@@ -17,7 +17,7 @@ from rules import verbs
 from rules.source import ROOT, Function, Source, sources
 
 SHORT_MODULE = 40
-THEORY_SENTENCES = 4
+THEORY_SENTENCES = 5
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -145,6 +145,8 @@ CONCURRENCY = {
     "create_task", "create_future", "ensure_future", "Lock", "RLock", "Event", "Condition", "Semaphore", "Queue",
     "TaskGroup", "Thread", "Future",
 }  # fmt: skip
+OWN_CONCURRENCY = {"PeriodicTask", "BatchWriter"}
+"""Types of the tree that run a task for their owner."""
 
 
 def theories(source: Source) -> Iterator[str]:
@@ -158,6 +160,8 @@ def theories(source: Source) -> Iterator[str]:
                 used.add(name)
             case ast.keyword(value=ast.Attribute(value=ast.Name(id="asyncio" | "threading"), attr=name)):
                 used |= {name} & CONCURRENCY
+            case ast.Call(func=ast.Name(id=name)):
+                used |= {name} & OWN_CONCURRENCY
     sentences = len(_sentences(ast.get_docstring(source.tree) or ""))
     if used and sentences < THEORY_SENTENCES:
         held = ", ".join(sorted(used))

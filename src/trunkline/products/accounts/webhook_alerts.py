@@ -1,4 +1,11 @@
-"""The alerts of failed webhooks, and the removal of old alerts."""
+"""The alerts of failed webhooks, and the removal of old alerts.
+
+1. ``record_webhook_alert`` runs in the transaction that settles the webhook's attempt: both are written, or neither.
+2. A start removes the alerts that are older than the configured days; then a task does so once an hour.
+3. A removal is a transaction of up to 500 rows, repeated until fewer are found, so that the writer is free in between.
+4. Nodes that remove at the same time find what the others have left; nothing is locked.
+5. A removal that fails is logged and tried again an hour later. Until then old alerts are still listed.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,15 @@
-"""The removal of expired objects and items, with their events, soon after they have become invisible; also of those
-that expired while no server ran, before the first request is served."""
+"""The removal of expired objects and items, with their events, soon after they have become invisible.
+
+1. A start first removes all that expired while no server ran, so that no request is served before.
+2. One task then removes what is due, in transactions of up to ``BATCH`` things, and waits for the next expiry date,
+   which it has read from the database.
+3. An announcement of an earlier date wakes the task. While it reads the next date, every announcement does, since the
+   new date may not be in what it read.
+4. It reads again every 5 s in any case, for what another node left behind when it was killed.
+5. Every node runs such a task. The row of the object is locked first, so each thing is removed, and its event written,
+   once.
+6. Once a minute the task also trims the event log. After an error of the storage it pauses for a second and goes on.
+"""
 
 from __future__ import annotations
 
