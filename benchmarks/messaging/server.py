@@ -12,6 +12,7 @@ from benchmarks.machine import SERVER_CORE, on_core
 from keepalive import Caller
 from servers import Server
 from trunkline.app.data import open_storage
+from trunkline.app.products import products
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Tx
@@ -101,7 +102,8 @@ async def beside(
     server: Server, action: Callable[[Database], Awaitable[T]], clock: Clock = system_clock
 ) -> T:
     """Do something with the storage of a server; it may run."""
-    database = open_storage(Settings.of(data_dir=server.data_dir), clock, shared=True)
+    settings = Settings.of(data_dir=server.data_dir)
+    database = open_storage(settings, products(settings), clock, shared=True)
     await database.start()
     try:
         return await action(database)

@@ -13,7 +13,7 @@ import pytest
 from contract import CheckedClient, NodeMissing, node_modules
 from engines import Engine
 from trunkline.app.node import Node
-from trunkline.app.products import migrations
+from trunkline.app.products import migrations, products
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.products.messaging.runtime import Messaging
 from trunkline.settings import Settings
@@ -136,7 +136,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
         "sandbox_numbers": False,
     }
     settings = Settings.of(**{**defaults, **settings_overrides})
-    url = engine.migrated_url(tmp_path, migrations(settings))
+    url = engine.migrated_url(tmp_path, migrations(products(settings)))
     settings = Settings.of(**{**defaults, "database_url": url, **settings_overrides})
     clock = TestClock()
     with asyncio.Runner() as runner:

@@ -9,6 +9,7 @@ from faults.writers import caller
 from keepalive import Closed, Lost
 from servers import Server
 from trunkline.app.data import open_storage
+from trunkline.app.products import products
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.messaging.lifecycle.lanes import release_all_lanes
@@ -39,7 +40,7 @@ class Beside:
     async def open(self) -> Database:
         """The database, started."""
         settings = Settings.of(data_dir=self.server.data_dir, database_url=self.database_url)
-        database = open_storage(settings, shared=True)
+        database = open_storage(settings, products(settings), shared=True)
         await database.start()
         return database
 

@@ -13,7 +13,7 @@ OWN = {("blob_pieces", "key")}
 
 
 def test_every_reference_to_a_blob_is_registered_and_has_an_index() -> None:
-    statements = [text for step in migrations(Settings()) for text in step.statements]
+    statements = [text for step in migrations(products(Settings())) for text in step.statements]
     found = {
         (TABLE.search(text)[1], column)  # type: ignore[index]
         for text in statements

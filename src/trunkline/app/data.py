@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trunkline.app.products import migrations
@@ -68,11 +68,13 @@ def parse_operator_token(path: Path, content: str) -> str:
     return token
 
 
-def open_storage(settings: Settings, clock: Clock = system_clock, *, shared: bool = False) -> Database:
-    """Return the configured database, not yet started; ``shared`` opens it beside a server that runs on it. Raise
-    StorageError for a bad address."""
+def open_storage(
+    settings: Settings, manifests: Iterable[Manifest], clock: Clock = system_clock, *, shared: bool = False
+) -> Database:
+    """Return the configured database with the tables of the products, not yet started; ``shared`` opens it beside a
+    server that runs on it. Raise StorageError for a bad address."""
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_database(settings.storage.url, migrations(settings), clock, shared=shared)
+    return open_database(settings.storage.url, migrations(manifests), clock, shared=shared)
 
 
 def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> SweptBlobStore:

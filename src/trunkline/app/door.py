@@ -28,7 +28,7 @@ def open_application(
     door = HttpDoor(
         router=realtime.router,
         directory=foundation.directory,
-        verifier=realtime.verifier,
+        verifier=foundation.verifier,
         vault=foundation.vault,
         database=foundation.database,
         metrics=foundation.metrics,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
+from trunkline.app.products import service_finders
 from trunkline.control.health import Health
 from trunkline.core import mutations
 from trunkline.core.clock import Clock
@@ -26,7 +27,12 @@ from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.accounts import facade as accounts
-from trunkline.products.accounts.facade import AccountCredentials, AccountDirectory, CredentialRevoked
+from trunkline.products.accounts.facade import (
+    AccountCredentials,
+    AccountDirectory,
+    CredentialRevoked,
+    TokenVerifier,
+)
 from trunkline.products.manifest import Context, Manifest, PublicAddress
 from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import event_frame
@@ -45,7 +51,7 @@ class Foundation:
         self.clock = clock
         self.vault = open_vault(settings)
         self.operator_token = open_operator_token(settings)
-        self.database = open_storage(settings, clock)
+        self.database = open_storage(settings, manifests, clock)
         self.bus: Bus = open_bus(settings.server.nats_url)
         types = [kind for manifest in manifests for kind in manifest.announcements]
         self.cluster = Cluster(self.bus, self.vault, (*types, EndpointOpened))
@@ -53,10 +59,12 @@ class Foundation:
         self.health = Health(self.database, self.bus, self.metrics)
         self.egress = _open_egress(settings)
         self.directory = AccountDirectory(self.vault)
-        self.carriers = open_carriers(
-            settings.messaging.carriers, settings.messaging.carrier_routes, self.database
-        )
-        self.address = PublicAddress(settings.messaging.public_url.rstrip("/"))
+        self.verifier = TokenVerifier(self.database, self.vault, service_finders(manifests))
+        # Carriers and the public address are the node's: the control API and every product may use them. Only their
+        # options stand in the table of Messaging, which gave them their names.
+        outside = settings.messaging
+        self.carriers = open_carriers(outside.carriers, outside.carrier_routes, self.database)
+        self.address = PublicAddress(outside.public_url.rstrip("/"))
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutations.sweeper(self.database)
         self._signing_tokens = SigningTokens(self._signing_token, clock)

@@ -11,7 +11,7 @@ from trunkline.api.router import Router
 from trunkline.app.foundation import Foundation
 from trunkline.core.cluster import MessageGap
 from trunkline.core.jobs.outcomes import Handler
-from trunkline.products.accounts.facade import CredentialRevoked, TokenVerifier, dead_keys
+from trunkline.products.accounts.facade import CredentialRevoked, dead_keys
 from trunkline.products.manifest import Runtime
 from trunkline.realtime import endpoints
 from trunkline.realtime.border import EndpointOpened, Peer
@@ -38,13 +38,11 @@ class Realtime:
         products = [runtime.realtime for runtime in runtimes if runtime.realtime]
         self.presence = Presence(database, products)
         self.router = Router((*routed, *(Product(one.name, one.mounts) for one in products)))
-        finders = {product.grants[0]: product.find_service for product in products}
-        self.verifier = TokenVerifier(database, vault, finders)
         door = DoorServices(
             database=database,
             executor=OperationExecutor(database, foundation.directory, vault),
             router=self.router,
-            verifier=self.verifier,
+            verifier=foundation.verifier,
             dead_keys=dead_keys,
             clock=foundation.clock,
             listeners=(self.presence, self),

@@ -12,15 +12,12 @@ from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.facade import Account, AccountClosed, AccountStatus
+from trunkline.products.accounts.facade import MAX_NAME, Account, AccountClosed, AccountStatus
 from trunkline.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Create, list and change accounts, while the server runs or not."
 )
-
-MAX_NAME = 64
-"""Characters of a friendly name, as in the API (doc)."""
 
 Sid = Annotated[str, typer.Argument(metavar="SID", help="The account, AC….")]
 

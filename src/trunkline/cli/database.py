@@ -9,6 +9,7 @@ from typing import TypeVar
 import typer
 
 from trunkline.app.data import open_storage, open_vault
+from trunkline.app.products import products
 from trunkline.cli.errors import exit_on_error, fail
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
@@ -32,7 +33,7 @@ def with_database(
 
 async def _run_on_database(settings: Settings, work: Callable[[Database, Vault], Awaitable[T]]) -> T:
     vault = open_vault(settings)
-    database = open_storage(settings, shared=True)
+    database = open_storage(settings, products(settings), shared=True)
     await database.start()
     try:
         await facade.check_master_key(database, vault)

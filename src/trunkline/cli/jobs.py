@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -11,6 +11,7 @@ from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
+from trunkline.control.jobs import DEFAULT_JOBS, MAX_JOBS, entry
 from trunkline.core.dates import iso
 from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import JobState, StoredJob
@@ -31,13 +32,13 @@ def show_all(
     state: Annotated[
         JobState, typer.Option(help="State of the jobs: dead, queued, or behind another job.")
     ] = JobState.DEAD,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of jobs.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_JOBS, help="Maximum number of jobs.")] = DEFAULT_JOBS,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first; the dead ones by default."""
     jobs = with_database(settings, lambda database, _: database.scan(lambda tx: list_jobs(tx, state, limit)))
     if as_json:
-        print_json([_described(job) for job in jobs])
+        print_json([entry(job) for job in jobs])
         return
     rows = [(job.id, job.kind, job.lane, str(job.attempts), iso(job.due), job.reason) for job in jobs]
     print_table(("ID", "KIND", "LANE", "ATTEMPTS", "DUE", "REASON"), rows)
@@ -75,22 +76,7 @@ def _show(job: StoredJob | None, id: str, as_json: bool) -> None:
     if job is None:
         raise fail(f"there is no job {id}: it is done, or never was")
     if as_json:
-        print_json({**_described(job), "payload": job.payload})
+        print_json({**entry(job), "payload": job.payload})
         return
-    shown = {name: str(value) for name, value in _described(job).items() if value is not None}
-    print_pairs({**shown, "payload": job.payload})
-
-
-def _described(job: StoredJob) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "state": job.state,
-        "lane": job.lane or None,
-        "order_key": job.order_key,
-        "attempts": job.attempts,
-        "due": iso(job.due),
-        "created": iso(job.created),
-        "running": job.holder is not None,
-        "reason": job.reason or None,
-    }
+    shown = {**entry(job), "due_at": iso(job.due), "created_at": iso(job.created), "payload": job.payload}
+    print_pairs({name: str(value) for name, value in shown.items() if value is not None})

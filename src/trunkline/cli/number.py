@@ -56,7 +56,8 @@ def add(
     ] = None,
     carrier: Annotated[str, typer.Option(help="Its carrier; by default the one of the routes.")] = "",
     rate: Annotated[
-        float, typer.Option(min=0, max=100_000, help="Segments a second; 0 for the default of its kind.")
+        float,
+        typer.Option(min=0, max=facade.MAX_RATE, help="Segments a second; 0 for the default of its kind."),
     ] = 0,
     account: Annotated[str, typer.Option(metavar="SID", help="Assign it to this account.")] = "",
     as_json: AsJson = False,

@@ -13,7 +13,6 @@ from typing import Any
 import typer
 
 from trunkline.app.data import OPERATOR_TOKEN_FILE
-from trunkline.app.products import products
 from trunkline.app.server import Server, write_ready_file
 from trunkline.cli.addresses import PortState, probe_port
 from trunkline.cli.errors import exit_on_error, fail, reason
@@ -71,13 +70,12 @@ async def _serve(settings: Settings) -> None:
 
 
 def _ready_server(settings: Settings, server: Server) -> ReadyServer:
-    there = {product.name for product in products(settings)}
     proxy_port = port_of(server.proxy_url)
     return ReadyServer(
         settings.server.host,
         port_of(server.url) or settings.server.port,
         proxy_port,
-        [name for name in PRODUCTS if name in there],
+        PRODUCTS,
         _flags(
             {"data_dir": settings.storage.data_dir, "host": settings.server.host, "proxy_port": proxy_port}
         ),

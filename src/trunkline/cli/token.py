@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from trunkline.app.products import products, service_finders
 from trunkline.cli.database import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
@@ -20,9 +21,8 @@ from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
-from trunkline.products import chat
 from trunkline.products.accounts.token_issuers import Finders, check_token, sign_token
-from trunkline.products.sync.realtime.product import find_service as find_sync_service
+from trunkline.products.manifest import ServiceFinder
 from trunkline.settings import Settings
 
 app = typer.Typer(
@@ -70,15 +70,16 @@ def check(
 ) -> None:
     """Show the content of a token, and whether a client with it is accepted. The exit code is 1 if not."""
     text = (sys.stdin.read() if token == _STDIN else token).strip()
-    parsed, verdicts = with_database(
-        settings, lambda database, vault: _check_products(database, vault, text, product)
+    finders = _finders(settings)
+    parsed, checks = with_database(
+        settings, lambda database, vault: _check_products(database, vault, finders, text, product)
     )
     if as_json:
-        print_json({"claims": parsed and _claims(parsed), "verdicts": [_described(one) for one in verdicts]})
+        print_json({"claims": parsed and _claims(parsed), "verdicts": [_described(one) for one in checks]})
     else:
-        shown = _shown(parsed, verdicts[0].now) if parsed else {}
-        print_pairs({**shown, **{f"For {one.product}": _outcome(one) for one in verdicts}})
-    if any(verdict.refused for verdict in verdicts):
+        shown = _shown(parsed, checks[0].now) if parsed else {}
+        print_pairs({**shown, **{f"For {one.product}": _outcome(one) for one in checks}})
+    if any(one.refused for one in checks):
         raise typer.Exit(1)
 
 
@@ -98,32 +99,33 @@ def create(
 ) -> None:
     """Print an access token for development, signed with a stored key. Apps create theirs with an SDK."""
     grants = {"identity": identity, product.grant.value: {"service_sid": service}}
+    finders = _finders(settings)
 
     async def make(database: Database, vault: Vault) -> tuple[str, TokenCheck]:
         async def signed(tx: Tx) -> str:
             return await sign_token(tx, vault, key, grants, ttl)
 
         text = await database.read(signed)
-        return text, await _check(database, vault, text, product)
+        return text, await _check(database, vault, finders, text, product)
 
     try:
-        text, verdict = with_database(settings, make)
+        text, outcome = with_database(settings, make)
     except InvalidToken as refused:
         raise fail(str(refused)) from None
-    if verdict.refused:
-        raise fail(str(verdict.refused))
+    if outcome.refused:
+        raise fail(str(outcome.refused))
     typer.echo(text)
 
 
 async def _check_products(
-    database: Database, vault: Vault, text: str, product: TokenProduct | None
+    database: Database, vault: Vault, finders: Finders, text: str, product: TokenProduct | None
 ) -> tuple[Token | None, list[TokenCheck]]:
     try:
         parsed = access_tokens.parse(text)
     except InvalidToken:
         parsed = None
     wanted = [product] if product else _products(parsed)
-    return parsed, [await _check(database, vault, text, one) for one in wanted]
+    return parsed, [await _check(database, vault, finders, text, one) for one in wanted]
 
 
 def _products(token: Token | None) -> list[TokenProduct]:
@@ -133,25 +135,32 @@ def _products(token: Token | None) -> list[TokenProduct]:
     return [product for product in TokenProduct if product.grant.product in named] or [TokenProduct.SYNC]
 
 
-async def _check(database: Database, vault: Vault, text: str, product: TokenProduct) -> TokenCheck:
-    async def judge(tx: Tx) -> TokenCheck:
+async def _check(
+    database: Database, vault: Vault, finders: Finders, text: str, product: TokenProduct
+) -> TokenCheck:
+    async def check_in(tx: Tx) -> TokenCheck:
         try:
-            grant = await check_token(tx, vault, _FINDERS, text, product.grant.value)
+            grant = await check_token(tx, vault, finders, text, product.grant.value)
         except InvalidToken as refused:
             return TokenCheck(product.value, tx.now, refused=refused)
         return TokenCheck(product.value, tx.now, grant)
 
-    return await database.read(judge)
+    return await database.read(check_in)
 
 
-async def _sync_service(tx: Tx, account_sid: str, name: str) -> str | None:
-    try:
-        return await find_sync_service(tx, account_sid, name)
-    except NeedsWrite:
-        return f"{name}, which is made with its first use"
+def _finders(settings: Settings) -> Finders:
+    """Return the finders of the products' Services, for transactions that only read."""
+    return {grant: _reading(find) for grant, find in service_finders(products(settings)).items()}
 
 
-_FINDERS: Finders = {"data_sync": _sync_service, "chat": chat.find_service}
+def _reading(find: ServiceFinder) -> ServiceFinder:
+    async def find_or_describe(tx: Tx, account_sid: str, name: str) -> str | None:
+        try:
+            return await find(tx, account_sid, name)
+        except NeedsWrite:
+            return f"{name}, which is made with its first use"
+
+    return find_or_describe
 
 
 def _claims(token: Token) -> msgspec.Raw:
@@ -187,32 +196,32 @@ def _text(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _outcome(verdict: TokenCheck) -> str:
-    if verdict.refused:
-        return f"refused: {verdict.refused}"
-    assert verdict.grant is not None
-    section = verdict.grant.services[TokenProduct(verdict.product).grant.value]
+def _outcome(check: TokenCheck) -> str:
+    if check.refused:
+        return f"refused: {check.refused}"
+    assert check.grant is not None
+    section = check.grant.services[TokenProduct(check.product).grant.value]
     return f"accepted, for the Service {section}"
 
 
-def _described(verdict: TokenCheck) -> dict[str, Any]:
+def _described(check: TokenCheck) -> dict[str, Any]:
     """Return a check as JSON."""
-    described: dict[str, Any] = {"product": verdict.product, "accepted": verdict.refused is None}
-    if verdict.refused:
-        rule: Rule = verdict.refused.rule
+    described: dict[str, Any] = {"product": check.product, "accepted": check.refused is None}
+    if check.refused:
+        rule: Rule = check.refused.rule
         return {
             **described,
             "rule": rule.name.lower(),
             "code": rule.code,
             "description": rule.description,
-            "reason": verdict.refused.reason,
+            "reason": check.refused.reason,
         }
-    assert verdict.grant is not None
+    assert check.grant is not None
     return {
         **described,
-        "account_sid": verdict.grant.account_sid,
-        "key_sid": verdict.grant.key_sid,
-        "identity": verdict.grant.identity,
-        "service_sid": verdict.grant.services[TokenProduct(verdict.product).grant.value],
-        "expires_at": iso(verdict.grant.expires_at),
+        "account_sid": check.grant.account_sid,
+        "key_sid": check.grant.key_sid,
+        "identity": check.grant.identity,
+        "service_sid": check.grant.services[TokenProduct(check.product).grant.value],
+        "expires_at": iso(check.grant.expires_at),
     }

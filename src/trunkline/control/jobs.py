@@ -21,6 +21,8 @@ from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.storage.database import Tx
 
 MAX_JOBS = 10_000
+DEFAULT_JOBS = 100
+"""The jobs of a list whose caller gives no limit."""
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ def view(job: StoredJob, urls: Urls) -> Json:
 
 
 def entry(job: StoredJob) -> Json:
-    """Return a job as lists show it."""
+    """Return a job as lists show it, here and on the command line."""
     return {
         "id": job.id,
         "kind": job.kind,
@@ -54,7 +56,7 @@ def entry(job: StoredJob) -> Json:
 async def list_all(tx: Tx, call: Call[JobFilter]) -> list[StoredJob]:
     """Return the newest jobs in a state."""
     state = JobState(call.input.state) if isinstance(call.input.state, str) else JobState.DEAD
-    return await list_jobs(tx, state, call.input.limit if isinstance(call.input.limit, int) else 100)
+    return await list_jobs(tx, state, call.input.limit if isinstance(call.input.limit, int) else DEFAULT_JOBS)
 
 
 async def fetch_job(tx: Tx, call: Call[Empty]) -> StoredJob | None:
@@ -78,6 +80,7 @@ OPERATIONS = (
         list_all,
         lambda jobs, _urls: {"jobs": [entry(job) for job in jobs]},
         input=JobFilter,
+        scans=True,
         **FOR_OPERATOR,
     ),
     fetch("/jobs/{Id}", fetch_job, view, **FOR_OPERATOR),

@@ -23,11 +23,15 @@ from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database
+from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.transports.base import Carriers
+
+ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
+"""The finder of the Service that a grant names, by account SID and SID or ``default``: its SID, or None. It raises
+NeedsWrite if the Service must be created and the transaction is a read."""
 
 
 class PublicAddress(msgspec.Struct):
@@ -93,7 +97,8 @@ def _nothing(context: Context) -> Runtime:
 
 class Manifest(msgspec.Struct, frozen=True):
     """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, its operations
-    in the ``control`` API, how it runs, and the columns that refer to blobs."""
+    in the ``control`` API, how it runs, the columns that refer to blobs, and by grant the finders of the Services that
+    access tokens name."""
 
     product: Product
     migrations: tuple[Migration, ...] = ()
@@ -101,6 +106,7 @@ class Manifest(msgspec.Struct, frozen=True):
     control: tuple[Operation, ...] = ()
     run: Callable[[Context], Runtime] = _nothing
     blob_references: tuple[BlobReference, ...] = ()
+    finders: Mapping[str, ServiceFinder] = {}
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,10 +12,6 @@ from trunkline.api.params import Fields
 from trunkline.core.storage.database import Row, Tx
 from trunkline.realtime.border import Peer
 from trunkline.realtime.tunnel import service_path
-
-ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
-"""A function that returns the SID of the account's Service that a grant names (account SID, then SID or ``default``),
-or None; NeedsWrite if the Service must be created."""
 
 
 class ObjectDelivery(Protocol):
@@ -96,16 +92,14 @@ def no_fields(body: bytes) -> Fields:
 class RealtimeProduct:
     """A product behind the realtime door.
 
-    ``grants`` are the names of the grants that lead to it, the first of which names the product to the verifier of
-    tokens; ``find_service`` finds the Service of a grant. ``mounts`` are the operations for tunnelled requests, with
-    ``tunnel`` set; ``base_url`` begins the URLs in their answers. ``path`` makes the full path from the segments of a
+    ``grants`` are the names of the grants that lead to it. ``mounts`` are the operations for tunnelled requests, with
+    ``tunnel`` set; ``base_url`` begins the URLs in their responses. ``path`` makes the full path from the segments of a
     request and the Service of its token, ``fields`` the parameters from its JSON body. A product without ``delivery``
     has no subscribers, one without ``presence`` does not listen to connections.
     """
 
     name: str
     grants: tuple[str, ...]
-    find_service: ServiceFinder
     mounts: tuple[Mount, ...] = ()
     base_url: str = ""
     path: Callable[[tuple[str, ...], str], tuple[str, ...]] = service_path

@@ -8,6 +8,7 @@ from trunkline.settings.option import option
 from trunkline.settings.values import Networks, at_least, between, hidden, matches, networks, one_of
 
 PRODUCTS = ("sync", "notify", "messaging", "chat")
+"""The products that SDKs have a domain for, in the order of the startup message."""
 LEVELS = ("debug", "info", "warning", "error")
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from servers import Server
 from trunkline.app.data import BLOBS_DIRECTORY, open_storage, open_vault
+from trunkline.app.products import products
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.store import once
 from trunkline.core.secrets import Vault
@@ -23,7 +24,7 @@ def beside(server: Server, action: Callable[[Database, Vault], Awaitable[T]]) ->
 
     async def work() -> T:
         settings = Settings.of(data_dir=server.data_dir)
-        database = open_storage(settings, shared=True)
+        database = open_storage(settings, products(settings), shared=True)
         await database.start()
         try:
             return await action(database, open_vault(settings))

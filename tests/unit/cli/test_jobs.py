@@ -46,6 +46,9 @@ def test_given_up_jobs_are_listed_and_shown(cli: Cli, data: Path) -> None:
         "no use",
         "a.example",
     )
+    # As the control API has them: in seconds.
+    assert isinstance(listed["due_at"], float)
+    assert isinstance(listed["created_at"], float)
     assert cli("jobs", "list", "--state", "ready", "--json").json == []
     assert id in cli("jobs", "list").out
     assert cli("jobs", "show", id, "--json").json["payload"] == '{"a": 1}'

@@ -14,7 +14,7 @@ from trunkline.api.operation import Mount, Product
 from trunkline.api.params import Fields
 from trunkline.api.router import Router
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database
 from trunkline.realtime.border import TunnelReply, TunnelRequest
 from trunkline.realtime.dispatch import TunnelDispatcher
 from trunkline.realtime.objects.delivery import LiveDelivery
@@ -32,10 +32,6 @@ def fields(body: bytes) -> Fields:
     return json_fields(body, frozenset({"requests", "correlation_id"}), 54008)
 
 
-async def _nothing(tx: Tx, account_sid: str, name: str) -> str | None:
-    return None
-
-
 class Side:
     """A product with a source of its own."""
 
@@ -46,7 +42,6 @@ class Side:
         self.product = RealtimeProduct(
             name=name,
             grants=grants,
-            find_service=_nothing,
             mounts=(
                 Mount(name, "v3", ObjectReads(self.source).operations(), tunnel=True),
                 Mount(name, "v4", (subscriptions.operation(),), tunnel=True),

@@ -66,15 +66,11 @@ class MovedClock:
         return self.now
 
 
-async def _find(tx: Tx, account_sid: str, name: str) -> str | None:
-    return None
-
-
 def products(chat: Listener, sync: Listener | None = None) -> list[RealtimeProduct]:
     """Return two products with these listeners."""
     return [
-        RealtimeProduct("chat", ("chat", "ip_messaging"), _find, presence=chat),
-        RealtimeProduct("sync", ("data_sync",), _find, presence=sync),
+        RealtimeProduct("chat", ("chat", "ip_messaging"), presence=chat),
+        RealtimeProduct("sync", ("data_sync",), presence=sync),
     ]
 
 
@@ -148,7 +144,7 @@ def test_a_product_without_a_listener_costs_nothing() -> None:
             raise AssertionError(f"the database is used: {name}")
 
     async def scenario() -> None:
-        presence = Presence(Untouched(), [RealtimeProduct("chat", ("chat",), _find)])  # type: ignore[arg-type]
+        presence = Presence(Untouched(), [RealtimeProduct("chat", ("chat",))])  # type: ignore[arg-type]
         client = Client("alice", SERVICES)
         presence.connected(client)
         presence.disconnected(client)

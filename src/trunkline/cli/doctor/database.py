@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from trunkline.app.data import open_storage
-from trunkline.app.products import migrations
+from trunkline.app.products import migrations, products
 from trunkline.cli.doctor import files
 from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
@@ -12,6 +14,7 @@ from trunkline.core.storage.database import NewerDatabase, StorageError
 from trunkline.core.storage.inspection import Inspection, database_file, inspect_database
 from trunkline.core.storage.migrate import Migration, due
 from trunkline.products.accounts import facade
+from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
 from trunkline.settings.values import without_password
 
@@ -28,10 +31,11 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
         inspection = await inspect_database(settings.storage.url)
     except (StorageError, PermissionError) as error:
         return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
-    checked = [schema(migrations(settings), inspection), durability(inspection)]
+    manifests = products(settings)
+    checked = [schema(migrations(manifests), inspection), durability(inspection)]
     # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
     if inspection.applied and not checked[0].remedy and not (path and inspection.weak):
-        checked.append(await secrets(settings))
+        checked.append(await secrets(settings, manifests))
     shown = path or without_password(settings.storage.url)
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), inspection)]
 
@@ -60,14 +64,14 @@ def durability(inspection: Inspection) -> DoctorFinding:
     return ok("durability", "no setting of the database weakens it")
 
 
-async def secrets(settings: Settings) -> DoctorFinding:
+async def secrets(settings: Settings, manifests: Iterable[Manifest]) -> DoctorFinding:
     """Check that the master key decrypts the stored secrets."""
     name = "secrets"
     try:
         vault = files.vault(settings)
         if vault is None:
             return failed(name, "the master key is missing", "restore it from a backup before the next start")
-        database = open_storage(settings, shared=True)
+        database = open_storage(settings, manifests, shared=True)
         await database.start()
         try:
             await facade.check_master_key(database, vault)

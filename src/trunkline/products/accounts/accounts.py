@@ -22,26 +22,28 @@ from trunkline.core.clock import SECOND
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts.store import (
+    MAX_NAME,
     Account,
+    AccountStatus,
     change_account,
     find_account,
     insert_account,
     token_label,
 )
 
-STATUSES = ("active", "suspended", "closed")
+STATUSES = tuple(status.value for status in AccountStatus)
 
 
 class CreateAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of create: a name of up to 64 characters."""
 
-    friendly_name: Annotated[Given[str], text(0, 64, code=20002)] = UNSET
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
 
 
 class UpdateAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of update."""
 
-    friendly_name: Annotated[Given[str], text(1, 64, code=20002)] = UNSET
+    friendly_name: Annotated[Given[str], text(1, MAX_NAME, code=20002)] = UNSET
     status: Annotated[Given[str], choice(*STATUSES)] = UNSET
 
 
@@ -160,7 +162,7 @@ async def update_account(tx: Tx, call: Call[UpdateAccount]) -> AccountWithToken 
     if changes.get("status", account.status) != account.status:
         if account.owner_account_sid == account.sid or account.sid == call.account_sid:
             raise unauthorized(detail="Only the parent account may change the status of a subaccount.")
-        if account.status == "closed":
+        if account.status == AccountStatus.CLOSED.value:
             raise invalid("Status", "a closed account stays closed")
     if changes:
         await change_account(tx, account.sid, changes)

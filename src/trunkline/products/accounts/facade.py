@@ -3,8 +3,6 @@ master key."""
 
 from __future__ import annotations
 
-from enum import Enum
-
 import msgspec
 
 from trunkline.api.principal import Credential
@@ -15,7 +13,9 @@ from trunkline.products.accounts import alerts
 from trunkline.products.accounts.auth_tokens import remove_secondary
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import (
+    MAX_NAME,
     Account,
+    AccountStatus,
     CredentialRevoked,
     Key,
     change_account,
@@ -30,6 +30,7 @@ from trunkline.products.accounts.token_issuers import TokenVerifier, dead_keys
 from trunkline.products.accounts.webhook_alerts import AlertSweeper, record_webhook_alert
 
 __all__ = [
+    "MAX_NAME",
     "Account",
     "AccountClosed",
     "AccountCredentials",
@@ -64,14 +65,6 @@ class AccountCredentials(msgspec.Struct, frozen=True):
     account: Account
     auth_token: str
     created: bool = False
-
-
-class AccountStatus(Enum):
-    """The states of an account; a closed one stays closed (doc)."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    CLOSED = "closed"
 
 
 class UnknownAccount(Exception):

@@ -19,7 +19,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import keys, store
 from trunkline.products.accounts.keys import NewKey
-from trunkline.products.accounts.store import Key
+from trunkline.products.accounts.store import MAX_NAME, Key
 
 MAX_PERMISSIONS = 100
 
@@ -28,7 +28,7 @@ class CreateKey(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of create; without ``key_type`` the key is a standard one (spec)."""
 
     account_sid: Annotated[Given[str], sid("AC", clears=False), required()] = UNSET
-    friendly_name: Annotated[Given[str], text(0, 64, code=20002)] = UNSET
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     key_type: Annotated[Given[str], choice("restricted", "standard")] = UNSET
     policy: Annotated[Given[str | None], json_object()] = UNSET
 
@@ -36,7 +36,7 @@ class CreateKey(msgspec.Struct, frozen=True, kw_only=True):
 class UpdateKey(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of update."""
 
-    friendly_name: Annotated[Given[str], text(0, 64, code=20002)] = UNSET
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     policy: Annotated[Given[str | None], json_object()] = UNSET
 
 

@@ -18,13 +18,13 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import store
-from trunkline.products.accounts.store import Key
+from trunkline.products.accounts.store import MAX_NAME, Key
 
 
 class KeyName(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of create and update: a name of up to 64 characters."""
 
-    friendly_name: Annotated[Given[str], text(0, 64, code=20002)] = UNSET
+    friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
 
 
 class NewKey(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -13,9 +14,20 @@ from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 
+MAX_NAME = 64
+"""Characters of the friendly name of an account or a key (doc)."""
+
+
+class AccountStatus(Enum):
+    """The states of an account; a closed one stays closed (doc)."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
 
 class Account(Row, frozen=True):
-    """A row of ``accounts``. A main account is its own owner; ``status`` is active, suspended or closed."""
+    """A row of ``accounts``. A main account is its own owner; ``status`` is an ``AccountStatus`` value."""
 
     sid: str
     owner_account_sid: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trunkline.api.principal import Credential
@@ -13,12 +13,9 @@ from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx
 from trunkline.products.accounts.store import secret_label
+from trunkline.products.manifest import ServiceFinder
 
 log = logging.getLogger("trunkline.tokens")
-
-ServiceFinder = Callable[[Tx, str, str], Awaitable[str | None]]
-"""The finder of the Service that a grant names, by account SID and SID or ``default``: its SID, or None. It raises
-NeedsWrite if the Service must be created and the transaction is a read."""
 
 Finders = Mapping[str, ServiceFinder]
 """From a product, such as ``data_sync`` or ``chat``, to the finder of its Services. Products without a grant of their

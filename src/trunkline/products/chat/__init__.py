@@ -27,12 +27,12 @@ def manifest(settings: ChatSettings) -> Manifest:
         for host in HOSTS
         for version, operations in versions.items()
     )
-    return Manifest(Product("chat", mounts), MIGRATIONS, run=run)
+    return Manifest(Product("chat", mounts), MIGRATIONS, run=run, finders={"chat": find_service})
 
 
 def run(context: Context) -> Runtime:
     """Return Chat on a node. Its clients may log in; it has no operations for them yet."""
-    return Runtime(realtime=RealtimeProduct("chat", ("chat", "ip_messaging"), find_service))
+    return Runtime(realtime=RealtimeProduct("chat", ("chat", "ip_messaging")))
 
 
 async def find_service(tx: Tx, account_sid: str, sid: str) -> str | None:

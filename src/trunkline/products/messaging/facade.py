@@ -11,6 +11,7 @@ from trunkline.products.messaging.numbers.inventory import (
     remove_number,
 )
 from trunkline.products.messaging.numbers.management import (
+    MAX_RATE,
     MILLI,
     BadCountry,
     BadNumber,
@@ -30,6 +31,7 @@ from trunkline.products.messaging.text.segments import segment
 from trunkline.transports.base import Encoding
 
 __all__ = [
+    "MAX_RATE",
     "MILLI",
     "BadCountry",
     "BadNumber",

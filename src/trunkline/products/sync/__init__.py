@@ -20,7 +20,7 @@ from trunkline.products.sync import (
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
-from trunkline.products.sync.realtime.product import SyncRealtime
+from trunkline.products.sync.realtime.product import SyncRealtime, find_service
 from trunkline.products.sync.schema import MIGRATIONS
 from trunkline.realtime.objects.types import ObjectKind
 from trunkline.settings.sync import SyncSettings
@@ -47,7 +47,13 @@ def manifest(settings: SyncSettings, clock: Clock) -> Manifest:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
     mount = Mount("sync", "v1", operations, codes=PagingCodes(size=54454, token=54453))
     announcements = (SyncEvent, services.AccessChanged)
-    return Manifest(Product("sync", (mount,)), MIGRATIONS, announcements, run=partial(run, buckets))
+    return Manifest(
+        Product("sync", (mount,)),
+        MIGRATIONS,
+        announcements,
+        run=partial(run, buckets),
+        finders={"data_sync": find_service},
+    )
 
 
 def run(buckets: Buckets | None, context: Context) -> Runtime:

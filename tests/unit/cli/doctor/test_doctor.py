@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from trunkline.app.node import Node
-from trunkline.app.products import migrations
+from trunkline.app.products import migrations, products
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
@@ -188,7 +188,7 @@ def test_json_and_lines_say_the_same(cli: Cli) -> None:
 
 
 def _migrations() -> list[Migration]:
-    return migrations(Settings())
+    return migrations(products(Settings()))
 
 
 def _migrate(url: str, wanted: list[Migration], ahead: int = 0) -> None:

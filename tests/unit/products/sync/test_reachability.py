@@ -24,7 +24,6 @@ from trunkline.products.sync.reachability import (
     on_connect,
     on_disconnect,
 )
-from trunkline.products.sync.realtime.product import find_service
 from trunkline.realtime import endpoints
 from trunkline.realtime.endpoints import KIND, LEASE
 from trunkline.realtime.presence import BATCH, BEAT_SECONDS, Presence
@@ -61,9 +60,7 @@ class Client:
 
 def presence(here: Ground) -> Presence:
     """Return the presence of a node with Sync."""
-    return Presence(
-        here.database, [RealtimeProduct("sync", ("data_sync",), find_service, presence=Reachability())]
-    )
+    return Presence(here.database, [RealtimeProduct("sync", ("data_sync",), presence=Reachability())])
 
 
 class Scene:

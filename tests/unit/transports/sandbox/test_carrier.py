@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from engines import Engine, opened
-from trunkline.app.products import migrations
+from trunkline.app.products import migrations, products
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs.inspection import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, Retry
@@ -60,7 +60,7 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
         """From a start to a stop; the second time it finds what the first left."""
-        async with opened(self.url, migrations(Settings()), lambda: self.now) as self.database:
+        async with opened(self.url, migrations(products(Settings())), lambda: self.now) as self.database:
             self.sandbox, self.heard = Sandbox(self.database), Heard()
             handlers = {JOB: self.sandbox.handler()}
             runner = Runner(self.database, handlers, lambda: self.now, RunnerOptions(poll_seconds=0.05))
@@ -111,7 +111,7 @@ Play = Callable[..., None]
 @pytest.fixture
 def play(engine: Engine, tmp_path: Path) -> Play:
     """Runs scenarios one after the other in one world, which is stopped and started between them."""
-    world = World(engine.migrated_url(tmp_path, migrations(Settings())))
+    world = World(engine.migrated_url(tmp_path, migrations(products(Settings()))))
 
     async def add_account(tx: Tx) -> None:
         await tx.run(

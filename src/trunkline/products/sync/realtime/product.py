@@ -45,7 +45,6 @@ class SyncRealtime:
         self.product = RealtimeProduct(
             name="sync",
             grants=("data_sync",),
-            find_service=find_service,
             mounts=(
                 Mount("cds", "v3", objects, codes=codes, tunnel=True),
                 Mount("cds", "v4", (subscriptions.operation(),), tunnel=True),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engines import Engine, opened
-from trunkline.app.products import migrations
+from trunkline.app.products import migrations, products
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import SweptBlobStore
@@ -121,7 +121,7 @@ class Place:
 
 @pytest.fixture
 def run(engine: Engine, tmp_path: Path) -> Callable[[Callable[[Place], Awaitable[None]]], None]:
-    steps = migrations(Settings())
+    steps = migrations(products(Settings()))
     url = engine.migrated_url(tmp_path, steps)
 
     def runner(scenario: Callable[[Place], Awaitable[None]]) -> None:

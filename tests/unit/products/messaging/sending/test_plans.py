@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from trunkline.app.data import open_storage
+from trunkline.app.products import products
 from trunkline.products.messaging.lifecycle import queue
 from trunkline.products.messaging.lifecycle.queue import Step
 from trunkline.products.messaging.senders import pool
@@ -33,7 +34,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
     settings = Settings.of(data_dir=tmp_path_factory.mktemp("plans"))
 
     async def make() -> None:
-        database = open_storage(settings)
+        database = open_storage(settings, products(settings))
         await database.start()
         await database.stop()
 
