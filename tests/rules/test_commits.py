@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +37,13 @@ def offences(subject: str) -> Iterator[str]:
         yield "ends with a full stop"
 
 
-def _subjects() -> list[tuple[str, str]]:
-    """Return id and subject of the commits since ``SINCE``; none where there is no git or no repository."""
-    command = ["git", "-C", str(ROOT), "log", f"--since={SINCE}", "--no-merges", "--format=%h %s"]
+def _subjects(root: Path) -> list[tuple[str, str]]:
+    """Return id and subject of the commits since ``SINCE`` of the repository at ``root``; none where there is no git,
+    or where ``root`` is not the top of a repository: then the log is that of another project."""
+    command = ["git", "-C", str(root), "log", f"--since={SINCE}", "--no-merges", "--format=%h %s"]
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     except (OSError, subprocess.CalledProcessError):
         return []
     return [
@@ -48,7 +52,7 @@ def _subjects() -> list[tuple[str, str]]:
 
 
 def test_subjects_are_imperative_and_short() -> None:
-    found = [f"{commit} {subject}: {one}" for commit, subject in _subjects() for one in offences(subject)]
+    found = [f"{commit} {subject}: {one}" for commit, subject in _subjects(ROOT) for one in offences(subject)]
     assert not found, "\n".join(found)
 
 
@@ -81,3 +85,14 @@ def test_another_subject_is_caught(subject: str) -> None:
 )
 def test_an_imperative_subject_passes(subject: str) -> None:
     assert list(offences(subject)) == []
+
+
+def test_the_log_of_a_surrounding_repository_is_left_alone(tmp_path: Path) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    git = ["git", "-C", str(tmp_path), *identity]
+    subprocess.run([*git, "init", "-q"], check=True)
+    date = {**os.environ, "GIT_COMMITTER_DATE": "2026-12-02T00:00:00Z"}
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "added a copy."], check=True, env=date)
+    (tmp_path / "copy").mkdir()
+    assert [subject for _, subject in _subjects(tmp_path)] == ["added a copy."]
+    assert _subjects(tmp_path / "copy") == []
