@@ -1,13 +1,14 @@
-"""The files that the documents mention exist: a module or test that moves moves in the text, too."""
+"""The files and classes that the documents mention exist: what moves or is renamed does so in the text, too."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from rules.source import ROOT, files
+from rules.source import ROOT, files, sources
 
 ROOTS = (
     "",
@@ -33,6 +34,62 @@ def offences(path: str, text: str) -> Iterator[str]:
                 yield f"{path}:{number}: {found[1]} does not exist"
             if there and found[2] and f"def {found[2]}(" not in there[0].read_text("utf-8"):
                 yield f"{path}:{number}: {found[1]} has no {found[2]}"
+
+
+_CLASS = re.compile(r"`([A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*)(?:[.(\[][^`]*)?`")
+NO_CLASSES = {"Opened", "Taken", "Queued"}
+"""Names that docs/development/words.md warns of."""
+
+
+def defined_names() -> set[str]:
+    """Return the names of the classes in the tree, and of what modules assign."""
+    found: set[str] = set()
+    for source in sources("src", "tests"):
+        for node in ast.walk(source.tree):
+            match node:
+                case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                    found.add(name)
+    return found
+
+
+def unknown_classes(path: str, text: str, known: set[str]) -> Iterator[str]:
+    """Yield the mentions of classes that are not in the tree."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for name in _CLASS.findall(line):
+            if name not in known and name not in NO_CLASSES:
+                yield f"{path}:{number}: there is no {name}"
+
+
+def test_the_classes_that_the_pages_for_developers_mention_exist() -> None:
+    pages = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *files("docs/development", ".md")]
+    known = defined_names()
+    found = [
+        line
+        for page in pages
+        for line in unknown_classes(page.relative_to(ROOT).as_posix(), page.read_text("utf-8"), known)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["`Receiver`", "`Receiver(…)` is called", "a `Gone[…]`, a `Carrier`"])
+def test_a_class_that_is_gone_is_caught(text: str) -> None:
+    assert list(unknown_classes("docs/x.md", text, {"Carrier"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`Carrier`",
+        "`Carrier.submit`",
+        "Receiver",
+        "`PURE`",
+        "`Return the sender.`",
+        "`I-Twilio-Token`",
+        "`Taken`",
+    ],
+)
+def test_what_is_no_unknown_class_passes(text: str) -> None:
+    assert list(unknown_classes("docs/x.md", text, {"Carrier"})) == []
 
 
 def test_what_the_documents_mention_exists() -> None:
