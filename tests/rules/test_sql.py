@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from rules.source import Source, report
+from rules.source import Function, Source, report, sources
 
 SQL = re.compile(r"\bSELECT\b.+|\bINSERT INTO\b|\bUPDATE \S+ SET\b|\bDELETE FROM\b", re.DOTALL)
 HOMES = (
@@ -96,6 +97,35 @@ def offences(source: Source) -> Iterator[str]:
 
 def test_the_tree_keeps_values_out_of_sql() -> None:
     assert not (found := report(offences, "src")), found
+
+
+QUERY = re.compile(r"\b([a-z_]+)\.(\w+)")
+
+
+def unknown_queries(source: Source, functions: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield the queries that the comments of a migration name for an index, and that no module of this name has."""
+    if "Migration(" not in source.text:
+        return
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if line.strip().startswith("#"):
+            for module, name in QUERY.findall(line):
+                if name not in functions.get(module, ()):
+                    yield source.at(number, f"there is no {module}.{name}")
+
+
+def test_the_queries_that_migrations_name_exist() -> None:
+    functions: dict[str, set[str]] = defaultdict(set)
+    for source in sources("src"):
+        for node in ast.walk(source.tree):
+            if isinstance(node, Function | ast.ClassDef):
+                functions[source.module.rpartition(".")[2]].add(node.name)
+    assert not (found := report(lambda source: unknown_queries(source, functions), "src")), found
+
+
+def test_a_query_that_is_gone_is_caught() -> None:
+    schema = Source.of("src/trunkline/core/x.py", "Migration(\n    # queue.enqueue, claims.gone\n)")
+    assert list(unknown_queries(schema, {"queue": {"enqueue"}, "claims": {"claim"}}))
+    assert list(unknown_queries(schema, {"queue": {"enqueue"}, "claims": {"gone"}})) == []
 
 
 BAD = [

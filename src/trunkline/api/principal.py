@@ -21,7 +21,7 @@ class Credential(enum.Enum):
     NONE = "none"
     """No credentials: few operations are open to everybody."""
     TEST = "test credentials"
-    """The second pair of an account: few operations answer it, and none of them does anything (doc)."""
+    """The second pair of an account: few operations accept it, and none of them does anything (doc)."""
 
 
 class Scheme(enum.Enum):

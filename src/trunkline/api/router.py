@@ -83,7 +83,7 @@ class Router:
                 node = node.children.setdefault(segment, _Node())
         route = Route(product, mount, operation, tuple(variables), f"{product}/{names[-1]}")
         if operation.method in node.routes:
-            raise ValueError(f"two operations answer {operation.method} {operation.path}")
+            raise ValueError(f"two operations serve {operation.method} {operation.path}")
         node.routes[operation.method] = route
         self.routes.append(route)
 

@@ -11,7 +11,7 @@ from enum import Enum
 ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 """Hosts that mean every address of the machine."""
 
-ANSWER_SECONDS = 3.0
+RESPONSE_SECONDS = 3.0
 _PROXY_ERROR_CODE = 20004
 
 
@@ -65,7 +65,7 @@ def _try_listening(host: str, port: int) -> None:
 
 def _identify_listener(host: str, port: int) -> PortState:
     connection = http.client.HTTPConnection(
-        "127.0.0.1" if host in ANY else host, port, timeout=ANSWER_SECONDS
+        "127.0.0.1" if host in ANY else host, port, timeout=RESPONSE_SECONDS
     )
     try:
         connection.request("GET", "/_trunkline/health")

@@ -58,7 +58,7 @@ async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
         after=window.cursor.key if window.cursor else None,
         service_sid=given.service_sid or None,
         status=given.status or None,
-        most=window.size + 1,
+        limit=window.size + 1,
     )
     attempts, more = found[: window.size], len(found) > window.size
     token = paging.encode(paging.Cursor((attempts[-1].started, attempts[-1].sid))) if more else None

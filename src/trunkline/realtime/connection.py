@@ -230,18 +230,18 @@ class RealtimeConnection:
 
     async def _run(self, effect: RunRequest) -> None:
         if self._socket.behind:
-            # Answers may be long, and clients ask for many at once: whoever reads slowly is not cut off for that.
+            # Responses may be long, and clients ask for many at once: whoever reads slowly is not cut off for that.
             await self._socket.drained()
             if self._session.state is not RealtimeSessionState.OPEN:
                 return
         try:
-            answer = await self._gateway.tunnel.request(self, effect.request)
+            reply = await self._gateway.tunnel.request(self, effect.request)
         except ApiError as error:
-            answer = _refused(error)
+            reply = _refused(error)
         except Exception:
             log.exception("a tunnelled request failed")
-            answer = _refused(ApiError(20500))
-        self._perform(self._session.replied(answer, self._gateway.clock()))
+            reply = _refused(ApiError(20500))
+        self._perform(self._session.replied(reply, self._gateway.clock()))
 
 
 def _refused(error: ApiError) -> TunnelReply:

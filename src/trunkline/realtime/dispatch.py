@@ -34,15 +34,15 @@ class TunnelDispatcher:
         then: list[bytes] = []
         try:
             with product.delivery.writing(peer, then) if product.delivery else nullcontext():
-                answer = await self._executor.handle(self._located(product, peer, request, segments))
+                response = await self._executor.handle(self._located(product, peer, request, segments))
         except BaseException:
             for frame in then:
                 peer.send(frame)
             raise
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        if answer.body:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.body:
             headers["content-type"] = JSON
-        return TunnelReply(answer.status, headers, answer.body, tuple(then))
+        return TunnelReply(response.status, headers, response.body, tuple(then))
 
     def _located(
         self, product: RealtimeProduct, peer: Peer, request: TunnelRequest, segments: tuple[str, ...]

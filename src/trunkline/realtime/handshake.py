@@ -1,4 +1,4 @@
-"""The WebSocket upgrade: from the head of an HTTP request to the answer that accepts or refuses it.
+"""The WebSocket upgrade: from the head of an HTTP request to the response that accepts or refuses it.
 
 The upgrade itself is checked by the sans-I/O layer of ``websockets``. No subprotocol and no extension is accepted, and
 with them no compression: frames are shared by all receivers.
@@ -26,7 +26,7 @@ class Upgrade(NamedTuple):
 
     path: str
     origin: str | None
-    answer: bytes
+    response: bytes
 
 
 def parse_upgrade(head: bytes) -> Upgrade:
@@ -47,7 +47,7 @@ def parse_upgrade(head: bytes) -> Upgrade:
 
 
 def rejection(error: ApiError) -> bytes:
-    """Return the answer that refuses an upgrade, in JSON as everywhere, and ends the connection."""
+    """Return the response that refuses an upgrade, in JSON as everywhere, and ends the connection."""
     body = error.body()
     lines = headers.standard(headers.new_request_id()) + headers.content(headers.JSON, len(body))
     status = HTTPStatus(error.status)

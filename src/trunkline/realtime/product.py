@@ -27,7 +27,7 @@ class ObjectDelivery(Protocol):
 
     def writing(self, peer: Peer, then: list[bytes]) -> AbstractContextManager[None]:
         """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
-        answer into ``then``."""
+        response into ``then``."""
         ...
 
     def recheck(self, service_sid: str) -> None:

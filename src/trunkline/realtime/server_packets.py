@@ -62,8 +62,7 @@ def close(id: str, status: PacketStatus, reconnect_ms: int = 0) -> bytes:
 def _backoff(reconnect_ms: int) -> bytes:
     if not reconnect_ms:
         return b""
-    most = 2 * reconnect_ms
-    policy = {"backoff_policy": {"reconnect_min_ms": reconnect_ms, "reconnect_max_ms": most}}
+    policy = {"backoff_policy": {"reconnect_min_ms": reconnect_ms, "reconnect_max_ms": 2 * reconnect_ms}}
     return msgspec.json.encode(policy)
 
 
@@ -93,21 +92,21 @@ def notification(id: str, message_type: str, payload: bytes) -> bytes:
     )
 
 
-def tunnel_reply(id: str, answer: TunnelReply) -> bytes:
+def tunnel_reply(id: str, reply: TunnelReply) -> bytes:
     """Return the reply to a tunnelled request: its status is ``http_status``, the packet's own is always 200
     (client)."""
     try:
-        phrase = HTTPStatus(answer.status).phrase
+        phrase = HTTPStatus(reply.status).phrase
     except ValueError:
         phrase = "Unknown"
     header = {
         "method": "reply",
         "id": id,
         "status": OK,
-        "http_status": {"code": answer.status, "status": phrase},
-        "http_headers": answer.headers,
+        "http_status": {"code": reply.status, "status": phrase},
+        "http_headers": reply.headers,
     }
-    return encode(header, answer.body, answer.headers.get("content-type", JSON))
+    return encode(header, reply.body, reply.headers.get("content-type", JSON))
 
 
 class InitReply(msgspec.Struct, frozen=True):

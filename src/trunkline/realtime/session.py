@@ -54,7 +54,7 @@ ACK_WITHIN = 3 * SECOND // 10
 HANG_UP_WITHIN = SECOND
 NEVER = 1 << 62
 
-_UNANSWERED = frozenset((ClientAcknowledgement, Telemetry))
+_WITHOUT_REPLY = frozenset((ClientAcknowledgement, Telemetry))
 """By far the most packets: each event is acknowledged."""
 
 
@@ -108,7 +108,7 @@ class RealtimeSession:
         except FrameError:
             return self.close(server_packets.NOT_ACCEPTABLE, now)
         header = packet.header
-        if type(header) in _UNANSWERED:
+        if type(header) in _WITHOUT_REPLY:
             acknowledged = self.state is RealtimeSessionState.CLOSING and header.id == self._close_id
             return self._hang_up(now) if acknowledged else []
         if isinstance(header, ClosePacket):
@@ -242,13 +242,13 @@ class RealtimeSession:
         self._busy = packet
         return [RunRequest(parse_request(product, service_sid, header.http_request, packet.payload))]
 
-    def replied(self, answer: TunnelReply, now: int) -> Effects:
+    def replied(self, reply: TunnelReply, now: int) -> Effects:
         """Return the effects of the reply to a ``RunRequest``, with the frames that follow it."""
         if self._busy is None or self.state is not RealtimeSessionState.OPEN:
             return []
-        effects: Effects = [SendPacket(server_packets.tunnel_reply(self._busy.header.id, answer))]
-        if answer.then:
-            effects.append(SendFrames(answer.then))
+        effects: Effects = [SendPacket(server_packets.tunnel_reply(self._busy.header.id, reply))]
+        if reply.then:
+            effects.append(SendFrames(reply.then))
         return effects + self._next(now)
 
     # Time
@@ -310,8 +310,8 @@ class RealtimeSession:
         return [SendPacket(server_packets.close(self._close_id, status, reconnect_ms))]
 
     def offload(self, reconnect_ms: int, now: int, patience: int) -> Effects:
-        """Return the effects of a server that stops. A running request is answered first, if that takes no longer than
-        ``patience``; requests behind it are dropped, which the client sees by the missing reply."""
+        """Return the effects of a server that stops. A running request gets its response first, if that takes
+        no longer than ``patience``; requests behind it are dropped, which the client sees by the missing reply."""
         if self.state is RealtimeSessionState.WAITING:
             return self._hang_up(now)
         if self.state is not RealtimeSessionState.OPEN:

@@ -6,7 +6,7 @@ Rules (RFC 6455, and bounds of our own):
 - ``send`` accepts whole server frames, so that one frame is built once for all receivers. Frames are joined and
   written once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
   connection is aborted, and the client catches up by replay.
-- ``close`` sends the close frame; the connection ends when the client answers, or by ``abort``.
+- ``close`` sends the close frame; the connection ends when the client responds, or by ``abort``.
 - ``drained`` waits on a future of the connection, which is resolved when the client reads again or is gone.
 """
 
@@ -256,7 +256,7 @@ class WebSocket(asyncio.Protocol):
         except ApiError as error:
             self._refuse(error)
             return
-        self._transport.write(upgrade.answer)
+        self._transport.write(upgrade.response)
         self._upgraded = True
         self._inbound = FrameReader(MAX_MESSAGE_BYTES)
         self._listener = self._door.open(self)

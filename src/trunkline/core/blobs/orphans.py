@@ -13,7 +13,7 @@ _PAGE = 1000
 _BATCH = 100
 """Blobs that one transaction removes."""
 _LAST = """
-SELECT max(key) FROM (SELECT key FROM blobs WHERE key > :after ORDER BY key LIMIT :most) AS page
+SELECT max(key) FROM (SELECT key FROM blobs WHERE key > :after ORDER BY key LIMIT :limit) AS page
 """
 _ORPHANS = """
 SELECT key FROM blobs WHERE key > :after AND key <= :last AND date_created < :before {conditions}
@@ -50,7 +50,7 @@ async def _delete(tx: Tx, orphans: Sequence[BlobKey]) -> None:
 
 async def _last_key(database: Database, after: str) -> str | None:
     """Return the last key of the page behind ``after``."""
-    last: str | None = await database.scan(lambda tx: tx.value(_LAST, after=after, most=_PAGE))
+    last: str | None = await database.scan(lambda tx: tx.value(_LAST, after=after, limit=_PAGE))
     return last
 
 

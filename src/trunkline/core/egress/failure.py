@@ -116,12 +116,12 @@ class EgressError(Exception):
 
 class Progress(msgspec.Struct):
     """The progress of a request that failed: the address that the guard refused, whether the connection was made,
-    the socket's error and the TLS library's verdict on the certificate."""
+    the socket's error and the TLS library's result for the certificate."""
 
     refused: str = ""
     connected: bool = False
     os_error: int = 0
-    verdict: int = 0
+    verify_result: int = 0
 
 
 # pycurl has no names for these two.
@@ -132,7 +132,7 @@ _CERTIFICATE_ALERT = re.compile(r"alert .*(certificate|unknown ca|access denied)
 _NO_HTTP2_ALERT = "no application protocol"
 
 _EXPIRED = {9, 10}  # not yet valid, no longer valid
-# libcurl compares the name itself and before all else, which leaves the verdict at "none" or "unspecified".
+# libcurl compares the name itself and before all else, which leaves the result at "none" or "unspecified".
 _WRONG_NAME = {0, 1, 62, 63, 64}
 
 _PLAIN = {
@@ -168,7 +168,7 @@ def from_curl(code: int, message: str, progress: Progress) -> EgressError:
         refused = progress.os_error == errno.ECONNREFUSED
         failure = Failure.CONNECT_REFUSED if refused else Failure.CONNECT_FAILED
     elif code == pycurl.E_PEER_FAILED_VERIFICATION:
-        failure = _certificate(progress.verdict)
+        failure = _certificate(progress.verify_result)
     else:
         late = Failure.PROTOCOL if progress.connected else Failure.CONNECT_FAILED
         failure = _PLAIN.get(code, late)
@@ -181,7 +181,7 @@ def from_curl(code: int, message: str, progress: Progress) -> EgressError:
     return EgressError(failure, message)
 
 
-def _certificate(verdict: int) -> Failure:
-    if verdict in _EXPIRED:
+def _certificate(verify_result: int) -> Failure:
+    if verify_result in _EXPIRED:
         return Failure.TLS_EXPIRED
-    return Failure.TLS_WRONG_NAME if verdict in _WRONG_NAME else Failure.TLS_UNTRUSTED
+    return Failure.TLS_WRONG_NAME if verify_result in _WRONG_NAME else Failure.TLS_UNTRUSTED

@@ -87,12 +87,12 @@ SELECT {columns(Attempt)} FROM webhook_attempts
 WHERE account_sid = :account_sid AND (started, sid) < (:started, :sid)
 AND (CAST(:service_sid AS TEXT) IS NULL OR service_sid = :service_sid)
 AND (CAST(:status AS TEXT) IS NULL OR status = :status)
-ORDER BY started DESC, sid DESC LIMIT :most
+ORDER BY started DESC, sid DESC LIMIT :limit
 """
 _FIND = f"SELECT {columns(Attempt)} FROM webhook_attempts WHERE sid = :sid AND account_sid = :account_sid"
 _PRUNE = """
 DELETE FROM webhook_attempts WHERE sid IN (
-    SELECT sid FROM webhook_attempts WHERE started < :before ORDER BY started LIMIT :most
+    SELECT sid FROM webhook_attempts WHERE started < :before ORDER BY started LIMIT :limit
 )
 """
 
@@ -104,9 +104,9 @@ async def record(tx: Tx, attempt: Attempt) -> None:
     await tx.insert("webhook_attempts", attempt)
 
 
-async def prune(tx: Tx, before: int, most: int) -> int:
-    """Delete up to ``most`` attempts that started ``before`` a time, the oldest first; return how many."""
-    return await tx.run(_PRUNE, before=before, most=most)
+async def prune(tx: Tx, before: int, limit: int) -> int:
+    """Delete up to ``limit`` attempts that started ``before`` a time, the oldest first; return how many."""
+    return await tx.run(_PRUNE, before=before, limit=limit)
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Attempt | None:
@@ -121,10 +121,10 @@ async def page(
     after: tuple[int, str] | None = None,
     service_sid: str | None = None,
     status: str | None = None,
-    most: int = 50,
+    limit: int = 50,
 ) -> list[Attempt]:
-    """Return up to ``most`` attempts of the account, newest first, behind the one with the start and SID ``after``."""
-    values: dict[str, Any] = {"service_sid": service_sid, "status": status, "most": most}
+    """Return up to ``limit`` attempts of the account, newest first, behind the one with the start and SID ``after``."""
+    values: dict[str, Any] = {"service_sid": service_sid, "status": status, "limit": limit}
     started, sid = after or (_LATEST, "")
     return await tx.all(Attempt, _PAGE, account_sid=account_sid, started=started, sid=sid, **values)
 

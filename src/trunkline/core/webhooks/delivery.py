@@ -20,7 +20,7 @@ from trunkline.core.webhooks.request import MAX_REDIRECTS, SignedRequest, Signer
 from trunkline.core.webhooks.signing_tokens import SigningToken
 from trunkline.core.webhooks.webhook import Webhook, with_token
 
-FAILED_ANSWER = 11200
+FAILED_RESPONSE = 11200
 """The debugger's code of a response that is no success (doc)."""
 
 _DAY = 24 * 3600 * SECOND
@@ -184,7 +184,7 @@ def _with_error_code(result: AttemptResult, response: EgressResponse) -> Attempt
     if 200 <= response.status < 300:
         return result
     text = f"the answer has the status {response.status}"
-    return msgspec.structs.replace(result, error_code=FAILED_ANSWER, error_text=text)
+    return msgspec.structs.replace(result, error_code=FAILED_RESPONSE, error_text=text)
 
 
 def _is_retried(result: AttemptResult, policy: RetryPolicy) -> bool:

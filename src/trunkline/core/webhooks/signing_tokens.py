@@ -12,7 +12,7 @@ SigningToken = Callable[[str], Awaitable[str | None]]
 TTL = SECOND
 """The time in which a change of an account on another node may go unnoticed."""
 
-_MOST = 1000
+_MAX_TOKENS = 1000
 """Accounts whose tokens are cached."""
 
 
@@ -35,7 +35,7 @@ class SigningTokens:
         token = await self._find(account_sid)
         # A token found before a change is good for calls that began before it, and for nothing else.
         if token is not None and changes == self._changes:
-            if len(self._cache) >= _MOST:
+            if len(self._cache) >= _MAX_TOKENS:
                 self._cache.clear()
             self._cache[account_sid] = token, now + TTL
         return token

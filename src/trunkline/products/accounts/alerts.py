@@ -178,13 +178,13 @@ async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, con
 
 
 _PRUNE = """
-DELETE FROM alerts WHERE sid IN (SELECT sid FROM alerts WHERE date_created < :before ORDER BY date_created LIMIT :most)
+DELETE FROM alerts WHERE sid IN (SELECT sid FROM alerts WHERE date_created < :before ORDER BY date_created LIMIT :limit)
 """
 
 
-async def prune(tx: Tx, days: int, most: int) -> int:
-    """Delete up to ``most`` alerts that are older than ``days``, oldest first; return their number."""
-    return await tx.run(_PRUNE, before=tx.now - days * 24 * 3600 * SECOND, most=most)
+async def prune(tx: Tx, days: int, limit: int) -> int:
+    """Delete up to ``limit`` alerts that are older than ``days``, oldest first; return their number."""
+    return await tx.run(_PRUNE, before=tx.now - days * 24 * 3600 * SECOND, limit=limit)
 
 
 OPERATIONS = (

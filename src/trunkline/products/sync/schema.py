@@ -24,7 +24,7 @@ MIGRATIONS = (
                 reachability_debouncing_window BIGINT NOT NULL,
                 UNIQUE (account_sid, unique_name)
             )""",
-            # services.page
+            # services.page_services
             "CREATE INDEX sync_services_by_creation ON sync_services (account_sid, date_created, sid)",
         ),
     ),
@@ -83,7 +83,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (object_sid, identity)
             )""",
-            # permissions.page
+            # permissions.page_permissions
             """CREATE INDEX sync_permissions_by_creation
                 ON sync_permissions (object_sid, date_created, identity)""",
             """CREATE TABLE sync_events (
@@ -121,9 +121,9 @@ MIGRATIONS = (
                 node TEXT NOT NULL,
                 PRIMARY KEY (service_sid, identity, endpoint_id)
             )""",
-            # reachability.stranded
+            # The endpoints of a node that is gone
             "CREATE INDEX sync_endpoints_by_node ON sync_endpoints (node)",
-            # Identities whose last endpoint is gone, and when that is told.
+            # Identities whose last endpoint is gone, and when a webhook reports that.
             """CREATE TABLE sync_departures (
                 service_sid TEXT NOT NULL REFERENCES sync_services (sid) ON DELETE CASCADE,
                 identity TEXT NOT NULL,

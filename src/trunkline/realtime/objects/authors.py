@@ -7,9 +7,9 @@ connection, even if the write happens while a request of the next connection run
 After its own write an author gets a notification that only advances its event id (client): without it, the write would
 come back in the replay after its next reconnect. It is sent only if no earlier event can still be on its way.
 
-A client takes an event as proof that it has all earlier ones. The answer alone reports its own write to it, so an
-event that overtook the answer would, if the connection then broke, hide that write from the client for good. The
-author's frames are therefore held until the answer.
+A client takes an event as proof that it has all earlier ones. The response alone reports its own write to it, so an
+event that overtook the response would, if the connection then broke, hide that write from the client for good. The
+author's frames are therefore held until the response.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Authors:
                 del self._writing[connection]
 
     def author(self, event: ObjectEvent) -> str | None:
-        """Return the connection that caused a live event and is about to get its answer; None for any other."""
+        """Return the connection that caused a live event and is about to get its response; None for any other."""
         author = event.connection if event.connection in self._writing else None
         if author is not None and event.event_id is not None:
             _keep(self._wrote, (event.object_sid, event.event_id), author)

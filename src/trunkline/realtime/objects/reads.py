@@ -101,7 +101,7 @@ def page_view(page: ItemPage, urls: Urls) -> Json:
 
 
 def map_view(found: MapWithItems, urls: Urls) -> Json:
-    """Return a Map as a fetch answers it."""
+    """Return a Map as a fetch returns it."""
     body = views.fetched(found.root, urls)
     if found.items is not None:
         body["items"] = [views.queried_item(item, urls) for item in found.items]

@@ -50,8 +50,8 @@ class ObjectSource(Protocol[V]):
 
         They may be compacted: of an item that exists only its last event, ``added`` if the item was created after
         ``event_id``, else ``updated``; of one that was removed only the removal; of a Document one ``updated``. If
-        that leaves gaps, ``previous_id`` is the id of the event before in this answer, ``event_id`` for the first. A
-        source whose log no longer has the events, and whose answer therefore has holes, leaves it None.
+        that leaves gaps, ``previous_id`` is the id of the event before in this result, ``event_id`` for the first. A
+        source whose log no longer has the events, and whose result therefore has holes, leaves it None.
         """
         ...
 

@@ -165,7 +165,7 @@ class Subscriptions:
 
     async def _replay(self, peer: Peer, snapshot: Snapshot, correlation_id: Any) -> None:
         """Send the missed events, no faster than the client reads. The connection has the results of its own writes
-        of an item from their answers; an older removal, sent now, would undo them (client)."""
+        of an item from their responses; an older removal, sent now, would undo them (client)."""
         live = self._live
         own = {
             (event.item_index, event.item_key): event.event_id

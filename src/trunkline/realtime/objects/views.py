@@ -16,7 +16,7 @@ from trunkline.realtime.objects.types import ObjectItem, ObjectKind, ObjectRoot,
 
 
 def raw(text: str) -> msgspec.Raw:
-    """Return stored JSON text as it stands in an answer."""
+    """Return stored JSON text as it stands in a response."""
     return msgspec.Raw(text.encode())
 
 
@@ -26,7 +26,7 @@ def date_or_none(microseconds: int | None) -> str | None:
 
 
 def written(root: ObjectRoot, urls: Urls) -> Json:
-    """Return an object as a write answers it: without data."""
+    """Return an object as a write returns it: without data."""
     path = ("Services", root.service_sid, root.kind.traits.path, root.sid)
     body: Json = {
         "sid": root.sid,
@@ -48,7 +48,7 @@ def written(root: ObjectRoot, urls: Urls) -> Json:
 
 
 def fetched(root: ObjectRoot, urls: Urls) -> Json:
-    """Return an object as a fetch answers it: a Document with its data."""
+    """Return an object as a fetch returns it: a Document with its data."""
     body = written(root, urls)
     if root.kind is ObjectKind.DOCUMENT:
         body["data"] = raw(root.data)
@@ -68,7 +68,7 @@ def item_path(item: ObjectItem) -> tuple[str, ...]:
 
 
 def written_item(item: ObjectItem, urls: Urls) -> Json:
-    """Return an item as a write answers it: without data."""
+    """Return an item as a write returns it: without data."""
     is_list = kind_of(item.object_sid) is ObjectKind.LIST
     position: Json = {"index": item.item_index} if is_list else {"key": item.item_key}
     return {
@@ -87,5 +87,5 @@ def written_item(item: ObjectItem, urls: Urls) -> Json:
 
 
 def queried_item(item: ObjectItem, urls: Urls) -> Json:
-    """Return an item as a query answers it: with its data."""
+    """Return an item as a query returns it: with its data."""
     return {**written_item(item, urls), "data": raw(item.data)}

@@ -78,9 +78,9 @@ class HttpCarrier:
 
     async def submit(self, submission: Submission) -> Outcome:
         """Post the message. A failure before the gateway has received it defers it; one after that is unknown."""
-        most, valid_for = self._route.timeout, submission.valid_for
+        limit, valid_for = self._route.timeout, submission.valid_for
         try:
-            async with asyncio.timeout(most if valid_for is None else min(most, valid_for)):
+            async with asyncio.timeout(limit if valid_for is None else min(limit, valid_for)):
                 await self._slots.acquire()
         except TimeoutError:
             return Deferral(protocol.PAUSE, "the gateway is slow", counts=False)

@@ -58,7 +58,7 @@ class BadReport(ValueError):
     """A report of the gateway that is invalid; the text is the reason."""
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _GatewayResponse(msgspec.Struct, frozen=True):
     id: str | int | None = None
     error_code: int | None = None
 
@@ -97,10 +97,10 @@ def request(submission: Submission) -> bytes:
 
 def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resend: bool) -> Outcome:
     """Return the outcome of a response."""
-    answer = _answer(body)
+    response = _parse_response(body)
     reason = f"the gateway answered {status}"
     if 200 <= status < 300:
-        id = str(answer.id if answer.id is not None else "")
+        id = str(response.id if response.id is not None else "")
         if _NAME.fullmatch(id):
             return Acceptance((id,), final=not receipts)
         return (
@@ -113,7 +113,7 @@ def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resen
     if status in _BAD_CREDENTIALS:
         return Deferral(_CREDENTIALS_PAUSE, reason, _REFUSED, counts=False)
     if 400 <= status < 500 and status not in _UNPROCESSED:
-        code = answer.error_code if answer.error_code in _ERROR_CODES else _REFUSED
+        code = response.error_code if response.error_code in _ERROR_CODES else _REFUSED
         return Rejection(code or _REFUSED, reason)
     return UnknownOutcome(reason, resend=resend)
 
@@ -162,8 +162,8 @@ def _pause(retry_after: str) -> float:
     return max(_LEAST_PAUSE, min(seconds, MAX_PAUSE))
 
 
-def _answer(body: bytes) -> _Answer:
+def _parse_response(body: bytes) -> _GatewayResponse:
     try:
-        return msgspec.json.decode(body, type=_Answer)
+        return msgspec.json.decode(body, type=_GatewayResponse)
     except (msgspec.DecodeError, RecursionError):
-        return _Answer()
+        return _GatewayResponse()

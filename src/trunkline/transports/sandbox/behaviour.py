@@ -38,7 +38,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     reaction: Reaction = Reaction.DELIVER
     error_code: int = 0
     seconds: float = 0
-    answers: str = ""
+    reply: str = ""
     echoes: bool = False
     what: str = "receives at once"
 
@@ -56,11 +56,11 @@ SPECIAL: dict[str, Behaviour] = {
     "+15005552011": Behaviour(Reaction.THROTTLE, what="is throttled twice, then receives"),
     "+15005552012": Behaviour(seconds=10, what="receives, the receipt comes after 10 s"),
     "+15005552013": Behaviour(Reaction.SILENT, what="receives, no receipt comes: stays sent"),
-    "+15005552014": Behaviour(answers="STOP", what="receives and answers STOP"),
+    "+15005552014": Behaviour(reply="STOP", what="receives and answers STOP"),
     "+15005552015": Behaviour(echoes=True, what="receives and answers with the same text"),
     "+15005552016": Behaviour(Reaction.UNKNOWN, what="receives, but the answer gets lost: sent again"),
     "+15005552017": Behaviour(Reaction.BUSY, 30017, what="is behind a congested network: failed, 30017"),
-    "+15005552018": Behaviour(answers="START", what="receives and answers START"),
+    "+15005552018": Behaviour(reply="START", what="receives and answers START"),
 }
 
 

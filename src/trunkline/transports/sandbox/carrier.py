@@ -163,7 +163,7 @@ async def _reply(tx: Tx, submission: Submission, behaviour: Behaviour) -> None:
     """Send the phone's reply, if it has one; an alphanumeric sender gets none."""
     if submission.sender_kind is SenderKind.ALPHANUMERIC:
         return
-    text = "".join(submission.segments) if behaviour.echoes else behaviour.answers
+    text = "".join(submission.segments) if behaviour.echoes else behaviour.reply
     if text:
         segments = len(submission.segments) if behaviour.echoes else 1
         message = PhoneText(text, segments)

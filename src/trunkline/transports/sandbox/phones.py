@@ -59,12 +59,12 @@ class SandboxMessage(Row, frozen=True):
 _COLUMNS = columns(SandboxMessage)
 _NEWEST = f"""
 SELECT {_COLUMNS} FROM sandbox_messages WHERE account_sid = :account_sid AND moment >= :since AND arrived
-ORDER BY moment DESC, id DESC LIMIT :most
+ORDER BY moment DESC, id DESC LIMIT :limit
 """
 _NEWEST_OF_PHONE = f"""
 SELECT {_COLUMNS} FROM sandbox_messages
 WHERE account_sid = :account_sid AND phone = :phone AND moment >= :since AND arrived
-ORDER BY moment DESC, id DESC LIMIT :most
+ORDER BY moment DESC, id DESC LIMIT :limit
 """
 
 
@@ -92,12 +92,12 @@ async def hand_over_again(tx: Tx, id: str, *, arrived: bool) -> None:
     )
 
 
-async def newest(tx: Tx, account_sid: str, phone: str, most: int, since: int = 0) -> list[SandboxMessage]:
+async def newest(tx: Tx, account_sid: str, phone: str, limit: int, since: int = 0) -> list[SandboxMessage]:
     """Return the newest messages of an account, newest first: those of one phone if ``phone`` is given, and those of
     ``since``, in microseconds since 1970 UTC, or later."""
     values = {"phone": phone} if phone else {}
     sql = _NEWEST_OF_PHONE if phone else _NEWEST
-    return await tx.all(SandboxMessage, sql, account_sid=account_sid, since=since, most=most, **values)
+    return await tx.all(SandboxMessage, sql, account_sid=account_sid, since=since, limit=limit, **values)
 
 
 async def clear(tx: Tx, account_sid: str) -> int:

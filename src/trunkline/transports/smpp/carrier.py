@@ -157,8 +157,8 @@ class SmppCarrier:
 
     def _patience(self, submission: Submission) -> float:
         """Return the seconds for which a message may be queued."""
-        most = self._route.response_timeout + self._route.throttle_most
-        return most if submission.valid_for is None else min(most, submission.valid_for)
+        limit = self._route.response_timeout + self._route.throttle_most
+        return limit if submission.valid_for is None else min(limit, submission.valid_for)
 
     @property
     def _failure(self) -> str:

@@ -64,7 +64,7 @@ class Pdu(msgspec.Struct, frozen=True):
 
 
 class BadPdu(Exception):
-    """A PDU that cannot be understood. ``status`` is what it is answered with; ``head`` is as much of it as could be
+    """A PDU that cannot be understood. ``status`` is that of the response; ``head`` is as much of it as could be
     read, without its body."""
 
     def __init__(self, fault: Fault, status: CommandStatus, head: Pdu | None = None) -> None:
@@ -74,8 +74,8 @@ class BadPdu(Exception):
         self.status = status
 
     @property
-    def answer(self) -> bytes | None:
-        """The PDU that answers it: its response where the command is a known request, else generic_nack; None for
+    def response(self) -> bytes | None:
+        """The PDU to respond with: the response where the command is a known request, else generic_nack; None for
         a response."""
         if self.head.command & RESPONSE:
             return None

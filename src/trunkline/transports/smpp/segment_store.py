@@ -40,7 +40,7 @@ MIGRATIONS = (
     ),
 )
 
-_MOST = 100
+_BATCH = 100
 """Overdue messages that are returned at once."""
 
 
@@ -64,7 +64,7 @@ _KEY = (
 _OF_KEY = f"SELECT {columns(_Row)} FROM smpp_parts WHERE {_KEY} ORDER BY number"
 _STALE = f"""
 SELECT {columns(_Row)} FROM smpp_parts WHERE carrier = :carrier AND received < :before
-ORDER BY received LIMIT :most
+ORDER BY received LIMIT :limit
 """
 _ADD = f"""
 INSERT INTO smpp_parts ({columns(_Row)})
@@ -145,7 +145,7 @@ class DatabaseSegmentStore:
         """Return the segments of messages that are overdue. Raise StorageError if they cannot be read."""
 
         async def read(tx: Tx) -> list[list[_Row]]:
-            old = await tx.all(_Row, _STALE, carrier=carrier, before=before, most=_MOST)
+            old = await tx.all(_Row, _STALE, carrier=carrier, before=before, limit=_BATCH)
             keys = dict.fromkeys(_segment(stored).key for stored in old)
             return [await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(key)) for key in keys]
 

@@ -235,8 +235,8 @@ class SmppSession:
 
     def _bad(self, bad: BadPdu, now: float) -> None:
         """Respond to a request that cannot be decoded; of a response the status still counts."""
-        if bad.answer is not None:
-            self._outgoing.append(bad.answer)
+        if bad.response is not None:
+            self._outgoing.append(bad.response)
         else:
             self._process(bad.head, now)
 

@@ -125,16 +125,16 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for option in ("name", "host", "system_id"):
             if not getattr(self, option):
                 raise ValueError(f"{option} must not be empty")
-        for option, (least, most) in _RANGES.items():
-            if not least <= getattr(self, option) <= most:
-                raise ValueError(f"{option} must be from {least:,g} to {most:,g}")
+        for option, (minimum, maximum) in _RANGES.items():
+            if not minimum <= getattr(self, option) <= maximum:
+                raise ValueError(f"{option} must be from {minimum:,g} to {maximum:,g}")
         for option in _OCTETS:
             if not 0 <= getattr(self, option) <= 255:
                 raise ValueError(f"{option} must be from 0 to 255")
-        for option, most_octets in _TEXTS.items():
+        for option, max_octets in _TEXTS.items():
             text = getattr(self, option)
-            if not (text.isascii() and text.isprintable() and len(text) <= most_octets):
-                raise ValueError(f"{option} must be at most {most_octets} characters of ASCII")
+            if not (text.isascii() and text.isprintable() and len(text) <= max_octets):
+                raise ValueError(f"{option} must be at most {max_octets} characters of ASCII")
         if self.country_prefix and not (self.country_prefix.isascii() and self.country_prefix.isdigit()):
             raise ValueError("country_prefix must be digits")
         if (self.ca_file or self.server_name) and not self.tls:

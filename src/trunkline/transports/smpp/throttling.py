@@ -21,16 +21,16 @@ _STEPS = 20
 class Throttle:
     """The throttling of one bind by its SMSC.
 
-    1. It pauses for ``first`` seconds, twice as long each time that it is throttled again at once, up to ``most``.
+    1. It pauses for ``first`` seconds, twice as long each time that it is throttled again at once, up to ``maximum``.
     2. Its rate is halved, from the one that it had, or from that of the last second, and at least 100, where it had no
        limit; not below a sixteenth of where it began.
     3. A second without throttling gives it a twentieth of that more, until it is as fast as it was, and then no limit
        of its own.
     """
 
-    def __init__(self, first: float, most: float, rate: float = 0.0) -> None:
+    def __init__(self, first: float, maximum: float, rate: float = 0.0) -> None:
         self._first = first
-        self._most = most
+        self._maximum = maximum
         self._rate = rate
         self._pause = 0.0
         self._resumes_at = 0.0
@@ -72,7 +72,7 @@ class Throttle:
         if epoch != self.epoch:
             return
         self.epoch += 1
-        self._pause = min(self._pause * 2, self._most) if self._pause else self._first
+        self._pause = min(self._pause * 2, self._maximum) if self._pause else self._first
         self._resumes_at = now + self._pause
         self._goal = self._goal or self._rate or max(self._measured, self._counted, _GUESS)
         self._bucket.rate = max(self._goal / _LEAST, (self._bucket.rate or self._goal) / 2)
@@ -93,25 +93,25 @@ class Throttle:
 class Backoff:
     """The waits before reconnecting. ``jitter`` returns numbers from 0 to 1."""
 
-    def __init__(self, first: float, most: float, jitter: Callable[[], float]) -> None:
+    def __init__(self, first: float, maximum: float, jitter: Callable[[], float]) -> None:
         self._first = first
-        self._most = most
+        self._maximum = maximum
         self._jitter = jitter
         self._next = first
 
     def after(self, lasted: float) -> float:
         """Return the seconds to wait after a connection that was bound for ``lasted`` seconds, 0 if it never was."""
-        if lasted >= self._most:
+        if lasted >= self._maximum:
             self._next = self._first
         return self._spread(self._double())
 
     def slowest(self) -> float:
         """Return the seconds to wait where the operator has to intervene first."""
-        self._next = self._most
-        return self._spread(self._most)
+        self._next = self._maximum
+        return self._spread(self._maximum)
 
     def _double(self) -> float:
-        pause, self._next = self._next, min(self._next * 2, self._most)
+        pause, self._next = self._next, min(self._next * 2, self._maximum)
         return pause
 
     def _spread(self, pause: float) -> float:

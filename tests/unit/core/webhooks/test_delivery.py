@@ -68,7 +68,7 @@ class Desk:
 
     async def attempts(self) -> list[Attempt]:
         """Oldest first."""
-        found = await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, most=100))
+        found = await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, limit=100))
         return sorted(found, key=lambda one: (one.started, one.number))
 
 

@@ -126,15 +126,15 @@ def test_garbage_raises_nothing_else(body: bytes, command: int) -> None:
             assert decode(data).command == command
         except BadPdu as error:
             bad = error
-        if bad is not None and bad.answer is not None:
-            assert decode(bad.answer).status == bad.status
+        if bad is not None and bad.response is not None:
+            assert decode(bad.response).status == bad.status
 
 
 def _broken(command: int, body: bytes) -> tuple[BadPdu, Pdu | None]:
     with pytest.raises(BadPdu) as caught:
         decode(frame(command, 0, 5, body))
     bad = caught.value
-    return bad, decode(bad.answer) if bad.answer else None
+    return bad, decode(bad.response) if bad.response else None
 
 
 GOOD = encode_body(Command.DELIVER_SM, b.ShortMessage(source="1", destination="2", short_message=b"abc"))
@@ -181,7 +181,7 @@ def test_a_length_that_does_not_fit_is_a_fault_of_the_header(data: bytes) -> Non
     with pytest.raises(BadPdu) as caught:
         decode(data)
     assert caught.value.fault is Fault.HEADER
-    assert decode(caught.value.answer or b"").command == Command.GENERIC_NACK
+    assert decode(caught.value.response or b"").command == Command.GENERIC_NACK
 
 
 @pytest.mark.parametrize(

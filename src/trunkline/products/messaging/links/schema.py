@@ -49,7 +49,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (domain_sid, code)
             )""",
-            # shortening.prune
+            # shortening.shorten
             "CREATE INDEX short_links_by_age ON short_links (date_created)",
         ),
     ),

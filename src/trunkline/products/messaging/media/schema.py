@@ -31,7 +31,7 @@ MIGRATIONS = (
         2,
         (
             "ALTER TABLE message_media ADD COLUMN blob TEXT REFERENCES blobs (key)",
-            # BLOBS, and moving.next_row
+            # BLOBS, and moving._next_row
             "CREATE INDEX message_media_by_blob ON message_media (blob)",
         ),
     ),
