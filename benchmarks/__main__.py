@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure Trunkline beside its marks, in turns, and print how they compare."""
+"""``python -m benchmarks``: measure Trunkline beside its baselines, in turns, and print how they compare."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from servers import Server
 STARTS = 5
 SUBJECTS = ("hello", "raw", "prism", "postgresql")
 START = "start"
-ROOMS = {
+GROUPS = {
     "services": (*AIMS, START),
     "realtime": live.OPERATIONS,
     "messaging": messaging.OPERATIONS,
@@ -39,11 +39,11 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "rooms",
+        "groups",
         nargs="*",
-        metavar="room",
-        choices=[*ROOMS, []],
-        help=f"any of {', '.join(ROOMS)}; all without one",
+        metavar="group",
+        choices=[*GROUPS, []],
+        help=f"any of {', '.join(GROUPS)}; all without one",
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="how long one measurement takes")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is repeated, in turns")
@@ -53,8 +53,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[name for room in ROOMS.values() for name in room]
-        + [*SUBJECTS, *live.MARKS, *messaging.MARKS],
+        choices=[name for group in GROUPS.values() for name in group]
+        + [*SUBJECTS, *live.BASELINES, *messaging.BASELINES],
         default=[],
         help="operations, and what to compare with; all where none is named",
     )
@@ -84,7 +84,7 @@ def main() -> None:
 
 async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     wanted = set(chosen.only)
-    operations = {name for room in chosen.rooms or ROOMS for name in ROOMS[room]}
+    operations = {name for group in chosen.groups or GROUPS for name in GROUPS[group]}
     asked = wanted & operations or operations
     figures = _starts(folder / "starts") if START in asked else {}
     measured: list[Measured] = []
@@ -94,9 +94,9 @@ async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         print("\n" + report.footprint(figures))
     for warning in (line for one in measured for line in report.warnings(one)):
         print(f"! {warning}")
-    marks = wanted & set(live.MARKS) or set(live.MARKS)
-    realtime = await live.run(chosen, asked, marks, folder)
-    beside = wanted & set(messaging.MARKS) or set(messaging.MARKS)
+    baselines = wanted & set(live.BASELINES) or set(live.BASELINES)
+    realtime = await live.run(chosen, asked, baselines, folder)
+    beside = wanted & set(messaging.BASELINES) or set(messaging.BASELINES)
     messages = await messaging.run(chosen, asked, beside, folder / "messaging")
     return report.as_data(measured, {**figures, "realtime": realtime, "messaging": messages})
 

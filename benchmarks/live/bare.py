@@ -13,27 +13,27 @@ _FRAME = b"\x82\x7e" + (600).to_bytes(2, "big") + b"x" * 600
 _HELLO = b"\x82\x01x"
 
 
-class _Line(asyncio.Protocol):
-    lines: set[asyncio.Transport] = set()  # noqa: RUF012
+class _Connection(asyncio.Protocol):
+    connections: set[asyncio.Transport] = set()  # noqa: RUF012
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.lines.add(self._transport)
+        self.connections.add(self._transport)
         self._transport.write(_HELLO)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lines.discard(self._transport)
+        self.connections.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         frames = _FRAME * int(data)
-        for line in self.lines:
-            if line is not self._transport:
-                line.write(frames)
+        for connection in self.connections:
+            if connection is not self._transport:
+                connection.write(frames)
 
 
 async def _serve(number: int) -> None:
     listening = socket.socket(fileno=number)
-    server = await asyncio.get_running_loop().create_server(_Line, sock=listening)
+    server = await asyncio.get_running_loop().create_server(_Connection, sock=listening)
     await server.serve_forever()
 
 

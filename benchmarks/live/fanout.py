@@ -14,7 +14,7 @@ PATIENCE = 20.0
 """Seconds until a fan-out that is not complete counts as failed."""
 
 
-class Fan(Protocol):
+class Publisher(Protocol):
     """A server with subscribers to one thing. All their messages go to one tally."""
 
     name: str
@@ -49,24 +49,24 @@ class Spread:
         return self.frames * len(self.spreading) / self.generator
 
 
-async def measure(fan: Fan, subscribers: int, burst: int, times: int) -> Spread:
+async def measure(publisher: Publisher, subscribers: int, burst: int, times: int) -> Spread:
     """Write and wait until all have it, some times. Raises TimeoutError."""
     frames = subscribers * burst
     spreading: list[float] = []
     behind: list[float] = []
     whole: list[float] = []
-    used, own = cpu_seconds(fan.pid), process_time()
+    used, own = cpu_seconds(publisher.pid), process_time()
     for _ in range(times):
-        complete = fan.tally.expect(frames)
+        complete = publisher.tally.expect(frames)
         start = perf_counter()
-        await fan.write(burst)
+        await publisher.write(burst)
         answered = perf_counter()
         async with asyncio.timeout(PATIENCE):
             await complete
-        spreading.append(max(fan.tally.last - fan.tally.first, 1e-6))
-        behind.append(max(fan.tally.last - answered, 0.0))
-        whole.append(fan.tally.last - start)
+        spreading.append(max(publisher.tally.last - publisher.tally.first, 1e-6))
+        behind.append(max(publisher.tally.last - answered, 0.0))
+        whole.append(publisher.tally.last - start)
     done = frames * times
     return Spread(
-        frames, spreading, behind, whole, (cpu_seconds(fan.pid) - used) / done, process_time() - own
+        frames, spreading, behind, whole, (cpu_seconds(publisher.pid) - used) / done, process_time() - own
     )

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.live import deliveries, fanout, fans, marks, requests, rest, tables
-from benchmarks.live.fanout import Fan, Spread
+from benchmarks.live import baselines, deliveries, fanout, publishers, requests, rest, tables
+from benchmarks.live.fanout import Publisher, Spread
 from benchmarks.report import OURS, REALTIME_AIMS, Measured
 from contract.node_project import InstallFailed, NodeMissing
 from keepalive import Lost
 
 OPERATIONS = (*REALTIME_AIMS, "fanout", "idle", "storm", "webhooks")
-MARKS = ("bare", "nats", "mosquitto", "deepstream")
+BASELINES = ("bare", "nats", "mosquitto", "deepstream")
 STORM = 2_000
 WEBHOOKS = 5_000
 _BURST = 20
@@ -26,7 +26,7 @@ _SCATTERED = 4
 
 
 async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
-    """Measure what is asked for, the fan-out beside what is wanted of the marks; every figure for ``--json``."""
+    """Measure what is asked for, the fan-out beside what is wanted of the baselines; every figure for ``--json``."""
     figures: dict[str, Any] = {}
     if operations := [name for name in REALTIME_AIMS if name in asked]:
         measured = await _requests(chosen, operations, folder)
@@ -84,24 +84,24 @@ async def _fanout(
     found: dict[int, dict[str, Spread]] = {burst: {} for burst in kinds}
     for subject in _subjects(subscribers, wanted, folder / f"fanout-{subscribers}"):
         try:
-            async with subject as fan:
+            async with subject as publisher:
                 for burst, times in kinds.items():
-                    found[burst][fan.name] = await fanout.measure(fan, subscribers, burst, times)
-        except (marks.Missing, NodeMissing, InstallFailed, TimeoutError) as error:
+                    found[burst][publisher.name] = await fanout.measure(publisher, subscribers, burst, times)
+        except (baselines.Missing, NodeMissing, InstallFailed, TimeoutError) as error:
             print(f"Left out: {error or 'a subject that did not reach all its subscribers in time'}")
     for burst, one in found.items():
         print("\n" + tables.spreads(subscribers, burst, one), flush=True)
     return [row for burst, one in found.items() for row in tables.as_data(subscribers, burst, one)]
 
 
-def _subjects(subscribers: int, wanted: set[str], folder: Path) -> Iterator[AbstractAsyncContextManager[Fan]]:
-    yield fans.trunkline(folder / "silent", subscribers, acknowledge=False)
-    yield fans.trunkline(folder / "acknowledged", subscribers, acknowledge=True)
+def _subjects(subscribers: int, wanted: set[str], folder: Path) -> Iterator[AbstractAsyncContextManager[Publisher]]:
+    yield publishers.trunkline(folder / "silent", subscribers, acknowledge=False)
+    yield publishers.trunkline(folder / "acknowledged", subscribers, acknowledge=True)
     if "bare" in wanted:
-        yield fans.bare(subscribers)
+        yield publishers.bare(subscribers)
     if "nats" in wanted:
-        yield marks.nats(subscribers)
+        yield baselines.nats(subscribers)
     if "mosquitto" in wanted:
-        yield marks.mosquitto(subscribers)
+        yield baselines.mosquitto(subscribers)
     if "deepstream" in wanted:
-        yield marks.deepstream(folder / "deepstream", subscribers)
+        yield baselines.deepstream(folder / "deepstream", subscribers)

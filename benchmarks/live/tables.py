@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.live.deliveries import AIM as AIM_WEBHOOKS
 from benchmarks.live.deliveries import Delivered
 from benchmarks.live.fanout import Spread
-from benchmarks.live.fans import OURS
+from benchmarks.live.publishers import OURS
 from benchmarks.live.rest import AIM_KILOBYTES, MISSED, Idle, Storm
 
 AIM_SCATTERED = 60_000.0

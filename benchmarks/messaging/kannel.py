@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks.live.marks import Missing, free_port, listens, running
+from benchmarks.live.baselines import Missing, free_port, listens, running
 from benchmarks.live.tally import Tally
 from benchmarks.messaging.sending import Sending, network
 from benchmarks.messaging.server import NUMBERS, TEXT, WINDOW, phone

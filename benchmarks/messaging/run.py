@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.live.marks import Missing
+from benchmarks.live.baselines import Missing
 from benchmarks.messaging import bind, codec, inbound, queued, sending, tables
 from benchmarks.messaging.kannel import kannel
 from benchmarks.messaging.scheduled import SENT, scheduled
@@ -17,7 +17,7 @@ from benchmarks.messaging.server import WINDOW
 from benchmarks.messaging.trial import Trial
 from keepalive import Lost
 
-MARKS = ("kannel", "smpplib")
+BASELINES = ("kannel", "smpplib")
 _WARMING = 200
 _QUEUED_FOR_EACH = 3
 """Segments that wait in a queue, for each message of the other measurements."""
@@ -26,7 +26,7 @@ Trials = dict[str, list[Trial]]
 
 
 async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
-    """Measure what is asked for beside what is wanted of the marks; every figure for ``--json``."""
+    """Measure what is asked for beside what is wanted of the baselines; every figure for ``--json``."""
     figures: dict[str, Any] = {}
     for name, measure in _ALL.items():
         if name not in asked:

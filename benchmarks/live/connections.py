@@ -9,7 +9,7 @@ from benchmarks.live.tally import Tally
 _NATS_PING = b"PING\r\n"
 
 
-class Line(asyncio.Protocol):
+class BrokerConnection(asyncio.Protocol):
     """One connection. ``greeting`` is sent at once, ``ready`` when ``greeted`` has come; after that ``tally`` counts
     messages of ``size`` bytes, each the same."""
 

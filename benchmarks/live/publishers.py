@@ -1,4 +1,4 @@
-"""Who spreads: Trunkline, and the bare foundation beside it."""
+"""Publishers of events to many subscribers: Trunkline, and the bare foundation beside it."""
 
 from __future__ import annotations
 

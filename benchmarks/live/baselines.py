@@ -1,4 +1,4 @@
-"""Who spreads messages elsewhere: NATS, Mosquitto and deepstream.io, each to as many subscribers of one thing."""
+"""Publishers of other makers: NATS, Mosquitto and deepstream.io, each to as many subscribers of one thing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import HOME
-from benchmarks.live.lines import Line
+from benchmarks.live.connections import BrokerConnection
 from benchmarks.live.service import DATA, gone, in_turns
 from benchmarks.live.sockets import TEXT, Socket, connect, masked
 from benchmarks.live.tally import Tally
@@ -74,14 +74,14 @@ async def listens(port: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _lines(port: int, many: int, make: Callable[[], Line]) -> list[Line]:
+async def _connect_all(port: int, many: int, make: Callable[[], BrokerConnection]) -> list[BrokerConnection]:
     """So many connections that have been greeted and subscribed."""
-    loop, made = asyncio.get_running_loop(), list[Line]()
+    loop, made = asyncio.get_running_loop(), list[BrokerConnection]()
 
     async def join() -> None:
-        _, line = await loop.create_connection(make, "127.0.0.1", port)
-        made.append(line)
-        await line.ready
+        _, connection = await loop.create_connection(make, "127.0.0.1", port)
+        made.append(connection)
+        await connection.ready
 
     await in_turns([join] * many)
     return made
@@ -99,11 +99,11 @@ async def nats(subscribers: int) -> AsyncIterator[Broker]:
     with running([str(program), "-a", "127.0.0.1", "-p", str(port)]) as pid:
         await listens(port)
         greeting = hello + b"SUB bench 1\r\nPING\r\n"
-        lines = await _lines(port, subscribers, lambda: Line(greeting, b"PONG\r\n", len(message), tally))
-        writer = (await _lines(port, 1, lambda: Line(hello + b"PING\r\n", b"PONG\r\n", 1, None)))[0]
+        connections = await _connect_all(port, subscribers, lambda: BrokerConnection(greeting, b"PONG\r\n", len(message), tally))
+        writer = (await _connect_all(port, 1, lambda: BrokerConnection(hello + b"PING\r\n", b"PONG\r\n", 1, None)))[0]
         put = b"PUB bench %d\r\n%b\r\n" % (len(_PAYLOAD), _PAYLOAD)
         yield Broker("NATS", pid, tally, lambda burst: writer.order(put * burst + b"PING\r\n", b"PONG\r\n"))
-        await gone([*lines, writer])
+        await gone([*connections, writer])
 
 
 @asynccontextmanager
@@ -120,12 +120,12 @@ async def mosquitto(subscribers: int) -> AsyncIterator[Broker]:
     with running([program, "-p", str(port)]) as pid:
         await listens(port)
         subscribed = b"\x20\x02\x00\x00\x90\x03\x00\x01\x00"
-        lines = await _lines(port, subscribers, lambda: Line(greeting, subscribed, size, tally))
-        writer = (await _lines(port, 1, lambda: Line(hello, b"\x20\x02\x00\x00", 1, None)))[0]
+        connections = await _connect_all(port, subscribers, lambda: BrokerConnection(greeting, subscribed, size, tally))
+        writer = (await _connect_all(port, 1, lambda: BrokerConnection(hello, b"\x20\x02\x00\x00", 1, None)))[0]
         put = _mqtt(0x32, topic + b"\x00\x07" + _PAYLOAD)
         acknowledged = b"\x40\x02\x00\x07"
         yield Broker("Mosquitto", pid, tally, lambda burst: writer.order(put * burst, acknowledged * burst))
-        await gone([*lines, writer])
+        await gone([*connections, writer])
 
 
 def _mqtt(kind: int, content: bytes) -> bytes:
