@@ -13,11 +13,21 @@ from msgspec import UNSET
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.errors import ApiError
 from trunkline.api.http import ApiApplication
-from trunkline.api.operation import Call, Mount, OperationKind, Product, create, handled
+from trunkline.api.operation import (
+    Call,
+    Mount,
+    OperationKind,
+    Prepare,
+    PrepareContext,
+    Product,
+    create,
+    handled,
+)
 from trunkline.api.params import Given, text
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Tx
+from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts import facade
 
 PAIR = (ACCOUNT_SID, AUTH_TOKEN)
@@ -36,10 +46,10 @@ class Step:
         self.leave.set()
         self.accounts = 0
 
-    async def __call__(self, database: Database, call: Call[Input]) -> Input:
+    async def __call__(self, context: PrepareContext, call: Call[Input]) -> Input:
         self.calls.append(call)
         self.entered.set()
-        self.accounts = await database.read(lambda tx: tx.value("SELECT count(*) FROM accounts"))
+        self.accounts = await context.database.read(lambda tx: tx.value("SELECT count(*) FROM accounts"))
         await self.leave.wait()
         if call.input.body == "no":
             raise ApiError(20403, "Webhook cancelled processing of command")
@@ -66,11 +76,12 @@ def view(call: Call[Input], urls: Urls) -> Json:
 class Caller:
     """A node with the mount."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, step: Prepare | None = None) -> None:
         self.api, self.step = api, Step()
         paths = ("/Notes", "/Accounts/{AccountSid}/Notes")
         operations = tuple(
-            create(path, show, view, Input, prepare=self.step, test_action=show_tested) for path in paths
+            create(path, show, view, Input, prepare=step or self.step, test_action=show_tested)
+            for path in paths
         )
         path = "/Accounts/{AccountSid}/Handled"
         operations += (handled(OperationKind.CREATE, path, handle, view, input=Input, status=201),)
@@ -103,6 +114,21 @@ def test_it_may_read_and_change_the_input(caller: Caller) -> None:
 
 def test_it_may_reject(caller: Caller) -> None:
     assert caller.api.run(caller.send("no")) == (403, 20403)
+
+
+def test_a_webhook_may_decide(api: Api) -> None:
+    async def call_webhook(context: PrepareContext, call: Call[Input]) -> Input:
+        # An address that is not allowed: no request leaves the machine, and the attempt is recorded.
+        result = await context.delivery.deliver(
+            Webhook(call.account_sid, "http://127.0.0.1:1/", event="note")
+        )
+        if result is None or not result.delivered:
+            raise ApiError(20403)
+        return call.input
+
+    assert api.run(Caller(api, call_webhook).send("hi")) == (403, 20403)
+    (attempt,) = api.get("/_trunkline/webhooks").json()["webhooks"]
+    assert (attempt["event"], attempt["status"]) == ("note", "failed")
 
 
 def test_it_runs_after_the_checks_of_credentials_and_parameters(caller: Caller) -> None:

@@ -15,12 +15,12 @@ import pytest
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.contents import ResponseContent
 from trunkline.api.http import ApiApplication
-from trunkline.api.operation import Call, Empty, Mount, Product, create, fetch
+from trunkline.api.operation import Call, Empty, Mount, PrepareContext, Product, create, fetch
 from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import Blob, BlobMissing, BlobStore, delete_blob
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Tx
 
 LARGE = 150 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -35,10 +35,10 @@ class Files:
         self._blobs = blobs
         self.stored: dict[str, Blob] = {}
 
-    async def prepare(self, database: Database, call: Call[Empty]) -> Blob:
+    async def prepare(self, context: PrepareContext, call: Call[Empty]) -> Blob:
         assert call.upload is not None
         assert call.headers["content-type"] == "application/octet-stream"
-        return await self._blobs.write(call.upload, LARGE)
+        return await context.blobs.write(call.upload, LARGE)
 
     async def create(self, tx: Tx, call: Call[Blob]) -> Blob:
         return call.input
@@ -50,9 +50,9 @@ class Files:
     async def fetch(self, tx: Tx, call: Call[Empty]) -> Blob | None:
         return self.stored.get(call.path["Key"])
 
-    def content(self, blob: Blob) -> ResponseContent:
+    def content(self, blob: Blob, blobs: BlobStore) -> ResponseContent:
         def read(start: int, end: int) -> Any:
-            return self._blobs.read(blob.key, start, end)
+            return blobs.read(blob.key, start, end)
 
         return ResponseContent("text/plain", blob.size, read)
 

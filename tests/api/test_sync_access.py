@@ -10,12 +10,11 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from trunkline.api.errors import ApiError
-from trunkline.api.execution import OperationExecutor, Request, Response
+from trunkline.api.execution import Request, Response
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.core.clock import system_clock
 from trunkline.products import sync
-from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.sync.events import SyncEvent
 from trunkline.products.sync.services import AccessChanged
 from trunkline.settings.sync import SyncSettings
@@ -31,9 +30,7 @@ class Clients:
         self.sid = api.post(SERVICES, {"AclEnabled": str(acl).lower()}).json()["sid"]
         self.rest = f"{SERVICES}/{self.sid}"
         self._router = Router([sync.manifest(SyncSettings(sync_limits=False), system_clock).product])
-        self._executor = OperationExecutor(
-            api.node.database, AccountDirectory(api.node.vault), api.node.vault
-        )
+        self._executor = api.node.application._door.executor
 
     def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:
         """The status and JSON body of a request below the Service; an error's code stands for its body."""

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.form_data import parse_form
-from trunkline.api.operation import Mount, Product
+from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.principal import Credential
 from trunkline.api.router import Router
 from trunkline.control import webhooks
@@ -52,7 +52,9 @@ class Door:
         self._router = Router([Product("control", (mount,))])
         verifier: Any = None
         self._authenticator = Authenticator(database, directory, FailedLogins(system_clock), verifier)
-        self._executor = OperationExecutor(database, directory, vault)
+        self._executor = OperationExecutor(
+            PrepareContext(database, cast(Any, None), cast(Any, None)), directory, vault
+        )
 
     async def ask(self, method: str, path: str, user: str = MINE, password: str = TOKEN) -> tuple[int, Any]:
         path, _, query = path.partition("?")

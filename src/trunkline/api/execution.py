@@ -13,7 +13,7 @@ from trunkline.api import mutation_ids, paging, params
 from trunkline.api.auth import CHALLENGE, Directory, unauthorized, wrong_credentials
 from trunkline.api.contents import ResponseContent
 from trunkline.api.errors import ApiError, invalid, missing, not_found
-from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, Style
+from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, PrepareContext, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Access, Credential, Principal
@@ -22,7 +22,7 @@ from trunkline.api.views import Urls
 from trunkline.core import mutations
 from trunkline.core.mutations import Mutation, RepeatedMutation
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, NeedsWrite, StorageError, Tx
+from trunkline.core.storage.database import NeedsWrite, StorageError, Tx
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -52,8 +52,9 @@ class Response(msgspec.Struct, frozen=True):
 class OperationExecutor:
     """The execution of requests."""
 
-    def __init__(self, database: Database, directory: Directory, vault: Vault) -> None:
-        self._database = database
+    def __init__(self, context: PrepareContext, directory: Directory, vault: Vault) -> None:
+        self._context = context
+        self._database = context.database
         self._directory = directory
         self._vault = vault
 
@@ -128,7 +129,7 @@ class OperationExecutor:
                 result = await self._execute_leased(request, call, mutation, operation.prepare)
             else:
                 if operation.prepare is not None:
-                    call = msgspec.structs.replace(call, input=await operation.prepare(self._database, call))
+                    call = msgspec.structs.replace(call, input=await operation.prepare(self._context, call))
                 result = await self._execute(request, call, mutation)
         except RepeatedMutation as repeated:
             assert target is not None
@@ -141,7 +142,7 @@ class OperationExecutor:
         """Lease the mutation, prepare it and execute it; release the lease if anything of that fails."""
         await self._database.write(lambda tx: mutations.lease(tx, mutation))
         try:
-            call = msgspec.structs.replace(call, input=await prepare(self._database, call))
+            call = msgspec.structs.replace(call, input=await prepare(self._context, call))
             return await self._execute(request, call, mutation)
         except BaseException:
             # Without this the lease ends by itself, later.
@@ -207,13 +208,12 @@ class OperationExecutor:
         path = request.path if mount.names_version else request.path.removeprefix(f"/{mount.version}")
         return not_found(path)
 
-    @staticmethod
-    def _render(request: Request, result: Any, window: Window | None) -> Response:
+    def _render(self, request: Request, result: Any, window: Window | None) -> Response:
         operation, mount = request.match.route.operation, request.match.route.mount
         if operation.view is None and operation.content is None:
             return Response(operation.status, b"")
         if operation.content:
-            return Response(operation.status, b"", content=operation.content(result))
+            return Response(operation.status, b"", content=operation.content(result, self._context.blobs))
         assert operation.view is not None
         urls = Urls(request.base, mount.version)
         if window is None:

@@ -27,7 +27,6 @@ from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
-from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Conflict, Database, Unavailable
 from trunkline.core.telemetry import Metrics, log_request
 
@@ -51,7 +50,7 @@ class HttpDoor(msgspec.Struct, frozen=True):
     router: Router
     directory: Directory
     verifier: AccessTokenVerifier
-    vault: Vault
+    executor: OperationExecutor
     database: Database
     metrics: Metrics
     clock: Clock
@@ -98,7 +97,7 @@ class ApiApplication:
 
     def __init__(self, door: HttpDoor) -> None:
         self._door = door
-        self._executor = OperationExecutor(door.database, door.directory, door.vault)
+        self._executor = door.executor
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
         self._failures = FailedLogins(door.clock)

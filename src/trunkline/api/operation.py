@@ -17,8 +17,10 @@ from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.paging import OLDEST_FIRST, Order, PagingCodes, Window
 from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
 from trunkline.api.views import View
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
+from trunkline.core.webhooks.delivery import Delivery
 
 I = TypeVar("I")  # noqa: E741 - I for input
 
@@ -54,7 +56,17 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
 
 Act = Callable[[Tx, Call[Any]], Awaitable[Any]]
 
-Prepare = Callable[[Database, Call[Any]], Awaitable[Any]]
+
+class PrepareContext(msgspec.Struct, frozen=True):
+    """The pieces of a node that a step before the transaction may use: the database to read from, the store of large
+    contents, and the delivery of webhooks whose response decides."""
+
+    database: Database
+    blobs: BlobStore
+    delivery: Delivery
+
+
+Prepare = Callable[[PrepareContext, Call[Any]], Awaitable[Any]]
 """The step before the transaction: returns the input for the action, the call's own or a changed one. It may take
 seconds and may read; no transaction, lock or writer is held meanwhile. It raises ApiError to reject the request."""
 
@@ -120,8 +132,9 @@ class Operation(msgspec.Struct, frozen=True):
     """True for a read of many rows, which SQLite makes off the event loop."""
     max_upload: int = 0
     """Bytes up to which the body is streamed to ``prepare`` or ``handler``; 0 where it is read as parameters."""
-    content: Callable[[Any], ResponseContent] | None = None
-    """The function that makes the streamed body of a fetch from its row, in place of ``view``."""
+    content: Callable[[Any, BlobStore], ResponseContent] | None = None
+    """The function that makes the streamed body of a fetch from its row and the store of large contents, in place of
+    ``view``."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a read that declares what only writes have, for a handler beside what only actions have,

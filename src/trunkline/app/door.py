@@ -29,7 +29,7 @@ def open_application(
         router=realtime.router,
         directory=foundation.directory,
         verifier=foundation.verifier,
-        vault=foundation.vault,
+        executor=foundation.executor,
         database=foundation.database,
         metrics=foundation.metrics,
         clock=foundation.clock,

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from trunkline.api.execution import OperationExecutor
+from trunkline.api.operation import PrepareContext
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.products import service_finders
 from trunkline.control.health import Health
@@ -69,6 +71,8 @@ class Foundation:
         self._mutations = mutations.sweeper(self.database)
         self._signing_tokens = SigningTokens(self._signing_token, clock)
         self._delivery = self._open_delivery()
+        context = PrepareContext(self.database, self.blobs, self._delivery)
+        self.executor = OperationExecutor(context, self.directory, self.vault)
         self.database.listen(self._handle)
         self.cluster.subscribe(lambda announcement: self._handle([announcement]))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.api.execution import OperationExecutor
 from trunkline.api.operation import Product
 from trunkline.api.router import Router
 from trunkline.app.foundation import Foundation
@@ -31,8 +30,7 @@ class Realtime:
         runtimes: Sequence[Runtime],
         settings: RealtimeSettings,
     ) -> None:
-        database, vault = foundation.database, foundation.vault
-        self._database = database
+        self._database = database = foundation.database
         self._cluster = foundation.cluster
         self._handlers = [runtime.handle for runtime in runtimes if runtime.handle]
         products = [runtime.realtime for runtime in runtimes if runtime.realtime]
@@ -40,7 +38,7 @@ class Realtime:
         self.router = Router((*routed, *(Product(one.name, one.mounts) for one in products)))
         door = DoorServices(
             database=database,
-            executor=OperationExecutor(database, foundation.directory, vault),
+            executor=foundation.executor,
             router=self.router,
             verifier=foundation.verifier,
             dead_keys=dead_keys,
@@ -50,7 +48,7 @@ class Realtime:
         limits = ConnectionLimits(
             origins=settings.browser_origins(), max_connections=settings.max_connections
         )
-        key = vault.derived("realtime continuation")
+        key = foundation.vault.derived("realtime continuation")
         self.door = RealtimeDoor(door, key, products, limits)
         self.gateway = self.door.gateway
         database.listen(self._announced)

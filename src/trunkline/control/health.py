@@ -13,6 +13,7 @@ import msgspec
 from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.operation import Call, Operation, OperationKind, handled
 from trunkline.api.views import Json, Urls
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.nats_bus import Bus
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.telemetry import Metrics
@@ -88,5 +89,5 @@ def _readiness(found: Readiness, urls: Urls) -> Json:
     return {"live": True, "ready": found.ready, "checks": msgspec.structs.asdict(found)}
 
 
-def _as_metrics(metrics: bytes) -> ResponseContent:
+def _as_metrics(metrics: bytes, _: BlobStore) -> ResponseContent:
     return in_memory(_METRICS, metrics)

@@ -27,6 +27,7 @@ from trunkline.api.operation import (
     Empty,
     Operation,
     OperationKind,
+    PrepareContext,
     create,
     delete,
     fetch,
@@ -34,8 +35,9 @@ from trunkline.api.operation import (
 )
 from trunkline.api.params import Given, text
 from trunkline.api.views import Json
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import facade as messaging
 from trunkline.transports.base import MAX_MEDIA, InboundMedia
 from trunkline.transports.sandbox import phones
@@ -102,7 +104,7 @@ async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]
     return await phones.newest(tx, call.account_sid, phone, int(size), round(float(since) * SECOND))
 
 
-async def read_message(_: Database, call: Call[Empty]) -> PhoneMessage:
+async def read_message(_: PrepareContext, call: Call[Empty]) -> PhoneMessage:
     """Return the message of the body. Raise ApiError 20001 for a body that is not such JSON."""
     # A page of another origin may send a form, but no JSON without permission.
     content_type = call.headers.get("content-type", "")
@@ -161,7 +163,7 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def _page(page: bytes) -> ResponseContent:
+def _page(page: bytes, _: BlobStore) -> ResponseContent:
     return in_memory(_HTML, page)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ from trunkline.api.operation import (
     Operation,
     OperationKind,
     Prepare,
+    PrepareContext,
     Product,
     create,
     handled,
@@ -69,6 +70,11 @@ class Now:
         return self.now
 
 
+def in_database(database: Database) -> PrepareContext:
+    """Return a context for steps that use the database alone."""
+    return PrepareContext(database, cast(Any, None), cast(Any, None))
+
+
 class Nodes:
     """One or more nodes on one database, and requests to them."""
 
@@ -80,7 +86,9 @@ class Nodes:
         )
         self.databases = databases
         self.router = Router([Product("notes", (Mount("notes", "v1", operations),))])
-        self.executors = [OperationExecutor(one, None, Vault(b"k" * 32)) for one in databases]  # type: ignore[arg-type]
+        self.executors = [
+            OperationExecutor(in_database(one), cast(Any, None), Vault(b"k" * 32)) for one in databases
+        ]
 
     async def __call__(
         self, id: str | None = "a", path: str = "Notes", identity: str = "alice", node: int = 0
@@ -129,7 +137,7 @@ def run(engine: Engine, tmp_path: Any, clock: Now) -> Callable[..., None]:
     return runner
 
 
-async def pass_through(database: Database, call: Call[Any]) -> Any:
+async def pass_through(context: PrepareContext, call: Call[Any]) -> Any:
     return call.input
 
 
@@ -187,7 +195,7 @@ def test_of_many_at_once_one_is_executed(run: Callable[..., None], prepare: Prep
 def test_one_that_is_being_executed_is_repeated_with_the_reserved_sid(run: Callable[..., None]) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
-    async def wait(database: Database, call: Call[Any]) -> Any:
+    async def wait(context: PrepareContext, call: Call[Any]) -> Any:
         entered.set()
         await leave.wait()
         return call.input
@@ -222,7 +230,7 @@ def test_a_mutation_that_failed_may_be_tried_again(run: Callable[..., None], pre
 def test_a_step_that_fails_releases_the_claim(run: Callable[..., None], failure: BaseException) -> None:
     failures = [failure]
 
-    async def fail_once(database: Database, call: Call[Any]) -> Any:
+    async def fail_once(context: PrepareContext, call: Call[Any]) -> Any:
         if failures:
             raise failures.pop()
         return call.input
@@ -241,7 +249,7 @@ def test_after_a_crash_the_lease_ends_and_the_late_one_executes_nothing(
 ) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
-    async def first_waits(database: Database, call: Call[Any]) -> Any:
+    async def first_waits(context: PrepareContext, call: Call[Any]) -> Any:
         if not entered.is_set():
             entered.set()
             await leave.wait()
@@ -268,10 +276,10 @@ def test_after_a_crash_the_lease_ends_and_the_late_one_executes_nothing(
 def test_a_step_that_outlasts_its_lease_is_executed_if_nobody_else_claimed(
     run: Callable[..., None], clock: Now, swept: bool
 ) -> None:
-    async def outlast(database: Database, call: Call[Any]) -> Any:
+    async def outlast(context: PrepareContext, call: Call[Any]) -> Any:
         clock.now += 2 * LEASE
         if swept:
-            await sweep(database)
+            await sweep(context.database)
         return call.input
 
     async def scenario(nodes: Nodes) -> None:
@@ -290,7 +298,7 @@ def test_a_late_one_is_executed_if_the_one_that_took_over_failed(
 ) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
-    async def first_waits(database: Database, call: Call[Any]) -> Any:
+    async def first_waits(context: PrepareContext, call: Call[Any]) -> Any:
         if entered.is_set():
             raise ApiError(20403)
         entered.set()

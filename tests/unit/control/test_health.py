@@ -12,7 +12,7 @@ from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Directory
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request
-from trunkline.api.operation import Mount, Product
+from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.principal import NOBODY
 from trunkline.api.router import Router
 from trunkline.control.health import Health
@@ -49,7 +49,8 @@ class Node:
         self.health = Health(database, cast(Bus, self.bus), Metrics())
         mount = Mount(CONTROL, "", self.health.operations(), private=True)
         self._router = Router([Product("control", (mount,))])
-        self._executor = OperationExecutor(database, cast(Directory, None), Vault(bytes(32)))
+        context = PrepareContext(database, cast(Any, None), cast(Any, None))
+        self._executor = OperationExecutor(context, cast(Directory, None), Vault(bytes(32)))
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
         """The status, media type and body; None for an unknown path."""

@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor
-from trunkline.api.operation import Mount, Product
+from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.params import Fields
 from trunkline.api.router import Router
 from trunkline.core.secrets import Vault
@@ -60,7 +60,8 @@ class Door:
         sides = (self.chat, self.sync)
         products = [side.product for side in sides]
         self.router = Router([Product(product.name, product.mounts) for product in products])
-        executor = OperationExecutor(DATABASE, cast(Any, None), Vault(bytes(32)))
+        context = PrepareContext(DATABASE, cast(Any, None), cast(Any, None))
+        executor = OperationExecutor(context, cast(Any, None), Vault(bytes(32)))
         self.tunnel = TunnelDispatcher(executor, self.router, products)
         self.client = Client("a", SERVICES)
         for side in sides:

@@ -17,6 +17,7 @@ from trunkline.api.errors import invalid, missing
 from trunkline.api.operation import FOR_ACCOUNT, FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch
 from trunkline.api.params import Given, text
 from trunkline.api.views import Json, Urls
+from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.links import domains
@@ -71,7 +72,7 @@ async def fetch_certificate(tx: Tx, call: Call[Empty]) -> str | None:
     return call.vault.open(certificate_label(domain.sid), domain.certificate)
 
 
-def _as_pem(pem: str) -> ResponseContent:
+def _as_pem(pem: str, _: BlobStore) -> ResponseContent:
     return in_memory(_PEM, pem.encode())
 
 
