@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from contract.documents import FILES, METHODS, document
+from contract.node_project import InstallFailed, NodeMissing
 from rules.source import ROOT
 from trunkline.app.products import products
 from trunkline.settings import Settings
@@ -107,5 +109,17 @@ def page(hosts: Iterable[str] = TITLES) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def main() -> int:
+    """Write the page and print its path; return 1 if the vendor's documents cannot be fetched."""
+    try:
+        text = page()
+    except (NodeMissing, InstallFailed) as error:
+        print(f"make operations: {error}", file=sys.stderr)
+        return 1
+    (ROOT / PAGE).write_text(text, "utf-8")
+    print(PAGE)
+    return 0
+
+
 if __name__ == "__main__":
-    (ROOT / PAGE).write_text(page(), "utf-8")
+    sys.exit(main())

@@ -214,6 +214,11 @@ MIGRATION = '''
 '''
 
 
+USAGE = (
+    'name the product, the resource in the plural and its SID prefix: make resource ARGS="sync widgets WD"'
+)
+
+
 class CannotWrite(RuntimeError):
     """Nothing was written; the text is the reason."""
 
@@ -229,9 +234,7 @@ def _replaced(path: Path, pattern: str, text: str) -> str:
 
 def _names(product: str, names: str, prefix: str) -> dict[str, str]:
     if not re.fullmatch(r"[a-z]+(_[a-z]+)*s", names) or not re.fullmatch(r"[A-Z]{2}", prefix):
-        raise CannotWrite(
-            'name the product, the resource in the plural and its SID prefix: "sync widgets WD"'
-        )
+        raise CannotWrite(USAGE)
     plural = "".join(word.capitalize() for word in names.split("_"))
     single = names[:-3] + "y" if names.endswith("ies") else names[:-1]
     singular = plural[:-3] + "y" if names.endswith("ies") else plural[:-1]
@@ -292,9 +295,10 @@ def formatted(root: Path, paths: list[Path]) -> None:
 def main(arguments: list[str]) -> int:
     """Write the resource that the command line names, and print its files and what remains."""
     try:
-        product, names, prefix = arguments
-        paths = resource(ROOT, product, names, prefix)
-    except (CannotWrite, ValueError) as error:
+        if len(arguments) != 3:
+            raise CannotWrite(USAGE)
+        paths = resource(ROOT, *arguments)
+    except CannotWrite as error:
         print(f"make resource: {error}", file=sys.stderr)
         return 2
     formatted(ROOT, paths)

@@ -60,6 +60,14 @@ def test_its_operations_are_mounted_and_its_table_is_migrated(checkout: Path, pr
     assert schema.index(f"CREATE TABLE {product}_widgets") > schema.rindex("Migration(")
 
 
+@pytest.mark.parametrize("arguments", [[], ["sync", "widgets"], ["sync", "widgets", "WD", "more"]])
+def test_too_few_words_or_too_many_are_explained(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scaffold.main(arguments) == 2
+    assert 'ARGS="sync widgets WD"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("sync", "widget", "WD"), ("sync", "Widgets", "WD"), ("sync", "widgets", "W1"), ("accounts", "widgets", "WD"),
