@@ -99,8 +99,12 @@ async def nats(subscribers: int) -> AsyncIterator[Broker]:
     with running([str(program), "-a", "127.0.0.1", "-p", str(port)]) as pid:
         await listens(port)
         greeting = hello + b"SUB bench 1\r\nPING\r\n"
-        connections = await _connect_all(port, subscribers, lambda: BrokerConnection(greeting, b"PONG\r\n", len(message), tally))
-        writer = (await _connect_all(port, 1, lambda: BrokerConnection(hello + b"PING\r\n", b"PONG\r\n", 1, None)))[0]
+        connections = await _connect_all(
+            port, subscribers, lambda: BrokerConnection(greeting, b"PONG\r\n", len(message), tally)
+        )
+        writer = (
+            await _connect_all(port, 1, lambda: BrokerConnection(hello + b"PING\r\n", b"PONG\r\n", 1, None))
+        )[0]
         put = b"PUB bench %d\r\n%b\r\n" % (len(_PAYLOAD), _PAYLOAD)
         yield Broker("NATS", pid, tally, lambda burst: writer.order(put * burst + b"PING\r\n", b"PONG\r\n"))
         await gone([*connections, writer])
@@ -120,8 +124,12 @@ async def mosquitto(subscribers: int) -> AsyncIterator[Broker]:
     with running([program, "-p", str(port)]) as pid:
         await listens(port)
         subscribed = b"\x20\x02\x00\x00\x90\x03\x00\x01\x00"
-        connections = await _connect_all(port, subscribers, lambda: BrokerConnection(greeting, subscribed, size, tally))
-        writer = (await _connect_all(port, 1, lambda: BrokerConnection(hello, b"\x20\x02\x00\x00", 1, None)))[0]
+        connections = await _connect_all(
+            port, subscribers, lambda: BrokerConnection(greeting, subscribed, size, tally)
+        )
+        writer = (await _connect_all(port, 1, lambda: BrokerConnection(hello, b"\x20\x02\x00\x00", 1, None)))[
+            0
+        ]
         put = _mqtt(0x32, topic + b"\x00\x07" + _PAYLOAD)
         acknowledged = b"\x40\x02\x00\x07"
         yield Broker("Mosquitto", pid, tally, lambda burst: writer.order(put * burst, acknowledged * burst))

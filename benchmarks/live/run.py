@@ -94,7 +94,9 @@ async def _fanout(
     return [row for burst, one in found.items() for row in tables.as_data(subscribers, burst, one)]
 
 
-def _subjects(subscribers: int, wanted: set[str], folder: Path) -> Iterator[AbstractAsyncContextManager[Publisher]]:
+def _subjects(
+    subscribers: int, wanted: set[str], folder: Path
+) -> Iterator[AbstractAsyncContextManager[Publisher]]:
     yield publishers.trunkline(folder / "silent", subscribers, acknowledge=False)
     yield publishers.trunkline(folder / "acknowledged", subscribers, acknowledge=True)
     if "bare" in wanted:
