@@ -28,8 +28,9 @@ def replace_file(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return
-    # A symbolic link stays one.
-    path = path.resolve()
+    if path.is_symlink():
+        # The link stays.
+        path = path.resolve()
     with _written_aside(path, content, path.stat().st_mode & 0o777 if path.exists() else None) as aside:
         os.rename(aside, path)
         sync_directory(path.parent)
@@ -49,7 +50,10 @@ def _written_aside(path: Path, content: bytes, mode: int | None) -> Iterator[Pat
     """Yield a durable file in the directory of ``path``, and remove it at the end if it is still there. Without a
     ``mode`` it has that of any new file."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

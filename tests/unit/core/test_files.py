@@ -71,6 +71,16 @@ def test_a_failure_leaves_no_half_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@BOTH
+def test_an_error_names_the_file_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Write
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught:
+        write(Path("gone/x"), b"content")
+    assert caught.value.filename == "gone/x"
+
+
 def test_a_file_that_is_there_stays_or_is_replaced_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"old")
