@@ -47,17 +47,17 @@ def test_a_new_resource_keeps_to_the_rules(checkout: Path, product: str) -> None
 
 @pytest.mark.parametrize("product", ["sync", "notify", "chat", "messaging"])
 def test_its_operations_are_mounted_and_its_table_is_migrated(checkout: Path, product: str) -> None:
-    scaffold.formatted(checkout, scaffold.resource(checkout, product, "widgets", "WD"))
+    scaffold.formatted(checkout, scaffold.resource(checkout, product, "box_entries", "BX"))
     folder = checkout / f"src/trunkline/products/{product}"
-    spec = importlib.util.spec_from_file_location("widgets", folder / "widgets.py")
+    spec = importlib.util.spec_from_file_location("box_entries", folder / "box_entries.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert [one.method for one in module.OPERATIONS] == ["POST", "GET", "GET", "POST", "DELETE"]
-    assert "*widgets.OPERATIONS" in (folder / "__init__.py").read_text("utf-8")
+    assert "*box_entries.OPERATIONS" in (folder / "__init__.py").read_text("utf-8")
     schema = (folder / "schema.py").read_text("utf-8")
-    assert schema.index(f"CREATE TABLE {product}_widgets") > schema.rindex("Migration(")
+    assert schema.index(f"CREATE TABLE {product}_box_entries") > schema.rindex("Migration(")
 
 
 @pytest.mark.parametrize("arguments", [[], ["sync", "widgets"], ["sync", "widgets", "WD", "more"]])
