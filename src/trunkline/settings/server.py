@@ -47,7 +47,8 @@ class ServerSettings:
     )
     default_product: str = option(
         "",
-        "Product of paths such as /v1/Services on a host that names none: sync, notify, messaging or chat.",
+        f"Product of paths such as /v1/Services on a host that names none: {', '.join(PRODUCTS[:-1])}",
+        f"or {PRODUCTS[-1]}.",
         check=one_of(*PRODUCTS, optional=True),
     )
     trusted_proxies: str = option(
