@@ -6,8 +6,7 @@ import asyncio
 import gzip
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,7 @@ from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
 from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, stall
-
-PATIENCE = 20.0
-
-
-@asynccontextmanager
-async def client(**options: Any) -> AsyncIterator[Egress]:
-    made = Egress(options.pop("guard", AddressGuard(allow_private=True)), **options)
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await body()
-
-    uvloop.run(bounded())
+from unit.core.egress.sending import client, run
 
 
 async def ask(egress: Egress, url: str, **fields: Any) -> EgressResponse:

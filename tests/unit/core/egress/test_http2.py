@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from h2.errors import ErrorCodes
 
 from trunkline.core.egress.client import Egress
@@ -20,18 +19,10 @@ from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeout
 from trunkline.core.egress.pool import MAX_ATTEMPTS, ConnectionPool, HttpVersion, Identity, PoolOptions
 from unit.core.egress.http2_peer import Authority, Connection, Handler, Stream, http2_peer
 from unit.core.egress.peers import OK, peer
+from unit.core.egress.sending import run
 
-PATIENCE = 20.0
 SERVERS = Authority("servers")
 CLIENTS = Authority("clients")
-
-
-def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await body()
-
-    uvloop.run(bounded())
 
 
 @asynccontextmanager

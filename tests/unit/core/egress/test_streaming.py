@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import uvloop
 
-from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, Timeouts
 from trunkline.core.egress.streaming import BUFFER, ResponseStream
 from trunkline.core.egress.transfer import ReadTimer, Transfer
+from unit.core.egress import sending
 from unit.core.egress.peers import OK, hang, peer, stall
+from unit.core.egress.sending import client
 
 PATIENCE = 60.0
 LARGE = 150 * 1024 * 1024
@@ -25,22 +26,7 @@ MEMORY = 4 * 1024 * 1024
 BLOCK = bytes(range(256)) * 256
 LONG = Timeouts(total=PATIENCE)
 
-
-@asynccontextmanager
-async def client(**options: Any) -> AsyncIterator[Egress]:
-    made = Egress(options.pop("guard", AddressGuard(allow_private=True)))
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await body()
-
-    uvloop.run(bounded())
+run = partial(sending.run, seconds=PATIENCE)
 
 
 async def whole(stream: ResponseStream) -> bytes:
