@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -113,8 +113,10 @@ async def world(folder: Path, **options: Any) -> AsyncIterator[World]:
             await network.until("bind")
             client = Client(server.account_sid, server.auth_token)
             client.api.base_url, client.messaging.base_url = f"{server.url}/api", f"{server.url}/messaging"
-            service_sid = await asyncio.to_thread(stocked, server, client, listening.url)
-            yield World(client, network, listening, service_sid)
+            # The SDK never closes its session.
+            with closing(client.http_client.session):
+                service_sid = await asyncio.to_thread(stocked, server, client, listening.url)
+                yield World(client, network, listening, service_sid)
 
 
 def stocked(server: Server, client: Client, url: str) -> str:

@@ -155,7 +155,7 @@ class Transfer:
         self._opened = True
         if self._origin is not None and not self._leads:
             self._leads = self._origin.gate.lead()
-        return socket.socket(family, kind, protocol)
+        return _PassedSocket(family, kind, protocol)
 
     def _connected(self, _peer: str, local: str, _port: int, local_port: int) -> int:
         if self._bound:
@@ -230,6 +230,14 @@ class Transfer:
         # The transfer may have ended meanwhile, by a time limit.
         with suppress(pycurl.error):
             self._curl.pause(pycurl.PAUSE_CONT)
+
+
+class _PassedSocket(socket.socket):
+    """A socket whose descriptor pycurl duplicates for libcurl; it is closed when pycurl drops it."""
+
+    def __del__(self) -> None:
+        if self.fileno() >= 0:
+            self.close()
 
 
 class ReadTimer:
