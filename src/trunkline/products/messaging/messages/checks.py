@@ -13,7 +13,7 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError, invalid
 from trunkline.products.messaging.messages.parameters import CreateMessage
 from trunkline.products.messaging.numbers.owned import OwnedNumber
-from trunkline.products.messaging.numbers.parsing import Channel, NumberKind, Recipient, parse_recipient
+from trunkline.products.messaging.numbers.parsing import AddressKind, Channel, Recipient, parse_recipient
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaSupport, is_alpha, is_generic
 
@@ -49,9 +49,9 @@ def check_recipient(params: CreateMessage, rules: MessageRules) -> Recipient:
     found = parse_recipient(params.to)
     if found is None or not found.valid:
         raise ApiError(21211, f"Invalid 'To' Phone Number: {params.to[:64]}")
-    if found.kind is NumberKind.SHORT_CODE:
+    if found.kind is AddressKind.SHORT_CODE:
         raise ApiError(21265)
-    landline = found.kind is NumberKind.LANDLINE and found.channel is Channel.SMS
+    landline = found.kind is AddressKind.LANDLINE and found.channel is Channel.SMS
     if landline and rules.refuse_landlines and params.force_delivery is not True:
         raise ApiError(21635)
     return found

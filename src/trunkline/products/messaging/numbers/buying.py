@@ -9,7 +9,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
 from trunkline.products.messaging.numbers.number_types import NumberType
-from trunkline.products.messaging.numbers.parsing import Channel, NumberKind, parse_recipient
+from trunkline.products.messaging.numbers.parsing import AddressKind, Channel, parse_recipient
 from trunkline.products.messaging.numbers.settings import NumberSettings
 
 _AREA_CODE = re.compile(r"[2-9][0-9]{2}")
@@ -37,7 +37,7 @@ def requested_number(params: NumberSettings) -> str | None:
 def read_number(text: str) -> str:
     """Return a telephone number in E.164. Raise ApiError 21421 if it is none."""
     found = parse_recipient(text)
-    if found is None or found.channel is not Channel.SMS or found.kind is NumberKind.SHORT_CODE:
+    if found is None or found.channel is not Channel.SMS or found.kind is AddressKind.SHORT_CODE:
         raise ApiError(21421)
     return found.address
 

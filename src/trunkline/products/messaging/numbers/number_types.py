@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trunkline.products.messaging.numbers.parsing import Channel, NumberKind, Recipient
+from trunkline.products.messaging.numbers.parsing import AddressKind, Channel, Recipient
 
 
 class NumberType(StrEnum):
@@ -35,11 +35,11 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 _KINDS = {
-    NumberKind.MOBILE: NumberType.MOBILE,
-    NumberKind.LANDLINE: NumberType.LOCAL,
-    NumberKind.MOBILE_OR_LANDLINE: NumberType.LOCAL,
-    NumberKind.TOLL_FREE: NumberType.TOLL_FREE,
-    NumberKind.SHORT_CODE: NumberType.SHORT_CODE,
+    AddressKind.MOBILE: NumberType.MOBILE,
+    AddressKind.LANDLINE: NumberType.LOCAL,
+    AddressKind.MOBILE_OR_LANDLINE: NumberType.LOCAL,
+    AddressKind.TOLL_FREE: NumberType.TOLL_FREE,
+    AddressKind.SHORT_CODE: NumberType.SHORT_CODE,
 }
 
 
@@ -53,7 +53,7 @@ def type_of(address: Recipient) -> NumberType:
 def country_of(address: Recipient) -> str:
     """Return the ISO code of its country; a short code, whose digits do not show it, counts as one of the United
     States."""
-    return "US" if address.kind is NumberKind.SHORT_CODE else address.region
+    return "US" if address.kind is AddressKind.SHORT_CODE else address.region
 
 
 def capabilities_of(kind: NumberType, country: str) -> Capabilities:

@@ -36,8 +36,9 @@ class Channel(Enum):
     RCS = "rcs"
 
 
-class NumberKind(Enum):
-    """The kind of an address. The plan of North America does not distinguish landlines from mobiles (doc)."""
+class AddressKind(Enum):
+    """The kind of an address by its digits; the type of a number of the inventory is ``NumberType``. The plan of North
+    America does not distinguish landlines from mobiles (doc)."""
 
     MOBILE = "mobile"
     LANDLINE = "landline"
@@ -57,7 +58,7 @@ class Recipient(msgspec.Struct, frozen=True):
 
     address: str
     region: str
-    kind: NumberKind
+    kind: AddressKind
     channel: Channel = Channel.SMS
     valid: bool = True
 
@@ -81,11 +82,11 @@ def _parse(text: str, region: str) -> Recipient | None:
     number = _read(rest, region) if channel is not Channel.MESSENGER else None
     if channel is Channel.SMS:
         return number
-    if number is not None and number.kind is not NumberKind.SHORT_CODE:
+    if number is not None and number.kind is not AddressKind.SHORT_CODE:
         return msgspec.structs.replace(number, address=f"{channel.value}:{number.address}", channel=channel)
     if channel is Channel.WHATSAPP or not _ID.fullmatch(rest):
         return None
-    return Recipient(f"{channel.value}:{rest}", "", NumberKind.ID, channel)
+    return Recipient(f"{channel.value}:{rest}", "", AddressKind.ID, channel)
 
 
 def region_of(number: str) -> str:
@@ -117,7 +118,7 @@ def _split_channel(text: str) -> tuple[Channel, str]:
 
 def _read(text: str, region: str) -> Recipient | None:
     if _SHORT_CODE.fullmatch(text):
-        return Recipient(text, "", NumberKind.SHORT_CODE)
+        return Recipient(text, "", AddressKind.SHORT_CODE)
     if not _NUMBER.fullmatch(text):
         return None
     import phonenumbers
@@ -158,13 +159,13 @@ def _region(number: PhoneNumber) -> str:
     return region if region.isalpha() and region != "ZZ" else ""
 
 
-def _kind(found: int) -> NumberKind:
+def _kind(found: int) -> AddressKind:
     from phonenumbers import PhoneNumberType
 
     kinds = {
-        PhoneNumberType.MOBILE: NumberKind.MOBILE,
-        PhoneNumberType.FIXED_LINE: NumberKind.LANDLINE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberKind.MOBILE_OR_LANDLINE,
-        PhoneNumberType.TOLL_FREE: NumberKind.TOLL_FREE,
+        PhoneNumberType.MOBILE: AddressKind.MOBILE,
+        PhoneNumberType.FIXED_LINE: AddressKind.LANDLINE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE: AddressKind.MOBILE_OR_LANDLINE,
+        PhoneNumberType.TOLL_FREE: AddressKind.TOLL_FREE,
     }
-    return kinds.get(found, NumberKind.OTHER)
+    return kinds.get(found, AddressKind.OTHER)

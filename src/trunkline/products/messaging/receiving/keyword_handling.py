@@ -17,7 +17,7 @@ from trunkline.products.messaging.lifecycle.message import (
     encode_options,
 )
 from trunkline.products.messaging.numbers.owned import OwnedNumber
-from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient, region_of
+from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient, region_of
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock
 from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordKind, find_keyword, is_answered
@@ -57,7 +57,7 @@ async def _send_reply(
     tx: Tx, owned: OwnedNumber, service: MessagingService | None, recipient: str, body: str
 ) -> None:
     read = parse_recipient(recipient)
-    if read is None or read.kind is NumberKind.SHORT_CODE:
+    if read is None or read.kind is AddressKind.SHORT_CODE:
         return
     message = Message(
         sid=new_sid("SM"),

@@ -24,7 +24,7 @@ from trunkline.products.messaging.lifecycle.message import (
 )
 from trunkline.products.messaging.lifecycle.states import change_status
 from trunkline.products.messaging.numbers.owned import owned_by_account
-from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient
+from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.receiving.loop_guard import REPLY_LOOP, STALE, ReplyExchange, decide_reply
 from trunkline.products.messaging.receiving.verbs import MessageVerb, TwimlProblem
@@ -84,7 +84,7 @@ async def _send(tx: Tx, inbound: Message, numbered: NumberedReply, rules: Messag
     if owned is not None and not owned.sms and not (reply.media and owned.mms):
         return _problem(NO_SMS, f"{sender} cannot send messages")
     read = parse_recipient(to)
-    if read is None or read.kind is NumberKind.SHORT_CODE or to == sender:
+    if read is None or read.kind is AddressKind.SHORT_CODE or to == sender:
         return _problem(BAD_TO, f"to cannot be sent to: {to[:100]}")
     if owned is None and COUNTRIES.support(read.region) is AlphaSupport.REFUSED:
         return _problem(BAD_FROM, f"{sender} is no sender for {read.region}")

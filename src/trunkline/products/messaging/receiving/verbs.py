@@ -14,7 +14,7 @@ import msgspec
 
 from trunkline.api.params import is_http_url
 from trunkline.core.egress.target import MAX_URL
-from trunkline.products.messaging.numbers.parsing import NumberKind, parse_recipient, region_of
+from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient, region_of
 from trunkline.products.messaging.receiving.markup import Element
 from trunkline.products.messaging.senders.alpha import is_alpha
 
@@ -178,7 +178,7 @@ class VerbReader:
         if written is None:
             return None
         found = parse_recipient(written, (sender and region_of(sender)) or self._region)
-        if found is None or found.kind is NumberKind.SHORT_CODE:
+        if found is None or found.kind is AddressKind.SHORT_CODE:
             raise _InvalidVerb(14101, f"to is no number: {written[:100]}")
         return found.address
 

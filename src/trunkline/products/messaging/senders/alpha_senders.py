@@ -18,9 +18,9 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
 from trunkline.products.messaging.senders.membership import Member
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
-KIND = SenderType.ALPHA
+KIND = PoolSenderKind.ALPHA
 
 
 def alpha() -> Parser:

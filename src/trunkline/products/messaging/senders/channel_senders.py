@@ -14,9 +14,9 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.membership import Member
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
-KIND = SenderType.CHANNEL
+KIND = PoolSenderKind.CHANNEL
 
 _TYPES = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger", Channel.RCS: "RCS"}
 

@@ -19,9 +19,9 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.alpha_senders import alpha, check_allowed
 from trunkline.products.messaging.senders.membership import Member
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
-KIND = SenderType.DESTINATION_ALPHA
+KIND = PoolSenderKind.DESTINATION_ALPHA
 
 
 def country() -> Parser:

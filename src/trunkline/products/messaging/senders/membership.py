@@ -10,9 +10,9 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
 from trunkline.products.messaging.numbers.owned import OwnedNumber, leave_pool, owned_by_sid
 from trunkline.products.messaging.numbers.settings import lock_number
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
-COUNTED = (SenderType.PHONE_NUMBER, SenderType.SHORT_CODE)
+COUNTED = (PoolSenderKind.PHONE_NUMBER, PoolSenderKind.SHORT_CODE)
 """The kinds that count together against the limit of a Service (doc)."""
 
 
@@ -63,13 +63,13 @@ WHERE account_sid = :account_sid AND service_sid = :service_sid AND kind = :kind
 """
 
 
-async def find_member(tx: Tx, call: Call[Any], kind: SenderType) -> Member | None:
+async def find_member(tx: Tx, call: Call[Any], kind: PoolSenderKind) -> Member | None:
     """Return the sender of the path."""
     return await _read(tx, call, kind, call.path["Sid"])
 
 
 async def page_members(
-    tx: Tx, call: Call[Any], kind: SenderType, country: str | None = None
+    tx: Tx, call: Call[Any], kind: PoolSenderKind, country: str | None = None
 ) -> list[Member] | None:
     """Return the senders of a kind, oldest first (inferred), or those for one country; None if there is no such
     Service."""
@@ -87,14 +87,16 @@ async def page_members(
     )
 
 
-async def remove_member(tx: Tx, call: Call[Any], kind: SenderType) -> bool:
+async def remove_member(tx: Tx, call: Call[Any], kind: PoolSenderKind) -> bool:
     """Remove the sender of the path from the Service; the account keeps its number."""
     if await find_member(tx, call, kind) is None:
         return False
     return await leave_pool(tx, call.account_sid, call.path["Sid"])
 
 
-async def add_number(tx: Tx, call: Call[Any], kind: SenderType, sid: str | None, most: int) -> Member | None:
+async def add_number(
+    tx: Tx, call: Call[Any], kind: PoolSenderKind, sid: str | None, most: int
+) -> Member | None:
     """Add one of the account's numbers to the Service; ``most`` is the limit of the counted kinds. Return None if
     there is no such Service. Raise ApiError 21421 (404) for a number that the account does not have, 21710 and
     21712 for one that is in a Service, 21715 for one without SMS and MMS, 21714 if the Service is full."""
@@ -116,9 +118,9 @@ async def add_number(tx: Tx, call: Call[Any], kind: SenderType, sid: str | None,
     return await _read(tx, call, kind, owned.sid)
 
 
-def _fits(owned: OwnedNumber, kind: SenderType) -> bool:
-    kinds = {"short-code": SenderType.SHORT_CODE, "channel": SenderType.CHANNEL}
-    return kinds.get(owned.kind, SenderType.PHONE_NUMBER) is kind
+def _fits(owned: OwnedNumber, kind: PoolSenderKind) -> bool:
+    kinds = {"short-code": PoolSenderKind.SHORT_CODE, "channel": PoolSenderKind.CHANNEL}
+    return kinds.get(owned.kind, PoolSenderKind.PHONE_NUMBER) is kind
 
 
 async def _count(tx: Tx, service_sid: str) -> int:
@@ -134,7 +136,7 @@ async def _count(tx: Tx, service_sid: str) -> int:
 
 
 async def add_text(
-    tx: Tx, call: Call[Any], kind: SenderType, sid: str, sender: tuple[str, str | None]
+    tx: Tx, call: Call[Any], kind: PoolSenderKind, sid: str, sender: tuple[str, str | None]
 ) -> Member | None:
     """Add an alphanumeric sender, for one country or all, to the Service. Return None if there is no such Service.
     Raise ApiError 21710 if the Service has it."""
@@ -158,14 +160,14 @@ async def add_text(
 
 
 async def _insert(
-    tx: Tx, call: Call[Any], sid: str, kind: SenderType, value: str, country: str | None = None
+    tx: Tx, call: Call[Any], sid: str, kind: PoolSenderKind, value: str, country: str | None = None
 ) -> None:
     service_sid = call.path["ServiceSid"]
     made = ServiceSender(sid, call.account_sid, service_sid, kind.value, value, country, tx.now, tx.now)
     await tx.insert("messaging_senders", made)
 
 
-async def _read(tx: Tx, call: Call[Any], kind: SenderType, sid: str) -> Member | None:
+async def _read(tx: Tx, call: Call[Any], kind: PoolSenderKind, sid: str) -> Member | None:
     return await tx.one(
         Member,
         f"{_MEMBERS} AND sid = :sid",

@@ -12,7 +12,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
 from trunkline.products.messaging.senders.membership import Member
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
 
 class AddPhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +42,20 @@ def operations(most: int) -> tuple[Operation, ...]:
 
     async def add_phone_number(tx: Tx, call: Call[AddPhoneNumber]) -> Member | None:
         sid = str(call.input.phone_number_sid)
-        return await membership.add_number(tx, call, SenderType.PHONE_NUMBER, sid, most)
+        return await membership.add_number(tx, call, PoolSenderKind.PHONE_NUMBER, sid, most)
 
     async def add_short_code(tx: Tx, call: Call[AddShortCode]) -> Member | None:
         sid = str(call.input.short_code_sid)
-        return await membership.add_number(tx, call, SenderType.SHORT_CODE, sid, most)
+        return await membership.add_number(tx, call, PoolSenderKind.SHORT_CODE, sid, most)
 
     return (
         *resource.operations(
-            SenderType.PHONE_NUMBER, "phone_numbers", phone_number_view, (add_phone_number, AddPhoneNumber)
+            PoolSenderKind.PHONE_NUMBER,
+            "phone_numbers",
+            phone_number_view,
+            (add_phone_number, AddPhoneNumber),
         ),
         *resource.operations(
-            SenderType.SHORT_CODE, "short_codes", short_code_view, (add_short_code, AddShortCode)
+            PoolSenderKind.SHORT_CODE, "short_codes", short_code_view, (add_short_code, AddShortCode)
         ),
     )

@@ -6,7 +6,7 @@ from trunkline.core.storage.database import Row, Tx
 
 
 class PoolSender(Row, frozen=True):
-    """A sender of a Service. ``kind`` is a value of ``SenderType``; ``value`` is the address that recipients see.
+    """A sender of a Service. ``kind`` is a value of ``PoolSenderKind``; ``value`` is the address that recipients see.
     An alphanumeric sender has no country and no kind of number; its ``iso_country_code`` is the country that it is
     for, None for all. ``rate`` is in thousandths of a segment a second, 0 for the default; ``queued`` counts the
     segments that wait for it, ``last_used`` increases with each use."""

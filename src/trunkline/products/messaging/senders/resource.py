@@ -10,21 +10,21 @@ from trunkline.api.views import Json, Urls, View
 from trunkline.core.dates import iso
 from trunkline.products.messaging.senders import membership
 from trunkline.products.messaging.senders.membership import Member
-from trunkline.products.messaging.senders.sender_choice import SenderType
+from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
 NAMES = {
-    SenderType.PHONE_NUMBER: "PhoneNumbers",
-    SenderType.SHORT_CODE: "ShortCodes",
-    SenderType.ALPHA: "AlphaSenders",
-    SenderType.DESTINATION_ALPHA: "DestinationAlphaSenders",
-    SenderType.CHANNEL: "ChannelSenders",
+    PoolSenderKind.PHONE_NUMBER: "PhoneNumbers",
+    PoolSenderKind.SHORT_CODE: "ShortCodes",
+    PoolSenderKind.ALPHA: "AlphaSenders",
+    PoolSenderKind.DESTINATION_ALPHA: "DestinationAlphaSenders",
+    PoolSenderKind.CHANNEL: "ChannelSenders",
 }
 """The paths below a Service (spec)."""
 
 
 def sender_url(member: Member, urls: Urls) -> str:
     """Return the URL of a sender."""
-    return urls.to("Services", member.service_sid, NAMES[SenderType(member.kind)], member.sid)
+    return urls.to("Services", member.service_sid, NAMES[PoolSenderKind(member.kind)], member.sid)
 
 
 def base_view(member: Member, urls: Urls) -> Json:
@@ -41,7 +41,7 @@ def base_view(member: Member, urls: Urls) -> Json:
 
 
 def operations(
-    kind: SenderType,
+    kind: PoolSenderKind,
     key: str,
     view: View,
     adding: tuple[Act, type[Any]],

@@ -30,8 +30,8 @@ NO_SENDER = 21703
 NORTH_AMERICA = frozenset({"US", "CA"})
 
 
-class SenderType(Enum):
-    """The kind of a sender of a Service."""
+class PoolSenderKind(Enum):
+    """The kind of a sender in the pool of a Service; its kind on the network is ``SenderKind``."""
 
     PHONE_NUMBER = "phone_number"
     SHORT_CODE = "short_code"
@@ -46,7 +46,7 @@ class Candidate(msgspec.Struct, frozen=True):
     country. ``queued`` counts the segments that wait for it, ``last_used`` increases with each use."""
 
     sid: str
-    kind: SenderType
+    kind: PoolSenderKind
     value: str
     country: str = ""
     sms: bool = True
@@ -125,10 +125,11 @@ def _kept(usable: Iterable[Candidate], request: SenderRequest) -> Candidate | No
     """Return the recipient's sticky sender, unless it is gone, or is a number of another country while there is now
     a number or short code of the recipient's own (doc)."""
     kept = next((one for one in usable if one.sid == request.sticky), None)
-    if kept is None or kept.kind is not SenderType.PHONE_NUMBER or _at_home(kept, request):
+    if kept is None or kept.kind is not PoolSenderKind.PHONE_NUMBER or _at_home(kept, request):
         return kept
     superseded = any(
-        one.kind is SenderType.SHORT_CODE or (one.kind is SenderType.PHONE_NUMBER and _at_home(one, request))
+        one.kind is PoolSenderKind.SHORT_CODE
+        or (one.kind is PoolSenderKind.PHONE_NUMBER and _at_home(one, request))
         for one in usable
     )
     return None if superseded else kept
@@ -137,14 +138,14 @@ def _kept(usable: Iterable[Candidate], request: SenderRequest) -> Candidate | No
 def _reaches(one: Candidate, request: SenderRequest) -> bool:
     """Return whether a sender can carry the message and may send to the recipient's country."""
     channel = channel_of(request.recipient)
-    if channel is not Channel.SMS or one.kind is SenderType.CHANNEL:
-        return one.kind is SenderType.CHANNEL and channel_of(one.value) is channel
-    if one.kind in (SenderType.ALPHA, SenderType.DESTINATION_ALPHA):
+    if channel is not Channel.SMS or one.kind is PoolSenderKind.CHANNEL:
+        return one.kind is PoolSenderKind.CHANNEL and channel_of(one.value) is channel
+    if one.kind in (PoolSenderKind.ALPHA, PoolSenderKind.DESTINATION_ALPHA):
         refused = request.alpha_countries.support(request.country) is AlphaSupport.REFUSED
         return not request.needs_mms and not refused and one.country in ("", request.country)
     if not (one.mms if request.needs_mms else one.sms):
         return False
-    if one.kind is SenderType.SHORT_CODE:
+    if one.kind is PoolSenderKind.SHORT_CODE:
         return one.country == request.country
     return request.country not in NORTH_AMERICA or one.country in NORTH_AMERICA
 
@@ -160,14 +161,14 @@ def _at_home(one: Candidate, request: SenderRequest) -> bool:
 def _tiers(usable: Sequence[Candidate], request: SenderRequest) -> Iterator[tuple[Reason, list[Candidate]]]:
     """Return the usable senders by priority; each tier with the reason for choosing from it."""
 
-    def of(kind: SenderType, fits: Callable[[Candidate], bool] = lambda _: True) -> list[Candidate]:
+    def of(kind: PoolSenderKind, fits: Callable[[Candidate], bool] = lambda _: True) -> list[Candidate]:
         return [one for one in usable if one.kind is kind and fits(one)]
 
-    yield Reason.CHANNEL, of(SenderType.CHANNEL)
-    yield Reason.SHORT_CODE, of(SenderType.SHORT_CODE)
-    yield Reason.DESTINATION_ALPHA, of(SenderType.DESTINATION_ALPHA, lambda one: one.country != "")
-    yield Reason.ALPHA, of(SenderType.DESTINATION_ALPHA) + of(SenderType.ALPHA)
-    numbers = of(SenderType.PHONE_NUMBER)
+    yield Reason.CHANNEL, of(PoolSenderKind.CHANNEL)
+    yield Reason.SHORT_CODE, of(PoolSenderKind.SHORT_CODE)
+    yield Reason.DESTINATION_ALPHA, of(PoolSenderKind.DESTINATION_ALPHA, lambda one: one.country != "")
+    yield Reason.ALPHA, of(PoolSenderKind.DESTINATION_ALPHA) + of(PoolSenderKind.ALPHA)
+    numbers = of(PoolSenderKind.PHONE_NUMBER)
     at_home = [one for one in numbers if _at_home(one, request)]
     if request.country == "CA":
         yield Reason.TOLL_FREE, [one for one in at_home if one.toll_free]

@@ -31,8 +31,8 @@ from trunkline.products.messaging.senders.pool import PoolSender, pool_of
 from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,
+    PoolSenderKind,
     SenderRequest,
-    SenderType,
     choose_sender,
 )
 from trunkline.products.messaging.sending.accept import enter_lane
@@ -183,10 +183,10 @@ class SenderSelector:
 
 
 def _candidate(one: PoolSender) -> Candidate:
-    alpha = one.kind in (SenderType.ALPHA.value, SenderType.DESTINATION_ALPHA.value)
+    alpha = one.kind in (PoolSenderKind.ALPHA.value, PoolSenderKind.DESTINATION_ALPHA.value)
     return Candidate(
         sid=one.sid,
-        kind=SenderType(one.kind),
+        kind=PoolSenderKind(one.kind),
         value=one.value,
         country=(one.iso_country_code or "") if alpha else one.country,
         sms=one.sms,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.products.messaging.numbers.parsing import (
+    AddressKind,
     Channel,
-    NumberKind,
     Recipient,
     area_code_of,
     channel_of,
@@ -19,7 +19,7 @@ from trunkline.products.messaging.numbers.parsing import (
     region_of,
 )
 
-US = Recipient("+14155550100", "US", NumberKind.MOBILE_OR_LANDLINE)
+US = Recipient("+14155550100", "US", AddressKind.MOBILE_OR_LANDLINE)
 
 
 @pytest.mark.parametrize(
@@ -44,25 +44,25 @@ def test_forms_of_a_number_of_the_united_states(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "region", "kind"),
     [
-        ("+14165550100", "CA", NumberKind.MOBILE_OR_LANDLINE),
-        ("+18005551212", "US", NumberKind.TOLL_FREE),
-        ("+442079460000", "GB", NumberKind.LANDLINE),
-        ("+447400123456", "GB", NumberKind.MOBILE),
-        ("+33612345678", "FR", NumberKind.MOBILE),
-        ("+80012345678", "", NumberKind.TOLL_FREE),
-        ("+15005550006", "US", NumberKind.OTHER),
-        ("+15005550001", "US", NumberKind.OTHER),
-        ("62345", "", NumberKind.SHORT_CODE),
-        ("123", "", NumberKind.SHORT_CODE),
+        ("+14165550100", "CA", AddressKind.MOBILE_OR_LANDLINE),
+        ("+18005551212", "US", AddressKind.TOLL_FREE),
+        ("+442079460000", "GB", AddressKind.LANDLINE),
+        ("+447400123456", "GB", AddressKind.MOBILE),
+        ("+33612345678", "FR", AddressKind.MOBILE),
+        ("+80012345678", "", AddressKind.TOLL_FREE),
+        ("+15005550006", "US", AddressKind.OTHER),
+        ("+15005550001", "US", AddressKind.OTHER),
+        ("62345", "", AddressKind.SHORT_CODE),
+        ("123", "", AddressKind.SHORT_CODE),
     ],
 )
-def test_kinds(text: str, region: str, kind: NumberKind) -> None:
+def test_kinds(text: str, region: str, kind: AddressKind) -> None:
     assert parse_recipient(text) == Recipient(text, region, kind)
 
 
 @pytest.mark.parametrize("text", ["+15555555555", "+1 555 555 5555", "5555555555"])
 def test_a_number_of_the_right_length_is_possible_and_not_valid(text: str) -> None:
-    assert parse_recipient(text) == Recipient("+15555555555", "US", NumberKind.OTHER, valid=False)
+    assert parse_recipient(text) == Recipient("+15555555555", "US", AddressKind.OTHER, valid=False)
 
 
 @pytest.mark.parametrize(
@@ -111,21 +111,21 @@ def test_a_number_without_a_plus_sign_is_of_the_region() -> None:
 @pytest.mark.parametrize(
     ("text", "address", "channel", "kind", "region"),
     [
-        ("whatsapp:+14155550100", None, Channel.WHATSAPP, NumberKind.MOBILE_OR_LANDLINE, "US"),
-        ("WhatsApp: +447400123456", "whatsapp:+447400123456", Channel.WHATSAPP, NumberKind.MOBILE, "GB"),
+        ("whatsapp:+14155550100", None, Channel.WHATSAPP, AddressKind.MOBILE_OR_LANDLINE, "US"),
+        ("WhatsApp: +447400123456", "whatsapp:+447400123456", Channel.WHATSAPP, AddressKind.MOBILE, "GB"),
         (
             "whatsapp:4155550100",
             "whatsapp:+14155550100",
             Channel.WHATSAPP,
-            NumberKind.MOBILE_OR_LANDLINE,
+            AddressKind.MOBILE_OR_LANDLINE,
             "US",
         ),
-        ("rcs:+14155550100", None, Channel.RCS, NumberKind.MOBILE_OR_LANDLINE, "US"),
-        ("rcs:acme_agent", None, Channel.RCS, NumberKind.ID, ""),
-        ("messenger:1234567890", None, Channel.MESSENGER, NumberKind.ID, ""),
+        ("rcs:+14155550100", None, Channel.RCS, AddressKind.MOBILE_OR_LANDLINE, "US"),
+        ("rcs:acme_agent", None, Channel.RCS, AddressKind.ID, ""),
+        ("messenger:1234567890", None, Channel.MESSENGER, AddressKind.ID, ""),
     ],
 )
-def test_channels(text: str, address: str | None, channel: Channel, kind: NumberKind, region: str) -> None:
+def test_channels(text: str, address: str | None, channel: Channel, kind: AddressKind, region: str) -> None:
     found = parse_recipient(text)
     assert found == Recipient(address or text, region, kind, channel)
     assert channel_of(text) is channel

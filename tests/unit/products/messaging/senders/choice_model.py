@@ -6,7 +6,7 @@ The implementation goes through tiers; this says of one sender and one message h
 from __future__ import annotations
 
 from trunkline.products.messaging.numbers.area_codes import OVERLAYS
-from trunkline.products.messaging.senders.sender_choice import Candidate, SenderRequest, SenderType
+from trunkline.products.messaging.senders.sender_choice import Candidate, PoolSenderKind, SenderRequest
 
 NORTH = ("US", "CA")
 AREAS = [area.split("/") for area in OVERLAYS.split()]
@@ -25,20 +25,20 @@ def best(candidates: list[Candidate], wish: SenderRequest) -> str | None:
 def rank(one: Candidate, wish: SenderRequest) -> int | None:
     """How good a sender is for a message, less is better; None when it will not do."""
     if ":" in wish.recipient:
-        same = one.kind is SenderType.CHANNEL and one.value.split(":")[0] == wish.recipient.split(":")[0]
+        same = one.kind is PoolSenderKind.CHANNEL and one.value.split(":")[0] == wish.recipient.split(":")[0]
         return 0 if same else None
     mms = wish.media and not wish.converts
     match one.kind:
-        case SenderType.CHANNEL:
+        case PoolSenderKind.CHANNEL:
             return None
-        case SenderType.SHORT_CODE:
+        case PoolSenderKind.SHORT_CODE:
             capable = one.mms if mms else one.sms
             return 1 if capable and one.country == wish.country else None
-        case SenderType.ALPHA | SenderType.DESTINATION_ALPHA:
+        case PoolSenderKind.ALPHA | PoolSenderKind.DESTINATION_ALPHA:
             if mms or wish.country in wish.alpha_countries.refusing:
                 return None
             return {wish.country: 2, "": 3}.get(one.country)
-        case SenderType.PHONE_NUMBER:
+        case PoolSenderKind.PHONE_NUMBER:
             return number_rank(one, wish) if (one.mms if mms else one.sms) else None
 
 
@@ -72,9 +72,9 @@ def superseded(one: Candidate, candidates: list[Candidate], wish: SenderRequest)
         tollfree = other.toll_free and other.country in NORTH and wish.country in NORTH
         return other.country == wish.country or tollfree
 
-    if one.kind is not SenderType.PHONE_NUMBER or native(one):
+    if one.kind is not PoolSenderKind.PHONE_NUMBER or native(one):
         return False
-    kinds = (SenderType.SHORT_CODE, SenderType.PHONE_NUMBER)
+    kinds = (PoolSenderKind.SHORT_CODE, PoolSenderKind.PHONE_NUMBER)
     return any(
         other.kind in kinds and native(other) and rank(other, wish) is not None for other in candidates
     )

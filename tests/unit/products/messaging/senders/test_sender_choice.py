@@ -12,9 +12,9 @@ from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,
     Choice,
+    PoolSenderKind,
     Reason,
     SenderRequest,
-    SenderType,
     choose_sender,
 )
 from unit.products.messaging.senders.choice_model import best
@@ -34,7 +34,7 @@ def number(value: str, country: str, **more: object) -> Candidate:
 
 def short(value: str, country: str, *, mms: bool = False) -> Candidate:
     """A short code."""
-    return Candidate(value, SenderType.SHORT_CODE, value, country, mms=mms)
+    return Candidate(value, PoolSenderKind.SHORT_CODE, value, country, mms=mms)
 
 
 SF = number("+14155550000", "US", mms=True)
@@ -47,12 +47,12 @@ PARIS = number("+33612000000", "FR")
 BERLIN = number("+4915112345678", "DE")
 SHORT_US = short("62345", "US", mms=True)
 SHORT_GB = short("60777", "GB")
-ALPHA = Candidate("AI1", SenderType.ALPHA, "Acme")
-ALPHA_FR = Candidate("AI2", SenderType.DESTINATION_ALPHA, "Acme FR", "FR")
-ALPHA_ANY = Candidate("AI3", SenderType.DESTINATION_ALPHA, "Acme Any")
-WHATSAPP = Candidate("XE1", SenderType.CHANNEL, "whatsapp:+14155550000")
-MESSENGER = Candidate("XE2", SenderType.CHANNEL, "messenger:123")
-RCS = Candidate("XE3", SenderType.CHANNEL, "rcs:acme_agent")
+ALPHA = Candidate("AI1", PoolSenderKind.ALPHA, "Acme")
+ALPHA_FR = Candidate("AI2", PoolSenderKind.DESTINATION_ALPHA, "Acme FR", "FR")
+ALPHA_ANY = Candidate("AI3", PoolSenderKind.DESTINATION_ALPHA, "Acme Any")
+WHATSAPP = Candidate("XE1", PoolSenderKind.CHANNEL, "whatsapp:+14155550000")
+MESSENGER = Candidate("XE2", PoolSenderKind.CHANNEL, "messenger:123")
+RCS = Candidate("XE3", PoolSenderKind.CHANNEL, "rcs:acme_agent")
 
 CASES = [
     ("the only number", TO_US, [SF], SF, Reason.AREA_CODE),
@@ -234,7 +234,7 @@ TOLL_FREE_VALUE = VALUES[-1]
 NUMBERS = st.builds(
     lambda value, country, **more: Candidate(
         "",
-        SenderType.PHONE_NUMBER,
+        PoolSenderKind.PHONE_NUMBER,
         value,
         country or ("CA" if value[2:5] in ("416", "647") else "US"),
         toll_free=value == TOLL_FREE_VALUE,
@@ -246,7 +246,7 @@ NUMBERS = st.builds(
     mms=st.booleans(),
     **OPTIONS,
 ) | st.builds(
-    lambda country, **more: Candidate("", SenderType.PHONE_NUMBER, "+447400000000", country, **more),
+    lambda country, **more: Candidate("", PoolSenderKind.PHONE_NUMBER, "+447400000000", country, **more),
     st.sampled_from(["GB", "FR", "DE"]),
     sms=st.booleans(),
     mms=st.booleans(),
@@ -255,7 +255,7 @@ NUMBERS = st.builds(
 OTHERS = st.builds(
     Candidate,
     st.just(""),
-    st.just(SenderType.SHORT_CODE),
+    st.just(PoolSenderKind.SHORT_CODE),
     st.just("62345"),
     st.sampled_from(COUNTRIES),
     mms=st.booleans(),
