@@ -27,8 +27,8 @@ RETRY_SECONDS = 1.0
 
 
 class PeriodicTask:
-    """The task that calls ``action`` every ``seconds``, or without them only when woken. ``name``, a plural, is for the
-    log; ``retry_seconds`` is the pause after a failure."""
+    """The task that calls ``action`` every ``seconds``, or without them only when woken. ``retry_seconds`` is the pause
+    after a failure, which is written to ``log``, the owner's, under ``name``, a plural."""
 
     def __init__(
         self,
@@ -36,11 +36,14 @@ class PeriodicTask:
         action: Callable[[], Awaitable[float | None]],
         seconds: float | None,
         retry_seconds: float = RETRY_SECONDS,
+        *,
+        log: logging.Logger = log,
     ) -> None:
         self._name = name
         self._action = action
         self._seconds = seconds
         self._retry_seconds = retry_seconds
+        self._log = log
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -70,9 +73,9 @@ class PeriodicTask:
                 pause = self._seconds if chosen is None else chosen
                 continue
             except StorageError as error:
-                log.warning("%s wait for the database: %s", self._name, error)
+                self._log.warning("%s wait for the database: %s", self._name, error)
             except Exception:
-                log.exception("%s failed and are tried again", self._name)
+                self._log.exception("%s failed and are tried again", self._name)
             await asyncio.sleep(self._retry_seconds)
             pause = 0
 

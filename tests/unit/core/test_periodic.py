@@ -153,7 +153,7 @@ def test_it_goes_on_after_a_failure(
 ) -> None:
     async def run() -> None:
         work = Work(failure)
-        task = PeriodicTask("things", work, NEVER, retry_seconds=0)
+        task = PeriodicTask("things", work, NEVER, retry_seconds=0, log=logging.getLogger("trunkline.owner"))
         task.start(at_once=True)
         await work.until(2)
         await idle()
@@ -161,7 +161,8 @@ def test_it_goes_on_after_a_failure(
         await task.stop()
 
     scenario(run)
-    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(level, text)]
+    logged = [(record.name, record.levelno, record.getMessage()) for record in caplog.records]
+    assert logged == [("trunkline.owner", level, text)]
 
 
 def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:

@@ -17,8 +17,6 @@ from typing import Generic, TypeVar
 
 from trunkline.core.storage.database import Database, StorageError, Tx
 
-log = logging.getLogger("trunkline.storage")
-
 T = TypeVar("T")
 
 MAX_CHANGES = 200
@@ -26,9 +24,14 @@ MAX_CHANGES = 200
 
 
 class BatchWriter(Generic[T]):
-    """A writer that applies changes with ``apply``, in their order, many in one transaction."""
+    """A writer that applies changes with ``apply``, in their order, many in one transaction. A change that fails by
+    an error in the code is written to ``log``, the owner's, under ``name``, a plural."""
 
-    def __init__(self, database: Database, apply: Callable[[Tx, T], Awaitable[None]]) -> None:
+    def __init__(
+        self, name: str, database: Database, apply: Callable[[Tx, T], Awaitable[None]], log: logging.Logger
+    ) -> None:
+        self._name = name
+        self._log = log
         self._database = database
         self._apply = apply
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
@@ -77,7 +80,7 @@ class BatchWriter(Generic[T]):
             await self._write((change,))
         except Exception as error:
             if not isinstance(error, StorageError):
-                log.exception("a change cannot be written")
+                self._log.exception("one of the %s cannot be written", self._name)
             if not future.done():
                 future.set_exception(error)
         else:

@@ -1,4 +1,4 @@
-"""Messaging on a node: the dispatcher feeds the carriers, the inbox stores what they receive, jobs connect the two.
+"""Messaging on a node: the dispatcher feeds the carriers, a handler stores what they receive, jobs connect the two.
 
 1. Carriers call ``Messaging`` back with receipts and inbound messages. Each call returns when its effect is durable; if
    it raises, the carrier lets the network deliver the event again.
@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.sids import new_token
@@ -26,8 +27,8 @@ from trunkline.products.messaging.media.serving import MediaFiles
 from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.messaging.numbers.stock import stock_sandbox
 from trunkline.products.messaging.policy import read_rules
-from trunkline.products.messaging.receiving import inbound as inbox
 from trunkline.products.messaging.receiving.conversation import ReceivingContext
+from trunkline.products.messaging.receiving.inbound import INBOUND_JOB, InboundHandler
 from trunkline.products.messaging.sending import accept
 from trunkline.products.messaging.sending.context import SendingContext
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
@@ -38,6 +39,8 @@ from trunkline.products.messaging.sending.sender_assignment import SenderSelecto
 from trunkline.products.messaging.sending.shared_rates import SharedRates
 from trunkline.settings.messaging import MessagingSettings
 from trunkline.transports.base import InboundMessage, Receipt
+
+log = logging.getLogger("trunkline.messaging")
 
 
 class Messaging:
@@ -59,7 +62,9 @@ class Messaging:
             clock=context.clock,
             carriers=self.carriers,
             node=new_token(),
-            results=BatchWriter(context.database, ResultRecorder(prices).record),
+            results=BatchWriter(
+                "results of hand-overs", context.database, ResultRecorder(prices).record, log
+            ),
             paces=SharedRates(settings.account_rate, settings.service_rate),
             address=context.address,
             enforcement=enforcement,
@@ -69,7 +74,7 @@ class Messaging:
         self._dispatcher = Dispatcher(self._context, chooser.choose_sender)
         self._fetcher = MediaFetcher(context.database, context.blobs, context.egress)
         receiving = ReceivingContext(context.database, context.delivery, context.clock, read_rules(settings))
-        self._inbox = inbox.InboundHandler(receiving, context.blobs, context.address)
+        self._inbound = InboundHandler(receiving, context.blobs, context.address)
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +88,7 @@ class Messaging:
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers of Messaging's jobs, by kind."""
-        return {inbox.INBOUND_JOB: self._inbox.handler(), accept.MEDIA_JOB: self._fetcher.handler()}
+        return {INBOUND_JOB: self._inbound.handler(), accept.MEDIA_JOB: self._fetcher.handler()}
 
     async def receipt(self, receipt: Receipt) -> None:
         """Record a carrier's receipt for a part."""
@@ -91,7 +96,7 @@ class Messaging:
 
     async def inbound(self, inbound: InboundMessage) -> None:
         """Store a message from a phone."""
-        await self._inbox.inbound(inbound)
+        await self._inbound.inbound(inbound)
 
     async def start(self) -> None:
         """Fill the sandbox's inventory, connect the carriers and begin to send. Raise StorageError if the database

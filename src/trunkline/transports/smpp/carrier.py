@@ -114,7 +114,7 @@ class SmppCarrier:
             connector.start()
         interval = route.parts_timeout / _SWEEPS
         self._flushing = PeriodicTask(
-            "overdue segments", partial(self._flush_stale, handler), interval, interval
+            "overdue segments", partial(self._flush_stale, handler), interval, interval, log=log
         )
         self._flushing.start(at_once=True)
 

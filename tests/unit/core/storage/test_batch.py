@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -41,7 +42,9 @@ async def _apply(tx: Tx, change: str) -> None:
 
 def batch() -> tuple[Recorder, BatchWriter[str]]:
     recorder = Recorder()
-    return recorder, BatchWriter(cast(Database, recorder), _apply)
+    return recorder, BatchWriter(
+        "names", cast(Database, recorder), _apply, logging.getLogger("trunkline.owner")
+    )
 
 
 def test_what_comes_in_meanwhile_shares_the_next_transaction() -> None:
@@ -66,7 +69,7 @@ def test_a_transaction_is_bounded() -> None:
     asyncio.run(scenario())
 
 
-def test_a_bad_change_fails_alone() -> None:
+def test_a_bad_change_fails_alone_and_is_logged_as_its_owners(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         recorder, changes = batch()
         found = await asyncio.gather(
@@ -77,6 +80,8 @@ def test_a_bad_change_fails_alone() -> None:
         assert isinstance(found[1], ValueError)
 
     asyncio.run(scenario())
+    logged = [(record.name, record.getMessage()) for record in caplog.records]
+    assert logged == [("trunkline.owner", "one of the names cannot be written")]
 
 
 def test_without_storage_every_change_is_told_so_and_later_ones_are_made() -> None:

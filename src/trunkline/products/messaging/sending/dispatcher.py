@@ -51,11 +51,11 @@ class Dispatcher:
     def __init__(self, context: SendingContext, choose: ChooseSender) -> None:
         self._context = context
         self._choose = choose
-        self._receipts = BatchWriter(context.database, receipts.apply_receipt)
+        self._receipts = BatchWriter("receipts", context.database, receipts.apply_receipt, log)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = False
-        self._steps = PeriodicTask("messages", self._take_steps, POLL_SECONDS)
-        self._lanes = PeriodicTask("messages", self._find_lanes, POLL_SECONDS, retry_seconds=POLL_SECONDS)
+        self._steps = PeriodicTask("queued messages", self._take_steps, POLL_SECONDS, log=log)
+        self._lanes = PeriodicTask("senders' queues", self._find_lanes, POLL_SECONDS, POLL_SECONDS, log=log)
 
     @property
     def lanes(self) -> int:
