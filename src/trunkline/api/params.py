@@ -83,6 +83,11 @@ def text(low: int = 0, high: int = 0, *, code: int = 0, clears: bool = False) ->
     return Parser(parse, clears=clears)
 
 
+def http_method(code: int, *, clears: bool = False) -> Parser:
+    """Return the parser of GET or POST, in any case."""
+    return choice("GET", "POST", code=code, fold=True, clears=clears)
+
+
 def boolean() -> Parser:
     """Return the parser of ``true`` or ``false`` in any case: older SDKs send ``True`` (client)."""
 

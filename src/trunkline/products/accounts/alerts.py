@@ -20,6 +20,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso, since_epoch
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import find_row
 from trunkline.core.storage.database import Row, Tx, columns
 
 LEVELS = ("error", "warning", "notice", "debug")
@@ -128,12 +129,7 @@ def whole_view(alert: Alert, urls: Urls) -> Json:
 
 async def fetch_alert(tx: Tx, call: Call[Empty]) -> Alert | None:
     """Return one of the account's alerts."""
-    return await tx.one(
-        Alert,
-        f"SELECT {columns(Alert)} FROM alerts WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=call.account_sid,
-        sid=call.path["Sid"],
-    )
+    return await find_row(tx, Alert, "alerts", call.account_sid, call.path["Sid"])
 
 
 _PAGE = f"""

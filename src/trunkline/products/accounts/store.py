@@ -12,6 +12,7 @@ from trunkline.api.paging import Window
 from trunkline.api.principal import Credential
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid, new_token
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
 from trunkline.core.storage.database import Row, Tx, assignments, columns
 
 MAX_NAME = 64
@@ -170,12 +171,7 @@ async def reach_key(tx: Tx, caller_sid: str, sid: str) -> Key | None:
 
 async def find_key(tx: Tx, account_sid: str, sid: str) -> Key | None:
     """Return the account's key with ``sid``."""
-    return await tx.one(
-        Key,
-        f"SELECT {columns(Key)} FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
-        sid=sid,
-        account_sid=account_sid,
-    )
+    return await find_row(tx, Key, "api_keys", account_sid, sid)
 
 
 async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
@@ -191,22 +187,13 @@ async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
 async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]) -> Key | None:
     """Set columns of a key and return it."""
     changes = {**changes, "date_updated": tx.now}
-    await tx.run(
-        f"UPDATE api_keys SET {assignments(tuple(changes))} WHERE sid = :sid AND account_sid = :account_sid",
-        sid=sid,
-        account_sid=account_sid,
-        **changes,
-    )
+    await update_row(tx, "api_keys", account_sid, sid, changes)
     return await find_key(tx, account_sid, sid)
 
 
 async def delete_key(tx: Tx, account_sid: str, sid: str) -> bool:
     """Remove a key: its tokens and log-ins are rejected from now on."""
-    deleted = await tx.run(
-        "DELETE FROM api_keys WHERE sid = :sid AND account_sid = :account_sid",
-        sid=sid,
-        account_sid=account_sid,
-    )
+    deleted = await delete_row(tx, "api_keys", account_sid, sid)
     if deleted:
         tx.announce(CredentialRevoked(account_sid, sid))
-    return bool(deleted)
+    return deleted

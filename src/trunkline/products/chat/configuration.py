@@ -12,7 +12,18 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError
-from trunkline.api.params import Parser, boolean, choice, integer, many, named, pascal_case, text, url
+from trunkline.api.params import (
+    Parser,
+    boolean,
+    choice,
+    http_method,
+    integer,
+    many,
+    named,
+    pascal_case,
+    text,
+    url,
+)
 from trunkline.api.views import Json
 from trunkline.core.sids import is_sid
 from trunkline.products.chat.webhook_events import WITH_OWN_URL, event_filter
@@ -99,7 +110,7 @@ def _scalars(name_length: int) -> dict[str, Parser]:
         "pre_webhook_url": url(code=50054),
         "post_webhook_url": url(code=50054),
         # The seed lists six methods as possible but says "POST or GET"; so does the OpenAPI document.
-        "webhook_method": choice("GET", "POST", code=50055, fold=True, clears=True),
+        "webhook_method": http_method(50055, clears=True),
         "webhook_filters": many(event_filter()),
         "limits__channel_members": integer(1, MAX_LIMIT, code=50061),
         "limits__user_channels": integer(1, MAX_LIMIT, code=50060),

@@ -15,6 +15,7 @@ from trunkline.api.params import choice, many, required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import delete_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.chat.parent_service import lock_service, require_service
 from trunkline.products.chat.permissions import DEFAULT_ROLES, PERMISSIONS, DefaultRole, RoleType
@@ -112,16 +113,9 @@ async def update_role(tx: Tx, call: Call[UpdateRole]) -> Role | None:
     role = await _addressed(tx, call.account_sid, call.path)
     if role is None:
         return None
-    permissions = _permitted(role.type, call.input.permission)
-    await tx.run(
-        "UPDATE chat_roles SET permissions = :permissions, date_updated = :now"
-        " WHERE sid = :sid AND account_sid = :account_sid",
-        permissions=permissions,
-        now=tx.now,
-        sid=role.sid,
-        account_sid=call.account_sid,
-    )
-    return msgspec.structs.replace(role, permissions=permissions, date_updated=tx.now)
+    changes = {"permissions": _permitted(role.type, call.input.permission), "date_updated": tx.now}
+    await update_row(tx, "chat_roles", call.account_sid, role.sid, changes)
+    return msgspec.structs.replace(role, **changes)
 
 
 async def delete_role(tx: Tx, call: Call[Empty]) -> bool:
@@ -133,12 +127,7 @@ async def delete_role(tx: Tx, call: Call[Empty]) -> bool:
         return False
     if await _is_default(tx, role):
         raise ApiError(20409, f"The role {role.sid} is a default of its Service")
-    gone = await tx.run(
-        "DELETE FROM chat_roles WHERE sid = :sid AND account_sid = :account_sid",
-        sid=role.sid,
-        account_sid=call.account_sid,
-    )
-    return bool(gone)
+    return await delete_row(tx, "chat_roles", call.account_sid, role.sid)
 
 
 def default_roles(account_sid: str, service_sid: str, now: int) -> list[tuple[DefaultRole, Role]]:

@@ -17,7 +17,8 @@ from trunkline.api.params import given, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.chat.configuration import (
     FRESH_MEDIA,
     NAME_LENGTH_V1,
@@ -201,34 +202,19 @@ async def update_service(tx: Tx, call: Call[msgspec.Struct]) -> ChatService | No
         changes["webhook_filters"] = encoded(list(dict.fromkeys(filters)))
     values = merged({name: getattr(service, name) for name in OBJECTS}, changes)
     values["date_updated"] = tx.now
-    await tx.run(
-        f"UPDATE chat_services SET {assignments(tuple(values))} WHERE sid = :sid AND account_sid = :account_sid",
-        sid=service.sid,
-        account_sid=service.account_sid,
-        **values,
-    )
+    await update_row(tx, "chat_services", service.account_sid, service.sid, values)
     return msgspec.structs.replace(service, **values)
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it."""
     await lock_service(tx, call.path["Sid"])
-    gone = await tx.run(
-        "DELETE FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
-        sid=call.path["Sid"],
-        account_sid=call.account_sid,
-    )
-    return bool(gone)
+    return await delete_row(tx, "chat_services", call.account_sid, call.path["Sid"])
 
 
 async def find_service(tx: Tx, account_sid: str, sid: str) -> ChatService | None:
     """Return a Service of this account."""
-    return await tx.one(
-        ChatService,
-        f"SELECT {columns(ChatService)} FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
-        sid=sid,
-        account_sid=account_sid,
-    )
+    return await find_row(tx, ChatService, "chat_services", account_sid, sid)
 
 
 _DEFAULTS = {

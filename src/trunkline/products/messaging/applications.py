@@ -11,17 +11,14 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
-from trunkline.api.params import Given, Parser, boolean, choice, given, text, url
+from trunkline.api.params import Given, boolean, choice, given, http_method, text, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 
 MAX_NAME = 64
-
-
-def _method() -> Parser:
-    return choice("GET", "POST", code=21209, fold=True)
 
 
 class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,16 +27,16 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
     friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     api_version: Annotated[Given[str], choice("2010-04-01", "2008-08-01")] = UNSET
     voice_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    voice_method: Annotated[Given[str], _method()] = UNSET
+    voice_method: Annotated[Given[str], http_method(21209)] = UNSET
     voice_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    voice_fallback_method: Annotated[Given[str], _method()] = UNSET
+    voice_fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
     voice_caller_id_lookup: Annotated[Given[bool], boolean()] = UNSET
     status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
-    status_callback_method: Annotated[Given[str], _method()] = UNSET
+    status_callback_method: Annotated[Given[str], http_method(21209)] = UNSET
     sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_method: Annotated[Given[str], _method()] = UNSET
+    sms_method: Annotated[Given[str], http_method(21209)] = UNSET
     sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_fallback_method: Annotated[Given[str], _method()] = UNSET
+    sms_fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
     sms_status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
     message_status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
     public_application_connect_enabled: Annotated[Given[bool], boolean()] = UNSET
@@ -143,34 +140,18 @@ async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> TwimlAp
     changes = given(call.input)
     if changes:
         changes["date_updated"] = tx.now
-        await tx.run(
-            f"UPDATE applications SET {assignments(tuple(changes))} WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=call.path["Sid"],
-            **changes,
-        )
+        await update_row(tx, "applications", call.account_sid, call.path["Sid"], changes)
     return await find_application(tx, call.account_sid, call.path["Sid"])
 
 
 async def delete_application(tx: Tx, call: Call[Empty]) -> bool:
     """Delete an application, and remove it from the numbers that refer to it (doc)."""
-    return bool(
-        await tx.run(
-            "DELETE FROM applications WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=call.path["Sid"],
-        )
-    )
+    return await delete_row(tx, "applications", call.account_sid, call.path["Sid"])
 
 
 async def find_application(tx: Tx, account_sid: str, sid: str) -> TwimlApplication | None:
     """Return the account's application with this SID."""
-    return await tx.one(
-        TwimlApplication,
-        f"SELECT {columns(TwimlApplication)} FROM applications WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, TwimlApplication, "applications", account_sid, sid)
 
 
 OPERATIONS = (

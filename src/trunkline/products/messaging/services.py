@@ -13,20 +13,17 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, missing
 from trunkline.api.operation import Call, Empty, create, delete, fetch, listing, update
-from trunkline.api.params import Given, Parser, boolean, choice, given, integer, text, url
+from trunkline.api.params import Given, boolean, choice, given, http_method, integer, text, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import compatible
 from trunkline.products.messaging.usecases import USECASES
 
 MAX_VALIDITY = 36_000
 """Seconds that a message may wait to be sent: the maximum and the default (seed)."""
-
-
-def _method() -> Parser:
-    return choice("GET", "POST", code=21209, fold=True)
 
 
 class MessagingServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +34,9 @@ class MessagingServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     friendly_name: Annotated[Given[str], text(1, 64)] = UNSET
     inbound_request_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    inbound_method: Annotated[Given[str], _method()] = UNSET
+    inbound_method: Annotated[Given[str], http_method(21209)] = UNSET
     fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    fallback_method: Annotated[Given[str], _method()] = UNSET
+    fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
     status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
     sticky_sender: Annotated[Given[bool], boolean()] = UNSET
     mms_converter: Annotated[Given[bool], boolean()] = UNSET
@@ -161,13 +158,7 @@ async def update_service(tx: Tx, call: Call[MessagingServiceSettings]) -> Messag
         raise ApiError(21719)
     if changes:
         changes["date_updated"] = tx.now
-        await tx.run(
-            f"UPDATE messaging_services SET {assignments(tuple(changes))}"
-            " WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=sid,
-            **changes,
-        )
+        await update_row(tx, "messaging_services", call.account_sid, sid, changes)
     return await find_service(tx, call.account_sid, sid)
 
 
@@ -182,23 +173,12 @@ async def _campaign_usecase(tx: Tx, call: Call[MessagingServiceSettings], sid: s
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Delete a Service and everything below it."""
-    return bool(
-        await tx.run(
-            "DELETE FROM messaging_services WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=call.path["Sid"],
-        )
-    )
+    return await delete_row(tx, "messaging_services", call.account_sid, call.path["Sid"])
 
 
 async def find_service(tx: Tx, account_sid: str, sid: str) -> MessagingService | None:
     """Return the account's Service with this SID."""
-    return await tx.one(
-        MessagingService,
-        f"SELECT {columns(MessagingService)} FROM messaging_services WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, MessagingService, "messaging_services", account_sid, sid)
 
 
 OPERATIONS = (

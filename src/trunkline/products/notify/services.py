@@ -18,7 +18,8 @@ from trunkline.api.params import Given, Parser, boolean, choice, given, sid, tex
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import facade as messaging
 
 DEFAULT_VERSION = "3"
@@ -169,35 +170,18 @@ async def update_service(tx: Tx, call: Call[NotifyServiceSettings]) -> NotifySer
         return service
     await _check_messaging_service(tx, call)
     changes["date_updated"] = tx.now
-    await tx.run(
-        f"UPDATE notify_services SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=call.account_sid,
-        sid=name,
-        **changes,
-    )
+    await update_row(tx, "notify_services", call.account_sid, name, changes)
     return await find(tx, call.account_sid, name)
 
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it."""
-    return bool(
-        await tx.run(
-            "DELETE FROM notify_services WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=call.path["Sid"],
-        )
-    )
+    return await delete_row(tx, "notify_services", call.account_sid, call.path["Sid"])
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> NotifyService | None:
     """Return the account's Service with this SID."""
-    return await tx.one(
-        NotifyService,
-        f"SELECT {columns(NotifyService)} FROM notify_services WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, NotifyService, "notify_services", account_sid, sid)
 
 
 async def _check_messaging_service(tx: Tx, call: Call[NotifyServiceSettings]) -> None:

@@ -18,9 +18,10 @@ from trunkline.api.params import Given, boolean, choice, given, named, required,
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid, new_token
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
-from trunkline.products.messaging.compliance import rejection_reasons as findings
+from trunkline.products.messaging.compliance.rejection_reasons import reasons_view
 
 PENDING, IN_REVIEW, APPROVED, FAILED, SUSPENDED = "PENDING", "IN_REVIEW", "APPROVED", "FAILED", "SUSPENDED"
 VERIFIED, UNVERIFIED, VETTED_VERIFIED = "VERIFIED", "UNVERIFIED", "VETTED_VERIFIED"
@@ -94,7 +95,7 @@ def view(brand: Brand, urls: Urls) -> Json:
         "tax_exempt_status": None,
         "skip_automatic_sec_vet": brand.skip_automatic_sec_vet,
         "mock": brand.mock,
-        "errors": findings.reasons_view(brand.errors),
+        "errors": reasons_view(brand.errors),
         "links": urls.links(path, {"brand_vettings": "Vettings", "brand_registration_otps": "SmsOtp"}),
     }
 
@@ -159,24 +160,13 @@ async def update_brand(at_once: bool, tx: Tx, call: Call[Empty]) -> Brand | None
 
 async def find_brand(tx: Tx, account_sid: str, sid: str) -> Brand | None:
     """Return the account's brand with this SID."""
-    return await tx.one(
-        Brand,
-        f"SELECT {columns(Brand)} FROM a2p_brands WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Brand, "a2p_brands", account_sid, sid)
 
 
 async def change_brand(tx: Tx, brand: Brand, **changes: Any) -> Brand:
     """Write some of a brand's columns."""
     changes["date_updated"] = tx.now
-    await tx.run(
-        f"UPDATE a2p_brands SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=brand.account_sid,
-        sid=brand.sid,
-        **changes,
-    )
+    await update_row(tx, "a2p_brands", brand.account_sid, brand.sid, changes)
     return msgspec.structs.replace(brand, **changes)
 
 

@@ -20,11 +20,11 @@ from trunkline.api.operation import Call, Empty, Operation, create, delete, fetc
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid, new_token
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR, compatible
 from trunkline.products.messaging.compliance import brands, limits
-from trunkline.products.messaging.compliance import rejection_reasons as findings
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaign_content import (
     CampaignChanges,
@@ -33,6 +33,7 @@ from trunkline.products.messaging.compliance.campaign_content import (
     changed,
     content_of,
 )
+from trunkline.products.messaging.compliance.rejection_reasons import reasons_view
 
 PENDING, IN_PROGRESS, VERIFIED = "PENDING", "IN_PROGRESS", "VERIFIED"
 FAILED, SUSPENDED = "FAILED", "SUSPENDED"
@@ -108,7 +109,7 @@ def view(shown: CampaignView, urls: Urls) -> Json:
         "date_updated": iso(campaign.date_updated),
         "url": urls.to("Services", campaign.service_sid, "Compliance", "Usa2p", campaign.sid),
         "mock": campaign.mock,
-        "errors": findings.reasons_view(campaign.errors),
+        "errors": reasons_view(campaign.errors),
     }
 
 
@@ -208,13 +209,7 @@ async def delete_campaign(tx: Tx, call: Call[Empty]) -> bool:
     if campaign.status == SUSPENDED:
         raise ApiError(21729)
     await _update_service(tx, campaign, False)
-    return bool(
-        await tx.run(
-            "DELETE FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=campaign.sid,
-        )
-    )
+    return await delete_row(tx, "a2p_campaigns", call.account_sid, campaign.sid)
 
 
 async def _update_service(tx: Tx, campaign: Campaign, registered: bool) -> None:
@@ -235,12 +230,7 @@ async def _at_path(tx: Tx, call: Call[Any]) -> Campaign | None:
 
 async def find_campaign(tx: Tx, account_sid: str, sid: str) -> Campaign | None:
     """Return the account's campaign with this SID."""
-    return await tx.one(
-        Campaign,
-        f"SELECT {columns(Campaign)} FROM a2p_campaigns WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Campaign, "a2p_campaigns", account_sid, sid)
 
 
 async def campaign_of_service(tx: Tx, account_sid: str, service_sid: str) -> Campaign | None:
@@ -275,13 +265,7 @@ async def apply_rate_limits(tx: Tx, brand: Brand) -> None:
 async def change_campaign(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:
     """Write some of a campaign's columns."""
     changes["date_updated"] = tx.now
-    await tx.run(
-        f"UPDATE a2p_campaigns SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=campaign.account_sid,
-        sid=campaign.sid,
-        **changes,
-    )
+    await update_row(tx, "a2p_campaigns", campaign.account_sid, campaign.sid, changes)
     if "status" in changes:
         await _update_service(tx, campaign, changes["status"] == VERIFIED)
     return msgspec.structs.replace(campaign, **changes)

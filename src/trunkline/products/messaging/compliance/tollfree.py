@@ -19,7 +19,8 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.compliance.tollfree_content import (
     NOT_A_NUMBER,
     TollfreeContent,
@@ -200,24 +201,12 @@ def _editable(verification: Verification, now: int) -> bool:
 
 async def delete_verification(tx: Tx, call: Call[Empty]) -> bool:
     """Delete a verification, which ends the verification of its number."""
-    return bool(
-        await tx.run(
-            "DELETE FROM tollfree_verifications WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=call.account_sid,
-            sid=call.path["Sid"],
-        )
-    )
+    return await delete_row(tx, "tollfree_verifications", call.account_sid, call.path["Sid"])
 
 
 async def find_verification(tx: Tx, account_sid: str, sid: str) -> Verification | None:
     """Return the account's verification with this SID."""
-    return await tx.one(
-        Verification,
-        f"SELECT {columns(Verification)} FROM tollfree_verifications"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Verification, "tollfree_verifications", account_sid, sid)
 
 
 async def is_verified(tx: Tx, account_sid: str, number: str) -> bool:
@@ -253,13 +242,7 @@ async def reject_verification(
 async def change_verification(tx: Tx, verification: Verification, **changes: Any) -> Verification:
     """Write some of a verification's columns."""
     changes["date_updated"] = tx.now
-    await tx.run(
-        f"UPDATE tollfree_verifications SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=verification.account_sid,
-        sid=verification.sid,
-        **changes,
-    )
+    await update_row(tx, "tollfree_verifications", verification.account_sid, verification.sid, changes)
     return msgspec.structs.replace(verification, **changes)
 
 

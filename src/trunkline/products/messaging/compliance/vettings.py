@@ -17,6 +17,7 @@ from trunkline.api.params import Given, choice, required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 from trunkline.products.messaging.compliance import brands, campaigns
@@ -93,14 +94,8 @@ async def create_vetting(at_once: bool, tx: Tx, call: Call[NewVetting]) -> Vetti
 async def finish_vetting(tx: Tx, vetting: Vetting, status: str, score: int | None = None) -> Vetting:
     """End a vetting. A success sets the brand's identity to vetted; one by Aegis sets its ``score``, by default the
     highest (inferred), which rates its campaigns from now on."""
-    await tx.run(
-        "UPDATE a2p_vettings SET vetting_status = :status, date_updated = :now"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        status=status,
-        now=tx.now,
-        account_sid=vetting.account_sid,
-        sid=vetting.sid,
-    )
+    changes = {"vetting_status": status, "date_updated": tx.now}
+    await update_row(tx, "a2p_vettings", vetting.account_sid, vetting.sid, changes)
     brand = await brands.find_brand(tx, vetting.account_sid, vetting.brand_sid)
     if status == SUCCESS and brand is not None:
         found = (brands.TOP_SCORE if score is None else score) if vetting.vetting_provider == AEGIS else None
@@ -111,7 +106,7 @@ async def finish_vetting(tx: Tx, vetting: Vetting, status: str, score: int | Non
             brand_score=brand.brand_score if found is None else found,
         )
         await campaigns.apply_rate_limits(tx, brand)
-    return msgspec.structs.replace(vetting, vetting_status=status, date_updated=tx.now)
+    return msgspec.structs.replace(vetting, **changes)
 
 
 async def fetch_vetting(tx: Tx, call: Call[Empty]) -> Vetting | None:
@@ -139,12 +134,7 @@ async def page_vettings(tx: Tx, call: Call[VettingFilter]) -> list[Vetting] | No
 
 async def find_vetting(tx: Tx, account_sid: str, sid: str) -> Vetting | None:
     """Return the account's vetting with this SID."""
-    return await tx.one(
-        Vetting,
-        f"SELECT {columns(Vetting)} FROM a2p_vettings WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Vetting, "a2p_vettings", account_sid, sid)
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.account_rows import find_row
+from trunkline.core.storage.database import Row, Tx
 from trunkline.transports.base import Encoding
 
 
@@ -54,7 +55,7 @@ class Direction(StrEnum):
 
 class MessageOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """The options of a message besides its columns. ``media_urls`` are fetched when it is sent; ``validity_period``
-    is in seconds; ``send_at`` in microseconds since 1970 UTC; ``automatic`` marks an answer to a keyword, which
+    is in seconds; ``send_at`` in microseconds since 1970 UTC; ``automatic`` marks a reply to a keyword, which
     neither opt-outs nor the loop guard stop; ``sent_body`` is the text on the air where it differs from the body,
     ``encoding`` its alphabet, None until the message has a sender, and ``cuts`` the places at which it is divided
     into segments; ``as_sms`` marks an MMS that is sent as a text with links; ``stored`` holds parameters without an
@@ -118,12 +119,7 @@ class Message(Row, frozen=True):
 
 async def find_message(tx: Tx, account_sid: str, sid: str) -> Message | None:
     """Return the account's message with this SID."""
-    return await tx.one(
-        Message,
-        f"SELECT {columns(Message)} FROM messages WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Message, "messages", account_sid, sid)
 
 
 def visible_recipient(message: Message) -> str:

@@ -1,6 +1,6 @@
 """Changes of a message's status: the one module that writes them and enqueues their callbacks.
 
-There is no callback for the first state, nor for ``sending``; ``entry`` is reported only after a Service chose the
+There is no callback for the first state, nor for ``sending``; ``queued`` is reported only after a Service chose the
 sender (doc).
 """
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.storage.database import Tx, assignments
+from trunkline.core.storage.account_rows import update_row
+from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle import lanes, queue
 from trunkline.products.messaging.lifecycle.callbacks import enqueue_callback
 from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, MessageStatus, encode_options
@@ -41,12 +42,7 @@ async def change_status(
     if status in TERMINAL and message.parsed_options.discard_content:
         changes |= without_text(message)
         await delete_media(tx, message.account_sid, message.sid)
-    await tx.run(
-        f"UPDATE messages SET {assignments(tuple(changes))} WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=message.account_sid,
-        sid=message.sid,
-        **changes,
-    )
+    await update_row(tx, "messages", message.account_sid, message.sid, changes)
     message = msgspec.structs.replace(message, **changes)
     if notifies:
         await enqueue_callback(tx, message, done_date)

@@ -16,7 +16,8 @@ from trunkline.api.params import required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Tx, assignments
+from trunkline.core.storage.account_rows import update_row
+from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.links.domains import Domain, certificate_label, find_domain
 from trunkline.products.messaging.links.pem import BadPem, expiry
 
@@ -115,13 +116,7 @@ async def _change(tx: Tx, call: Call[CertificateInput] | Call[Empty], **changes:
     changes["certificate_updated"] = tx.now
     if domain.certificate_sid is None:
         changes |= {"certificate_sid": new_sid("CW"), "certificate_created": tx.now}
-    await tx.run(
-        f"UPDATE link_domains SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=call.account_sid,
-        sid=domain.sid,
-        **changes,
-    )
+    await update_row(tx, "link_domains", call.account_sid, domain.sid, changes)
     return await find_domain(tx, call.account_sid, domain.sid)
 
 

@@ -12,7 +12,8 @@ from trunkline.api.params import Given, boolean, given, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.database import Tx, assignments
+from trunkline.core.storage.account_rows import update_row
+from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.links.domains import Domain, domain_of_service, find_domain
 
 
@@ -64,13 +65,7 @@ async def configure(tx: Tx, call: Call[ConfigSettings]) -> Domain | None:
     changes = given(call.input) | {"config_updated": tx.now}
     if domain.config_sid is None:
         changes |= {"config_sid": new_sid("ZK"), "config_created": tx.now}
-    await tx.run(
-        f"UPDATE link_domains SET {assignments(tuple(changes))}"
-        " WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=call.account_sid,
-        sid=domain.sid,
-        **changes,
-    )
+    await update_row(tx, "link_domains", call.account_sid, domain.sid, changes)
     return await find_domain(tx, call.account_sid, domain.sid)
 
 

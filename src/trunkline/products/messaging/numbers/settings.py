@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError
-from trunkline.api.params import Given, Parser, boolean, choice, given, sid, text, url
-from trunkline.core.storage.database import Tx, assignments
+from trunkline.api.params import Given, boolean, choice, given, http_method, sid, text, url
+from trunkline.core.storage.account_rows import update_row
+from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.applications import find_application
 
 API_VERSION = "2010-04-01"
@@ -17,11 +18,6 @@ VERSIONS = (API_VERSION, "2008-08-01")
 
 MAX_NAME = 64
 """Characters of a friendly name (doc)."""
-
-
-def method() -> Parser:
-    """Return the parser of GET or POST, in any case."""
-    return choice("GET", "POST", code=21209, fold=True)
 
 
 class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,17 +32,17 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_version: Annotated[Given[str], choice(*VERSIONS)] = UNSET
     sms_application_sid: Annotated[Given[str | None], sid("AP", code=21218)] = UNSET
     sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_method: Annotated[Given[str], method()] = UNSET
+    sms_method: Annotated[Given[str], http_method(21209)] = UNSET
     sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_fallback_method: Annotated[Given[str], method()] = UNSET
+    sms_fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
     status_callback: Annotated[Given[str | None], url(code=21205)] = UNSET
-    status_callback_method: Annotated[Given[str], method()] = UNSET
+    status_callback_method: Annotated[Given[str], http_method(21209)] = UNSET
     voice_application_sid: Annotated[Given[str | None], sid("AP", code=21218)] = UNSET
     voice_caller_id_lookup: Annotated[Given[bool], boolean()] = UNSET
     voice_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    voice_method: Annotated[Given[str], method()] = UNSET
+    voice_method: Annotated[Given[str], http_method(21209)] = UNSET
     voice_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    voice_fallback_method: Annotated[Given[str], method()] = UNSET
+    voice_fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
     voice_receive_mode: Annotated[Given[str], choice("voice", "fax")] = UNSET
     emergency_status: Annotated[Given[str], choice("Active", "Inactive", fold=True)] = UNSET
     emergency_address_sid: Annotated[Given[str | None], sid("AD")] = UNSET
@@ -62,9 +58,9 @@ class ShortCodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     api_version: Annotated[Given[str], choice(*VERSIONS)] = UNSET
     sms_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_method: Annotated[Given[str], method()] = UNSET
+    sms_method: Annotated[Given[str], http_method(21209)] = UNSET
     sms_fallback_url: Annotated[Given[str | None], url(code=21205)] = UNSET
-    sms_fallback_method: Annotated[Given[str], method()] = UNSET
+    sms_fallback_method: Annotated[Given[str], http_method(21209)] = UNSET
 
 
 class StoredSettings(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -128,12 +124,7 @@ async def change_settings(
         ).decode()
     if columns:
         columns["date_updated"] = tx.now
-        await tx.run(
-            f"UPDATE numbers SET {assignments(tuple(columns))} WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=account_sid,
-            sid=sid,
-            **columns,
-        )
+        await update_row(tx, "numbers", account_sid, sid, columns)
 
 
 async def lock_number(tx: Tx, sid: str) -> None:
