@@ -7,6 +7,12 @@ from __future__ import annotations
 
 UNKNOWN = "Unknown error"
 
+OPTED_OUT = 21610
+QUEUE_FULL = 30001
+ACCOUNT_SUSPENDED = 30002
+NO_MMS = 30011
+"""Codes that several steps of a message fail with."""
+
 TEXTS: dict[int, str] = {
     11100: "Invalid URL format",
     11200: "HTTP retrieval failure",
@@ -23,13 +29,13 @@ TEXTS: dict[int, str] = {
     12300: "Invalid Content-Type",
     14107: "Reply message loop detected",
     21408: "Permission to send an SMS or MMS has not been enabled for the region",
-    21610: "Attempt to send to unsubscribed recipient",
+    OPTED_OUT: "Attempt to send to unsubscribed recipient",
     21659: "The 'From' number is not a phone number or short code of this account",
     21701: "The Messaging Service does not exist",
     21703: "The Messaging Service does not have a phone number available to send a message",
     21711: "The 'From' number is not in the Messaging Service",
-    30001: "Queue overflow",
-    30002: "Account suspended",
+    QUEUE_FULL: "Queue overflow",
+    ACCOUNT_SUSPENDED: "Account suspended",
     30003: "Unreachable destination handset",
     30004: "Message blocked",
     30005: "Unknown destination handset",
@@ -38,7 +44,7 @@ TEXTS: dict[int, str] = {
     30008: UNKNOWN,
     30009: "Missing inbound segment",
     30010: "Message price exceeds max price",
-    30011: "MMS not supported by the receiving phone number in this region",
+    NO_MMS: "MMS not supported by the receiving phone number in this region",
     30017: "Carrier network congestion",
     30018: "Destination carrier requires sender ID pre-registration",
     30019: "Content size exceeds carrier limit",

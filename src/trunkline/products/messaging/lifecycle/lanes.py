@@ -101,14 +101,14 @@ async def subtract_segments(tx: Tx, lane: str, segments: int) -> None:
         )
 
 
-async def lanes_with_work(tx: Tx, most: int) -> list[str]:
-    """Return lanes with messages and without a holder, up to ``most``."""
+async def lanes_with_work(tx: Tx, limit: int) -> list[str]:
+    """Return lanes with messages and without a holder, up to ``limit``."""
     found = await tx.all(
         SenderLane,
         f"SELECT {columns(SenderLane)} FROM message_lanes WHERE queued > 0 AND until <= :now"
-        " ORDER BY until LIMIT :most",
+        " ORDER BY until LIMIT :limit",
         now=tx.now,
-        most=most,
+        limit=limit,
     )
     return [lane.lane for lane in found]
 

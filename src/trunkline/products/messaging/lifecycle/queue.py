@@ -63,19 +63,20 @@ class MessagesDue(msgspec.Struct, frozen=True):
 
 
 _DUE = f"""
-SELECT {columns(QueueEntry)} FROM message_queue WHERE step = '{{step}}' AND due <= :now ORDER BY due LIMIT :most
+SELECT {columns(QueueEntry)} FROM message_queue WHERE step = '{{step}}' AND due <= :now ORDER BY due LIMIT :limit
 """
 _EXPIRED = f"""
-SELECT {columns(QueueEntry)} FROM message_queue WHERE expires <= :now AND step <> 'sending' ORDER BY expires LIMIT :most
+SELECT {columns(QueueEntry)} FROM message_queue WHERE expires <= :now AND step <> 'sending'
+ORDER BY expires LIMIT :limit
 """
 _LANE = f"""
 SELECT {columns(QueueEntry)} FROM message_queue
-WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :most
+WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :limit
 """
 _LANE_MESSAGES = f"""
 SELECT {columns(Message, "m")} FROM messages m JOIN (
     SELECT message_sid, account_sid FROM message_queue
-    WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :most
+    WHERE lane = :lane AND step = 'send' AND due <= :now ORDER BY place LIMIT :limit
 ) q ON m.sid = q.message_sid AND m.account_sid = q.account_sid
 """
 _ORPHANS = f"""
@@ -90,25 +91,25 @@ _DUE_BY_STEP = {step: _DUE.format(step=step.value) for step in _TIMED}
 _NEXT_BY_STEP = {step: _NEXT_STEP.format(step=step.value) for step in _TIMED}
 
 
-async def due_entries(tx: Tx, step: Step, most: int) -> list[QueueEntry]:
-    """Return up to ``most`` entries of a step, scheduled or choose, that are due, the longest due first. On engines
+async def due_entries(tx: Tx, step: Step, limit: int) -> list[QueueEntry]:
+    """Return up to ``limit`` entries of a step, scheduled or choose, that are due, the longest due first. On engines
     with several writers they are this transaction's alone."""
-    return await tx.all(QueueEntry, _DUE_BY_STEP[step] + tx.skip_locked, now=tx.now, most=most)
+    return await tx.all(QueueEntry, _DUE_BY_STEP[step] + tx.skip_locked, now=tx.now, limit=limit)
 
 
-async def expired_entries(tx: Tx, most: int) -> list[QueueEntry]:
-    """Return up to ``most`` entries whose validity has ended."""
-    return await tx.all(QueueEntry, _EXPIRED + tx.skip_locked, now=tx.now, most=most)
+async def expired_entries(tx: Tx, limit: int) -> list[QueueEntry]:
+    """Return up to ``limit`` entries whose validity has ended."""
+    return await tx.all(QueueEntry, _EXPIRED + tx.skip_locked, now=tx.now, limit=limit)
 
 
-async def lane_entries(tx: Tx, lane: str, most: int) -> list[QueueEntry]:
+async def lane_entries(tx: Tx, lane: str, limit: int) -> list[QueueEntry]:
     """Return the first entries of a lane that may be handed over now."""
-    return await tx.all(QueueEntry, _LANE, lane=lane, now=tx.now, most=most)
+    return await tx.all(QueueEntry, _LANE, lane=lane, now=tx.now, limit=limit)
 
 
-async def lane_messages(tx: Tx, lane: str, most: int) -> dict[str, Message]:
+async def lane_messages(tx: Tx, lane: str, limit: int) -> dict[str, Message]:
     """Return the messages of ``lane_entries``, by SID."""
-    return {one.sid: one for one in await tx.all(Message, _LANE_MESSAGES, lane=lane, now=tx.now, most=most)}
+    return {one.sid: one for one in await tx.all(Message, _LANE_MESSAGES, lane=lane, now=tx.now, limit=limit)}
 
 
 async def orphaned_entries(tx: Tx, lane: str) -> list[QueueEntry]:

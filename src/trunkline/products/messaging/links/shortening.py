@@ -55,7 +55,7 @@ class ShortLink(Row, frozen=True):
 
 _PRUNE = """
 DELETE FROM short_links WHERE (domain_sid, code) IN (
-    SELECT domain_sid, code FROM short_links WHERE date_created < :before ORDER BY date_created LIMIT :most
+    SELECT domain_sid, code FROM short_links WHERE date_created < :before ORDER BY date_created LIMIT :limit
     {locking}
 )
 """
@@ -78,7 +78,7 @@ async def shorten(tx: Tx, message: Message, body: str) -> str:
         raise ShorteningFailed(code)
     # More go than come, or the table would only grow.
     prune = _PRUNE.format(locking=tx.skip_locked)
-    await tx.run(prune, before=tx.now - LIFETIME, most=len(links) + _PRUNED)
+    await tx.run(prune, before=tx.now - LIFETIME, limit=len(links) + _PRUNED)
     short: dict[str, str] = {}
     for link in links:
         if link.url not in short:

@@ -72,7 +72,7 @@ class MediaFiles:
 
         stored = await self._database.scan(find)
         if stored is None:
-            # The API's own answer would ask for credentials first.
+            # The API's own response would ask for credentials first.
             raise not_found(request.path)
         return stream_medium(stored, self._blobs)
 

@@ -40,15 +40,15 @@ class ScheduleLimit:
     """The limit of scheduled messages of each account. Counting many of them takes long, so they are counted again
     only after a part of the free number was used."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._free: dict[str, int] = {}
 
     async def reserve(self, tx: Tx, account_sid: str) -> None:
         """Count one more message. Raise ApiError 35125 if the limit is reached."""
         left = self._free.get(account_sid, 0)
         if left == 0:
-            free = self._most - await tx.value(_WAITING, account_sid=account_sid)
+            free = self._limit - await tx.value(_WAITING, account_sid=account_sid)
             if free <= 0:
                 raise ApiError(35125)
             left = 1 + (free - 1) // _SHARE

@@ -22,10 +22,10 @@ from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.buying import buy_number
 from trunkline.products.messaging.numbers.inventory import Number
+from trunkline.products.messaging.numbers.magic_numbers import create_test_number
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
 from trunkline.products.messaging.numbers.settings import NumberSettings, change_settings, stored_settings
-from trunkline.products.messaging.numbers.test_credentials import create_test_number
 
 ORIGIN = "twilio"
 """The origin of all numbers in the API (spec)."""

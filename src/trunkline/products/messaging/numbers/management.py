@@ -8,14 +8,13 @@ import msgspec
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.messaging.lifecycle.lanes import MILLI
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.localities import locality_of
 from trunkline.products.messaging.numbers.number_types import NumberType, capabilities_of, country_of, type_of
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 
-MILLI = 1000
-"""Rates are stored in thousandths of a segment a second."""
 MAX_RATE = 100_000
 
 _COUNTRY = re.compile(r"[A-Z]{2}")

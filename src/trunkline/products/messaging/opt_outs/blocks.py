@@ -19,7 +19,7 @@ SELECT {columns(Block)} FROM opt_outs
 WHERE account_sid = :account_sid AND (CAST(:scope AS TEXT) IS NULL OR scope = :scope)
 AND (CAST(:recipient AS TEXT) IS NULL OR recipient = :recipient)
 AND (date_created, scope, recipient) < (:before, :last_scope, :last_recipient)
-ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :most
+ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :limit
 """
 NEWEST = (1 << 62, "", "")
 """The position before the first entry of a list."""
@@ -31,9 +31,9 @@ async def page_blocks(
     scope: str | None,
     recipient: str | None,
     after: tuple[int, str, str],
-    most: int,
+    limit: int,
 ) -> list[Block]:
-    """Return up to ``most`` blocks, the newest first, behind the time, scope and recipient ``after``: all of the
+    """Return up to ``limit`` blocks, the newest first, behind the time, scope and recipient ``after``: all of the
     account, or those of one scope or recipient."""
     before, last_scope, last_recipient = after
     return await tx.all(
@@ -45,7 +45,7 @@ async def page_blocks(
         before=before,
         last_scope=last_scope,
         last_recipient=last_recipient,
-        most=most,
+        limit=limit,
     )
 
 

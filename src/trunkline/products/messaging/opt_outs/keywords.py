@@ -94,7 +94,7 @@ def find_keyword(
     return None
 
 
-def is_answered(kind: KeywordKind, *, opted_out: bool) -> bool:
+def gets_reply(kind: KeywordKind, *, opted_out: bool) -> bool:
     """Return whether a keyword is replied to, by whether its author was opted out before it: STOP only the first
     time (inferred), START only after a STOP (inferred), HELP never after a STOP (doc)."""
     return opted_out if kind is KeywordKind.START else not opted_out

@@ -29,7 +29,7 @@ from trunkline.core.webhooks.delivery import Delivery
 from trunkline.core.webhooks.request import form
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.lifecycle.callbacks import callback_parameters as status_parameters
+from trunkline.products.messaging.lifecycle.callbacks import callback_parameters
 from trunkline.products.messaging.lifecycle.message import Message, MessageStatus
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.receiving import replies, stored_cookies
@@ -173,17 +173,17 @@ class Conversation:
         message = made[-1].message if made else None
         if message is None:
             return ()
-        # Its way to the queue is not reported (doc).
-        queued = msgspec.structs.replace(message, status=MessageStatus.QUEUED.value)
-        params = queued if message.status == MessageStatus.ACCEPTED else message
-        finished = await self._request(hook, status_parameters(params))
-        answer = finished.response
-        if answer is None or finished.error_code is not None:
+        if message.status == MessageStatus.ACCEPTED:
+            # Its way to the queue is not reported (doc).
+            message = msgspec.structs.replace(message, status=MessageStatus.QUEUED.value)
+        finished = await self._request(hook, callback_parameters(message))
+        response = finished.response
+        if response is None or finished.error_code is not None:
             return ()
-        if (answer.header("content-type") or "").partition(";")[0].strip().lower() not in _DOCUMENTS:
+        if (response.header("content-type") or "").partition(";")[0].strip().lower() not in _DOCUMENTS:
             return ()
         try:
-            return self._read(answer, finished.url).verbs
+            return self._read(response, finished.url).verbs
         except TwimlError:
             return ()
 
@@ -222,11 +222,11 @@ class Conversation:
             )
         return finished
 
-    def _read(self, answer: EgressResponse, url: str) -> TwimlDocument:
-        if answer.truncated:
+    def _read(self, response: EgressResponse, url: str) -> TwimlDocument:
+        if response.truncated:
             raise TwimlError(TOO_LARGE, "the answer is longer than 64 KiB")
-        kind = answer.header("content-type") or ""
-        return read_twiml(answer.body, kind, url=url, number=self._message.recipient)
+        kind = response.header("content-type") or ""
+        return read_twiml(response.body, kind, url=url, number=self._message.recipient)
 
     def _report(self, problem: TwimlProblem, level: str, **about: str) -> None:
         self._alerts.append(PendingAlert(problem, level, about))

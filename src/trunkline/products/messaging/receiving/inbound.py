@@ -59,7 +59,7 @@ INSERT INTO inbound_ids (carrier, id, date_created) VALUES (:carrier, :id, :now)
 """
 _PRUNE = """
 DELETE FROM inbound_ids WHERE (carrier, id) IN (
-    SELECT carrier, id FROM inbound_ids WHERE date_created < :before ORDER BY date_created LIMIT :most
+    SELECT carrier, id FROM inbound_ids WHERE date_created < :before ORDER BY date_created LIMIT :limit
 )
 """
 _END = """
@@ -213,7 +213,7 @@ async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]
 
 
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
-    await tx.run(_PRUNE, before=tx.now - ID_LIFETIME, most=_PRUNED)
+    await tx.run(_PRUNE, before=tx.now - ID_LIFETIME, limit=_PRUNED)
     return bool(await tx.run(_KNOWN, carrier=inbound.carrier, id=inbound.id, now=tx.now))
 
 

@@ -20,7 +20,7 @@ from trunkline.products.messaging.numbers.owned import OwnedNumber
 from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient, region_of
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock
-from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordKind, find_keyword, is_answered
+from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordKind, find_keyword, gets_reply
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
 from trunkline.products.messaging.services import MessagingService
 
@@ -48,7 +48,7 @@ async def handle_keyword(
         await block(tx, owned.account_sid, scope, sender)
     elif found.kind is KeywordKind.START:
         await unblock(tx, owned.account_sid, scope, sender)
-    if found.reply and is_answered(found.kind, opted_out=opted_out):
+    if found.reply and gets_reply(found.kind, opted_out=opted_out):
         await _send_reply(tx, owned, service, sender, found.reply)
     return found.kind.value if enabled else ""
 
@@ -78,4 +78,4 @@ async def _send_reply(
             tx, message, service_validity=None if service is None else service.validity_period
         )
     except QueueFull:
-        log.warning("the queue of %s is full: a keyword stays without its answer", owned.number)
+        log.warning("the queue of %s is full: a keyword stays without its reply", owned.number)

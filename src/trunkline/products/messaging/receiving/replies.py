@@ -14,6 +14,7 @@ import msgspec
 
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
+from trunkline.products.messaging.lifecycle.error_texts import QUEUE_FULL
 from trunkline.products.messaging.lifecycle.message import (
     Direction,
     Message,
@@ -32,7 +33,6 @@ from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaSupport, 
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
 from trunkline.products.messaging.services import MessagingService
 
-QUEUE_FULL = 30001
 NO_PERMISSION = 21408
 BAD_TO, BAD_FROM, NO_SMS = 14101, 14102, 14108
 
@@ -147,7 +147,7 @@ DO UPDATE SET replies = :replies, last = :last, refused_until = :refused_until
 """
 _PRUNE = """
 DELETE FROM reply_exchanges WHERE (account_sid, sender, recipient) IN (
-    SELECT account_sid, sender, recipient FROM reply_exchanges WHERE last < :before ORDER BY last LIMIT :most
+    SELECT account_sid, sender, recipient FROM reply_exchanges WHERE last < :before ORDER BY last LIMIT :limit
 )
 """
 
@@ -164,11 +164,11 @@ async def _allowed(tx: Tx, message: Message) -> bool:
         if known is not None
         else ReplyExchange()
     )
-    verdict = decide_reply(before, tx.now)
-    await tx.run(_KEEP, **pair, **msgspec.structs.asdict(verdict.exchange))
+    decision = decide_reply(before, tx.now)
+    await tx.run(_KEEP, **pair, **msgspec.structs.asdict(decision.exchange))
     # The last reply of a pair that is refused lies at most so far back.
-    await tx.run(_PRUNE, before=tx.now - STALE, most=_PRUNED)
-    return verdict.allowed
+    await tx.run(_PRUNE, before=tx.now - STALE, limit=_PRUNED)
+    return decision.allowed
 
 
 def _problem(code: int, text: str) -> ReplyResult:

@@ -29,7 +29,7 @@ DELETE FROM webhook_cookies WHERE account_sid = :account_sid AND sender = :sende
 _PRUNE = """
 DELETE FROM webhook_cookies WHERE (account_sid, sender, recipient) IN (
     SELECT account_sid, sender, recipient FROM webhook_cookies WHERE last_used <= :since
-    ORDER BY last_used LIMIT :most
+    ORDER BY last_used LIMIT :limit
 )
 """
 
@@ -53,4 +53,4 @@ async def store_cookies(tx: Tx, message: Message, cookies: Cookies) -> None:
         await tx.run(_KEEP, **pair, cookies=msgspec.json.encode(cookies).decode(), now=tx.now)
     else:
         await tx.run(_FORGET, **pair)
-    await tx.run(_PRUNE, since=tx.now - COOKIE_LIFETIME, most=_PRUNED)
+    await tx.run(_PRUNE, since=tx.now - COOKIE_LIFETIME, limit=_PRUNED)

@@ -95,9 +95,9 @@ async def remove_member(tx: Tx, call: Call[Any], kind: PoolSenderKind) -> bool:
 
 
 async def add_number(
-    tx: Tx, call: Call[Any], kind: PoolSenderKind, sid: str | None, most: int
+    tx: Tx, call: Call[Any], kind: PoolSenderKind, sid: str | None, limit: int
 ) -> Member | None:
-    """Add one of the account's numbers to the Service; ``most`` is the limit of the counted kinds. Return None if
+    """Add one of the account's numbers to the Service; ``limit`` is that of the counted kinds. Return None if
     there is no such Service. Raise ApiError 21421 (404) for a number that the account does not have, 21710 and
     21712 for one that is in a Service, 21715 for one without SMS and MMS, 21714 if the Service is full."""
     service_sid = call.path["ServiceSid"]
@@ -112,7 +112,7 @@ async def add_number(
     if not owned.sms and not owned.mms:
         raise ApiError(21715)
     await lock_pool(tx, service_sid)
-    if kind in COUNTED and await _count(tx, service_sid) >= most:
+    if kind in COUNTED and await _count(tx, service_sid) >= limit:
         raise ApiError(21714)
     await _insert(tx, call, owned.sid, kind, owned.number)
     return await _read(tx, call, kind, owned.sid)

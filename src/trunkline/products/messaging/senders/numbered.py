@@ -37,16 +37,16 @@ def short_code_view(member: Member, urls: Urls) -> Json:
     return {**resource.base_view(member, urls), "short_code": member.value, "country_code": member.country}
 
 
-def operations(most: int) -> tuple[Operation, ...]:
-    """Return the operations on both; ``most`` is the number of both together that a Service may have."""
+def operations(limit: int) -> tuple[Operation, ...]:
+    """Return the operations on both; ``limit`` is that of a Service for both together."""
 
     async def add_phone_number(tx: Tx, call: Call[AddPhoneNumber]) -> Member | None:
         sid = str(call.input.phone_number_sid)
-        return await membership.add_number(tx, call, PoolSenderKind.PHONE_NUMBER, sid, most)
+        return await membership.add_number(tx, call, PoolSenderKind.PHONE_NUMBER, sid, limit)
 
     async def add_short_code(tx: Tx, call: Call[AddShortCode]) -> Member | None:
         sid = str(call.input.short_code_sid)
-        return await membership.add_number(tx, call, PoolSenderKind.SHORT_CODE, sid, most)
+        return await membership.add_number(tx, call, PoolSenderKind.SHORT_CODE, sid, limit)
 
     return (
         *resource.operations(

@@ -14,6 +14,7 @@ from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error
 from trunkline.products.messaging.lifecycle import lanes, queue
 from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
+from trunkline.products.messaging.lifecycle.error_texts import ACCOUNT_SUSPENDED, NO_MMS, OPTED_OUT
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.queue import QueueEntry
 from trunkline.products.messaging.lifecycle.states import fail_message
@@ -33,12 +34,9 @@ MAX_BLOCKED = 10
 """Messages without a ready carrier after which a claim ends."""
 
 EXPIRED = 30036
-SUSPENDED = 30002
-OPTED_OUT = 21610
 SENDER_NOT_OWNED = 21659
 """The account released the sender while the message waited (inferred code)."""
 
-NO_MMS = 30011
 PRICE_EXCEEDED = 30010
 NO_CHANNEL = 63003
 """No carrier reaches the recipient's channel (doc: the channel cannot find the address)."""
@@ -82,14 +80,14 @@ class Claim(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
-async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, most: int, rules: ClaimRules) -> Claim:
-    """Claim as many messages as the rates and ``most`` allow, in the lane's order. Messages whose carrier is not
+async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rules: ClaimRules) -> Claim:
+    """Claim as many messages as the rates and ``limit`` allow, in the lane's order. Messages whose carrier is not
     ready stay, and those behind them may pass to other carriers. Messages that must not be sent fail."""
-    most = min(most, MAX_CLAIMED, bucket.at_once() + MAX_BLOCKED)
-    seen = await queue.lane_entries(tx, lane, most)
+    limit = min(limit, MAX_CLAIMED, bucket.at_once() + MAX_BLOCKED)
+    seen = await queue.lane_entries(tx, lane, limit)
     if not seen:
         return Claim([], False, next=await queue.next_due_in_lane(tx, lane))
-    messages = await queue.lane_messages(tx, lane, most)
+    messages = await queue.lane_messages(tx, lane, limit)
     handovers: list[Handover] = []
     blocked: dict[str, Carrier] = {}
     wait = stuck = 0
@@ -149,7 +147,7 @@ async def _lane_error(tx: Tx, lane: str) -> int | None:
     more."""
     account_sid, _, sender = lane.partition(" ")
     if not await accounts.is_active(tx, account_sid):
-        return SUSPENDED
+        return ACCOUNT_SUSPENDED
     return None if is_alpha(sender) or await owner_of(tx, sender) == account_sid else SENDER_NOT_OWNED
 
 
@@ -166,8 +164,8 @@ def _carrier_error(message: Message, carrier: Carrier | None) -> int | None:
 async def _entry_error(tx: Tx, message: Message, entry: QueueEntry, prices: Prices) -> int | None:
     if entry.expires <= tx.now:
         return EXPIRED
-    most = message.parsed_options.stored.get("max_price")
-    if most is not None and prices.exceed(most, message.recipient, message.num_segments):
+    max_price = message.parsed_options.stored.get("max_price")
+    if max_price is not None and prices.exceed(max_price, message.recipient, message.num_segments):
         return PRICE_EXCEEDED
     if message.parsed_options.automatic:
         return None

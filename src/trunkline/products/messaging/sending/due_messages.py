@@ -20,15 +20,15 @@ ChooseSender = Callable[[Tx, QueueEntry], Awaitable[None]]
 """An action that gives a message its sender, or fails it."""
 
 
-async def advance_due(tx: Tx, choose: ChooseSender, most: int) -> int:
-    """Advance up to ``most`` messages of each step by one step; return the largest number of messages of a step."""
-    due = await queue.due_entries(tx, Step.SCHEDULED, most)
+async def advance_due(tx: Tx, choose: ChooseSender, limit: int) -> int:
+    """Advance up to ``limit`` messages of each step by one step; return the largest number of messages of a step."""
+    due = await queue.due_entries(tx, Step.SCHEDULED, limit)
     for entry in due:
         await _start_scheduled(tx, entry, choose)
-    choosing = await queue.due_entries(tx, Step.CHOOSE, most)
+    choosing = await queue.due_entries(tx, Step.CHOOSE, limit)
     for entry in choosing:
         await choose(tx, entry)
-    late = await queue.expired_entries(tx, most)
+    late = await queue.expired_entries(tx, limit)
     for entry in late:
         message = await find_message(tx, entry.account_sid, entry.message_sid)
         if message is not None:

@@ -16,10 +16,10 @@ class Prices:
     def __init__(self, entries: Sequence[Price] = ()) -> None:
         self._entries = sorted(entries, key=lambda entry: len(entry.prefix), reverse=True)
 
-    def exceed(self, most: str, recipient: str, segments: int) -> bool:
-        """Return whether a message costs more than ``most``, a decimal text in the unit of its price."""
+    def exceed(self, max_price: str, recipient: str, segments: int) -> bool:
+        """Return whether a message costs more than ``max_price``, a decimal text in the unit of its price."""
         price = self.of(recipient, segments).get("price")
-        return price is not None and -Decimal(price) > Decimal(most)
+        return price is not None and -Decimal(price) > Decimal(max_price)
 
     def of(self, recipient: str, segments: int) -> dict[str, str]:
         """Return ``price`` and ``price_unit`` of a message that was sent, by the longest prefix that matches; empty

@@ -1,7 +1,7 @@
 """Delivery receipts: from the state of a segment to the state of its message.
 
 A message is delivered when all of its segments are, and undelivered with the first that is not. The first final
-state counts; later receipts are logged. A receipt may arrive before the answer with its id: it is stored until the
+state counts; later receipts are logged. A receipt may arrive before the outcome with its id: it is stored until the
 id is recorded. That is mostly a moment, but the ids of a message's segments are recorded together, and a receipt
 may have to wait as long as the message is valid.
 """
@@ -23,7 +23,7 @@ from trunkline.transports.base import Receipt, ReceiptState
 log = logging.getLogger("trunkline.messaging")
 
 RECONCILE_WINDOW = 60 * SECOND
-"""Time for which answers are searched that were written at the same moment as a receipt."""
+"""Time for which outcomes are searched that were written at the same moment as a receipt."""
 
 EARLY_RECEIPT_LIFETIME = MAX_VALIDITY * SECOND
 """Time for which a receipt without its message is stored."""
@@ -55,11 +55,11 @@ _MESSAGE = f"SELECT {columns(Message)} FROM messages WHERE sid = :sid"
 _EARLY = f"SELECT {columns(EarlyReceipt)} FROM early_receipts WHERE carrier = :carrier AND id = :id"
 _KNOWN = f"""
 SELECT {columns(EarlyReceipt, "e")} FROM early_receipts e
-WHERE EXISTS (SELECT 1 FROM message_parts p WHERE p.carrier = e.carrier AND p.id = e.id) LIMIT :most
+WHERE EXISTS (SELECT 1 FROM message_parts p WHERE p.carrier = e.carrier AND p.id = e.id) LIMIT :limit
 """
 _PRUNE = """
 DELETE FROM early_receipts WHERE (carrier, id, receipt) IN (
-    SELECT carrier, id, receipt FROM early_receipts WHERE date_created < :before ORDER BY date_created LIMIT :most
+    SELECT carrier, id, receipt FROM early_receipts WHERE date_created < :before ORDER BY date_created LIMIT :limit
 )
 """
 
@@ -70,7 +70,7 @@ async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
     if part is not None:
         await _apply_to_segment(tx, part, receipt)
         return
-    pruned = await tx.run(_PRUNE, before=tx.now - EARLY_RECEIPT_LIFETIME, most=_PRUNED)
+    pruned = await tx.run(_PRUNE, before=tx.now - EARLY_RECEIPT_LIFETIME, limit=_PRUNED)
     if pruned:
         log.info("%d receipts belonged to no message", pruned)
     await tx.run(
@@ -94,13 +94,13 @@ async def apply_early_receipts(tx: Tx, carrier: str, id: str) -> None:
         await apply_receipt(tx, msgspec.json.decode(one.receipt, type=Receipt))
 
 
-async def reconcile(tx: Tx, most: int) -> int | None:
+async def reconcile(tx: Tx, limit: int) -> int | None:
     """Apply stored receipts whose id is recorded by now; return the time of the next call, or None if no receipt
     waits.
 
-    On an engine with several writers a receipt and the answer with its id may be written at the same moment,
+    On an engine with several writers a receipt and the outcome with its id may be written at the same moment,
     neither visible to the other."""
-    for early in await tx.all(EarlyReceipt, _KNOWN, most=most):
+    for early in await tx.all(EarlyReceipt, _KNOWN, limit=limit):
         await apply_early_receipts(tx, early.carrier, early.id)
     waiting = await tx.value(
         "SELECT id FROM early_receipts WHERE date_created > :since LIMIT 1", since=tx.now - RECONCILE_WINDOW

@@ -12,6 +12,12 @@ from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging import services
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error
 from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle.error_texts import (
+    ACCOUNT_SUSPENDED,
+    NO_MMS,
+    OPTED_OUT,
+    QUEUE_FULL,
+)
 from trunkline.products.messaging.lifecycle.lanes import QueueFull, lane_rate
 from trunkline.products.messaging.lifecycle.message import (
     Message,
@@ -41,11 +47,7 @@ from trunkline.transports.base import Carriers
 
 log = logging.getLogger("trunkline.messaging")
 
-SUSPENDED = 30002
 NO_SERVICE = 21701
-OPTED_OUT = 21610
-QUEUE_FULL = 30001
-NO_MMS = 30011
 NOT_IN_SERVICE = 21711
 
 
@@ -72,12 +74,12 @@ class SenderSelector:
             return
         try:
             await self._choose(tx, message, entry)
-        except SelectionFailed as enforcement_error:
-            await fail_message(tx, message, enforcement_error.code)
+        except SelectionFailed as failed:
+            await fail_message(tx, message, failed.code)
 
     async def _choose(self, tx: Tx, message: Message, entry: QueueEntry) -> None:
         if not await accounts.is_active(tx, message.account_sid):
-            raise SelectionFailed(SUSPENDED)
+            raise SelectionFailed(ACCOUNT_SUSPENDED)
         service = await services.find_service(tx, message.account_sid, message.service_sid or "")
         if service is None:
             raise SelectionFailed(NO_SERVICE)

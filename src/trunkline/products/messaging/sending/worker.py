@@ -3,7 +3,7 @@ the results.
 
 1. There is one worker a lane, on the node that holds the lane's lease of 20 s; the worker renews it at half of
    that. It claims the next messages in one transaction, which marks them as being handed over, and starts a task
-   for each in their order, without awaiting the carriers' answers.
+   for each in their order, without awaiting the carriers' outcomes.
 2. An entry that is marked already when the worker gets the lane was left by a node that died. Its outcome is
    unknown, and the carrier's setting decides whether it is sent again.
 3. A result is recorded by the task that got it, and is retried until the storage accepts it. Results arrive in any

@@ -1,6 +1,6 @@
 """The v3 operations that write: REST's own actions with other views, and the writes of realtime clients only.
 
-The latter set a map item whether it exists or not (PUT), and remove an item with an answer that has its event's id.
+The latter set a map item whether it exists or not (PUT), and remove an item with a response that has its event's id.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class Put(msgspec.Struct, frozen=True):
 
 
 def written(row: Object, urls: Urls) -> Json:
-    """Return an object as a write answers it."""
+    """Return an object as the response to a write has it."""
     return views.written(object_root(row), urls)
 
 
 def written_item(row: Item, urls: Urls) -> Json:
-    """Return an item as a write answers it."""
+    """Return an item as the response to a write has it."""
     return views.written_item(object_item(row), urls)
 
 
@@ -129,7 +129,7 @@ def put(path: str, action: Any, view: Any, input: type[Any], **more: Any) -> Ope
 
 
 def remove(path: str, action: Any, view: Any, **more: Any) -> Operation:
-    """Return the operation of a DELETE that answers with what it removed."""
+    """Return the operation of a DELETE that returns the removed resource."""
     return Operation(OperationKind.UPDATE, path, action, view, verb="DELETE", **more)
 
 

@@ -24,7 +24,7 @@ from trunkline.realtime.product import RealtimeProduct
 from trunkline.realtime.tunnel import json_fields, service_path
 
 BASE = "https://cds.us1.twilio.com"
-"""The start of the URLs in answers: clients send later requests there, and only the path counts (client)."""
+"""The start of the URLs in responses: clients send later requests there, and only the path counts (client)."""
 
 _VERBATIM = frozenset({"data", "context", "requests", "correlation_id"})
 

@@ -18,7 +18,7 @@ from trunkline.products.messaging.opt_outs.keywords import (
     KeywordSet,
     check_keyword_sets,
     find_keyword,
-    is_answered,
+    gets_reply,
 )
 
 STOP, START, HELP = KeywordKind.STOP, KeywordKind.START, KeywordKind.HELP
@@ -75,7 +75,7 @@ def test_words_of_start_and_help(word: str, kind: KeywordKind) -> None:
     ],
 )
 def test_what_is_answered(kind: KeywordKind, opted_out: bool, answered: bool) -> None:
-    assert is_answered(kind, opted_out=opted_out) is answered
+    assert gets_reply(kind, opted_out=opted_out) is answered
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def play(moments: list[int]) -> list[bool]:
     exchange = ReplyExchange()
     allowed = []
     for now in moments:
-        verdict = decide_reply(exchange, now)
-        exchange = verdict.exchange
-        allowed.append(verdict.allowed)
+        decision = decide_reply(exchange, now)
+        exchange = decision.exchange
+        allowed.append(decision.allowed)
     return allowed
 
 

@@ -1,4 +1,4 @@
-"""Purchases of numbers with test credentials: checked and answered, without a purchase (doc)."""
+"""Purchases with test credentials and their magic numbers: checked, without a purchase (doc)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages with test credentials: checked and answered, neither stored nor sent nor reported (doc).
+"""Messages with test credentials and their magic numbers: checked, but neither stored nor sent nor reported (doc).
 
 The numbers below are the vendor's (doc). A Messaging Service cannot be used.
 """
