@@ -87,7 +87,7 @@ async def show_page(call: Call[Empty]) -> bytes:
 
 async def list_phones(call: Call[Empty]) -> list[dict[str, str]]:
     """Return the numbers with a behaviour of their own."""
-    return [{"phone": phone, "behaviour": one.what} for phone, one in SPECIAL.items()]
+    return [{"phone": phone, "behaviour": one.description} for phone, one in SPECIAL.items()]
 
 
 async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]:
@@ -158,7 +158,7 @@ def entry(message: SandboxMessage) -> Json:
         "encoding": message.encoding or None,
         "media": msgspec.Raw(message.media.encode()),
         "tries": message.tries,
-        "behaviour": behaviour_of(message.phone).what,
+        "behaviour": behaviour_of(message.phone).description,
         "date": message.moment / SECOND,
     }
 

@@ -215,7 +215,7 @@ def test_accounts_have_phones_of_their_own(api: Api) -> None:
 def test_the_special_phones_are_told(api: Api) -> None:
     told = api.get(f"{INBOX}/phones").json()["phones"]
     assert {one["phone"]: one["behaviour"] for one in told} == {
-        number: behaviour.what for number, behaviour in SPECIAL.items()
+        number: behaviour.description for number, behaviour in SPECIAL.items()
     }
 
 

@@ -13,13 +13,13 @@ const [modules, executablePath, pictures] = process.argv.slice(2);
 const HOSTILE = `<script>document.title = "taken"</script><img src=x onerror="document.title = 'taken'"> & "so" on`;
 const MANY = 1000;
 
-const bubbles = (page) => page.locator("#talk .message p");
+const bubbles = (page) => page.locator("#conversation .message p");
 const field = (page, name) => page.getByRole("textbox", { name, exact: true });
 const picture = (page, name) => pictures && page.screenshot({ path: path.join(pictures, `${name}.png`) });
 
 async function says(page, ...texts) {
   await page.waitForFunction(
-    (texts) => JSON.stringify([...document.querySelectorAll("#talk .message p")].map((p) => p.textContent)) === texts,
+    (texts) => JSON.stringify([...document.querySelectorAll("#conversation .message p")].map((p) => p.textContent)) === texts,
     JSON.stringify(texts),
   );
 }
@@ -51,7 +51,7 @@ async function converse(page, told) {
   await says(page, HOSTILE, "Are you\nopen?", "You wrote: Are you\nopen?");
 
   await page.getByRole("button", { name: "Special numbers" }).click();
-  await page.getByRole("cell", { name: "receives and answers STOP" }).waitFor();
+  await page.getByRole("cell", { name: "receives and replies STOP" }).waitFor();
   await picture(page, "special");
   await page.getByRole("button", { name: "Close" }).click();
 }
