@@ -4,21 +4,25 @@ A page token carries a direction and the sort key of the row at which the page s
 when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows after) or ``PB`` (rows before),
 ``PC`` and ``PD`` where a request chose a descending order, and base64url. Numbers (doc, spec): 50 rows a page unless
 ``PageSize`` gives another size; the maximum is the resource's.
+
+Lists of the control API have the same parameters, page forward only, and name the next page by ``next_page_token``.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
-from trunkline.api.params import Fields
+from trunkline.api.params import Fields, Given, integer, text
 
 DEFAULT_SIZE = 50
+MAX_SIZE = 1000
 
 Key = tuple[int, str]
 """A sort key: an integer (such as a creation time) and a text that breaks ties (such as a SID)."""
@@ -166,3 +170,43 @@ def query_string(filters: str, size: int, number: int, cursor: Cursor | None) ->
     start = f"{filters}&" if filters else ""
     token = f"&PageToken={encode(cursor)}" if cursor else ""
     return f"{start}PageSize={size}&Page={number}{token}"
+
+
+BEGINNING: Key = (-1, "")
+"""The key before those of all rows, where a list in ascending order begins."""
+
+
+class PageParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a list of the control API."""
+
+    page_size: Annotated[Given[int], integer(1, MAX_SIZE)] = UNSET
+    page_token: Annotated[Given[str | None], text(clears=True)] = UNSET
+
+
+class TokenPage(msgspec.Struct, Generic[R], frozen=True):
+    """A page of a list of the control API, and the token of the next page, None for the last one."""
+
+    rows: list[R]
+    next_page_token: str | None
+
+
+def size_of(page_size: Given[int]) -> int:
+    """Return the requested size of a page, or the default one."""
+    return DEFAULT_SIZE if page_size is UNSET else page_size
+
+
+def start_of(page_token: Given[str | None]) -> Key | None:
+    """Return the key behind which the page of a token begins, None without a token. Raise ApiError 21481 for a bad
+    one."""
+    if not page_token:
+        return None
+    cursor = decode(page_token, PagingCodes().token)
+    if cursor.backward:
+        raise ApiError(PagingCodes().token)
+    return cursor.key
+
+
+def token_page(rows: Sequence[R], size: int, key: Callable[[R], Key]) -> TokenPage[R]:
+    """Return the page that the selected rows make up: one row more than its ``size`` if there is a next one."""
+    kept = list(rows[:size])
+    return TokenPage(kept, encode(Cursor(key(kept[-1]))) if len(rows) > size else None)

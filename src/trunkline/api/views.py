@@ -1,4 +1,4 @@
-"""The types of a JSON response, and the absolute URLs in it."""
+"""The types of a JSON response, the absolute URLs in it, and the pages of the control API's lists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from trunkline.api.paging import TokenPage
 
 Json = dict[str, Any]
 """A JSON object, its keys in the order in which the vendor's samples show them."""
@@ -32,3 +34,12 @@ class Urls(msgspec.Struct, frozen=True):
 
 
 View = Callable[[Any, Urls], Json]
+
+
+def token_page_view(key: str, view: View) -> View:
+    """Return the view of a page of a list of the control API: its rows under ``key``."""
+
+    def page_view(page: TokenPage[Any], urls: Urls) -> Json:
+        return {key: [view(row, urls) for row in page.rows], "next_page_token": page.next_page_token}
+
+    return page_view

@@ -37,6 +37,9 @@ Able = bool | None
 
 T = TypeVar("T")
 
+PAGE_SIZE = 1000
+"""Numbers that are read at once."""
+
 
 @app.command("add")
 @with_settings(*DATA)
@@ -87,10 +90,7 @@ def show_all(
 ) -> None:
     """List the inventory: numbers for sale, and numbers of accounts."""
 
-    async def read(database: Database) -> list[Number]:
-        return await database.scan(lambda tx: facade.all_numbers(tx, account))
-
-    found = with_database(settings, lambda database, _: read(database))
+    found = with_database(settings, lambda database, _: _read_pages(database, account or None))
     if as_json:
         print_json([facade.number_entry(number) for number in found])
         return
@@ -142,6 +142,20 @@ def remove(settings: Settings, number: Address) -> None:
 
 def _write(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
     return with_database(settings, lambda database, _: database.write(action))
+
+
+async def _read_pages(database: Database, account_sid: str | None) -> list[Number]:
+    """Return all numbers of an account, or of the inventory, page by page."""
+    found: list[Number] = []
+    after = ""
+
+    async def read(tx: Tx) -> list[Number]:
+        return await facade.page_inventory(tx, account_sid, after, PAGE_SIZE)
+
+    while page := await database.scan(read):
+        found += page
+        after = page[-1].number
+    return found
 
 
 def _address(text: str) -> str:

@@ -73,6 +73,15 @@ class PhoneMessage(msgspec.Struct, frozen=True):
     media: tuple[InboundMedia, ...] = ()
 
 
+class ComposedMessage(msgspec.Struct, frozen=True):
+    """A message that a phone sends, parsed and counted: ``phone`` and ``to`` are addresses as messages have them, or
+    as they were written."""
+
+    phone: str
+    to: str
+    content: PhoneText
+
+
 class SentMessage(msgspec.Struct, frozen=True):
     """A message that a phone has sent: its id, and the phone's number as messages name it."""
 
@@ -104,7 +113,7 @@ async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]
     return await phones.newest(tx, call.account_sid, phone, int(size), round(float(since) * SECOND))
 
 
-async def read_message(_: PrepareContext, call: Call[Empty]) -> PhoneMessage:
+async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessage:
     """Return the message of the body. Raise ApiError 20001 for a body that is not such JSON."""
     # A page of another origin may send a form, but no JSON without permission.
     content_type = call.headers.get("content-type", "")
@@ -125,24 +134,31 @@ async def read_message(_: PrepareContext, call: Call[Empty]) -> PhoneMessage:
             raise invalid(name, f"must be {low} to {high} characters long")
     if len(sent.media) > MAX_MEDIA:
         raise invalid("media", f"must be at most {MAX_MEDIA} attachments")
-    return sent
+    return ComposedMessage(
+        _address(sent.phone),
+        _address(sent.to),
+        PhoneText(sent.body, messaging.count_segments(sent.body), sent.media),
+    )
 
 
-async def send_message(tx: Tx, call: Call[PhoneMessage]) -> SentMessage:
+async def send_message(tx: Tx, call: Call[ComposedMessage]) -> SentMessage:
     """Send a message from a phone to a number of the account's. Raise ApiError 20001 if it has no such number."""
     sent = call.input
-    number = await messaging.find_owned_number(tx, call.account_sid, sent.to.strip())
-    if number is None:
+    if not await messaging.owns_number(tx, call.account_sid, sent.to):
         raise invalid("to", "must be a number of this account")
-    phone = messaging.read_address(sent.phone.strip()) or sent.phone.strip()
-    content = PhoneText(sent.body, messaging.count_segments(sent.body), sent.media)
-    return SentMessage(await send_as_phone(tx, call.account_sid, phone, number, content), phone)
+    return SentMessage(
+        await send_as_phone(tx, call.account_sid, sent.phone, sent.to, sent.content), sent.phone
+    )
 
 
 async def clear(tx: Tx, call: Call[Empty]) -> bool:
     """Delete the account's messages."""
     await phones.clear(tx, call.account_sid)
     return True
+
+
+def _address(text: str) -> str:
+    return messaging.read_address(text.strip()) or text.strip()
 
 
 def entry(message: SandboxMessage) -> Json:
@@ -190,7 +206,7 @@ OPERATIONS: tuple[Operation, ...] = (
         lambda sent, _urls: {"id": sent.id, "phone": sent.phone},
         Empty,
         status=202,
-        prepare=read_message,
+        prepare=compose_message,
         max_upload=MAX_UPLOAD,
         **FOR_ACCOUNT,
     ),

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api import paging
-from trunkline.api.errors import ApiError, invalid
+from trunkline.api.errors import invalid
 from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Operation, fetch, update
+from trunkline.api.paging import TokenPage
 from trunkline.api.params import Given, text
-from trunkline.api.views import Json, Urls
+from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks import attempts as attempt_table
@@ -34,35 +35,23 @@ class AttemptFilter(msgspec.Struct, frozen=True, kw_only=True):
     page_token: Annotated[Given[str], text()] = UNSET
 
 
-class AttemptPage(msgspec.Struct, frozen=True):
-    """A page of attempts, and the token of the next one."""
-
-    attempts: list[Attempt]
-    next_page_token: str | None
-
-
-async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> AttemptPage:
+async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> TokenPage[Attempt]:
     """Return a page of the account's attempts, newest first. Raise ApiError 20001 for a bad filter, 21481 for a bad
     token."""
     given = call.input
     if given.status and given.status not in (attempt_table.DELIVERED, attempt_table.FAILED):
         raise invalid("Status", "must be delivered or failed")
-    pages = {"PageSize": given.page_size, "PageToken": given.page_token}
-    fields = tuple((name, value) for name, value in pages.items() if isinstance(value, str) and value)
-    window = paging.window(fields, paging.NEWEST_FIRST, MAX_PAGE, paging.PagingCodes())
-    if window.cursor is not None and window.cursor.backward:
-        raise ApiError(paging.PagingCodes().token)
+    requested = (("PageSize", given.page_size),) if given.page_size else ()
+    size = paging.window(requested, paging.NEWEST_FIRST, MAX_PAGE, paging.PagingCodes()).size
     found = await attempt_table.page(
         tx,
         call.account_sid,
-        after=window.cursor.key if window.cursor else None,
+        after=paging.start_of(given.page_token),
         service_sid=given.service_sid or None,
         status=given.status or None,
-        limit=window.size + 1,
+        limit=size + 1,
     )
-    attempts, more = found[: window.size], len(found) > window.size
-    token = paging.encode(paging.Cursor((attempts[-1].started, attempts[-1].sid))) if more else None
-    return AttemptPage(attempts, token)
+    return paging.token_page(found, size, lambda last: (last.started, last.sid))
 
 
 async def fetch_attempt(tx: Tx, call: Call[Empty]) -> Attempt | None:
@@ -76,15 +65,11 @@ async def resend(tx: Tx, call: Call[Empty]) -> str | None:
     return None if found is None else await enqueue_webhook(tx, _webhook(found))
 
 
-def _page(page: AttemptPage, urls: Urls) -> Json:
-    return {"webhooks": [entry(one) for one in page.attempts], "next_page_token": page.next_page_token}
-
-
 def _webhook(attempt: Attempt) -> Webhook:
     return msgspec.json.decode(attempt.webhook, type=Webhook)
 
 
-def entry(attempt: Attempt) -> Json:
+def entry(attempt: Attempt, urls: Urls) -> Json:
     """Return an attempt as lists show it."""
     webhook = _webhook(attempt)
     return {
@@ -109,7 +94,7 @@ def details(attempt: Attempt, urls: Urls) -> Json:
     """Return an attempt with the request and the response."""
     webhook = _webhook(attempt)
     return {
-        **entry(attempt),
+        **entry(attempt, urls),
         "parameters": webhook.parameters,
         "json": webhook.json,
         "request_headers": msgspec.Raw(attempt.request_headers.encode()),
@@ -121,7 +106,13 @@ def details(attempt: Attempt, urls: Urls) -> Json:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    fetch("/webhooks", list_attempts, _page, input=AttemptFilter, **FOR_ACCOUNT),
+    fetch(
+        "/webhooks",
+        list_attempts,
+        token_page_view("webhooks", entry),
+        input=AttemptFilter,
+        **FOR_ACCOUNT,
+    ),
     fetch("/webhooks/{Sid}", fetch_attempt, details, **FOR_ACCOUNT),
     update(
         "/webhooks/{Sid}/resend",

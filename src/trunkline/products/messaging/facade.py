@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
+from trunkline.products.messaging.lifecycle.lanes import MILLI
 from trunkline.products.messaging.numbers.inventory import (
     Number,
     NumberUnavailable,
-    all_numbers,
+    page_inventory,
     remove_number,
 )
 from trunkline.products.messaging.numbers.management import (
     MAX_RATE,
-    MILLI,
     BadCountry,
     BadNumber,
     NumberExists,
@@ -42,12 +42,12 @@ __all__ = [
     "NumberUnavailable",
     "UnknownNumber",
     "add_number",
-    "all_numbers",
     "assign_number",
     "count_segments",
-    "find_owned_number",
     "make_number",
     "number_entry",
+    "owns_number",
+    "page_inventory",
     "parse_address",
     "read_address",
     "remove_number",
@@ -78,7 +78,6 @@ def count_segments(text: str) -> int:
     return len(segment(text).parts)
 
 
-async def find_owned_number(tx: Tx, account_sid: str, text: str) -> str | None:
-    """Return the account's number that ``text`` names, as a person writes it; None if it has no such number."""
-    found = await owned_by_account(tx, account_sid, read_address(text) or text)
-    return None if found is None else found.number
+async def owns_number(tx: Tx, account_sid: str, address: str) -> bool:
+    """Return whether the account has the number with this address."""
+    return await owned_by_account(tx, account_sid, address) is not None

@@ -2,6 +2,8 @@
 ``…/numbers/{Number}`` shows one (GET), assigns it to an account or to nobody (POST), and removes it (DELETE).
 
 They are the operator's. ``AccountSid`` names the account whose numbers are listed, or that a number is assigned to.
+``PageSize`` and ``PageToken`` page the list. Numbers are parsed before the transaction, since the first one loads the
+world's numbering plans.
 """
 
 from __future__ import annotations
@@ -12,11 +14,22 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api import params
+from trunkline.api import paging, params
 from trunkline.api.errors import ApiError, invalid
-from trunkline.api.operation import FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch, update
+from trunkline.api.operation import (
+    FOR_OPERATOR,
+    Call,
+    Empty,
+    Operation,
+    PrepareContext,
+    create,
+    delete,
+    fetch,
+    update,
+)
+from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
 from trunkline.api.params import Given, Parser, boolean, choice, required, text
-from trunkline.api.views import Json, Urls
+from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory, management
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
@@ -61,24 +74,33 @@ def view(number: Number, urls: Urls) -> Json:
     return management.number_entry(number)
 
 
-async def list_numbers(tx: Tx, call: Call[Empty]) -> list[Number]:
-    """Return the inventory, or the numbers of an account, by number."""
-    return await inventory.all_numbers(tx, call.account_sid)
+async def list_numbers(tx: Tx, call: Call[PageParameters]) -> TokenPage[Number]:
+    """Return a page of the inventory, or of the numbers of an account, by number. Raise ApiError 21481 for a bad
+    token."""
+    size = paging.size_of(call.input.page_size)
+    _, after = paging.start_of(call.input.page_token) or BEGINNING
+    found = await inventory.page_inventory(tx, call.account_sid or None, after, size + 1)
+    return paging.token_page(found, size, lambda last: (0, last.number))
 
 
-async def add(tx: Tx, call: Call[NewNumber]) -> Number:
-    """Add a number. Raise ApiError 20001 for one that cannot be, 20409 for one that is in the inventory."""
+async def make_number(_: PrepareContext, call: Call[NewNumber]) -> Number:
+    """Return the number with its options. Raise ApiError 20001 for one that cannot be."""
     given = params.given(call.input)
     text = given.pop("number")
     kind = NumberType(given.pop("kind")) if "kind" in given else None
     country = given.pop("country", "").upper()
     try:
-        number = management.make_number(text, NumberOptions(kind=kind, country=country, **given))
-        return await management.add_number(tx, number, call.account_sid)
+        return management.make_number(text, NumberOptions(kind=kind, country=country, **given))
     except BadNumber as error:
         raise invalid("Number", str(error)) from None
+
+
+async def add(tx: Tx, call: Call[Number]) -> Number:
+    """Add a number. Raise ApiError 20409 for one that is in the inventory."""
+    try:
+        return await management.add_number(tx, call.input, call.account_sid)
     except NumberExists:
-        raise ApiError(20409, f"{number.number} is in the inventory already") from None
+        raise ApiError(20409, f"{call.input.number} is in the inventory already") from None
 
 
 async def fetch_number(tx: Tx, call: Call[Empty]) -> Number | None:
@@ -86,20 +108,25 @@ async def fetch_number(tx: Tx, call: Call[Empty]) -> Number | None:
     return await inventory.find_number(tx, _address(call.path["Number"]))
 
 
-async def assign(tx: Tx, call: Call[Empty]) -> Number | None:
+async def read_address(_: PrepareContext, call: Call[Empty]) -> str:
+    """Return the number of the path in the form in which messages have it; what is none stays as it is."""
+    return _address(call.path["Number"])
+
+
+async def assign(tx: Tx, call: Call[str]) -> Number | None:
     """Assign a number to the named account, or to nobody. Raise ApiError 20409 if another request assigned it just
     now."""
     try:
-        return await management.assign_number(tx, _address(call.path["Number"]), call.account_sid)
+        return await management.assign_number(tx, call.input, call.account_sid)
     except UnknownNumber:
         return None
     except NumberUnavailable:
         raise ApiError(20409) from None
 
 
-async def remove(tx: Tx, call: Call[Empty]) -> bool:
+async def remove(tx: Tx, call: Call[str]) -> bool:
     """Remove a number from the inventory and from the account that has it."""
-    return await inventory.remove_number(tx, _address(call.path["Number"]))
+    return await inventory.remove_number(tx, call.input)
 
 
 def _address(text: str) -> str:
@@ -113,13 +140,14 @@ OPERATIONS: tuple[Operation, ...] = (
     fetch(
         "/numbers",
         list_numbers,
-        lambda found, urls: {"numbers": [view(one, urls) for one in found]},
+        token_page_view("numbers", view),
+        input=PageParameters,
         scans=True,
         **FOR_OPERATOR,
     ),
-    create("/numbers", add, view, NewNumber, **FOR_OPERATOR),
+    create("/numbers", add, view, NewNumber, prepare=make_number, **FOR_OPERATOR),
     fetch("/numbers/{Number}", fetch_number, view, **FOR_OPERATOR),
-    update("/numbers/{Number}", assign, view, Empty, **FOR_OPERATOR),
-    delete("/numbers/{Number}", remove, **FOR_OPERATOR),
+    update("/numbers/{Number}", assign, view, Empty, prepare=read_address, **FOR_OPERATOR),
+    delete("/numbers/{Number}", remove, prepare=read_address, **FOR_OPERATOR),
 )
 """The operations of the inventory."""

@@ -15,9 +15,20 @@ from msgspec import UNSET
 
 from trunkline.api import paging
 from trunkline.api.errors import invalid
-from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Operation, OperationKind, delete, fetch, update
+from trunkline.api.operation import (
+    FOR_ACCOUNT,
+    Call,
+    Empty,
+    Operation,
+    OperationKind,
+    PrepareContext,
+    delete,
+    fetch,
+    update,
+)
+from trunkline.api.paging import Key, TokenPage
 from trunkline.api.params import Given, Parser, boolean, integer, many, required, text
-from trunkline.api.views import Json, Urls
+from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Tx
@@ -74,11 +85,11 @@ class KeywordSettings(msgspec.Struct, frozen=True, kw_only=True):
     sets: Annotated[Given[list[KeywordSet] | None], many(_set())] = UNSET
 
 
-class OptOutPage(msgspec.Struct, frozen=True):
-    """A page of opt-outs, and the token of the next one."""
+class NewOptOut(msgspec.Struct, frozen=True):
+    """A requested opt-out; ``recipient`` is None for what is no address."""
 
-    opt_outs: list[Block]
-    next_page_token: str | None
+    scope: str
+    recipient: str | None
 
 
 class AddedOptOut(msgspec.Struct, frozen=True):
@@ -98,24 +109,32 @@ def view(block: Block, urls: Urls) -> Json:
     }
 
 
-async def list_opt_outs(tx: Tx, call: Call[OptOutFilter]) -> OptOutPage:
-    """Return a page of the account's opt-outs. Raise ApiError for a bad token."""
-    given = call.input
-    size = given.page_size if isinstance(given.page_size, int) else paging.DEFAULT_SIZE
-    after = _after(given.page_token) if isinstance(given.page_token, str) else NEWEST
+async def list_opt_outs(tx: Tx, call: Call[OptOutFilter]) -> TokenPage[Block]:
+    """Return a page of the account's opt-outs. Raise ApiError 21481 for a bad token."""
+    given, size = call.input, paging.size_of(call.input.page_size)
+    start = paging.start_of(given.page_token)
     found = await blocks.page_blocks(
-        tx, call.account_sid, given.scope or None, given.recipient or None, after, size + 1
+        tx,
+        call.account_sid,
+        given.scope or None,
+        given.recipient or None,
+        NEWEST if start is None else _position(start),
+        size + 1,
     )
-    page = found[:size]
-    return OptOutPage(page, _token(page[-1]) if len(found) > size else None)
+    return paging.token_page(found, size, _key)
 
 
-async def add(tx: Tx, call: Call[OptOutChange]) -> AddedOptOut:
+async def read_opt_out(_: PrepareContext, call: Call[OptOutChange]) -> NewOptOut:
+    """Return the opt-out that a request describes."""
+    return NewOptOut(call.input.scope or "", _read_address(call.input.recipient or ""))
+
+
+async def add(tx: Tx, call: Call[NewOptOut]) -> AddedOptOut:
     """Add an opt-out. Raise ApiError 20001 for a scope or a recipient that messages do not have."""
-    scope, recipient = call.input.scope or "", call.input.recipient or ""
+    scope, recipient = call.input.scope, call.input.recipient
     if not await _is_scope(tx, call.account_sid, scope):
         raise invalid("Scope", "must be a Service, or a number outside of Services, of the account")
-    if _read_address(recipient) is None:
+    if recipient is None:
         raise invalid("Recipient", "must be a number such as +14155550100")
     new = await blocks.block(tx, call.account_sid, scope, recipient)
     return AddedOptOut(scope, recipient, new)
@@ -167,18 +186,14 @@ def _read_address(text: str) -> str | None:
     return None if read is None else read.address
 
 
-def _token(last: Block) -> str:
-    return paging.encode(paging.Cursor((last.date_created, f"{last.scope}{_SEPARATOR}{last.recipient}")))
+def _key(last: Block) -> Key:
+    return last.date_created, f"{last.scope}{_SEPARATOR}{last.recipient}"
 
 
-def _after(token: str) -> tuple[int, str, str]:
-    number, rest = paging.decode(token, paging.PagingCodes().token).key
+def _position(key: Key) -> tuple[int, str, str]:
+    date_created, rest = key
     scope, _, recipient = rest.partition(_SEPARATOR)
-    return number, scope, recipient
-
-
-def _page(page: OptOutPage, urls: Urls) -> Json:
-    return {"opt_outs": [view(one, urls) for one in page.opt_outs], "next_page_token": page.next_page_token}
+    return date_created, scope, recipient
 
 
 def _keywords(found: AdvancedOptOut, urls: Urls) -> Json:
@@ -190,7 +205,13 @@ def _keywords(found: AdvancedOptOut, urls: Urls) -> Json:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    fetch("/opt-outs", list_opt_outs, _page, input=OptOutFilter, **FOR_ACCOUNT),
+    fetch(
+        "/opt-outs",
+        list_opt_outs,
+        token_page_view("opt_outs", view),
+        input=OptOutFilter,
+        **FOR_ACCOUNT,
+    ),
     Operation(
         OperationKind.CREATE,
         "/opt-outs",
@@ -198,6 +219,7 @@ OPERATIONS: tuple[Operation, ...] = (
         lambda added, _urls: {"scope": added.scope, "recipient": added.recipient},
         OptOutChange,
         outcome=lambda added: 201 if added.new else 200,
+        prepare=read_opt_out,
         **FOR_ACCOUNT,
     ),
     delete("/opt-outs", remove, input=OptOutChange, **FOR_ACCOUNT),

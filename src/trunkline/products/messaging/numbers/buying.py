@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, PrepareContext
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
@@ -20,6 +23,13 @@ WHERE account_sid IS NULL AND (country = 'US' OR country = 'CA') AND kind = :kin
     AND number LIKE :pattern ESCAPE '!'
 ORDER BY date_created, number LIMIT 1
 """
+
+
+class Purchase(msgspec.Struct, frozen=True):
+    """A requested purchase: the number in E.164, None for any of the area code, and its settings."""
+
+    number: str | None
+    settings: NumberSettings
 
 
 def requested_number(params: NumberSettings) -> str | None:
@@ -42,12 +52,18 @@ def read_number(text: str) -> str:
     return found.address
 
 
-async def buy_number(tx: Tx, account_sid: str, params: NumberSettings, kind: NumberType | None) -> Number:
-    """Assign a number of ``kind``, or of any, from the inventory to the account. Raise ApiError 21421, 21422 if it
-    is not there or has an owner, 21451 and 21452 if the area has none."""
-    number = requested_number(params)
+async def read_purchase(_: PrepareContext, call: Call[NumberSettings]) -> Purchase:
+    """Return the purchase that a request describes. Raise ApiError as ``requested_number``."""
+    return Purchase(requested_number(call.input), call.input)
+
+
+async def buy_number(tx: Tx, account_sid: str, purchase: Purchase, kind: NumberType | None) -> Number:
+    """Assign a number of ``kind``, or of any, from the inventory to the account. Raise ApiError 21422 if it is not
+    there or has an owner, 21452 if the area has none."""
+    number = purchase.number
     if number is None:
-        return await _buy_in_area(tx, account_sid, str(params.area_code), kind or NumberType.LOCAL)
+        area_code = str(purchase.settings.area_code)
+        return await _buy_in_area(tx, account_sid, area_code, kind or NumberType.LOCAL)
     found = await inventory.find_number(tx, number)
     if found is None or (kind is not None and found.kind != kind):
         raise ApiError(21422)

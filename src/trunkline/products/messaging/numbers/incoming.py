@@ -20,7 +20,7 @@ from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
-from trunkline.products.messaging.numbers.buying import buy_number
+from trunkline.products.messaging.numbers.buying import Purchase, buy_number, read_purchase
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.magic_numbers import create_test_number
 from trunkline.products.messaging.numbers.number_types import NumberType
@@ -94,12 +94,12 @@ async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
     return await tx.one(Number, f"{_SELECT} AND sid = :sid", account_sid=account_sid, sid=sid)
 
 
-async def create_number(tx: Tx, call: Call[NumberSettings], kind: NumberType | None = None) -> Number | None:
-    """Buy a number, of the kind of the path if it has one. Raise ApiError 21421, 21422, 21451 and 21452 if there is
-    none, and 21218 for an unknown application."""
+async def create_number(tx: Tx, call: Call[Purchase], kind: NumberType | None = None) -> Number | None:
+    """Buy a number, of the kind of the path if it has one. Raise ApiError 21422 and 21452 if there is none, and 21218
+    for an unknown application."""
     bought = await buy_number(tx, call.account_sid, call.input, kind)
     assert bought.sid is not None
-    await change_settings(tx, call.account_sid, bought.sid, call.input)
+    await change_settings(tx, call.account_sid, bought.sid, call.input.settings)
     return await find(tx, call.account_sid, bought.sid)
 
 
@@ -159,7 +159,7 @@ def _both(path: str, kind: NumberType | None) -> tuple[Operation, ...]:
     making: Any = partial(create_number, kind=kind)
     paging: Any = partial(page_numbers, kind=kind)
     return (
-        create(path, making, view, NumberSettings, test_action=create_test_number),
+        create(path, making, view, NumberSettings, prepare=read_purchase, test_action=create_test_number),
         listing(path, _KEY, paging, view, input=NumberFilters),
     )
 

@@ -73,14 +73,18 @@ async def find_number(tx: Tx, number: str) -> Number | None:
     return await tx.one(Number, f"{_SELECT} WHERE number = :number", number=number)
 
 
-async def all_numbers(tx: Tx, account_sid: str = "") -> list[Number]:
-    """Return the whole inventory, or the numbers of an account, by number."""
-    return await tx.all(
-        Number,
-        f"{_SELECT} WHERE (account_sid = :account_sid OR :everybody) ORDER BY number",
-        account_sid=account_sid,
-        everybody=not account_sid,
-    )
+_PAGE = f"{_SELECT} WHERE number > :after ORDER BY number LIMIT :limit"
+_PAGE_OF_ACCOUNT = (
+    f"{_SELECT} WHERE account_sid = :account_sid AND number > :after ORDER BY number LIMIT :limit"
+)
+
+
+async def page_inventory(tx: Tx, account_sid: str | None, after: str, limit: int) -> list[Number]:
+    """Return up to ``limit`` numbers behind the number ``after``, by number: of an account, or all that the inventory
+    has."""
+    if account_sid is None:
+        return await tx.all(Number, _PAGE, after=after, limit=limit)
+    return await tx.all(Number, _PAGE_OF_ACCOUNT, account_sid=account_sid, after=after, limit=limit)
 
 
 _ASSIGN = f"""

@@ -66,4 +66,12 @@ MIGRATIONS = (
             " WHERE voice_application_sid IS NOT NULL",
         ),
     ),
+    Migration(
+        "numbers",
+        2,
+        (
+            # inventory.page_inventory
+            "CREATE INDEX numbers_by_account ON numbers (account_sid, number)",
+        ),
+    ),
 )

@@ -58,7 +58,7 @@ def test_an_empty_inventory_is_filled_once(engine: Engine, tmp_path: Path) -> No
                 )
 
             async def everything(tx: Tx) -> list[Number]:
-                return await inventory.all_numbers(tx)
+                return await inventory.page_inventory(tx, None, "", 100_000)
 
             await database.write(account)
             await stock_sandbox(database)
@@ -81,7 +81,7 @@ def test_without_an_account_nobody_has_anything(engine: Engine, tmp_path: Path) 
     async def scenario() -> None:
         async with opened(engine.migrated_url(tmp_path, MIGRATIONS), MIGRATIONS) as database:
             await stock_sandbox(database)
-            stocked = await database.read(inventory.all_numbers)
+            stocked = await database.read(lambda tx: inventory.page_inventory(tx, None, "", 100_000))
             assert {one.account_sid for one in stocked} == {None}
 
     asyncio.run(scenario())
