@@ -200,7 +200,10 @@ def test_numbers_are_added_assigned_and_removed(api: Api) -> None:
     given = api.post(f"{path}/{number}", {"AccountSid": ACCOUNT_SID}, auth=OPERATOR).json()
     assert (given["account_sid"], given["sid"][:2]) == (ACCOUNT_SID, "PN")
     assert api.get(f"{path}/{number}", auth=OPERATOR).json() == given
-    assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json() == {"numbers": [given]}
+    assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json() == {
+        "numbers": [given],
+        "next_page_token": None,
+    }
     assert api.post(f"{path}/{number}", auth=OPERATOR).json()["account_sid"] is None
     assert api.delete(f"{path}/{number}", auth=OPERATOR).status_code == 204
     assert_error(api.get(f"{path}/{number}", auth=OPERATOR), 404, 20404)

@@ -61,6 +61,7 @@ BROUGHT_ABOUT: dict[str, set[int]] = {
         *(30018, 30019, 30024, 30027),
     },
     "api/messaging/test_codes.py::test_how_a_request_to_an_app_fails": {11201, 11220, 11235, 11236},
+    "api/messaging/test_control_pages.py::test_a_list_is_paged": {21481},
     "api/messaging/test_deactivations.py::test_only_past_days_have_files": {30113, 30114, 30115},
     "api/messaging/test_incoming_numbers.py::test_what_cannot_be_bought": {21421, 21422, 21451, 21452},
     "api/messaging/test_link_shortening.py::test_a_service_has_one_domain": {30130},

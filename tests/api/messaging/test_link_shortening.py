@@ -85,7 +85,7 @@ def test_what_is_no_domain_and_who_may_not_ask(api: Api) -> None:
     for method, path in [("GET", ""), ("POST", ""), ("DELETE", f"/{sid}"), ("GET", f"/{sid}/certificate")]:
         assert_error(api.request(method, CONTROL + path, auth=None), 401, 20003)
         assert_error(api.request(method, CONTROL + path, auth=second_pair(api)), 401, 20003)
-    assert api.get(CONTROL, auth=mine).json() == {"domains": []}
+    assert api.get(CONTROL, auth=mine).json() == {"domains": [], "next_page_token": None}
     assert_error(api.delete(f"{CONTROL}/{sid}", auth=mine), 403, 20403)
     assert_error(api.delete(f"{CONTROL}/{sid}?AccountSid={mine[0]}", auth=OPERATOR), 404, 20404)
     assert_error(api.get(f"{CONTROL}/{sid}/certificate", auth=mine), 404, 20404)

@@ -15,7 +15,7 @@ from clients.sdks import NODE_SDKS
 from servers import Server
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.compliance.reviews import Decision, ReviewVerdict, decide_review
+from trunkline.products.messaging.compliance.reviews import Decision, DecisionKind, decide_review
 
 pytestmark = pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
 """6.10 has none of it."""
@@ -119,7 +119,7 @@ def test_brands(client: Client, server: Server, account: Account) -> None:
 
     async def reject(tx: Tx) -> Any:
         return await decide_review(
-            tx, account.sid, made["sid"], Decision(verdict=ReviewVerdict.REJECT, reason="No.")
+            tx, account.sid, made["sid"], Decision(kind=DecisionKind.REJECT, reason="No.")
         )
 
     beside(server, lambda database, _: database.write(reject))

@@ -21,7 +21,7 @@ from contract.documents import document
 from servers import Server
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.compliance.reviews import Decision, ReviewVerdict, decide_review
+from trunkline.products.messaging.compliance.reviews import Decision, DecisionKind, decide_review
 from trunkline.products.messaging.links.domains import add_domain
 
 pytestmark = pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
@@ -166,7 +166,7 @@ def rejected_brand(client: Client, server: Server, account: Account) -> None:
     sid = brand(client)["sid"]
 
     async def reject(tx: Tx) -> Any:
-        return await decide_review(tx, account.sid, sid, Decision(verdict=ReviewVerdict.REJECT, reason="No."))
+        return await decide_review(tx, account.sid, sid, Decision(kind=DecisionKind.REJECT, reason="No."))
 
     beside(server, lambda database, _: database.write(reject))
     client.call(f"messaging.v1.brand_registrations({sid})", "update")

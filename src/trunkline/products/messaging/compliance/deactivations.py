@@ -136,13 +136,16 @@ async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
     return [one.number for one in found]
 
 
-async def deactivated_numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
-    """Return the numbers that the operator added to a day's file, in order."""
+async def page_deactivated(tx: Tx, account_sid: str, day: int, after: str, limit: int) -> list[str]:
+    """Return up to ``limit`` numbers that the operator added to a day's file, by number: those behind ``after``."""
     found = await tx.all(
         _Number,
-        "SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day ORDER BY number",
+        "SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day"
+        " AND number > :after ORDER BY number LIMIT :limit",
         account_sid=account_sid,
         day=day,
+        after=after,
+        limit=limit,
     )
     return [one.number for one in found]
 

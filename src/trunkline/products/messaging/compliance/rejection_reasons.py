@@ -19,9 +19,9 @@ class RejectionReason(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()
 
 
-def encode_reasons(findings: Sequence[RejectionReason]) -> str:
+def encode_reasons(reasons: Sequence[RejectionReason]) -> str:
     """Return the reasons as a row stores them."""
-    return msgspec.json.encode(findings).decode()
+    return msgspec.json.encode(reasons).decode()
 
 
 def decode_reasons(text: str) -> list[RejectionReason]:
@@ -33,10 +33,10 @@ def reasons_view(text: str) -> list[dict[str, Any]]:
     """Return the reasons for a response."""
     return [
         {
-            "error_code": finding.error_code,
-            "fields": list(finding.fields),
-            "url": f"{_ERRORS}{finding.error_code}",
-            "description": finding.description,
+            "error_code": reason.error_code,
+            "fields": list(reason.fields),
+            "url": f"{_ERRORS}{reason.error_code}",
+            "description": reason.description,
         }
-        for finding in decode_reasons(text)
+        for reason in decode_reasons(text)
     ]

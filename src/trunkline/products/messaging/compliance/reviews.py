@@ -11,14 +11,13 @@ import msgspec
 from trunkline.api.errors import invalid
 from trunkline.core.storage.database import Row, Tx
 from trunkline.products.messaging.compliance import brands, campaigns, tollfree, vettings
-from trunkline.products.messaging.compliance import rejection_reasons as findings
-from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason
+from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason, encode_reasons
 
 R = TypeVar("R", bound=Row)
 
 
-class ReviewVerdict(StrEnum):
-    """The verdicts of the operator."""
+class DecisionKind(StrEnum):
+    """The decisions of the operator."""
 
     REVIEW = "review"
     """The review has begun."""
@@ -32,10 +31,10 @@ REJECTIONS = {"brand": 30792, "campaign": 30897, "verification": 30445, "vetting
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict with its details: the reasons of a rejection, or its ``reason`` in words alone; a brand's ``score``
+    """A decision with its details: the reasons of a rejection, or its ``reason`` in words alone; a brand's ``score``
     from 0 to 100 and ``identity``. ``edit_allowed`` is true if a rejected toll-free verification may be edited."""
 
-    verdict: ReviewVerdict
+    kind: DecisionKind
     reasons: tuple[RejectionReason, ...] = ()
     reason: str = "The registration was reviewed and rejected."
     score: int | None = None
@@ -55,110 +54,141 @@ class Review(Row, frozen=True):
     date_updated: int
 
 
-_REVIEWS = """
-SELECT kind, sid, account_sid, status, subject, date_created, date_updated FROM (
-    SELECT 'brand' AS kind, sid, account_sid, status, brand_type AS subject, date_created, date_updated
-    FROM a2p_brands
-    UNION ALL SELECT 'campaign', sid, account_sid, status, service_sid, date_created, date_updated
-    FROM a2p_campaigns
-    UNION ALL SELECT 'vetting', sid, account_sid, vetting_status, brand_sid, date_created, date_updated
-    FROM a2p_vettings
-    UNION ALL SELECT 'verification', sid, account_sid, status, number, date_created, date_updated
-    FROM tollfree_verifications
-) AS reviews WHERE (account_sid = :account_sid OR :everybody)
+_BRANDS = """
+SELECT 'brand' AS kind, sid, account_sid, status, brand_type AS subject, date_created, date_updated FROM a2p_brands
+"""
+_CAMPAIGNS = """
+SELECT 'campaign' AS kind, sid, account_sid, status, service_sid AS subject, date_created, date_updated
+FROM a2p_campaigns
+"""
+_VETTINGS = """
+SELECT 'vetting' AS kind, sid, account_sid, vetting_status AS status, brand_sid AS subject, date_created, date_updated
+FROM a2p_vettings
+"""
+_VERIFICATIONS = """
+SELECT 'verification' AS kind, sid, account_sid, status, number AS subject, date_created, date_updated
+FROM tollfree_verifications
+"""
+_FIND = f"""
+{_BRANDS} WHERE sid = :sid UNION ALL {_CAMPAIGNS} WHERE sid = :sid
+UNION ALL {_VETTINGS} WHERE sid = :sid UNION ALL {_VERIFICATIONS} WHERE sid = :sid
 """
 
-_WAITING = f"""{_REVIEWS} AND status IN ('PENDING', 'IN_REVIEW', 'IN_PROGRESS', 'PENDING_REVIEW')
-ORDER BY date_created, sid LIMIT :most"""
+# The indexes of the tables have the same conditions.
+_BRANDS_WAITING = f"{_BRANDS} WHERE status IN ('PENDING', 'IN_REVIEW')"
+_CAMPAIGNS_WAITING = f"{_CAMPAIGNS} WHERE status IN ('PENDING', 'IN_PROGRESS')"
+_VETTINGS_WAITING = f"{_VETTINGS} WHERE vetting_status = 'PENDING'"
+_VERIFICATIONS_WAITING = f"{_VERIFICATIONS} WHERE status IN ('PENDING_REVIEW', 'IN_REVIEW')"
 
-MOST = 1000
+_BEHIND = "(date_created, sid) > (:date_created, :sid)"
+_PAGE = "ORDER BY date_created, sid LIMIT :limit"
+_WAITING = f"""
+{_BRANDS_WAITING} AND {_BEHIND} UNION ALL {_CAMPAIGNS_WAITING} AND {_BEHIND}
+UNION ALL {_VETTINGS_WAITING} AND {_BEHIND} UNION ALL {_VERIFICATIONS_WAITING} AND {_BEHIND} {_PAGE}
+"""
+_OF_ACCOUNT = f"account_sid = :account_sid AND {_BEHIND}"
+_WAITING_OF_ACCOUNT = f"""
+{_BRANDS_WAITING} AND {_OF_ACCOUNT} UNION ALL {_CAMPAIGNS_WAITING} AND {_OF_ACCOUNT}
+UNION ALL {_VETTINGS_WAITING} AND {_OF_ACCOUNT} UNION ALL {_VERIFICATIONS_WAITING} AND {_OF_ACCOUNT} {_PAGE}
+"""
 
 
-async def pending_reviews(tx: Tx, account_sid: str) -> list[Review]:
-    """Return the registrations of an account, or of all if none is named, that wait for a decision, the oldest 1,000
-    first."""
-    return await tx.all(Review, _WAITING, account_sid=account_sid, everybody=not account_sid, most=MOST)
-
-
-async def find_review(tx: Tx, account_sid: str, sid: str) -> Review | None:
-    """Return a registration of an account, or of any if none is named, whatever its status."""
-    return await tx.one(
-        Review, f"{_REVIEWS} AND sid = :sid", account_sid=account_sid, everybody=not account_sid, sid=sid
+async def pending_reviews(
+    tx: Tx, account_sid: str | None, after: tuple[int, str], limit: int
+) -> list[Review]:
+    """Return up to ``limit`` registrations that wait for a decision, of an account or of all, oldest first: those
+    behind the creation time and SID ``after``."""
+    date_created, sid = after
+    if account_sid is None:
+        return await tx.all(Review, _WAITING, date_created=date_created, sid=sid, limit=limit)
+    return await tx.all(
+        Review,
+        _WAITING_OF_ACCOUNT,
+        account_sid=account_sid,
+        date_created=date_created,
+        sid=sid,
+        limit=limit,
     )
 
 
-async def decide_review(tx: Tx, account_sid: str, sid: str, decision: Decision) -> Review | None:
+async def find_review(tx: Tx, account_sid: str | None, sid: str) -> Review | None:
+    """Return a registration of an account, or of any, whatever its status."""
+    found = await tx.one(Review, _FIND, sid=sid)
+    return None if found is None or account_sid not in (None, found.account_sid) else found
+
+
+async def decide_review(tx: Tx, account_sid: str | None, sid: str, decision: Decision) -> Review | None:
     """Carry out a decision, whatever was decided before; return None for an unknown registration. Raise ApiError
-    20001 for a verdict that its kind does not have."""
+    20001 for a decision that its kind does not have."""
     review = await find_review(tx, account_sid, sid)
     if review is None:
         return None
-    if decision.verdict is ReviewVerdict.REJECT and not decision.reasons:
-        finding = RejectionReason(REJECTIONS[review.kind], decision.reason)
-        decision = msgspec.structs.replace(decision, reasons=(finding,))
+    if decision.kind is DecisionKind.REJECT and not decision.reasons:
+        reason = RejectionReason(REJECTIONS[review.kind], decision.reason)
+        decision = msgspec.structs.replace(decision, reasons=(reason,))
     await _DECIDERS[review.kind](tx, review.account_sid, sid, decision)
     return await find_review(tx, account_sid, sid)
 
 
 async def _brand(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
     brand = _there(await brands.find_brand(tx, account_sid, sid))
-    match decision.verdict:
-        case ReviewVerdict.APPROVE:
+    match decision.kind:
+        case DecisionKind.APPROVE:
             brand = await brands.change_brand(
                 tx, brand, **brands.approval(brand, decision.identity, decision.score)
             )
             await campaigns.apply_rate_limits(tx, brand)
-        case ReviewVerdict.REJECT:
+        case DecisionKind.REJECT:
             await brands.change_brand(
                 tx,
                 brand,
                 status=brands.FAILED,
-                errors=findings.encode_reasons(decision.reasons),
+                errors=encode_reasons(decision.reasons),
                 failure_reason=_text(decision),
             )
-        case ReviewVerdict.SUSPEND:
+        case DecisionKind.SUSPEND:
             await brands.change_brand(tx, brand, status=brands.SUSPENDED)
-        case ReviewVerdict.REVIEW:
+        case DecisionKind.REVIEW:
             await brands.change_brand(tx, brand, status=brands.IN_REVIEW)
 
 
 async def _campaign(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
     campaign = _there(await campaigns.find_campaign(tx, account_sid, sid))
-    changes: dict[ReviewVerdict, dict[str, Any]] = {
-        ReviewVerdict.APPROVE: {"status": campaigns.VERIFIED, "errors": "[]"},
-        ReviewVerdict.REJECT: {
+    changes: dict[DecisionKind, dict[str, Any]] = {
+        DecisionKind.APPROVE: {"status": campaigns.VERIFIED, "errors": "[]"},
+        DecisionKind.REJECT: {
             "status": campaigns.FAILED,
-            "errors": findings.encode_reasons(decision.reasons),
+            "errors": encode_reasons(decision.reasons),
         },
-        ReviewVerdict.SUSPEND: {"status": campaigns.SUSPENDED},
-        ReviewVerdict.REVIEW: {"status": campaigns.IN_PROGRESS},
+        DecisionKind.SUSPEND: {"status": campaigns.SUSPENDED},
+        DecisionKind.REVIEW: {"status": campaigns.IN_PROGRESS},
     }
-    await campaigns.change_campaign(tx, campaign, **changes[decision.verdict])
+    await campaigns.change_campaign(tx, campaign, **changes[decision.kind])
 
 
 async def _verification(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
     verification = _there(await tollfree.find_verification(tx, account_sid, sid))
-    match decision.verdict:
-        case ReviewVerdict.APPROVE:
+    match decision.kind:
+        case DecisionKind.APPROVE:
             await tollfree.change_verification(tx, verification, **tollfree.approval(verification))
-        case ReviewVerdict.REJECT:
+        case DecisionKind.REJECT:
             reasons = tuple((one.error_code, one.description) for one in decision.reasons)
             await tollfree.reject_verification(tx, verification, reasons, decision.edit_allowed)
-        case ReviewVerdict.SUSPEND:
-            raise invalid("verdict", "a verification is rejected, not suspended")
-        case ReviewVerdict.REVIEW:
+        case DecisionKind.SUSPEND:
+            raise invalid("decision", "a verification is rejected, not suspended")
+        case DecisionKind.REVIEW:
             await tollfree.change_verification(tx, verification, status=tollfree.IN_REVIEW)
 
 
 async def _vetting(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None:
     vetting = _there(await vettings.find_vetting(tx, account_sid, sid))
-    match decision.verdict:
-        case ReviewVerdict.APPROVE:
+    match decision.kind:
+        case DecisionKind.APPROVE:
             await vettings.finish_vetting(tx, vetting, vettings.SUCCESS, decision.score)
-        case ReviewVerdict.REJECT:
+        case DecisionKind.REJECT:
             await vettings.finish_vetting(tx, vetting, vettings.FAILED)
         case _:
-            raise invalid("verdict", "a vetting is approved or rejected")
+            raise invalid("decision", "a vetting is approved or rejected")
 
 
 _DECIDERS: dict[str, Callable[[Tx, str, str, Decision], Awaitable[None]]] = {

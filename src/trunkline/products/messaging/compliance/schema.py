@@ -110,4 +110,19 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        "compliance",
+        2,
+        (
+            # reviews.pending_reviews, of all accounts; the conditions are those of the queries
+            "CREATE INDEX a2p_brands_waiting ON a2p_brands (date_created, sid)"
+            " WHERE status IN ('PENDING', 'IN_REVIEW')",
+            "CREATE INDEX a2p_campaigns_waiting ON a2p_campaigns (date_created, sid)"
+            " WHERE status IN ('PENDING', 'IN_PROGRESS')",
+            "CREATE INDEX a2p_vettings_waiting ON a2p_vettings (date_created, sid)"
+            " WHERE vetting_status = 'PENDING'",
+            "CREATE INDEX tollfree_verifications_waiting ON tollfree_verifications (date_created, sid)"
+            " WHERE status IN ('PENDING_REVIEW', 'IN_REVIEW')",
+        ),
+    ),
 )

@@ -1,7 +1,8 @@
 """Approvals: ``/_trunkline/compliance`` lists the registrations that wait for a decision, ``…/compliance/{sid}`` shows
 one, and ``POST …/compliance/{sid}/approve``, ``/reject``, ``/suspend`` or ``/review`` decides.
 
-They are the operator's, and of all accounts unless ``AccountSid`` names one.
+They are the operator's, and of all accounts unless ``AccountSid`` names one. ``PageSize`` and ``PageToken`` page the
+list.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api import params
+from trunkline.api import paging, params
 from trunkline.api.errors import invalid
 from trunkline.api.operation import FOR_OPERATOR, Act, Call, Empty, Operation, fetch, update
+from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
 from trunkline.api.params import Given, Parser, boolean, choice, integer, many, text
-from trunkline.api.views import Json, Urls
+from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance import reviews
 from trunkline.products.messaging.compliance.brands import IDENTITIES
 from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason
-from trunkline.products.messaging.compliance.reviews import Decision, Review, ReviewVerdict
+from trunkline.products.messaging.compliance.reviews import Decision, DecisionKind, Review
 
 
-def _finding() -> Parser:
+def _reason() -> Parser:
     def parse(name: str, value: str) -> RejectionReason:
         try:
             return msgspec.json.decode(value, type=RejectionReason)
@@ -39,7 +41,7 @@ class DecisionParameters(msgspec.Struct, frozen=True, kw_only=True):
     identity; whether a rejected toll-free verification may be edited."""
 
     reason: Annotated[Given[str], text(1)] = UNSET
-    errors: Annotated[Given[list[RejectionReason] | None], many(_finding())] = UNSET
+    errors: Annotated[Given[list[RejectionReason] | None], many(_reason())] = UNSET
     brand_score: Annotated[Given[int], integer(0, 100)] = UNSET
     identity_status: Annotated[Given[str], choice(*IDENTITIES)] = UNSET
     edit_allowed: Annotated[Given[bool], boolean()] = UNSET
@@ -58,28 +60,32 @@ def view(review: Review, urls: Urls) -> Json:
     }
 
 
-async def list_waiting(tx: Tx, call: Call[Empty]) -> list[Review]:
-    """Return the registrations that wait for a decision."""
-    return await reviews.pending_reviews(tx, call.account_sid)
+async def list_waiting(tx: Tx, call: Call[PageParameters]) -> TokenPage[Review]:
+    """Return a page of the registrations that wait for a decision, oldest first. Raise ApiError 21481 for a bad
+    token."""
+    size = paging.size_of(call.input.page_size)
+    after = paging.start_of(call.input.page_token) or BEGINNING
+    found = await reviews.pending_reviews(tx, call.account_sid or None, after, size + 1)
+    return paging.token_page(found, size, paging.OLDEST_FIRST.key)
 
 
 async def fetch_registration(tx: Tx, call: Call[Empty]) -> Review | None:
     """Return a registration."""
-    return await reviews.find_review(tx, call.account_sid, call.path["Sid"])
+    return await reviews.find_review(tx, call.account_sid or None, call.path["Sid"])
 
 
-def _deciding(verdict: ReviewVerdict) -> Act:
+def _deciding(kind: DecisionKind) -> Act:
     async def decide(tx: Tx, call: Call[DecisionParameters]) -> Review | None:
-        """Decide on a registration. Raise ApiError 20001 for a verdict that its kind does not have."""
+        """Decide on a registration. Raise ApiError 20001 for a decision that its kind does not have."""
         given = params.given(call.input)
         decision = Decision(
-            verdict=verdict,
+            kind=kind,
             reasons=tuple(given.pop("errors", None) or ()),
             score=given.pop("brand_score", None),
             identity=given.pop("identity_status", "VERIFIED"),
             **given,
         )
-        return await reviews.decide_review(tx, call.account_sid, call.path["Sid"], decision)
+        return await reviews.decide_review(tx, call.account_sid or None, call.path["Sid"], decision)
 
     return decide
 
@@ -88,19 +94,20 @@ OPERATIONS: tuple[Operation, ...] = (
     fetch(
         "/compliance",
         list_waiting,
-        lambda found, urls: {"waiting": [view(one, urls) for one in found]},
+        token_page_view("waiting", view),
+        input=PageParameters,
         **FOR_OPERATOR,
     ),
     fetch("/compliance/{Sid}", fetch_registration, view, **FOR_OPERATOR),
     *(
         update(
-            f"/compliance/{{Sid}}/{verdict.value}",
-            _deciding(verdict),
+            f"/compliance/{{Sid}}/{kind.value}",
+            _deciding(kind),
             view,
             DecisionParameters,
             **FOR_OPERATOR,
         )
-        for verdict in ReviewVerdict
+        for kind in DecisionKind
     ),
 )
 """The operations of approvals."""

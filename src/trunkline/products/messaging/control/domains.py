@@ -1,8 +1,8 @@
 """Domains of short links: ``/_trunkline/domains``.
 
-``GET`` lists an account's, ``POST`` with ``Name`` adds one, ``DELETE …/{DN}`` removes one, and
-``GET …/{DN}/certificate`` returns certificate and key for the proxy that terminates TLS for the name. An account sees
-its own; only the operator adds and removes, naming the account by ``AccountSid``.
+``GET`` lists an account's, in pages by ``PageSize`` and ``PageToken``, ``POST`` with ``Name`` adds one,
+``DELETE …/{DN}`` removes one, and ``GET …/{DN}/certificate`` returns certificate and key for the proxy that terminates
+TLS for the name. An account sees its own; only the operator adds and removes, naming the account by ``AccountSid``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
+from trunkline.api import paging
 from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.errors import invalid, missing
 from trunkline.api.operation import FOR_ACCOUNT, FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch
+from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
 from trunkline.api.params import Given, text
-from trunkline.api.views import Json, Urls
+from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
@@ -44,9 +46,12 @@ def view(domain: Domain, urls: Urls) -> Json:
     }
 
 
-async def list_domains(tx: Tx, call: Call[Empty]) -> list[Domain]:
-    """Return the account's domains, oldest first."""
-    return await domains.all_domains(tx, call.account_sid)
+async def list_domains(tx: Tx, call: Call[PageParameters]) -> TokenPage[Domain]:
+    """Return a page of the account's domains, oldest first. Raise ApiError 21481 for a bad token."""
+    size = paging.size_of(call.input.page_size)
+    after = paging.start_of(call.input.page_token) or BEGINNING
+    found = await domains.page_domains(tx, call.account_sid, after, size + 1)
+    return paging.token_page(found, size, paging.OLDEST_FIRST.key)
 
 
 async def add_domain(tx: Tx, call: Call[NewDomain]) -> Domain:
@@ -61,7 +66,7 @@ async def add_domain(tx: Tx, call: Call[NewDomain]) -> Domain:
 
 async def remove_domain(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a domain; return False if there is no such domain."""
-    return await domains.remove_domain(tx, call.account_sid, call.path["Sid"])
+    return await domains.remove_domain(tx, call.account_sid or None, call.path["Sid"])
 
 
 async def fetch_certificate(tx: Tx, call: Call[Empty]) -> str | None:
@@ -80,7 +85,8 @@ OPERATIONS: tuple[Operation, ...] = (
     fetch(
         "/domains",
         list_domains,
-        lambda found, urls: {"domains": [view(one, urls) for one in found]},
+        token_page_view("domains", view),
+        input=PageParameters,
         **FOR_ACCOUNT,
     ),
     create("/domains", add_domain, view, NewDomain, **FOR_OPERATOR),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import find_row
 from trunkline.core.storage.database import Row, Tx, columns
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -75,16 +76,15 @@ async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
     return domain
 
 
-async def remove_domain(tx: Tx, account_sid: str, sid: str) -> bool:
-    """Remove a domain of an account, or of any if none is named; its links lead nowhere from then on."""
-    return bool(
-        await tx.run(
-            "DELETE FROM link_domains WHERE sid = :sid AND (account_sid = :account_sid OR :everybody)",
-            account_sid=account_sid,
-            everybody=not account_sid,
-            sid=sid,
-        )
-    )
+_REMOVE = "DELETE FROM link_domains WHERE sid = :sid"
+_REMOVE_OF_ACCOUNT = f"{_REMOVE} AND account_sid = :account_sid"
+
+
+async def remove_domain(tx: Tx, account_sid: str | None, sid: str) -> bool:
+    """Remove a domain of an account, or of any; its links lead nowhere from then on."""
+    if account_sid is None:
+        return bool(await tx.run(_REMOVE, sid=sid))
+    return bool(await tx.run(_REMOVE_OF_ACCOUNT, account_sid=account_sid, sid=sid))
 
 
 async def note_reached(tx: Tx, domain: Domain) -> None:
@@ -97,23 +97,24 @@ async def note_reached(tx: Tx, domain: Domain) -> None:
     )
 
 
-async def all_domains(tx: Tx, account_sid: str) -> list[Domain]:
-    """Return the account's domains, oldest first."""
+_PAGE = f"""
+SELECT {_COLUMNS} FROM link_domains
+WHERE account_sid = :account_sid AND (date_created, sid) > (:date_created, :sid)
+ORDER BY date_created, sid LIMIT :limit
+"""
+
+
+async def page_domains(tx: Tx, account_sid: str, after: tuple[int, str], limit: int) -> list[Domain]:
+    """Return up to ``limit`` domains of the account, oldest first: those behind the creation time and SID ``after``."""
+    date_created, sid = after
     return await tx.all(
-        Domain,
-        f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid ORDER BY date_created, sid",
-        account_sid=account_sid,
+        Domain, _PAGE, account_sid=account_sid, date_created=date_created, sid=sid, limit=limit
     )
 
 
 async def find_domain(tx: Tx, account_sid: str, sid: str) -> Domain | None:
     """Return the account's domain with this SID."""
-    return await tx.one(
-        Domain,
-        f"SELECT {_COLUMNS} FROM link_domains WHERE account_sid = :account_sid AND sid = :sid",
-        account_sid=account_sid,
-        sid=sid,
-    )
+    return await find_row(tx, Domain, "link_domains", account_sid, sid)
 
 
 async def domain_by_name(tx: Tx, name: str) -> Domain | None:

@@ -30,7 +30,7 @@ MIGRATIONS = (
                 config_created BIGINT,
                 config_updated BIGINT
             )""",
-            # domains.all_domains
+            # domains.page_domains
             "CREATE INDEX link_domains_by_account ON link_domains (account_sid, date_created, sid)",
             """CREATE TABLE link_domain_services (
                 service_sid TEXT PRIMARY KEY REFERENCES messaging_services (sid) ON DELETE CASCADE,
