@@ -43,6 +43,12 @@ class Files:
     async def create(self, tx: Tx, call: Call[Blob]) -> Blob:
         return call.input
 
+    async def find(self, tx: Tx, call: Call[Blob]) -> Blob | None:
+        return None
+
+    async def fail(self, tx: Tx, call: Call[Blob]) -> Blob:
+        raise ZeroDivisionError
+
     def view(self, blob: Blob, urls: Urls) -> Json:
         self.stored[blob.key] = blob
         return {"key": blob.key, "size": blob.size}
@@ -63,6 +69,8 @@ class Files:
             (
                 create("/Files", self.create, self.view, Empty, prepare=self.prepare, max_upload=LARGE),
                 create("/Small", self.create, self.view, Empty, prepare=self.prepare, max_upload=10),
+                create("/Missing", self.find, self.view, Empty, prepare=self.prepare, max_upload=LARGE),
+                create("/Broken", self.fail, self.view, Empty, prepare=self.prepare, max_upload=LARGE),
                 fetch("/Files/{Key}", self.fetch, None, content=self.content),
             ),
         )
@@ -136,6 +144,13 @@ def test_a_body_over_the_bound_is_rejected_and_not_kept(client: Client) -> None:
     for body in (b"x" * 11, without_length()):
         answer = client.post(body, "/Small")
         assert (answer.status_code, answer.json()["code"]) == (413, 20413)
+    count = client.api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
+    assert client.api.run(count) == 0
+
+
+@pytest.mark.parametrize(("path", "status"), [("/Missing", 404), ("/Broken", 500)])
+def test_a_content_whose_transaction_fails_is_not_kept(client: Client, path: str, status: int) -> None:
+    assert client.post(b"x", path).status_code == status
     count = client.api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
     assert client.api.run(count) == 0
 

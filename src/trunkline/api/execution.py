@@ -20,6 +20,7 @@ from trunkline.api.principal import Access, Credential, Principal
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
 from trunkline.core import mutations
+from trunkline.core.blobs.store import removed_on_failure
 from trunkline.core.mutations import Mutation, RepeatedMutation
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import NeedsWrite, StorageError, Tx
@@ -127,9 +128,9 @@ class OperationExecutor:
         try:
             if operation.prepare is not None and mutation is not None:
                 result = await self._execute_leased(request, call, mutation, operation.prepare)
+            elif operation.prepare is not None:
+                result = await self._prepare_and_execute(request, call, None, operation.prepare)
             else:
-                if operation.prepare is not None:
-                    call = msgspec.structs.replace(call, input=await operation.prepare(self._context, call))
                 result = await self._execute(request, call, mutation)
         except RepeatedMutation as repeated:
             assert target is not None
@@ -142,13 +143,22 @@ class OperationExecutor:
         """Lease the mutation, prepare it and execute it; release the lease if anything of that fails."""
         await self._database.write(lambda tx: mutations.lease(tx, mutation))
         try:
-            call = msgspec.structs.replace(call, input=await prepare(self._context, call))
-            return await self._execute(request, call, mutation)
+            return await self._prepare_and_execute(request, call, mutation, prepare)
         except BaseException:
             # Without this the lease ends by itself, later.
             with suppress(StorageError):
                 await self._database.write(lambda tx: mutations.release(tx, mutation))
             raise
+
+    async def _prepare_and_execute(
+        self, request: Request, call: Call[Any], mutation: Mutation | None, prepare: Prepare
+    ) -> Any:
+        """Run the step before the transaction, then the transaction. Remove the blobs that the step wrote if either
+        fails."""
+        async with removed_on_failure(self._database, self._context.blobs) as blobs:
+            context = msgspec.structs.replace(self._context, blobs=blobs)
+            prepared = msgspec.structs.replace(call, input=await prepare(context, call))
+            return await self._execute(request, prepared, mutation)
 
     async def _execute(self, request: Request, call: Call[Any], mutation: Mutation | None) -> Any:
         """Run the action, and claim the mutation in its transaction. Raise ApiError 20404 if there is no such resource,
