@@ -63,6 +63,8 @@ QUESTIONS = frozenset({"What", "Who", "Whom", "Whose", "Where", "How", "Whether"
 SENTENCE_QUESTIONS = frozenset({"What", "Who", "Where", "How", "Whether"})
 
 NAMES = {
+    "answer": "response, reply, outcome",
+    "answers": "responses, replies",
     "ask": "request",
     "asked": "requested",
     "desk": "the thing's own name",
@@ -91,6 +93,8 @@ NAMES = {
     "tells": "notifies",
     "told": "notified, published",
     "trouble": "failure",
+    "verdict": "decision, outcome",
+    "verdicts": "decisions, outcomes",
     "wish": "request",
 }
 """From a word that no name in ``src`` contains to what the field says."""

@@ -65,7 +65,7 @@ class Messaging:
             results=BatchWriter(
                 "results of hand-overs", context.database, ResultRecorder(prices).record, log
             ),
-            paces=SharedRates(settings.account_rate, settings.service_rate),
+            shared_rates=SharedRates(settings.account_rate, settings.service_rate),
             address=context.address,
             enforcement=enforcement,
             prices=prices,

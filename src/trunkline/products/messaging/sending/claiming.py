@@ -47,12 +47,12 @@ UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = 
 
 
 class ClaimRules(msgspec.Struct, frozen=True):
-    """The rules of a lane's messages: ``route`` returns the carrier for a sender and a recipient; ``paces`` are the
-    rates that the lane shares with others; networks fetch attachments below ``address``; ``enforcement`` holds the
-    operator's rules for the US, ``prices`` the costs of messages."""
+    """The rules of a lane's messages: ``route`` returns the carrier for a sender and a recipient; ``shared_rates`` are
+    those of the lane and others; networks fetch attachments below ``address``; ``enforcement`` holds the operator's
+    rules for the US, ``prices`` the costs of messages."""
 
     route: Callable[[str, str], Carrier | None]
-    paces: SharedRates
+    shared_rates: SharedRates
     address: PublicAddress
     enforcement: Enforcement
     prices: Prices
@@ -114,7 +114,7 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
             if stuck == MAX_BLOCKED:
                 break
             continue
-        buckets = [bucket, *rules.paces.of(message.account_sid, message.service_sid)]
+        buckets = [bucket, *rules.shared_rates.of(message.account_sid, message.service_sid)]
         wait = max(one.wait(tx.now) for one in buckets)
         if wait:
             break

@@ -17,7 +17,7 @@ from trunkline.transports.base import Carriers
 
 class SendingContext(msgspec.Struct, frozen=True):
     """The context of sending on one node. ``node`` names this process; ``results`` records the results of
-    hand-overs; ``paces`` are the rates that senders share; networks fetch attachments below ``address``;
+    hand-overs; ``shared_rates`` are the rates that senders share; networks fetch attachments below ``address``;
     ``enforcement`` holds the operator's rules for the US, ``prices`` the costs of messages."""
 
     database: Database
@@ -25,7 +25,7 @@ class SendingContext(msgspec.Struct, frozen=True):
     carriers: Carriers
     node: str
     results: BatchWriter[HandoverResult]
-    paces: SharedRates
+    shared_rates: SharedRates
     address: PublicAddress
     enforcement: Enforcement
     prices: Prices

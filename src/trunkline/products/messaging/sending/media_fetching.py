@@ -46,7 +46,7 @@ _AT_ONCE = 50
 """Attachments that a node fetches at once."""
 
 _HEADERS = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
-_BAD_ANSWER = 11200
+_BAD_RESPONSE = 11200
 _TOO_MANY_REDIRECTS = 11215
 _EMPTY = 11770
 _PAUSE = 5.0
@@ -168,7 +168,7 @@ class MediaFetcher:
 
 async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
     if not 200 <= response.status < 300:
-        raise MediaUnavailable(_BAD_ANSWER, f"the answer has the status {response.status}", url)
+        raise MediaUnavailable(_BAD_RESPONSE, f"the answer has the status {response.status}", url)
     kind = _kind(response)
     if not kinds.is_allowed(kind):
         return _Attachment(url, kind, await _count(response))
