@@ -64,6 +64,13 @@ def _unit(module: str) -> tuple[str, str]:
     return parts[2], parts[3] if len(parts) > 3 else "__init__"
 
 
+def _folder(module: str) -> str:
+    """Return the folder of a module, or the module that stands beside folders, by its name below the product or the
+    package."""
+    parts = module.split(".")
+    return ".".join(_unit(module) if parts[1:2] == ["products"] and parts[2:] else parts[1:3])
+
+
 def _floor(module: str) -> int | None:
     product, unit = _unit(module)
     floors = FLOORS.get(product, ())
@@ -88,11 +95,11 @@ def graph(found: list[Source]) -> dict[str, set[str]]:
 
 
 def units_of(edges: Graph) -> dict[str, set[str]]:
-    """Return the same graph with each folder of a product as one."""
+    """Return the same graph with each folder as one, of a product or of the package."""
     units: dict[str, set[str]] = {}
     for module, targets in edges.items():
-        here = ".".join(_unit(module))
-        others = {".".join(_unit(target)) for target in targets}
+        here = _folder(module)
+        others = {_folder(target) for target in targets}
         units.setdefault(here, set()).update(others - {here})
     return units
 
@@ -145,7 +152,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_no_folders_import_each_other_in_a_circle() -> None:
-    assert circle(units_of(graph(_sources()))) == []
+    assert circle(units_of(graph(sources("src")))) == []
 
 
 @pytest.mark.parametrize("product", FLOORS)

@@ -72,7 +72,7 @@ class LiveDelivery:
     @contextmanager
     def writing(self, peer: Peer, then: list[bytes]) -> Iterator[None]:
         """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
-        answer into ``then``."""
+        response into ``then``."""
         try:
             with self.authors.writing(peer.id):
                 yield
@@ -140,7 +140,7 @@ class LiveDelivery:
     # The inside
 
     def _hold(self, event: ObjectEvent, author: str | None) -> None:
-        """Hold the author's frames until its answer. For a write of an item, let a notification with the event's id
+        """Hold the author's frames until its response. For a write of an item, let a notification with the event's id
         follow, unless the author lacks earlier events: a client that returns sends its waiting writes before it
         subscribes (client)."""
         subscriber = self._subscribers.get(author) if author else None
