@@ -27,6 +27,7 @@ from trunkline.api.params import required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import update_row
 from trunkline.core.storage.database import Row, Tx, columns
 
 
@@ -104,16 +105,9 @@ async def update_{name}(tx: Tx, call: Call[Update{Name}]) -> {Name} | None:
     {name} = await find(tx, call.account_sid, call.path["ServiceSid"], call.path["Sid"])
     if {name} is None:
         return None
-    changed = msgspec.structs.replace({name}, friendly_name=call.input.friendly_name, date_updated=tx.now)
-    await tx.run(
-        "UPDATE {product}_{names} SET friendly_name = :friendly_name, date_updated = :date_updated"
-        " WHERE sid = :sid AND account_sid = :account_sid",
-        friendly_name=changed.friendly_name,
-        date_updated=changed.date_updated,
-        sid=changed.sid,
-        account_sid=call.account_sid,
-    )
-    return changed
+    changes = {{"friendly_name": call.input.friendly_name, "date_updated": tx.now}}
+    await update_row(tx, "{product}_{names}", call.account_sid, {name}.sid, changes)
+    return msgspec.structs.replace({name}, **changes)
 
 
 async def delete_{name}(tx: Tx, call: Call[Empty]) -> bool:

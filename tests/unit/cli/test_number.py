@@ -61,6 +61,16 @@ def test_a_number_is_given_and_taken_back(cli: Cli, account: str) -> None:
     ]
 
 
+def test_every_page_is_listed(cli: Cli, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trunkline.cli.number.PAGE_SIZE", 2)
+    numbers = [f"+1415555010{digit}" for digit in range(5)]
+    for one in reversed(numbers):
+        cli("number", "add", one, "--account", account)
+    cli("number", "add", "+14155550109")
+    assert [one["number"] for one in cli("number", "list", "--json").json] == [*numbers, "+14155550109"]
+    assert [one["number"] for one in cli("number", "list", "--account", account, "--json").json] == numbers
+
+
 def test_numbers_are_shown_to_people(cli: Cli, account: str) -> None:
     shown = cli("number", "add", "+14155550100", "--rate", "2.5", "--account", account).out
     assert "SMS, MMS, voice" in shown
