@@ -63,10 +63,10 @@ class Foundation:
         self.directory = AccountDirectory(self.vault)
         self.verifier = TokenVerifier(self.database, self.vault, service_finders(manifests))
         # Carriers and the public address are the node's: the control API and every product may use them. Only their
-        # options stand in the table of Messaging, which gave them their names.
-        outside = settings.messaging
-        self.carriers = open_carriers(outside.carriers, outside.carrier_routes, self.database)
-        self.address = PublicAddress(outside.public_url.rstrip("/"))
+        # options stand in Messaging's table, where they are documented.
+        messaging = settings.messaging
+        self.carriers = open_carriers(messaging.carriers, messaging.carrier_routes, self.database)
+        self.address = PublicAddress(messaging.public_url.rstrip("/"))
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutations.sweeper(self.database)
         self._signing_tokens = SigningTokens(self._signing_token, clock)
