@@ -178,7 +178,7 @@ def test_a_time_limit_ends_a_transfer_that_is_paused() -> None:
 
     async def body() -> None:
         async with client() as egress, peer(large) as server, peer() as other:
-            request = EgressRequest("GET", server.url(), timeouts=Timeouts(total=0.3))
+            request = EgressRequest("GET", server.url(), timeouts=Timeouts(total=1.0))
             async with egress.stream(request) as stream:
                 assert stream._sending is not None
                 await asyncio.wait((stream._sending,))

@@ -1,7 +1,7 @@
 """Fetching of the attachments of a message before it is sent: the job of kind ``messaging.media``.
 
 1. A job fetches all attachments of its message side by side and streams each into a blob. A semaphore bounds the
-   attachments that a node fetches at once; each holds some 600 KiB at most.
+   attachments that a node fetches at once; each holds less than 1 MiB in memory.
 2. All of them are awaited, also after one has failed, and then checked in the message's order: the first one that is
    unavailable, or that the message may not have, decides the error code.
 3. One transaction names the blobs and continues with the message. If the message has ended meanwhile, it removes them.
