@@ -85,9 +85,9 @@ class PeriodicTask:
                 await self._awake.wait()
 
 
-async def retry_storage(name: str, action: Callable[[], Awaitable[T]]) -> T:
-    """Return the result of ``action``, called again until the storage accepts it. ``name``, a plural, is for the log.
-    Raise whatever else it raises."""
+async def retry_storage(name: str, action: Callable[[], Awaitable[T]], *, log: logging.Logger = log) -> T:
+    """Return the result of ``action``, called again until the storage accepts it. Each failure is written to ``log``,
+    the owner's, under ``name``, a plural. Raise whatever else the action raises."""
     while True:
         try:
             return await action()

@@ -14,6 +14,7 @@ awaits nothing changes.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,8 @@ from trunkline.realtime.objects.authors import Authors, Subscriber
 from trunkline.realtime.objects.hub import EventReceiver, Hub, Subscription, TopicEvent
 from trunkline.realtime.objects.source import ObjectSource
 from trunkline.realtime.objects.types import Denial, ObjectEvent, gone, kind_of
+
+log = logging.getLogger("trunkline.realtime")
 
 MakeFrame = Callable[[str, bytes], bytes]
 """A function that makes a frame from a message type and a JSON payload."""
@@ -219,7 +222,7 @@ class LiveDelivery:
             self.send(self.subscriber(peer), payload)
 
     def _persist(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(retry_storage("subscribers", work))
+        task = asyncio.get_running_loop().create_task(retry_storage("subscribers", work, log=log))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
