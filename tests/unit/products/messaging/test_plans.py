@@ -1,4 +1,4 @@
-"""The operator's lists and lookups over all accounts are searches in indexes, and nothing is sorted for a page."""
+"""Lists and lookups of the control API are searches in indexes, and nothing is sorted for a page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from trunkline.app.products import migrations, products
 from trunkline.products.messaging.compliance import reviews
 from trunkline.products.messaging.links import domains
 from trunkline.products.messaging.numbers import inventory
+from trunkline.products.messaging.opt_outs import blocks
 from trunkline.settings import Settings
 
 TABLES = ("a2p_brands", "a2p_campaigns", "a2p_vettings", "tollfree_verifications")
@@ -20,6 +21,19 @@ SEARCHES = [
     (domains._PAGE, ["INDEX link_domains_by_account (account_sid=? AND (date_created,sid)>(?,?))"]),
     (domains._REMOVE, ["INDEX sqlite_autoindex_link_domains_1 (sid=?)"]),
     (domains._REMOVE_OF_ACCOUNT, ["INDEX sqlite_autoindex_link_domains_1 (sid=?)"]),
+    (blocks._PAGE + blocks._NEWEST_FIRST, ["INDEX opt_outs_by_creation (account_sid=? AND "]),
+    (
+        blocks._PAGE + blocks._OF_SCOPE + blocks._NEWEST_FIRST,
+        ["INDEX opt_outs_by_scope (account_sid=? AND scope=? AND "],
+    ),
+    (
+        blocks._PAGE + blocks._OF_RECIPIENT + blocks._NEWEST_FIRST,
+        ["INDEX opt_outs_by_recipient (account_sid=? AND recipient=? AND "],
+    ),
+    (
+        blocks._PAGE + blocks._OF_SCOPE + blocks._OF_RECIPIENT + blocks._NEWEST_FIRST,
+        ["(account_sid=? AND scope=? AND recipient=?)"],
+    ),
     (inventory._PAGE, ["INDEX sqlite_autoindex_numbers_1 (number>?)"]),
     (inventory._PAGE_OF_ACCOUNT, ["INDEX numbers_by_account (account_sid=? AND number>?)"]),
 ]

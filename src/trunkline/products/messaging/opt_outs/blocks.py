@@ -15,12 +15,12 @@ class Block(Row, frozen=True):
 
 
 _PAGE = f"""
-SELECT {columns(Block)} FROM opt_outs
-WHERE account_sid = :account_sid AND (CAST(:scope AS TEXT) IS NULL OR scope = :scope)
-AND (CAST(:recipient AS TEXT) IS NULL OR recipient = :recipient)
+SELECT {columns(Block)} FROM opt_outs WHERE account_sid = :account_sid
 AND (date_created, scope, recipient) < (:before, :last_scope, :last_recipient)
-ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :limit
 """
+_OF_SCOPE = " AND scope = :scope"
+_OF_RECIPIENT = " AND recipient = :recipient"
+_NEWEST_FIRST = " ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :limit"
 NEWEST = (1 << 62, "", "")
 """The position before the first entry of a list."""
 
@@ -36,16 +36,20 @@ async def page_blocks(
     """Return up to ``limit`` blocks, the newest first, behind the time, scope and recipient ``after``: all of the
     account, or those of one scope or recipient."""
     before, last_scope, last_recipient = after
+    query, values = _PAGE, {}
+    if scope is not None:
+        query, values["scope"] = query + _OF_SCOPE, scope
+    if recipient is not None:
+        query, values["recipient"] = query + _OF_RECIPIENT, recipient
     return await tx.all(
         Block,
-        _PAGE,
+        query + _NEWEST_FIRST,
         account_sid=account_sid,
-        scope=scope,
-        recipient=recipient,
         before=before,
         last_scope=last_scope,
         last_recipient=last_recipient,
         limit=limit,
+        **values,
     )
 
 

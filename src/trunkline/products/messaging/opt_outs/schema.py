@@ -35,4 +35,13 @@ MIGRATIONS = (
             "CREATE INDEX advanced_opt_outs_by_account ON advanced_opt_outs (account_sid)",
         ),
     ),
+    Migration(
+        "opt-outs",
+        3,
+        (
+            # blocks.page_blocks, of a scope and of a recipient
+            "CREATE INDEX opt_outs_by_scope ON opt_outs (account_sid, scope, date_created, recipient)",
+            "CREATE INDEX opt_outs_by_recipient ON opt_outs (account_sid, recipient, date_created, scope)",
+        ),
+    ),
 )
