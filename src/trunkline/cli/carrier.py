@@ -34,9 +34,7 @@ from trunkline.transports.base import (
 )
 from trunkline.transports.carriers import open_carrier
 from trunkline.transports.http.carrier import HttpCarrier
-from trunkline.transports.http.settings import HttpRoute
-from trunkline.transports.options import SandboxRoute
-from trunkline.transports.smpp.settings import SmppRoute
+from trunkline.transports.options import NetworkRoute, SandboxRoute
 
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or test one.")
 
@@ -121,7 +119,7 @@ class _TestReceiver:
         raise ConnectionError("only a test")
 
 
-async def _try(route: SmppRoute | HttpRoute, submission: Submission | None, seconds: float) -> bool:
+async def _try(route: NetworkRoute, submission: Submission | None, seconds: float) -> bool:
     carrier, receiver = open_carrier(route), _TestReceiver()
     if submission is None:
         receiver.submitted.set()

@@ -10,8 +10,7 @@ from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.storage.database import Database
 from trunkline.transports.base import Carrier
 from trunkline.transports.http.carrier import HttpCarrier
-from trunkline.transports.http.settings import HttpRoute
-from trunkline.transports.options import CarrierOptions, SandboxRoute
+from trunkline.transports.options import CarrierOptions, NetworkRoute, SandboxRoute
 from trunkline.transports.routing import RouteRule, RoutingTable
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.carrier import JOB as SANDBOX_JOB
@@ -37,7 +36,7 @@ def open_carriers(
     return RoutingTable(opened, routes)
 
 
-def open_carrier(route: SmppRoute | HttpRoute, segments: SegmentStore | None = None) -> Carrier:
+def open_carrier(route: NetworkRoute, segments: SegmentStore | None = None) -> Carrier:
     """Return a carrier to connect to, not started. ``segments`` stores those of inbound messages; without it they are
     kept in memory."""
     if isinstance(route, SmppRoute):

@@ -19,7 +19,10 @@ class SandboxRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     address: Literal["this machine"] = "this machine"
 
 
-CarrierOptions = SmppRoute | HttpRoute | SandboxRoute
+NetworkRoute = SmppRoute | HttpRoute
+"""The options of a carrier that reaches a network."""
+
+CarrierOptions = NetworkRoute | SandboxRoute
 
 KINDS: Mapping[str, type[CarrierOptions]] = {"smpp": SmppRoute, "http": HttpRoute, "sandbox": SandboxRoute}
 """The kinds of carriers by the ``kind`` of their table."""
