@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from trunkline.api.errors import ApiError
 from trunkline.core.clock import SECOND, Clock
@@ -22,21 +20,21 @@ class InFlight:
         """Return how many of an account's requests are in flight."""
         return self._counts.get(account_sid, 0)
 
-    @contextmanager
-    def enter(self, account_sid: str) -> Iterator[int]:
-        """Count a request while it is in flight, and yield the account's count. Raise ApiError 20429 over the limit."""
+    def enter(self, account_sid: str) -> int:
+        """Count a request until ``leave``, and return the account's count. Raise ApiError 20429 over the limit."""
         count = self._counts.get(account_sid, 0) + 1
         if count > self._limit:
             raise ApiError(20429, headers={"Retry-After": "1"})
         self._counts[account_sid] = count
-        try:
-            yield count
-        finally:
-            left = self._counts[account_sid] - 1
-            if left:
-                self._counts[account_sid] = left
-            else:
-                del self._counts[account_sid]
+        return count
+
+    def leave(self, account_sid: str) -> None:
+        """Count a request no longer."""
+        left = self._counts[account_sid] - 1
+        if left:
+            self._counts[account_sid] = left
+        else:
+            del self._counts[account_sid]
 
 
 class FailedLogins:

@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -65,7 +65,17 @@ class HttpDoor(msgspec.Struct, frozen=True):
 class _RequestState:
     """One request on its way to its response."""
 
-    __slots__ = ("address", "concurrent", "fields", "match", "private", "repeats", "sid", "started")
+    __slots__ = (
+        "address",
+        "concurrent",
+        "counted",
+        "fields",
+        "match",
+        "private",
+        "repeats",
+        "sid",
+        "started",
+    )
 
     def __init__(self, scope: Scope) -> None:
         self.started = time.perf_counter()
@@ -76,6 +86,7 @@ class _RequestState:
         self.address: RequestAddress | None = None
         self.match: Match | None = None
         self.concurrent = 0
+        self.counted = ""
 
     def header(self, name: bytes) -> str:
         return self.fields.get(name, b"").decode("latin-1")
@@ -116,22 +127,22 @@ class ApiApplication:
             and await self._public(state, scope, send)
         ):
             return
-        with ExitStack() as in_flight:
-            await self._handle(state, scope, receive, send, in_flight)
+        try:
+            await self._handle(state, scope, receive, send)
+        finally:
+            self._leave(state)
 
-    async def _handle(
-        self, state: _RequestState, scope: Scope, receive: Receive, send: Send, in_flight: ExitStack
-    ) -> None:
+    async def _handle(self, state: _RequestState, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request of the API. It counts as in flight until its result is known, and with a streamed
         content until that is sent."""
         stream: _Stream | None = None
         try:
-            response = await self._respond(state, scope, receive, in_flight)
+            response = await self._respond(state, scope, receive)
             if response.content is not None:
                 stream = await _open_stream(response.content, state, scope)
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            in_flight.close()
+            self._leave(state)
             status, body, more = _error_response(error, state)
             if status == 401 and state.match and not state.match.route.operation.schemes:
                 # The operation checks a secret of its own.
@@ -149,15 +160,19 @@ class ApiApplication:
             finally:
                 self._observe(state, scope, status, time.perf_counter() - state.started)
         else:
-            in_flight.close()
+            self._leave(state)
             if status != 204:
                 lines += headers.content(headers.JSON, len(body))
             await _send(scope, send, status, lines, body)
             self._observe(state, scope, status, seconds)
 
-    async def _respond(
-        self, state: _RequestState, scope: Scope, receive: Receive, in_flight: ExitStack
-    ) -> Response:
+    def _leave(self, state: _RequestState) -> None:
+        """Count a request no longer as in flight."""
+        if state.counted:
+            self._in_flight.leave(state.counted)
+            state.counted = ""
+
+    async def _respond(self, state: _RequestState, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
         if state.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
@@ -179,7 +194,8 @@ class ApiApplication:
         )
         if not state.private:
             state.concurrent = self._in_flight.count(principal.account_sid)
-            state.concurrent = in_flight.enter_context(self._in_flight.enter(principal.account_sid))
+            state.concurrent = self._in_flight.enter(principal.account_sid)
+            state.counted = principal.account_sid
         return await self._execute(state, scope, receive, principal)
 
     async def _execute(

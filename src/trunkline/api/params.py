@@ -205,7 +205,7 @@ class _Slot(msgspec.Struct, frozen=True):
 
 def pascal_case(field: str) -> str:
     """Return the wire name of a field: ``friendly_name`` is sent as ``FriendlyName``."""
-    return "".join(part.capitalize() for part in field.split("_"))
+    return "".join(map(str.capitalize, field.split("_")))
 
 
 _KNOWN: dict[type[Any], dict[str, _Slot]] = {}

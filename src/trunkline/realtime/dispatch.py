@@ -47,7 +47,7 @@ class TunnelDispatcher:
     def _located(
         self, product: RealtimeProduct, peer: Peer, request: TunnelRequest, segments: tuple[str, ...]
     ) -> Request:
-        path = "/" + "/".join(quote(segment, safe="") for segment in segments)
+        path = "/" + "/".join(map(_quoted, segments))
         return Request(
             self._router.match_tunnel(product.name, request.method, segments, path),
             _principal(peer, request),
@@ -57,6 +57,11 @@ class TunnelDispatcher:
             product.fields(request.body),
             request.headers,
         )
+
+
+def _quoted(segment: str) -> str:
+    # Most segments are SIDs, which need no quoting.
+    return segment if segment.isascii() and segment.isalnum() else quote(segment, safe="")
 
 
 def _principal(peer: Peer, request: TunnelRequest) -> Principal:
