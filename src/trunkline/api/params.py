@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -205,7 +206,16 @@ class _Slot(msgspec.Struct, frozen=True):
 
 def pascal_case(field: str) -> str:
     """Return the wire name of a field: ``friendly_name`` is sent as ``FriendlyName``."""
+    # Clients send names of any length, so the cache holds short ones only.
+    return _short_pascal_case(field) if len(field) <= _CACHED_LENGTH else _pascal_case(field)
+
+
+def _pascal_case(field: str) -> str:
     return "".join(map(str.capitalize, field.split("_")))
+
+
+_CACHED_LENGTH = 64
+_short_pascal_case = lru_cache(maxsize=1024)(_pascal_case)
 
 
 _KNOWN: dict[type[Any], dict[str, _Slot]] = {}
@@ -241,6 +251,8 @@ def read(kind: type[T], query: Fields, body: Fields = ()) -> T:
     slots = _slots(kind)
     found: dict[str, list[str]] = {}
     for source in (query, body):
+        if not source:
+            continue
         here: dict[str, list[str]] = {}
         for name, value in source:
             if name in slots:

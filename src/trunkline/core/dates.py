@@ -34,7 +34,12 @@ def _iso(second: int) -> str:
 
 def iso_milliseconds(date: int) -> str:
     """Return a date such as ``2026-11-21T01:18:55.867Z``."""
-    return f"{_iso(date // SECOND)[:-1]}.{date % SECOND // 1000:03d}Z"
+    return _iso_milliseconds(date // (SECOND // 1000))
+
+
+@lru_cache(maxsize=4096)
+def _iso_milliseconds(millisecond: int) -> str:
+    return f"{_iso(millisecond // 1000)[:-1]}.{millisecond % 1000:03d}Z"
 
 
 def rfc2822(date: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from urllib.parse import quote
 
 from trunkline.api.errors import not_found
@@ -31,18 +30,19 @@ class TunnelDispatcher:
         segments = product.path(request.segments, request.service_sid) if product else ()
         if product is None or not segments:
             raise not_found("/" + "/".join(request.segments))
-        then: list[bytes] = []
+        if product.delivery is not None:
+            product.delivery.begin_request(peer)
         try:
-            with product.delivery.writing(peer, then) if product.delivery else nullcontext():
-                response = await self._executor.handle(self._located(product, peer, request, segments))
+            response = await self._executor.handle(self._located(product, peer, request, segments))
         except BaseException:
-            for frame in then:
+            for frame in _end_request(product, peer):
                 peer.send(frame)
             raise
+        then = _end_request(product, peer)
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.body:
             headers["content-type"] = JSON
-        return TunnelReply(response.status, headers, response.body, tuple(then))
+        return TunnelReply(response.status, headers, response.body, then)
 
     def _located(
         self, product: RealtimeProduct, peer: Peer, request: TunnelRequest, segments: tuple[str, ...]
@@ -57,6 +57,11 @@ class TunnelDispatcher:
             product.fields(request.body),
             request.headers,
         )
+
+
+def _end_request(product: RealtimeProduct, peer: Peer) -> tuple[bytes, ...]:
+    """Return the frames that must follow the reply to a request."""
+    return () if product.delivery is None else product.delivery.end_request(peer)
 
 
 def _quoted(segment: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,9 +24,12 @@ class ObjectDelivery(Protocol):
         """End the subscriptions of a client that is gone."""
         ...
 
-    def writing(self, peer: Peer, then: list[bytes]) -> AbstractContextManager[None]:
-        """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
-        response into ``then``."""
+    def begin_request(self, peer: Peer) -> None:
+        """Record a connection as the author of its writes until ``end_request``."""
+        ...
+
+    def end_request(self, peer: Peer) -> tuple[bytes, ...]:
+        """Record that a connection's request has ended. Return the frames that must follow its reply."""
         ...
 
     def recheck(self, service_sid: str) -> None:

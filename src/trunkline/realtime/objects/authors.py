@@ -14,7 +14,7 @@ author's frames are therefore held until the response.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -33,21 +33,22 @@ class Authors:
     """The writers of this node, and their latest writes."""
 
     def __init__(self) -> None:
-        self._writing: Counter[str] = Counter()
+        self._writing: dict[str, int] = {}
         self._wrote: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._filling: dict[str, int] = {}
 
-    @contextmanager
-    def writing(self, connection: str) -> Iterator[None]:
-        """Count a connection as a writer while its request runs."""
-        self._writing[connection] += 1
-        try:
-            yield
-        finally:
-            self._writing[connection] -= 1
-            if not self._writing[connection]:
-                del self._writing[connection]
+    def begin(self, connection: str) -> None:
+        """Count a connection as a writer until ``end``, while its request runs."""
+        self._writing[connection] = self._writing.get(connection, 0) + 1
+
+    def end(self, connection: str) -> None:
+        """Count a connection as a writer no longer."""
+        left = self._writing[connection] - 1
+        if left:
+            self._writing[connection] = left
+        else:
+            del self._writing[connection]
 
     def author(self, event: ObjectEvent) -> str | None:
         """Return the connection that caused a live event and is about to get its response; None for any other."""

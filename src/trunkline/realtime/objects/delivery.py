@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -72,15 +71,14 @@ class LiveDelivery:
         """Return the receiver of a connection's frames, also of one that is gone already."""
         return self._subscribers.get(peer.id) or Subscriber(peer)
 
-    @contextmanager
-    def writing(self, peer: Peer, then: list[bytes]) -> Iterator[None]:
-        """Record a connection as the author of its writes while its request runs. Put the frames that must follow the
-        response into ``then``."""
-        try:
-            with self.authors.writing(peer.id):
-                yield
-        finally:
-            then += self.subscriber(peer).release()
+    def begin_request(self, peer: Peer) -> None:
+        """Record a connection as the author of its writes until ``end_request``."""
+        self.authors.begin(peer.id)
+
+    def end_request(self, peer: Peer) -> tuple[bytes, ...]:
+        """Record that a connection's request has ended. Return the frames that must follow its reply."""
+        self.authors.end(peer.id)
+        return self.subscriber(peer).release()
 
     def start(self, peer: Peer, topic: str) -> None:
         """Begin to collect losses of access for a subscription, until ``finish``."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 import pytest
 
@@ -20,10 +23,18 @@ EVENT = ObjectEvent(
 )
 
 
+@contextmanager
+def writing(authors: Authors, connection: str) -> Iterator[None]:
+    """Let a request of a connection run."""
+    authors.begin(connection)
+    yield
+    authors.end(connection)
+
+
 def test_author_is_the_connection_whose_request_is_in_hand() -> None:
     authors = Authors()
     assert authors.author(EVENT) is None
-    with authors.writing("one"):
+    with writing(authors, "one"):
         assert authors.author(EVENT) == "one"
     assert authors.author(msgspec.structs.replace(EVENT, event_id=5)) is None
     assert authors.remembered(EVENT) == "one"
@@ -31,18 +42,18 @@ def test_author_is_the_connection_whose_request_is_in_hand() -> None:
 
 def test_a_write_of_a_lost_connection_is_not_its_successors() -> None:
     authors = Authors()
-    with authors.writing("one"):
+    with writing(authors, "one"):
         pass
     # The write is done after its request was given up, while the client's next connection asks for something.
-    with authors.writing("two"):
+    with writing(authors, "two"):
         assert authors.author(EVENT) is None
     assert authors.remembered(EVENT) is None
 
 
 def test_requests_of_one_connection_do_not_end_each_other() -> None:
     authors = Authors()
-    with authors.writing("one"):
-        with authors.writing("one"):
+    with writing(authors, "one"):
+        with writing(authors, "one"):
             pass
         assert authors.author(EVENT) == "one"
 
@@ -50,7 +61,7 @@ def test_requests_of_one_connection_do_not_end_each_other() -> None:
 def test_events_without_an_id_are_not_remembered() -> None:
     authors = Authors()
     message = msgspec.structs.replace(EVENT, event_id=None)
-    with authors.writing("one"):
+    with writing(authors, "one"):
         assert authors.author(message) == "one"
     assert authors.remembered(message) is None
 
@@ -75,7 +86,7 @@ def test_nothing_follows_while_a_hole_is_filled() -> None:
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     authors = Authors()
-    with authors.writing("one"):
+    with writing(authors, "one"):
         events = [msgspec.structs.replace(EVENT, event_id=number) for number in range(3)]
         for event in events:
             authors.author(event)
