@@ -26,7 +26,9 @@ from api.messaging.apps import (
 )
 from api.messaging.apps import replies as made
 from api.messaging.stock import MESSAGES, US, own, service
+from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Unavailable
+from trunkline.products.messaging.receiving.inbound import ID_LIFETIME
 from trunkline.transports.base import InboundMedia, InboundMessage
 
 FOUR_HOURS = 4 * 3600
@@ -223,6 +225,20 @@ def test_attachments_of_a_message_that_is_not_kept_are_not_stored(
     assert receive(api, "+14155559999", id="2", media=MEDIA) is None
     assert len(web.asked) == 1
     assert blob_count(api) == len(MEDIA)
+
+
+@pytest.mark.parametrize("media", [(), MEDIA])
+def test_a_network_may_use_an_id_again_after_seven_days(api: Api, media: tuple[InboundMedia, ...]) -> None:
+    """Also while many older ids are still to be removed."""
+    own(api, US)
+    for number in range(6):
+        assert receive(api, US, id=str(number), media=media) is not None
+    api.clock.advance(ID_LIFETIME // SECOND - 1)
+    assert receive(api, US, id="5", media=media) is None
+    api.clock.advance(2)
+    assert receive(api, US, id="5", media=media) is not None
+    assert receive(api, US, id="5", media=media) is None
+    assert blob_count(api) == 7 * len(media)
 
 
 def test_of_two_deliveries_at_once_one_is_kept(api: Api) -> None:

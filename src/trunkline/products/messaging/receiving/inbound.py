@@ -54,12 +54,14 @@ ID_LIFETIME = 7 * 24 * 3600 * SECOND
 """Time for which a carrier may deliver the same message again."""
 
 _PRUNED = 3
-_KNOWN = """
-INSERT INTO inbound_ids (carrier, id, date_created) VALUES (:carrier, :id, :now) ON CONFLICT DO NOTHING
+_FIND_ID = "SELECT id FROM inbound_ids WHERE carrier = :carrier AND id = :id AND date_created >= :since"
+_ADD_ID = """
+INSERT INTO inbound_ids (carrier, id, date_created) VALUES (:carrier, :id, :now)
+ON CONFLICT (carrier, id) DO UPDATE SET date_created = excluded.date_created WHERE inbound_ids.date_created < :since
 """
 _PRUNE = """
 DELETE FROM inbound_ids WHERE (carrier, id) IN (
-    SELECT carrier, id FROM inbound_ids WHERE date_created < :before ORDER BY date_created LIMIT :limit
+    SELECT carrier, id FROM inbound_ids WHERE date_created < :since ORDER BY date_created LIMIT :limit
 )
 """
 _END = """
@@ -171,8 +173,8 @@ async def _write_media(inbound: InboundMessage, store: BlobStore) -> list[Blob]:
 
 async def is_expected(tx: Tx, inbound: InboundMessage) -> bool:
     """Return whether a message was not received before, and its number has an owner."""
-    sql = "SELECT id FROM inbound_ids WHERE carrier = :carrier AND id = :id"
-    if inbound.id and await tx.value(sql, carrier=inbound.carrier, id=inbound.id) is not None:
+    names = {"carrier": inbound.carrier, "id": inbound.id}
+    if inbound.id and await tx.value(_FIND_ID, **names, since=tx.now - ID_LIFETIME) is not None:
         return False
     return await _find_active_owner(tx, inbound.recipient) is not None
 
@@ -213,8 +215,9 @@ async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]
 
 
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
-    await tx.run(_PRUNE, before=tx.now - ID_LIFETIME, limit=_PRUNED)
-    return bool(await tx.run(_KNOWN, carrier=inbound.carrier, id=inbound.id, now=tx.now))
+    since = tx.now - ID_LIFETIME
+    await tx.run(_PRUNE, since=since, limit=_PRUNED)
+    return bool(await tx.run(_ADD_ID, carrier=inbound.carrier, id=inbound.id, now=tx.now, since=since))
 
 
 async def _find_active_owner(tx: Tx, recipient: str) -> OwnedNumber | None:
