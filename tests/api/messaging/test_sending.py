@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.outcomes import HOOK, callbacks, hooks, phone, reaches, states
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service
-from trunkline.core.storage.database import Tx
+from trunkline.core import periodic
+from trunkline.core.storage.batch import BatchWriter
+from trunkline.core.storage.database import Tx, Unavailable
 from trunkline.products.messaging.sending import receipts
 from trunkline.transports.base import Receipt, ReceiptState
 
@@ -275,6 +278,26 @@ def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> N
         api.run(api.node.database.write(lambda tx, id=f"unknown {number}": hear(tx, id)))  # type: ignore[misc]
     api.run(api.node.database.write(tell))
     assert reaches(api, created["sid"], "delivered")
+
+
+def test_the_log_names_the_message_whose_result_waits_for_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own(api, US)
+    add, failed = BatchWriter.add, list[Any]()
+
+    async def fail_once(writer: BatchWriter[Any], change: Any) -> None:
+        if not failed:
+            failed.append(change)
+            raise Unavailable("away")
+        await add(writer, change)
+
+    monkeypatch.setattr(BatchWriter, "add", fail_once)
+    monkeypatch.setattr(periodic, "RETRY_SECONDS", 0)
+    sid = send(api, From=US)["sid"]
+    reaches(api, sid, "delivered")
+    waits = [one.getMessage() for one in caplog.records if "away" in one.getMessage()]
+    assert waits == [f"results of message {sid} wait for the database: away"]
 
 
 def test_a_suspended_account_sends_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,8 @@ class Worker:
 
     async def _end(self, ended: HandoverResult) -> None:
         """Record a result, however long the storage is unavailable."""
-        await retry_storage("results of messages", lambda: self._context.results.add(ended), log=log)
+        name = f"results of message {ended.entry.message_sid}"
+        await retry_storage(name, lambda: self._context.results.add(ended), log=log)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
