@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.account_rows import find_row
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -89,12 +89,7 @@ async def remove_domain(tx: Tx, account_sid: str | None, sid: str) -> bool:
 
 async def note_reached(tx: Tx, domain: Domain) -> None:
     """Record that a request came over the domain's name."""
-    await tx.run(
-        "UPDATE link_domains SET reached = :now WHERE account_sid = :account_sid AND sid = :sid",
-        now=tx.now,
-        account_sid=domain.account_sid,
-        sid=domain.sid,
-    )
+    await update_row(tx, "link_domains", domain.account_sid, domain.sid, {"reached": tx.now})
 
 
 _PAGE = f"""

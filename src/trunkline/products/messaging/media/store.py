@@ -9,6 +9,7 @@ import msgspec
 from trunkline.api.paging import Window
 from trunkline.core.blobs.store import Blob, delete_blob
 from trunkline.core.sids import new_sid
+from trunkline.core.storage.account_rows import delete_row
 from trunkline.core.storage.database import Row, Tx, columns, placeholders
 
 FOREVER = 1 << 62
@@ -112,9 +113,5 @@ async def delete_contents(tx: Tx, media: Sequence[Medium]) -> None:
 
 
 async def _delete(tx: Tx, medium: Medium) -> None:
-    await tx.run(
-        "DELETE FROM message_media WHERE sid = :sid AND account_sid = :account_sid",
-        sid=medium.sid,
-        account_sid=medium.account_sid,
-    )
+    await delete_row(tx, "message_media", medium.account_sid, medium.sid)
     await delete_contents(tx, (medium,))
