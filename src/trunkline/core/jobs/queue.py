@@ -89,6 +89,12 @@ async def enqueue(tx: Tx, job: Job) -> str:
     return stored.id
 
 
+async def enqueue_unless_queued(tx: Tx, job: Job) -> None:
+    """Put ``job`` into the queue, unless it holds an unfinished one with the same order key."""
+    if await _lock_order(tx, job.order_key) is None:
+        await enqueue(tx, job)
+
+
 async def enqueue_many(tx: Tx, jobs: Sequence[Job]) -> list[str]:
     """Put ``jobs`` into the queue and return their ids. Those with one order key run in the order given here."""
     # All transactions that lock several keys do so in one order.

@@ -11,7 +11,15 @@ import pytest
 from engines import opened
 from trunkline.core.jobs import schema
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.queue import Job, JobsDue, JobState, StoredJob, enqueue, enqueue_many
+from trunkline.core.jobs.queue import (
+    Job,
+    JobsDue,
+    JobState,
+    StoredJob,
+    enqueue,
+    enqueue_many,
+    enqueue_unless_queued,
+)
 from trunkline.core.storage.database import Database
 
 NOW = 1_000
@@ -70,6 +78,24 @@ def test_jobs_that_all_wait_are_announced_when_they_are_ready(database_url: str)
         assert len(await database.write(lambda tx: enqueue_many(tx, keyed("bc", "k")))) == 2
         assert await database.write(lambda tx: enqueue_many(tx, ())) == []
         assert announced == []
+
+    on(database_url, check)
+
+
+def test_a_job_that_is_needed_once_is_not_queued_twice(database_url: str) -> None:
+    async def check(database: Database) -> None:
+        def put(payload: str) -> Awaitable[None]:
+            return database.write(lambda tx: enqueue_unless_queued(tx, keyed(payload, "k")[0]))
+
+        await database.write(lambda tx: enqueue(tx, keyed("a", "l")[0]))
+        await asyncio.gather(*(put("b") for _ in range(5)))
+        found = await stored(database, JobState.READY) + await stored(database, JobState.WAITING)
+        assert [(job.order_key, job.payload) for job in found] == [("k", "b"), ("l", "a")]
+        await database.write(lambda tx: tx.run("UPDATE jobs SET state = 'dead' WHERE order_key = 'k'"))
+        await put("c")
+        [dead] = await stored(database, JobState.DEAD)
+        [again, _] = await stored(database, JobState.READY)
+        assert (dead.payload, again.payload) == ("b", "c")
 
     on(database_url, check)
 

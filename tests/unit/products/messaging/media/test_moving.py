@@ -15,9 +15,11 @@ from trunkline.app.products import migrations, products
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import SweptBlobStore
-from trunkline.core.clock import system_clock
+from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.jobs import claims
+from trunkline.core.jobs.claims import Lease, SettledJob
 from trunkline.core.jobs.inspection import list_jobs
-from trunkline.core.jobs.outcomes import ClaimedJob, Success
+from trunkline.core.jobs.outcomes import ClaimedJob, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.jobs.runner import Runner
 from trunkline.core.secrets import Vault
@@ -32,6 +34,7 @@ from trunkline.settings import Settings
 
 ACCOUNT, MESSAGE = "AC" + "1" * 32, "MM" + "2" * 32
 CONTENTS = {f"ME{number:032x}": bytes([number]) * (number * 100_000) for number in range(4)}
+UNFINISHED = (JobState.READY, JobState.WAITING)
 
 OLD_ROW = """
 INSERT INTO message_media
@@ -100,10 +103,33 @@ class Place:
         handler = MediaMover(self.database, self.blobs).handler()
         job = ClaimedJob("JB", MOVE_JOB, "null", "", MOVE_JOB, 1, 0)
         while (outcome := await handler.run(job)) != Success():
+            if isinstance(outcome, Retry):
+                raise Unavailable(outcome.reason)
             assert isinstance(outcome, Success)
 
-    async def jobs(self) -> list[StoredJob]:
-        return await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
+    async def jobs(self, *states: JobState) -> list[StoredJob]:
+        """The jobs in these states, else those that are ready."""
+        found = []
+        for state in states or (JobState.READY,):
+            found += await self.database.read(
+                lambda tx, state=state: list_jobs(tx, state, 10)  # type: ignore[misc]
+            )
+        return found
+
+    async def claim(self, node: str, until: int) -> ClaimedJob:
+        """The chain's job, which a node claims although it may not be due yet."""
+        lease = Lease(node, until)
+
+        async def write(tx: Tx) -> list[ClaimedJob]:
+            await tx.run("UPDATE jobs SET due = 0 WHERE state = 'ready'")
+            return await claims.claim(tx, lease, 10)
+
+        [job] = await self.database.write(write)
+        return job
+
+    async def settle(self, node: str, job: ClaimedJob, outcome: JobOutcome) -> None:
+        settled = [SettledJob(job, outcome)]
+        await self.database.write(lambda tx: claims.settle(tx, node, settled, 60))
 
     @asynccontextmanager
     async def nodes(self, count: int) -> AsyncIterator[None]:
@@ -202,13 +228,86 @@ def test_between_two_attachments_the_writer_is_free(run: Run) -> None:
         await mover.start()
         [job] = await place.jobs()
         assert job.due == job.created + PAUSE
-        outcome = await mover.handler().run(ClaimedJob(job.id, job.kind, "null", "", job.order_key, 1, 0))
+        held = await place.claim("a", system_clock() + 60 * SECOND)
+        outcome = await mover.handler().run(held)
         assert await place.unmoved() == len(CONTENTS) - 1
-        assert isinstance(outcome, Success)
-        assert outcome.also is not None
-        await place.database.write(outcome.also)
-        following = await place.database.read(lambda tx: list_jobs(tx, JobState.WAITING, 10))
-        assert [one.due for one in following] == [one.created + PAUSE for one in following]
+        await place.settle("a", held, outcome)
+        [following] = await place.jobs(*UNFINISHED)
+        assert following.id != job.id
+        assert following.due == following.created + PAUSE
+
+    run(scenario)
+
+
+def test_there_is_one_chain_however_many_nodes_start(run: Run) -> None:
+    async def scenario(place: Place) -> None:
+        movers = [MediaMover(place.database, place.blobs) for _ in range(5)]
+        await asyncio.gather(*(mover.start() for mover in movers))
+        held = await place.claim("a", system_clock() + 60 * SECOND)
+        await movers[0].start()
+        await place.settle("a", held, await movers[0].handler().run(held))
+        await movers[1].start()
+        [job] = await place.jobs(*UNFINISHED)
+        assert job.due == job.created + PAUSE
+
+    run(scenario)
+
+
+def test_a_lease_that_was_lost_adds_no_chain(run: Run) -> None:
+    async def scenario(place: Place) -> None:
+        mover = MediaMover(place.database, place.blobs)
+        await mover.start()
+        lost = await place.claim("a", 1)
+        held = await place.claim("b", system_clock() + 60 * SECOND)
+        assert lost.id == held.id
+        await place.settle("a", lost, await mover.handler().run(lost))
+        assert [one.id for one in await place.jobs(*UNFINISHED)] == [held.id]
+        await place.settle("b", held, await mover.handler().run(held))
+        assert len(await place.jobs(*UNFINISHED)) == 1
+
+    run(scenario)
+
+
+def test_the_move_outlasts_any_failure_of_the_storage(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(moving, "PAUSE", 0)
+    monkeypatch.setattr(moving, "MAX_RETRY_PAUSE", 0, raising=False)
+
+    async def scenario(place: Place) -> None:
+        write, failures = place.blobs.write, list[int]()
+
+        async def fail(content: Any, limit: int) -> Any:
+            if len(failures) < 30:
+                failures.append(limit)
+                raise Unavailable("the disk is full")
+            return await write(content, limit)
+
+        monkeypatch.setattr(place.blobs, "write", fail)
+        async with place.nodes(1):
+            while await place.unmoved() or await place.jobs():
+                assert await place.jobs(JobState.DEAD) == []
+                await asyncio.sleep(0)
+        warnings = [one.getMessage() for one in caplog.records if one.name == "trunkline.messaging"]
+        assert warnings == ["the move of attachments waits for the storage: the disk is full"] * 30
+
+    run(scenario)
+
+
+def test_a_move_that_fails_is_tried_again_after_a_minute_at_most(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(place: Place) -> None:
+        async def fail(content: Any, limit: int) -> Any:
+            raise Unavailable("the disk is full")
+
+        monkeypatch.setattr(place.blobs, "write", fail)
+        handler, pauses = MediaMover(place.database, place.blobs).handler(), []
+        for attempts in (1, 2, 6, 7, 100_000):
+            outcome = await handler.run(ClaimedJob("JB", MOVE_JOB, "null", "", MOVE_JOB, attempts, 0))
+            assert isinstance(outcome, Retry)
+            pauses.append(outcome.after)
+        assert pauses == [1, 2, 32, 60, 60]
 
     run(scenario)
 
