@@ -36,7 +36,7 @@ GROUPS = {
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What the command line asks for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "groups",
@@ -68,7 +68,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run what the command line requests."""
     chosen = options()
     known = facts()
     for name, value in known.items():
@@ -142,7 +142,7 @@ def _starts(folder: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _subjects(wanted: set[str], folder: Path) -> AsyncIterator[list[Subject]]:
-    """Trunkline, and those of the others that are wanted and can be had."""
+    """Yield Trunkline, and those of the others that are requested and can be had."""
     async with AsyncExitStack() as stack:
         subjects: list[Subject] = [await _trunkline(stack, OURS, folder / "sqlite", None)]
         if "postgresql" in wanted:

@@ -25,7 +25,7 @@ _NOW = 1_700_000_000_000_000
 
 
 def insert(connection: apsw.Connection, rows: int, seconds: float) -> dict[str, float]:
-    """Commit so many rows at a time for so long; answers the rows, the time and the processor time."""
+    """Commit so many rows at a time for so long; return the rows, the time and the processor time."""
     sql = insertion("sync_services", SyncService, lambda _: "?")
     done, start, used = 0, perf_counter(), process_time()
     while perf_counter() - start < seconds:

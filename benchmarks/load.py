@@ -33,18 +33,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask, and the status of a right answer."""
+    """A request, and the status of a right response."""
 
     content: bytes
     status: int
 
 
 Ask = Callable[[], Awaitable[bool]]
-"""Asks once and tells whether the answer was right. Raises Closed, Lost."""
+"""A function that sends one request and returns whether the response was right; it may raise Closed or Lost.
+"""
 
 
 async def measure(caller: Caller, pid: int, request: Request, connections: int, seconds: float) -> Sample:
-    """Load a server with one request and say how it did. Answers with another status count as errors."""
+    """Load a server with one request and return its figures. Other statuses count as errors."""
     opened = [await caller.connect() for _ in range(connections)]
     sample = await load([asking(one, request) for one in opened], pid, seconds)
     for one in opened:
@@ -53,7 +54,7 @@ async def measure(caller: Caller, pid: int, request: Request, connections: int, 
 
 
 def asking(connection: Connection, request: Request) -> Ask:
-    """Asks a request on a connection."""
+    """Return a function that sends a request on a connection."""
 
     async def ask() -> bool:
         return (await connection.ask(request.content)).status == request.status
@@ -62,7 +63,7 @@ def asking(connection: Connection, request: Request) -> Ask:
 
 
 async def load(asks: Sequence[Ask], pid: int, seconds: float) -> Sample:
-    """Ask all of them over and over, beside each other, each one answer after the other."""
+    """Send all of them over and over, beside each other, each one response after the other."""
     warm = perf_counter() + seconds / 10
     await asyncio.gather(*(_repeat(one, lambda: perf_counter() < warm) for one in asks))
     used, own, start = cpu_seconds(pid), process_time(), perf_counter()

@@ -19,7 +19,7 @@ SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """What is started meanwhile runs on ``core``."""
+    """Run what is started meanwhile on ``core``."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -29,20 +29,20 @@ def on_core(core: int) -> Iterator[None]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time that a process has used."""
+    """Return the processor time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def resident_megabytes(pid: int) -> float:
-    """The memory that a process holds."""
+    """Return the memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
 
 
 def facts() -> dict[str, str]:
-    """What a reader needs to know of the machine."""
+    """Return the facts of the machine that a reader needs."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -16,9 +16,10 @@ from engines import configured_postgres
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The address of an empty database. The tests' own server saves itself the writing to disk; this one does not.
+    """Yield the address of an empty database. The tests' own server saves itself the writing to disk; this
+    one does not.
 
-    Raises RuntimeError when none can be started.
+    Raise RuntimeError when none can be started.
     """
     if url := configured_postgres():
         yield url

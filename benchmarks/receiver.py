@@ -10,7 +10,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class _Receiver(asyncio.Protocol):
-    """Tells requests apart as the bodies' lengths divide them."""
+    """A receiver that counts requests by the ends of their bodies."""
 
     def __init__(self, answer: bytes, heard: Callable[[bytes], None]) -> None:
         self._answer = answer
@@ -38,7 +38,7 @@ class _Receiver(asyncio.Protocol):
 
 @asynccontextmanager
 async def receiver(heard: Callable[[bytes], None], answer: bytes = OK) -> AsyncIterator[str]:
-    """Listen on loopback and tell of each request; its URL."""
+    """Listen on loopback and report each request; yield its URL."""
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(lambda: _Receiver(answer, heard), "127.0.0.1", 0)
     try:

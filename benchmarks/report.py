@@ -14,7 +14,7 @@ AIMS = {"fetch": 5_000.0, "create": 2_500.0, "list": 1_500.0}
 """Requests a second."""
 
 REALTIME_AIMS = {"update-rest": 2_000.0, "update-socket": 2_000.0, "read-socket": 10_000.0}
-"""The same for what goes through the realtime door, or is told there."""
+"""The same for what goes through the realtime door, or is published there."""
 
 AIM_READY_SECONDS = 1.0
 AIM_IDLE_MEGABYTES = 80.0
@@ -39,15 +39,15 @@ class Measured:
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
     def rate(self, name: str) -> float:
-        """The median of a subject's rounds."""
+        """Return the median of a subject's rounds."""
         return median(sample.rate for sample in self.samples[name])
 
 
 def table(measured: Measured) -> str:
-    """The rates of an operation, and how Trunkline's stands to each other one and to the aim.
+    """Return the rates of an operation, and how Trunkline's stands to each other one and to the aim.
 
-    The aim's processor time is what one core may spend on a request at that rate: on a busy machine it says more
-    than the rate does. ``load`` is how busy the generator was.
+    The aim's processor time is what one core may spend on a request at that rate: on a busy machine it means
+    more than the rate does. ``load`` is how busy the generator was.
     """
     many = "connection" if measured.connections == 1 else "connections"
     title = f"{_TITLES[measured.operation]}, {measured.connections} {many}"
@@ -71,7 +71,7 @@ def table(measured: Measured) -> str:
 
 
 def warnings(measured: Measured) -> list[str]:
-    """What makes the figures doubtful."""
+    """Return what makes the figures doubtful."""
     where = f"{measured.operation}, {measured.connections} connections"
     found = []
     for name, samples in measured.samples.items():
@@ -98,7 +98,7 @@ def footprint(figures: Mapping[str, Any]) -> str:
 
 
 def as_data(measured: Sequence[Measured], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything for ``--json``."""
+    """Return everything for ``--json``."""
     rows = [
         {
             "operation": one.operation,

@@ -1,4 +1,4 @@
-"""What is measured: Trunkline on each engine, and what it is compared with."""
+"""Subjects of measurement: Trunkline on each engine, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Served:
 
 
 class Raw:
-    """Commits to SQLite by a process of their own; ``name`` says how many rows each holds."""
+    """Commits to SQLite by a process of their own; ``name`` has the number of rows of each."""
 
     def __init__(self, name: str, process: subprocess.Popen[str], *, batched: bool) -> None:
         self.name = name
@@ -84,7 +84,7 @@ def _requests(caller: Caller, path: str, sid: str, status: tuple[int, int, int])
 
 
 async def trunkline(name: str, server: Server) -> Served:
-    """A server that runs, with enough in it to fill a page."""
+    """Return a server that runs, with enough in it to fill a page."""
     caller = Caller(server.url, server.account_sid, server.auth_token)
     connection = await caller.connect()
     sid = ""
@@ -99,7 +99,7 @@ async def trunkline(name: str, server: Server) -> Served:
 
 @asynccontextmanager
 async def hello() -> AsyncIterator[Served]:
-    """The bare ASGI application."""
+    """Yield the bare ASGI application."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         caller = Caller(f"http://127.0.0.1:{listening.getsockname()[1]}", ACCOUNT_SID, AUTH_TOKEN)
         listening.set_inheritable(True)
@@ -116,7 +116,7 @@ async def hello() -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def prism() -> AsyncIterator[Served]:
-    """Stoplight Prism with the vendor's document; it answers the document's examples and keeps nothing."""
+    """Yield Stoplight Prism with the vendor's document; it returns the document's examples and keeps nothing."""
     program = install(HOME / "node") / "@stoplight/prism-cli/dist/index.js"
     document = node_modules() / FOLDER / "twilio_sync_v1.json"
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -136,7 +136,7 @@ async def prism() -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def raw(folder: Path) -> AsyncIterator[list[Raw]]:
-    """Commits of one row, and of a row for each connection."""
+    """Yield commits of one row, and of a row for each connection."""
     made = []
     for name, batched in (("SQLite, 1 row a commit", False), ("SQLite, grouped", True)):
         command = [sys.executable, "-m", "benchmarks.commits", str(folder / f"raw-{batched}.db")]

@@ -11,7 +11,7 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 
 
 def browser() -> str:
-    """The path of the browser: without one the test is skipped, or fails where the variable CI is set."""
+    """Return the path of the browser: without one the test is skipped, or fails where the variable CI is set."""
     for name in BROWSERS:
         if found := shutil.which(name):
             return found

@@ -17,7 +17,7 @@ __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_
 
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all processes of this test session share."""
+    """Return a folder that all processes of this test session share."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "session"
     folder.mkdir(exist_ok=True)
@@ -26,7 +26,7 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server(session_folder: Path) -> Iterator[str]:
-    """The address of a PostgreSQL server; without one, tests are skipped, but fail where ``CI`` is set."""
+    """Yield the address of a PostgreSQL server; without one, tests are skipped, but fail where ``CI`` is set."""
     try:
         url = configured_postgres() or postgres_url(session_folder)
     except RuntimeError as error:
@@ -39,7 +39,7 @@ def postgres_server(session_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Engine]:
-    """Each storage engine in turn."""
+    """Yield each storage engine in turn."""
     made: Engine
     if request.param == "sqlite":
         made = SqliteEngine(session_folder)
@@ -51,16 +51,18 @@ def engine(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[Eng
 
 @pytest.fixture
 def database_url(engine: Engine, tmp_path: Path) -> str:
-    """The address of a new, empty database on each engine in turn."""
+    """Return the address of a new, empty database on each engine in turn."""
     return engine.url(tmp_path)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes a core, as much of the time is spent on waiting for servers, clients and disks; eight at most."""
+    """Return two processes a core, as much of the time is spent on waiting for servers, clients and disks;
+    eight at most.
+    """
     return min(8, 2 * (os.cpu_count() or 1))
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector need not look through thousands of tests again and again."""
+    """Freeze what is loaded by now: the collector need not scan thousands of tests again and again."""
     gc.collect()
     gc.freeze()

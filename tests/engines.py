@@ -30,16 +30,18 @@ _held: list[IO[str]] = []
 
 
 class Engine(Protocol):
-    """Makes databases for one test."""
+    """A maker of databases for one test."""
 
     name: str
 
     def url(self, folder: Path) -> str:
-        """The address of a new, empty database."""
+        """Return the address of a new, empty database."""
         ...
 
     def migrated_url(self, folder: Path, migrations: Sequence[Migration]) -> str:
-        """The address of a new database with its schema in place: quicker than migrating one for each test."""
+        """Return the address of a new database with its schema in place: quicker than migrating one for each
+        test.
+        """
         ...
 
     def drop(self) -> None:
@@ -130,7 +132,7 @@ class PostgresEngine:
 async def opened(
     url: str, migrations: Sequence[Migration], clock: Clock = system_clock
 ) -> AsyncIterator[Database]:
-    """The database at ``url``, started, and stopped in the end."""
+    """Yield the database at ``url``, started, and stopped in the end."""
     database = open_database(url, migrations, clock)
     await database.start()
     try:
@@ -140,9 +142,10 @@ async def opened(
 
 
 def postgres_url(folder: Path) -> str:
-    """The address of a server that the test processes with the same ``folder`` share, started when needed.
+    """Return the address of a server that the test processes with the same ``folder`` share, started when
+    needed.
 
-    Raises RuntimeError when it cannot be started. It ends with the last of the processes, however that ends.
+    Raise RuntimeError when it cannot be started. It ends with the last of the processes, however that ends.
     """
     with (folder / "start.lock").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
@@ -174,7 +177,7 @@ def _start_keeper(folder: Path) -> None:
 
 
 def configured_postgres() -> str | None:
-    """The server that the environment names, if any."""
+    """Return the server that the environment names, if any."""
     return os.environ.get(POSTGRES_VARIABLE)
 
 

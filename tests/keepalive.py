@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client on a raw connection: quick enough to load a server, and it knows what was answered.
+"""A small HTTP/1.1 client on a raw connection: quick enough to load a server, and it reads each response.
 
 The faults' writers and the benchmarks' load generator use it. One request at a time, keep-alive, no pipelining.
 """
@@ -26,27 +26,27 @@ class Closed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said, whole. ``last`` when the server closes the connection after it."""
+    """A whole response of a server. ``last`` when the server closes the connection after it."""
 
     status: int
     body: bytes
     last: bool = False
 
     def json(self) -> Any:
-        """The body's value."""
+        """Return the body's value."""
         return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Writes requests for the server at ``url`` with an account's credentials."""
+    """A writer of requests for the server at ``url`` with an account's credentials."""
 
     url: str
     username: str
     password: str
 
     def request(self, method: str, path: str, form: Mapping[str, str] | None = None) -> bytes:
-        """A request's bytes; ``form`` is the body of a POST."""
+        """Return a request's bytes; ``form`` is the body of a POST."""
         body = urlencode(form or {}).encode()
         credentials = b64encode(f"{self.username}:{self.password}".encode()).decode()
         lines = [
@@ -60,7 +60,7 @@ class Caller:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     async def connect(self) -> Connection:
-        """A new connection. Raises OSError."""
+        """Return a new connection. Raise OSError."""
         where = urlsplit(self.url)
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(Connection, where.hostname or "", where.port or 80)
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     async def ask(self, request: bytes) -> Answer:
-        """Send a request and wait for its answer. Raises Closed, Lost."""
+        """Send a request and wait for its answer. Raise Closed, Lost."""
         if self._transport is None or self._transport.is_closing():
             raise Closed
         self._waiting = asyncio.get_running_loop().create_future()
@@ -106,14 +106,16 @@ class Connection(asyncio.Protocol):
             self._waiting.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits."""
+        """Notify the caller that waits."""
         self._transport = None
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(Lost(str(exc or "closed by the server")))
 
 
 def whole(received: bytes) -> Answer | None:
-    """The answer that the bytes hold, or None while some are missing. Of a chunked one the body stays as sent."""
+    """Return the response that the bytes hold, or None while some are missing. Of a chunked one the body stays
+    as sent.
+    """
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return None

@@ -1,4 +1,4 @@
-"""A real NATS server for tests, from the wheel of the dev group: one of its own for each test that wants one."""
+"""A real NATS server for tests, from the wheel of the dev group: one of its own for each test that needs one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NatsServer:
         return f"nats://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start, and return once clients can connect. Raises RuntimeError after 10 s, or when it ends."""
+        """Start, and return once clients can connect. Raise RuntimeError after 10 s, or when it ends."""
         assert self._process is None, "the NATS server runs already"
         self._process = subprocess.Popen(
             [self._program, "-a", "127.0.0.1", "-p", str(self._port)],
@@ -93,7 +93,7 @@ def _program() -> Path | None:
 
 @pytest.fixture
 def nats_server() -> Iterator[NatsServer]:
-    """A running NATS server; where it cannot run, tests are skipped, but fail where ``CI`` is set."""
+    """Yield a running NATS server; where it cannot run, tests are skipped, but fail where ``CI`` is set."""
     program = _program()
     try:
         if program is None:

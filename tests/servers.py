@@ -1,4 +1,6 @@
-"""A Trunkline server as its own process, for tests that want the whole thing: real sockets, signals, restarts."""
+"""A Trunkline server as its own process, for tests that need the whole thing: real sockets, signals,
+restarts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class ServerFailed(AssertionError):
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of this process without what would lead a server or a client elsewhere."""
+    """Return the environment of this process without what would lead a server or a client elsewhere."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -41,16 +43,19 @@ def clean_environment() -> dict[str, str]:
 
 
 def _die_with_parent() -> None:
-    """A test process that is killed leaves no server behind. The parent is the thread that starts the server: it must
-    outlive it, as the main thread does, and those of ``asyncio.to_thread`` until ``asyncio.run`` ends."""
+    """Leave no server behind when a test process is killed. The parent is the thread that starts the server:
+    it must outlive it, as the main thread does, and those of ``asyncio.to_thread`` until ``asyncio.run``
+    ends.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Server:
     """A server on free loopback ports, its data below ``folder``. Usable as a context manager, which stops it.
 
-    ``start`` may follow ``stop`` or ``kill``: the data are the same, the ports are new. After a start, ``url`` and
-    ``proxy_url`` lead to the API and to the switch, and ``account_sid`` is the account that the server told.
+    ``start`` may follow ``stop`` or ``kill``: the data are the same, the ports are new. After a start,
+    ``url`` and ``proxy_url`` lead to the API and to the switch, and ``account_sid`` is the account that the
+    server printed.
     """
 
     def __init__(
@@ -98,7 +103,7 @@ class Server:
 
     @property
     def client_environment(self) -> dict[str, str]:
-        """What a program needs in its environment to be a client of this server, or its command line."""
+        """The variables by which a program, or the command line, is a client of this server."""
         token = self.data_dir / "operator.token"
         return {
             **({"TRUNKLINE_OPERATOR_TOKEN": token.read_text().strip()} if token.exists() else {}),
@@ -110,7 +115,7 @@ class Server:
         }
 
     def start(self) -> None:
-        """Start, and return once the server takes requests. Raises ServerFailed after 30 s, or when it ends."""
+        """Start, and return once the server takes requests. Raise ServerFailed after 30 s, or when it ends."""
         assert self._process is None, "the server runs already"
         readable, writable = os.pipe()
         try:
@@ -132,7 +137,7 @@ class Server:
         self.url, self.proxy_url, self.account_sid = told["url"], told["proxy_url"], told["account_sid"]
 
     def stop(self) -> None:
-        """Ask the server to end (SIGTERM). Raises ServerFailed when it takes over 10 s or ends with an error."""
+        """Stop the server with SIGTERM. Raise ServerFailed when it takes over 10 s or ends with an error."""
         process = self._running()
         process.terminate()
         try:
@@ -156,7 +161,7 @@ class Server:
         return self._process
 
     def _await_ready(self, readable: int) -> dict[str, str]:
-        """Reads what the server tells of itself; an end of the pipe means that it ended."""
+        """Read what the server prints about itself; an end of the pipe means that it ended."""
         deadline = time.monotonic() + START_SECONDS
         told = b""
         while not told.rstrip().endswith(b"}"):

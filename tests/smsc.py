@@ -1,8 +1,9 @@
-"""A small SMSC for tests and benchmarks: it takes binds, records what is submitted, and answers as it is told to.
+"""A small SMSC for tests and benchmarks: it accepts binds, records each submit, and responds as configured.
 
-``async with Smsc() as smsc`` listens on ``smsc.port``. Everything is event-driven: ``await smsc.submitted(3)``,
-``await smsc.bound(1)``. ``smsc.answer`` decides about each submit; ``deliver`` sends a deliver_sm and answers the
-status that came back. ``background`` runs one on a thread, for tests that are not coroutines.
+``async with Smsc() as smsc`` listens on ``smsc.port``. Everything is event-driven: ``await
+smsc.submitted(3)``, ``await smsc.bound(1)``. ``smsc.answer`` decides about each submit; ``deliver`` sends a
+deliver_sm and returns the status that came back. ``background`` runs one on a thread, for tests that are not
+coroutines.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _ACCEPTED = Command.SUBMIT_SM | RESPONSE
 
 @dataclass(frozen=True)
 class Submit:
-    """A submit_sm: the how-manieth it is, counted from 1, on which connection, and what it says."""
+    """A submit_sm: its number, counted from 1, its connection, and its content."""
 
     count: int
     connection: Peer
@@ -37,7 +38,7 @@ class Submit:
 
     @property
     def text(self) -> str:
-        """What it says, read as Latin-1, or as UTF-16 where its data_coding says so; without a header."""
+        """Its content, read as Latin-1, or as UTF-16 by its data_coding; without a header."""
         octets = self.body.short_message
         if self.body.esm_class & UDHI:
             octets = octets[1 + octets[0] :]
@@ -54,16 +55,16 @@ class Reply:
 
 
 Answer = Callable[[Submit], Reply | None]
-"""Decides about a submit; None leaves it without an answer."""
+"""A function that decides about a submit; None leaves it without a response."""
 
 
 def takes_all(submit: Submit) -> Reply:
-    """Every message is taken, under its number."""
+    """Accept every message, under its number."""
     return Reply(message_id=str(submit.count))
 
 
 def delivers_all(submit: Submit) -> Reply:
-    """Every message is taken under its number, and its delivery reported."""
+    """Accept every message under its number, and report its delivery."""
     return Reply(message_id=str(submit.count), receipt="DELIVRD")
 
 
@@ -82,7 +83,7 @@ class Peer(asyncio.Protocol):
         self.enquiries = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """An ESME connected."""
+        """Register an ESME that connected."""
         self.transport = cast(asyncio.Transport, transport)
         self._smsc.peers.append(self)
 
@@ -93,7 +94,7 @@ class Peer(asyncio.Protocol):
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The ESME is gone."""
+        """Remove an ESME that is gone."""
         self._smsc.peers.remove(self)
         for waiting in self._waiting.values():
             waiting.cancel()
@@ -104,7 +105,7 @@ class Peer(asyncio.Protocol):
         self._out.append(data)
 
     def flush(self) -> None:
-        """Write what is to be sent."""
+        """Write what is queued."""
         if self._out and not self.transport.is_closing():
             self.transport.write(b"".join(self._out))
         self._out = []
@@ -118,7 +119,7 @@ class Peer(asyncio.Protocol):
         return answered
 
     def reply(self, submit: Submit, reply: Reply) -> None:
-        """Answer a submit."""
+        """Respond to a submit."""
         self.unanswered -= 1
         body = encode_body(_ACCEPTED, MessageResponse(reply.message_id)) if reply.status == 0 else b""
         self.send(frame(_ACCEPTED, reply.status, submit.sequence, body))
@@ -228,14 +229,14 @@ class Smsc:
 
     @property
     def receiver(self) -> Peer:
-        """A connection that deliver_sm may be sent by. Raises LookupError when there is none."""
+        """A connection that deliver_sm may be sent by. Raise LookupError when there is none."""
         for peer in self.peers:
             if peer.command in (Command.BIND_TRANSCEIVER, Command.BIND_RECEIVER):
                 return peer
         raise LookupError("no receiver is bound")
 
     async def deliver(self, body: Body, command: Command = Command.DELIVER_SM) -> int:
-        """Send a deliver_sm or data_sm; answers the status of its answer."""
+        """Send a deliver_sm or data_sm; return the status of its response."""
         return await self.receiver.ask(command, body)
 
     async def submitted(self, count: int) -> list[Submit]:
@@ -248,7 +249,7 @@ class Smsc:
         await self.until(lambda: sum(peer.command is not None for peer in self.peers) >= count)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        """Wait until something is so. Raises TimeoutError."""
+        """Wait until something is so. Raise TimeoutError."""
         if not condition():
             future = asyncio.get_running_loop().create_future()
             self._waiters.append((condition, future))
@@ -256,7 +257,7 @@ class Smsc:
                 await future
 
     def changed(self) -> None:
-        """Look at what is waited for."""
+        """Check what is waited for."""
         if self._waiters:
             for condition, future in self._waiters:
                 if not future.done() and condition():
@@ -265,7 +266,7 @@ class Smsc:
 
 
 def receipt(submit: Submit, message_id: str, state: str, error: str = "000") -> ShortMessage:
-    """The deliver_sm of a receipt."""
+    """Return the deliver_sm of a receipt."""
     text = (
         f"id:{message_id} sub:001 dlvrd:001 submit date:2611210700 done date:2611210701"
         f" stat:{state} err:{error} text:"
@@ -281,7 +282,7 @@ def receipt(submit: Submit, message_id: str, state: str, error: str = "000") -> 
 
 
 def mobile(sender: str, recipient: str, text: str, **more: Any) -> ShortMessage:
-    """The deliver_sm of a message from a phone, in UCS-2, between numbers without plus sign."""
+    """Return the deliver_sm of a message from a phone, in UCS-2, between numbers without plus sign."""
     told: dict[str, Any] = {"data_coding": 8, "short_message": text.encode("utf-16-be"), **more}
     return ShortMessage(
         source_ton=1, source_npi=1, source=sender, destination_ton=1, destination=recipient, **told

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from trunkline.api.protocol import HttpProtocol
 
 WAIT_SECONDS = 10.0
-"""How long an answer may take; one that does not come fails its test."""
+"""The time limit of a response; one that does not come fails its test."""
 
 
 class Reply(NamedTuple):
@@ -25,7 +25,7 @@ class Reply(NamedTuple):
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON."""
+        """Return the body as JSON."""
         return json.loads(self.body)
 
 
@@ -44,7 +44,7 @@ class Line:
             await asyncio.sleep(0)
 
     async def reply(self, *, bodiless: bool = False) -> Reply:
-        """The next answer; ``bodiless`` when it is one to HEAD. Checks that nothing of it is repeated."""
+        """Return the next response; ``bodiless`` when it is one to HEAD. Check that nothing of it is repeated."""
         async with asyncio.timeout(WAIT_SECONDS):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             start, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
@@ -58,17 +58,17 @@ class Line:
             return Reply(int(start.split()[1]), fields, await self._reader.readexactly(length))
 
     async def interim(self) -> bytes:
-        """The head of an interim answer such as 100."""
+        """Return the head of an interim answer such as 100."""
         async with asyncio.timeout(WAIT_SECONDS):
             return await self._reader.readuntil(b"\r\n\r\n")
 
     async def closed(self) -> bool:
-        """Whether the server closes, and says no more."""
+        """Return whether the server closes, and sends no more."""
         async with asyncio.timeout(WAIT_SECONDS):
             return await self._reader.read() == b""
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
 
 
@@ -81,13 +81,13 @@ class Server:
         self.lines: list[Line] = []
 
     async def connect(self) -> Line:
-        """A new connection."""
+        """Return a new connection."""
         self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)))
         return self.lines[-1]
 
     @property
     def clocks(self) -> int:
-        """How many connections are being timed."""
+        """The number of connections that are being timed."""
         return sum(protocol._deadline is not None for protocol in self._protocols())
 
     async def run_out(self, *, in_head: bool = False) -> None:

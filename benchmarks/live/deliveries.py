@@ -37,7 +37,7 @@ class Delivered:
 
 
 async def measure(folder: Path, webhooks: int) -> Delivered:
-    """Update Documents so often and wait for the webhook of each. Raises TimeoutError."""
+    """Update Documents so often and wait for the webhook of each. Raise TimeoutError."""
     tally = Tally()
     async with receiver(lambda _: tally.add(1)) as url, service(folder, "--dev") as on:
         # Documents first: their creation is an event too.

@@ -50,7 +50,7 @@ class Spread:
 
 
 async def measure(publisher: Publisher, subscribers: int, burst: int, times: int) -> Spread:
-    """Write and wait until all have it, some times. Raises TimeoutError."""
+    """Write and wait until all have it, some times. Raise TimeoutError."""
     frames = subscribers * burst
     spreading: list[float] = []
     behind: list[float] = []

@@ -34,14 +34,14 @@ class Documents:
         self._request = on.caller.request("POST", f"{on.path}/Documents/{sid}", {"Data": DATA})
 
     async def write(self, burst: int) -> None:
-        """So many updates on as many connections."""
+        """Write so many updates on as many connections."""
         answers = await asyncio.gather(*(one.ask(self._request) for one in self._writers[:burst]))
         assert all(answer.status == 200 for answer in answers), answers
 
 
 @asynccontextmanager
 async def trunkline(folder: Path, subscribers: int, *, acknowledge: bool) -> AsyncIterator[Documents]:
-    """Trunkline with so many subscribers to a Document; the SDK's clients acknowledge every event."""
+    """Yield Trunkline with so many subscribers to a Document; the SDK's clients acknowledge every event."""
     async with service(folder) as on:
         tally, sid = Tally(), await on.make("Documents")
         clients = await on.clients(subscribers, tally, acknowledge=acknowledge)
@@ -71,7 +71,7 @@ class Bare:
 
 @asynccontextmanager
 async def bare(subscribers: int) -> AsyncIterator[Bare]:
-    """The most that the foundation can do."""
+    """Yield the most that the foundation can do."""
     with socket.create_server(("127.0.0.1", 0), backlog=8192) as listening:
         port = listening.getsockname()[1]
         listening.set_inheritable(True)

@@ -23,8 +23,9 @@ _KB = 1024
 
 @dataclass(frozen=True)
 class Idle:
-    """How many connections stood, the memory of each in KB when logged in and when subscribed to one Document as
-    well, and the processor time that one costs in a second when nothing happens."""
+    """The number of connections that stood, the memory of each in KB when logged in and when subscribed to
+    one Document as well, and the processor time that one costs in a second when nothing happens.
+    """
 
     connections: int
     logged_in: float
@@ -66,7 +67,7 @@ async def idle(folder: Path, connections: int, seconds: float) -> Idle:
 async def storm(folder: Path, many: int) -> Storm:
     """Cut so many subscribers of a List, push items to it, and let all come back at the same moment.
 
-    Raises OSError, Lost, TimeoutError when one does not get back, or not all that it missed.
+    Raise OSError, Lost, TimeoutError when one does not get back, or not all that it missed.
     """
     async with service(folder) as on:
         sid = await on.make("Lists")

@@ -1,4 +1,4 @@
-"""All realtime measurements that are asked for, one after the other, printed as they are made."""
+"""All realtime measurements that are requested, one after the other, printed as they are made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _SCATTERED = 4
 
 
 async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
-    """Measure what is asked for, the fan-out beside what is wanted of the baselines; every figure for ``--json``."""
+    """Measure what is requested, the fan-out beside the requested baselines; return every figure for
+    ``--json``.
+    """
     figures: dict[str, Any] = {}
     if operations := [name for name in REALTIME_AIMS if name in asked]:
         measured = await _requests(chosen, operations, folder)

@@ -32,14 +32,14 @@ class Service:
         self.token = token
 
     async def make(self, kind: str) -> str:
-        """The SID of a new object; ``kind`` is such as ``Documents``."""
+        """Create an object; return its SID; ``kind`` is such as ``Documents``."""
         form = {"Data": DATA} if kind == "Documents" else {}
         return str((await ask(self.caller, f"{self.path}/{kind}", form))["sid"])
 
     async def clients(
         self, many: int, tally: Tally | None = None, *, acknowledge: bool = False
     ) -> list[Client]:
-        """So many clients, logged in."""
+        """Return so many clients, logged in."""
         made = [Client(tally, acknowledges=acknowledge) for _ in range(many)]
         await in_turns([partial(one.log_in, self.url, self.token) for one in made])
         return made
@@ -50,11 +50,11 @@ class Leaver(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether it has."""
+        """True if it has."""
         ...
 
     def abort(self) -> None:
-        """Vanish."""
+        """Close without a farewell."""
         ...
 
 
@@ -83,7 +83,7 @@ async def ask(caller: Caller, path: str, form: Mapping[str, str]) -> Any:
 
 @asynccontextmanager
 async def service(folder: Path, *arguments: str) -> AsyncIterator[Service]:
-    """A server with one Sync Service. Sync's limits on a single object are off."""
+    """Yield a server with one Sync Service. Sync's limits on a single object are off."""
     folder.mkdir(parents=True)
     with on_core(SERVER_CORE):
         server = Server(folder, "--no-sync-limits", *arguments)

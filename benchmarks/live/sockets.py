@@ -11,11 +11,11 @@ _PING, _PONG = 9, 10
 _ZERO_MASK = bytes(4)
 
 Take = Callable[[bytes, int, int], None]
-"""Takes a message: where it starts and ends in some bytes."""
+"""A function that takes a message: its start and end in some bytes."""
 
 
 def masked(payload: bytes, opcode: int = BINARY) -> bytes:
-    """A client's frame. Its mask is zero, so that the payload stands in it as it is."""
+    """Return a client's frame. Its mask is zero, so that the payload stands in it as it is."""
     size = len(payload)
     head = (
         bytes((0x80 | opcode, 0x80 | size))
@@ -43,7 +43,7 @@ class Socket(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The server is gone."""
+        """Note that the server is gone."""
         self.closed = True
         if self._upgraded is not None and not self._upgraded.done():
             self._upgraded.set_exception(ConnectionError(str(exc or "closed before the upgrade")))
@@ -54,7 +54,7 @@ class Socket(asyncio.Protocol):
         self.transport.write(frame)
 
     def abort(self) -> None:
-        """Vanish."""
+        """Close without a farewell."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -97,7 +97,7 @@ class Socket(asyncio.Protocol):
 
 
 async def connect(url: str, path: str, take: Take) -> Socket:
-    """A connection that is upgraded. Raises OSError."""
+    """Return a connection that is upgraded. Raise OSError."""
     where, loop = urlsplit(url), asyncio.get_running_loop()
     upgraded: asyncio.Future[None] = loop.create_future()
     _, socket = await loop.create_connection(

@@ -19,13 +19,15 @@ AIM_BURST = 250_000.0
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The value that so many percent do not exceed."""
+    """Return the value that so many percent do not exceed."""
     return sorted(values)[min(len(values) * percent // 100, len(values) - 1)]
 
 
 def spreads(subscribers: int, burst: int, found: Mapping[str, Spread]) -> str:
-    """One kind of fan-out, by who did it. ``CPU us`` is the server's processor time for a frame; each ``ratio`` is how
-    many times better Trunkline is than the line; ``reads`` is what the generator could read a second at most."""
+    """Return one kind of fan-out, by who did it. ``CPU us`` is the server's processor time for a frame; each
+    ``ratio`` is how many times better Trunkline is than the line; ``reads`` is what the generator could read
+    a second at most.
+    """
     what = "1 event" if burst == 1 else f"{burst} events at once"
     lines = [
         f"{f'{what} to {subscribers:,} subscribers':<42}{'frames/s':>9}{'ratio':>7}{'CPU us':>8}{'ratio':>7}"
@@ -51,7 +53,7 @@ def _span(times: Sequence[float]) -> str:
 
 
 def standing(found: Idle) -> str:
-    """What connections at rest cost."""
+    """Return the cost of connections at rest."""
     return (
         f"{found.connections:,} connections at rest: {found.logged_in:.1f} KB each, "
         f"subscribed {found.subscribed:.1f} KB (aim {AIM_KILOBYTES:.0f} KB, ratio "
@@ -61,7 +63,7 @@ def standing(found: Idle) -> str:
 
 
 def returned(found: Storm) -> str:
-    """How a storm went."""
+    """Return the figures of a storm."""
     return (
         f"{found.clients:,} clients back at once, {MISSED} events replayed to each: {found.seconds:.2f} s, "
         f"p50 {median(found.times):.2f} s, p99 {percentile(found.times, 99):.2f} s; "
@@ -71,7 +73,7 @@ def returned(found: Storm) -> str:
 
 
 def delivered(found: Delivered) -> str:
-    """How many webhooks were sent."""
+    """Return the number of webhooks that were sent."""
     return (
         f"{found.webhooks:,} webhooks, booked durably: {found.rate:,.0f}/s (aim {AIM_WEBHOOKS:,.0f}, ratio "
         f"{found.rate / AIM_WEBHOOKS:.2f}); CPU {found.cpu * 1e6:.0f} us each with its update; "
@@ -80,7 +82,7 @@ def delivered(found: Delivered) -> str:
 
 
 def as_data(subscribers: int, burst: int, found: Mapping[str, Spread]) -> list[dict[str, Any]]:
-    """A fan-out for ``--json``; times in seconds."""
+    """Return a fan-out for ``--json``; times in seconds."""
     return [
         {"subscribers": subscribers, "burst": burst, "subject": name, "per_second": one.rate, **asdict(one)}
         for name, one in found.items()

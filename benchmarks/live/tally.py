@@ -1,4 +1,4 @@
-"""Counts what reaches many subscribers, and knows when the first and the last of it came."""
+"""The count of what reaches many subscribers, and the times of the first and the last of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import perf_counter
 
 
 class Tally:
-    """Waits for a number of messages over all subscribers together."""
+    """A wait for a number of messages over all subscribers together."""
 
     def __init__(self) -> None:
         self._left = 0
@@ -15,14 +15,14 @@ class Tally:
         self.first = self.last = 0.0
 
     def expect(self, messages: int) -> asyncio.Future[None]:
-        """A future that is done when so many more have come."""
+        """Return a future that is done when so many more have come."""
         self._left = messages
         self.first = self.last = 0.0
         self._done = asyncio.get_running_loop().create_future()
         return self._done
 
     def add(self, messages: int) -> None:
-        """So many have come."""
+        """Add so many that have come."""
         if self._done is None:
             return
         if not self.first:

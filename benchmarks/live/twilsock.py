@@ -21,7 +21,9 @@ _ID_SIZE = 34
 
 
 def access_token(account_sid: str, key: tuple[str, str], service_sid: str) -> str:
-    """A token as the SDKs' ``AccessToken`` makes it, good for an hour; ``key`` is its SID and its secret."""
+    """Return a token as the SDKs' ``AccessToken`` makes it, good for an hour; ``key`` is its SID and its
+    secret.
+    """
     now = int(time.time())
     header = {"typ": "JWT", "alg": "HS256", "cty": "twilio-fpa;v=1"}
     grants = {"identity": "bench", "data_sync": {"service_sid": service_sid}}
@@ -41,14 +43,14 @@ def _part(raw: bytes) -> bytes:
 
 
 def packet(method: str, payload: bytes = b"", id: str = "TM" + "0" * 32, **fields: Any) -> bytes:
-    """A packet in its frame."""
+    """Return a packet in its frame."""
     told = {"id": id, "method": method, **fields, "payload_size": len(payload)}
     header = json.dumps(told, separators=(",", ":")).encode()
     return masked(b"TWILSOCK V3.0 %d\r\n%b\r\n%b" % (len(header), header, payload))
 
 
 def request(method: str, path: str, body: Any = None) -> bytes:
-    """A tunnelled request in its frame, with the headers that the SDK sends."""
+    """Return a tunnelled request in its frame, with the headers that the SDK sends."""
     payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
     headers = {
         "Content-Type": "application/json",
@@ -62,7 +64,7 @@ def request(method: str, path: str, body: Any = None) -> bytes:
 
 
 def subscribe(sid: str, kind: str, last_event_id: int) -> bytes:
-    """A request to be told of an object's changes after an event."""
+    """Return a request for notifications of an object's changes after an event."""
     subject = {"object_sid": sid, "object_type": kind, "last_event_id": last_event_id}
     batch = {"event_protocol_version": 4, "action": "establish", "correlation_id": 1, "requests": [subject]}
     return request("POST", "/v4/Subscriptions", batch)
@@ -81,7 +83,7 @@ class Client:
         self._established: asyncio.Future[None] | None = None
 
     async def log_in(self, url: str, token: str) -> None:
-        """Connect and log in. Raises OSError, Lost."""
+        """Connect and log in. Raise OSError, Lost."""
         self._socket = await connect(url, PATH, self._take)
         registration = {
             "product": "data_sync",
@@ -103,7 +105,7 @@ class Client:
             raise Lost(answer.decode("utf-8", "replace"))
 
     async def ask(self, frame: bytes) -> bool:
-        """Send a tunnelled request and tell whether it was answered with 2xx. Raises Closed, Lost."""
+        """Send a tunnelled request and return whether its response was 2xx. Raise Closed, Lost."""
         return b'"http_status":{"code":20' in await self._ask(frame)
 
     async def follow(self, frame: bytes) -> None:
@@ -115,11 +117,11 @@ class Client:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has ended, or never stood."""
+        """True if the connection has ended, or never stood."""
         return self._socket is None or self._socket.closed
 
     def abort(self) -> None:
-        """Vanish."""
+        """Close without a farewell."""
         if self._socket is not None:
             self._socket.abort()
 

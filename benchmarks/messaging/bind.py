@@ -35,13 +35,13 @@ class Brought(NamedTuple):
 
 
 class _Deaf:
-    """A receiver that hears nothing."""
+    """A receiver that ignores everything."""
 
     async def receipt(self, receipt: Receipt) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def inbound(self, inbound: InboundMessage) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 async def sample(who: str, window: int, seconds: float) -> Brought:
@@ -101,7 +101,7 @@ def _by_smpplib(port: int, window: int, seconds: float) -> Brought:
 
 
 def main() -> None:
-    """Submit as the arguments say, and print the figures."""
+    """Submit as the arguments state, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("who", choices=[OURS, SMPPLIB])
     parser.add_argument("port", type=int)

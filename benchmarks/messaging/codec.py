@@ -60,7 +60,7 @@ _IN_A_ROW = 200
 
 
 def per_second(work: Callable[[], object], seconds: float) -> float:
-    """How often something can be done in a second."""
+    """Return the number of times that something can be done in a second."""
     count, begun = 0, perf_counter()
     while (took := perf_counter() - begun) < seconds:
         for _ in range(_IN_A_ROW):

@@ -1,4 +1,4 @@
-"""What phones send: from the deliver_sm to the app's webhook, and the reply that its TwiML asks for."""
+"""Messages from phones: from the deliver_sm to the app's webhook, and the reply that its TwiML requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trunkline.transports.smpp.commands import Command
 
 TAKEN, TOLD, REPLIED = "taken", "told", "replied"
 UNDER_WAY = 100
-"""What the SMSC sends without having an answer."""
+"""The number of messages that the SMSC sends without having a response."""
 
 _TWIML = b"<Response><Message>Thank you</Message></Response>"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%b" % (len(_TWIML), _TWIML)
@@ -34,7 +34,7 @@ class Phones:
         self._number = 0
 
     async def sample(self, messages: int) -> Trial:
-        """Write so many messages. Raises TimeoutError."""
+        """Write so many messages. Raise TimeoutError."""
         numbers = iter(range(self._number, self._number + messages))
         self._number += messages
 
@@ -53,7 +53,7 @@ class Phones:
 
 @asynccontextmanager
 async def phones(folder: Path) -> AsyncIterator[Phones]:
-    """A server with one bind, and an app that answers with a text."""
+    """Yield a server with one bind, and an app that replies with a text."""
     told, replied = Tally(), Tally()
     async with (
         network(replied) as smsc,

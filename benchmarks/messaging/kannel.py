@@ -67,8 +67,9 @@ _ANSWER_AND_DELIVERY = "9"
 
 @asynccontextmanager
 async def kannel(folder: Path) -> AsyncIterator[Sending]:
-    """Kannel with one SMPP bind. It writes messages to a file that it does not sync, and keeps in its memory which
-    receipts it waits for. Raises Missing."""
+    """Yield Kannel with one SMPP bind. It writes messages to a file that it does not sync, and keeps in its
+    memory which receipts it waits for. Raise Missing.
+    """
     boxes = [
         shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin") for name in ("bearerbox", "smsbox")
     ]

@@ -1,4 +1,4 @@
-"""What waits in senders' queues while the network is away, once it is back."""
+"""Messages that waited in senders' queues while the network was away, once it is back."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class Queue:
         self._asked = 0
 
     async def sample(self, kind: str, segments: int) -> Trial:
-        """Queue as many messages of a kind as make so many segments, then let the network come back; a message of the
-        trial is a segment. Raises TimeoutError."""
+        """Queue as many messages of a kind as make so many segments, then let the network come back; a
+        message of the trial is a segment. Raise TimeoutError.
+        """
         body, each = SEGMENTS[kind]
         await self._smsc.stop()
         many = segments // each
@@ -51,7 +52,7 @@ class Queue:
 
 @asynccontextmanager
 async def queue(folder: Path) -> AsyncIterator[Queue]:
-    """A server with one bind."""
+    """Yield a server with one bind."""
     submits = Tally()
     async with network(submits, receipt="") as smsc, sender(folder, smpp(smsc.port)) as made:
         yield Queue(made, smsc, submits)

@@ -1,4 +1,4 @@
-"""All measurements of Messaging that are asked for, one after the other, printed as they are made."""
+"""All measurements of Messaging that are requested, one after the other, printed as they are made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Trials = dict[str, list[Trial]]
 
 
 async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
-    """Measure what is asked for beside what is wanted of the baselines; every figure for ``--json``."""
+    """Measure what is requested beside the requested baselines; return every figure for ``--json``."""
     figures: dict[str, Any] = {}
     for name, measure in _ALL.items():
         if name not in asked:

@@ -33,7 +33,7 @@ _HOUR = 3600 * SECOND
 
 
 async def scheduled(folder: Path, messages: int) -> Trial:
-    """Have so many fall due; ``due`` is when the first was sent. Raises TimeoutError."""
+    """Let so many fall due; ``due`` is when the first was sent. Raise TimeoutError."""
     submits = Tally()
     async with network(submits, receipt="") as smsc, sender(folder, smpp(smsc.port)) as made:
         await smsc.bound()
@@ -52,7 +52,7 @@ async def scheduled(folder: Path, messages: int) -> Trial:
 
 
 async def _service(made: Sender) -> str:
-    """A Service with all numbers in its pool."""
+    """Return a Service with all numbers in its pool."""
     service = await ask(made.caller, "/messaging/v1/Services", {"FriendlyName": "of a benchmark"})
     for sid in await numbers_of(made.server):
         await ask(

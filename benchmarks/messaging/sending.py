@@ -1,4 +1,4 @@
-"""From the request for a message to the callback that says delivered, by whoever sends."""
+"""Messages from their request to the callback that reports delivered, by each of the servers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ CALLBACKS = 2
 
 @dataclass
 class Sending:
-    """Who sends, and how it is asked. ``submits`` counts what the network is handed, where that can be seen,
-    ``callbacks`` what the app is told."""
+    """A sending server, and the form of its requests. ``submits`` counts what the network is handed, where
+    that can be seen, ``callbacks`` what the app receives.
+    """
 
     name: str
     pids: Sequence[int]
@@ -38,7 +39,7 @@ class Sending:
     asked: int = field(default=0, init=False)
 
     async def sample(self, messages: int) -> Trial:
-        """Send so many messages. Raises TimeoutError."""
+        """Send so many messages. Raise TimeoutError."""
         numbers = range(self.asked, self.asked + messages)
         self.asked += messages
         stages = {} if self.submits is None else {SUBMITTED: (self.submits, messages)}
@@ -52,7 +53,7 @@ class Sending:
 
 @asynccontextmanager
 async def network(tally: Tally, receipt: str = "DELIVRD") -> AsyncIterator[Smsc]:
-    """An SMSC in the generator's process, which counts what it is handed and takes all of it."""
+    """Yield an SMSC in the generator's process, which counts what it is handed and accepts all of it."""
 
     def answer(submit: Submit) -> Reply:
         tally.add(1)
@@ -64,7 +65,7 @@ async def network(tally: Tally, receipt: str = "DELIVRD") -> AsyncIterator[Smsc]
 
 @asynccontextmanager
 async def trunkline(folder: Path) -> AsyncIterator[Sending]:
-    """Trunkline with one SMPP bind."""
+    """Yield Trunkline with one SMPP bind."""
     submits, callbacks = Tally(), Tally()
     async with (
         network(submits) as smsc,
@@ -78,7 +79,7 @@ async def trunkline(folder: Path) -> AsyncIterator[Sending]:
 
 @asynccontextmanager
 async def sandbox(folder: Path) -> AsyncIterator[Sending]:
-    """Trunkline without a carrier."""
+    """Yield Trunkline without a carrier."""
     callbacks = Tally()
     async with receiver(lambda _: callbacks.add(1)) as app, sender(folder) as made:
         request = partial(made.request, StatusCallback=app)

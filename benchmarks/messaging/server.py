@@ -41,19 +41,19 @@ class Sender:
         self._path = f"/2010-04-01/Accounts/{server.account_sid}/Messages.json"
 
     def request(self, number: int, **form: str) -> bytes:
-        """The request for a message; one of our numbers is its sender unless ``form`` says other things."""
+        """Return the request for a message; one of our numbers is its sender unless ``form`` has another."""
         named = {} if "MessagingServiceSid" in form else {"From": NUMBERS[number % len(NUMBERS)]}
         return self.caller.request("POST", self._path, {"To": phone(number), "Body": TEXT, **named, **form})
 
 
 def phone(number: int) -> str:
-    """A phone, another one for each of ten million numbers."""
+    """Return a phone, another one for each of ten million numbers."""
     return f"+1213{2_000_000 + number % 7_900_000}"
 
 
 @asynccontextmanager
 async def sender(folder: Path, *carriers: dict[str, Any], app: str = "") -> AsyncIterator[Sender]:
-    """A server on its core; ``app`` is the URL that hears what phones send."""
+    """Yield a server on its core; ``app`` is the URL that receives what phones send."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {"TRUNKLINE_CARRIERS": json.dumps(carriers)} if carriers else {}
     with on_core(SERVER_CORE):
@@ -67,7 +67,7 @@ async def sender(folder: Path, *carriers: dict[str, Any], app: str = "") -> Asyn
 
 
 def smpp(port: int, **options: Any) -> dict[str, Any]:
-    """The carrier for an SMSC on this machine."""
+    """Return the carrier for an SMSC on this machine."""
     return {
         "name": "bench",
         "host": "127.0.0.1",
@@ -112,7 +112,7 @@ async def beside(
 
 
 async def numbers_of(server: Server) -> list[str]:
-    """The SIDs of its numbers."""
+    """Return the SIDs of its numbers."""
 
     async def read(tx: Tx) -> list[str]:
         return [

@@ -9,7 +9,9 @@ from benchmarks.messaging.trial import Trial
 
 
 def trials(title: str, stages: Sequence[str], found: Mapping[str, Sequence[Trial]], aim: float = 0.0) -> str:
-    """How many messages a second came through each stage, and through the last one beside others and the aim."""
+    """Return the number of messages a second that came through each stage, and through the last one beside others
+    and the aim.
+    """
     last = stages[-1]
     ours = median(trial.rate(last) for trial in next(iter(found.values())))
     before = "".join(f"{stage:>11}" for stage in stages)
@@ -30,7 +32,9 @@ def trials(title: str, stages: Sequence[str], found: Mapping[str, Sequence[Trial
 
 
 def rates(title: str, found: Mapping[str, Sequence[tuple[float, float]]], aim: float = 0.0) -> str:
-    """Pairs of a rate a second and of the processor time of one, by who did it; the first is Trunkline."""
+    """Return pairs of a rate a second and of the processor time of one, by who did it; the first is
+    Trunkline.
+    """
     ours = median(rate for rate, _ in next(iter(found.values())))
     lines = [f"{title:<38}{'per s':>11}{'min - max':>22}{'ratio':>8}{'CPU us':>8}"]
     for number, (name, samples) in enumerate(found.items()):

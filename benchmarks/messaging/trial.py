@@ -27,7 +27,7 @@ class Trial:
     generator: float
 
     def rate(self, stage: str) -> float:
-        """Messages a second that came through a stage."""
+        """Return messages a second that came through a stage."""
         return self.messages / self.stages[stage]
 
 
@@ -37,8 +37,9 @@ async def measure(
     begin: tuple[str, Callable[[], Awaitable[None]]],
     stages: Mapping[str, tuple[Tally, int]],
 ) -> Trial:
-    """Begin, and wait until each stage's tally has counted so many. ``begin`` is a stage too, which ends when that
-    returns. Raises TimeoutError."""
+    """Begin, and wait until each stage's tally has counted so many. ``begin`` is a stage too, which ends when
+    that returns. Raise TimeoutError.
+    """
     expected = [tally.expect(many) for tally, many in stages.values()]
     used, own, start = sum(map(cpu_seconds, pids)), process_time(), perf_counter()
     async with asyncio.timeout(PATIENCE):
@@ -52,7 +53,7 @@ async def measure(
 
 
 async def post(caller: Caller, requests: Callable[[int], bytes], numbers: range, status: int = 201) -> None:
-    """Ask for messages, over some connections beside each other."""
+    """Send requests for messages, over some connections beside each other."""
 
     async def work(first: int) -> None:
         connection = await caller.connect()

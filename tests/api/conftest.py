@@ -57,7 +57,7 @@ class Api:
         self._client = CheckedClient(self._http)
 
     def component(self, kind: type[T]) -> T:
-        """The component of this kind that runs on the node."""
+        """Return the component of this kind that runs on the node."""
         return next(one for one in self.node.components if isinstance(one, kind))
 
     @property
@@ -74,17 +74,17 @@ class Api:
         return self.run(self._client.request(method, path, **options))
 
     def get(self, path: str, query: Fields | None = None, **options: Any) -> httpx.Response:
-        """GET with a query."""
+        """Send a GET request with a query."""
         return self.request("GET", path, params=query, **options)
 
     def post(self, path: str, form: Fields | None = None, **options: Any) -> httpx.Response:
-        """POST a form; a list of pairs repeats names."""
+        """Send a POST request with a form; a list of pairs repeats names."""
         content = str(httpx.QueryParams(form or {}))  # type: ignore[arg-type]
         headers = {"Content-Type": "application/x-www-form-urlencoded", **options.pop("headers", {})}
         return self.request("POST", path, content=content, headers=headers, **options)
 
     def delete(self, path: str, **options: Any) -> httpx.Response:
-        """DELETE."""
+        """Send a DELETE request."""
         return self.request("DELETE", path, **options)
 
     def together(self, *requests: tuple[str, str, Fields | None], **options: Any) -> list[httpx.Response]:
@@ -106,7 +106,9 @@ class Api:
 
 @pytest.fixture(scope="session", autouse=True)
 def vendor_documents() -> None:
-    """The vendor's documents come with an npm package: without Node skip, but fail where ``CI`` is set."""
+    """Return the vendor's documents. They come with an npm package: skip without Node, but fail where ``CI``
+    is set.
+    """
     import os
 
     try:
@@ -119,13 +121,13 @@ def vendor_documents() -> None:
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """Settings that a test module or test wants different; override this fixture."""
+    """Return the settings that a test module or a test needs different; override this fixture."""
     return {}
 
 
 @pytest.fixture
 def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> Iterator[Api]:
-    """A fresh node with one account on each storage engine in turn."""
+    """Yield a fresh node with one account on each storage engine in turn."""
     defaults: dict[str, Any] = {
         "data_dir": tmp_path,
         "account_sid": ACCOUNT_SID,
@@ -150,7 +152,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
 
 
 def assert_error(response: httpx.Response, status: int, code: int) -> dict[str, Any]:
-    """The answer refuses with this status and code; answers its body."""
+    """Check that a response fails with this status and code; return its body."""
     body: dict[str, Any] = response.json()
     assert (response.status_code, body["code"]) == (status, code), body
     return body

@@ -1,4 +1,4 @@
-"""Who may call: every kind of credential."""
+"""Authentication: every kind of credential."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Pair = tuple[str, str]
 
 
 class Spy:
-    """Stands in for every action and tells who got through."""
+    """A stand-in for every action that reports the account that got through."""
 
     def __init__(self) -> None:
         self.calls: list[Call[Any]] = []
@@ -36,7 +36,7 @@ class Spy:
         raise ApiError(20404, "the spy was reached")
 
     def on(self, product: Product) -> Product:
-        """The product with the spy in every operation, and no parameter to get wrong."""
+        """Return the product with the spy in every operation, and no parameter to get wrong."""
         mounts = [
             msgspec.structs.replace(mount, operations=tuple(map(self._operation, mount.operations)))
             for mount in product.mounts
@@ -70,7 +70,7 @@ def pair(made: tuple[store.Key, str]) -> Pair:
 
 
 async def restricted(api: Api, *permissions: str) -> Pair:
-    """A key with this policy, past the API's bound on its length."""
+    """Return a key with this policy, past the API's bound on its length."""
 
     async def make(tx: Tx) -> Pair:
         policy = json.dumps({"allow": permissions})
@@ -106,7 +106,7 @@ def callers(api: Api) -> Callers:
 
 
 class Table:
-    """Sends requests and says what came of them."""
+    """Requests and their outcomes."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -118,7 +118,7 @@ class Table:
     def outcome(
         self, route: Route, caller: Pair | None, account_sid: str = ACCOUNT_SID
     ) -> tuple[int, int] | str:
-        """Status and code of the refusal, or the account for which the action was reached."""
+        """Return status and code of the error, or the account for which the action was reached."""
         path = route.operation.path.replace("{AccountSid}", account_sid)
         path = re.sub(r"\{[^}]+\}", "XX" + "0" * 32, path)
         url = f"http://localhost/{route.mount.host}/{route.mount.version}{path}"
@@ -137,7 +137,7 @@ class Table:
 @pytest.fixture
 def table(api: Api, callers: Callers, monkeypatch: pytest.MonkeyPatch) -> Table:
     async def at_once(address: str) -> None:
-        """Wrong credentials are slowed down elsewhere."""
+        """Skip the delay of wrong credentials, which another test covers."""
 
     monkeypatch.setattr(api.node.application._failures, "hold", at_once)
     return Table(api)

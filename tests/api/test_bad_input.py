@@ -46,7 +46,7 @@ def play(api: Api, scenario: Callable[[Server], Awaitable[None]]) -> None:
 
 
 def check(reply: Reply, status: int, code: int) -> None:
-    """The refusal is the documented one, in body and headers."""
+    """Check that the error is the documented one, in body and headers."""
     assert (reply.status, reply.json().get("code")) == (status, code), reply
     check_response("sync", "GET", "/v1/Services", reply.status, reply.fields, reply.body)
 

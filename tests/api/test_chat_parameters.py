@@ -11,7 +11,7 @@ from trunkline.products.chat.webhook_events import WITH_OWN_URL
 
 
 def documented(host: str, version: str) -> set[str]:
-    """The parameters of an update in the document."""
+    """Return the parameters of an update in the document."""
     operation = document(host, version).source["paths"][f"/{version}/Services/{{Sid}}"]["post"]
     schema = operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
     return set(schema["properties"])

@@ -15,23 +15,23 @@ Pairs = list[tuple[str, str]]
 
 
 def service(api: Api, **options: Any) -> dict[str, Any]:
-    """A new Service."""
+    """Return a new Service."""
     body: dict[str, Any] = api.post(V1, {"FriendlyName": "of roles"}, **options).json()
     return body
 
 
 def form(name: str, kind: str, *permissions: str) -> Pairs:
-    """The form of a new role, as the SDKs send it: the name of a list repeats."""
+    """Return the form of a new role, as the SDKs send it: the name of a list repeats."""
     return [("FriendlyName", name), ("Type", kind), *granted(*permissions)]
 
 
 def granted(*permissions: str) -> Pairs:
-    """The form of an update."""
+    """Return the form of an update."""
     return [("Permission", permission) for permission in permissions]
 
 
 def make(api: Api, sid: str) -> dict[str, Any]:
-    """A new role of a Service, a second later than the one before."""
+    """Return a new role of a Service, a second later than the one before."""
     api.clock.advance(1)
     created = api.post(f"{V1}/{sid}/Roles", form("talker", "channel", "sendMessage"))
     assert created.status_code == 201

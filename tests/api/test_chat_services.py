@@ -22,7 +22,7 @@ QUIET = {
 
 
 def make(api: Api, root: str = V1, **options: Any) -> dict[str, Any]:
-    """A new Service, a second later than the one before."""
+    """Return a new Service, a second later than the one before."""
     api.clock.advance(1)
     created = api.post(root, {"FriendlyName": "fresh"}, **options)
     assert created.status_code == 201
@@ -31,13 +31,13 @@ def make(api: Api, root: str = V1, **options: Any) -> dict[str, Any]:
 
 
 def subaccount(api: Api) -> tuple[str, str]:
-    """The credentials of another account."""
+    """Return the credentials of another account."""
     body = api.post("/api/2010-04-01/Accounts.json", {"FriendlyName": "other"}).json()
     return body["sid"], body["auth_token"]
 
 
 def answers(api: Api, url: str, attempts: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-    """The attempts to set a parameter to a value, with the codes they were refused with."""
+    """Return the attempts to set a parameter to a value, with the codes they were refused with."""
     made = []
     for name, value, _ in attempts:
         response = api.post(url, {name: value})
@@ -144,7 +144,9 @@ EVENTS = {
 
 
 def scalars(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Parameters that both versions take, and what then stands in the Service; the two channel roles swap."""
+    """Return parameters that both versions take, and what then stands in the Service; the two channel roles
+    swap.
+    """
     wanted = {
         "friendly_name": "renamed",
         "default_service_role_sid": body["default_service_role_sid"],

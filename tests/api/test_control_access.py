@@ -68,13 +68,13 @@ OPERATORS = {
 
 
 def operations(api: Api) -> dict[tuple[str, str], Operation]:
-    """The operations of the control API by method and path."""
+    """Return the operations of the control API by method and path."""
     found = [route.operation for route in api.node.realtime.router.routes if route.mount.host == CONTROL]
     return {(operation.method, operation.path): operation for operation in found}
 
 
 def status(api: Api, method: str, path: str, auth: tuple[str, str] | None, query: str = "") -> int:
-    """The status of a request to an operation with invented variables."""
+    """Return the status of a request to an operation with invented variables."""
     for variable in ("{Sid}", "{Id}", "{Number}", "{Name}", "{Report}"):
         path = path.replace(variable, SID)
     return api.request(method, f"/{CONTROL}{path}{query}", auth=auth).status_code
@@ -93,7 +93,9 @@ def test_every_operation_is_in_the_table(api: Api) -> None:
 @ONE_ENGINE
 def test_every_operation_with_every_kind_of_credentials(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async def pass_at_once(address: str) -> None:
-        """Guesses are delayed by up to 2 s each; the table makes some fifty, and another test holds the delay."""
+        """Skip the delay of guesses: up to 2 s each; the table makes some fifty, and another test holds the
+        delay.
+        """
 
     monkeypatch.setattr(api.node.application._failures, "hold", pass_at_once)
     other = api.post("/2010-04-01/Accounts.json").json()

@@ -16,7 +16,7 @@ KEYS = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json"
 
 
 def make(api: Api, count: int) -> list[str]:
-    """So many Services, some of the same microsecond, oldest first."""
+    """Create so many Services, some of the same microsecond; return them, oldest first."""
     found = []
     for number in range(count):
         api.clock.advance(number % 3)

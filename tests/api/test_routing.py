@@ -1,4 +1,4 @@
-"""How a request finds its product, and what every answer carries."""
+"""The way of a request to its product, and the headers of every response."""
 
 from __future__ import annotations
 

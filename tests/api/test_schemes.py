@@ -53,7 +53,7 @@ MOUNT = Mount(
 
 
 class Caller:
-    """Calls the mount with a token, with Basic credentials, or both."""
+    """A client of the mount with a token, with Basic credentials, or both."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -71,7 +71,7 @@ class Caller:
         )
 
     def token(self, **grants: Any) -> str:
-        """A token for the Chat Service, but for what is given."""
+        """Return a token for the Chat Service, but for what is given."""
         section = {"service_sid": self.service_sid, "endpoint_id": "phone"}
         said = {"identity": "alice", "chat": section, **grants}
 

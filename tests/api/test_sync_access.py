@@ -33,7 +33,9 @@ class Clients:
         self._executor = api.node.application._door.executor
 
     def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:
-        """The status and JSON body of a request below the Service; an error's code stands for its body."""
+        """Return the status and JSON body of a request below the Service; an error's code stands for its
+        body.
+        """
         service, segments = self.sid, tuple(path.split("/"))
         token = Principal(
             ACCOUNT_SID, ACCOUNT_SID, Credential.TOKEN, identity=identity, endpoint="TN1", service_sid=service
@@ -86,7 +88,7 @@ FORBIDDEN = (403, 54007)
 
 
 def settle(clients: Clients, kind: str) -> str:
-    """An object ``o`` of REST's making, with an item where there can be one."""
+    """Return an object ``o`` of REST's making, with an item where there can be one."""
     api, path = clients.api, f"{clients.rest}/{kind}"
     api.post(path, {"UniqueName": "o"})
     if kind != "Documents":

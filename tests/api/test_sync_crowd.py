@@ -1,5 +1,6 @@
-"""A thousand clients of one Document: each hears of every change, in its order, on a server that was started with the
-usual limit of open files."""
+"""A thousand clients of one Document: each receives every change, in its order, on a server that was started
+with the usual limit of open files.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ FEW_FILES = ("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *COMMAND)
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """A server whose shell lets it open few files at first, and a Service."""
+    """Yield a server whose shell lets it open few files at first, and a Service."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:

@@ -1,4 +1,4 @@
-"""The default Sync Service: it appears when it is first asked for."""
+"""The default Sync Service: it appears when it is first requested."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Sync's realtime door of a real server against clients that break its rules: each is told what is documented, and
-none of them disturbs a client beside it."""
+"""Sync's realtime door of a real server against clients that break its rules: each gets the documented error,
+and none of them disturbs a client beside it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ class Place:
         algorithm: str = "HS256",
         **claims: Any,
     ) -> str:
-        """A good access token but for what is given; a claim that is None is left out."""
+        """Return a good access token but for what is given; a claim that is None is left out."""
         now = int(time.time())
         told = {
             "jti": f"{self.key['sid']}-{now}",
@@ -70,13 +71,13 @@ class Place:
         )
 
     def grants(self, **changes: Any) -> dict[str, Any]:
-        """The grants of a good token but for what is given."""
+        """Return the grants of a good token but for what is given."""
         return {"identity": "alice", "data_sync": {"service_sid": self.service_sid}, **changes}
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A running server."""
+    """Yield a running server."""
     with Server(tmp_path_factory.mktemp("door"), "--no-sync-limits") as server:
         credentials = (server.account_sid, server.auth_token)
         with httpx.Client(base_url=server.url, auth=credentials, trust_env=False) as http:
@@ -120,12 +121,12 @@ class Line:
         await self.send(b"".join(message(one) for one in packets))
 
     async def switched(self) -> None:
-        """The upgrade is accepted."""
+        """Check that the upgrade is accepted."""
         async with asyncio.timeout(PATIENCE):
             assert (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
 
     async def frame(self) -> tuple[int, bytes]:
-        """The server's next frame: opcode and payload."""
+        """Return the server's next frame: opcode and payload."""
         async with asyncio.timeout(PATIENCE):
             first, size = await self._reader.readexactly(2)
             if size == 126:
@@ -135,13 +136,13 @@ class Line:
             return first & 0x0F, await self._reader.readexactly(size)
 
     async def hear(self) -> Got:
-        """The server's next packet."""
+        """Return the server's next packet."""
         opcode, data = await self.frame()
         assert opcode == Opcode.BINARY, (opcode, data)
         return parse(data)
 
     async def closed_as(self) -> dict[str, Any]:
-        """The verdict of the ``close`` packet that comes next; acknowledged, it ends the connection."""
+        """Return the status of the ``close`` packet that comes next; acknowledged, it ends the connection."""
         got = await self.hear()
         assert got.header["method"] == "close", got
         await self.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
@@ -149,7 +150,7 @@ class Line:
         return dict(got.header["status"])
 
     async def broken_off(self) -> int:
-        """The code of the WebSocket's close frame that comes next; answered, it ends the connection."""
+        """Return the code of the WebSocket's close frame that comes next; the reply ends the connection."""
         opcode, data = await self.frame()
         assert opcode == Opcode.CLOSE, (opcode, data)
         with suppress(ConnectionError):
@@ -164,13 +165,13 @@ class Line:
 
 
 def message(data: bytes, opcode: int = Opcode.BINARY, fin: bool = True) -> bytes:
-    """A client's frame."""
+    """Return a client's frame."""
     return Frame(Opcode(opcode), data, fin).serialize(mask=True)
 
 
 @asynccontextmanager
 async def dialled(place: Place) -> AsyncIterator[Line]:
-    """A connection on which nothing has been said."""
+    """Yield a connection without traffic."""
     port = urlsplit(place.server.url).port
     line = Line(*await asyncio.open_connection("127.0.0.1", port, limit=4 * MEBIBYTE))
     try:
@@ -181,7 +182,7 @@ async def dialled(place: Place) -> AsyncIterator[Line]:
 
 @asynccontextmanager
 async def upgraded(place: Place) -> AsyncIterator[Line]:
-    """A WebSocket, not logged in."""
+    """Yield a WebSocket, not logged in."""
     async with dialled(place) as line:
         await line.send(HEAD)
         await line.switched()
@@ -190,7 +191,7 @@ async def upgraded(place: Place) -> AsyncIterator[Line]:
 
 @asynccontextmanager
 async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[Line]:
-    """A client that is logged in."""
+    """Yield a client that is logged in."""
     async with upgraded(place) as line:
         await line.say(init(place.token(grants=place.grants(identity=identity))))
         assert (await line.hear()).header["status"]["code"] == 200
@@ -198,7 +199,7 @@ async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[Line
 
 
 class Bystander:
-    """A client that follows a Document and has it changed by REST: it hears of every change, and is answered."""
+    """A client that follows a Document and has it changed by REST: it receives every change, and responses."""
 
     def __init__(self, place: Place, line: Line, http: httpx.AsyncClient) -> None:
         self._line, self._http = line, http
@@ -222,12 +223,12 @@ class Bystander:
             pass
 
     async def made(self, data: str) -> str:
-        """The SID of a new Document."""
+        """Return the SID of a new Document."""
         answer = await self._http.post(self._path, data={"Data": data})
         return str(answer.raise_for_status().json()["sid"])
 
     async def is_well(self) -> None:
-        """A change reaches it, and a request of its own is answered."""
+        """Check that a change reaches it, and that a request of its own gets a response."""
         self._changes += 1
         changed = await self._http.post(
             f"{self._path}/{self._sid}", data={"Data": json.dumps({"n": self._changes})}
@@ -438,7 +439,7 @@ def test_a_flood_of_empty_messages_ends_the_first_time(place: Place) -> None:
 
 
 def test_a_client_that_reads_late_has_all_its_answers(place: Place) -> None:
-    """They are many times as long as what is queued for a client, and others are served meanwhile."""
+    """Send many times as much as is queued for a client, while others are served."""
 
     async def breaking(bystander: Bystander) -> None:
         sid = await bystander.made(json.dumps({"long": "x" * 16_000}))
@@ -455,7 +456,7 @@ def test_a_client_that_reads_late_has_all_its_answers(place: Place) -> None:
 
 
 def broken_tokens(place: Place) -> dict[str, tuple[int, str]]:
-    """The rules of a token, each broken once, with the code of its refusal (spec)."""
+    """Return the rules of a token, each broken once, with the code of its error (spec)."""
     now, stranger = int(time.time()), place.stranger
     good = place.token()
     head, _, signature = good.split(".")

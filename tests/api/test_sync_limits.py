@@ -1,4 +1,4 @@
-"""How often one object may be used, over the API."""
+"""The rate at which one object may be used, over the API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def burst(api: Api, count: int, path: str, form: dict[str, str]) -> list[Any]:
 
 
 def check(answers: list[Any], good: int, allowance: int) -> None:
-    """About ``good`` of the answers are good, up to ``allowance`` more; the others refuse with when to come back."""
+    """Check that about ``good`` of the responses are good, up to ``allowance`` more; the others state when to
+    come back.
+    """
     refused = [answer for answer in answers if answer.status_code == 429]
     assert good <= len(answers) - len(refused) <= good + allowance
     for answer in refused:

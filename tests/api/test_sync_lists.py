@@ -18,7 +18,7 @@ def lists(api: Api) -> str:
 
 @pytest.fixture
 def items(api: Api, lists: str) -> str:
-    """The items of a List with 0, 1, 3 and 4: 2 was deleted."""
+    """Return the items of a List with 0, 1, 3 and 4: 2 was deleted."""
     api.post(lists, {"UniqueName": "l"})
     path = f"{lists}/l/Items"
     for n in range(5):

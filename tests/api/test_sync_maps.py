@@ -19,7 +19,7 @@ def maps(api: Api) -> str:
 
 @pytest.fixture
 def items(api: Api, maps: str) -> str:
-    """The items of an empty Map."""
+    """Return the items of an empty Map."""
     api.post(maps, {"UniqueName": "m"})
     return f"{maps}/m/Items"
 

@@ -22,7 +22,7 @@ Lines = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def upgrade(server: Server, origin: str = "") -> tuple[int, Lines]:
-    """The status of an upgrade from a page of ``origin``, and the connection."""
+    """Return the status of an upgrade from a page of ``origin``, and the connection."""
     lines = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
     lines[1].write((HEAD + (f"Origin: {origin}\r\n" if origin else "") + "\r\n").encode())
     async with asyncio.timeout(PATIENCE):
@@ -60,7 +60,7 @@ async def told(server: Server, receiver: Receiver, count: int) -> None:
         made = (await http.post("/sync/v1/Services", data=fields)).raise_for_status().json()
         (await http.post(f"{made['url'].removeprefix(server.url)}/Documents")).raise_for_status()
         async with asyncio.timeout(PATIENCE):
-            while len(receiver.told) < count:
+            while len(receiver.webhooks) < count:
                 await receiver.another()
 
 
@@ -68,8 +68,8 @@ def test_networks_may_be_opened_to_webhooks_and_failures_begun_again(tmp_path: P
     async def run(server: Server) -> None:
         async with Receiver(statuses=[500]) as receiver:
             await told(server, receiver, 2)
-            assert [one.parameters["EventType"] for one in receiver.told] == ["document_created"] * 2
-            assert len({one.token for one in receiver.told}) == 1
+            assert [one.parameters["EventType"] for one in receiver.webhooks] == ["document_created"] * 2
+            assert len({one.token for one in receiver.webhooks}) == 1
 
     options = ["--webhook-networks", "127.0.0.0/8", "--webhook-retry-schedule", "1"]
     with Server(tmp_path, *options) as server:

@@ -25,7 +25,7 @@ def service(api: Api) -> str:
 
 @pytest.fixture
 def told(api: Api) -> list[Any]:
-    """What was announced so far."""
+    """Return the announcements so far."""
     heard: list[Any] = []
     api.node.database.listen(heard.extend)
     return heard

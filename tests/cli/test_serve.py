@@ -41,7 +41,7 @@ def trunkline(
 
 
 def refused(folder: Path, *arguments: str) -> str:
-    """What a start says that must fail: one line, no traceback, exit code 1."""
+    """Return the output of a start that must fail: one line, no traceback, exit code 1."""
     ended = trunkline(folder, "serve", *arguments)
     assert (ended.returncode, ended.stdout) == (1, ""), ended
     assert ended.stderr.startswith("trunkline: ")
@@ -50,7 +50,7 @@ def refused(folder: Path, *arguments: str) -> str:
 
 
 def page(server: Server, sid: str, token: str) -> int:
-    """The status of a request with these credentials."""
+    """Return the status of a request with these credentials."""
     url = f"{server.url}/sync/v1/Services"
     return httpx.get(url, auth=(sid, token), trust_env=False).status_code
 
@@ -228,7 +228,7 @@ def test_a_taken_port_of_another_program_is_told(tmp_path: Path) -> None:
 
 
 def _begin(server: Server, body: bytes, length: int) -> socket.socket:
-    """A connection on which a request was begun, and reached the server."""
+    """Return a connection on which a request was begun, and reached the server."""
     url = httpx.URL(server.url)
     assert url.port is not None
     connection = socket.create_connection((url.host, url.port), timeout=30)

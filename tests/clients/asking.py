@@ -1,4 +1,6 @@
-"""How a test uses an SDK: an agent process runs it, and a client of the agent is asked in the words of the wire."""
+"""The use of an SDK by a test: an agent process runs it, and requests to the agent have the words of the
+wire.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Pointing:
-    """Who asks, and how the SDK is led to the server at ``base``.
+    """The user of an SDK, and the way by which the SDK is led to the server at ``base``.
 
     ``way`` is ``property`` (the base URL of each product), ``prefix`` or ``host`` (an HTTP client of one's own),
     or ``nothing``: then only the agent's environment leads anywhere. Without a user name the SDK finds its
@@ -46,22 +48,22 @@ class Pointing:
 
 
 class SdkError(Exception):
-    """What the SDK raised. ``told`` has what a program can read from the exception, by name; None when absent."""
+    """An exception of the SDK. ``details`` has what a program can read from it, by name; None when absent."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        super().__init__(told["text"])
-        self.told = told
+    def __init__(self, details: dict[str, Any]) -> None:
+        super().__init__(details["text"])
+        self.details = details
 
     @property
     def status(self) -> int | None:
         """The HTTP status."""
-        status: int | None = self.told["status"]
+        status: int | None = self.details["status"]
         return status
 
     @property
     def code(self) -> int | None:
         """The vendor's error code."""
-        code: int | None = self.told["code"]
+        code: int | None = self.details["code"]
         return code
 
 
@@ -84,7 +86,7 @@ class Agent:
         self._process.communicate(timeout=ANSWER_SECONDS)
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a question. Raises AssertionError when the agent ends, or is silent for 60 s."""
+        """Return the agent's reply to a request. Raise AssertionError when the agent ends, or is silent for 60 s."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(question, default=_told).encode() + b"\n")
         self._process.stdin.flush()
@@ -114,8 +116,9 @@ def _revived(value: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Client:
-    """A client of the SDK called ``sdk``, made as ``pointing`` says. ``dropped`` collects the parameters that this
-    SDK does not know."""
+    """A client of the SDK called ``sdk``, made by ``pointing``. ``dropped`` collects the parameters that this
+    SDK does not have.
+    """
 
     sdk: str
     agent: Agent
@@ -127,9 +130,9 @@ class Client:
     ) -> Any:
         """Call a method of the SDK.
 
-        ``chain`` leads to its object as in Python (``chat.v2.services(IS…).roles``), parameters have their names
-        on the wire. An instance comes back as a dict of its attributes. Besides the SDK's methods there is ``walk``,
-        which turns pages forwards and backwards. Raises SdkError.
+        ``chain`` leads to its object as in Python (``chat.v2.services(IS…).roles``), parameters have their
+        names on the wire. An instance comes back as a dict of its attributes. Besides the SDK's methods there
+        is ``walk``, which turns pages forwards and backwards. Raise SdkError.
         """
         steps = [
             [name] if values is None else [name, [one for one in values.split(",") if one]]
@@ -149,7 +152,7 @@ class Client:
         return answer["value"]
 
     def refused(self, chain: str, method: str, /, **parameters: Any) -> SdkError:
-        """The error that a call raises. Raises AssertionError when it raises none."""
+        """Return the error that a call raises. Raise AssertionError when it raises none."""
         try:
             value = self.call(chain, method, **parameters)
         except SdkError as error:
@@ -157,5 +160,5 @@ class Client:
         raise AssertionError(f"{chain}.{method} answered {value}")
 
     def but(self, **changes: Any) -> Client:
-        """The same SDK with another pointing."""
+        """Return the same SDK with another pointing."""
         return replace(self, pointing=replace(self.pointing, **changes), dropped=set())

@@ -16,7 +16,7 @@ from servers import Server
 
 @pytest.fixture(scope="session")
 def agents() -> Iterator[Agents]:
-    """The agent of an SDK by its name, started when it is first asked for."""
+    """Yield the agent of an SDK by its name, started at its first use."""
     running: dict[str, Agent] = {}
     with ExitStack() as stack:
 
@@ -30,14 +30,14 @@ def agents() -> Iterator[Agents]:
 
 @pytest.fixture(scope="session")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on SQLite that lets an account have more Notify Services than usual."""
+    """Yield a server on SQLite that lets an account have more Notify Services than usual."""
     with Server(tmp_path_factory.mktemp("server"), "--max-notify-services", "200") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Server]:
-    """The same on PostgreSQL."""
+    """Yield the same on PostgreSQL."""
     folder = tmp_path_factory.mktemp("server")
     engine = PostgresEngine(postgres_server)
     database_url = engine.url(folder)
@@ -48,32 +48,36 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgres_server:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Server:
-    """The server that all tests of this worker share; on SQLite unless a test's parameter names the engine."""
+    """Return the server that all tests of this worker share; on SQLite unless a test's parameter names the
+    engine.
+    """
     found: Server = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_server")
     return found
 
 
 @pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
-    """A plain HTTP client of the main account, for what is no SDK's business."""
+    """Yield a plain HTTP client of the main account, for what is no SDK's business."""
     with httpx.Client(base_url=server.url, auth=(server.account_sid, server.auth_token)) as client:
         yield client
 
 
 @pytest.fixture
 def account(http: httpx.Client) -> Account:
-    """A new subaccount, which nothing else uses."""
+    """Return a new subaccount, which nothing else uses."""
     made = http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "of a test"}).json()
     return Account(made["sid"], made["auth_token"])
 
 
 @pytest.fixture(params=SDKS)
 def sdk(request: pytest.FixtureRequest) -> str:
-    """Each SDK's name in turn."""
+    """Return each SDK's name in turn."""
     return str(request.param)
 
 
 @pytest.fixture
 def client(sdk: str, agents: Agents, server: Server, account: Account) -> Client:
-    """A client of the new account, pointed by base URLs; the asynchronous one by an HTTP client of its own."""
+    """Return a client of the new account, pointed by base URLs; the asynchronous one by an HTTP client of its
+    own.
+    """
     return Client(sdk, agents(sdk), Pointing(server.url, account.sid, account.auth_token))

@@ -1,4 +1,6 @@
-"""An environment of its own for the vendor's Python SDK 6.10, the strictest reader: it indexes every key it knows."""
+"""An environment of its own for the vendor's Python SDK 6.10, the strictest reader: it indexes every
+documented key.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ INSTALL_SECONDS = 600
 
 
 def old_python() -> Path:
-    """The interpreter of the environment, made when it is not there; workers may ask at the same time.
+    """Return the interpreter of the environment, made when it is not there; workers may request it at the
+    same time.
 
-    Another Python, or a change of the requirements, makes another one. Raises AssertionError with what pip said.
+    Another Python, or a change of the requirements, makes another one. Raise AssertionError with pip's
+    output.
     """
     key = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     version = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"

@@ -20,8 +20,9 @@ Operation = tuple[str, str, str]
 
 
 class Recorder:
-    """What went through a relay. ``answered`` are the operations that succeeded, ``faults`` the answers that do not
-    fit the contract; ``url`` leads to the relay."""
+    """The traffic of a relay. ``answered`` are the operations that succeeded, ``faults`` the responses that
+    do not fit the contract; ``url`` leads to the relay.
+    """
 
     def __init__(self, server_url: str) -> None:
         self.behind = urlsplit(server_url).netloc
@@ -30,7 +31,7 @@ class Recorder:
         self.faults: list[str] = []
 
     def note(self, method: str, path: str, answer: http.client.HTTPResponse, body: bytes) -> None:
-        """Look at an answer."""
+        """Check a response."""
         product, inner = product_of("", path) or ("", path)
         try:
             check_response(product, method, inner, answer.status, dict(answer.getheaders()), body)
@@ -45,7 +46,7 @@ class Recorder:
 
 @contextmanager
 def recorded(server_url: str) -> Iterator[Recorder]:
-    """A relay to a server, on loopback."""
+    """Yield a relay to a server, on loopback."""
     recorder = Recorder(server_url)
 
     class Handler(BaseHTTPRequestHandler):

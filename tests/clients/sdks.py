@@ -22,7 +22,7 @@ Agents = Callable[[str], Agent]
 
 
 def command(sdk: str) -> list[str]:
-    """The command line of an SDK's agent."""
+    """Return the command line of an SDK's agent."""
     if sdk in NODE_SDKS:
         modules = require_node()
         return ["node", str(AGENTS / "node_agent.cjs"), str(modules), NODE_SDKS[sdk]]

@@ -1,4 +1,4 @@
-"""What a Service of each product is to its clients: where it is, what can be set, what a fresh one looks like."""
+"""A Service of each product as its clients see it: its place, its settings, its values when it is new."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVENTS = tuple(
 
 
 class Outcome(Enum):
-    """What an empty value can do, other than leaving a value of its own."""
+    """The effect of an empty value, other than leaving a value of its own."""
 
     REFUSED = "refused"
     GONE = "gone"
@@ -42,12 +42,14 @@ class Setting:
 
     @property
     def path(self) -> list[str]:
-        """Where its value is in the resource: ``limits`` and ``channel_members`` for ``Limits.ChannelMembers``."""
+        """The place of its value in the resource: ``limits`` and ``channel_members`` for
+        ``Limits.ChannelMembers``.
+        """
         return [re.sub("(?<!^)([A-Z])", r"_\1", part).lower() for part in self.parameter.split(".")]
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether an empty value is taken."""
+        """True if an empty value is taken."""
         return self.emptied is not Outcome.REFUSED
 
 
@@ -55,8 +57,8 @@ class Setting:
 class Kind:
     """A kind of Service. ``chain`` leads to its list in an SDK, ``label`` and ``version`` are those of its URLs.
 
-    ``fresh`` has the attributes of a Service that was made with nothing but a name; ``creates`` tells whether create
-    takes every setting, or the name only.
+    ``fresh`` has the attributes of a Service that was made with nothing but a name; ``creates`` is True if
+    create takes every setting, or the name only.
     """
 
     chain: str
@@ -68,7 +70,7 @@ class Kind:
     settings: tuple[Setting, ...]
     creates: bool = True
     unknown_before: frozenset[str] = frozenset()
-    """Attributes that the SDK 6.10 does not know."""
+    """Attributes that the SDK 6.10 does not have."""
 
 
 def setting_of(attributes: Attributes, setting: Setting, value: Any) -> None:

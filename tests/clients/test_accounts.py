@@ -18,28 +18,28 @@ ACCOUNTS = "api.v2010.accounts"
 SYNC = "sync.v1.services"
 
 with_iam = pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk != "python-6.10"])
-"""The SDK 6.10 knows neither iam nor the auth tokens."""
+"""The SDK 6.10 has neither iam nor the auth tokens."""
 
 
 @pytest.fixture
 def main(client: Client, server: Server) -> Client:
-    """A client of the main account, the parent of the test's account."""
+    """Return a client of the main account, the parent of the test's account."""
     return client.but(username=server.account_sid, password=server.auth_token)
 
 
 def of_key(client: Client, account: Account, key: dict[str, Any]) -> Client:
-    """A client that uses an API key of the account instead of its auth token."""
+    """Return a client that uses an API key of the account instead of its auth token."""
     return client.but(username=key["sid"], password=key["secret"], account_sid=account.sid)
 
 
 def refused(client: Client) -> None:
-    """The credentials open nothing."""
+    """Check that the credentials open nothing."""
     error = client.refused(SYNC, "create")
     assert (error.status, error.code) == (401, 20003)
 
 
 def moments(resource: dict[str, Any], *names: str) -> None:
-    """The dates are dates, in UTC and of now."""
+    """Check that the dates are dates, in UTC and of now."""
     for name in names:
         moment = resource[name]
         assert isinstance(moment, datetime.datetime)

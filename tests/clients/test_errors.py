@@ -1,4 +1,4 @@
-"""What a program can read from the SDK's exception when the server refuses."""
+"""The SDK's exception for a failed request, as a program can read it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ UNKNOWN = "0" * 32
 
 
 def check(client: Client, error: SdkError, status: int, code: int, text: str) -> None:
-    """Class, status, code and text as this SDK tells them; ``text`` is part of the server's message."""
-    told = error.told
-    assert (told["status"], told["code"]) == (status, code), told
-    assert text in told["msg"]
+    """Check class, status, code and text as this SDK exposes them; ``text`` is part of the server's message."""
+    details = error.details
+    assert (details["status"], details["code"]) == (status, code), details
+    assert text in details["msg"]
     if client.sdk in NODE_SDKS:
-        assert told["kind"] == "RestException"
-        assert told["more_info"] == f"https://www.twilio.com/docs/errors/{code}"
+        assert details["kind"] == "RestException"
+        assert details["more_info"] == f"https://www.twilio.com/docs/errors/{code}"
     else:
-        assert told["kind"] == "TwilioRestException"
-        assert f"HTTP {status} error: " in told["text"]
+        assert details["kind"] == "TwilioRestException"
+        assert f"HTTP {status} error: " in details["text"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.chain)
@@ -65,7 +65,7 @@ BAD: list[tuple[str, dict[str, Any], int, str]] = [
 
 @pytest.mark.parametrize(("chain", "parameters", "code", "text"), BAD)
 def test_bad_parameters(client: Client, chain: str, parameters: dict[str, Any], code: int, text: str) -> None:
-    """Also nothing has been made."""
+    """Check also that nothing has been made."""
     check(client, client.refused(chain, "create", **parameters), 400, code, text)
     assert client.call(chain, "list") == []
 
@@ -77,20 +77,22 @@ def test_wrong_credentials(client: Client, account: Account, wrong: str) -> None
 
 
 def test_a_list_that_is_refused(client: Client) -> None:
-    """Python's exception for a page has neither status nor code, but its text has the server's words."""
+    """Check the text alone: Python's exception for a page has neither status nor code, but the server's
+    words.
+    """
     error = client.refused("chat.v2.services(IS" + UNKNOWN + ").roles", "list")
     if client.sdk in NODE_SDKS:
         check(client, error, 403, 50050, "Service instance not found")
     else:
-        assert (error.told["kind"], error.status, error.code) == ("TwilioException", None, None)
-        assert "HTTP 403 " in error.told["text"]
-        assert '"code":50050,"message":"Service instance not found"' in error.told["text"]
+        assert (error.details["kind"], error.status, error.code) == ("TwilioException", None, None)
+        assert "HTTP 403 " in error.details["text"]
+        assert '"code":50050,"message":"Service instance not found"' in error.details["text"]
 
 
 def test_page_sizes_that_are_none(client: Client) -> None:
     for size in (0, -1, "many"):
         error = client.refused(MESSAGING.chain, "page", PageSize=size)
-        assert "Invalid parameter PageSize" in error.told["text"]
+        assert "Invalid parameter PageSize" in error.details["text"]
         assert error.status == (400 if client.sdk in NODE_SDKS else None)
 
 

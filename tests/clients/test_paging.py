@@ -51,23 +51,23 @@ class Crowded:
 
 @pytest.fixture(scope="module")
 def crowded(sqlite_server: Server) -> Crowded:
-    """One such account for all tests of this module; they only read."""
+    """Return one such account for all tests of this module; they only read."""
     return Crowded(sqlite_server)
 
 
 @pytest.fixture
 def account(crowded: Crowded) -> Account:
-    """The crowded account, instead of a new one."""
+    """Return the crowded account, instead of a new one."""
     return crowded.account
 
 
 def batches(rows: list[str], size: int) -> list[list[str]]:
-    """The rows in pages; an empty list has one, empty, page."""
+    """Return the rows in pages; an empty list has one, empty, page."""
     return [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
 
 
 def check_lists(client: Client, chain: str, rows: list[str], size: int) -> None:
-    """``list`` and ``stream`` in pages of this size, whole and up to limits at and above a page's end."""
+    """Check ``list`` and ``stream`` in pages of this size, whole and up to limits at and above a page's end."""
     for method in ("list", "stream"):
         seen = client.call(chain, method, PageSize=size)
         assert [row["sid"] for row in seen] == rows, (method, size)
@@ -77,7 +77,7 @@ def check_lists(client: Client, chain: str, rows: list[str], size: int) -> None:
 
 
 def check_walk(client: Client, chain: str, rows: list[str], size: int, maximum: int) -> None:
-    """The pages one after the other, forwards and backwards, and each by its URL."""
+    """Check the pages one after the other, forwards and backwards, and each by its URL."""
     pages = batches(rows, min(size, maximum))
     assert client.call(chain, "walk", PageSize=size) == {
         "forwards": pages,

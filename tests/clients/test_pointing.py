@@ -28,11 +28,13 @@ ROOTS = {
     "host": "http://{label}.twilio.com",
     "environment": "https://{label}.twilio.com",
 }
-"""What the URLs in the answers begin with: they lead back the way that the request came."""
+"""The start of the URLs in responses: they lead back the way that the request came."""
 
 
 def moved(server: Server, account_sid: str, *program: str) -> list[str]:
-    """The command line of a program in an environment that ``trunkline env`` has set up, as a shell does it."""
+    """Return the command line of a program in an environment that ``trunkline env`` has set up, as a shell
+    does it.
+    """
     options = ["--data-dir", str(server.data_dir), "--proxy-port", str(urlsplit(server.proxy_url).port)]
     options += ["--account", account_sid]
     env = " ".join(f"'{part}'" for part in (sys.executable, "-m", "trunkline", "env", *options))
@@ -40,7 +42,7 @@ def moved(server: Server, account_sid: str, *program: str) -> list[str]:
 
 
 def scenario(client: Client, account_sid: str, way: str) -> None:
-    """Operations of every host that a program of this release uses, with URLs that are followed."""
+    """Call operations of every host that a program of this release uses, with URLs that are followed."""
     root = {
         label: ROOTS[way].format(base=client.pointing.base, label=label) for label in ("sync", "ip-messaging")
     }
@@ -67,7 +69,7 @@ def scenario(client: Client, account_sid: str, way: str) -> None:
 
 
 def two_keys(client: Client, account_sid: str) -> None:
-    """A list of the 2010 API whose pages have relative addresses."""
+    """Call a list of the 2010 API whose pages have relative addresses."""
     chain = f"api.v2010.accounts({account_sid})"
     sids = [client.call(f"{chain}.new_keys", "create", FriendlyName="k")["sid"] for _ in range(2)]
     assert client.call(f"{chain}.keys", "walk", PageSize=1) == {

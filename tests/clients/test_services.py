@@ -30,7 +30,9 @@ NAME = "FriendlyName"
 KIND_NAMES = [kind.chain for kind in KINDS]
 
 EMPTY = {sdk: None if sdk in NODE_SDKS else "" for sdk in SDKS}
-"""What a program gives to empty a setting: Node's null is sent as an empty value, Python's None not at all."""
+"""The value by which a program empties a setting: Node's null is sent as an empty value, Python's None not at
+all.
+"""
 
 
 class Mirror:
@@ -62,7 +64,7 @@ class Mirror:
         self.compare(made)
 
     def apply(self, parameters: dict[str, Any]) -> None:
-        """Expect what an update with these parameters makes, as far as the SDK can send them."""
+        """Set the values that an update with these parameters makes, as far as the SDK can send them."""
         settings = {setting.parameter: setting for setting in self.kind.settings}
         for parameter, value in parameters.items():
             if parameter not in self.client.dropped:
@@ -79,7 +81,9 @@ class Mirror:
         self.compare(self.client.call(self.chain, "fetch"))
 
     def compare(self, seen: Attributes) -> None:
-        """The attributes that the SDK has are the expected ones, and it lacks none but those that it is too old for."""
+        """Compare the attributes that the SDK has with the expected ones; it lacks none but those that it is
+        too old for.
+        """
         self._recent(seen["date_updated"])
         assert seen["date_updated"] >= seen["date_created"]
         expected = {**self.expected, "date_updated": seen["date_updated"]}

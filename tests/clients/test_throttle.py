@@ -20,19 +20,19 @@ TIMEOUT = 30.0
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes one request of an account at a time."""
+    """Yield a server that takes one request of an account at a time."""
     with Server(tmp_path_factory.mktemp("narrow"), "--max-concurrent-requests", "1") as server:
         yield server
 
 
 def connected(url: str) -> socket.socket:
-    """A connection to the server at ``url``."""
+    """Return a connection to the server at ``url``."""
     where = urlsplit(url)
     return socket.create_connection((where.hostname, where.port), TIMEOUT)
 
 
 def answer(connection: socket.socket) -> bytes:
-    """One answer, read until it is whole; interim answers have no body."""
+    """Return one response, read until it is whole; interim responses have no body."""
     received = b""
     while True:
         piece = connection.recv(1 << 16)
@@ -45,7 +45,7 @@ def answer(connection: socket.socket) -> bytes:
 
 
 class Slow:
-    """A request that the server has begun to handle, and whose body comes when the test says so."""
+    """A request that the server has begun to handle, and whose body comes when the test sends it."""
 
     BODY = b"FriendlyName=slow"
 
@@ -68,8 +68,9 @@ class Slow:
 
 
 class Relay(threading.Thread):
-    """Passes what one client says on to the server, and calls ``between`` after the first answer was read and before
-    it is given to the client."""
+    """A relay of one client's requests that calls ``between`` after the first response was read and before it
+    is given to the client.
+    """
 
     def __init__(self, url: str, between: Callable[[], None]) -> None:
         super().__init__(daemon=True)

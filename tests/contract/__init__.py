@@ -1,4 +1,4 @@
-"""Holds the server's answers against the vendor's OpenAPI documents and the seed pages."""
+"""A check of the server's responses against the vendor's OpenAPI documents and the seed pages."""
 
 from contract.checks import check_response
 from contract.client import CheckedClient, check_answer, product_of

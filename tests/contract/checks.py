@@ -1,4 +1,4 @@
-"""Checks an answer of the server against the vendor's documents."""
+"""A check of a response of the server against the vendor's documents."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _REQUEST_ID = re.compile(r"RQ[0-9a-f]{32}")
 def check_response(
     product: str, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Holds one answer of a product's API against the contract.
+    """Check one response of a product's API against the contract.
 
     ``path`` is the product's own path as requested, percent-encoded, without prefix; a query is ignored.
-    `OPTIONS` is not looked at; `HEAD` is a `GET` without body. Errors are checked on any path; a success
-    needs a documented operation and status. Raises AssertionError that names each fault by its JSON pointer.
+    `OPTIONS` is not checked; `HEAD` is a `GET` without body. Errors are checked on any path; a success needs
+    a documented operation and status. Raise AssertionError that names each fault by its JSON pointer.
     """
     if method.upper() == "OPTIONS":
         return
@@ -103,7 +103,7 @@ def _said(error: Any) -> str:
 
 
 def error_faults(status: int, headers: Mapping[str, str], body: bytes) -> Iterator[str]:
-    """What is wrong with an error answer. Header names are in lower case."""
+    """Yield the faults of an error response. Header names are in lower case."""
     value, fault = _json(headers, body)
     if fault:
         yield fault
@@ -132,7 +132,7 @@ def _error_value_faults(status: int, value: Json) -> Iterator[str]:
 
 
 def _json(headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:
-    """The value of a JSON body, or what is wrong with it."""
+    """Return the value of a JSON body, or its fault."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         return None, f"header Content-Type: is {kind!r}, expected application/json"

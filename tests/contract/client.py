@@ -25,7 +25,8 @@ OUTSIDE = ("/_trunkline",)
 
 
 def product_of(host: str, path: str) -> tuple[str, str] | None:
-    """The product that a request means and the path within it; None if neither host nor path names one.
+    """Return the product that a request means and the path within it; None if neither host nor path names
+    one.
 
     The host's first label counts first, then the path prefix, then a path that only one product has.
     """
@@ -42,10 +43,10 @@ def product_of(host: str, path: str) -> tuple[str, str] | None:
 
 
 def check_answer(response: httpx.Response) -> None:
-    """Checks an answer whose body has been read. Raises AssertionError as `check_response` does.
+    """Check a response whose body has been read. Raise AssertionError as `check_response` does.
 
-    The control API's own paths are not looked at. Where neither host nor path names a product, only an error
-    may answer.
+    The control API's own paths are not checked. If neither host nor path names a product, only an error may
+    come.
     """
     request = response.request
     path = request.url.raw_path.decode().partition("?")[0]
@@ -59,25 +60,27 @@ def check_answer(response: httpx.Response) -> None:
 
 
 class CheckedClient:
-    """Wraps an `httpx.AsyncClient`: the same calls, and each answer is checked before the test sees it."""
+    """A wrapper of an `httpx.AsyncClient`: the same calls, and each response is checked before the test sees
+    it.
+    """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
 
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Sends a request, with httpx's own options. Raises AssertionError when the answer has a fault."""
+        """Send a request, with httpx's own options. Raise AssertionError when the response has a fault."""
         response = await self.client.request(method, url, **options)
         check_answer(response)
         return response
 
     async def get(self, url: str, **options: Any) -> httpx.Response:
-        """A GET request."""
+        """Return a GET request."""
         return await self.request("GET", url, **options)
 
     async def post(self, url: str, **options: Any) -> httpx.Response:
-        """A POST request."""
+        """Return a POST request."""
         return await self.request("POST", url, **options)
 
     async def delete(self, url: str, **options: Any) -> httpx.Response:
-        """A DELETE request."""
+        """Return a DELETE request."""
         return await self.request("DELETE", url, **options)

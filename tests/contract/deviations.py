@@ -1,4 +1,4 @@
-"""Where the vendor's OpenAPI documents are not the whole contract: every exception, with its reason.
+"""Exceptions from the vendor's OpenAPI documents, which are not the whole contract, each with its reason.
 
 Schema names are those of the documents' ``components/schemas``; a dot leads into an object.
 """
@@ -30,7 +30,7 @@ MAY_BE_NULL: dict[tuple[str, str], str] = {
     ("monitor.v1.alert-instance", "service_sid"): "an alert need not belong to a Service",
     ("messaging.v1.brand_registrations", "identity_status"): "null in a sample: not known while pending",
 }
-"""Properties that may be null although the document or `NEVER_NULL` says otherwise."""
+"""Properties that may be null although the document or `NEVER_NULL` excludes it."""
 
 NEVER_NULL = frozenset(
     {"sid", "account_sid", "service_sid", "date_created", "date_updated", "url", "uri", "links"}

@@ -53,7 +53,7 @@ class Operation:
         return sorted(int(status) for status in self.responses if int(status) < 400)
 
     def content(self, status: int) -> Json:
-        """The content types of an answer with this status, empty when it has no body."""
+        """Return the content types of a response with this status, empty when it has no body."""
         content: Json = self.responses[str(status)].get("content", {})
         return content
 
@@ -80,7 +80,7 @@ class Document:
     _validators: dict[tuple[str, str, int], jsonschema_rs.Draft202012Validator] = field(default_factory=dict)
 
     def find(self, method: str, path: str) -> Operation | None:
-        """The operation that a percent-encoded path without query means; None if there is none."""
+        """Return the operation that a percent-encoded path without query means; None if there is none."""
         template = self.template(path)
         if template is None:
             return None
@@ -88,7 +88,7 @@ class Document:
         return None if operation is None else Operation(method.upper(), template, operation["responses"])
 
     def template(self, path: str) -> str | None:
-        """The most specific path template that fits, preferring one whose parameters hold no slash."""
+        """Return the most specific path template that fits, preferring one whose parameters hold no slash."""
         for wanted in (path.rstrip("/"), f"{path.rstrip('/')}.json"):
             for loose in (False, True):
                 fits = [r for r in self._routes if (r.loose if loose else r.strict).fullmatch(wanted)]
@@ -99,7 +99,7 @@ class Document:
         return None
 
     def validator(self, operation: Operation, status: int) -> jsonschema_rs.Draft202012Validator:
-        """The validator of an operation's JSON answer."""
+        """Return the validator of an operation's JSON response."""
         key = (operation.method, operation.template, status)
         if key not in self._validators:
             schema = operation.content(status)["application/json"]["schema"]
@@ -128,7 +128,7 @@ def _route(template: str) -> _Route:
 
 @functools.cache
 def document(product: str, version: str) -> Document:
-    """One of the `FILES`, read from the installed package. Raises as `node_project.install` does."""
+    """Return one of the `FILES`, read from the installed package. Raise as `node_project.install` does."""
     file = node_modules() / FOLDER / f"twilio_{FILES[product, version]}.json"
     source: dict[str, Any] = json.loads(file.read_text())
     source["paths"] |= SUPPLEMENT.get((product, version), {})
@@ -136,5 +136,5 @@ def document(product: str, version: str) -> Document:
 
 
 def documents() -> dict[tuple[str, str], Document]:
-    """Every document by product and version. Raises as `node_project.install` does."""
+    """Return every document by product and version. Raise as `node_project.install` does."""
     return {key: document(*key) for key in FILES}

@@ -26,12 +26,12 @@ class NodeMissing(RuntimeError):
 
 
 class InstallFailed(RuntimeError):
-    """``npm ci`` ended with an error; the text is what it said."""
+    """An error of ``npm ci``; the text is its output."""
 
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Holds a lock that every process of this machine honours for ``folder``."""
+    """Hold a lock that every process of this machine honours for ``folder``."""
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     with (Path(tempfile.gettempdir()) / f"trunkline-npm-{os.getuid()}-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,10 +46,10 @@ def _run_npm_ci(folder: Path, npm: str) -> None:
 
 
 def install(folder: Path) -> Path:
-    """The ``node_modules`` of a Node project, installed from its lock file unless that has been done.
+    """Return the ``node_modules`` of a Node project, installed from its lock file unless that has been done.
 
     Workers may call it at the same time: one installs, the others wait. A changed lock file installs again.
-    Raises `NodeMissing` without Node, `InstallFailed` when npm fails.
+    Raise `NodeMissing` without Node, `InstallFailed` when npm fails.
     """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
@@ -68,12 +68,14 @@ def install(folder: Path) -> Path:
 
 @functools.cache
 def node_modules() -> Path:
-    """The installed packages of the Node test project. Raises as `install` does."""
+    """Return the installed packages of the Node test project. Raise as `install` does."""
     return install(PROJECT)
 
 
 def require_node() -> Path:
-    """`node_modules` for a test: without Node the test is skipped, or fails where the variable CI is set."""
+    """Return `node_modules` for a test: without Node the test is skipped, or fails where the variable CI is
+    set.
+    """
     try:
         return node_modules()
     except NodeMissing as missing:

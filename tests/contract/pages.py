@@ -1,4 +1,4 @@
-"""What a list page must have beyond its schema, in both styles."""
+"""Members that a list page must have beyond its schema, in both styles."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ META_2010 = frozenset(
 
 
 def is_page(schema: Json) -> bool:
-    """Whether an answer's schema is that of a list page, in either style."""
+    """Return whether a response's schema is that of a list page, in either style."""
     properties = schema.get("properties", {})
     return "meta" in properties or "first_page_uri" in properties
 
 
 def page_faults(body: Json) -> Iterator[str]:
-    """What is wrong with a page whose body already fits its schema."""
+    """Yield the faults of a page whose body already fits its schema."""
     yield from _product_faults(body) if "meta" in body else _2010_faults(body)
 
 

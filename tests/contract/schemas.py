@@ -1,8 +1,8 @@
-"""Turns the vendor's OpenAPI 3.0 schemas into JSON Schema, stricter where the SDKs are.
+"""The vendor's OpenAPI 3.0 schemas as JSON Schema, stricter where the SDKs are.
 
-Every property that a schema names must be present, because old SDKs index each documented key (client). What
-the documents call nullable stays so, except for the names in `deviations.NEVER_NULL`. Dates and URLs must
-have the exact form that the SDKs read.
+Every property that a schema names must be present, because old SDKs index each documented key (client).
+Properties that the documents call nullable stay so, except for the names in `deviations.NEVER_NULL`. Dates
+and URLs must have the exact form that the SDKs read.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _parses(parse: Callable[[str], datetime], text: str) -> bool:
 
 
 def is_absolute_url(text: str) -> bool:
-    """Whether both SDKs can follow this text as it stands."""
+    """Return whether both SDKs can follow this text as it stands."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -87,7 +87,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in which schema the conversion stands."""
+    """The position of the conversion: the schema and the place in it."""
 
     schema: str
     path: str = ""
@@ -101,7 +101,7 @@ class Place:
 
 
 class Converter:
-    """Converts the schemas of one document."""
+    """The conversion of the schemas of one document."""
 
     def __init__(self, source: Json, product: str) -> None:
         self._schemas: Json = source["components"]["schemas"]
@@ -109,12 +109,12 @@ class Converter:
         self._links = _links_of_samples(source, self._schemas)
 
     def validator(self, schema: Json) -> jsonschema_rs.Draft202012Validator:
-        """A validator of an answer with this schema of the document."""
+        """Return a validator of a response with this schema of the document."""
         converted = self.convert(schema, Place(""))
         return jsonschema_rs.Draft202012Validator(converted, formats=FORMATS, validate_formats=True)
 
     def convert(self, schema: Json, place: Place) -> Json:
-        """The JSON Schema of an OpenAPI schema, its references written out."""
+        """Return the JSON Schema of an OpenAPI schema, its references written out."""
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             inner = self.convert(self._schemas[name], place if "enum" in self._schemas[name] else Place(name))
@@ -188,7 +188,9 @@ def _also_required(place: Place) -> list[str]:
 
 
 def _or_null(schema: Json) -> Json:
-    """The schema and null besides; a plain one stays flat, so that a fault is told by what it breaks."""
+    """Return the schema and null besides; a plain one stays flat, so that a fault names the rule that it
+    breaks.
+    """
     if not isinstance(schema.get("type"), str) or "anyOf" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
@@ -206,7 +208,7 @@ def _links_of_samples(source: Json, schemas: Json) -> dict[str, Links]:
 
 
 def samples(source: Json) -> Iterator[tuple[Json, Any]]:
-    """Each JSON answer that a document shows: its schema and its value."""
+    """Yield each JSON response that a document shows: its schema and its value."""
     for item in source["paths"].values():
         for operation in item.values():
             if not isinstance(operation, dict):

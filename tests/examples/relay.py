@@ -15,8 +15,9 @@ CONNECT_SECONDS = 10.0
 
 
 class Relay:
-    """Listens on loopback and passes on to where ``server`` is when somebody connects; refuses who comes while it is
-    not there. Usable as a context manager, which breaks every connection."""
+    """A relay that listens on loopback and connects to where ``server`` is when somebody connects; refuses
+    connections while it is not there. Usable as a context manager, which breaks every connection.
+    """
 
     def __init__(self, server: Server) -> None:
         class Connection(BaseRequestHandler):

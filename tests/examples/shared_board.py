@@ -1,4 +1,4 @@
-"""The shared board's own server as a process, installed as its README says."""
+"""The shared board's own server as a process, installed as in its README."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS = 10.0
 
 
 def install(folder: Path, modules: Path) -> Path:
-    """A copy of the example below ``folder`` that finds its packages in ``modules``."""
+    """Return a copy of the example below ``folder`` that finds its packages in ``modules``."""
     copy = folder / "shared-board"
     shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("node_modules"))
     (copy / "node_modules").symlink_to(modules, target_is_directory=True)
@@ -52,7 +52,7 @@ class Board:
         self.end()
 
     def address(self) -> str:
-        """Where the page is. Raises AssertionError when the server does not tell within 30 s."""
+        """Return the address of the page. Raise AssertionError when the server does not print it within 30 s."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
         told = b""
@@ -65,7 +65,7 @@ class Board:
         return told.decode().strip()
 
     def end(self) -> int:
-        """Ask it to end (SIGTERM); answers its exit code."""
+        """Stop it with SIGTERM; return its exit code."""
         if self._process.poll() is None:
             self._process.terminate()
         try:

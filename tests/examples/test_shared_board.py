@@ -40,13 +40,13 @@ class Place:
     auth_token: str
 
     def keys(self) -> list[str]:
-        """The names of its keys."""
+        """Return the names of its keys."""
         path = f"/2010-04-01/Accounts/{self.account_sid}/Keys.json"
         answer = httpx.get(self.url + path, auth=(self.account_sid, self.auth_token))
         return [key["friendly_name"] for key in answer.raise_for_status().json()["keys"]]
 
     def key(self) -> dict[str, str]:
-        """A new key of it."""
+        """Return a new key of it."""
         path = f"/2010-04-01/Accounts/{self.account_sid}/Keys.json"
         answer = httpx.post(self.url + path, auth=(self.account_sid, self.auth_token), data={})
         return dict(answer.raise_for_status().json())
@@ -54,7 +54,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def trunkline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as it comes, with Sync's limits."""
+    """Yield a server as it comes, with Sync's limits."""
     with Server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
@@ -69,19 +69,19 @@ def _new_place(server: Server) -> Place:
 
 @pytest.fixture
 def place(trunkline: Server) -> Place:
-    """A new subaccount."""
+    """Return a new subaccount."""
     return _new_place(trunkline)
 
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example with its packages."""
+    """Return the example with its packages."""
     return install(tmp_path_factory.mktemp("example"), require_node())
 
 
 @pytest.fixture
 def board(example: Path, place: Place) -> Iterator[Board]:
-    """The example's server."""
+    """Yield the example's server."""
     with Board(example, place.url, place.account_sid, place.auth_token) as running:
         yield running
 

@@ -14,7 +14,7 @@ from servers import Server
 
 
 class Change(NamedTuple):
-    """A change as a webhook tells it: the item, and the text that it was given."""
+    """A change as a webhook reports it: the item, and the text that it was given."""
 
     item: str
     text: str
@@ -33,7 +33,9 @@ class Board:
 
 @dataclass(slots=True)
 class Scribe:
-    """Adds items to the List and changes an item of the Map that is its own, until the connection is lost."""
+    """A client that adds items to the List and changes an item of the Map that is its own, until the
+    connection is lost.
+    """
 
     board: Board
     name: str
@@ -106,7 +108,7 @@ class Scribe:
 
 
 async def items(calls: Caller, connection: Connection, path: str) -> AsyncIterator[dict[str, Any]]:
-    """Every item that a List or a Map shows, in its order."""
+    """Yield every item that a List or a Map shows, in its order."""
     page_url: str | None = f"{calls.url}{path}/Items?PageSize=100"
     while page_url:
         answer = await connection.ask(calls.request("GET", page_url.removeprefix(calls.url)))

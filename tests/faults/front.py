@@ -12,8 +12,9 @@ _PIECE = 65536
 
 
 class Front:
-    """Listens on loopback and passes connections on to wherever ``server`` listens at the time; while it does not,
-    they end at once."""
+    """A relay that listens on loopback and passes connections on to wherever ``server`` listens at the time;
+    while it does not, they end at once.
+    """
 
     def __init__(self, server: Server) -> None:
         self._behind = server

@@ -1,4 +1,4 @@
-"""What SQLite itself says of a database file."""
+"""SQLite's own check of a database file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import apsw
 
 
 def damage(path: Path) -> list[str]:
-    """What is wrong with a file, which a server may have open: its structure, then its references."""
+    """Return the faults of a file, which a server may have open: of its structure, then its references."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.execute("PRAGMA query_only=ON")

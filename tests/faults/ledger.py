@@ -1,4 +1,4 @@
-"""What a server has acknowledged, and what it may therefore show after a crash."""
+"""Acknowledged changes of a server, and the states that it may therefore show after a crash."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Ledger:
     count: Count = field(default_factory=Count)
 
     def created(self, sid: str, name: str) -> None:
-        """A creation was acknowledged."""
+        """Record an acknowledged creation."""
         self._acknowledge(sid, name)
 
     def became(self, sid: str, name: str) -> None:
-        """An update was acknowledged; ``GONE`` stands for a deletion."""
+        """Record an acknowledged update; ``GONE`` stands for a deletion."""
         self._acknowledge(sid, name)
 
     def cut_off(self, sid: str | None, name: str) -> None:
-        """A change was sent and not answered; a creation has no ``sid``."""
+        """Record a change that was sent and had no response; a creation has no ``sid``."""
         self.count.in_flight += 1
         if sid is None:
             self.unborn.add(name)
@@ -49,7 +49,7 @@ class Ledger:
             self.states[sid] = (*self.states[sid], name)
 
     def lies(self, found: Iterable[tuple[str, str]]) -> list[str]:
-        """What contradicts the ledger in the things, each with its name, that a server shows.
+        """Return the contradictions to the ledger in the things, each with its name, that a server shows.
 
         Counts them on the way, and settles which creations without an answer were carried out.
         """

@@ -15,7 +15,7 @@ from trunkline.transports.smpp.commands import Command
 
 
 class Seen(NamedTuple):
-    """A submit: in which life of the server it came, from whom, what it says, and when it came, in seconds."""
+    """A submit: in which life of the server it came, from whom, its text, and when it came, in seconds."""
 
     life: int
     sender: str
@@ -41,7 +41,7 @@ class Network:
         self._under_way: set[str] = set()
 
     def carrier(self, **more: object) -> dict[str, str]:
-        """The environment of a server whose only carrier this is."""
+        """Return the environment of a server whose only carrier this is."""
         route = {
             "name": "network",
             "host": "127.0.0.1",
@@ -58,7 +58,7 @@ class Network:
         return {"TRUNKLINE_CARRIERS": json.dumps([route])}
 
     def tell(self) -> None:
-        """Send the receipts that are owed and not under way, when there is somebody to tell."""
+        """Send the receipts that are owed and not under way, when there is a connection."""
         if any(peer.command is not None for peer in self.smsc.peers):
             for id in [id for id in self.owed if id not in self._under_way]:
                 self._under_way.add(id)

@@ -1,4 +1,4 @@
-"""The receiver of a Service's webhooks: it takes each one and keeps what it was told."""
+"""The receiver of a Service's webhooks, which keeps each one."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ class Told(NamedTuple):
 
 
 class Receiver:
-    """Listens on loopback and answers with ``statuses``, then with 200. ``told`` holds every webhook in its order."""
+    """A server on loopback that responds with ``statuses``, then with 200. ``webhooks`` holds every webhook in
+    its order.
+    """
 
     def __init__(self, statuses: Sequence[int] = ()) -> None:
         self._statuses = list(statuses)
-        self.told: list[Told] = []
+        self.webhooks: list[Told] = []
         self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._taking: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that it listens at."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/hook"
 
@@ -63,7 +65,7 @@ class Receiver:
                 fields = {name.lower(): value.strip() for name, _, value in lines}
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
                 form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-                self.told.append(Told(fields["i-twilio-idempotency-token"], form))
+                self.webhooks.append(Told(fields["i-twilio-idempotency-token"], form))
                 self._news.set()
                 status = self._statuses.pop(0) if self._statuses else 200
                 writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 0\r\n\r\n" % status)

@@ -11,7 +11,7 @@ _PORT = 5432
 
 
 class Relay:
-    """Listens on loopback and passes on what it hears to the server of ``database_url``."""
+    """A relay that listens on loopback and forwards bytes to the server of ``database_url``."""
 
     def __init__(self, database_url: str) -> None:
         self._behind = urlsplit(database_url)

@@ -38,7 +38,7 @@ class Beside:
     database_url: str
 
     async def open(self) -> Database:
-        """The database, started."""
+        """Return the database, started."""
         settings = Settings.of(data_dir=self.server.data_dir, database_url=self.database_url)
         database = open_storage(settings, products(settings), shared=True)
         await database.start()
@@ -64,8 +64,10 @@ class Beside:
         return sids
 
     async def after_death(self, rate: int = 0) -> set[str]:
-        """The messages that a dead server was handing over. What it held runs out at once: with a
-        PostgreSQL it would be a minute. Numbers send ``rate`` segments a second from then on, when one is given."""
+        """Return the messages that a dead server was handing over. Its leases run out at once: with a
+        PostgreSQL it would be a minute. Numbers send ``rate`` segments a second from then on, when one is
+        given.
+        """
         found: set[str] = set()
 
         async def write(tx: Tx) -> None:
@@ -80,7 +82,7 @@ class Beside:
         return found
 
     async def hurry(self) -> None:
-        """What waits for another try waits no longer."""
+        """End the wait of everything that waits for another try."""
         await self._write(
             lambda tx: tx.run(
                 "UPDATE message_queue SET due = :now WHERE step = 'send' AND due > :now", now=tx.now
@@ -88,7 +90,7 @@ class Beside:
         )
 
     async def messages(self) -> list[Shown]:
-        """All messages, in the order in which they were made."""
+        """Return all messages, in the order in which they were made."""
         database = await self.open()
         try:
             return await database.read(
@@ -111,8 +113,10 @@ class _Sid(Row, frozen=True):
 
 @dataclass
 class Program:
-    """Sends numbered messages from one sender, one request after the other: ``form`` says from whom and to whom.
-    ``made`` are the texts by the SIDs that were acknowledged, ``unsure`` the texts of requests that were cut off."""
+    """A program that sends numbered messages from one sender, one request after the other: ``form`` has the
+    sender and the recipient. ``made`` are the texts by the SIDs that were acknowledged, ``unsure`` the texts
+    of requests that were cut off.
+    """
 
     name: str
     form: dict[str, str]

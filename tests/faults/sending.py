@@ -1,4 +1,6 @@
-"""A server, the phone network that it sends by, the app that hears of it, and the programs that send through it."""
+"""A server, the phone network that it sends by, the app that it notifies, and the programs that send through
+it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from servers import Server
 
 PATIENCE = 30.0
 LOOK = 0.2
-"""Seconds between looks at what is stored, when nothing is told."""
+"""Seconds between polls of the database, while no webhook comes."""
 
 
 class World:
@@ -31,7 +33,7 @@ class World:
         """What was being handed over at each kill."""
 
     async def post(self, path: str, **form: str) -> dict[str, str]:
-        """The answer to a request that succeeds."""
+        """Return the response to a request that succeeds."""
         async with connected(self.server) as (calls, connection):
             path = path.replace("~", f"/2010-04-01/Accounts/{self.server.account_sid}")
             answer = await connection.ask(calls.request("POST", path, form))
@@ -40,7 +42,7 @@ class World:
             return told
 
     async def settle(self) -> None:
-        """Wait until every message is final and everything is told."""
+        """Wait until every message is final and every callback has come."""
         deadline = monotonic() + PATIENCE
         while waiting := await self._unsettled():
             assert monotonic() < deadline, waiting
@@ -59,13 +61,13 @@ class World:
         ]
 
     def told(self) -> set[tuple[str, str]]:
-        """Which states of which messages were told."""
-        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.told}
+        """Return the reported states of each message."""
+        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.webhooks}
 
 
 @asynccontextmanager
 async def running(folder: Path, database_url: str, network: Network, **more: object) -> AsyncIterator[Server]:
-    """A server whose only carrier is the network: stopped in the end, or killed when the test fails."""
+    """Yield a server whose only carrier is the network: stopped in the end, or killed when the test fails."""
     server = Server(folder, "--dev", database_url=database_url, environment=network.carrier(**more))
     try:
         await asyncio.to_thread(server.start)

@@ -85,7 +85,7 @@ class SmallDisk:
 
 
 def _may_mount() -> bool:
-    """Whether this process has the capability that mounting takes (CAP_SYS_ADMIN)."""
+    """Return whether this process has the capability that mounting takes (CAP_SYS_ADMIN)."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return any(int(line.split()[1], 16) >> 21 & 1 for line in lines if line.startswith("CapEff:"))
@@ -93,7 +93,7 @@ def _may_mount() -> bool:
 
 @pytest.fixture(params=["limited files", "small disk"] if _may_mount() else ["limited files"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    """Each way to fill a disk."""
+    """Yield each way to fill a disk."""
     if request.param == "limited files":
         yield LimitedFiles(tmp_path)
         return

@@ -45,7 +45,7 @@ AGENT = Path(__file__).with_name("followers.cjs")
 
 @dataclass(frozen=True)
 class Ground:
-    """A running server, the address that clients keep, and a board whose changes a receiver is told."""
+    """A running server, the address that clients keep, and a board whose changes a receiver is notified of."""
 
     server: Server
     front: Front
@@ -54,7 +54,7 @@ class Ground:
     list_sid: str
     key: dict[str, str]
     up: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether the server runs: what a client's back-off finds out by and by."""
+    """True if the server runs: what a client's back-off finds out by and by."""
 
     def kill(self) -> None:
         """Kill the server."""
@@ -67,7 +67,7 @@ class Ground:
         return self.board.path.rpartition("/")[2]
 
     def token(self, identity: str) -> str:
-        """An access token for Sync."""
+        """Return an access token for Sync."""
         owner: Any = SimpleNamespace(_key=self.key, servers=[self.server], service_sid=self.service_sid)
         return Cluster.token(owner, identity)
 
@@ -103,8 +103,9 @@ async def kill_and_return(ground: Ground, chance: random.Random) -> None:
 
 
 async def shown(ground: Ground) -> dict[str, dict[str, str]]:
-    """The texts of the items that the server shows, by what they are in and by index or key; they hold against what
-    was acknowledged."""
+    """Return the texts of the items that the server shows, by what they are in and by index or key; they hold
+    against what was acknowledged.
+    """
     found: dict[str, dict[str, str]] = {}
     async with connected(ground.server) as (calls, connection):
         for name, place in (("log", "Lists/log"), ("marks", "Maps/marks")):
@@ -120,15 +121,16 @@ async def shown(ground: Ground) -> dict[str, dict[str, str]]:
 
 
 async def all_told(ground: Ground, found: dict[str, dict[str, str]]) -> int:
-    """Wait until each change's webhook has come, as long as some come at all; none came for what did not happen, and a
-    repeated one has its first one's token. Answers how many were repeated."""
+    """Wait until each change's webhook has come, as long as some come at all; none came for what did not
+    happen, and a repeated one has its first one's token. Return how many were repeated.
+    """
     due = set(ground.board.acknowledged)
     due |= {Change(f"list/{index}", text) for index, text in found["log"].items()}
     due |= {Change(f"map/{key}", text) for key, text in found["marks"].items()}
     while missing := due - told(ground).keys():
-        before = len(ground.receiver.told)
+        before = len(ground.receiver.webhooks)
         await ground.receiver.another(PATIENCE)
-        more = len(ground.receiver.told) > before
+        more = len(ground.receiver.webhooks) > before
         assert more, f"{len(missing)} of {len(due)} webhooks never came: {sorted(missing)[:5]}"
     heard = told(ground)
     tokens = {change: {token for token, _ in copies} for change, copies in heard.items()}
@@ -144,9 +146,9 @@ async def all_told(ground: Ground, found: dict[str, dict[str, str]]) -> int:
 
 
 def told(ground: Ground) -> dict[Change, list[tuple[str, int]]]:
-    """Each change that the receiver was told, with the tokens and event ids of its webhooks."""
+    """Return each change that the receiver was notified of, with the tokens and event ids of its webhooks."""
     result: defaultdict[Change, list[tuple[str, int]]] = defaultdict(list)
-    for token, form in ground.receiver.told:
+    for token, form in ground.receiver.webhooks:
         if form["EventType"] in NEW_ITEM_EVENTS:
             item = f"map/{form['ItemKey']}" if "ItemKey" in form else f"list/{form['ItemIndex']}"
             text = json.loads(form["ItemData"])["n"]
@@ -165,7 +167,7 @@ async def end_leases(database_url: str) -> None:
 def test_clients_and_webhooks_outlive_kills(
     database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """The project's own client on the wire, which holds every event against the one before."""
+    """Use the project's own client on the wire, which holds every event against the one before."""
     asyncio.run(_with_wire_clients(database_url, tmp_path, record_property))
 
 
@@ -197,23 +199,23 @@ async def _with_wire_clients(
         await asyncio.to_thread(server.stop)
     _report(ground, repeated, record_property)
     for follower in followers:
-        assert follower.heard == list(found["log"].values())
+        assert follower.numbers == list(found["log"].values())
 
 
 async def _stay(follower: Follower, up: asyncio.Event, here: asyncio.Event) -> None:
     """Follow the List over as many connections as it takes, until its last item is known."""
-    while LAST not in follower.heard:
+    while LAST not in follower.numbers:
         await up.wait()
         with suppress(OSError, WebSocketException, EOFError):
             async with follower.on(0):
                 here.set()
-                while LAST not in follower.heard:
+                while LAST not in follower.numbers:
                     await follower._read()
 
 
 @pytest.fixture(params=PACKAGES)
 def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
-    """The vendor's client, in a process of its own."""
+    """Yield the vendor's client, in a process of its own."""
     with Agent(["node", str(AGENT), str(require_node()), PACKAGES[request.param]]) as running:
         yield running
 
@@ -221,7 +223,7 @@ def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
 def test_the_vendors_client_outlives_kills(
     agent: Agent, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """What its events tell, and what it fetches afterwards, is what the server has."""
+    """Compare the client's events, and what it fetches afterwards, with the server's state."""
     asyncio.run(_with_vendors_clients(agent, tmp_path, record_property))
 
 
@@ -260,7 +262,7 @@ def _report(ground: Ground, repeated: int, record_property: Callable[[str, objec
         "kills": ROUNDS,
         "acknowledged": len(ground.board.acknowledged),
         "in flight at a kill": len(ground.board.unknown),
-        "webhooks": len(ground.receiver.told),
+        "webhooks": len(ground.receiver.webhooks),
         "of these repeated": repeated,
     }
     for name, value in figures.items():

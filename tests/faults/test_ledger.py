@@ -12,7 +12,9 @@ from faults.ledger import GONE, Ledger
 
 
 def _ledger() -> Ledger:
-    """One thing is there for good, one deleted, one between two names, one perhaps deleted, one perhaps made."""
+    """Return a ledger: one thing is there for good, one deleted, one between two names, one perhaps deleted, one
+    perhaps made.
+    """
     ledger = Ledger()
     ledger.created("1", "first")
     ledger.created("2", "second")

@@ -1,5 +1,6 @@
-"""A server that is killed while it sends loses no message, sends none twice whose outcome it knew, keeps each sender's
-order, and tells every state; what it remembers of people and times survives."""
+"""A server that is killed while it sends: it loses no message, sends none twice whose outcome it had
+recorded, keeps each sender's order, and reports every state; its memory of people and times survives.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ from smsc import mobile
 ROUNDS = int(os.environ.get("TRUNKLINE_KILL_ROUNDS", "3"))
 """Kills of one server; the figures quoted in the docs are of more."""
 MESSAGES = int(os.environ.get("TRUNKLINE_KILL_MESSAGES", "40"))
-"""What each sender sends in each of the server's lives."""
+"""Messages of each sender in each of the server's lives."""
 QUEUED = 10_000
 SECONDS = 60.0
-"""What a long queue may take on a busy machine."""
+"""The time limit of a long queue on a busy machine."""
 LEAST_SECONDS, MOST_SECONDS = 0.1, 0.6
 LEAST_SENT = 20
 """Messages that reach the network in each life before its kill, however slow the machine."""
@@ -58,8 +59,9 @@ async def kill_often(database_url: str, folder: Path, record: Callable[[str, obj
 
 
 def test_kills_among_ten_thousand_queued(tmp_path: Path) -> None:
-    """A long queue outlives kills while it stands and while it empties: all of it is sent, and only what was under way
-    at a kill twice."""
+    """Kill the server while a long queue stands and while it empties: all of it is sent, and only what was
+    under way at a kill twice.
+    """
     asyncio.run(kill_a_long_queue(f"sqlite:///{tmp_path / 'queue.db'}", tmp_path))
 
 
@@ -120,7 +122,7 @@ async def emptied(world: World) -> None:
 
 
 async def prepare(world: World) -> None:
-    """Numbers, a Service, a person who keeps a sender, one who opted out, and a message for later."""
+    """Create numbers, a Service, a person who keeps a sender, one who opted out, and a message for later."""
     await world.beside.own(*NUMBERS)
     pool = await world.beside.own(*POOL)
     world.service_sid = (await world.post("/messaging/v1/Services", FriendlyName="of a test"))["sid"]
@@ -192,10 +194,10 @@ async def check(world: World, record: Callable[[str, object], None]) -> None:
 
 
 def callbacks(world: World, sent: set[str]) -> None:
-    """Each state was told, with the same token each time, in the order of the states."""
+    """Check that each state was reported, with the same token each time, in the order of the states."""
     tokens: dict[tuple[str, str], set[str]] = {}
     order: dict[str, list[str]] = {}
-    for token, parameters in world.app.told:
+    for token, parameters in world.app.webhooks:
         sid, status = parameters["MessageSid"], parameters["MessageStatus"]
         tokens.setdefault((sid, status), set()).add(token)
         if status not in order.setdefault(sid, []):
@@ -210,7 +212,9 @@ def callbacks(world: World, sent: set[str]) -> None:
 
 
 async def survived(world: World) -> None:
-    """Who opted out hears nothing, who had a sender keeps it, and what was for later is still for later."""
+    """Check that who opted out gets nothing, who had a sender keeps it, and what was for later is still for
+    later.
+    """
     await world.post(
         "~/Messages.json",
         MessagingServiceSid=world.service_sid,

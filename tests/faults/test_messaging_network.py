@@ -26,7 +26,7 @@ SCHEDULE = ("sent", "delivered")
 
 @asynccontextmanager
 async def world(folder: Path, database_url: str, network: Network) -> AsyncIterator[World]:
-    """A server with two numbers and a program for each."""
+    """Yield a server with two numbers and a program for each."""
     async with (
         network.smsc,
         Receiver() as app,
@@ -41,7 +41,7 @@ async def world(folder: Path, database_url: str, network: Network) -> AsyncItera
 
 
 async def send_all(made: World) -> list[str]:
-    """Have every program send its messages; their texts."""
+    """Send every program's messages; return their texts."""
     await run_all(made.server, made.programs, EACH)
     texts = [text for program in made.programs for text in program.made.values()]
     assert len(texts) == EACH * len(NUMBERS)
@@ -49,7 +49,7 @@ async def send_all(made: World) -> list[str]:
 
 
 def times(network: Network) -> Counter[str]:
-    """How often each text was submitted."""
+    """Return the number of submits of each text."""
     return Counter(one.text for one in network.seen)
 
 
@@ -65,11 +65,11 @@ def in_order(network: Network) -> None:
 
 
 async def delivered(made: World) -> None:
-    """Hold what is stored and told against what should be: every message delivered, its callbacks in order."""
+    """Check the stored messages and the callbacks: every message delivered, its callbacks in order."""
     assert {one.status for one in await made.beside.messages()} == {"delivered"}
     for program in made.programs:
         for sid in program.made:
-            told = [one.parameters for one in made.app.told if one.parameters["MessageSid"] == sid]
+            told = [one.parameters for one in made.app.webhooks if one.parameters["MessageSid"] == sid]
             assert tuple(dict.fromkeys(one["MessageStatus"] for one in told)) == SCHEDULE
 
 

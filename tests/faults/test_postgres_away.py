@@ -1,4 +1,6 @@
-"""PostgreSQL goes away under load: the node answers 503, says that it is not ready, and recovers by itself."""
+"""PostgreSQL that goes away under load: the node returns 503, reports that it is not ready, and recovers by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ ANSWERS = 100
 
 @pytest.fixture
 def postgres_database(postgres_server: str, tmp_path: Path) -> Iterator[str]:
-    """The address of a new database on PostgreSQL."""
+    """Yield the address of a new database on PostgreSQL."""
     engine = PostgresEngine(postgres_server)
     yield engine.url(tmp_path)
     engine.drop()

@@ -33,16 +33,17 @@ CHAT = Kind("/chat/v2/Services", "Roles", 4)
 
 
 def caller(server: Server) -> Caller:
-    """Requests to a server by its first account."""
+    """Return a client of a server with its first account."""
     return Caller(server.url, server.account_sid, server.auth_token)
 
 
 @dataclass(slots=True)
 class Writer:
-    """Creates, updates and deletes its own Services, one request after the other, until it is stopped.
+    """A client that creates, updates and deletes its own Services, one request after the other, until it is
+    stopped.
 
-    Each name is used once. ``refused`` holds the answers that were no success. They must have changed nothing, but
-    for a 500, which may stand for a commit whose outcome the server does not know.
+    Each name is used once. ``refused`` holds the answers that were no success. They must have changed
+    nothing, but for a 500, which may stand for a commit whose outcome the server cannot determine.
     """
 
     kind: Kind
@@ -70,7 +71,7 @@ class Writer:
             connection.close()
 
     async def step(self, calls: Caller, connection: Connection) -> None:
-        """Make one change. Raises Closed, Lost."""
+        """Make one change. Raise Closed, Lost."""
         dice = self.chance.random()
         if dice < 0.4 or not self._own:
             await self._create(calls, connection)
@@ -127,12 +128,12 @@ class Writer:
 
 
 def writers(kind: Kind, ledger: Ledger, name: str) -> list[Writer]:
-    """Fifty writers whose names begin with ``name``."""
+    """Return fifty writers whose names begin with ``name``."""
     return [Writer(kind, ledger, random.Random(f"{name}/{n}"), f"{name}/{n}") for n in range(WRITERS)]
 
 
 class Runs(Protocol):
-    """Writes to a server until it is stopped or the connection is lost."""
+    """A loop that writes to a server until it is stopped or the connection is lost."""
 
     async def run(self, server: Server) -> None:
         """Write."""
@@ -164,7 +165,7 @@ async def load(server: Server, team: Sequence[Runs], enough: Enough, then: Calla
 
 @asynccontextmanager
 async def connected(server: Server) -> AsyncIterator[tuple[Caller, Connection]]:
-    """A connection by the server's first account."""
+    """Yield a connection by the server's first account."""
     calls = caller(server)
     connection = await calls.connect()
     try:
@@ -174,9 +175,10 @@ async def connected(server: Server) -> AsyncIterator[tuple[Caller, Connection]]:
 
 
 async def shown(server: Server, kind: Kind, seen: Container[str] = ()) -> list[tuple[str, str]]:
-    """The SID and name of every Service that the API shows.
+    """Return the SID and name of every Service that the API shows.
 
-    Raises AssertionError when one of them, but for those that were ``seen`` before, has not all of its children.
+    Raise AssertionError when one of them, but for those that were ``seen`` before, has not all of its
+    children.
     """
     found: list[tuple[str, str]] = []
     async with connected(server) as (calls, connection):

@@ -13,5 +13,5 @@ __all__ = ["api", "settings_overrides", "vendor_documents"]
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """Without Sync's request rates: they are about time, which stands still here."""
+    """Return settings without Sync's request rates: they are about time, which stands still here."""
     return {"sync_limits": False}

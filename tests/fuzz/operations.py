@@ -78,7 +78,9 @@ NARROWED: dict[str, Json] = {
     "AlphaSender": {"type": "string", "enum": ["Acme", "Owl 1", "Hat & Shoe", "1234", "x" * 12]},
     "IsoCountryCode": {"type": "string", "enum": ["FR", "DE", "US", "xx"]},
 }
-"""What the documents leave open, so that a good share of the requests gets past the first check."""
+"""Limits of values that the documents leave open, so that a good share of the requests passes the first
+check.
+"""
 
 
 def _objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -108,7 +110,7 @@ schemathesis.openapi.format(
 
 _PARTS = 16
 _MESSAGE = {"To", "From", "Body"}
-"""The document wants a recipient only; with these it is a message."""
+"""The document requires a recipient only; with these it is a message."""
 
 
 class Fuzzed:
@@ -134,7 +136,7 @@ class Fuzzed:
 
 
 def operations(product: str, version: str) -> Iterator[Fuzzed]:
-    """The fuzzed operations of one of the ``SERVED`` documents."""
+    """Yield the fuzzed operations of one of the ``SERVED`` documents."""
     source = copy.deepcopy(document(product, version).source)
     source["servers"] = [{"url": f"http://127.0.0.1:8080/{product}"}]
     source.pop("security", None)
@@ -150,7 +152,9 @@ def operations(product: str, version: str) -> Iterator[Fuzzed]:
 
 
 def _thinned(case: Case, required: set[str], kept: set[int]) -> Case:
-    """The request with a part of its optional fields, so that one refused field does not hide all others."""
+    """Return the request with a part of its optional fields, so that one refused field does not hide all
+    others.
+    """
     for place in ("body", "query", "headers"):
         fields = getattr(case, place)
         if isinstance(fields, Mapping):

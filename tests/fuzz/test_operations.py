@@ -37,7 +37,7 @@ UNFINISHED = ("queued", "scheduled", "accepted")
 
 
 class Life:
-    """What may follow on a creation: the operations on the new resource."""
+    """Operations that may follow on a creation: those on the new resource."""
 
     def __init__(self, known: dict[tuple[str, str], Fuzzed], create: Fuzzed) -> None:
         stem, dot, end = create.template.partition(".json")
@@ -56,7 +56,7 @@ class Life:
         return self.methods["POST"].cases if "POST" in self.methods else st.none()
 
     def live(self, world: World, path: str, body: dict[str, Any], change: Case | None) -> None:
-        """Fetch, update, delete and look for the resource that a request to ``path`` made."""
+        """Fetch, update, delete and search the resource that a request to ``path`` made."""
         item = f"{path.removesuffix('.json')}/{name_of(body)}{self.end}"
         fetched = world.send("GET", item, {})
         assert fetched.status_code == 200, (item, fetched.text)

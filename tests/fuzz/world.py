@@ -1,4 +1,4 @@
-"""What exists while requests are made: one living resource for each place in a path that wants one."""
+"""Resources that exist while requests are made: one for each place in a path that needs one."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _VARIABLE = re.compile(r"\{\w+\}")
 
 
 def name_of(body: dict[str, Any]) -> str:
-    """What leads to a resource below its collection, as it stands in a path."""
+    """Return the path to a resource below its collection, as it stands in a path."""
     value = next(body[key] for key in ("index", "key", "sid", "identity", "brand_vetting_sid") if key in body)
     return quote(str(value), safe="")
 
 
 class World:
-    """Sends requests, and keeps alive what they need."""
+    """A sender of requests that keeps alive what they need."""
 
     def __init__(self, api: Api, product: str) -> None:
         self._api = api
@@ -60,7 +60,7 @@ class World:
             stand_still(api)
 
     def path(self, template: str) -> str:
-        """A template filled with what exists."""
+        """Return a template filled with the resources that exist."""
         if template.endswith("/Promote"):
             self.send("POST", template.replace("Promote", "Secondary"), {})
         while found := _VARIABLE.search(template):

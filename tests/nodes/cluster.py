@@ -66,7 +66,7 @@ class Cluster:
                 server.kill()
 
     def post(self, node: int, path: str, **form: Any) -> Any:
-        """The answer to a request to a node."""
+        """Return the response to a request to a node."""
         server = self.servers[node]
         answer = httpx.post(
             server.url + path,
@@ -79,7 +79,7 @@ class Cluster:
         return answer.json()
 
     def make_list(self) -> str:
-        """A List; its SID."""
+        """Create a List; return its SID."""
         sid: str = self.post(0, f"/sync/v1/Services/{self.service_sid}/Lists")["sid"]
         return sid
 
@@ -89,7 +89,7 @@ class Cluster:
         self.post(node, path, Data=json.dumps({"n": number}))
 
     def token(self, identity: str) -> str:
-        """An access token for Sync."""
+        """Return an access token for Sync."""
         now = int(time.time())
         claims = {
             "jti": f"{self._key['sid']}-{now}",
@@ -103,8 +103,10 @@ class Cluster:
 
 
 class Follower:
-    """A client that follows a List: over any number of connections it keeps the newest event that it knows, and the
-    continuation token, as the real client does. ``heard`` is what its items' events told, in order."""
+    """A client that follows a List: over any number of connections it keeps the newest event that it
+    received, and the continuation token, as the real client does. ``numbers`` is the content of its items'
+    events, in order.
+    """
 
     def __init__(self, cluster: Cluster, identity: str, list_sid: str) -> None:
         self._cluster = cluster
@@ -113,11 +115,11 @@ class Follower:
         self._continuation: str | None = None
         self._last: int | None = None
         self._pieces = 0
-        self.heard: list[int] = []
+        self.numbers: list[int] = []
 
     @asynccontextmanager
     async def on(self, node: int) -> AsyncIterator[Follower]:
-        """A connection to a node, subscribed and up to date when the body begins."""
+        """Yield a connection to a node, subscribed and up to date when the body begins."""
         port = urlsplit(self._cluster.servers[node].url).port
         async with connect(
             f"ws://127.0.0.1:{port}/v3/wsconnect",
@@ -131,13 +133,13 @@ class Follower:
             yield self
 
     async def until(self, count: int) -> list[int]:
-        """Read on until so many events are known; what they told."""
-        while len(self.heard) < count:
+        """Read on until so many events have come; return their content."""
+        while len(self.numbers) < count:
             await self._read()
-        return self.heard
+        return self.numbers
 
     async def quiet(self) -> None:
-        """Have a request answered: whatever was sent before it has been read."""
+        """Send a request: whatever was sent before its response has been read."""
         self._pieces += 1
         id = f"TM{self._pieces:032x}"
         await self._socket.send(request("GET", f"/v3/Services/default/Lists/{self._list_sid}", id))
@@ -151,7 +153,7 @@ class Follower:
                 await self._read()
 
     async def refused(self) -> int:
-        """Wait until the subscription is taken away; the status that says why."""
+        """Wait until the subscription is ended; return the status with the reason."""
         while True:
             told = (await self._read()).payload
             if isinstance(told, dict) and told.get("event_type") == "subscription_failed":
@@ -202,7 +204,7 @@ class Follower:
                 assert self._last is not None
                 assert event["id"] == self._last + 1, "an event is missing, or came twice"
                 self._last = event["id"]
-                self.heard.append(event["item_data"]["n"])
+                self.numbers.append(event["item_data"]["n"])
         return got
 
 

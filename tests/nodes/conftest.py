@@ -16,7 +16,7 @@ __all__ = ["nats_server"]
 
 @pytest.fixture
 def cluster(nats_server: NatsServer, postgres_server: str, tmp_path: Path) -> Iterator[Cluster]:
-    """Two running nodes."""
+    """Yield two running nodes."""
     engine = PostgresEngine(postgres_server)
     made = Cluster(tmp_path, engine.url(tmp_path), nats_server)
     try:

@@ -42,13 +42,13 @@ class Pair:
         return texts
 
     def submitted(self) -> list[str]:
-        """What the network was handed, in its order."""
+        """Return the messages that the network was handed, in their order."""
         return [one.text for one in self.network.seen]
 
 
 @asynccontextmanager
 async def pair(folder: Path, postgres_server: str, bus: NatsServer, rate: int) -> AsyncIterator[Pair]:
-    """Two running nodes whose account has one number."""
+    """Yield two running nodes whose account has one number."""
     engine, network = PostgresEngine(postgres_server), Network()
     database_url = engine.url(folder)
     async with network.smsc, Receiver() as app:

@@ -38,10 +38,10 @@ def test_writes_on_one_node_reach_clients_of_the_other_in_order(cluster: Cluster
                 push(cluster, 0, list_sid, range(20)), push(cluster, 1, list_sid, range(100, 120))
             )
             for follower in (alice, bob):
-                heard = await follower.until(40)
-                assert [number for number in heard if number < 100] == list(range(20))
-                assert [number for number in heard if number >= 100] == list(range(100, 120))
-            assert alice.heard == bob.heard
+                numbers = await follower.until(40)
+                assert [number for number in numbers if number < 100] == list(range(20))
+                assert [number for number in numbers if number >= 100] == list(range(100, 120))
+            assert alice.numbers == bob.numbers
 
     run(scenario)
 
@@ -86,7 +86,7 @@ def test_a_lost_bus_loses_no_event(cluster: Cluster) -> None:
 
 
 def ready(cluster: Cluster, node: int) -> int:
-    """The status of a node's readiness."""
+    """Return the status of a node's readiness."""
     url = cluster.servers[node].url + "/_trunkline/health/ready"
     return httpx.get(url, trust_env=False, timeout=PATIENCE).status_code
 
@@ -106,7 +106,7 @@ def test_the_client_of_a_killed_node_catches_up_on_the_other(cluster: Cluster) -
             await writing
             assert await client.until(25) == list(range(25))
             await client.quiet()
-            assert client.heard == list(range(25))
+            assert client.numbers == list(range(25))
 
     run(scenario)
 
@@ -127,7 +127,7 @@ def test_a_right_that_is_taken_on_one_node_counts_on_the_other(cluster: Cluster)
 
 @contextmanager
 def receiver() -> Iterator[tuple[str, Queue[dict[str, str]]]]:
-    """The address of a webhook, and what it is told."""
+    """Yield the address of a webhook, and the events that it receives."""
     told: Queue[dict[str, str]] = Queue()
 
     class Handler(BaseHTTPRequestHandler):

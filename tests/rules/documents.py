@@ -1,7 +1,7 @@
-"""The fenced code blocks of a Markdown document, and what its author tells the test about them.
+"""The fenced code blocks of a Markdown document, and its author's remarks to the test about them.
 
-A block's language stands behind its fence. HTML comments on the lines right above the fence say more:
-``<!-- test: env NAME=value -->`` sets a variable for the block, ``<!-- test: skip because REASON -->`` leaves it
+A block's language stands behind its fence. HTML comments on the lines right above the fence add to it: ``<!--
+test: env NAME=value -->`` sets a variable for the block, ``<!-- test: skip because REASON -->`` leaves it
 out, for one of a few reasons.
 """
 
@@ -51,7 +51,7 @@ class BadDocument(AssertionError):
 
 @dataclass(frozen=True)
 class Block:
-    """A block: where its first line of code stands, its language, and what was said about it."""
+    """A block: the place of its first line of code, its language, and its remarks."""
 
     place: str
     language: Language
@@ -61,7 +61,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Whether the block is a program that is to be run."""
+        """True if the block is a program that the test runs."""
         return self.language in RUNNABLE and not self.skip
 
 
@@ -89,7 +89,7 @@ def _annotated(place: str, said: list[str]) -> tuple[bool, dict[str, str]]:
 
 
 def blocks(path: str, text: str) -> list[Block]:
-    """The blocks of a document, in its order. Raises BadDocument."""
+    """Return the blocks of a document, in its order. Raise BadDocument."""
     found: list[Block] = []
     said: list[str] = []
     lines = text.splitlines()
@@ -112,7 +112,7 @@ def blocks(path: str, text: str) -> list[Block]:
 
 
 def _body(place: str, lines: list[str], start: int, fence: str) -> tuple[str, int]:
-    """A block's code, and the index of the line behind its closing fence."""
+    """Return a block's code, and the index of the line behind its closing fence."""
     for number in range(start, len(lines)):
         closing = lines[number].strip()
         if closing.startswith(fence) and not closing.strip(fence[0]):

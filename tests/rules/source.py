@@ -24,7 +24,7 @@ class Source:
 
     @classmethod
     def of(cls, path: str, text: str) -> Source:
-        """The source of ``text`` as if it stood at ``path``."""
+        """Return the source of ``text`` as if it stood at ``path``."""
         return cls(path, text, ast.parse(text, path))
 
     @property
@@ -33,7 +33,7 @@ class Source:
         return self.path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     def at(self, line: int, what: str) -> str:
-        """An offence as one line of a report."""
+        """Return an offence as one line of a report."""
         return f"{self.path}:{line}: {what}"
 
 
@@ -41,14 +41,16 @@ Rule = Callable[[Source], Iterable[str]]
 
 
 def files(folder: str, suffix: str) -> Iterator[Path]:
-    """The files below a folder of the checkout whose names end in ``suffix``, sorted, nothing installed."""
+    """Yield the files below a folder of the checkout whose names end in ``suffix``, sorted, nothing
+    installed.
+    """
     for path in sorted((ROOT / folder).rglob(f"*{suffix}")):
         if not SKIPPED & set(path.parts):
             yield path
 
 
 def sources(*folders: str) -> list[Source]:
-    """Every Python file below the folders."""
+    """Return every Python file below the folders."""
     return [_parsed(path) for folder in folders for path in files(folder, ".py")]
 
 
@@ -59,9 +61,9 @@ def _parsed(path: Path) -> Source:
 
 
 def report(rule: Rule, *folders: str) -> str:
-    """All offences against ``rule`` below the folders, a line each; empty when there are none.
+    """Return all offences against ``rule`` below the folders, a line each; empty when there are none.
 
-    Raises AssertionError when there is no file to look at: then the rule would hold for nothing.
+    Raise AssertionError when there is no file to check: then the rule would hold for nothing.
     """
     found = sources(*folders)
     assert found, f"no Python files below {folders}"

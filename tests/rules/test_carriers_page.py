@@ -16,7 +16,7 @@ SMPP, HTTP = PAGE.split("## SMPP")[1].split("## HTTP gateways")
 
 
 def _named(text: str) -> set[str]:
-    """The names in the first column of a page's tables."""
+    """Return the names in the first column of a page's tables."""
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def words(name: str) -> set[str]:
-    """The words, numbers and dotted names of a document."""
+    """Return the words, numbers and dotted names of a document."""
     return set(re.findall(r"[\w.]+", (ROOT / "docs" / name).read_text()))
 
 

@@ -6,7 +6,7 @@ from rules.coverage_floor import offences
 
 
 def summary(covered: int, lines: int, branches: int = 0, covered_branches: int = 0) -> dict[str, int]:
-    """The figures of a module, as coverage reports them."""
+    """Return the figures of a module, as coverage reports them."""
     return {
         "covered_lines": covered,
         "num_statements": lines,

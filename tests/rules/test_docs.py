@@ -1,4 +1,4 @@
-"""Every code block of the README and of the documentation does what it says, against a running server."""
+"""The code blocks of the README and of the documentation, run against a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOWHERE = {
 
 
 def _environment() -> dict[str, str]:
-    """As a reader's: the commands of the test environment come first."""
+    """Return a reader's environment: the commands of the test environment come first."""
     clean = clean_environment()
     return {
         **clean,

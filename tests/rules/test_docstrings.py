@@ -1,4 +1,4 @@
-"""Every module and everything public in it says what it is for."""
+"""Docstrings: every module and everything public in it has one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from rules.source import Function, Source, report
 
 
 def _described(body: list[ast.stmt]) -> Iterator[tuple[str, Function | ast.ClassDef]]:
-    """Every class, function and method that can be named from outside; what is inside a function cannot."""
+    """Yield every class, function and method that can be named from outside; what is inside a function
+    cannot.
+    """
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if not name.startswith("_"):
@@ -26,7 +28,7 @@ def _described(body: list[ast.stmt]) -> Iterator[tuple[str, Function | ast.Class
 
 
 def offences(source: Source) -> Iterator[str]:
-    """The module, and each public class, function and method, that has no docstring."""
+    """Yield the module, and each public class, function and method, that has no docstring."""
     if not ast.get_docstring(source.tree):
         yield source.at(1, "the module has no docstring")
     for name, node in _described(source.tree.body):
@@ -35,7 +37,7 @@ def offences(source: Source) -> Iterator[str]:
 
 
 def modules_only(source: Source) -> Iterator[str]:
-    """Modules without a docstring, for the tests and benchmarks, whose names are sentences already."""
+    """Yield modules without a docstring, for the tests and benchmarks, whose names are sentences already."""
     if not ast.get_docstring(source.tree):
         yield source.at(1, "the module has no docstring")
 

@@ -1,4 +1,4 @@
-"""Which folder may import which; the tables of ARCHITECTURE.md as data."""
+"""Imports between folders; the tables of ARCHITECTURE.md as data."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ LENT = {
     "trunkline.transports.smpp.settings.SmppRoute",
     "trunkline.settings.tables.Price",
 }
-"""What a pure module may take from one that is not: a constant, and options that were read already."""
+"""Things that a pure module may take from one that is not: a constant, and options that were read already."""
 
 LIBRARIES = {
     "trunkline.products.messaging.links.pem": "cryptography",
@@ -157,7 +157,9 @@ def _package(source: Source) -> list[str]:
 
 
 def imported(source: Source) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of all that a module imports, wherever in it; ``from a import b`` gives ``a.b``."""
+    """Yield line and dotted name of all that a module imports, wherever in it; ``from a import b`` gives
+    ``a.b``.
+    """
     for node in ast.walk(source.tree):
         match node:
             case ast.Import(names=names):
@@ -206,7 +208,7 @@ PURE_MODULES = {module for glob in PURE for module in _modules(glob)}
 
 
 def offences(source: Source, pure: set[str] = PURE_MODULES) -> Iterator[str]:
-    """What ``source`` imports and may not."""
+    """Yield the imports of ``source`` that are not allowed."""
     folder = source.module.split(".")[1:2]
     if folder and folder[0] not in FOLDERS:
         yield source.at(1, f"the folder {folder[0]} is not in the table of folders")

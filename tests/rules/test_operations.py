@@ -13,7 +13,9 @@ from rules.source import ROOT
 
 @pytest.fixture(scope="module")
 def generated() -> str:
-    """The page as it must be; without the vendor's documents the test is skipped, but fails where CI is set."""
+    """Return the page as it must be; without the vendor's documents the test is skipped, but fails where CI
+    is set.
+    """
     try:
         return page()
     except NodeMissing as error:

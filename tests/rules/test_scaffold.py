@@ -17,7 +17,7 @@ from rules.source import ROOT, Source
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what the scaffold reads and changes."""
+    """Return a copy of the files that the scaffold reads and changes."""
     for folder in ("src/trunkline/products", "tests/rules"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests/api").mkdir()

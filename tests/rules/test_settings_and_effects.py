@@ -23,7 +23,7 @@ PROPERTIES: dict[str, frozenset[str]] = {
     | {name for name in MessagingService.__struct_fields__ if name.endswith("_registered")},
     "Sync": frozenset(SyncSettings.__struct_fields__),
 }
-"""From a heading of the page to what its table has to tell of."""
+"""Properties by a heading of the page; its table must describe them."""
 
 IDLE = {
     ("Messaging", "scan_message_content"): '"Reserved"',
@@ -48,7 +48,7 @@ class Line:
 
 
 def lines(text: str) -> Iterator[Line]:
-    """The rows of the page's tables."""
+    """Yield the rows of the page's tables."""
     heading = ""
     for line in text.splitlines():
         if found := _HEADING.fullmatch(line):
@@ -60,7 +60,7 @@ def lines(text: str) -> Iterator[Line]:
 
 @cache
 def defined_in(path: str) -> frozenset[str]:
-    """The names of the tests of a file; none when there is no such file."""
+    """Return the names of the tests of a file; none when there is no such file."""
     file = ROOT / path
     if not file.is_file():
         return frozenset()
@@ -69,7 +69,7 @@ def defined_in(path: str) -> frozenset[str]:
 
 
 def offences(text: str) -> Iterator[str]:
-    """What is missing on the page, or too much."""
+    """Yield the lines that the page lacks, or has too many."""
     rows = list(lines(text))
     for heading, properties in PROPERTIES.items():
         told = [row.name for row in rows if row.heading == heading]

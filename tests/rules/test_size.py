@@ -1,4 +1,4 @@
-"""How large modules and functions may be."""
+"""The size of modules and functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _parameters(function: Function) -> int:
 
 
 def _is_command(source: Source, function: Function) -> bool:
-    """Whether the parameters are a command's options, so that their number is the command's business."""
+    """Return whether the parameters are a command's options, so that their number is the command's business."""
     return source.path.startswith("src/trunkline/cli/") and any(
         isinstance(one, ast.Call)
         and isinstance(one.func, ast.Attribute)
@@ -32,7 +32,9 @@ def _is_command(source: Source, function: Function) -> bool:
 
 
 def offences(source: Source) -> Iterator[str]:
-    """Modules over 400 lines, blank ones and comments included, functions over 60, more than 6 parameters."""
+    """Yield modules over 400 lines, blank ones and comments included, functions over 60, more than 6
+    parameters.
+    """
     if (lines := len(source.text.splitlines())) > MODULE_LINES:
         yield source.at(1, f"{lines} lines, at most {MODULE_LINES}")
     for node in ast.walk(source.tree):

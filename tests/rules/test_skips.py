@@ -1,4 +1,4 @@
-"""A test may be skipped for want of a program on somebody's machine, and never where CI is set."""
+"""Skips of tests: allowed where a program is missing on somebody's machine, and never where CI is set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SKIPS = {"skip", "skipif", "importorskip", "xfail"}
 
 
 def offences(source: Source) -> Iterator[str]:
-    """Skips in a module that never looks at the variable CI."""
+    """Yield skips in a module that never checks the variable CI."""
     nodes = list(ast.walk(source.tree))
     if any(isinstance(node, ast.Constant) and node.value == "CI" for node in nodes):
         return

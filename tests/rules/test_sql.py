@@ -1,8 +1,8 @@
 """SQL stands next to the resource it serves, and values never become part of its text.
 
-What this sees: f-strings, ``%``, ``+``, ``format`` and ``join`` around literals that read as SQL. What goes
-into such a text may only be names from code: module constants in capitals and the column helpers of the
-storage interface.
+The rule sees f-strings, ``%``, ``+``, ``format`` and ``join`` around literals that read as SQL. Only names
+from code may go into such a text: module constants in capitals and the column helpers of the storage
+interface.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOMES = (
     "src/trunkline/transports/",
 )
 ENGINE = "src/trunkline/core/storage/"
-"""Builds statements by its nature, from table and column names that its callers pass."""
+"""A folder that builds statements by its nature, from table and column names that its callers pass."""
 BUILDERS = {"columns", "placeholders", "assignments"}
 FRAGMENTS = {"tail"}
 """Attributes that hold SQL from code: a window's ORDER BY and LIMIT."""
@@ -32,7 +32,7 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
 def _text(node: ast.AST) -> str:
-    """What a literal reads as, with a question mark for each part that is put in."""
+    """Return a literal's text, with a question mark for each part that is put in."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -65,12 +65,12 @@ def _from_code(node: ast.AST) -> bool:
 
 
 def _docstrings(tree: ast.Module) -> set[int]:
-    """The ids of strings that stand alone as a statement, which describe and are not run."""
+    """Return the ids of strings that stand alone as a statement, which describe and are not run."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
 
 def offences(source: Source) -> Iterator[str]:
-    """SQL outside its home, and SQL whose text takes in what is not a name from code."""
+    """Yield SQL outside its home, and SQL whose text takes in what is not a name from code."""
     if source.path.startswith(ENGINE):
         return
     described = _docstrings(source.tree)

@@ -8,11 +8,17 @@ from rules import words
 from rules.source import Source, sources
 
 EVERYTHING = sources("src")
+TESTS = sources("tests", "benchmarks")
 
 
 @pytest.mark.parametrize("rule", words.RULES, ids=lambda rule: rule.__name__)
 def test_every_module_keeps_to_the_rule(rule: words.Rule) -> None:
     assert not (found := [line for source in EVERYTHING for line in rule(source)]), "\n".join(found)
+
+
+@pytest.mark.parametrize("rule", words.TEST_RULES, ids=lambda rule: rule.__name__)
+def test_every_test_and_benchmark_keeps_to_the_rule(rule: words.Rule) -> None:
+    assert not (found := [line for source in TESTS for line in rule(source)]), "\n".join(found)
 
 
 def test_a_class_name_stands_in_one_module() -> None:

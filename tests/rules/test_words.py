@@ -20,21 +20,21 @@ SLEEPS_ALLOWED: frozenset[str] = frozenset()
 
 
 def vague_names(source: Source) -> Iterator[str]:
-    """Modules and folders named by no idea."""
+    """Yield modules and folders named by no idea."""
     for part in PurePosixPath(source.path).with_suffix("").parts:
         if part in VAGUE:
             yield source.at(1, f"is named {part}: name the idea instead")
 
 
 def unfinished(path: str, text: str) -> Iterator[str]:
-    """Lines that say that something is not done."""
+    """Yield lines that mark unfinished work."""
     for number, line in enumerate(text.splitlines(), 1):
         if found := UNFINISHED.search(line):
             yield f"{path}:{number}: {found[0]}"
 
 
 def _calls(source: Source) -> Iterator[tuple[ast.Call, str, str]]:
-    """Every call with the name it is called by: what stands before the last dot, and the last part."""
+    """Yield every call with the name it is called by: the text before the last dot, and the last part."""
     for node in ast.walk(source.tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)):
@@ -44,7 +44,7 @@ def _calls(source: Source) -> Iterator[tuple[ast.Call, str, str]]:
 
 
 def sleeps(source: Source) -> Iterator[str]:
-    """Tests that sleep. ``asyncio.sleep(0)`` is one turn of the loop and no sleep."""
+    """Yield tests that sleep. ``asyncio.sleep(0)`` is one turn of the loop and no sleep."""
     if source.path in SLEEPS_ALLOWED:
         return
     for node in ast.walk(source.tree):
@@ -59,7 +59,7 @@ def sleeps(source: Source) -> Iterator[str]:
 
 
 def prints(source: Source) -> Iterator[str]:
-    """Calls of ``print`` outside the command line."""
+    """Yield calls of ``print`` outside the command line."""
     if not source.path.startswith("src/trunkline/cli/"):
         yield from (
             source.at(call.lineno, "prints")

@@ -1,4 +1,4 @@
-"""The verbs that a function's docstring may begin with, and what else the rules of words know as data."""
+"""The verbs that a function's docstring may begin with, and the other data of the rules of words."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Gather Generate Get Give Go Grant Group Grow Guard Guess
 Halt Hand Handle Hash Hold
 Identify Ignore Import Include Increase Increment Index Infer Inform Inherit Initialize Insert Inspect Install
 Interpret Interrupt Invalidate Invoke Issue Iterate
-Join Keep Label Launch Lay Lead Lease Leave Lend Let Limit Link List Listen Load Locate Lock Log
+Join Keep Kill Label Launch Lay Lead Lease Leave Lend Let Limit Link List Listen Load Locate Lock Log
 Make Map Mark Mask Match Measure Merge Migrate Mint Modify Monitor Mount Move Multiply Multiplex
 Name Narrow Negotiate Normalize Note Notify Number
 Obtain Offer Omit Open Order Override
-Pack Pad Page Park Parse Partition Pass Patch Pause Peek Perform Permit Persist Pick Pin Ping Place Plan Poll Pop
+Pack Pad Page Park Parse Partition Pass Patch Pause Peek Perform Permit Persist Pick Pin Ping Place Plan Play Poll Pop
 Populate Post Postpone Prefix Prepare Prepend Present Preserve Prevent Price Print Probe Process Produce Project
 Promote Prompt Propagate Protect Prove Provide Prune Publish Pull Purge Push Put
 Query Queue Quote Raise Rank Reach React Read Rebuild Receive Recognize Recompute Reconcile Reconnect Record
@@ -43,7 +43,7 @@ Upsert Use
 Validate Verify View Visit Wait Wake Walk Warn Watch Weigh Withdraw Withhold Work Wrap Write Yield
 """
 IMPERATIVES = frozenset(_IMPERATIVES.split())
-"""Add the verb that is missing, unless a word of this list says the same."""
+"""Add the verb that is missing, unless a word of this list has the same meaning."""
 
 _THIRD_PERSON = """
 Accepts Adds Applies Asks Becomes Begins Builds Calls Carries Checks Chooses Closes Collects Comes Computes
@@ -97,7 +97,7 @@ NAMES = {
     "verdicts": "decisions, outcomes",
     "wish": "request",
 }
-"""From a word that no name in ``src`` contains to what the field says."""
+"""From a word that no name in ``src`` contains to the field's word."""
 
 TYPE_NAMES = {
     "line": "entry, connection",

@@ -1,4 +1,4 @@
-"""Follows a document as a reader would: runs its blocks one after the other in one folder, against one server."""
+"""A document as a reader follows it: its blocks run one after the other in one folder, against one server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from rules.documents import Block, Language
 
 SECONDS = 120.0
-"""How long a block may run."""
+"""The time limit of a block."""
 
 API_PORT, PROXY_PORT = 8080, 8081
 """The ports that documents name: the defaults of the server."""
@@ -35,7 +35,8 @@ class BlockFailed(AssertionError):
 class Walkthrough:
     """One reader: the folder they work in, their environment, and where the server really listens.
 
-    A shell block's exported variables reach the blocks after it. What blocks leave running ends with ``close``.
+    A shell block's exported variables reach the blocks after it. Processes that blocks leave running end with
+    ``close``.
     """
 
     folder: Path
@@ -46,7 +47,7 @@ class Walkthrough:
     _groups: list[int] = field(default_factory=list)
 
     def follow(self, block: Block) -> None:
-        """Run or parse a block. Raises BlockFailed."""
+        """Run or parse a block. Raise BlockFailed."""
         if block.runs:
             self._run(block)
         elif not block.skip and (parse := PARSERS.get(block.language)):
@@ -121,7 +122,7 @@ class Walkthrough:
 
 
 def commands(text: str) -> str:
-    """The commands of a console block: the lines behind ``$ `` with the lines they continue on."""
+    """Return the commands of a console block: the lines behind ``$ `` with the lines they continue on."""
     kept, continues = [], False
     for line in text.splitlines():
         if continues or line.startswith("$ "):

@@ -225,20 +225,23 @@ def short_modules(found: Iterable[Source], everything: Iterable[Source]) -> Iter
 
 Rule = Callable[[Source], Iterator[str]]
 RULES: tuple[Rule, ...] = (names, participles, docstrings, theories)
+TEST_RULES: tuple[Rule, ...] = (docstrings,)
+"""The rules that hold for tests and benchmarks, too."""
 
 
 def offences(found: list[Source], everything: list[Source]) -> Iterator[str]:
     """Yield all offences in ``found``; ``everything`` is the tree that it is part of."""
+    served = [source for source in found if source.path.startswith("src/")]
     for source in found:
-        for rule in RULES:
+        for rule in RULES if source in served else TEST_RULES:
             yield from rule(source)
-    yield from classes(found)
-    yield from short_modules(found, everything)
+    yield from classes(served)
+    yield from short_modules(served, everything)
 
 
 def main(folders: list[str]) -> int:
     """Print the offences below folders or in modules of the checkout, and return 1 when there are any."""
-    everything = sources("src")
+    everything = sources("src", "tests", "benchmarks")
     paths = [folder.rstrip("/") for folder in folders or ["src"]]
     found = [
         one

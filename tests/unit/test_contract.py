@@ -57,7 +57,7 @@ def node() -> Path:
 
 
 def _with(body: Json, path: str, value: Any) -> Json:
-    """A copy of a body with one place changed; `GONE` takes the key out."""
+    """Return a copy of a body with one place changed; `GONE` takes the key out."""
     copy = deepcopy(body)
     *way, last = [int(step) if step.isdigit() else step for step in path.split("/")]
     place: Any = copy

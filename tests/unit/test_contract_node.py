@@ -1,4 +1,4 @@
-"""The Node test project is installed once, and its absence is told clearly."""
+"""The Node test project: installed once, and its absence is reported clearly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from contract import node_project
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Node project, on a machine whose `npm` only notes its calls, and fails when the project says so."""
+    """Return a Node project, on a machine whose `npm` only notes its calls, and fails when the project is set
+    so.
+    """
     tools, folder = tmp_path / "tools", tmp_path / "project"
     tools.mkdir()
     folder.mkdir()

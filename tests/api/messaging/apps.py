@@ -37,7 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def read(request: bytes) -> Asked:
-    """A request as it came."""
+    """Return a request as it came."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path, _ = first.split(" ")
@@ -47,7 +47,7 @@ def read(request: bytes) -> Asked:
 
 
 def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
-    """An answer as it goes over the wire; TwiML where nothing else is said."""
+    """Return a response as it goes over the wire; TwiML unless another type is given."""
     content = body.encode() if isinstance(body, str) else body
     headers = lines or (XML,)
     head = "\r\n".join([f"HTTP/1.1 {status} X", *headers, f"Content-Length: {len(content)}", "", ""])
@@ -55,7 +55,7 @@ def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
 
 
 def twiml(*verbs: str) -> bytes:
-    """An answer with these verbs."""
+    """Return a response with these verbs."""
     return answer(f"<Response>{''.join(verbs)}</Response>")
 
 
@@ -63,8 +63,9 @@ EMPTY = twiml()
 
 
 class App:
-    """What answers: ``routes`` from paths to answers, or to a list of them that is used up from its front; everything
-    else is answered with nothing."""
+    """An app: ``routes`` from paths to responses, or to a list of them that is used up from its front;
+    everything else gets an empty response.
+    """
 
     def __init__(self, api: Api, server: Peer) -> None:
         self._api = api
@@ -95,7 +96,7 @@ class App:
 
 @contextmanager
 def app(api: Api) -> Iterator[App]:
-    """A running app."""
+    """Yield a running app."""
     holder: list[App] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +112,7 @@ def app(api: Api) -> Iterator[App]:
 
 
 def receive(api: Api, to: str, body: str = "Hi", sender: str = PHONE, **more: Any) -> dict[str, Any] | None:
-    """A phone sends a message; answers the message once the app has answered, None when it was dropped."""
+    """Send a message from a phone; return it once the app has responded, None when it was dropped."""
     before = {one["sid"] for one in inbound(api)}
     api.run(api.messaging.inbound(InboundMessage("test", sender, to, body, **more)))
     settle(api)
@@ -121,7 +122,7 @@ def receive(api: Api, to: str, body: str = "Hi", sender: str = PHONE, **more: An
 
 
 def settle(api: Api) -> None:
-    """Let the node work until nobody is to be told of anything any more."""
+    """Let the node work until no notification is left."""
 
     async def idle() -> bool:
         async def look(tx: Tx) -> bool:
@@ -133,7 +134,7 @@ def settle(api: Api) -> None:
 
 
 def messages(api: Api, **query: str) -> list[dict[str, Any]]:
-    """The account's messages, the oldest first."""
+    """Return the account's messages, the oldest first."""
     found: list[dict[str, Any]] = api.get(f"{MESSAGES}.json", {"PageSize": "1000", **query}).json()[
         "messages"
     ]
@@ -145,12 +146,12 @@ def inbound(api: Api) -> list[dict[str, Any]]:
 
 
 def replies(api: Api) -> list[dict[str, Any]]:
-    """The messages that answer others; those of one moment are in no order."""
+    """Return the messages that are replies; those of one time are in no order."""
     return [one for one in messages(api) if one["direction"] == "outbound-reply"]
 
 
 def alerts(api: Api) -> list[dict[str, Any]]:
-    """The account's alerts, the oldest first, each whole."""
+    """Return the account's alerts, the oldest first, each whole."""
     found = api.get("/monitor/v1/Alerts").json()["alerts"]
     return [api.get(f"/monitor/v1/Alerts/{one['sid']}").json() for one in found[::-1]]
 

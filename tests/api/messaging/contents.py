@@ -6,7 +6,7 @@ from api.conftest import Api
 
 
 def content_of(api: Api, sid: str) -> bytes:
-    """The content of an attachment, read from its blob."""
+    """Return the content of an attachment, read from its blob."""
 
     async def read() -> bytes:
         key, size = [

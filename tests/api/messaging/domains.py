@@ -17,7 +17,7 @@ NAME = "go.example.com"
 
 
 def give(api: Api, name: str = NAME, account: str = ACCOUNT_SID) -> str:
-    """Give an account a domain; answers its SID."""
+    """Give an account a domain; return its SID."""
     response = api.post(CONTROL, {"Name": name, "AccountSid": account}, auth=OPERATOR)
     assert response.status_code == 201, response.text
     sid: str = response.json()["sid"]
@@ -25,14 +25,14 @@ def give(api: Api, name: str = NAME, account: str = ACCOUNT_SID) -> str:
 
 
 def associate(api: Api, domain_sid: str, service_sid: str) -> httpx.Response:
-    """Have the Service's links lead over the domain."""
+    """Lead the Service's links over the domain."""
     return api.post(f"{LINKS}/Domains/{domain_sid}/MessagingServices/{service_sid}")
 
 
 def visit(
     api: Api, path: str, host: str = NAME, method: str = "GET", agent: str = "Phone/1.0"
 ) -> httpx.Response:
-    """What a phone gets over a domain, without credentials."""
+    """Return the response that a phone gets over a domain, without credentials."""
     response: httpx.Response = api.run(
         api._http.request(
             method, path, auth=None, headers={"Host": host.encode(), "User-Agent": agent.encode()}
@@ -45,7 +45,7 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def certificate(*names: str, ends: datetime.datetime, key: ec.EllipticCurvePrivateKey = KEY) -> str:
-    """A certificate for ``names`` in PEM."""
+    """Return a certificate for ``names`` in PEM."""
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "links")])
     builder = (
         x509.CertificateBuilder()
@@ -68,12 +68,12 @@ def private_key(
     form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8,
     password: bytes = b"",
 ) -> str:
-    """A private key in PEM."""
+    """Return a private key in PEM."""
     sealing = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, sealing).decode()
 
 
 def in_days(api: Api, days: int) -> datetime.datetime:
-    """A moment by the node's clock, in whole seconds."""
+    """Return a time by the node's clock, in whole seconds."""
     now = datetime.datetime.fromtimestamp(api.clock.now // 1_000_000, datetime.UTC)
     return now + datetime.timedelta(days=days)

@@ -37,12 +37,12 @@ def service(api: Api, **settings: str) -> dict[str, Any]:
 
 
 def pool(service: dict[str, Any], name: str = "PhoneNumbers") -> str:
-    """The path of a Service's senders of one kind."""
+    """Return the path of a Service's senders of one kind."""
     return f"{SERVICES}/{service['sid']}/{name}"
 
 
 def stock(api: Api, number: Number, account_sid: str = "") -> str | None:
-    """Put a number into the inventory and give it to the account, if one is named; answers its SID."""
+    """Put a number into the inventory and give it to the account, if one is named; return its SID."""
 
     async def put(tx: Tx) -> str | None:
         assert await inventory.add_number(tx, number)
@@ -55,12 +55,12 @@ def stock(api: Api, number: Number, account_sid: str = "") -> str | None:
 
 
 def subaccount(api: Api) -> tuple[str, str]:
-    """SID and auth token of a new subaccount."""
+    """Return SID and auth token of a new subaccount."""
     body = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "Other"}).json()
     return body["sid"], body["auth_token"]
 
 
 def second_pair(api: Api) -> tuple[str, str]:
-    """The account's second pair."""
+    """Return the account's second pair."""
     pair: tuple[str, str] = api.run(facade.test_credentials(api.node.database, api.node.vault, ACCOUNT_SID))
     return pair

@@ -19,7 +19,7 @@ from trunkline.transports.sandbox.phones import SandboxMessage, newest
 
 PATIENCE = 20.0
 HOOK = "https://hooks.example.com"
-"""Where nobody is: what was said to it stands in the log."""
+"""An address without a server: the requests to it are in the log."""
 
 
 class _Logged(Row, frozen=True):
@@ -28,7 +28,7 @@ class _Logged(Row, frozen=True):
 
 @pytest.fixture
 def hooks(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is called answers 204 at once, without a network; no two calls are at the same moment."""
+    """Respond to every callback with 204 at once, without a network; no two callbacks are at the same time."""
 
     async def send(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
@@ -57,7 +57,7 @@ def until(api: Api, done: Callable[[], Any], *, step: float = 0) -> Any:
 def reaches(
     api: Api, sid: str, *statuses: str, account_sid: str = ACCOUNT_SID, step: float = 0
 ) -> dict[str, Any]:
-    """Let the node work until the message has one of the states; answers it, when its account is the test's."""
+    """Let the node work until the message has one of the states; return it, when its account is the test's."""
 
     async def look() -> Any:
         found: str | None = await api.node.database.read(
@@ -71,7 +71,7 @@ def reaches(
 
 
 def callbacks(api: Api, sid: str) -> list[dict[str, str]]:
-    """The status callbacks of a message, in their order, once none is under way."""
+    """Return the status callbacks of a message, in their order, once none is under way."""
 
     async def idle(tx: Tx) -> bool:
         return await tx.value("SELECT id FROM jobs WHERE kind = 'webhook' LIMIT 1") is None
@@ -90,12 +90,12 @@ def callbacks(api: Api, sid: str) -> list[dict[str, str]]:
 
 
 def states(told: list[dict[str, str]]) -> list[str]:
-    """What callbacks told, in a word each."""
+    """Return the states that callbacks reported."""
     return [one["MessageStatus"] for one in told]
 
 
 def phone(api: Api, number: str) -> list[SandboxMessage]:
-    """What a virtual phone received and sent, oldest first."""
+    """Return what a virtual phone received and sent, oldest first."""
     found: list[SandboxMessage] = api.run(
         api.node.database.read(lambda tx: newest(tx, ACCOUNT_SID, number, 500))
     )
@@ -103,5 +103,5 @@ def phone(api: Api, number: str) -> list[SandboxMessage]:
 
 
 def query(url: str) -> dict[str, str]:
-    """The query of a URL."""
+    """Return the query of a URL."""
     return dict(parse_qsl(urlsplit(url).query))

@@ -1,4 +1,4 @@
-"""What registrations are made of, and the operator who decides on them."""
+"""Values for registrations, and the operator who decides on them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VERIFICATION: dict[str, Any] = {
 
 
 def pairs(form: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
-    """A form with its lists repeated; a change to None leaves the name out."""
+    """Return a form with its lists repeated; a change to None leaves the name out."""
     merged = {name: value for name, value in {**form, **changes}.items() if value is not None}
     return [
         (name, one)
@@ -57,32 +57,32 @@ def pairs(form: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
 
 
 def service(api: Api, **form: str) -> str:
-    """A new Service's SID."""
+    """Return a new Service's SID."""
     made = api.post(f"{V1}/Services", {"FriendlyName": "s", **form})
     return str(made.json()["sid"])
 
 
 def brand(api: Api, **form: str) -> dict[str, Any]:
-    """A new brand."""
+    """Return a new brand."""
     made = api.post(BRANDS, {"CustomerProfileBundleSid": BUNDLE, "A2PProfileBundleSid": PROFILE, **form})
     assert made.status_code == 201, made.text
     return dict(made.json())
 
 
 def usa2p(service_sid: str, sid: str = "") -> str:
-    """The path of a Service's campaigns, or of one."""
+    """Return the path of a Service's campaigns, or of one."""
     return f"{V1}/Services/{service_sid}/Compliance/Usa2p" + (f"/{sid}" if sid else "")
 
 
 def campaign(api: Api, service_sid: str, brand_sid: str, **form: Any) -> dict[str, Any]:
-    """A new campaign of a Service."""
+    """Return a new campaign of a Service."""
     made = api.post(usa2p(service_sid), pairs(CAMPAIGN, BrandRegistrationSid=brand_sid, **form))
     assert made.status_code == 201, made.text
     return dict(made.json())
 
 
 class Operator:
-    """Decides over the control API."""
+    """An operator who decides over the control API."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -96,7 +96,7 @@ class Operator:
         user: str = OPERATOR[0],
         password: str = OPERATOR[1],
     ) -> Any:
-        """The body of the answer, None for an unknown path. Raises ApiError."""
+        """Return the body of the response, None for an unknown path. Raise ApiError."""
         answer = self._api.request(
             method,
             f"/_trunkline/compliance{path}",
@@ -112,7 +112,7 @@ class Operator:
         return answer.json()
 
     def decide(self, sid: str, verdict: str, **form: Any) -> dict[str, Any]:
-        """Carry out a decision; answers the registration."""
+        """Carry out a decision; return the registration."""
         answer: dict[str, Any] = self.ask("POST", f"/{sid}/{verdict}", form)
         return answer
 

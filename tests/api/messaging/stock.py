@@ -1,4 +1,4 @@
-"""What an account needs to send: numbers of its own, and Services that have them in their pools."""
+"""Resources that an account needs to send: numbers of its own, and Services that have them in their pools."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def own(api: Api, number: str, account_sid: str = ACCOUNT_SID, **more: Any) -> S
 
 
 def service(api: Api, *pool: Stocked, **settings: str) -> str:
-    """A Service with these numbers in its pool."""
+    """Return a Service with these numbers in its pool."""
     sid: str = api.post("/messaging/v1/Services", {"FriendlyName": "of a test", **settings}).json()["sid"]
 
     async def insert(tx: Tx) -> None:

@@ -1,4 +1,4 @@
-"""What the rules of US carriers do to messages, from their creation to their end."""
+"""The rules of US carriers and their effects on messages, from their creation to their end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def settings_overrides() -> dict[str, Any]:
 
 
 def ended(api: Api, **form: str) -> tuple[str, int | None]:
-    """The last status of a new message, and its error; the clock runs on, so that no rate holds it up."""
+    """Return the last status of a new message, and its error; the clock runs on, so that no rate holds it up."""
     sid = send(api, To=TO, **form)["sid"]
     deadline = time.monotonic() + 15
     while True:

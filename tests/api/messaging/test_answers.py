@@ -1,4 +1,4 @@
-"""What an app answers to a message: TwiML in all its forms, failures, fallbacks, and loops."""
+"""An app's replies to a message: TwiML in all its forms, failures, fallbacks, and loops."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from unit.core.egress.peers import certificate, drip, hang, peer, stall
 HI = twiml("<Message>hi</Message>")
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is said over the network, and how it is read, is the same on each."""
+"""Traffic on the network and its parsing do not depend on the engine."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """The app of a Service with a number."""
+    """Yield the app of a Service with a number."""
     with app(api) as running:
         service(
             api,
@@ -364,7 +364,7 @@ def test_other_senders_and_recipients(api: Api, web: App) -> None:
 
 
 def test_alphanumeric_senders_of_replies(api: Api, web: App) -> None:
-    """They go where they are taken, and not under the names that the operator refuses."""
+    """Send replies to recipients that accept names, and none under the names that the operator refuses."""
     web.routes["/sms"] = twiml(
         '<Message from="Acme" to="+447400123457">a</Message>',
         '<Message from="Acme">b</Message>',
@@ -415,7 +415,7 @@ def test_a_reply_with_a_picture(api: Api, web: App) -> None:
 
 
 def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
-    """As after a crash between a reply and the end of its job."""
+    """Repeat a job as after a crash between a reply and the end of the job."""
     web.routes["/sms"] = twiml('<Message action="/action">a</Message>', "<Message>b</Message>")
     got = receive(api, US)
     assert got is not None

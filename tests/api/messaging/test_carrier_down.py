@@ -1,4 +1,4 @@
-"""A network that is down is looked at often, and the storage seldom."""
+"""A network that is down: it is polled often, and the storage seldom."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pyte
 
 
 async def running_loop() -> asyncio.AbstractEventLoop:
-    """The loop that the node runs on."""
+    """Return the loop that the node runs on."""
     return asyncio.get_running_loop()

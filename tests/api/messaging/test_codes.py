@@ -127,11 +127,11 @@ IMPOSSIBLE: dict[int, str] = {
     21702: "a Service is never unavailable for a while",
     30045: "21624 says that a validity period is out of range",
 }
-"""What the vendor's list has and this server cannot answer."""
+"""Codes of the vendor's list that this server cannot return."""
 
 
 def known() -> set[int]:
-    """Every code that Messaging has, by its own sets and its sources."""
+    """Return every code that Messaging has, by its own sets and its sources."""
     listed: str = (
         inspect.getsource(error_codes).partition("    # Messaging\n")[2].partition("    # Programmable")[0]
     )
@@ -160,7 +160,7 @@ def test_the_test_is_there_and_is_about_the_code(place: str) -> None:
 
 
 def segments(text: str, name: str) -> Iterator[str]:
-    """The function of this name, with its decorators."""
+    """Yield the function of this name, with its decorators."""
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and node.name == name:
@@ -169,12 +169,12 @@ def segments(text: str, name: str) -> Iterator[str]:
 
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What networks and apps say is the same on each."""
+"""Traffic of networks and apps does not depend on the engine."""
 
 
 @ONE_ENGINE
 class TestGateway:
-    """A carrier that tells the API's codes itself, as the operator's table of an SMPP carrier does."""
+    """A carrier that reports the API's codes itself, as the operator's table of an SMPP carrier does."""
 
     @pytest.fixture
     def settings_overrides(self) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_queue_that_is_full_fails_what_it_cannot_refuse(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message that was accepted before it had a sender, and a reply."""
+    """Fail a message that was accepted before it had a sender, and a reply."""
 
     async def answer(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
@@ -236,7 +236,9 @@ def test_a_queue_that_is_full_fails_what_it_cannot_refuse(api: Api, monkeypatch:
 
 @ONE_ENGINE
 def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fallback hears the code, and an alert has it. (The client's own tests make the failures happen.)"""
+    """Hand the code to the fallback, and write it into an alert. (The client's own tests make the failures
+    happen.)
+    """
     requests: dict[Failure, int] = {
         Failure.BAD_URL: 11100,
         Failure.BAD_HOST: 11210,
@@ -281,7 +283,7 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
 
 
 class TestRegistrations:
-    """What the rules of US networks say of what is registered, and not there yet."""
+    """Outcomes of the rules of US networks for registrations that exist and do not apply yet."""
 
     @pytest.fixture
     def settings_overrides(self) -> dict[str, Any]:

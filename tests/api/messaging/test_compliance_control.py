@@ -14,7 +14,7 @@ from trunkline.api.errors import ApiError
 
 
 def refused(operator: Operator, method: str, path: str, **form: Any) -> int:
-    """The code of a refusal."""
+    """Return the code of a rejection."""
     with pytest.raises(ApiError) as caught:
         operator.ask(method, path, form)
     return caught.value.code

@@ -59,7 +59,7 @@ def deactivated(api: Api) -> list[str]:
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """Registrations wait for the operator."""
+    """Return settings by which registrations wait for the operator."""
     return {"compliance_approval": "manual"}
 
 

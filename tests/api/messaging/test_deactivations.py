@@ -23,13 +23,13 @@ DAY_SECONDS = 24 * 3600
 
 
 def day(api: Api, before: int) -> str:
-    """The day so many before today."""
+    """Return the day so many before today."""
     moment = datetime.datetime.fromtimestamp(api.clock.now // SECOND - before * DAY_SECONDS, datetime.UTC)
     return moment.date().isoformat()
 
 
 def fetch(api: Api, url: str, method: str = "GET") -> PublicResponse | None:
-    """What anybody gets at an address."""
+    """Return the response that anybody gets at an address."""
     files = DeactivationFiles(api.node.database, api.node.vault, api.clock)
     path = urlsplit(url).path
     assert files.claims(path.encode())
@@ -38,7 +38,7 @@ def fetch(api: Api, url: str, method: str = "GET") -> PublicResponse | None:
 
 
 def address(api: Api, date: str, **options: Any) -> str:
-    """The address of a day's file."""
+    """Return the address of a day's file."""
     answer = api.get(PATH, {"Date": date}, **options)
     assert answer.status_code == 307
     url: str = answer.json()["redirect_to"]
@@ -48,7 +48,7 @@ def address(api: Api, date: str, **options: Any) -> str:
 
 
 def text(api: Api, date: str, **options: Any) -> str:
-    """A day's file."""
+    """Return a day's file."""
     answer = fetch(api, address(api, date, **options))
     assert answer is not None
     assert answer.status == 200
@@ -58,7 +58,7 @@ def text(api: Api, date: str, **options: Any) -> str:
 
 
 def report(api: Api, recipient: str, code: int | None, created: float, updated: float) -> None:
-    """A message that ended with a code; the times are in days before now."""
+    """Store a message that ended with a code; the times are in days before now."""
 
     async def add(tx: Tx) -> None:
         await tx.insert(
@@ -83,7 +83,7 @@ def report(api: Api, recipient: str, code: int | None, created: float, updated: 
 
 @pytest.fixture(autouse=True)
 def noon(api: Api) -> None:
-    """The middle of a day: a second more or less is no other day."""
+    """Set the clock to the middle of a day, so that a second more or less is no other day."""
     api.clock.advance(DAY_SECONDS / 2 - api.clock.now // SECOND % DAY_SECONDS)
 
 

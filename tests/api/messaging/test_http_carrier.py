@@ -1,4 +1,6 @@
-"""A node whose carrier is an HTTP gateway: what it hands over, and what the gateway tells of it."""
+"""A node whose carrier is an HTTP gateway: the messages that it hands over, and the gateway's reports of
+them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ URL = "https://gateway.example.com/messages"
 RECEIPTS, MESSAGES = "/_trunkline/carriers/gate/receipts", "/_trunkline/carriers/gate/messages"
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is said over the network is the same on each."""
+"""Traffic on the network does not depend on the engine."""
 
 
 @pytest.fixture
@@ -35,8 +37,9 @@ def settings_overrides() -> dict[str, Any]:
 
 
 class Gateway:
-    """Answers each message with the next of ``answers``, a status and a body, and with an id of its own after that.
-    While ``gate`` is not set, answers wait."""
+    """A gateway that responds to each message with the next of ``answers``, a status and a body, and with an
+    id of its own after that. While ``gate`` is not set, responses wait.
+    """
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -54,7 +57,7 @@ class Gateway:
 
 @pytest.fixture
 def gateway(api: Api, monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    """The gateway behind the carrier; whoever else is called answers 204."""
+    """Return the gateway behind the carrier; every other address responds with 204."""
     made = Gateway()
 
     async def serve(self: Egress, outgoing: EgressRequest) -> EgressResponse:
@@ -67,7 +70,7 @@ def gateway(api: Api, monkeypatch: pytest.MonkeyPatch) -> Gateway:
 
 
 def tell(api: Api, path: str, told: Any, secret: str = SECRET) -> httpx.Response:
-    """The gateway tells something."""
+    """Report an event from the gateway."""
     content = told if isinstance(told, bytes) else json.dumps(told).encode()
     return api.request(
         "POST", path, content=content, headers={"Authorization": f"Bearer {secret}"}, auth=None
@@ -130,7 +133,7 @@ ENDS: list[tuple[list[tuple[int, bytes]], int, str, int | None]] = [
     ([(503, b"")] * 5, 5, "failed", 30017),
     ([(500, b"")] * 5, 5, "failed", 30008),
 ]
-"""What the gateway answers to a message, how often it gets it, and what becomes of it."""
+"""The gateway's responses to a message, how often it gets the message, and the message's last state."""
 
 
 @ONE_ENGINE

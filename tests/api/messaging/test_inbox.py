@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("hooks")
 INBOX = "/_trunkline/inbox"
 LINES = f"{INBOX}/messages"
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What has no SQL of its own is the same on each."""
+"""Tests without SQL of their own have the same result on each."""
 
 
 def lines(api: Api, **query: Any) -> list[dict[str, Any]]:

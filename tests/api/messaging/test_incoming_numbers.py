@@ -29,7 +29,7 @@ APPLICATIONS = f"{ACCOUNT}/Applications"
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """A server with fictional numbers."""
+    """Return a server with fictional numbers."""
     return STOCKED
 
 

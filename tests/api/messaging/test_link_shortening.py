@@ -29,7 +29,7 @@ UNKNOWN = "DN" + "0" * 32
 NO_SERVICE = "MG" + "0" * 32
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read without a database is the same on each."""
+"""Parsing without a database has the same result on each."""
 
 
 def test_the_operator_removes_a_domain_by_its_sid_alone(api: Api) -> None:

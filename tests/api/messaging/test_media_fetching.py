@@ -27,7 +27,7 @@ from trunkline.transports.base import MediaLink
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is said over the network is the same on each."""
+"""Traffic on the network does not depend on the engine."""
 
 PNG = answer(b"png", 200, "Content-Type: image/png")
 
@@ -39,7 +39,7 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """Where attachments are, and a number that may send them."""
+    """Yield the server of attachments, and a number that may send them."""
     with app(api) as running:
         running.routes["/cat.png"] = PNG
         own(api, US_MMS, mms=True, rate=10_000_000)
@@ -47,13 +47,13 @@ def web(api: Api) -> Iterator[App]:
 
 
 def told(api: Api, web: App, *urls: str, **form: Any) -> dict[str, Any]:
-    """A message with attachments, once it has ended."""
+    """Return a message with attachments, once it has ended."""
     sender = {} if "MessagingServiceSid" in form else {"From": US_MMS}
     created = send(api, MediaUrl=list(urls or [web.url("/x")]), **sender, **form)
     assert created["sid"].startswith("MM")
 
     async def ended() -> bool:
-        """With no time between one try and the next."""
+        """Return how a message ended, with no time between one try and the next."""
         due, status = await api.node.database.read(look)
         if due is not None and due > api.clock.now:
             api.clock.now = due
@@ -69,7 +69,7 @@ def told(api: Api, web: App, *urls: str, **form: Any) -> dict[str, Any]:
 
 
 def contents(api: Api, sid: str) -> list[tuple[str, bytes]]:
-    """The attachments of a message as the API lists and serves them, in their order."""
+    """Return the attachments of a message as the API lists and serves them, in their order."""
     found = api.get(f"{MESSAGES}/{sid}/Media.json").json()["media_list"]
     served = [api.run(api._http.get(one["uri"].removesuffix(".json"), auth=None)) for one in found]
     assert [one["content_type"] for one in found] == [one.headers["content-type"] for one in served]
@@ -128,7 +128,7 @@ PNG_TYPE, CARD_TYPE = "Content-Type: image/png", "Content-Type: text/vcard"
 
 
 def chunked(kind: str, size: int) -> bytes:
-    """An answer that does not say how long it is."""
+    """Return a response that does not state its length."""
     head = f"HTTP/1.1 200 OK\r\n{kind}\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n"
     return head.encode() + b"x" * size + b"\r\n0\r\n\r\n"
 
@@ -265,7 +265,7 @@ def test_a_failure_is_called_back(api: Api, web: App) -> None:
 
 
 def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None:
-    """It ran out, and was deleted, before the attachment came: nothing is kept, and nothing is left to do."""
+    """Discard an attachment whose message ran out and was deleted before it came; nothing is left to do."""
     go = asyncio.Event()
 
     async def wait(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -290,7 +290,9 @@ def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None
 
 
 def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for each, at the end of the text; it lives for 365 days and no longer than its attachment."""
+    """Append one for each attachment, at the end of the text; it lives for 365 days and no longer than its
+    attachment.
+    """
     monkeypatch.setattr(api.messaging.carriers.all[0], "carries_media", lambda recipient: False)
     mine = service(api, own(api, US, mms=True, rate=10_000_000))
     web.routes["/page"] = answer(b"BEGIN:VCARD", 200, CARD_TYPE)
@@ -321,7 +323,7 @@ def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.M
 
 
 def test_a_repeated_job_keeps_nothing_twice(api: Api, web: App) -> None:
-    """As after a crash between the attachments and the end of the job."""
+    """Repeat a job as after a crash between the attachments and the end of the job."""
     shown = told(api, web, web.url("/cat.png"))
     payload = f'["{shown["account_sid"]}","{shown["sid"]}"]'
 
@@ -369,7 +371,7 @@ def test_nothing_is_kept_of_a_message_that_lacks_an_attachment(api: Api, web: Ap
 
 @ONE_ENGINE
 def test_the_first_attachment_in_the_list_decides_about_the_error(api: Api, web: App) -> None:
-    """Not the one that failed first."""
+    """Report the first attachment of the list, not the one that failed first."""
     failed = asyncio.Event()
 
     async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -26,7 +26,7 @@ UNKNOWN = f"{MESSAGES}/SM{'0' * 32}"
 
 @pytest.fixture(autouse=True)
 def nothing_leaves(api: Api) -> None:
-    """Messages stay as they were accepted."""
+    """Keep messages as they were accepted."""
     stand_still(api)
 
 
@@ -35,7 +35,7 @@ def path_of(sid: str) -> str:
 
 
 def scheduled(api: Api, **more: str) -> str:
-    """A message that is due in an hour."""
+    """Return a message that is due in an hour."""
     moment = datetime.datetime.fromtimestamp(api.clock.now / SECOND + 3600, datetime.UTC)
     at = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     sid: str = send(api, ScheduleType="fixed", SendAt=at, **more)["sid"]
@@ -216,7 +216,7 @@ def test_attachments_are_listed_fetched_and_deleted(api: Api) -> None:
 
 
 def raw(api: Api, method: str, path: str, auth: Any = None, **headers: str) -> httpx.Response:
-    """A request as a phone makes it, which is no client of the API."""
+    """Return a request as a phone makes it, which is no client of the API."""
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=api.node.application)  # type: ignore[arg-type]

@@ -23,12 +23,12 @@ HOUR = 3600
 
 @pytest.fixture(autouse=True)
 def nothing_leaves(api: Api) -> None:
-    """Messages stay as they were accepted."""
+    """Keep messages as they were accepted."""
     stand_still(api)
 
 
 def at(api: Api, seconds: float) -> str:
-    """The moment so many seconds from now, as the SDKs write it."""
+    """Return the time so many seconds from now, as the SDKs write it."""
     import datetime
 
     moment = datetime.datetime.fromtimestamp(api.clock.now / SECOND + seconds, datetime.UTC)
@@ -36,7 +36,7 @@ def at(api: Api, seconds: float) -> str:
 
 
 def stored(api: Api, sid: str) -> tuple[Any, Any]:
-    """The rows of a message and of its place in the queue."""
+    """Return the rows of a message and of its place in the queue."""
 
     async def read(tx: Tx) -> tuple[Any, Any]:
         return await find_message(tx, ACCOUNT_SID, sid), await queue.find_entry(tx, sid)
@@ -175,7 +175,7 @@ def test_addresses_of_another_channel(api: Api) -> None:
 
 
 def refusals() -> list[tuple[str, dict[str, Any], int, int]]:
-    """What is changed of a good message, and how that is refused."""
+    """Return changes of a good message, with the errors of each."""
     media = [("MediaUrl", f"https://example.com/{number}.png") for number in range(11)]
     given = {"MessagingServiceSid": "SERVICE", "From": ""}
     fixed = {**given, "ScheduleType": "fixed"}
@@ -303,7 +303,7 @@ accounts (21267, 21608), accounts without MMS (21622), older codes (21601, 21602
 
 
 def test_refusals(api: Api) -> None:
-    """One table on one node: none of these leaves anything behind."""
+    """Run one table on one node: none of the rejected requests leaves anything behind."""
     assert {code for _, _, _, code in refusals()} - {20001} | ELSEWHERE == SYNCHRONOUS
     number = own(api, US)
     for text, more in {
@@ -408,7 +408,7 @@ def test_content_is_discarded_at_the_end(api: Api) -> None:
 
 
 class TestOperator:
-    """What the operator may forbid."""
+    """Requests that the operator may forbid."""
 
     @pytest.fixture
     def settings_overrides(self) -> dict[str, Any]:

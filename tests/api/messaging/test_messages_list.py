@@ -19,7 +19,7 @@ PATH = f"{MESSAGES}.json"
 
 
 def sids(api: Api, query: Any = None) -> list[str]:
-    """The SIDs of all pages, which are turned by their URIs; each has at most three rows."""
+    """Return the SIDs of all pages, which are turned by their URIs; each has at most three rows."""
     path: str | None = f"{PATH}?PageSize=3" + (f"&{query}" if query else "")
     found: list[str] = []
     while path:
@@ -31,8 +31,9 @@ def sids(api: Api, query: Any = None) -> list[str]:
 
 @pytest.fixture
 def sent(api: Api) -> list[str]:
-    """Ten messages, the oldest first: one every six hours around a midnight, all sent one second after their making
-    but the last, which waits."""
+    """Create ten messages, the oldest first: one every six hours around a midnight, all sent one second after
+    their making but the last, which waits.
+    """
     stand_still(api)
     own(api, US)
     own(api, US_MMS)
@@ -106,8 +107,9 @@ def test_what_was_received_is_listed_too(api: Api, sent: list[str]) -> None:
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_every_query_goes_by_an_index(api: Api, sent: list[str]) -> None:
-    """No filter makes the storage look at all of an account's messages, nor sort more than a recipient's. PostgreSQL
-    plans by its statistics, which a test does not have."""
+    """Check that no filter reads all of an account's messages, nor sorts more than a recipient's. PostgreSQL
+    plans by its statistics, which a test does not have.
+    """
     plans: list[str] = []
 
     class Explaining:

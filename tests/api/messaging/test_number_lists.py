@@ -1,4 +1,4 @@
-"""What can be bought, short codes, and applications over the API."""
+"""Numbers on offer, short codes, and applications over the API."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ APPLICATIONS = f"{ACCOUNT}/Applications"
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """A server with fictional numbers."""
+    """Return a server with fictional numbers."""
     return STOCKED
 
 
 def found(api: Api, path: str, **query: str) -> list[str]:
-    """The numbers of a list."""
+    """Return the numbers of a list."""
     body = api.get(f"{AVAILABLE}/{path}.json", {"PageSize": "1000", **query}).json()
     return [one["phone_number"] for one in body["available_phone_numbers"]]
 

@@ -26,13 +26,13 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """An app that answers nothing."""
+    """Yield an app that never replies."""
     with app(api) as running:
         yield running
 
 
 def answers(api: Api) -> list[str]:
-    """What was answered to keywords; each has reached the phone."""
+    """Return the replies to keywords; each has reached the phone."""
     found = replies(api)
     for one in found:
         reaches(api, one["sid"], "delivered")
@@ -262,7 +262,7 @@ def test_it_takes_the_accounts_credentials(api: Api) -> None:
 
 
 def test_a_phone_that_answers_stop(api: Api) -> None:
-    """The sandbox's own number for it."""
+    """Use the sandbox's own number for it."""
     own(api, US, rate=QUICK)
     sent = send(api, From=US, To="+15005552014")
     reaches(api, sent["sid"], "delivered")

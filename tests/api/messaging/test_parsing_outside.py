@@ -21,7 +21,7 @@ MINE, FREE, PHONE = "+14155550110", "+14155550111", "+14155550123"
 
 @pytest.fixture
 def parsed(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each parsed number and counted text: True if that was inside a transaction that writes."""
+    """Record for each parsed number and counted text: True if that was inside a transaction that writes."""
     inside = ContextVar("inside", default=False)
     seen: list[bool] = []
     write = api.node.database.write

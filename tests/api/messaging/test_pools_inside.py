@@ -1,4 +1,6 @@
-"""What sending sees of numbers and pools, and whom sticky senders remember; numbers and pools are made over the API."""
+"""Numbers and pools as sending reads them, and the memory of sticky senders; numbers and pools are made over
+the API.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,17 @@ PERSON = "+14155550101"
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """A server with fictional numbers."""
+    """Return a server with fictional numbers."""
     return STOCKED
 
 
 def ask(api: Api, question: Any, *arguments: Any) -> Any:
-    """What a query answers."""
+    """Return the rows of a query."""
     return api.run(api.node.database.write(lambda tx: question(tx, *arguments)))
 
 
 def of_person(service_sid: str, *, inbound: bool = False) -> Message:
-    """A message through a Service, to a person or from one."""
+    """Return a message through a Service, to a person or from one."""
     return Message(
         sid="SM" + "0" * 32,
         account_sid=ACCOUNT_SID,

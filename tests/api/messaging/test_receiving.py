@@ -1,4 +1,4 @@
-"""Receiving: whose a message is, who is told of it and how, and what of it is kept."""
+"""Receiving: the owner of a message, the requests that notify of it, and the data that is kept."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """The app."""
+    """Yield the app."""
     with app(api) as running:
         yield running
 
@@ -191,7 +191,7 @@ def blob_count(api: Api) -> int:
 
 
 def test_attachments_keep_their_order(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are stored side by side, and the last one first."""
+    """Store attachments side by side, the last one first."""
     own(api, US)
     write, written = api.node.blobs.write, list[Any]()
 

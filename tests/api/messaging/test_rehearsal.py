@@ -1,4 +1,4 @@
-"""Test credentials: the magic numbers, and that nothing is kept, sent or told."""
+"""Test credentials: the magic numbers, and that nothing is kept, sent or notified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNKNOWN = "SM" + "0" * 32
 
 
 class Rehearsal:
-    """Calls with an account's test credentials."""
+    """Requests with an account's test credentials."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -23,7 +23,7 @@ class Rehearsal:
         self.messages = f"/2010-04-01/Accounts/{self.auth[0]}/Messages.json"
 
     def send(self, **form: Any) -> Any:
-        """Create a message; the good sender and a text unless something else is said."""
+        """Create a message; with the good sender and a text unless other values are given."""
         asked = {"To": TO, "From": GOOD, "Body": "Hello", **form}
         asked = {name: value for name, value in asked.items() if value is not None}
         return self.api.post(self.messages, asked, auth=self.auth)

@@ -260,7 +260,7 @@ def test_without_a_receipt_it_stays_sent(api: Api) -> None:
 
 
 def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> None:
-    """A part's id is told with the whole message, which may have to wait for its other parts."""
+    """Report a segment's id with the whole message, which may have to wait for its other segments."""
     own(api, US)
     created = send(api, From=US, To="+15005552013")
     reaches(api, created["sid"], "sent")

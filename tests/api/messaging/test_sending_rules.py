@@ -1,4 +1,4 @@
-"""Which messages may go: the rules of senders that are named, and what changes while a message waits."""
+"""Admission of messages: the rules of senders that are named, and changes while a message waits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PICTURE = "https://example.com/a.png"
 
 @pytest.fixture
 def closed(api: Api) -> Iterator[pytest.MonkeyPatch]:
-    """The carrier takes nothing until this is undone."""
+    """Let the carrier accept nothing until this is undone."""
     patch = pytest.MonkeyPatch()
     patch.setattr(api.messaging.carriers.all[0], "ready", False, raising=False)
     yield patch
@@ -85,7 +85,7 @@ def test_a_number_that_was_sold_sends_nothing_of_its_old_owner(api: Api, closed:
 def test_what_may_not_go_ends_without_pauses(
     api: Api, closed: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A look ends some messages; the next look must not wait, however slow the sender is."""
+    """End some messages in one poll; the next poll must not wait, however slow the sender is."""
     child = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "child"}).json()
     own(api, US, child["sid"])
     auth, path = (child["sid"], child["auth_token"]), f"/2010-04-01/Accounts/{child['sid']}"
@@ -122,7 +122,7 @@ def test_a_sender_that_left_its_service_sends_nothing_for_it(api: Api) -> None:
 def test_who_opts_out_of_the_service_gets_no_more_of_its_numbers(
     api: Api, closed: pytest.MonkeyPatch
 ) -> None:
-    """Also where the message names the number alone: what counts is the pool that it is in."""
+    """Apply the opt-out also where the message names the number alone: the pool that it is in counts."""
     sid = service(api, own(api, US, rate=QUICK))
     own(api, US_MMS, rate=QUICK)
     waiting = [send(api, From=US), send(api, From=US_MMS)]
@@ -138,7 +138,7 @@ def test_who_opts_out_of_the_service_gets_no_more_of_its_numbers(
 
 
 def test_whom_a_person_writes_to_first_serves_them(api: Api) -> None:
-    """A message that comes in makes its number the person's sticky sender, unless they have one."""
+    """Make the number of a message that comes in the person's sticky sender, unless they have one."""
     one, other = own(api, US, rate=QUICK), own(api, US_MMS, rate=QUICK)
     sid = service(api, one, other, InboundRequestUrl="https://hooks.example.com/sms")
     people = {f"+1500555012{number}": (US, US_MMS)[number % 2] for number in range(6)}
@@ -179,7 +179,7 @@ def test_what_was_discarded_is_nowhere(api: Api) -> None:
 
 
 def stored_options(api: Api, sid: str) -> str:
-    """How a message was asked for, as it is stored."""
+    """Return the options with which a message was requested, as they are stored."""
     found: str = api.run(
         api.node.database.read(lambda tx: tx.value("SELECT options FROM messages WHERE sid = :sid", sid=sid))
     )
@@ -194,7 +194,7 @@ def _in_twenty_minutes(api: Api, later: dict[str, str]) -> dict[str, Any]:
 
 
 class TestPrices:
-    """A server that knows what messages cost."""
+    """A server that holds the prices of messages."""
 
     @pytest.fixture
     def settings_overrides(self) -> dict[str, Any]:

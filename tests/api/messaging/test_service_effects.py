@@ -1,4 +1,4 @@
-"""What the settings of a Messaging Service change, where no other test shows the setting both ways."""
+"""Effects of the settings of a Messaging Service, where no other test shows the setting both ways."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """The app."""
+    """Yield the app."""
     with app(api) as running:
         yield running
 
@@ -38,13 +38,13 @@ def change(api: Api, service_sid: str, **settings: str) -> None:
 
 
 def through(api: Api, service_sid: str, *, step: float = 0, **form: Any) -> dict[str, Any]:
-    """A message through the Service, once it has ended; ``step`` seconds pass between two looks."""
+    """Return a message through the Service, once it has ended; ``step`` seconds pass between two polls."""
     created = send(api, MessagingServiceSid=service_sid, **form)
     return reaches(api, created["sid"], "delivered", "failed", step=step)
 
 
 def test_sticky_sender(api: Api) -> None:
-    """Off: senders take turns and the mapping is kept; on again: it counts as before."""
+    """Switch it off: senders take turns and the mapping is kept; on again: it counts as before."""
     mine = service(api, own(api, SAN_FRANCISCO, rate=QUICK), own(api, MANHATTAN, rate=QUICK))
     kept = through(api, mine)["from"]
     assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
@@ -56,7 +56,9 @@ def test_sticky_sender(api: Api) -> None:
 
 
 def test_a_native_number_takes_over(api: Api) -> None:
-    """A person who kept a foreign number gets one of their country once there is one; who kept a name, keeps it."""
+    """Give a person who kept a foreign number one of their country once there is one; who kept a name, keeps
+    it.
+    """
     mine = service(api, own(api, US, rate=QUICK))
     named = service(api)
     assert (
@@ -74,7 +76,9 @@ def test_a_native_number_takes_over(api: Api) -> None:
 
 
 def test_area_code_geomatch(api: Api) -> None:
-    """On: the recipient's area code, then one of the same area; off: turns among the country's numbers."""
+    """Switch it on: the recipient's area code, then one of the same area; off: turns among the country's
+    numbers.
+    """
     far = own(api, MANHATTAN, rate=QUICK)
     overlay = own(api, SAN_FRANCISCO_OVERLAY, rate=QUICK)
     mine = service(api, far, overlay, own(api, SAN_FRANCISCO, rate=QUICK), StickySender="false")
@@ -88,7 +92,9 @@ def test_area_code_geomatch(api: Api) -> None:
 
 
 def test_mms_converter(api: Api, web: App) -> None:
-    """On: to where no carrier takes MMS, the text goes with a link to each attachment; off: it fails."""
+    """Switch it on: to where no carrier takes MMS, the text goes with a link to each attachment; off: it
+    fails.
+    """
     web.routes["/cat.png"] = answer(b"png", 200, "Content-Type: image/png")
     mine = service(api, own(api, US, rate=QUICK), own(api, US_MMS, mms=True, rate=QUICK))
     shown = through(api, mine, MediaUrl=web.url("/cat.png"), To=TO_GB)
@@ -107,7 +113,9 @@ def test_mms_converter(api: Api, web: App) -> None:
 
 
 def test_smart_encoding(api: Api) -> None:
-    """On: look-alikes take the place of characters that would need UCS-2; off: the text goes as it is."""
+    """Switch it on: look-alikes take the place of characters that would need UCS-2; off: the text goes as it
+    is.
+    """
     mine = service(api, own(api, US, rate=QUICK))
     through(api, mine, Body="“Hi”")
     change(api, mine, SmartEncoding="false")
@@ -117,7 +125,7 @@ def test_smart_encoding(api: Api) -> None:
 
 
 def test_fallback_and_its_method(api: Api, web: App) -> None:
-    """When the first URL fails, the fallback is asked by its own method, and what it answers is carried out."""
+    """Request the fallback by its own method when the first URL fails, and carry out its response."""
     web.routes |= {"/in": answer("", 500), "/fallback": twiml("<Message>back soon</Message>")}
     mine = service(
         api, own(api, US, rate=QUICK), InboundRequestUrl=web.url("/in"), FallbackUrl=web.url("/fallback")

@@ -32,18 +32,18 @@ KINDS = ("PhoneNumbers", "ShortCodes", "AlphaSenders", "DestinationAlphaSenders"
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    """A server with fictional numbers."""
+    """Return a server with fictional numbers."""
     return STOCKED
 
 
 def short_codes(api: Api) -> list[dict[str, Any]]:
-    """The account's short codes, by their digits."""
+    """Return the account's short codes, by their digits."""
     found: list[dict[str, Any]] = api.get(f"{ACCOUNT}/SMS/ShortCodes.json").json()["short_codes"]
     return sorted(found, key=lambda one: str(one["short_code"]))
 
 
 def whatsapp(api: Api) -> str:
-    """The SID of a WhatsApp address of the account's own."""
+    """Return the SID of a WhatsApp address of the account's own."""
     address = "whatsapp:+12125550100"
     sid = stock(api, Number(address, "channel", "US", sms=True, mms=True, voice=False), ACCOUNT_SID)
     assert sid is not None
@@ -51,7 +51,7 @@ def whatsapp(api: Api) -> str:
 
 
 def forms(api: Api) -> dict[str, dict[str, str]]:
-    """A form for each kind that adds a sender."""
+    """Return a form for each kind that adds a sender."""
     return {
         "PhoneNumbers": {"PhoneNumberSid": buy(api)["sid"]},
         "ShortCodes": {"ShortCodeSid": short_codes(api)[0]["sid"]},

@@ -32,7 +32,7 @@ DAY = 24 * 3600
 SHORT = rf"https://{re.escape(NAME)}/([A-Za-z0-9]{{10}})"
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is said over the network is the same on each."""
+"""Traffic on the network does not depend on the engine."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def settings_overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def web(api: Api) -> Iterator[App]:
-    """Who hears of clicks."""
+    """Yield the server that is notified of clicks."""
     with app(api) as running:
         yield running
 
@@ -63,18 +63,18 @@ class Shop:
         assert response.status_code == 201, response.text
 
     def send(self, body: str, **form: Any) -> dict[str, Any]:
-        """A message with short links, once it has ended."""
+        """Return a message with short links, once it has ended."""
         form = {"MessagingServiceSid": self.service, "Body": body, "ShortenUrls": "true", **form}
         return reaches(self.api, send(self.api, **form)["sid"], "delivered", "failed")
 
     def received(self, body: str, **form: Any) -> str:
-        """What the phone shows of a message."""
+        """Return what the phone shows of a message."""
         shown = self.send(body, **form)
         assert (shown["status"], shown["body"]) == ("delivered", body), "the message itself keeps its links"
         return phone(self.api, form.get("To", TO))[-1].body
 
     def link(self, url: str) -> str:
-        """The path of a new short link."""
+        """Return the path of a new short link."""
         found = re.fullmatch(rf"(?:https://)?{re.escape(self.name)}(/\w{{10}})", self.received(url))
         assert found
         return found[1]

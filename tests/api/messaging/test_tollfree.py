@@ -52,19 +52,19 @@ def manual(settings_overrides: dict[str, Any]) -> None:
 
 
 def tollfree(api: Api, number: str = NUMBER) -> str:
-    """A toll-free number of the account; answers its SID."""
+    """Give the account a toll-free number; return its SID."""
     return str(own(api, number, kind="toll-free").sid)
 
 
 def verification(api: Api, number_sid: str, **form: Any) -> dict[str, Any]:
-    """A new verification."""
+    """Return a new verification."""
     made = api.post(VERIFICATIONS, pairs(VERIFICATION, TollfreePhoneNumberSid=number_sid, **form))
     assert made.status_code == 201, made.text
     return dict(made.json())
 
 
 def verified(api: Api) -> bool:
-    """Whether the number counts as verified."""
+    """Return whether the number counts as verified."""
 
     async def ask(tx: Tx) -> bool:
         return await is_verified(tx, ACCOUNT_SID, NUMBER)
@@ -73,7 +73,7 @@ def verified(api: Api) -> bool:
 
 
 def snake(name: str) -> str:
-    """The attribute of a parameter."""
+    """Return the attribute of a parameter."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower()
 
 

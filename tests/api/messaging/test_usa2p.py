@@ -35,7 +35,7 @@ def manual(settings_overrides: dict[str, Any]) -> None:
 
 
 def registered(api: Api, service_sid: str) -> bool:
-    """Whether the Service says that it is registered, fetched and listed."""
+    """Return whether the Service is shown as registered, fetched and listed."""
     fetched = api.get(f"{V1}/Services/{service_sid}").json()["us_app_to_person_registered"]
     rows = api.get(f"{V1}/Services").json()["services"]
     assert [fetched] == [row["us_app_to_person_registered"] for row in rows if row["sid"] == service_sid]

@@ -1,4 +1,4 @@
-"""A program that uses the vendor's Python SDK as it is told to, one JSON line in and one out.
+"""A program that uses the vendor's Python SDK as requested, one JSON line in and one out.
 
 It runs with whatever version of the `twilio` package its interpreter has, so nothing else may be imported. A line in
 names how the client is made and pointed (``client``), the way to a resource (``chain``), a method and its arguments
@@ -27,7 +27,9 @@ DOMAINS = ("accounts", "api", "chat", "iam", "ip_messaging", "messaging", "notif
 
 
 def rewritten(base: str, way: str, url: str, headers: Any) -> tuple[str, dict[str, str]]:
-    """The vendor's URL as one of the server at ``base``, with the product in the path or in the Host header."""
+    """Return the vendor's URL as one of the server at ``base``, with the product in the path or in the Host
+    header.
+    """
     target, headers = urlsplit(url), dict(headers or {})
     if not (target.hostname or "").endswith(".twilio.com"):
         return url, headers
@@ -53,7 +55,7 @@ class Rewriting(TwilioHttpClient):
 
 
 def asynchronous_client(base: str, way: str) -> Any:
-    """As `Rewriting`, of the asynchronous client."""
+    """Adapt the asynchronous client as `Rewriting` does."""
     from twilio.http.async_http_client import AsyncTwilioHttpClient
 
     class AsyncRewriting(AsyncTwilioHttpClient):
@@ -68,7 +70,7 @@ def asynchronous_client(base: str, way: str) -> Any:
 
 
 def made(told: dict[str, Any], asynchronous: bool) -> Any:
-    """A client, made and pointed as told."""
+    """Return a client, made and pointed as requested."""
     base, way = told["base"], told["way"]
     options: dict[str, Any] = {}
     if asynchronous:
@@ -87,8 +89,9 @@ def made(told: dict[str, Any], asynchronous: bool) -> Any:
 
 
 def argument_name(wire: str) -> str:
-    """``limits_channel_members`` of ``Limits.ChannelMembers``, ``from_`` of ``From``, ``date_sent_before`` of
-    ``DateSent<``."""
+    """Return ``limits_channel_members`` for ``Limits.ChannelMembers``, ``from_`` for ``From``,
+    ``date_sent_before`` for ``DateSent<``.
+    """
     wire = wire.replace("<", "Before").replace(">", "After")
     parts = [re.sub("(?<!^)([A-Z])", r"_\1", part).lower() for part in wire.split(".")]
     name = "_".join(parts)
@@ -96,18 +99,20 @@ def argument_name(wire: str) -> str:
 
 
 def revived(value: dict[str, Any]) -> Any:
-    """A date that came as JSON."""
+    """Return a date that came as JSON."""
     return datetime.datetime.fromisoformat(value["$date"]) if value.keys() == {"$date"} else value
 
 
 def attributes(instance: Any) -> dict[str, Any]:
-    """Everything that an instance tells. 6.10 reads it through properties, later versions keep attributes."""
+    """Return everything that an instance exposes. 6.10 reads it through properties, later versions keep
+    attributes.
+    """
     names = getattr(instance, "_properties", None) or [name for name in vars(instance) if name[0] != "_"]
     return {name: plain(getattr(instance, name)) for name in names}
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON; a date becomes ``{"$date": …}`` so that text cannot pass for one."""
+    """Return a value as JSON; a date becomes ``{"$date": …}`` so that text cannot pass for one."""
     if isinstance(value, datetime.datetime):
         return {"$date": value.isoformat()}
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -120,7 +125,7 @@ def plain(value: Any) -> Any:
 
 
 def failure(error: TwilioException) -> dict[str, Any]:
-    """What a program can learn from the SDK's exception."""
+    """Return the parts of the SDK's exception that a program can read."""
     names = ("status", "code", "msg", "uri", "method", "details")
     return {
         "kind": type(error).__name__,
@@ -130,14 +135,14 @@ def failure(error: TwilioException) -> dict[str, Any]:
 
 
 class Agent:
-    """Keeps the clients; a call is one use of one of them."""
+    """The clients of a process; a call is one use of one of them."""
 
     def __init__(self, asynchronous: bool) -> None:
         self.asynchronous = asynchronous
         self.clients: dict[str, Any] = {}
 
     async def answer(self, line: str) -> dict[str, Any]:
-        """Do what a line says."""
+        """Carry out a line."""
         told = json.loads(line, object_hook=revived)
         key = json.dumps(told["client"], sort_keys=True)
         if key not in self.clients:
@@ -148,7 +153,7 @@ class Agent:
             return {"error": failure(error)}
 
     async def use(self, client: Any, told: dict[str, Any]) -> dict[str, Any]:
-        """Follow the chain and call the method. What this version of the SDK cannot send is reported."""
+        """Follow the chain and call the method. Report what this version of the SDK cannot send."""
         resource = client
         for name, *values in told["chain"]:
             resource = getattr(resource, name)
@@ -168,13 +173,13 @@ class Agent:
         return {"value": plain(value), "dropped": dropped}
 
     async def call(self, resource: Any, method: str, arguments: dict[str, Any]) -> Any:
-        """The method, or its asynchronous sister."""
+        """Return the method, or its asynchronous counterpart."""
         if self.asynchronous:
             return await getattr(resource, f"{method}_async")(**arguments)
         return getattr(resource, method)(**arguments)
 
     async def stream(self, resource: Any, arguments: dict[str, Any]) -> list[Any]:
-        """All rows of a stream."""
+        """Return all rows of a stream."""
         rows = await self.call(resource, "stream", arguments)
         return [row async for row in rows] if self.asynchronous else list(rows)
 
@@ -194,12 +199,12 @@ class Agent:
 
 
 def sids(page: Any) -> list[str]:
-    """The SIDs on a page."""
+    """Return the SIDs on a page."""
     return [row.sid for row in page]
 
 
 async def main() -> None:
-    """Answer until the lines end."""
+    """Reply until the lines end."""
     agent = Agent("async" in sys.argv)
     for line in sys.stdin:
         print(json.dumps(await agent.answer(line)), flush=True)

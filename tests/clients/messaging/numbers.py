@@ -1,4 +1,4 @@
-"""Which of a shared server's numbers a test uses: each test buys its own, and the operator hands out the rest."""
+"""Numbers of a shared server for a test: each test buys its own, and the operator hands out the rest."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SERVICES = "messaging.v1.services"
 
 
 def buy(client: Client, country: str = "US", kind: str = "local", **filters: Any) -> dict[str, Any]:
-    """Look for a number and buy it, as the vendor's guides show it."""
+    """Search a number and buy it, as the vendor's guides show it."""
     found = client.call(f"{AVAILABLE}({country}).{kind}", "list", filters, Limit=1)
     bought: dict[str, Any] = client.call(NUMBERS, "create", PhoneNumber=found[0]["phone_number"])
     return bought
 
 
 def operator(server: Server, *arguments: str) -> dict[str, Any]:
-    """What ``trunkline number`` prints."""
+    """Return the output of ``trunkline number``."""
     ended = subprocess.run(
         [sys.executable, "-m", "trunkline", "number", *arguments, "--json"],
         env=clean_environment() | server.client_environment | {"PATH": os.environ.get("PATH", "")},

@@ -69,19 +69,19 @@ VERIFICATION: dict[str, Any] = {
 
 
 def service(client: Client) -> str:
-    """A new Service's chain."""
+    """Return a new Service's chain."""
     return f"messaging.v1.services({client.call('messaging.v1.services', 'create', FriendlyName='s')['sid']})"
 
 
 def brand(client: Client, **parameters: Any) -> dict[str, Any]:
-    """A new brand. The SDKs spell the second bundle in two ways."""
+    """Return a new brand. The SDKs spell the second bundle in two ways."""
     profile = "A2PProfileBundleSid" if client.sdk in NODE_SDKS else "A2pProfileBundleSid"
     bundles = {"CustomerProfileBundleSid": CUSTOMER, profile: PROFILE}
     return dict(client.call(BRANDS, "create", {**bundles, **parameters}))
 
 
 def snake(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as attributes."""
+    """Return parameters as attributes."""
     return {re.sub("(?<!^)([A-Z])", r"_\1", name).lower(): value for name, value in parameters.items()}
 
 

@@ -1,5 +1,6 @@
-"""From the SDK over a real server to npm ``smpp`` as the network and back: what the network reads, what is told to the
-app, signed, and what an answer of the app becomes."""
+"""From the SDK over a real server to npm ``smpp`` as the network and back: what the network reads, the signed
+requests to the app, and the effect of the app's replies.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +37,20 @@ class Told(NamedTuple):
 
 
 class App:
-    """The customer's app: it keeps what it is told and answers every inbound message with its text, reversed."""
+    """The customer's app: it keeps its requests and replies to every inbound message with its text, reversed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.told: Queue[Told] = Queue()
 
     async def next(self) -> Told:
-        """The next webhook."""
+        """Return the next webhook."""
         return await asyncio.to_thread(self.told.get, timeout=SECONDS)
 
 
 @contextmanager
 def app(auth_token: str) -> Iterator[App]:
-    """An app on loopback."""
+    """Yield an app on loopback."""
     validator = RequestValidator(auth_token)
 
     class Handler(BaseHTTPRequestHandler):
@@ -91,13 +92,13 @@ class World(NamedTuple):
     service_sid: str
 
     async def create(self, **form: Any) -> Any:
-        """A message by the SDK."""
+        """Return a message by the SDK."""
         return await asyncio.to_thread(lambda: self.client.messages.create(**form))
 
 
 @asynccontextmanager
 async def world(folder: Path, **options: Any) -> AsyncIterator[World]:
-    """A server that sends by the network, with a number in a Service's pool."""
+    """Yield a server that sends by the network, with a number in a Service's pool."""
     async with peer(**options) as network:
         port = (await network.until("listening"))[0]["port"]
         route = {
@@ -120,7 +121,7 @@ async def world(folder: Path, **options: Any) -> AsyncIterator[World]:
 
 
 def stocked(server: Server, client: Client, url: str) -> str:
-    """A Service that tells the app, with a number of the account in its pool."""
+    """Return a Service that notifies the app, with a number of the account in its pool."""
     sid = new_sid("PN")
 
     async def own(tx: Tx) -> None:

@@ -31,7 +31,9 @@ authorization = "Bearer of the operator"
 
 
 class Gateway:
-    """Takes messages and answers with ids of its own. ``keys`` are the headers that came with them."""
+    """A gateway that accepts messages and returns ids of its own. ``keys`` are the headers that came with
+    them.
+    """
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -77,7 +79,7 @@ def gateway() -> Iterator[Gateway]:
 
 
 def patiently(look: Callable[[], Any]) -> Any:
-    """What ``look`` answers once that is something; that takes no longer than 20 s."""
+    """Return the result of ``look`` once there is one; that takes no longer than 20 s."""
     deadline = time.monotonic() + 20
     while not (found := look()):
         assert time.monotonic() < deadline
@@ -85,7 +87,7 @@ def patiently(look: Callable[[], Any]) -> Any:
 
 
 class Account:
-    """What is asked of the server."""
+    """Requests to the server."""
 
     def __init__(self, server: Server) -> None:
         self.path = f"/2010-04-01/Accounts/{server.account_sid}"

@@ -49,7 +49,7 @@ class _Echo(BaseHTTPRequestHandler):
 
 @contextmanager
 def app() -> Iterator[str]:
-    """The address of an app that echoes."""
+    """Yield the address of an app that echoes."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

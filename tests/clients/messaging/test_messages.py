@@ -39,13 +39,13 @@ EVERYTHING: dict[str, Any] = {
 
 
 def sent(client: Client, **parameters: Any) -> dict[str, Any]:
-    """A new message."""
+    """Return a new message."""
     form = {"To": TO, "From": FROM, "Body": "Zoë's ☂ & more", **parameters}
     return dict(client.call(MESSAGES, "create", form))
 
 
 def finished(client: Client, sid: str) -> dict[str, Any]:
-    """The message once it has come to its end; that takes no longer than 15 s."""
+    """Return the message once it has come to its end; that takes no longer than 15 s."""
     deadline = time.monotonic() + 15
     while True:
         message = dict(client.call(f"{MESSAGES}({sid})", "fetch"))

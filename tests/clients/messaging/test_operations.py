@@ -1,4 +1,6 @@
-"""Every operation of Messaging in the vendor's documents is called by the SDKs, and answers as its document says."""
+"""Every operation of Messaging in the vendor's documents: the SDKs call it, and its response fits its
+document.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from trunkline.products.messaging.compliance.reviews import Decision, DecisionKi
 from trunkline.products.messaging.links.domains import add_domain
 
 pytestmark = pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
-"""6.10 knows few of them; what it knows is tried with each resource."""
+"""6.10 has few of them; those are tried with each resource."""
 
 SERVICES, NUMBERS, MESSAGES = "messaging.v1.services", "incoming_phone_numbers", "messages"
 OF_2010 = ("Messages", "IncomingPhoneNumbers", "SMS/ShortCodes", "AvailablePhoneNumbers", "Applications")
@@ -34,7 +36,7 @@ NOT_OURS = ("/AssignedAddOns", "/Recordings")
 
 
 def documented() -> set[Operation]:
-    """The operations of Messaging v1, and of the resources of 2010 that belong to it."""
+    """Return the operations of Messaging v1, and of the resources of 2010 that belong to it."""
     found: set[Operation] = set()
     for product, version in (("messaging", "v1"), ("api", "2010-04-01")):
         for template, methods in document(product, version).source["paths"].items():
@@ -53,14 +55,14 @@ def documented() -> set[Operation]:
 
 @pytest.fixture
 def recorder(server: Server) -> Iterator[Recorder]:
-    """A relay to the server."""
+    """Yield a relay to the server."""
     with recorded(server.url) as made:
         yield made
 
 
 @pytest.fixture
 def stock(server: Server, account: Account) -> dict[str, str]:
-    """Numbers of the account by their kind, and the SID of a domain."""
+    """Return numbers of the account by their kind, and the SID of a domain."""
     sids = {
         "local": new_sid("PN"),
         "toll-free": new_sid("PN"),
@@ -129,7 +131,7 @@ def through(client: Client, chain: str, parameters: dict[str, Any], sid: str = "
 
 
 def senders(client: Client, service: str, stock: dict[str, str]) -> None:
-    """A pool's five kinds of senders."""
+    """Call the operations of a pool's five kinds of senders."""
     through(client, f"{service}.phone_numbers", {"PhoneNumberSid": stock["local"]})
     through(client, f"{service}.short_codes", {"ShortCodeSid": stock["short-code"]})
     through(client, f"{service}.alpha_senders", {"AlphaSender": "Acme Co"})
@@ -138,7 +140,7 @@ def senders(client: Client, service: str, stock: dict[str, str]) -> None:
 
 
 def registrations(client: Client, service: str, service_sid: str) -> None:
-    """Brands and campaigns."""
+    """Call the operations of brands and campaigns."""
     brands = "messaging.v1.brand_registrations"
     sole, made = brand(client, BrandType="SOLE_PROPRIETOR"), brand(client)
     client.call(f"{brands}({sole['sid']}).brand_registration_otps", "create")
@@ -162,7 +164,7 @@ def registrations(client: Client, service: str, service_sid: str) -> None:
 
 
 def rejected_brand(client: Client, server: Server, account: Account) -> None:
-    """A brand that may be handed in again, because it was rejected."""
+    """Return a brand that may be handed in again, because it was rejected."""
     sid = brand(client)["sid"]
 
     async def reject(tx: Tx) -> Any:
@@ -173,7 +175,7 @@ def rejected_brand(client: Client, server: Server, account: Account) -> None:
 
 
 def verifications(client: Client, stock: dict[str, str]) -> None:
-    """Toll-free numbers, and numbers that were given up."""
+    """Call the operations of toll-free verifications, and of numbers that were given up."""
     chain = "messaging.v1.tollfree_verifications"
     form = {**VERIFICATION, "TollfreePhoneNumberSid": stock["toll-free"]}
     one = f"{chain}({client.call(chain, 'create', form)['sid']})"
@@ -206,7 +208,7 @@ def links(client: Client, service_sid: str, domain_sid: str) -> None:
 
 
 def pem() -> str:
-    """A certificate with its key."""
+    """Return a certificate with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "links.example.com")])
     now = datetime.datetime.now(datetime.UTC)
@@ -228,7 +230,7 @@ def pem() -> str:
 
 
 def numbers(client: Client, stock: dict[str, str]) -> None:
-    """Numbers, short codes and applications."""
+    """Call the operations of numbers, short codes and applications."""
     countries = "available_phone_numbers"
     client.call(countries, "list")
     client.call(f"{countries}(US)", "fetch")
@@ -261,7 +263,7 @@ def numbers(client: Client, stock: dict[str, str]) -> None:
 
 
 def messages(client: Client, server: Server, account: Account) -> None:
-    """Messages and what is below them."""
+    """Call the operations of messages and of what is below them."""
     made = client.call(
         MESSAGES, "create", To="+447400123457", From="Acme Co", Body="Hello", ProvideFeedback=True
     )

@@ -1,4 +1,6 @@
-"""What comes in, with the SDKs on the app's side: their TwiML, their check of signatures, and the debugger."""
+"""Inbound messages, with the SDKs on the app's side: their TwiML, their check of signatures, and the
+debugger.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,14 @@ NOWHERE = "http://127.0.0.1:9/sms"
 
 
 def write(server: Server, credentials: tuple[str, str], number: str, body: str) -> None:
-    """A phone sends a message to a number."""
+    """Send a message from a phone to a number."""
     message = {"phone": PHONE, "to": number, "body": body}
     with httpx.Client(base_url=server.url, auth=credentials) as client:
         assert client.post("/_trunkline/inbox/messages", json=message).status_code == 202
 
 
 def patiently(look: Callable[[], Any]) -> Any:
-    """What ``look`` answers once that is something; that takes no longer than 15 s."""
+    """Return the result of ``look`` once there is one; that takes no longer than 15 s."""
     deadline = time.monotonic() + 15
     while not (found := look()):
         assert time.monotonic() < deadline

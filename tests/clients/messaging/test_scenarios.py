@@ -1,4 +1,4 @@
-"""What Messaging has to do, by the tests that hold it to that.
+"""Requirements of Messaging, with the tests that check them.
 
 | Scenario | Test |
 |---|---|
@@ -53,7 +53,7 @@
 | redacting and deleting | api/messaging/test_messages_changes.py::test_a_redacted_text_is_gone_from_the_row |
 | lists by filters | clients/messaging/test_messages.py::test_filters_and_pages |
 | an inbound message | api/messaging/test_receiving.py::test_a_service_hears_everything_of_a_message |
-| who is told | api/messaging/test_receiving.py::test_who_is_told |
+| who is notified | api/messaging/test_receiving.py::test_who_is_told |
 | inbound parts | clients/messaging/test_smpp_peer.py::test_inbound_parts_are_one_message |
 | a part that never comes | api/messaging/test_receiving.py::test_a_missing_part_is_in_the_debugger |
 | TwiML | api/messaging/test_answers.py::test_documents |

@@ -40,7 +40,7 @@ FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 
 
 class Said(msgspec.Struct):
-    """What the calculator says of a text."""
+    """The calculator's figures of a text."""
 
     encoding: str
     graphemes: list[str]
@@ -53,7 +53,7 @@ class Said(msgspec.Struct):
 
 
 def ask(texts: list[str], *, smart: bool = False) -> list[Said]:
-    """The calculator's answers."""
+    """Return the calculator's results."""
     question = json.dumps([{"text": text, "smart": smart} for text in texts])
     command = ["node", str(SCRIPT), str(require_node())]
     done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=120, check=True)
@@ -61,13 +61,13 @@ def ask(texts: list[str], *, smart: bool = False) -> list[Said]:
 
 
 def random_texts(alphabet: str, count: int, longest: int) -> list[str]:
-    """Texts that are the same in every run."""
+    """Return texts that are the same in every run."""
     chance = random.Random(alphabet)
     return ["".join(chance.choices(alphabet, k=chance.randint(1, longest))) for _ in range(count)]
 
 
 def agree(text: str, said: Said) -> None:
-    """Both say the same of ``text``."""
+    """Check that both give the same figures of ``text``."""
     ours = segment(text)
     assert ours.encoding is (Encoding.GSM7 if said.encoding == "GSM-7" else Encoding.UCS2), text
     assert list(ours.parts) == said.parts, text

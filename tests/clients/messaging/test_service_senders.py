@@ -18,11 +18,11 @@ every_engine = pytest.mark.parametrize(
     indirect=True,
 )
 modern = pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk != "python-6.10"], indirect=True)
-"""The SDK 6.10 knows neither channels nor destinations."""
+"""The SDK 6.10 has neither channels nor destinations."""
 
 
 def make(client: Client) -> str:
-    """The chain of a new Service."""
+    """Return the chain of a new Service."""
     return f"{SERVICES}({client.call(SERVICES, 'create', FriendlyName='of a test')['sid']})"
 
 

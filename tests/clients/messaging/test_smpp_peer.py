@@ -37,14 +37,14 @@ TRANSCEIVER, TRANSMITTER, RECEIVER = "bind_transceiver", "bind_transmitter", "bi
 
 
 class Peer:
-    """The SMSC's process. ``seen`` is everything that it told, by event."""
+    """The SMSC's process. ``seen`` is everything that it reported, by event."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.seen: dict[str, list[dict[str, Any]]] = {}
 
     async def until(self, event: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until it told an event so many times."""
+        """Wait until it reported an event so many times."""
         assert self._process.stdout is not None
         async with asyncio.timeout(SECONDS):
             while len(self.seen.get(event, [])) < count:
@@ -55,14 +55,14 @@ class Peer:
         return self.seen[event]
 
     def do(self, what: str, **more: Any) -> None:
-        """Have it do something."""
+        """Send it a command."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": what, **more}).encode() + b"\n")
 
 
 @asynccontextmanager
 async def peer(**options: Any) -> AsyncIterator[Peer]:
-    """An SMSC with these options."""
+    """Yield an SMSC with these options."""
     process = await asyncio.create_subprocess_exec(
         "node",
         str(PROGRAM),
@@ -367,7 +367,7 @@ def test_what_could_not_be_kept_is_refused_for_now() -> None:
 
 
 def certificate(folder: Path) -> tuple[Path, str, str]:
-    """A certificate of its own for 127.0.0.1: its file, its text and its key."""
+    """Return a certificate of its own for 127.0.0.1: its file, its text and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an SMSC of a test")])
     now = datetime.datetime.now(datetime.UTC)

@@ -105,7 +105,7 @@ def test_smpplib_reads_what_we_write(name: str, command: int, body: Body, told: 
 
 
 def test_smpplib_is_served_by_the_smsc_of_the_tests() -> None:
-    """What other tests rely on as their SMSC speaks SMPP by an independent client's judgement."""
+    """Check with an independent client that the SMSC on which other tests rely speaks SMPP."""
     heard: list[Any] = []
     with background(Smsc(answer=delivers_all)) as running:
         client = Client("127.0.0.1", running.smsc.port, timeout=10, allow_unknown_opt_params=True)

@@ -26,7 +26,7 @@ Play = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def sync_agents() -> Iterator[Callable[[str], Agent]]:
-    """The agent of a version of the client, started when it is first asked for."""
+    """Yield the agent of a version of the client, started at its first use."""
     running: dict[str, Agent] = {}
     with ExitStack() as stack:
 
@@ -41,14 +41,14 @@ def sync_agents() -> Iterator[Callable[[str], Agent]]:
 
 @pytest.fixture(scope="session")
 def sqlite_sync(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on SQLite without Sync's limits."""
+    """Yield a server on SQLite without Sync's limits."""
     with Server(tmp_path_factory.mktemp("server"), *FREE) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgresql_sync(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Server]:
-    """The same on PostgreSQL."""
+    """Yield the same on PostgreSQL."""
     folder = tmp_path_factory.mktemp("server")
     engine = PostgresEngine(postgres_server)
     with Server(folder, *FREE, database_url=engine.url(folder)) as server:
@@ -58,14 +58,14 @@ def postgresql_sync(tmp_path_factory: pytest.TempPathFactory, postgres_server: s
 
 @pytest.fixture(scope="session")
 def limited_sync(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that keeps Sync's limits."""
+    """Yield a server that keeps Sync's limits."""
     with Server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
 @pytest.fixture
 def play(request: pytest.FixtureRequest, sync_agents: Callable[[str], Agent]) -> Play:
-    """Plays a scenario with a version of the client against a server, in a Service and with a key of its own."""
+    """Play a scenario with a version of the client against a server, in a Service and with a key of its own."""
 
     def run(scenario: str, version: str = "4.0.1", server: str = "sqlite_sync", **told: object) -> None:
         running: Server = request.getfixturevalue(server)

@@ -1,4 +1,4 @@
-"""Sync over REST through the SDKs: every operation of the vendor's document is called, and answers as it says."""
+"""Sync over REST through the SDKs: every operation of the vendor's document, with responses that fit it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEYS = {
 
 INDEXES = {str(index): str(index) for index in range(6)}
 KINDS = {"sync_list": (54155, 54151), "sync_map": (54205, 54201)}
-"""The codes of an item's revision that is not the one asked for, and of an item that is not there."""
+"""The codes of an item's revision that is not the requested one, and of an item that is not there."""
 
 CONDITIONAL = ("python", "python-async", "node")
 """The SDKs that send If-Match with every write."""
@@ -40,7 +40,7 @@ on_both_engines = pytest.mark.parametrize(
 
 
 def documented() -> set[Operation]:
-    """The operations of Sync's document."""
+    """Return the operations of Sync's document."""
     return {
         ("sync", method.upper(), template)
         for template, methods in document("sync", "v1").source["paths"].items()
@@ -51,14 +51,14 @@ def documented() -> set[Operation]:
 
 @pytest.fixture
 def recorder(server: Server) -> Iterator[Recorder]:
-    """A relay to the server."""
+    """Yield a relay to the server."""
     with recorded(server.url) as made:
         yield made
 
 
 @pytest.fixture
 def service(client: Client) -> str:
-    """Where a new Service is."""
+    """Return the place of a new Service."""
     return f"{SERVICES}({client.call(SERVICES, 'create', FriendlyName='of a test')['sid']})"
 
 
@@ -83,7 +83,7 @@ def test_every_operation(client: Client, recorder: Recorder) -> None:
 
 
 def documents(client: Client, service: str) -> None:
-    """Documents and who may use them."""
+    """Call the operations of Documents and their permissions."""
     chain = f"{service}.documents"
     empty = client.call(chain, "create")
     assert (empty["data"], empty["revision"], empty["created_by"], empty["unique_name"]) == (
@@ -105,7 +105,7 @@ def documents(client: Client, service: str) -> None:
 
 
 def collection(client: Client, service: str, kind: str) -> None:
-    """Lists or maps, their items, and who may use them."""
+    """Call the operations of lists or maps, their items, and their permissions."""
     chain, items = f"{service}.{kind}s", f"{kind}_items"
     made = client.call(chain, "create", UniqueName="one", Ttl=600, CollectionTtl=600)
     assert (made["date_expires"] is None) == (client.dropped >= {"Ttl", "CollectionTtl"})
@@ -134,7 +134,7 @@ def collection(client: Client, service: str, kind: str) -> None:
 
 
 def streams(client: Client, service: str) -> None:
-    """Streams and what is published to them."""
+    """Call the operations of Streams, and publish to them."""
     chain = f"{service}.sync_streams"
     made = client.call(chain, "create", UniqueName="news")
     one = f"{chain}(news)"
@@ -151,7 +151,7 @@ def streams(client: Client, service: str) -> None:
 
 
 def permissions(client: Client, one: str, name: str) -> None:
-    """What bob may do with an object."""
+    """Call the operations of bob's permissions for an object."""
     bobs = f"{one}.{name}(bob)"
     assert client.call(f"{one}.{name}", "list") == []
     set_ = client.call(bobs, "update", Read=True, Write=False, Manage=True)

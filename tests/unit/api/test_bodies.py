@@ -63,7 +63,7 @@ def test_a_body_has_its_bounds(read: Any) -> None:
 
 
 def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One byte is worth a second here, or nothing; the time without it is over after the first piece."""
+    """Count one byte as a second here, or as nothing; the time without it is over after the first piece."""
 
     async def scenario(rate: int) -> list[bytes]:
         monkeypatch.setattr(bodies, "MIN_RATE", rate)

@@ -1,4 +1,4 @@
-"""Which part of a content a Range header selects."""
+"""The part of a content that a Range header selects."""
 
 from __future__ import annotations
 

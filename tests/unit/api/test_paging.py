@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
 
 def select(rows: set[Item], window: Window) -> list[Item]:
-    """What the SQL of a window answers: the same rules over a set in memory."""
+    """Return the rows of a window's SQL: the same rules over a set in memory."""
     backward = window.cursor is not None and window.cursor.backward
     descending = window.order.descending != backward
     found = sorted(rows, reverse=descending)

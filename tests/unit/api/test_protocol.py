@@ -1,4 +1,4 @@
-"""What may come over a connection, byte by byte, and what is answered."""
+"""Input over a connection, byte by byte, and the responses to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 class Echo:
-    """An application that tells what it was sent. ``/early`` answers without the body; ``/wait`` waits for
-    ``go``."""
+    """An application that returns what it was sent. ``/early`` responds without the body; ``/wait`` waits for
+    ``go``.
+    """
 
     def __init__(self) -> None:
         self.go, self.waiting = asyncio.Event(), asyncio.Event()
@@ -68,7 +69,7 @@ def check_refusal(reply: Reply, status: int, code: int) -> None:
 
 
 async def refused(line: Line, status: int, code: int) -> None:
-    """The next answer is a refusal, and the last."""
+    """Check that the next response is an error, and the last."""
     check_refusal(await line.reply(), status, code)
     assert await line.closed()
 

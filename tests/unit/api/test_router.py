@@ -14,11 +14,11 @@ from trunkline.core.storage.database import Tx
 
 
 async def act(tx: Tx, call: Any) -> None:
-    """Never run."""
+    """Do nothing."""
 
 
 def view(row: Any, urls: Urls) -> Json:
-    """Never shown."""
+    """Do nothing."""
     return {}
 
 

@@ -19,7 +19,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Outcome:
-    """How a command ended, and what it printed."""
+    """The outcome of a command, and its output."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         # Some CI services ask for colours in everything.
@@ -27,7 +27,7 @@ class Outcome:
 
     @property
     def json(self) -> Any:
-        """What was printed, read as JSON."""
+        """The output, read as JSON."""
         return json.loads(self.out)
 
 
@@ -36,7 +36,7 @@ Cli = Callable[..., Outcome]
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs ``trunkline`` with the arguments. What is no expected end of a command is raised."""
+    """Run ``trunkline`` with the arguments. Raise what is no expected end of a command."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ.keys() - clean_environment().keys():
         monkeypatch.delenv(name)
@@ -52,6 +52,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 @pytest.fixture
 def data(cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data directory of a server that keeps its database in each engine in turn; nothing is in it yet."""
+    """Return the data directory of a server that keeps its database in each engine in turn; nothing is in it
+    yet.
+    """
     monkeypatch.setenv("TRUNKLINE_DATABASE_URL", database_url)
     return Path.cwd() / "data"

@@ -24,7 +24,7 @@ UNKNOWN = "AC" + "0" * 32
 
 
 def on_node(action: Callable[[Node], Awaitable[Any]], settings: Settings | None = None) -> Any:
-    """What ``action`` answers on a running node with the settings of the environment."""
+    """Return the result of ``action`` on a running node with the settings of the environment."""
 
     async def work() -> Any:
         node = Node(settings or load({"proxy_port": "-1"}))
@@ -38,7 +38,7 @@ def on_node(action: Callable[[Node], Awaitable[Any]], settings: Settings | None 
 
 
 def log_in(username: str, password: str) -> Any:
-    """Who a running node says the user is: a principal, None, or the code of a refusal."""
+    """Return the user as a running node authenticates it: a principal, None, or the code of an error."""
 
     async def authenticate(node: Node) -> Any:
         directory = AccountDirectory(node.vault)

@@ -1,4 +1,4 @@
-"""Addresses as clients are told them, and what is found at one."""
+"""Addresses as they are shown to clients, and what is found at one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_name_that_does_not_resolve_becomes_loopback(monkeypatch: pytest.Monke
 
 @contextmanager
 def _answering(body: bytes) -> Iterator[int]:
-    """The port of a program that answers its first request with ``body``."""
+    """Yield the port of a program that answers its first request with ``body``."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
 
     def serve() -> None:

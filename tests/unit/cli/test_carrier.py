@@ -138,7 +138,7 @@ def test_a_wrong_password_is_told(cli: Cli) -> None:
 
 
 class Busy:
-    """An SMSC that has something to tell for the server when a message comes."""
+    """An SMSC that has something to deliver to the server when a message comes."""
 
     def __init__(self) -> None:
         self.smsc = Smsc(password=PASSWORD, answer=self.take)
@@ -197,7 +197,7 @@ class _Gateway(BaseHTTPRequestHandler):
 
 @contextmanager
 def gateway() -> Iterator[tuple[int, list[str]]]:
-    """The port of a gateway, and the methods by which it was asked."""
+    """Yield the port of a gateway, and the methods of its requests."""
     asked: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Gateway", (_Gateway,), {"asked": asked}))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -1,4 +1,4 @@
-"""How commands end when they cannot do their work."""
+"""The end of commands that cannot do their work."""
 
 from __future__ import annotations
 

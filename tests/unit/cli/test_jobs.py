@@ -17,7 +17,7 @@ from unit.cli.conftest import Cli
 
 
 def dead_job() -> str:
-    """Leave a given-up job in the database of the environment; answers its id."""
+    """Leave a given-up job in the database of the environment; return its id."""
 
     async def write(tx: Tx) -> str:
         # A kind that no node runs, so that nothing but the command touches it.

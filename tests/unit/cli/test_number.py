@@ -14,7 +14,7 @@ UNKNOWN = "AC" + "0" * 32
 
 @pytest.fixture
 def account(cli: Cli, data: Path) -> str:
-    """The SID of an account in a fresh database."""
+    """Return the SID of an account in a fresh database."""
     sid: str = cli("account", "create", "--json").json["sid"]
     return sid
 

@@ -18,7 +18,7 @@ from unit.cli.conftest import Cli
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal in which help is not folded."""
+    """Set a terminal in which help is not folded."""
     monkeypatch.setenv("COLUMNS", "1000")
 
 
@@ -80,7 +80,7 @@ def test_flags_reach_a_command_that_loads_by_itself() -> None:
 
 
 def _imported(*arguments: str) -> set[str]:
-    """Which modules a command imports, in a fresh interpreter."""
+    """Return the modules that a command imports, in a fresh interpreter."""
     program = (
         "import sys; from trunkline.cli import build\n"
         f"try: build({arguments[0]!r})({list(arguments)!r}, prog_name='trunkline')\n"

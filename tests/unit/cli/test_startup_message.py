@@ -1,4 +1,4 @@
-"""What a started server prints."""
+"""The output of a started server."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Signer:
         self.key, self.secret = made["sid"], made["secret"]
 
     def token(self, *grants: Any, **options: Any) -> str:
-        """A token that the SDK made."""
+        """Return a token that the SDK made."""
         options = {"identity": "alice", **options}
         text = AccessToken(self.account, self.key, self.secret, list(grants), **options).to_jwt()
         assert isinstance(text, str)

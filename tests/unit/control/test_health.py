@@ -53,7 +53,7 @@ class Node:
         self._executor = OperationExecutor(context, cast(Directory, None), Vault(bytes(32)))
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
-        """The status, media type and body; None for an unknown path."""
+        """Return the status, media type and body; None for an unknown path."""
         return asyncio.run(self._get(path, method))
 
     async def _get(self, path: str, method: str) -> tuple[int, bytes, bytes] | None:

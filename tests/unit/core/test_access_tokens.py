@@ -26,7 +26,7 @@ HEADER = {"typ": "JWT", "alg": "HS256", "cty": "twilio-fpa;v=1"}
 
 
 def refusal(action: Callable[[], Any]) -> Rule:
-    """The rule that is broken."""
+    """Return the rule that is broken."""
     with pytest.raises(InvalidToken) as caught:
         action()
     assert SECRET not in str(caught.value)
@@ -39,12 +39,12 @@ def encoded(part: Any) -> str:
 
 
 def made(payload: dict[str, Any], header: dict[str, Any] | None = None) -> Token:
-    """A token with this header and payload; nobody signed it."""
+    """Return a token with this header and payload; nobody signed it."""
     return access_tokens.parse(f"{encoded(HEADER if header is None else header)}.{encoded(payload)}.c2ln")
 
 
 def of_sdk(*grants: Any, **options: Any) -> str:
-    """A token that the SDK made."""
+    """Return a token that the SDK made."""
     options = {"identity": "alice", "nbf": NOW, "valid_until": NOW + 3600, **options}
     text = AccessToken(ACCOUNT, KEY, SECRET, list(grants), **options).to_jwt()
     assert isinstance(text, str)
@@ -309,7 +309,7 @@ def test_a_signed_token_is_read_by_others() -> None:
 
 
 def judge(text: str, wanted: GrantName, now: int) -> None:
-    """Every rule that needs nothing stored."""
+    """Check every rule that needs nothing stored."""
     token = access_tokens.parse(text)
     access_tokens.check_header(token)
     access_tokens.issuer(token)
@@ -352,7 +352,7 @@ NAMES = st.sampled_from(GrantName)
 
 
 def only_refused(text: str, wanted: GrantName) -> None:
-    """A token is refused or accepted; nothing else happens."""
+    """Check that a token is refused or accepted, and that nothing else happens."""
     with suppress(InvalidToken):
         judge(text, wanted, NOW * access_tokens.SECOND)
 

@@ -72,7 +72,7 @@ class Place:
         self.database, self.blobs, self.folder, self.clock = database, blobs, folder, clock
 
     async def keys(self) -> set[str]:
-        """The keys that have a row, and those that have content; they must be the same."""
+        """Return the keys that have a row, and those that have content; they must be the same."""
         rows = await self._keys("SELECT key FROM blobs")
         if isinstance(self.blobs, PieceBlobs):
             assert await self._keys("SELECT DISTINCT key FROM blob_pieces") <= rows
@@ -194,7 +194,7 @@ def test_a_cancelled_write_leaves_nothing(run: Callable[[Scenario], None]) -> No
 def test_a_write_whose_last_transaction_fails_leaves_nothing(
     run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the error is: the storage's, or one that nobody foresaw."""
+    """Leave nothing, whatever the error is: the storage's, or one that nobody foresaw."""
 
     async def scenario(place: Place) -> None:
         write, calls = place.database.write, list[Any]()
@@ -249,7 +249,7 @@ def test_a_write_that_is_cancelled_in_a_transaction_leaves_nothing(
 def test_a_write_that_is_cancelled_during_a_file_operation_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    """Not even an open one, which would be a warning."""
+    """Leave not even an open file, which would be a warning."""
     real, leave = getattr(files, operation), threading.Event()
 
     async def scenario() -> None:
@@ -333,7 +333,7 @@ def test_blobs_whose_transaction_fails_are_removed(
 
 
 def test_blobs_whose_transaction_was_committed_stay(run: Callable[[Scenario], None]) -> None:
-    """A caller may fail behind it, or get no answer to its commit."""
+    """Keep them when a caller fails behind its commit, or gets no response to it."""
 
     async def fail(place: Place) -> None:
         async with removed_on_failure(place.database, place.blobs) as store:
@@ -411,7 +411,7 @@ def test_the_sweep_removes_what_a_crash_left_of_a_write(
         calls: list[Any] = []
 
         async def crash(action: Any) -> Any:
-            """Lose the last transaction of the write, and all that would clean up after it."""
+            """Drop the last transaction of the write, and all that would clean up after it."""
             calls.append(action)
             if len(calls) > (0 if isinstance(place.blobs, FileBlobs) else 2):
                 raise Unavailable("the node is gone")
@@ -505,7 +505,7 @@ class CountedTx:
 def test_a_sweep_finds_the_rows_of_many_files_by_few_statements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With files in all subdirectories: one statement for a batch, and no more than a batch held."""
+    """Sweep files in all subdirectories: one statement for a batch, and no more than a batch held."""
     batch, count = files._BATCH, 3 * files._BATCH + 1
     folder = tmp_path / "blobs"
 
@@ -578,7 +578,7 @@ def test_a_start_begins_no_sweep(run: Callable[[Scenario], None], monkeypatch: p
 
 
 def test_a_file_is_on_disk_before_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Content, then name, then directory, then row."""
+    """Check the order: content, then name, then directory, then row."""
     steps: list[str] = []
     for name in ("_sync", "_publish", "sync_directory"):
         real = getattr(files, name)

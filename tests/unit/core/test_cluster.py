@@ -1,4 +1,4 @@
-"""What nodes tell each other, over a bus that hands messages on."""
+"""Messages between nodes, over a bus that hands them on."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class EtherBus:
 
 
 def node(bus: EtherBus, key: bytes = KEY) -> tuple[Cluster, list[Any]]:
-    """A node, and what it heard."""
+    """Return a node, and the messages that it received."""
     cluster, received = Cluster(bus, Vault(key), TYPES), list[Any]()
     cluster.subscribe(received.append)
     return cluster, received

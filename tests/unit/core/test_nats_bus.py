@@ -1,4 +1,4 @@
-"""The bus between nodes, on a real NATS server: who hears what, in which order, and what an outage does."""
+"""The bus between nodes, on a real NATS server: its receivers, its order, and the effects of an outage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ PATIENCE = 15.0
 
 
 class Peer:
-    """Speaks enough of the server's side to tell in which order it got what. Answers no ping once it is ``mute``."""
+    """A peer that speaks enough of the server's side to report in which order it got what. It ignores pings
+    once it is ``mute``.
+    """
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
@@ -26,7 +28,7 @@ class Peer:
 
     @property
     def answered(self) -> list[bytes]:
-        """What it got up to the last ping that it answered."""
+        """Everything that it got up to the last ping that it answered."""
         return self.got[: len(self.got) - self.got[::-1].index(b"PING")]
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +58,7 @@ async def peer_and_node() -> AsyncIterator[tuple[Peer, Node]]:
 
 
 class Node:
-    """A bus, and what it heard."""
+    """A bus, and the messages that it received."""
 
     def __init__(self, url: str) -> None:
         self.bus = NatsBus(url)

@@ -13,7 +13,7 @@ BURST = SECOND // 20
 
 
 def run(bucket: TokenBucket, sizes: list[int]) -> list[int]:
-    """When each message is sent, by a sender that always looks at the first moment at which it may."""
+    """Return the time of each message, by a sender that always polls at the first time at which it may."""
     now, moments = 0, []
     for size in sizes:
         now += bucket.wait(now)

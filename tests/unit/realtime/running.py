@@ -47,7 +47,7 @@ class World:
         self.port = 0
 
     async def verify(self, token: str, product: str) -> Grant:
-        """``identity`` or ``identity/seconds`` is a good token; a few words are not."""
+        """Accept ``identity`` or ``identity/seconds`` as a token; refuse a few words."""
         if self.verifying is not None:
             await self.verifying.wait()
         if token == "bad":
@@ -60,7 +60,7 @@ class World:
         return Grant("AC1", {product: "IS1"}, identity, "SK1", self.now + int(seconds or 3600) * SECOND)
 
     async def request(self, peer: Peer, asked: TunnelRequest) -> TunnelReply:
-        """Whatever the test wants."""
+        """Run whatever the test needs."""
         return await self.handler(peer, asked)
 
     def connected(self, peer: Peer) -> None:
@@ -88,7 +88,7 @@ class World:
         self.gateway.tick()
 
     def protocol(self) -> asyncio.Protocol:
-        """A fresh connection's protocol."""
+        """Return a fresh connection's protocol."""
         return HttpProtocol(config=self.config, server_state=self.state, app_state={})
 
 
@@ -108,7 +108,7 @@ class Client:
         await self.socket.send(message)
 
     async def receive(self) -> Got:
-        """The server's next packet."""
+        """Return the server's next packet."""
         async with asyncio.timeout(TIMEOUT):
             message = await self.socket.recv()
         assert isinstance(message, bytes)
@@ -128,7 +128,7 @@ class Client:
         return got
 
     async def acknowledge(self, got: Got) -> None:
-        """Answer a packet as clients do."""
+        """Acknowledge a packet as clients do."""
         await self.send(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
 
     async def ended(self) -> int | None:
@@ -140,7 +140,7 @@ class Client:
 
 @asynccontextmanager
 async def world(limits: ConnectionLimits | None = None) -> AsyncIterator[World]:
-    """A door that listens, until the end of the test."""
+    """Yield a door that listens, until the end of the test."""
     made = World(limits)
     listening = await asyncio.get_running_loop().create_server(made.protocol, "127.0.0.1", 0)
     made.port = listening.sockets[0].getsockname()[1]
@@ -153,7 +153,7 @@ async def world(limits: ConnectionLimits | None = None) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def client(to: World, path: str = "/v3/wsconnect", **options: Any) -> AsyncIterator[Client]:
-    """A client on a WebSocket of its own."""
+    """Yield a client on a WebSocket of its own."""
     settings = {"proxy": None, "max_size": None, "ping_interval": None, "close_timeout": 1, **options}
     async with connect(f"ws://127.0.0.1:{to.port}{path}", **settings) as connection:
         yield Client(connection)
@@ -161,7 +161,7 @@ async def client(to: World, path: str = "/v3/wsconnect", **options: Any) -> Asyn
 
 @asynccontextmanager
 async def clients(to: World, *tokens: str) -> AsyncIterator[list[Client]]:
-    """Clients that are logged in."""
+    """Yield clients that are logged in."""
     async with AsyncExitStack() as stack:
         found = [await stack.enter_async_context(client(to)) for _ in tokens]
         for one, token in zip(found, tokens, strict=True):
@@ -170,7 +170,7 @@ async def clients(to: World, *tokens: str) -> AsyncIterator[list[Client]]:
 
 
 def blocked_socket(port: int) -> socket.socket:
-    """A plain connection with a small receive buffer, for a client that does not read."""
+    """Return a plain connection with a small receive buffer, for a client that does not read."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     made.connect(("127.0.0.1", port))
@@ -178,5 +178,5 @@ def blocked_socket(port: int) -> socket.socket:
 
 
 def event(text: str) -> bytes:
-    """An event's frame."""
+    """Return an event's frame."""
     return event_frame("twilio.sync.event", f'"{text}"'.encode())

@@ -9,7 +9,7 @@ from trunkline.realtime.flusher import LOADED, MOST_AT_ONCE, PAUSE, Flusher
 
 
 class Loop:
-    """Keeps what is to be called."""
+    """A loop that keeps the calls that are scheduled."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[float, Callable[[], None]]] = []
@@ -28,7 +28,7 @@ class Loop:
 
 
 class One:
-    """Counts its flushes."""
+    """A connection that counts its flushes."""
 
     def __init__(self) -> None:
         self.flushed = 0

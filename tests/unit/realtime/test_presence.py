@@ -26,7 +26,9 @@ ALL = [*JOBS, *MIGRATIONS]
 
 
 class Listener:
-    """Collects its calls. A client that closes its connection is absent at once, one that is lost after a grace."""
+    """A listener that collects its calls. A client that closes its connection is absent at once, one that is
+    lost after a grace.
+    """
 
     def __init__(self, *watched: str) -> None:
         self.services = set(watched)

@@ -28,21 +28,21 @@ NEW = [*JOBS, *ATTEMPTS, *REALTIME, *ACCOUNTS, *SYNC]
 
 
 class Listener:
-    """Collects the endpoints of graces that are over."""
+    """A listener that collects the endpoints of graces that are over."""
 
     def __init__(self) -> None:
         self.absences: list[Endpoint] = []
 
     async def watched(self, tx: Tx, service_sids: Collection[str]) -> set[str]:
-        """Never called."""
+        """Do nothing: it is never called."""
         raise NotImplementedError
 
     async def connected(self, tx: Tx, endpoint: Endpoint, *, replaced: bool) -> None:
-        """Never called."""
+        """Do nothing: it is never called."""
         raise NotImplementedError
 
     async def disconnected(self, tx: Tx, endpoint: Endpoint, *, others: int, closed: bool) -> int | None:
-        """Never called."""
+        """Do nothing: it is never called."""
         raise NotImplementedError
 
     async def absent(self, tx: Tx, endpoint: Endpoint) -> None:

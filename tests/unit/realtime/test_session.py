@@ -284,7 +284,7 @@ def test_a_request_after_expiry_is_not_run() -> None:
 
 
 def test_due_leads_from_one_moment_to_the_next() -> None:
-    """Whoever only ever comes when it is due misses nothing."""
+    """Check that a session that only runs when it is due misses nothing."""
     session = open_session(expires_at=START + 100 * SECOND + 180 * SECOND)
     methods = []
     while session.state is RealtimeSessionState.OPEN:

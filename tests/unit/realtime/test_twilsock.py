@@ -24,7 +24,7 @@ from trunkline.realtime.twilsock import MAX_PACKET_BYTES, FrameError, Packet, de
 
 
 def raw(header: dict[str, Any] | bytes, payload: bytes = b"", tail: bytes = b"") -> bytes:
-    """A packet as the JavaScript client writes it: no line end after the payload."""
+    """Return a packet as the JavaScript client writes it: no line end after the payload."""
     text = header if isinstance(header, bytes) else json.dumps(header, ensure_ascii=False).encode()
     return b"TWILSOCK V3.0 %d\r\n%b\r\n%b%b" % (len(text), text, payload, tail)
 

@@ -26,7 +26,7 @@ HEAD = (
 
 
 def masked(opcode: int, data: bytes, fin: bool = True) -> bytes:
-    """A client's frame."""
+    """Return a client's frame."""
     return Frame(Opcode(opcode), data, fin).serialize(mask=True)
 
 
@@ -38,7 +38,7 @@ class Raw:
         self.writer = writer
 
     async def frame(self) -> tuple[int, bytes]:
-        """The server's next frame: first byte and payload."""
+        """Return the server's next frame: first byte and payload."""
         async with asyncio.timeout(TIMEOUT):
             first, size = await self.reader.readexactly(2)
             assert size < 128, "a server does not mask"
@@ -49,7 +49,7 @@ class Raw:
             return first, await self.reader.readexactly(size)
 
     async def close_code(self) -> int:
-        """The code of the close frame that comes next, after which the connection ends."""
+        """Return the code of the close frame that comes next, after which the connection ends."""
         first, data = await self.frame()
         assert first == 0x88
         async with asyncio.timeout(TIMEOUT):
@@ -57,7 +57,7 @@ class Raw:
         return int(Close.parse(data).code)
 
     async def code(self) -> Any:
-        """The status of the packet that comes next."""
+        """Return the status of the packet that comes next."""
         first, data = await self.frame()
         assert first == 0x82
         return parse(data).header["status"]["code"]
@@ -65,7 +65,7 @@ class Raw:
 
 @asynccontextmanager
 async def raw(to: World, head: bytes = HEAD) -> AsyncIterator[Raw]:
-    """A raw client; with the whole head, the upgrade has been accepted."""
+    """Yield a raw client; with the whole head, the upgrade has been accepted."""
     reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
     writer.write(head)
     one = Raw(reader, writer)

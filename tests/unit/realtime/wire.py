@@ -14,13 +14,13 @@ class Got(NamedTuple):
 
 
 def packet(method: str, id: str = "TM1", payload: bytes = b"", **fields: Any) -> bytes:
-    """A packet as the JavaScript client writes it."""
+    """Return a packet as the JavaScript client writes it."""
     header = json.dumps({"id": id, "method": method, **fields, "payload_size": len(payload)}).encode()
     return b"TWILSOCK V3.0 %d\r\n%b\r\n%b" % (len(header), header, payload)
 
 
 def request(method: str, path: str, id: str = "TM1", body: Any = None, **fields: Any) -> bytes:
-    """A tunnelled request."""
+    """Return a tunnelled request."""
     asked = {"host": "h", "path": path, "method": method, "params": {}, "headers": {}}
     return packet(
         "message",
@@ -32,7 +32,7 @@ def request(method: str, path: str, id: str = "TM1", body: Any = None, **fields:
 
 
 def init(token: str = "good", id: str = "TM0", product: str = "data_sync", **fields: Any) -> bytes:
-    """The first packet."""
+    """Return the first packet."""
     registration = {
         "product": product,
         "type": "ers",
@@ -50,7 +50,7 @@ def init(token: str = "good", id: str = "TM0", product: str = "data_sync", **fie
 
 
 def parse(message: bytes) -> Got:
-    """A packet of the server's, read as the JavaScript client reads it."""
+    """Return a packet of the server's, read as the JavaScript client reads it."""
     line, _, rest = message.partition(b"\r\n")
     word, version, size = line.split(b" ")
     assert (word, version) == (b"TWILSOCK", b"V3.0")

@@ -17,7 +17,7 @@ SECRETS = {"database_url", "nats_url", "operator_token", "auth_token", "master_k
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: an empty one."""
+    """Return the working directory: an empty one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

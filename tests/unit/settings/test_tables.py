@@ -47,7 +47,7 @@ price = "0.0075"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: an empty one."""
+    """Return the working directory: an empty one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -16,7 +16,7 @@ from unit.switch.running import EchoDoor, Running, Start, running
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """Starts a proxy with the given options; `door` makes the protocols behind it."""
+    """Start a proxy with the given options; `door` makes the protocols behind it."""
     with ExitStack() as started:
 
         def run(door: Callable[[], asyncio.Protocol] = EchoDoor, **options: Any) -> Running:

@@ -57,7 +57,7 @@ class Running:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(TIMEOUT)
 
     def connect(self, *sent: bytes) -> socket.socket:
-        """A connection to the proxy on which `sent` was sent, piece by piece."""
+        """Return a connection to the proxy on which `sent` was sent, piece by piece."""
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in sent:
@@ -65,12 +65,12 @@ class Running:
         return sock
 
     def ask(self, *sent: bytes) -> bytes:
-        """Everything that the proxy answers to `sent` until it closes."""
+        """Return everything that the proxy sends after `sent` until it closes."""
         with self.connect(*sent) as sock:
             return read_to_end(sock)
 
     def tunnel(self, host: str = "sync.twilio.com") -> ssl.SSLSocket:
-        """An established tunnel, checked as strictly as a current Python does by default."""
+        """Return an established tunnel, checked as strictly as a current Python does by default."""
         sock = self.connect(connect_head(host))
         assert read_established(sock).startswith(b"HTTP/1.1 200 ")
         return strict_context(self.ca_path).wrap_socket(sock, server_hostname=host)
@@ -81,7 +81,7 @@ def connect_head(host: str = "sync.twilio.com") -> bytes:
 
 
 def read_established(sock: socket.socket) -> bytes:
-    """The head of the answer to CONNECT and nothing behind it."""
+    """Return the head of the response to CONNECT and nothing behind it."""
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
         piece = sock.recv(1)

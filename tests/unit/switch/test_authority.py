@@ -28,7 +28,7 @@ DAY = 86400 * SECOND
 
 
 class FixedClock:
-    """A clock that stands still until told."""
+    """A clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.now = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * SECOND
@@ -38,7 +38,7 @@ class FixedClock:
 
 
 def handshake(context: ssl.SSLContext, trusting: ssl.SSLContext, name: str) -> x509.Certificate:
-    """The certificate that a client accepted for `name`; raises what the client raised."""
+    """Return the certificate that a client accepted for `name`; raise what the client raised."""
     here, there = socket.socketpair()
     for end in (here, there):
         end.settimeout(TIMEOUT)
@@ -113,7 +113,7 @@ def signed_with_the_key_in(directory: Path, host: str) -> x509.Certificate:
 
 
 def chain_with_the_key_in(directory: Path, host: str) -> tuple[ssl.SSLContext, x509.Certificate]:
-    """What a thief of the key can make: a certificate for any host at all."""
+    """Return the most that a thief of the key can make: a certificate for any host at all."""
     now = datetime.now(UTC)
     key = authority_files.load_key(directory / "ca.key")
     ca = authority_files.load_certificate(directory / "ca.pem", key, now)

@@ -13,7 +13,7 @@ INET = socket.AF_INET
 
 
 def opened_addresses(host: str, port: int) -> list[tuple[str, int]]:
-    """Where `listen` listens; the sockets are closed again."""
+    """Return the addresses at which `listen` listens; the sockets are closed again."""
 
     async def run() -> list[tuple[str, int]]:
         opened = await proxy.listen(host, port)

@@ -1,4 +1,4 @@
-"""Which carrier a message leaves by."""
+"""The carrier that a message leaves by."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ END = MADE + timedelta(days=3653)
 
 @pytest.fixture
 def ca(tmp_path: Path) -> Path:
-    """A CA made on the first day of 2026."""
+    """Return a CA made on the first day of 2026."""
     Authority.open(tmp_path / "ca", clock=lambda: int(MADE.timestamp()) * SECOND)
     return tmp_path / "ca"
 

@@ -22,13 +22,13 @@ from unit.cli.conftest import Cli
 
 @pytest.fixture(autouse=True)
 def ports(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No fixed ports."""
+    """Use no fixed ports."""
     monkeypatch.setenv("TRUNKLINE_PORT", "0")
     monkeypatch.setenv("TRUNKLINE_PROXY_PORT", "0")
 
 
 def levels(cli: Cli, *flags: str) -> dict[str, str]:
-    """The level of each finding."""
+    """Return the level of each finding."""
     ended = cli("doctor", "--json", *flags)
     found = {finding["name"]: finding["level"] for finding in ended.json["findings"]}
     assert ended.json["ok"] == ("fail" not in found.values()) == (ended.code == 0)
@@ -36,7 +36,7 @@ def levels(cli: Cli, *flags: str) -> dict[str, str]:
 
 
 def finding(cli: Cli, name: str, *flags: str) -> tuple[str, str, str]:
-    """Level, message and remedy of one finding."""
+    """Return level, message and remedy of one finding."""
     for one in cli("doctor", "--json", *flags).json["findings"]:
         if one["name"] == name:
             return one["level"], one["message"], one["remedy"]

@@ -1,4 +1,6 @@
-"""An HTTP/2 server on loopback, over TLS, that counts streams and breaks the protocol where a test asks for it."""
+"""An HTTP/2 server on loopback, over TLS, that counts streams and breaks the protocol where a test requests
+it.
+"""
 
 from __future__ import annotations
 
@@ -259,7 +261,7 @@ async def http2_peer(
     max_streams: int = 100,
     late_settings: bool = False,
 ) -> AsyncIterator[Http2Peer]:
-    """A running server; with ``late_settings`` a connection's first frame follows its first request."""
+    """Yield a running server; with ``late_settings`` a connection's first frame follows its first request."""
     made = Http2Peer(handler, max_streams, late_settings=late_settings)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(made), "127.0.0.1", 0, ssl=context)

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as they are told, right or wrong."""
+"""Servers on loopback that respond as configured, right or wrong."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Peer:
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
-    """A request with its body; nothing at the end of the connection."""
+    """Return a request with its body; nothing at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -77,7 +77,7 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 async def peer(
     reply: Reply | bytes = OK, tls: ssl.SSLContext | None = None, *, close: bool = False
 ) -> AsyncIterator[Peer]:
-    """A running peer."""
+    """Yield a running peer."""
     made = Peer(reply, close=close)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -100,12 +100,12 @@ async def peer(
 
 
 async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Never answer."""
+    """Send no response."""
     await reader.read()
 
 
 async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer without an end, a byte with every turn of the loop."""
+    """Respond without an end, a byte with every turn of the loop."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
     while not writer.is_closing():
         writer.write(b"x")
@@ -121,7 +121,7 @@ async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def certificate(folder: Path, *names: str, days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS context for ``names`` and the file to trust for it; ``days`` below 0 is expired."""
+    """Return a server's TLS context for ``names`` and the file to trust for it; ``days`` below 0 is expired."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])

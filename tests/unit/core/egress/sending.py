@@ -18,7 +18,7 @@ PATIENCE = 20.0
 
 @asynccontextmanager
 async def client(**options: Any) -> AsyncIterator[Egress]:
-    """An Egress that may reach this machine; closed in the end."""
+    """Yield an Egress that may reach this machine; closed in the end."""
     made = Egress(options.pop("guard", AddressGuard(allow_private=True)), **options)
     try:
         yield made

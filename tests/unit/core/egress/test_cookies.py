@@ -1,4 +1,4 @@
-"""Which cookies are kept, and which are sent."""
+"""Cookies that are kept, and cookies that are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses the guard lets through."""
+"""Addresses that the guard lets through."""
 
 from __future__ import annotations
 

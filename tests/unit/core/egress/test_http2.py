@@ -41,7 +41,7 @@ async def ask(pool: ConnectionPool, url: str, **fields: Any) -> EgressResponse:
 
 
 async def failure(pool: ConnectionPool, url: str, **fields: Any) -> tuple[Failure, bool]:
-    """The failure, and whether the request may have been processed."""
+    """Return the failure, and whether the request may have been processed."""
     with pytest.raises(EgressError) as caught:
         await ask(pool, url, **fields)
     return caught.value.failure, caught.value.maybe_processed
@@ -279,7 +279,7 @@ def test_a_refused_stream_is_sent_again(tmp_path: Path) -> None:
 def test_a_refused_stream_that_is_sent_once_may_have_been_processed_on_a_kept_connection(
     tmp_path: Path,
 ) -> None:
-    """libcurl does not tell a refused stream from a lost connection there."""
+    """Accept that libcurl does not distinguish a refused stream from a lost connection there."""
 
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")

@@ -174,7 +174,7 @@ def test_a_body_that_breaks_off_raises_behind_its_last_piece(reply: Any, failure
 
 
 def test_a_time_limit_ends_a_transfer_that_is_paused() -> None:
-    """And its handle, which the next request gets, is not resumed by the caller of the first."""
+    """Check also that its handle, which the next request gets, is not resumed by the caller of the first."""
 
     async def body() -> None:
         async with client() as egress, peer(large) as server, peer() as other:

@@ -1,4 +1,4 @@
-"""What the operator sees of the queue and does to it."""
+"""The queue as the operator sees and changes it."""
 
 from __future__ import annotations
 

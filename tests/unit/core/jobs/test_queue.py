@@ -1,4 +1,4 @@
-"""What is put into the queue at once: all or nothing, in order for each key, announced once."""
+"""Jobs that are put into the queue at once: all or nothing, in order for each key, announced once."""
 
 from __future__ import annotations
 

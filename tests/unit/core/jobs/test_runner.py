@@ -512,7 +512,7 @@ OUTCOMES: list[tuple[Any, tuple[Any, ...], str]] = [
 
 
 def left(name: str) -> Callable[[Tx], Coroutine[Any, Any, None]]:
-    """What a job leaves behind: for this test, another job, which no handler knows."""
+    """Return the rest of a job: for this test, another job, for which there is no handler."""
 
     async def write(tx: Tx) -> None:
         await enqueue(tx, Job("left behind", name, due=1 << 60))

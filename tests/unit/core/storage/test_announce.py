@@ -1,4 +1,4 @@
-"""What a write announces is told after its commit, and only then."""
+"""Announcements of a write: published after its commit, and only then."""
 
 from __future__ import annotations
 

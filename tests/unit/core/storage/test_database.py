@@ -1,4 +1,4 @@
-"""What the storage interface promises, on both engines."""
+"""The promises of the storage interface, on both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking into a database changes nothing in it."""
+"""Inspection of a database, which changes nothing in it."""
 
 from __future__ import annotations
 

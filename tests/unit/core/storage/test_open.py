@@ -1,4 +1,4 @@
-"""Which addresses open which engine."""
+"""Addresses and the engines that they open."""
 
 from __future__ import annotations
 

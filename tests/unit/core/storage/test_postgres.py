@@ -1,4 +1,4 @@
-"""What is particular to PostgreSQL: deadlocks, locks between nodes, snapshots, lost connections."""
+"""Particulars of PostgreSQL: deadlocks, locks between nodes, snapshots, lost connections."""
 
 from __future__ import annotations
 

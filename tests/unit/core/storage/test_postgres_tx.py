@@ -1,4 +1,4 @@
-"""How named parameters become numbered ones."""
+"""The change of named parameters to numbered ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is particular to SQLite: group commit, durability settings, the file and its lock."""
+"""Particulars of SQLite: group commit, durability settings, the file and its lock."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Gate:
 
 
 class Commits:
-    """Counts the commits of a connection, and makes them fail while ``failing``."""
+    """The number of commits of a connection; they fail while ``failing``."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.count = 0

@@ -46,7 +46,7 @@ PATIENCE = 20.0
 
 
 class Desk:
-    """A delivery with what it stands on. ``suspended`` accounts are not sent for."""
+    """A delivery with what it uses. ``suspended`` accounts are not sent for."""
 
     def __init__(self, database: Database, egress: Egress, terms: DeliveryOptions) -> None:
         self.database = database
@@ -67,7 +67,7 @@ class Desk:
         return await self.delivery.deliver(Webhook(ACCOUNT, url, **fields))
 
     async def attempts(self) -> list[Attempt]:
-        """Oldest first."""
+        """Return the attempts, oldest first."""
         found = await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, limit=100))
         return sorted(found, key=lambda one: (one.started, one.number))
 
@@ -98,7 +98,7 @@ def status(code: int, *lines: str) -> bytes:
 
 
 def parsed(request: bytes) -> tuple[str, str, dict[str, str], bytes]:
-    """Method, path, headers in small letters and body of a request."""
+    """Return method, path, headers in small letters and body of a request."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -408,7 +408,7 @@ def job(webhook: Webhook, attempts: int) -> ClaimedJob:
 
 
 async def settle(one: Desk, *outcomes: JobOutcome) -> None:
-    """Write what the outcomes ask for, as the runner does with the settlement."""
+    """Write what the outcomes require, as the runner does with the settlement."""
     for outcome in outcomes:
         assert outcome.also is not None
         await one.database.write(outcome.also)

@@ -1,4 +1,4 @@
-"""What a URL's fragment overrides."""
+"""Options that a URL's fragment overrides."""
 
 from __future__ import annotations
 

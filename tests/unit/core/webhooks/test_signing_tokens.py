@@ -1,4 +1,4 @@
-"""Signing tokens are asked for once a second, and at once after a change on this node."""
+"""Signing tokens: fetched once a second, and at once after a change on this node."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trunkline.core.webhooks.signing_tokens import TTL, SigningTokens
 
 
 class Accounts:
-    """Accounts with their tokens, and how often they were asked for; at ``now``."""
+    """Accounts with their tokens, and the number of fetches; at ``now``."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, str | None] = {"AC1": "one", "AC2": "two"}

@@ -1,4 +1,4 @@
-"""What the operator's commands do with accounts and keys, on each storage engine."""
+"""The operator's commands on accounts and keys, on each storage engine."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class World:
         return find
 
     def token(self, *grants: Any, key: str = "standard", account: str = MAIN, **options: Any) -> str:
-        """A token that the SDK made."""
+        """Return a token that the SDK made."""
         options = {"identity": "alice", "nbf": NOW, "valid_until": NOW + 3600, **options}
         sid, secret = self.keys[key]
         text = AccessToken(account, sid, options.pop("secret", secret), list(grants), **options).to_jwt()
@@ -91,11 +91,11 @@ class World:
         return text
 
     async def verify(self, token: str, product: str = "data_sync") -> Grant:
-        """What the verifier says."""
+        """Return the verifier's outcome."""
         return await self.verifier.verify(token, product)
 
     async def broken(self, token: str, product: str = "data_sync") -> Rule:
-        """The rule that the verifier says is broken."""
+        """Return the rule that is broken, by the verifier."""
         with pytest.raises(InvalidToken) as caught:
             await self.verify(token, product)
         return caught.value.rule
@@ -103,7 +103,7 @@ class World:
 
 @pytest.fixture
 def in_world(engine: Engine, tmp_path: Path) -> Callable[..., Any]:
-    """Runs a scenario in a new world."""
+    """Run a scenario in a new world."""
 
     def run(
         scenario: Callable[[World], Awaitable[Any]], clock: Callable[[], int] = lambda: NOW * SECOND

@@ -1,4 +1,4 @@
-"""Which use cases go together."""
+"""Use cases that go together."""
 
 from __future__ import annotations
 

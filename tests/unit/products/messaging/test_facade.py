@@ -1,4 +1,4 @@
-"""What other products may ask of Messaging."""
+"""Messaging's functions for other products."""
 
 from __future__ import annotations
 

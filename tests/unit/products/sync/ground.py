@@ -47,7 +47,7 @@ class Ground:
 
 @asynccontextmanager
 async def ground(engine: Engine, folder: Path) -> AsyncIterator[Ground]:
-    """A fresh ground on a storage engine."""
+    """Yield a fresh ground on a storage engine."""
     migrations: list[Migration] = [*JOBS, *ATTEMPTS, *REALTIME, *ACCOUNTS, *MIGRATIONS]
     clock = MovedClock()
 

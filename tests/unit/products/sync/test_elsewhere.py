@@ -1,5 +1,6 @@
-"""What happened on another node or over a lost connection: its events have no author here, and those that nobody told
-of are found."""
+"""Changes on another node or over a lost connection: their events have no author here, and those without a
+notification are found.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ async def make(here: Ground) -> Object:
 
 
 def update(row: Object, connection: str) -> ObjectEvent:
-    """The client's own endpoint updates the Document, over one of its connections."""
+    """Update the Document as the client's own endpoint does, over one of its connections."""
     actor = Actor("alice", Client.endpoint_id, connection)
     event = objects.event(row, actor, EventType.DOCUMENT_UPDATED, row.date_updated)
     made = object_event(msgspec.structs.replace(event, event_id=1))

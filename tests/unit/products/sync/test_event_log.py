@@ -1,4 +1,4 @@
-"""What is told and logged of each change."""
+"""Notifications and log entries of each change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECOND = 1_000_000
 
 
 async def _steps(tx: Tx, scope: Scope) -> None:
-    """One change of each kind."""
+    """Return one change of each kind."""
     for kind in (ObjectKind.DOCUMENT, ObjectKind.LIST, ObjectKind.MAP, ObjectKind.STREAM):
         await objects.create(tx, scope, kind, Creation(unique_name=kind.value))
     await documents.write(tx, scope, "document", Change(data='{"d":1}', ttl=60))
@@ -104,7 +104,7 @@ def test_each_change_is_told_and_logged(engine: Engine, tmp_path: Path) -> None:
 
 
 async def _compare(here: Ground) -> None:
-    """The log holds what was told and has an id, with the author."""
+    """Compare the log with the notifications that have an id, with the author."""
     told = [one for one in here.told if isinstance(one, SyncEvent)]
     service = here.scope.service
     assert {(one.account_sid, one.service_sid, one.actor, one.date) for one in told} == {

@@ -37,7 +37,7 @@ def removed(here: Ground) -> list[str | None]:
 
 
 def removal(here: Ground) -> asyncio.Future[None]:
-    """Done when the next Document goes."""
+    """Return a future that is done when the next Document goes."""
     seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def hear(told: list[Any]) -> None:

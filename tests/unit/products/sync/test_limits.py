@@ -20,7 +20,7 @@ class MovedClock:
 
 
 def taken(buckets: Buckets, rate: Rate, key: str = "k", weight: float = 1.0) -> int:
-    """How often it can be taken from a bucket."""
+    """Return the number of takes that a bucket allows."""
     for count in range(10_000):
         try:
             buckets.take(rate, key, weight)

@@ -1,4 +1,6 @@
-"""Reachability on both engines: what is told of clients that come, go, come back in time, or die with their node."""
+"""Reachability on both engines: the webhooks of clients that come, go, come back in time, or die with their
+node.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,7 @@ class Scene:
         await self.here.database.write(change)
 
     def client(self, identity: str = "alice", endpoint_id: str = "e1") -> Client:
-        """A client of the Service."""
+        """Return a client of the Service."""
         return Client(self.service_sid, identity, endpoint_id)
 
     async def come(self, client: Client, node: Presence | None = None) -> Client:
@@ -97,7 +99,7 @@ class Scene:
         return client
 
     async def go(self, client: Client, node: Presence | None = None) -> None:
-        """Lose the connection."""
+        """Close the connection."""
         (node or self.node).disconnected(client)
         await (node or self.node).flush()
 
@@ -121,13 +123,13 @@ class Scene:
         )
 
     async def webhooks(self) -> list[Webhook]:
-        """What is sent so far, in order."""
+        """Return the webhooks so far, in order."""
         return [
             msgspec.json.decode(job.payload, type=Webhook) for job in await self._jobs("webhook", 1 << 62)
         ]
 
     async def told(self) -> list[Happened]:
-        """The same, short."""
+        """Return the same, short."""
         return [
             (found["EventType"], found["Identity"], found["EndpointId"])
             for found in (dict(webhook.parameters) for webhook in await self.webhooks())
@@ -153,7 +155,7 @@ Play = Callable[[Scene], Awaitable[None]]
 
 @pytest.fixture
 def play(engine: Engine, tmp_path: Path) -> Callable[..., None]:
-    """Runs a scenario, with the webhooks on, and the debouncing that it asks for."""
+    """Run a scenario, with the webhooks on, and its debouncing."""
 
     def run(scenario: Play, **settings: Any) -> None:
         async def act() -> None:

@@ -1,4 +1,4 @@
-"""Many writers of the same objects at once: no update is lost, no event is missing or told twice."""
+"""Many writers of the same objects at once: no update is lost, no event is missing or repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Writer:
-    """Does random things, and remembers what succeeded and the revisions that it saw."""
+    """A client that does random things, and remembers what succeeded and the revisions that it saw."""
 
     def __init__(self, here: Ground, sids: dict[ObjectKind, str], seed: int) -> None:
         self.here = here
@@ -136,7 +136,9 @@ def _place(event: LoggedEvent) -> ItemPosition | None:
 
 
 class Model:
-    """One object as its events tell it: the last event and the data of each item, or of the Document itself."""
+    """One object as its events describe it: the last event and the data of each item, or of the Document
+    itself.
+    """
 
     def __init__(self) -> None:
         self.next_id = 0

@@ -61,8 +61,9 @@ class Channel:
 
 
 class MemorySource:
-    """The Maps of the members of channels; implements ``ObjectSource``. Who is a member may read. A channel in
-    ``secret`` ends subscriptions without a message."""
+    """The Maps of the members of channels; implements ``ObjectSource``. Members may read. A channel in
+    ``secret`` ends subscriptions without a message.
+    """
 
     def __init__(self, service_sid: str) -> None:
         self.service_sid = service_sid

@@ -1,4 +1,4 @@
-"""Who causes which event, and when an author may be told to move on."""
+"""The authors of events, and the time at which an author may be notified to move on."""
 
 from __future__ import annotations
 

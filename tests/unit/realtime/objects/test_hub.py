@@ -183,8 +183,9 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_no_interleaving_makes_a_hole(steps: list[str]) -> None:
-    """One object; its events reach the hub, or are lost, or come late and twice; a client comes and goes. A replay
-    and a recovery read the log as it then is."""
+    """Follow one object; its events reach the hub, or are lost, or come late and twice; a client comes and
+    goes. A replay and a recovery read the log as it then is.
+    """
     missed: list[tuple[str, int]] = []
     hub = Hub(lambda topic, after: missed.append((topic, after)))
     reader, log, late = Reader(), 0, list[int]()

@@ -33,7 +33,7 @@ SECRET = "a secret of the gateway"
 
 
 def answer(status: int, body: bytes = b"", *lines: str) -> bytes:
-    """An answer as it goes over the wire."""
+    """Return a response as it goes over the wire."""
     head = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *lines, "", ""]
     return "\r\n".join(head).encode() + body
 
@@ -43,7 +43,7 @@ TAKEN = answer(202, b'{"id": "g1"}')
 
 @asynccontextmanager
 async def carrier(url: str, **options: Any) -> AsyncIterator[tuple[HttpCarrier, Heard]]:
-    """A started carrier, and what it hears."""
+    """Yield a started carrier, and what it receives."""
     route = HttpRoute(name="gate", url=url, secret=SECRET, **options)
     made, heard = HttpCarrier(route, Egress(AddressGuard(allow_private=True))), Heard()
     await made.start(heard)
@@ -70,7 +70,7 @@ def play(
 
 
 async def lose(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hang up when the request was read."""
+    """Close the connection when the request was read."""
     writer.close()
 
 

@@ -1,4 +1,4 @@
-"""What an HTTP gateway and Trunkline say to each other, in tables."""
+"""The protocol between an HTTP gateway and Trunkline, in tables."""
 
 from __future__ import annotations
 

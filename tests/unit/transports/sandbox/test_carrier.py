@@ -1,4 +1,4 @@
-"""The sandbox on a real database: what its phones get, tell and answer, and when."""
+"""The sandbox on a real database: what its phones get, report and reply, and when."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ OURS = "+15005550006"
 ORDINARY = "+15005550100"
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What has no SQL of its own is the same on each."""
+"""Tests without SQL of their own have the same result on each."""
 
 
 class World:
-    """A node's sandbox, its queue of jobs, and who hears of its phones. Time stands still."""
+    """A node's sandbox, its queue of jobs, and the receiver of its phones' messages. Time stands still."""
 
     def __init__(self, url: str) -> None:
         self.now = system_clock()
@@ -59,7 +59,7 @@ class World:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
-        """From a start to a stop; the second time it finds what the first left."""
+        """Run from a start to a stop; the second time it finds what the first left."""
         async with opened(self.url, migrations(products(Settings())), lambda: self.now) as self.database:
             self.sandbox, self.heard = Sandbox(self.database), Heard()
             handlers = {JOB: self.sandbox.handler()}
@@ -82,14 +82,14 @@ class World:
         return submission(*(parts or ("Hi",)), recipient=to, sender=OURS, account_sid=ACCOUNT, **more)
 
     async def waiting(self) -> list[tuple[float, PhoneEvent]]:
-        """The jobs that are left: in how many seconds each is due, and what it tells."""
+        """Return the jobs that are left: in how many seconds each is due, and what it reports."""
         jobs = await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
         return [
             ((job.due - self.now) / SECOND, msgspec.json.decode(job.payload, type=PhoneEvent)) for job in jobs
         ]
 
     async def settle(self) -> None:
-        """Until nothing is left that is due now, or under way."""
+        """Run until nothing is left that is due now, or under way."""
 
         async def left(tx: Tx) -> object:
             sql = "SELECT id FROM jobs WHERE state = 'waiting' OR holder IS NOT NULL OR due <= :now LIMIT 1"
@@ -100,7 +100,7 @@ class World:
                 await asyncio.sleep(0)
 
     async def phone(self, number: str) -> list[SandboxMessage]:
-        """A phone's conversation, the oldest first."""
+        """Return a phone's conversation, the oldest first."""
         return (await self.database.read(lambda tx: phones.newest(tx, ACCOUNT, number, 100)))[::-1]
 
 
@@ -110,7 +110,7 @@ Play = Callable[..., None]
 
 @pytest.fixture
 def play(engine: Engine, tmp_path: Path) -> Play:
-    """Runs scenarios one after the other in one world, which is stopped and started between them."""
+    """Run scenarios one after the other in one world, which is stopped and started between them."""
     world = World(engine.migrated_url(tmp_path, migrations(products(Settings()))))
 
     async def add_account(tx: Tx) -> None:
@@ -155,7 +155,9 @@ WAYS: list[tuple[str, list[type[Outcome]], ReceiptState | None, int | None, str]
     ("+15005552017", [Deferral, Deferral, Deferral], None, 30017, ""),
     ("+15005552018", [Acceptance], DELIVERED, None, "START"),
 ]
-"""A phone; how one hand-over after the other ends; what its receipt tells at once; the error code; its answer."""
+"""A phone; how one hand-over after the other ends; what its receipt reports at once; the error code; its
+reply.
+"""
 
 
 def test_each_phone_has_its_ways(play: Play) -> None:

@@ -13,13 +13,13 @@ from trunkline.transports.smpp.settings import SmppRoute
 
 
 def route(**options: Any) -> SmppRoute:
-    """A route with these options."""
+    """Return a route with these options."""
     told = {"name": "main", "host": "127.0.0.1", "system_id": "trunkline", "password": "secret", **options}
     return SmppRoute(**told)
 
 
 def submission(*parts: str, **more: Any) -> Submission:
-    """A message of these parts."""
+    """Return a message of these segments."""
     told: dict[str, Any] = {
         "message_sid": "SM1",
         "account_sid": "AC1",
@@ -44,8 +44,9 @@ FAST: dict[str, Any] = {
 
 
 class Heard:
-    """A receiver that keeps what it hears. ``failures`` says how many calls fail first; ``gate``, when it is set to an
-    event, holds calls up until it is set."""
+    """A receiver that keeps what it receives. ``failures`` is the number of calls that fail first; ``gate``,
+    when it is set to an event, holds calls up until it is set.
+    """
 
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
@@ -92,7 +93,7 @@ async def turns(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Heard]]:
-    """A carrier that binds to an SMSC, and what it hears."""
+    """Yield a carrier that binds to an SMSC, and what it receives."""
     carrier, heard = SmppCarrier(route(port=port, **{**FAST, **options})), Heard()
     await carrier.start(heard)
     try:

@@ -1,4 +1,4 @@
-"""The carrier over real sockets, against an SMSC that behaves and misbehaves as each test says."""
+"""The carrier over real sockets, against an SMSC that behaves and misbehaves as each test requests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def play(scenario: Scenario, smsc: Smsc | None = None, *, ready: bool = True, **
 def submitting(
     *messages: tuple[str, ...], answer: Callable[[Submit], Reply | None], **options: Any
 ) -> list[Outcome]:
-    """The outcomes of messages that are handed over at once."""
+    """Return the outcomes of messages that are handed over at once."""
     outcomes: list[Outcome] = []
 
     async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
@@ -525,7 +525,7 @@ def test_a_sweep_that_fails_is_done_again(caplog: pytest.LogCaptureFixture) -> N
 
 
 async def _nothing(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
-    """The carrier is bound, and stopped."""
+    """Check that the carrier is bound, and stopped."""
 
 
 def test_a_stop_says_good_bye() -> None:

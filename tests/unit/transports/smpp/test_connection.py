@@ -1,4 +1,4 @@
-"""A connection's flow control and joined writes, over a transport that only notes what it is told."""
+"""A connection's flow control and joined writes, over a transport that only records its calls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Transport(asyncio.Transport):
 
 
 class Listener:
-    """Notes what it hears."""
+    """A listener that records what it receives."""
 
     def __init__(self) -> None:
         self.events: list[SubmitResult | DeliverRequest | SessionEnd] = []

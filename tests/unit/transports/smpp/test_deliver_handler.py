@@ -1,4 +1,4 @@
-"""What becomes of a deliver_sm, and what the SMSC is told back."""
+"""The handling of a deliver_sm, and the response to the SMSC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECEIPT = ShortMessage(esm_class=4, short_message=b"id:1 stat:DELIVRD")
 
 
 class World:
-    """A route that hears, with a clock of its own."""
+    """A route that receives, with a clock of its own."""
 
     def __init__(self) -> None:
         self.now = 1_000 * SECOND

@@ -1,4 +1,4 @@
-"""What a deliver_sm is, and how segments become one message."""
+"""The kinds of deliver_sm, and the joining of segments to one message."""
 
 from __future__ import annotations
 

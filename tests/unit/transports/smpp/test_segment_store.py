@@ -1,4 +1,6 @@
-"""Parts of inbound messages in the database: kept over a restart, joined by any node, forgotten once told."""
+"""Segments of inbound messages in the database: kept over a restart, joined by any node, deleted once
+notified.
+"""
 
 from __future__ import annotations
 

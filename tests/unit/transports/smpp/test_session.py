@@ -60,7 +60,7 @@ class Wire:
         return sequence
 
     def wait(self, seconds: float) -> list[SessionEvent]:
-        """Let time pass as its timers ask for."""
+        """Let time pass as its timers require."""
         end, events = self.now + seconds, []
         while self.session.due <= end:
             self.now = max(self.now, self.session.due)

@@ -1,4 +1,4 @@
-"""What each answer to a submit means."""
+"""The meaning of each response to a submit."""
 
 from __future__ import annotations
 

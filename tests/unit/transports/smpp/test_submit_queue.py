@@ -1,4 +1,4 @@
-"""What waits on a bind: order, outcomes, and what is handed back."""
+"""The queue of a bind: order, outcomes, and the messages that it hands back."""
 
 from __future__ import annotations
 

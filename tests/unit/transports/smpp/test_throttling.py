@@ -23,7 +23,7 @@ class Bucket:
 
 
 def _sent(limit: Bucket | Throttle, seconds: float, now: float = 100.0) -> int:
-    """How many segments may be sent within some seconds."""
+    """Return the number of segments that may be sent within some seconds."""
     end, count = now + seconds, 0
     while (wait := limit.wait(now)) <= end - now and count < 100_000:
         now += wait

@@ -1,4 +1,4 @@
-"""Which messages the rules of US carriers stop."""
+"""Messages that the rules of US carriers stop."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Ground:
         service: str | None = SERVICE,
         messages: int = 1,
     ) -> int | None:
-        """What becomes of the last of so many messages."""
+        """Return the outcome of the last of so many messages."""
 
         async def one(tx: Tx) -> int | None:
             owned = await owned_by_account(tx, ACCOUNT, sender) if sender else None

@@ -1,4 +1,4 @@
-"""What a campaign and its brand may send."""
+"""Limits of a campaign and its brand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a sender of each kind sends when the operator says nothing."""
+"""The rates of each kind of sender when the operator sets none."""
 
 from __future__ import annotations
 

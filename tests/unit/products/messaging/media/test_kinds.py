@@ -1,4 +1,4 @@
-"""Which attachments a message may have."""
+"""Attachments that a message may have."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Place:
         await self.database.write(write)
 
     async def contents(self) -> dict[str, bytes]:
-        """What is served."""
+        """Return the content that is served."""
         found = {}
         for sid in CONTENTS:
             stored = await self.database.read(
@@ -99,7 +99,7 @@ class Place:
         return await self.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
 
     async def move(self) -> None:
-        """All that a chain of jobs moves."""
+        """Move all that a chain of jobs moves."""
         handler = MediaMover(self.database, self.blobs).handler()
         job = ClaimedJob("JB", MOVE_JOB, "null", "", MOVE_JOB, 1, 0)
         while (outcome := await handler.run(job)) != Success():
@@ -133,7 +133,7 @@ class Place:
 
     @asynccontextmanager
     async def nodes(self, count: int) -> AsyncIterator[None]:
-        """Some nodes that have started."""
+        """Start some nodes."""
         movers = [MediaMover(self.database, self.blobs) for _ in range(count)]
         runners = [Runner(self.database, {MOVE_JOB: one.handler()}, system_clock) for one in movers]
         for part in (*runners, *movers):

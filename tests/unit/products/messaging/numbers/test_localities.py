@@ -1,4 +1,4 @@
-"""Where numbers belong. The names are the numbering library's, which changes; these have stood for long."""
+"""The places of numbers. The names are the numbering library's, which changes; these have stood for long."""
 
 from __future__ import annotations
 

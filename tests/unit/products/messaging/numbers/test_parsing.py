@@ -1,4 +1,4 @@
-"""How addresses are read: numbers in all their forms, short codes, and the addresses of channels."""
+"""The parsing of addresses: numbers in all their forms, short codes, and the addresses of channels."""
 
 from __future__ import annotations
 

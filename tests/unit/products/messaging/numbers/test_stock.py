@@ -1,4 +1,4 @@
-"""The fictional numbers of a server without a carrier: valid, told apart, and stocked once."""
+"""The fictional numbers of a server without a carrier: valid, distinct, and stocked once."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ SETS = (*STANDARD, BAJA, ALTA, MEXICO)
 
 
 def kind_of(body: str) -> KeywordKind | None:
-    """What ``body`` means by default."""
+    """Return the default meaning of ``body``."""
     found = find_keyword(body)
     return found.kind if found else None
 

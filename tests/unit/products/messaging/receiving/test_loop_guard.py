@@ -20,7 +20,7 @@ from trunkline.products.messaging.receiving.loop_guard import (
 
 
 def play(moments: list[int]) -> list[bool]:
-    """Whether a reply at each of the moments, in microseconds, may go."""
+    """Return whether a reply at each of the times, in microseconds, may go."""
     exchange = ReplyExchange()
     allowed = []
     for now in moments:

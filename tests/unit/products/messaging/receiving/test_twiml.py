@@ -1,4 +1,4 @@
-"""TwiML for messages: what documents ask for, what is wrong with them, and that no bytes do harm."""
+"""TwiML for messages: the actions that documents request, their errors, and that no bytes do harm."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NUMBER = "+14155550100"
 
 
 def read(content: str | bytes, content_type: str = "text/xml", number: str = NUMBER) -> TwimlDocument:
-    """What the answer asks for."""
+    """Return the actions that the response requests."""
     return read_twiml(
         content.encode() if isinstance(content, str) else content, content_type, url=URL, number=number
     )
 
 
 def run(inside: str, number: str = NUMBER) -> tuple[list[Verb], list[int]]:
-    """The verbs and the problems' codes of a Response with this content."""
+    """Return the verbs and the problems' codes of a Response with this content."""
     script = read(f"<Response>{inside}</Response>", number=number)
     return list(script.verbs), [problem.code for problem in script.problems]
 
@@ -313,7 +313,7 @@ TYPES = st.sampled_from(
 
 
 def outcome(content: bytes, content_type: str, number: str) -> TwimlDocument | int:
-    """What the answer asks for, or the code of its error."""
+    """Return the actions that the response requests, or the code of its error."""
     try:
         return read(content, content_type, number)
     except TwimlError as error:

@@ -1,6 +1,6 @@
 """A model of sender selection, written from the contract alone: each sender gets a rank, and the lowest is chosen.
 
-The implementation goes through tiers; this says of one sender and one message how good they are for each other.
+The implementation goes through tiers; this model rates one sender for one message.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ AREAS = [area.split("/") for area in OVERLAYS.split()]
 
 
 def best(candidates: list[Candidate], wish: SenderRequest) -> str | None:
-    """The SID of the sender to use, None when there is none."""
+    """Return the SID of the sender to use, None when there is none."""
     for one in candidates:
         if one.sid == wish.sticky and rank(one, wish) is not None and not superseded(one, candidates, wish):
             return one.sid
@@ -23,7 +23,7 @@ def best(candidates: list[Candidate], wish: SenderRequest) -> str | None:
 
 
 def rank(one: Candidate, wish: SenderRequest) -> int | None:
-    """How good a sender is for a message, less is better; None when it will not do."""
+    """Return the rank of a sender for a message, less is better; None when it will not do."""
     if ":" in wish.recipient:
         same = one.kind is PoolSenderKind.CHANNEL and one.value.split(":")[0] == wish.recipient.split(":")[0]
         return 0 if same else None
@@ -43,7 +43,7 @@ def rank(one: Candidate, wish: SenderRequest) -> int | None:
 
 
 def number_rank(one: Candidate, wish: SenderRequest) -> int | None:
-    """The rank of a number that can carry the message."""
+    """Return the rank of a number that can carry the message."""
     if wish.country in NORTH:
         if one.country not in NORTH:
             return None
@@ -58,7 +58,7 @@ def number_rank(one: Candidate, wish: SenderRequest) -> int | None:
 
 
 def area_rank(one: Candidate, wish: SenderRequest) -> int:
-    """0 for the same area code, 1 for another of the area, 2 for others."""
+    """Return 0 for the same area code, 1 for another of the area, 2 for others."""
     codes = {one.value[2:5], wish.recipient[2:5]}
     if len(codes) == 1:
         return 0
@@ -66,7 +66,9 @@ def area_rank(one: Candidate, wish: SenderRequest) -> int:
 
 
 def superseded(one: Candidate, candidates: list[Candidate], wish: SenderRequest) -> bool:
-    """Whether a foreign number that a recipient is used to must give way to a sender of the own country."""
+    """Return whether a foreign number that a recipient is used to must give way to a sender of the own
+    country.
+    """
 
     def native(other: Candidate) -> bool:
         tollfree = other.toll_free and other.country in NORTH and wish.country in NORTH

@@ -26,14 +26,14 @@ TO_FR = SenderRequest("+33612345678", "FR")
 
 
 def number(value: str, country: str, **more: object) -> Candidate:
-    """A number; its value names it."""
+    """Return a number; its value names it."""
     return msgspec.convert(
         {"sid": value, "kind": "phone_number", "value": value, "country": country, **more}, Candidate
     )
 
 
 def short(value: str, country: str, *, mms: bool = False) -> Candidate:
-    """A short code."""
+    """Return a short code."""
     return Candidate(value, PoolSenderKind.SHORT_CODE, value, country, mms=mms)
 
 
@@ -171,7 +171,7 @@ def test_round_robin_uses_all() -> None:
 
 
 def kept(wish: SenderRequest, sender: Candidate, *others: Candidate) -> Choice:
-    """The choice when ``sender`` served the recipient before."""
+    """Return the choice when ``sender`` served the recipient before."""
     return choose_sender([*others, sender], msgspec.structs.replace(wish, sticky=sender.sid))
 
 

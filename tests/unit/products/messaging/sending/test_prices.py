@@ -1,4 +1,4 @@
-"""What a message costs."""
+"""The price of a message."""
 
 from __future__ import annotations
 

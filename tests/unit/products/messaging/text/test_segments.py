@@ -1,4 +1,4 @@
-"""How texts are cut: the contract's vectors, and what holds for every text."""
+"""Segmentation of texts: the contract's vectors, and properties of every text."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ NOBODY = Actor()
 
 
 def frame(message_type: str, payload: bytes) -> bytes:
-    """A frame that a test can read."""
+    """Return a frame that a test can read."""
     return msgspec.json.encode([message_type, msgspec.Raw(payload)])
 
 
@@ -45,10 +45,10 @@ class Connection:
         self.sent.append(tuple(msgspec.json.decode(frame)))
 
     async def drained(self) -> None:
-        """It reads at once."""
+        """Return at once: the client reads everything."""
 
     def told(self) -> list[tuple[str, Any]]:
-        """What was sent, as event types with the id, or for outcomes the status of each."""
+        """Return the messages that were sent, as event types with the id, or for outcomes the status of each."""
         return [(body["event_type"], _gist(body["events"][0])) for _, body in self.sent]
 
 
@@ -73,7 +73,7 @@ class Table:
             self.sync.handle(announcement, True)
 
     def connect(self, id: str = "one", identity: str = "alice", endpoint: str = "") -> Connection:
-        """A new connection."""
+        """Return a new connection."""
         made = Connection(id, self.here.scope.service.sid, identity, endpoint)
         self.live.connected(made)
         return made
@@ -89,12 +89,12 @@ class Table:
         await self.subscriptions.handle(peer, self.here.scope.service.sid, batch)
 
     async def create(self, kind: ObjectKind, identity: str | None = None) -> Object:
-        """A new object."""
+        """Return a new object."""
         scope = Scope(self.here.scope.service, Actor(identity))
         return await self.here.database.write(lambda tx: objects.create(tx, scope, kind, Creation()))
 
     async def push(self, sid: str, data: str = "{}", actor: Actor = NOBODY) -> Item:
-        """A new list item."""
+        """Return a new list item."""
         scope = Scope(self.here.scope.service, actor)
         return await self.here.database.write(lambda tx: items.push(tx, scope, sid, Change(data=data)))
 
@@ -117,7 +117,7 @@ class Table:
 
 
 def subject(row: Object, last_event_id: int | None = None) -> dict[str, Any]:
-    """An entry of a batch."""
+    """Return an entry of a batch."""
     return {"object_sid": row.sid, "object_type": row.kind, "last_event_id": last_event_id}
 
 

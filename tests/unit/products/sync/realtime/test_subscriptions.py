@@ -24,7 +24,7 @@ Play = Callable[[Callable[[Table], Awaitable[None]]], None]
 
 @pytest.fixture
 def play(engine: Engine, tmp_path: Path) -> Play:
-    """Plays a scene with a fresh table on each engine in turn."""
+    """Play a scene with a fresh table on each engine in turn."""
 
     def run(scene: Callable[[Table], Awaitable[None]]) -> None:
         async def whole() -> None:
