@@ -86,7 +86,7 @@ class _RequestState:
         self.address: RequestAddress | None = None
         self.match: Match | None = None
         self.concurrent = 0
-        self.counted = ""
+        self.counted: str | None = None
 
     def header(self, name: bytes) -> str:
         return self.fields.get(name, b"").decode("latin-1")
@@ -168,9 +168,9 @@ class ApiApplication:
 
     def _leave(self, state: _RequestState) -> None:
         """Count a request no longer as in flight."""
-        if state.counted:
+        if state.counted is not None:
             self._in_flight.leave(state.counted)
-            state.counted = ""
+            state.counted = None
 
     async def _respond(self, state: _RequestState, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]

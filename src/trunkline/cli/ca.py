@@ -10,7 +10,6 @@ import typer
 from trunkline.app.data import open_authority
 from trunkline.cli.errors import exit_on_error
 from trunkline.cli.options import with_settings
-from trunkline.core.files import replace_file
 from trunkline.settings import Settings
 
 
@@ -25,4 +24,5 @@ def run(
         if out is None:
             typer.echo(pem.decode("ascii"), nl=False)
         else:
-            replace_file(out, pem)
+            # In place: the file may be a mount of its own, and can be written again.
+            out.write_bytes(pem)

@@ -33,7 +33,9 @@ def replace_file(path: Path, content: bytes) -> None:
         path = path.resolve()
     with _written_aside(path, content, path.stat().st_mode & 0o777 if path.exists() else None) as aside:
         os.rename(aside, path)
-        sync_directory(path.parent)
+        # Who may write to a directory need not be allowed to read it, as a sync must.
+        with suppress(PermissionError):
+            sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -92,6 +92,23 @@ def test_a_file_that_is_there_stays_or_is_replaced_with_its_mode(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_is_replaced_in_a_directory_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        if path == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    replace_file(tmp_path / "x", b"content")
+    assert (tmp_path / "x").read_bytes() == b"content"
+    with pytest.raises(PermissionError):
+        create_file(tmp_path / "y", b"content", 0o600)
+
+
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "x", tmp_path / "y"

@@ -2,7 +2,7 @@
 ``…/numbers/{Number}`` shows one (GET), assigns it to an account or to nobody (POST), and removes it (DELETE).
 
 They are the operator's. ``AccountSid`` names the account whose numbers are listed, or that a number is assigned to.
-``PageSize`` and ``PageToken`` page the list. Numbers are parsed before the transaction, since the first one loads the
+``PageSize`` and ``PageToken`` page the list. Writes parse numbers before the transaction, since the first one loads the
 world's numbering plans.
 """
 
