@@ -16,7 +16,8 @@ from api.conftest import Api, assert_error
 from api.messaging.apps import App, alerts, answer, app, codes, settle
 from api.messaging.outcomes import callbacks, phone, reaches, states, until
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
-from trunkline.core.egress.message import Timeouts
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.message import EgressRequest, Timeouts
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.media import store
@@ -342,7 +343,7 @@ def blob_count(api: Api) -> int:
 
 
 def test_attachments_are_fetched_side_by_side_and_kept_in_their_order(api: Api, web: App) -> None:
-    paths = [f"/{number}" for number in range(5)]
+    paths = [f"/{number}" for number in range(fetching._OF_MESSAGE)]
 
     def last_first(path: str) -> Any:
         async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -386,6 +387,105 @@ def test_the_first_attachment_in_the_list_decides_about_the_error(api: Api, web:
     shown = told(api, web, web.url("/cat.png"), web.url("/late"), web.url("/early"))
     assert shown["error_code"] == 12300
     assert [one["request_url"] for one in alerts(api)] == [web.url("/late")]
+
+
+class Held:
+    """Attachments whose server responds to each when the test lets it."""
+
+    def __init__(self, web: App, count: int) -> None:
+        self.urls = [web.url(f"/held/{number}") for number in range(count)]
+        self.asked: list[int] = []
+        self.gone: list[int] = []
+        self.replies: list[asyncio.Future[bytes]] = []
+        for number in range(count):
+            web.routes[f"/held/{number}"] = self._route(number)
+
+    def _route(self, number: int) -> Any:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.asked.append(number)
+            reply = asyncio.get_running_loop().create_future()
+            self.replies.append(reply)
+            gone = asyncio.create_task(reader.read())
+            await asyncio.wait((reply, gone), return_when=asyncio.FIRST_COMPLETED)
+            if reply.done():
+                gone.cancel()
+                await asyncio.gather(gone, return_exceptions=True)
+                writer.write(reply.result())
+            else:
+                self.gone.append(number)
+                writer.close()
+
+        return serve
+
+    def reply(self, api: Api, number: int, content: bytes) -> None:
+        """Respond to one that was asked for."""
+
+        async def write() -> None:
+            self.replies[self.asked.index(number)].set_result(content)
+
+        api.run(write())
+
+    def wait(self, api: Api, asked: int, gone: int = 0) -> None:
+        """Wait until so many were asked for, and so many requests were given up."""
+
+        async def reached() -> bool:
+            return (len(self.asked), len(self.gone)) == (asked, gone)
+
+        until(api, reached)
+
+
+def test_a_message_fetches_three_attachments_at_once(api: Api, web: App) -> None:
+    held = Held(web, 10)
+    sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
+    for number in range(10):
+        held.wait(api, min(number + 3, 10))
+        held.reply(api, number, answer(str(number), 200, PNG_TYPE))
+    reaches(api, sid, "delivered")
+    assert held.asked == list(range(10))
+    assert contents(api, sid) == [("image/png", str(number).encode()) for number in range(10)]
+
+
+@pytest.mark.parametrize("bad", [answer("", 404), answer("<html>"), answer("", 200, PNG_TYPE)])
+def test_the_first_attachment_that_fails_ends_the_others(api: Api, web: App, bad: bytes) -> None:
+    held = Held(web, 10)
+    sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
+    held.wait(api, 3)
+    held.reply(api, 1, PNG)
+    held.wait(api, 4)
+    held.reply(api, 0, bad)
+    assert reaches(api, sid, "failed")["error_code"] in (11200, 12300, 11770)
+    held.wait(api, 4, gone=2)
+    assert (sorted(held.gone), blob_count(api)) == ([2, 3], 0)
+
+
+def test_a_failure_ends_those_behind_it_and_waits_for_those_before(api: Api, web: App) -> None:
+    held = Held(web, 10)
+    sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
+    held.wait(api, 3)
+    held.reply(api, 1, answer("", 404))
+    held.wait(api, 3, gone=1)
+    assert held.gone == [2]
+    held.reply(api, 0, PNG)
+    assert reaches(api, sid, "failed")["error_code"] == 11200
+    assert [one["request_url"] for one in alerts(api)] == [held.urls[1]]
+    assert (held.asked, blob_count(api)) == ([0, 1, 2], 0)
+
+
+@ONE_ENGINE
+def test_a_dead_host_costs_no_request_for_each_attachment(
+    api: Api, web: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [f"http://127.0.0.1:1/{number}" for number in range(10)]
+    stream, requests = Egress.stream, list[str]()
+
+    def counted(egress: Egress, request: EgressRequest) -> Any:
+        requests.append(request.url)
+        return stream(egress, request)
+
+    monkeypatch.setattr(Egress, "stream", counted)
+    assert told(api, web, *urls)["error_code"] == 11202
+    assert requests.count(urls[0]) == fetching.TRIES
+    assert set(requests) <= set(urls[: fetching._OF_MESSAGE])
 
 
 @pytest.mark.parametrize("name", ["add_medium", "continue_with_media"])

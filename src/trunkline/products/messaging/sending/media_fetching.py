@@ -1,9 +1,10 @@
 """Fetching of the attachments of a message before it is sent: the job of kind ``messaging.media``.
 
-1. A job fetches all attachments of its message side by side and streams each into a blob. A semaphore bounds the
-   attachments that a node fetches at once; each holds less than 1 MiB in memory.
-2. All of them are awaited, also after one has failed, and then checked in the message's order: the first one that is
-   unavailable, or that the message may not have, decides the error code.
+1. A job fetches the attachments of its message side by side, ``_OF_MESSAGE`` at once, and streams each into a blob. A
+   semaphore bounds the attachments that a node fetches at once; each holds less than 1 MiB in memory.
+2. They are checked in the message's order: the first one that is unavailable, or that the message may not have, decides
+   the error code. As soon as one fails, those behind it are not begun any more, or cancelled and awaited; those before
+   it go on.
 3. One transaction names the blobs and continues with the message. If the message has ended meanwhile, it removes them.
 4. If an attachment or that transaction fails, or the job is cancelled, the blobs that were written are removed at once.
 5. While a server cannot be reached, the job is tried again, three times in all. Then, and after errors that will not
@@ -44,6 +45,9 @@ TRIES = 3
 
 _AT_ONCE = 50
 """Attachments that a node fetches at once."""
+
+_OF_MESSAGE = 3
+"""Attachments of one message that are fetched at once."""
 
 _HEADERS = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
 _BAD_RESPONSE = 11200
@@ -117,13 +121,24 @@ class MediaFetcher:
 
     async def _fetch_all(self, urls: Sequence[str], blobs: BlobStore) -> list[tuple[str, Blob]]:
         """Return the kinds of attachments and the blobs with their contents."""
-        results = await asyncio.gather(*(self._fetch(url, blobs) for url in urls), return_exceptions=True)
         fetched: list[_Attachment] = []
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-            fetched.append(result)
-            _check(fetched)
+        tasks: list[asyncio.Task[_Attachment]] = []
+        end = len(urls)
+        try:
+            while len(fetched) < len(urls):
+                running = [task for task in tasks[:end] if not task.done()]
+                for url in urls[len(tasks) : end][: _OF_MESSAGE - len(running)]:
+                    running.append(asyncio.create_task(self._fetch(url, blobs)))
+                    tasks.append(running[-1])
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                while len(fetched) < len(tasks) and tasks[len(fetched)].done():
+                    fetched.append(tasks[len(fetched)].result())
+                    _check(fetched)
+                end = next((number for number, task in enumerate(tasks[:end], 1) if _failed(task)), end)
+                _cancel(tasks[end:])
+        finally:
+            _cancel(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return [(one.kind, one.blob) for one in fetched if one.blob is not None]
 
     async def _fetch(self, url: str, blobs: BlobStore) -> _Attachment:
@@ -164,6 +179,15 @@ class MediaFetcher:
             await fail_message(tx, message, refused.code)
 
         await self._database.write(write)
+
+
+def _failed(task: asyncio.Task[_Attachment]) -> bool:
+    return task.done() and task.exception() is not None
+
+
+def _cancel(tasks: Sequence[asyncio.Task[_Attachment]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
