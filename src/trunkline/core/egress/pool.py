@@ -30,7 +30,7 @@ from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http2 import Http2Origin
 from trunkline.core.egress.message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
-from trunkline.core.egress.transfer import ReadTimer, Transfer
+from trunkline.core.egress.transfer import ReadTimer, TotalTimer, Transfer
 
 MAX_ATTEMPTS = 5
 """Connections that one request is sent over at most, where those before were lost or refused it."""
@@ -188,7 +188,7 @@ class ConnectionPool:
             connect = request.timeouts.connect if origin is None or leads else seconds
             self._prepare(curl, request, target, connect, seconds)
             transfer.attach(curl, alpn=self._options.version is HttpVersion.REQUIRE_2)
-            await self._perform(curl, transfer, request)
+            await self._perform(curl, transfer, request, seconds)
             return transfer.response(curl)
         except EgressError as error:
             failure = error
@@ -200,7 +200,7 @@ class ConnectionPool:
             if len(self._handles) < _IDLE_HANDLES:
                 self._handles.append(curl)
 
-    async def _perform(self, curl: Any, transfer: Transfer, request: EgressRequest) -> None:
+    async def _perform(self, curl: Any, transfer: Transfer, request: EgressRequest, seconds: float) -> None:
         multi = self._running()
         future = multi.add_handle(curl)
 
@@ -211,6 +211,7 @@ class ConnectionPool:
             return True
 
         timer = ReadTimer(transfer, request.timeouts.read, abort)
+        total = None if request.sink is None else TotalTimer(transfer, seconds, abort)
         try:
             await future
         except pycurl.error as error:
@@ -223,12 +224,17 @@ class ConnectionPool:
             if timer.expired:
                 text = f"nothing came for {request.timeouts.read:g} s"
                 raise EgressError(Failure.READ_TIMEOUT, text) from None
+            if total is not None and total.expired:
+                text = f"the response took longer than {seconds:g} s"
+                raise EgressError(Failure.TOTAL_TIMEOUT, text) from None
             if self.closed:
                 failure = Failure.POOL_CLOSED if transfer.connected_at is None else Failure.BROKEN_OFF
                 raise EgressError(failure, "the pool of connections was closed") from None
             raise
         finally:
             timer.stop()
+            if total is not None:
+                total.stop()
 
     def _failed(self, curl: Any, transfer: Transfer, code: int, message: str) -> EgressError:
         """Return the error for a code of libcurl's."""
@@ -273,8 +279,10 @@ class ConnectionPool:
         options(pycurl.HTTP_VERSION, _HTTP_2 if self._http2 else pycurl.CURL_HTTP_VERSION_1_1)
         options(pycurl.MAXAGE_CONN, self._max_age)
         options(pycurl.TCP_NODELAY, 1)
-        options(pycurl.CONNECTTIMEOUT_MS, _milliseconds(connect))
-        options(pycurl.TIMEOUT_MS, _milliseconds(total))
+        options(pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(connect, total)))
+        if request.sink is None:
+            # libcurl would count the pauses of a stream; that has a TotalTimer.
+            options(pycurl.TIMEOUT_MS, _milliseconds(total))
         if self._http2:
             options(pycurl.PIPEWAIT, 1)
             options(pycurl.TCP_KEEPALIVE, 1)

@@ -7,7 +7,8 @@
 3. The caller awaits one event, which is set by the head, by a piece and by the end of the task.
 4. The end of the task is the end of the body. If it failed, the caller gets the EgressError behind the last piece.
 5. When the caller leaves the block, the task is cancelled, which closes a connection whose body was not read to its
-   end. The request's time limits hold for the transfer as a whole, the caller's pauses included.
+   end. While the transfer is paused, no time limit of the request runs: a caller that is slow, as its disk may be, is
+   no failure of the peer.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ _STATUS = re.compile(r"HTTP/\S+ +(\d{3})")
 _STREAM = re.compile(r"\[HTTP/2\] \[(\d+)\] OPENED stream")
 _HTTP2_CHOSEN = "ALPN: server accepted h2"
 _REFUSED_STREAM = "REFUSED_STREAM"
+_PAUSE_CHECK = 0.1
+"""Seconds by which the limit on a transfer may be missed."""
 _FINAL = 200
 """The least status of a response that is not an interim one."""
 
@@ -32,9 +34,9 @@ class Transfer:
 
     __slots__ = (
         "_body", "_connection", "_curl", "_guard", "_head_size", "_headers", "_leads", "_max_body", "_negotiated",
-        "_once", "_opened", "_origin", "_require_http2", "_resent", "_sink", "_size", "_status", "_stream",
-        "_unprocessed", "_withdrawn", "active_at", "address_refused", "connected_at", "paused", "truncated",
-        "violation",
+        "_once", "_opened", "_origin", "_paused_at", "_pauses", "_require_http2", "_resent", "_sink", "_size",
+        "_status", "_stream", "_unprocessed", "_withdrawn", "active_at", "address_refused", "connected_at", "paused",
+        "truncated", "violation",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +50,8 @@ class Transfer:
         self._status = 0
         self._origin = origin
         self._leads = leads
+        self._paused_at = 0.0
+        self._pauses = 0.0
         self._body: list[bytes] = []
         self._size = 0
         self._headers: list[tuple[str, str]] = []
@@ -136,6 +140,10 @@ class Transfer:
             self._origin.gate.release(connected=False, error=shared)
             self._leads = False
 
+    def paused_seconds(self, now: float) -> float:
+        """Return for how long the transfer was paused until ``now``, in the loop's time."""
+        return self._pauses + (now - self._paused_at if self.paused else 0.0)
+
     @property
     def _bound(self) -> bool:
         """True if it went over a connection, and must not go over another one."""
@@ -214,6 +222,8 @@ class Transfer:
         self.active_at = asyncio.get_running_loop().time()
         if self._sink is not None:
             self.paused = not self._sink.receive(piece, self._resume)
+            if self.paused:
+                self._paused_at = self.active_at
             return int(pycurl.WRITEFUNC_PAUSE) if self.paused else len(piece)
         left = self._max_body - self._size
         self._size += len(piece)
@@ -226,8 +236,9 @@ class Transfer:
 
     def _resume(self) -> None:
         self.active_at = asyncio.get_running_loop().time()
+        self._pauses = self.paused_seconds(self.active_at)
         self.paused = False
-        # The transfer may have ended meanwhile, by a time limit.
+        # The transfer may have ended meanwhile, as its pool was closed.
         with suppress(pycurl.error):
             self._curl.pause(pycurl.PAUSE_CONT)
 
@@ -263,3 +274,29 @@ class ReadTimer:
             self.expired = self._abort()
         else:
             self._timer = self._loop.call_at(active + self._seconds, self._check)
+
+
+class TotalTimer:
+    """Aborts a transfer that takes longer than ``seconds``; its pauses do not count, since they are the caller's."""
+
+    def __init__(self, transfer: Transfer, seconds: float, abort: Callable[[], bool]) -> None:
+        self._transfer = transfer
+        self._seconds = seconds
+        self._abort = abort
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._check)
+        self.expired = False
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._timer.cancel()
+
+    def _check(self) -> None:
+        now = self._loop.time()
+        left = self._began + self._seconds + self._transfer.paused_seconds(now) - now
+        if left <= 0 and not self._transfer.paused:
+            self.expired = self._abort()
+        else:
+            # During a pause ``left`` stays as it is, and may be as good as nothing.
+            self._timer = self._loop.call_later(max(left, _PAUSE_CHECK), self._check)

@@ -15,9 +15,9 @@ from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, Timeouts
 from trunkline.core.egress.streaming import BUFFER, ResponseStream
-from trunkline.core.egress.transfer import ReadTimer, Transfer
+from trunkline.core.egress.transfer import ReadTimer, TotalTimer, Transfer
 from unit.core.egress import sending
-from unit.core.egress.peers import OK, hang, peer, stall
+from unit.core.egress.peers import OK, drip, hang, peer, stall
 from unit.core.egress.sending import client
 
 PATIENCE = 60.0
@@ -173,19 +173,84 @@ def test_a_body_that_breaks_off_raises_behind_its_last_piece(reply: Any, failure
     run(body)
 
 
-def test_a_time_limit_ends_a_transfer_that_is_paused() -> None:
-    """Check also that its handle, which the next request gets, is not resumed by the caller of the first."""
+def test_a_transfer_that_ended_while_it_was_paused_is_not_resumed() -> None:
+    """Check that its handle, which the next request gets, is not resumed by the caller of the first."""
 
     async def body() -> None:
-        async with client() as egress, peer(large) as server, peer() as other:
-            request = EgressRequest("GET", server.url(), timeouts=Timeouts(total=1.0))
+        async with (
+            client() as egress,
+            peer(large) as server,
+            peer() as other,
+            egress.stream(EgressRequest("GET", server.url(), timeouts=LONG)) as stream,
+        ):
+            await paused(stream)
+            assert stream._sending is not None
+            stream._sending.cancel()
+            await asyncio.wait((stream._sending,))
+            assert (await egress.send(EgressRequest("GET", other.url()))).body == b"ok"
+            with pytest.raises(asyncio.CancelledError):
+                await whole(stream)
+
+    run(body)
+
+
+async def paused(stream: ResponseStream) -> None:
+    while stream._resume is None:
+        await asyncio.sleep(0)
+
+
+def test_the_time_of_a_pause_does_not_count() -> None:
+    size = 16 * len(BLOCK)
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        writer.write(BLOCK * 16)
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        async with client() as egress, peer(serve) as server:
+            request = EgressRequest("GET", server.url(), timeouts=Timeouts(read=1.0, total=1.0))
             async with egress.stream(request) as stream:
-                assert stream._sending is not None
-                await asyncio.wait((stream._sending,))
-                assert (await egress.send(EgressRequest("GET", other.url()))).body == b"ok"
-                with pytest.raises(EgressError) as caught:
+                await paused(stream)
+                end = loop.time() + 1.5
+                while loop.time() < end:
+                    await asyncio.sleep(0)
+                assert len(await whole(stream)) == size
+
+    run(body)
+
+
+def test_the_limit_on_a_transfer_moves_by_its_pauses() -> None:
+    async def body() -> None:
+        transfer = Transfer(AddressGuard(), EgressRequest("GET", "http://x/"), None, leads=False)
+        timer = TotalTimer(transfer, 1000.0, lambda: True)
+        now = asyncio.get_running_loop().time()
+        timer._began = now - 1500
+        transfer.paused, transfer._paused_at = True, now - 400
+        timer._check()
+        assert not timer.expired, "it ends when its caller goes on"
+        timer.stop()
+        transfer._paused_at = now - 600
+        transfer._pauses = transfer.paused_seconds(now)
+        transfer.paused = False
+        timer._check()
+        assert not timer.expired
+        timer.stop()
+        timer._began = now - 1700
+        timer._check()
+        assert timer.expired
+
+    run(body)
+
+
+def test_a_peer_that_sends_without_end_is_left() -> None:
+    async def body() -> None:
+        async with client() as egress, peer(drip) as server:
+            request = EgressRequest("GET", server.url(), timeouts=Timeouts(total=0.3))
+            with pytest.raises(EgressError) as caught:
+                async with egress.stream(request) as stream:
                     await whole(stream)
-        assert caught.value.failure in (Failure.READ_TIMEOUT, Failure.TOTAL_TIMEOUT)
+        assert caught.value.failure is Failure.TOTAL_TIMEOUT
 
     run(body)
 
