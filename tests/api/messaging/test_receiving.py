@@ -229,7 +229,7 @@ def test_attachments_of_a_message_that_is_not_kept_are_not_stored(
 
 @pytest.mark.parametrize("media", [(), MEDIA])
 def test_a_network_may_use_an_id_again_after_seven_days(api: Api, media: tuple[InboundMedia, ...]) -> None:
-    """Also while many older ids are still to be removed."""
+    """Check it also while many older ids are not removed yet."""
     own(api, US)
     for number in range(6):
         assert receive(api, US, id=str(number), media=media) is not None

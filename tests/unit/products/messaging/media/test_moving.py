@@ -108,7 +108,7 @@ class Place:
             assert isinstance(outcome, Success)
 
     async def jobs(self, *states: JobState) -> list[StoredJob]:
-        """The jobs in these states, else those that are ready."""
+        """Return the jobs in these states, else those that are ready."""
         found = []
         for state in states or (JobState.READY,):
             found += await self.database.read(
@@ -117,7 +117,7 @@ class Place:
         return found
 
     async def claim(self, node: str, until: int) -> ClaimedJob:
-        """The chain's job, which a node claims although it may not be due yet."""
+        """Claim the chain's job, although it may not be due yet."""
         lease = Lease(node, until)
 
         async def write(tx: Tx) -> list[ClaimedJob]:
@@ -128,6 +128,7 @@ class Place:
         return job
 
     async def settle(self, node: str, job: ClaimedJob, outcome: JobOutcome) -> None:
+        """Record the outcome of a job that a node claimed."""
         settled = [SettledJob(job, outcome)]
         await self.database.write(lambda tx: claims.settle(tx, node, settled, 60))
 
