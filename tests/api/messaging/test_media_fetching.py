@@ -418,7 +418,7 @@ class Held:
         return serve
 
     def reply(self, api: Api, number: int, content: bytes) -> None:
-        """Respond to one that was asked for."""
+        """Respond to a request for this one."""
 
         async def write() -> None:
             self.replies[self.asked.index(number)].set_result(content)
@@ -426,7 +426,7 @@ class Held:
         api.run(write())
 
     def wait(self, api: Api, asked: int, gone: int = 0) -> None:
-        """Wait until so many were asked for, and so many requests were given up."""
+        """Wait until so many were requested, and so many requests were cancelled."""
 
         async def reached() -> bool:
             return (len(self.asked), len(self.gone)) == (asked, gone)
