@@ -3,7 +3,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage check words operations resource lint bench clean
+.PHONY: help run test check words operations resource lint bench clean
+
+# Tests of all processors, stolen from each other as they fall idle.
+TOGETHER = -n auto --dist worksteal --durations=20
 
 # What `run`, `test` and `bench` pass on: make run ARGS="--port 9000", make test ARGS="tests/unit -k paging"
 ARGS ?=
@@ -26,11 +29,13 @@ run: .tools/run/.ready ## start the server; options go in ARGS, such as ARGS="--
 	@exec .tools/run/bin/trunkline serve $(ARGS)
 
 test: lint ## check and test everything; ARGS narrows the tests, such as ARGS="tests/unit -k paging"
-	@.venv/bin/python -m pytest -n auto --dist worksteal --durations=20 $(ARGS)
-
-coverage: lint ## test everything as `test` does and hold coverage to its floor; takes about 1.7 times as long
-	@.venv/bin/python -m pytest -n auto --dist worksteal --cov --cov-report=
-	@PYTHONPATH=tests .venv/bin/python -m rules.coverage_floor
+ifeq ($(strip $(ARGS)),)
+	@mkdir -p .tools
+	@.venv/bin/python -m slipcover --out .tools/coverage.json -m pytest $(TOGETHER)
+	@PYTHONPATH=tests .venv/bin/python -m rules.coverage_floor .tools/coverage.json
+else
+	@.venv/bin/python -m pytest $(TOGETHER) $(ARGS)
+endif
 
 check: lint ## format, lint, types and the rules of the tree, without the tests
 	@.venv/bin/python -m pytest tests/rules --ignore tests/rules/test_docs.py

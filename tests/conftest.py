@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from balance import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_sessionfinish
 from engines import Engine, PostgresEngine, SqliteEngine, configured_postgres, postgres_url
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
+
+# The time of an example says more about the machine than about the code.
+hypothesis.settings.register_profile("trunkline", deadline=None)
+hypothesis.settings.load_profile("trunkline")
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ class Spy:
             input=Empty,
             ordering=None,
             limit=None,
+            prepare=None,
             test_action=self if operation.test_action else None,
         )
 

@@ -237,7 +237,7 @@ def _rules(api: Api) -> ClaimRules:
     context, carrier = api.messaging._context, Wavering()
     return ClaimRules(
         route=lambda _sender, _recipient: cast(Carrier, carrier),
-        paces=context.paces,
+        shared_rates=context.shared_rates,
         address=context.address,
         enforcement=context.enforcement,
         prices=context.prices,

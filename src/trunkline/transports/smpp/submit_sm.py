@@ -135,10 +135,8 @@ def _address(address: str, route: SmppRoute) -> str:
 
 
 def _sender_type(kind: SenderKind, route: SmppRoute) -> tuple[int, int]:
-    match kind:
-        case SenderKind.NUMBER:
-            return route.number_ton, route.number_npi
-        case SenderKind.SHORT_CODE:
-            return route.short_code_ton, route.short_code_npi
-        case SenderKind.ALPHANUMERIC:
-            return route.alpha_ton, route.alpha_npi
+    if kind is SenderKind.NUMBER:
+        return route.number_ton, route.number_npi
+    if kind is SenderKind.SHORT_CODE:
+        return route.short_code_ton, route.short_code_npi
+    return route.alpha_ton, route.alpha_npi

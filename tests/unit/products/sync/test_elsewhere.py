@@ -74,8 +74,9 @@ def test_a_client_hears_of_what_it_wrote_elsewhere(
             live, client = LiveDelivery(SyncSource(), here.database, frame), Client(row.service_sid)
             live.connected(client)
             live.establish(live.begin(client, row.sid), 0)
-            with live.writing(client, []):
-                live.publish(update(row, connection), here=where)
+            live.begin_request(client)
+            live.publish(update(row, connection), here=where)
+            live.end_request(client)
             assert len(client.sent) == count
             await live.stop()
 

@@ -86,6 +86,17 @@ def test_a_refused_segment_drops_what_was_not_sent_and_waits_for_what_was() -> N
     assert handed.outcome == Rejection(30005, "no", ids=("", "y"))
 
 
+def test_a_message_that_fails_already_is_not_deferred_when_the_link_goes_down() -> None:
+    outbox, handed = SubmitQueue(), Handed("a1", "a2", "a3")
+    outbox.add(handed.message)
+    first = send(outbox)
+    assert first
+    handed.message.failed(Rejection(30005, "no"), in_flight=False)
+    outbox.empty("down", 1.0)
+    handed.message.accepted(first.index, "x")
+    assert handed.outcome == Rejection(30005, "no", ids=("x",))
+
+
 def test_the_graver_ending_counts() -> None:
     outbox, handed = SubmitQueue(), Handed("1", "2", "3", "4")
     outbox.add(handed.message)

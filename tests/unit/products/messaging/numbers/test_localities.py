@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from trunkline.products.messaging.numbers import localities
 from trunkline.products.messaging.numbers.localities import Locality, locality_of
 
 
@@ -31,6 +32,11 @@ from trunkline.products.messaging.numbers.localities import Locality, locality_o
 )
 def test_places(number: str, place: Locality) -> None:
     assert locality_of(number) == place
+
+
+def test_an_area_code_without_a_name_has_its_country_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localities, "_names", dict)
+    assert locality_of("+14155550100") == Locality("", "", "US")
 
 
 def test_most_area_codes_have_a_state() -> None:

@@ -195,12 +195,11 @@ def test_author_hears_no_echo_but_how_far_it_is(play: Play) -> None:
         author, other = table.connect("one"), table.connect("two")
         for one in (author, other):
             await table.establish(one, subject(row, -1))
-        then: list[bytes] = []
-        with table.live.writing(author, then):
-            await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
-            await table.push(row.sid)
-            assert len(author.sent) == 1
-        for held in then:
+        table.live.begin_request(author)
+        await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
+        await table.push(row.sid)
+        assert len(author.sent) == 1
+        for held in table.live.end_request(author):
             author.send(held)
         assert author.told()[1:] == [("list_noop", 0), ("list_item_added", 1)]
         assert other.told()[1:] == [("list_item_added", 0), ("list_item_added", 1)]
@@ -213,10 +212,9 @@ def test_author_that_is_not_subscribed_yet_is_not_moved_on(play: Play) -> None:
         row = await table.create(ObjectKind.LIST)
         author = table.connect()
         await table.push(row.sid)
-        then: list[bytes] = []
-        with table.live.writing(author, then):
-            await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
-        assert then == []
+        table.live.begin_request(author)
+        await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
+        assert table.live.end_request(author) == ()
         await table.establish(author, subject(row, -1))
         assert author.told()[:2] == [("list_item_added", 0), ("list_noop", 1)]
 
@@ -227,12 +225,12 @@ def test_write_of_a_lost_connection_is_told_to_the_next_one(play: Play) -> None:
     async def scene(table: Table) -> None:
         row = await table.create(ObjectKind.LIST)
         lost = table.connect("one", endpoint="same")
-        then: list[bytes] = []
-        with table.live.writing(lost, then):
-            table.live.disconnected(lost)
-            back = table.connect("two", endpoint="same")
-            await table.establish(back, subject(row, -1))
-            await table.push(row.sid, actor=Actor("alice", "same"))
+        table.live.begin_request(lost)
+        table.live.disconnected(lost)
+        back = table.connect("two", endpoint="same")
+        await table.establish(back, subject(row, -1))
+        await table.push(row.sid, actor=Actor("alice", "same"))
+        table.live.end_request(lost)
         assert back.told()[1:] == [("list_item_added", 0)]
 
     play(scene)
