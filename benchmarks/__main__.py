@@ -19,8 +19,8 @@ from benchmarks.live import run as live
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, facts, on_core, resident_megabytes
 from benchmarks.messaging import run as messaging
 from benchmarks.postgres import postgres
-from benchmarks.report import AIMS, OURS, Measured
-from benchmarks.subjects import Served, Subject, hello, prism, raw, trunkline
+from benchmarks.report import AIMS, OURS, Measurement
+from benchmarks.subjects import ServedSubject, Subject, hello, prism, raw, trunkline
 from contract.node_project import InstallFailed, NodeMissing
 from servers import Server
 
@@ -87,7 +87,7 @@ async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     operations = {name for group in chosen.groups or GROUPS for name in GROUPS[group]}
     asked = wanted & operations or operations
     figures = _starts(folder / "starts") if START in asked else {}
-    measured: list[Measured] = []
+    measured: list[Measurement] = []
     if services := [name for name in AIMS if name in asked]:
         measured = await _services(chosen, services, wanted & set(SUBJECTS) or set(SUBJECTS), figures, folder)
     if figures:
@@ -103,13 +103,13 @@ async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 async def _services(
     chosen: argparse.Namespace, operations: list[str], wanted: set[str], figures: dict[str, Any], folder: Path
-) -> list[Measured]:
+) -> list[Measurement]:
     """Measure operations on Sync Services; adds to the figures the memory that the load left behind."""
-    measured: list[Measured] = []
+    measured: list[Measurement] = []
     async with _subjects(wanted, folder) as subjects:
         for operation in operations:
             for connections in chosen.connections:
-                one = Measured(operation, connections)
+                one = Measurement(operation, connections)
                 measured.append(one)
                 for _ in range(chosen.rounds):
                     for subject in subjects:
@@ -121,7 +121,7 @@ async def _services(
             figures["megabytes after the load"] = {
                 subject.name: resident_megabytes(subject.pid)
                 for subject in subjects
-                if isinstance(subject, Served)
+                if isinstance(subject, ServedSubject)
             }
     return measured
 
@@ -163,7 +163,9 @@ async def _subjects(wanted: set[str], folder: Path) -> AsyncIterator[list[Subjec
         yield subjects
 
 
-async def _trunkline(stack: AsyncExitStack, name: str, folder: Path, database_url: str | None) -> Served:
+async def _trunkline(
+    stack: AsyncExitStack, name: str, folder: Path, database_url: str | None
+) -> ServedSubject:
     folder.mkdir()
     with on_core(SERVER_CORE):
         server = stack.enter_context(Server(folder, database_url=database_url))

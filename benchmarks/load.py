@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter, process_time
 
 from benchmarks.machine import cpu_seconds
-from keepalive import Caller, Closed, Connection, Lost
+from keepalive import Caller, Connection, ConnectionClosed, ConnectionLost
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Request:
 
 
 Ask = Callable[[], Awaitable[bool]]
-"""A function that sends one request and returns whether the response was right; it may raise Closed or Lost.
+"""A function that sends one request and returns whether the response was right; it may raise ConnectionClosed or
+ConnectionLost.
 """
 
 
@@ -89,7 +90,7 @@ async def _repeat(ask: Ask, going: Callable[[], bool]) -> tuple[list[float], int
         start = perf_counter()
         try:
             right = await ask()
-        except (Closed, Lost):
+        except (ConnectionClosed, ConnectionLost):
             return times, errors + 1
         if right:
             times.append(perf_counter() - start)

@@ -31,7 +31,7 @@ _TITLES = {
 
 
 @dataclass
-class Measured:
+class Measurement:
     """The samples of one operation at one number of connections, by subject."""
 
     operation: str
@@ -43,7 +43,7 @@ class Measured:
         return median(sample.rate for sample in self.samples[name])
 
 
-def table(measured: Measured) -> str:
+def table(measured: Measurement) -> str:
     """Return the rates of an operation, and how Trunkline's stands to each other one and to the aim.
 
     The aim's processor time is what one core may spend on a request at that rate: on a busy machine it means
@@ -70,7 +70,7 @@ def table(measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def warnings(measured: Measured) -> list[str]:
+def warnings(measured: Measurement) -> list[str]:
     """Return what makes the figures doubtful."""
     where = f"{measured.operation}, {measured.connections} connections"
     found = []
@@ -97,7 +97,7 @@ def footprint(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def as_data(measured: Sequence[Measured], facts: Mapping[str, Any]) -> dict[str, Any]:
+def as_data(measured: Sequence[Measurement], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything for ``--json``."""
     rows = [
         {

@@ -39,7 +39,7 @@ class Subject(Protocol):
         ...
 
 
-class Served:
+class ServedSubject:
     """A subject behind HTTP, in one process."""
 
     def __init__(self, name: str, pid: int, caller: Caller, requests: Mapping[str, Request]) -> None:
@@ -83,7 +83,7 @@ def _requests(caller: Caller, path: str, sid: str, status: tuple[int, int, int])
     }
 
 
-async def trunkline(name: str, server: Server) -> Served:
+async def trunkline(name: str, server: Server) -> ServedSubject:
     """Return a server that runs, with enough in it to fill a page."""
     caller = Caller(server.url, server.account_sid, server.auth_token)
     connection = await caller.connect()
@@ -94,11 +94,13 @@ async def trunkline(name: str, server: Server) -> Served:
     page = await connection.ask(caller.request("GET", f"/sync/v1{SERVICES}?PageSize={PAGE}"))
     assert len(page.json()["services"]) == PAGE
     connection.close()
-    return Served(name, server.pid, caller, _requests(caller, f"/sync/v1{SERVICES}", sid, (200, 201, 200)))
+    return ServedSubject(
+        name, server.pid, caller, _requests(caller, f"/sync/v1{SERVICES}", sid, (200, 201, 200))
+    )
 
 
 @asynccontextmanager
-async def hello() -> AsyncIterator[Served]:
+async def hello() -> AsyncIterator[ServedSubject]:
     """Yield the bare ASGI application."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         caller = Caller(f"http://127.0.0.1:{listening.getsockname()[1]}", ACCOUNT_SID, AUTH_TOKEN)
@@ -108,14 +110,16 @@ async def hello() -> AsyncIterator[Served]:
             process = subprocess.Popen(command, cwd=HOME.parent, pass_fds=[listening.fileno()])
     try:
         await _answers(caller, SERVICES)
-        yield Served("bare uvicorn", process.pid, caller, _requests(caller, SERVICES, _SID, (200, 200, 200)))
+        yield ServedSubject(
+            "bare uvicorn", process.pid, caller, _requests(caller, SERVICES, _SID, (200, 200, 200))
+        )
     finally:
         process.terminate()
         process.wait()
 
 
 @asynccontextmanager
-async def prism() -> AsyncIterator[Served]:
+async def prism() -> AsyncIterator[ServedSubject]:
     """Yield Stoplight Prism with the vendor's document; it returns the document's examples and keeps nothing."""
     program = install(HOME / "node") / "@stoplight/prism-cli/dist/index.js"
     document = node_modules() / FOLDER / "twilio_sync_v1.json"
@@ -128,7 +132,7 @@ async def prism() -> AsyncIterator[Served]:
     try:
         await _answers(caller, f"/v1{SERVICES}")
         requests = _requests(caller, f"/v1{SERVICES}", _SID, (200, 201, 200))
-        yield Served("Prism", process.pid, caller, requests)
+        yield ServedSubject("Prism", process.pid, caller, requests)
     finally:
         process.terminate()
         process.wait()

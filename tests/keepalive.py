@@ -16,16 +16,16 @@ from urllib.parse import urlencode, urlsplit
 _BODILESS = (204, 304)
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection ended before the answer was whole: whether the request was carried out is not known."""
 
 
-class Closed(Exception):
+class ConnectionClosed(Exception):
     """The connection had ended before; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole response of a server. ``last`` when the server closes the connection after it."""
 
     status: int
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: asyncio.Future[Response] | None = None
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,10 +80,10 @@ class Connection(asyncio.Protocol):
         # Not an asyncio.Transport by class on uvloop.
         self._transport = transport  # type: ignore[assignment]
 
-    async def ask(self, request: bytes) -> Answer:
-        """Send a request and wait for its answer. Raise Closed, Lost."""
+    async def ask(self, request: bytes) -> Response:
+        """Send a request and wait for its answer. Raise ConnectionClosed, ConnectionLost."""
         if self._transport is None or self._transport.is_closing():
-            raise Closed
+            raise ConnectionClosed
         self._waiting = asyncio.get_running_loop().create_future()
         self._received = b""
         self._transport.write(request)
@@ -109,10 +109,10 @@ class Connection(asyncio.Protocol):
         """Notify the caller that waits."""
         self._transport = None
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(Lost(str(exc or "closed by the server")))
+            self._waiting.set_exception(ConnectionLost(str(exc or "closed by the server")))
 
 
-def whole(received: bytes) -> Answer | None:
+def whole(received: bytes) -> Response | None:
     """Return the response that the bytes hold, or None while some are missing. Of a chunked one the body stays
     as sent.
     """
@@ -123,9 +123,9 @@ def whole(received: bytes) -> Answer | None:
     head = received[: end + 2].lower()
     last = b"\r\nconnection: close\r\n" in head
     if status in _BODILESS:
-        return Answer(status, b"", last)
+        return Response(status, b"", last)
     if (found := head.find(b"\r\ncontent-length:")) >= 0:
         size = int(head[found + 17 : head.find(b"\r\n", found + 17)])
-        return Answer(status, body, last) if len(body) >= size else None
+        return Response(status, body, last) if len(body) >= size else None
     assert b"\r\ntransfer-encoding: chunked\r\n" in head, "an answer of unknown length"
-    return Answer(status, body, last) if body.endswith(b"0\r\n\r\n") else None
+    return Response(status, body, last) if body.endswith(b"0\r\n\r\n") else None

@@ -29,7 +29,7 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-class Line:
+class WireConnection:
     """One connection to the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,11 +78,13 @@ class Server:
     def __init__(self, port: int, state: ServerState) -> None:
         self._port = port
         self._state = state
-        self.lines: list[Line] = []
+        self.lines: list[WireConnection] = []
 
-    async def connect(self) -> Line:
+    async def connect(self) -> WireConnection:
         """Return a new connection."""
-        self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)))
+        self.lines.append(
+            WireConnection(*await asyncio.open_connection("127.0.0.1", self._port, limit=2**20))
+        )
         return self.lines[-1]
 
     @property

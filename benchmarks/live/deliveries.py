@@ -20,7 +20,7 @@ _PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliveryFigures:
     """So many webhooks, from the first update until the last had come; ``cpu`` is the server's processor time for an
     update and its webhook."""
 
@@ -36,7 +36,7 @@ class Delivered:
         return self.webhooks / self.seconds
 
 
-async def measure(folder: Path, webhooks: int) -> Delivered:
+async def measure(folder: Path, webhooks: int) -> DeliveryFigures:
     """Update Documents so often and wait for the webhook of each. Raise TimeoutError."""
     tally = Tally()
     async with receiver(lambda _: tally.add(1)) as url, service(folder, "--dev") as on:
@@ -59,4 +59,4 @@ async def measure(folder: Path, webhooks: int) -> Delivered:
             await told
         took = perf_counter() - start
         used, own = cpu_seconds(on.pid) - used, process_time() - own
-    return Delivered(webhooks, updating, took, used / webhooks, own / took)
+    return DeliveryFigures(webhooks, updating, took, used / webhooks, own / took)

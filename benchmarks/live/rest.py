@@ -67,7 +67,7 @@ async def idle(folder: Path, connections: int, seconds: float) -> Idle:
 async def storm(folder: Path, many: int) -> Storm:
     """Cut so many subscribers of a List, push items to it, and let all come back at the same moment.
 
-    Raise OSError, Lost, TimeoutError when one does not get back, or not all that it missed.
+    Raise OSError, ConnectionLost, TimeoutError when one does not get back, or not all that it missed.
     """
     async with service(folder) as on:
         sid = await on.make("Lists")

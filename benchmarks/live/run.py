@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks import report
 from benchmarks.live import baselines, deliveries, fanout, publishers, requests, rest, tables
 from benchmarks.live.fanout import Publisher, Spread
-from benchmarks.report import OURS, REALTIME_AIMS, Measured
+from benchmarks.report import OURS, REALTIME_AIMS, Measurement
 from contract.node_project import InstallFailed, NodeMissing
-from keepalive import Lost
+from keepalive import ConnectionLost
 
 OPERATIONS = (*REALTIME_AIMS, "fanout", "idle", "storm", "webhooks")
 BASELINES = ("bare", "nats", "mosquitto", "deepstream")
@@ -43,7 +43,7 @@ async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path
         try:
             told, figures[name] = await measure(chosen, folder / name)
             print("\n" + told, flush=True)
-        except (TimeoutError, OSError, Lost) as error:
+        except (TimeoutError, OSError, ConnectionLost) as error:
             print(f"\nWithout {name}: {error or 'not all came in time'}")
     return figures
 
@@ -66,13 +66,13 @@ async def _webhooks(chosen: Namespace, folder: Path) -> tuple[str, dict[str, Any
 _LAST = {"idle": _idle, "storm": _storm, "webhooks": _webhooks}
 
 
-async def _requests(chosen: Namespace, operations: list[str], folder: Path) -> list[Measured]:
+async def _requests(chosen: Namespace, operations: list[str], folder: Path) -> list[Measurement]:
     measured = []
     for operation in operations:
         for connections in chosen.connections:
             place = folder / f"{operation}-{connections}"
             samples = await requests.measure(place, operation, connections, chosen.rounds, chosen.seconds)
-            measured.append(Measured(operation, connections, {OURS: samples}))
+            measured.append(Measurement(operation, connections, {OURS: samples}))
             print("\n" + report.table(measured[-1]), flush=True)
     for warning in (line for one in measured for line in report.warnings(one)):
         print(f"! {warning}")
@@ -89,7 +89,7 @@ async def _fanout(
             async with subject as publisher:
                 for burst, times in kinds.items():
                     found[burst][publisher.name] = await fanout.measure(publisher, subscribers, burst, times)
-        except (baselines.Missing, NodeMissing, InstallFailed, TimeoutError) as error:
+        except (baselines.MissingProgram, NodeMissing, InstallFailed, TimeoutError) as error:
             print(f"Left out: {error or 'a subject that did not reach all its subscribers in time'}")
     for burst, one in found.items():
         print("\n" + tables.spreads(subscribers, burst, one), flush=True)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.live.deliveries import AIM as AIM_WEBHOOKS
-from benchmarks.live.deliveries import Delivered
+from benchmarks.live.deliveries import DeliveryFigures
 from benchmarks.live.fanout import Spread
 from benchmarks.live.publishers import OURS
 from benchmarks.live.rest import AIM_KILOBYTES, MISSED, Idle, Storm
@@ -72,7 +72,7 @@ def returned(found: Storm) -> str:
     )
 
 
-def delivered(found: Delivered) -> str:
+def delivered(found: DeliveryFigures) -> str:
     """Return the number of webhooks that were sent."""
     return (
         f"{found.webhooks:,} webhooks, booked durably: {found.rate:,.0f}/s (aim {AIM_WEBHOOKS:,.0f}, ratio "

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.live.sockets import Socket, connect, masked
 from benchmarks.live.tally import Tally
-from keepalive import Closed, Lost
+from keepalive import ConnectionClosed, ConnectionLost
 
 PATH = "/v3/wsconnect"
 TYPES = ("twilio.sync.event", *(f"com.twilio.rtd.cds.{kind}" for kind in ("document", "list", "map")))
@@ -83,7 +83,7 @@ class Client:
         self._established: asyncio.Future[None] | None = None
 
     async def log_in(self, url: str, token: str) -> None:
-        """Connect and log in. Raise OSError, Lost."""
+        """Connect and log in. Raise OSError, ConnectionLost."""
         self._socket = await connect(url, PATH, self._take)
         registration = {
             "product": "data_sync",
@@ -102,17 +102,17 @@ class Client:
             )
         )
         if b'"status":{"code":200,' not in answer:
-            raise Lost(answer.decode("utf-8", "replace"))
+            raise ConnectionLost(answer.decode("utf-8", "replace"))
 
     async def ask(self, frame: bytes) -> bool:
-        """Send a tunnelled request and return whether its response was 2xx. Raise Closed, Lost."""
+        """Send a tunnelled request and return whether its response was 2xx. Raise ConnectionClosed, ConnectionLost."""
         return b'"http_status":{"code":20' in await self._ask(frame)
 
     async def follow(self, frame: bytes) -> None:
         """Send a request of ``subscribe`` and wait until the subscription stands."""
         established = self._established = asyncio.get_running_loop().create_future()
         if not await self.ask(frame):
-            raise Lost("the subscription was refused")
+            raise ConnectionLost("the subscription was refused")
         await established
 
     @property
@@ -127,7 +127,7 @@ class Client:
 
     async def _ask(self, frame: bytes) -> bytes:
         if self._socket is None or self.closed:
-            raise Closed
+            raise ConnectionClosed
         self._reply = asyncio.get_running_loop().create_future()
         self._socket.send(frame)
         return await self._reply

@@ -8,9 +8,9 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks.live.baselines import Missing, free_port, listens, running
+from benchmarks.live.baselines import MissingProgram, free_port, listens, running
 from benchmarks.live.tally import Tally
-from benchmarks.messaging.sending import Sending, network
+from benchmarks.messaging.sending import SendingServer, network
 from benchmarks.messaging.server import NUMBERS, TEXT, WINDOW, phone
 from benchmarks.receiver import receiver
 from keepalive import Caller
@@ -66,15 +66,15 @@ _ANSWER_AND_DELIVERY = "9"
 
 
 @asynccontextmanager
-async def kannel(folder: Path) -> AsyncIterator[Sending]:
+async def kannel(folder: Path) -> AsyncIterator[SendingServer]:
     """Yield Kannel with one SMPP bind. It writes messages to a file that it does not sync, and keeps in its
-    memory which receipts it waits for. Raise Missing.
+    memory which receipts it waits for. Raise MissingProgram.
     """
     boxes = [
         shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin") for name in ("bearerbox", "smsbox")
     ]
     if None in boxes:
-        raise Missing("kannel is not installed; Debian and Ubuntu have it as a package")
+        raise MissingProgram("kannel is not installed; Debian and Ubuntu have it as a package")
     folder.mkdir(parents=True)
     submits, callbacks = Tally(), Tally()
     ports = {name: free_port() for name in ("admin", "smsbox", "sendsms")}
@@ -95,4 +95,4 @@ async def kannel(folder: Path) -> AsyncIterator[Sending]:
                 query = urlencode({"username": "bench", "password": "bench", **asked})
                 return caller.request("GET", f"/cgi-bin/sendsms?{query}")
 
-            yield Sending("Kannel, not synced to disk", pids, caller, request, 202, submits, callbacks)
+            yield SendingServer("Kannel, not synced to disk", pids, caller, request, 202, submits, callbacks)

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.live.baselines import Missing
+from benchmarks.live.baselines import MissingProgram
 from benchmarks.messaging import bind, codec, inbound, queued, sending, tables
 from benchmarks.messaging.kannel import kannel
 from benchmarks.messaging.scheduled import SENT, scheduled
 from benchmarks.messaging.server import WINDOW
 from benchmarks.messaging.trial import Trial
-from keepalive import Lost
+from keepalive import ConnectionLost
 
 BASELINES = ("kannel", "smpplib")
 _WARMING = 200
@@ -33,7 +33,7 @@ async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path
             continue
         try:
             figures[name] = await measure(chosen, wanted, folder / name)
-        except (TimeoutError, OSError, Lost) as error:
+        except (TimeoutError, OSError, ConnectionLost) as error:
             print(f"\nWithout {name}: {error or 'not all came in time'}")
     return figures
 
@@ -48,7 +48,7 @@ async def _messages(chosen: Namespace, wanted: set[str], folder: Path) -> Any:
         if "kannel" in wanted:
             try:
                 subjects.append(await stack.enter_async_context(kannel(folder / "kannel")))
-            except (Missing, TimeoutError) as error:
+            except (MissingProgram, TimeoutError) as error:
                 print(f"Without Kannel: {error}")
         for subject in subjects:
             await subject.sample(_WARMING)

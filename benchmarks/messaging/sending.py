@@ -24,7 +24,7 @@ CALLBACKS = 2
 
 
 @dataclass
-class Sending:
+class SendingServer:
     """A sending server, and the form of its requests. ``submits`` counts what the network is handed, where
     that can be seen, ``callbacks`` what the app receives.
     """
@@ -64,7 +64,7 @@ async def network(tally: Tally, receipt: str = "DELIVRD") -> AsyncIterator[Smsc]
 
 
 @asynccontextmanager
-async def trunkline(folder: Path) -> AsyncIterator[Sending]:
+async def trunkline(folder: Path) -> AsyncIterator[SendingServer]:
     """Yield Trunkline with one SMPP bind."""
     submits, callbacks = Tally(), Tally()
     async with (
@@ -74,13 +74,17 @@ async def trunkline(folder: Path) -> AsyncIterator[Sending]:
     ):
         await smsc.bound()
         request = partial(made.request, StatusCallback=app)
-        yield Sending("Trunkline, SMPP", [made.server.pid], made.caller, request, 201, submits, callbacks)
+        yield SendingServer(
+            "Trunkline, SMPP", [made.server.pid], made.caller, request, 201, submits, callbacks
+        )
 
 
 @asynccontextmanager
-async def sandbox(folder: Path) -> AsyncIterator[Sending]:
+async def sandbox(folder: Path) -> AsyncIterator[SendingServer]:
     """Yield Trunkline without a carrier."""
     callbacks = Tally()
     async with receiver(lambda _: callbacks.add(1)) as app, sender(folder) as made:
         request = partial(made.request, StatusCallback=app)
-        yield Sending("Trunkline, sandbox", [made.server.pid], made.caller, request, 201, None, callbacks)
+        yield SendingServer(
+            "Trunkline, sandbox", [made.server.pid], made.caller, request, 201, None, callbacks
+        )

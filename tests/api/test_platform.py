@@ -19,7 +19,7 @@ from trunkline.core.telemetry import JsonFormatter
 SERVICES = "/sync/v1/Services"
 
 
-class Lines(logging.Handler):
+class LogEntries(logging.Handler):
     """The log as it is written."""
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class Lines(logging.Handler):
 
 
 @pytest.fixture
-def logs() -> Iterator[Lines]:
-    logger, handler = logging.getLogger("trunkline"), Lines()
+def logs() -> Iterator[LogEntries]:
+    logger, handler = logging.getLogger("trunkline"), LogEntries()
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -106,7 +106,7 @@ FAULTS = [
 @pytest.mark.parametrize(("fault", "status", "code", "retry"), FAULTS)
 def test_a_fault_inside_is_told_without_detail_and_logged_with_the_request_id(
     api: Api,
-    logs: Lines,
+    logs: LogEntries,
     monkeypatch: pytest.MonkeyPatch,
     fault: Exception,
     status: int,
@@ -130,7 +130,7 @@ def test_a_fault_inside_is_told_without_detail_and_logged_with_the_request_id(
 
 
 def test_an_action_that_breaks_down_leaves_nothing_behind(
-    api: Api, logs: Lines, monkeypatch: pytest.MonkeyPatch
+    api: Api, logs: LogEntries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from trunkline.core.sids import new_sid
 
@@ -147,7 +147,7 @@ def test_an_action_that_breaks_down_leaves_nothing_behind(
 
 
 def test_a_fault_in_the_control_api_is_told_in_json_too(
-    api: Api, logs: Lines, monkeypatch: pytest.MonkeyPatch
+    api: Api, logs: LogEntries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down() -> bytes:
         raise ZeroDivisionError("s3cret")
@@ -177,7 +177,7 @@ class TestSecrets:
         return {"log_requests": True}
 
     def test_secrets_are_shown_once_and_nowhere_else(
-        self, api: Api, logs: Lines, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, api: Api, logs: LogEntries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         secondary = api.post("/v1/AuthTokens/Secondary").json()["secondary_auth_token"]
         key = api.post(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json").json()

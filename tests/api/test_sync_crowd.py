@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.test_sync_door import Line, Place, logged_in
+from api.test_sync_door import Place, RawSocket, logged_in
 from servers import COMMAND, Server
 from unit.realtime.wire import request
 
@@ -42,7 +42,7 @@ def _http(server: Server) -> httpx.Client:
     return httpx.Client(base_url=server.url, auth=(server.account_sid, server.auth_token), trust_env=False)
 
 
-async def _subscribe(line: Line, sid: str) -> None:
+async def _subscribe(line: RawSocket, sid: str) -> None:
     subject = {"object_sid": sid, "object_type": "document", "last_event_id": None}
     body = {
         "event_protocol_version": 4,

@@ -20,7 +20,7 @@ import pytest
 from websockets.frames import Close, Frame, Opcode
 
 from servers import Server
-from unit.realtime.wire import Got, init, packet, parse, request
+from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 PATIENCE = 20.0
 MEBIBYTE = 1 << 20
@@ -103,7 +103,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             )
 
 
-class Line:
+class RawSocket:
     """A WebSocket by raw bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -135,7 +135,7 @@ class Line:
                 [size] = struct.unpack("!Q", await self._reader.readexactly(8))
             return first & 0x0F, await self._reader.readexactly(size)
 
-    async def hear(self) -> Got:
+    async def hear(self) -> ReceivedPacket:
         """Return the server's next packet."""
         opcode, data = await self.frame()
         assert opcode == Opcode.BINARY, (opcode, data)
@@ -170,10 +170,10 @@ def message(data: bytes, opcode: int = Opcode.BINARY, fin: bool = True) -> bytes
 
 
 @asynccontextmanager
-async def dialled(place: Place) -> AsyncIterator[Line]:
+async def dialled(place: Place) -> AsyncIterator[RawSocket]:
     """Yield a connection without traffic."""
     port = urlsplit(place.server.url).port
-    line = Line(*await asyncio.open_connection("127.0.0.1", port, limit=4 * MEBIBYTE))
+    line = RawSocket(*await asyncio.open_connection("127.0.0.1", port, limit=4 * MEBIBYTE))
     try:
         yield line
     finally:
@@ -181,7 +181,7 @@ async def dialled(place: Place) -> AsyncIterator[Line]:
 
 
 @asynccontextmanager
-async def upgraded(place: Place) -> AsyncIterator[Line]:
+async def upgraded(place: Place) -> AsyncIterator[RawSocket]:
     """Yield a WebSocket, not logged in."""
     async with dialled(place) as line:
         await line.send(HEAD)
@@ -190,7 +190,7 @@ async def upgraded(place: Place) -> AsyncIterator[Line]:
 
 
 @asynccontextmanager
-async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[Line]:
+async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[RawSocket]:
     """Yield a client that is logged in."""
     async with upgraded(place) as line:
         await line.say(init(place.token(grants=place.grants(identity=identity))))
@@ -201,7 +201,7 @@ async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[Line
 class Bystander:
     """A client that follows a Document and has it changed by REST: it receives every change, and responses."""
 
-    def __init__(self, place: Place, line: Line, http: httpx.AsyncClient) -> None:
+    def __init__(self, place: Place, line: RawSocket, http: httpx.AsyncClient) -> None:
         self._line, self._http = line, http
         self._path = f"/sync/v1/Services/{place.service_sid}/Documents"
         self._service = place.service_sid
@@ -242,7 +242,7 @@ class Bystander:
             pass
         assert got.payload["data"] == {"n": self._changes}
 
-    async def _hear(self) -> Got:
+    async def _hear(self) -> ReceivedPacket:
         got = await self._line.hear()
         if got.header["method"] != "reply":
             await self._line.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))

@@ -18,10 +18,10 @@ HEAD = (
     "GET /v3/wsconnect HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
-Lines = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+LogEntries = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def upgrade(server: Server, origin: str = "") -> tuple[int, Lines]:
+async def upgrade(server: Server, origin: str = "") -> tuple[int, LogEntries]:
     """Return the status of an upgrade from a page of ``origin``, and the connection."""
     lines = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
     lines[1].write((HEAD + (f"Origin: {origin}\r\n" if origin else "") + "\r\n").encode())

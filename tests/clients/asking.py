@@ -31,7 +31,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Pointing:
+class SdkOptions:
     """The user of an SDK, and the way by which the SDK is led to the server at ``base``.
 
     ``way`` is ``property`` (the base URL of each product), ``prefix`` or ``host`` (an HTTP client of one's own),
@@ -122,7 +122,7 @@ class Client:
 
     sdk: str
     agent: Agent
-    pointing: Pointing
+    pointing: SdkOptions
     dropped: set[str] = field(default_factory=set)
 
     def call(

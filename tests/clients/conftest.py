@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from clients.asking import Account, Agent, Client, Pointing
+from clients.asking import Account, Agent, Client, SdkOptions
 from clients.sdks import SDKS, Agents, command
 from engines import PostgresEngine
 from servers import Server
@@ -80,4 +80,4 @@ def client(sdk: str, agents: Agents, server: Server, account: Account) -> Client
     """Return a client of the new account, pointed by base URLs; the asynchronous one by an HTTP client of its
     own.
     """
-    return Client(sdk, agents(sdk), Pointing(server.url, account.sid, account.auth_token))
+    return Client(sdk, agents(sdk), SdkOptions(server.url, account.sid, account.auth_token))

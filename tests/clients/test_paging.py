@@ -28,7 +28,7 @@ SMALLEST = {"sync.v1.services": 1, "messaging.v1.services": 1}
 KEYS = 23
 
 
-class Crowded:
+class CrowdedAccount:
     """An account with many rows in each list, and their SIDs in the order in which they were made."""
 
     def __init__(self, server: Server) -> None:
@@ -50,13 +50,13 @@ class Crowded:
 
 
 @pytest.fixture(scope="module")
-def crowded(sqlite_server: Server) -> Crowded:
+def crowded(sqlite_server: Server) -> CrowdedAccount:
     """Return one such account for all tests of this module; they only read."""
-    return Crowded(sqlite_server)
+    return CrowdedAccount(sqlite_server)
 
 
 @pytest.fixture
-def account(crowded: Crowded) -> Account:
+def account(crowded: CrowdedAccount) -> Account:
     """Return the crowded account, instead of a new one."""
     return crowded.account
 
@@ -87,7 +87,7 @@ def check_walk(client: Client, chain: str, rows: list[str], size: int, maximum: 
 
 
 @pytest.mark.parametrize("chain", SERVICES)
-def test_services(client: Client, crowded: Crowded, chain: str) -> None:
+def test_services(client: Client, crowded: CrowdedAccount, chain: str) -> None:
     rows = crowded.sids[chain]
     maximum = 100 if chain in ONE_STORE else 1000
     assert [row["sid"] for row in client.call(chain, "list")] == rows
@@ -99,7 +99,7 @@ def test_services(client: Client, crowded: Crowded, chain: str) -> None:
 
 
 @pytest.mark.parametrize("chain", ["sync.v1.services", "messaging.v1.services"])
-def test_a_limit_alone_is_the_size_of_the_page(client: Client, crowded: Crowded, chain: str) -> None:
+def test_a_limit_alone_is_the_size_of_the_page(client: Client, crowded: CrowdedAccount, chain: str) -> None:
     for limit in (1, 49, 50, 51, 119, 120, 121):
         rows = client.call(chain, "list", Limit=limit)
         assert [row["sid"] for row in rows] == crowded.sids[chain][:limit]
@@ -108,7 +108,7 @@ def test_a_limit_alone_is_the_size_of_the_page(client: Client, crowded: Crowded,
 
 
 @pytest.mark.parametrize("name", ["keys", "signing_keys"])
-def test_lists_of_the_2010_api_below_a_prefix(client: Client, crowded: Crowded, name: str) -> None:
+def test_lists_of_the_2010_api_below_a_prefix(client: Client, crowded: CrowdedAccount, name: str) -> None:
     chain = f"api.v2010.accounts({crowded.account.sid}).{name}"
     for size in (1, 7, KEYS - 1, KEYS, 1000):
         check_walk(client, chain, crowded.sids[chain], size, 1000)
@@ -116,7 +116,7 @@ def test_lists_of_the_2010_api_below_a_prefix(client: Client, crowded: Crowded, 
 
 
 @pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
-def test_lists_of_iam(client: Client, crowded: Crowded) -> None:
+def test_lists_of_iam(client: Client, crowded: CrowdedAccount) -> None:
     keys = crowded.sids[f"api.v2010.accounts({crowded.account.sid}).keys"]
     for size in (5, 1000):
         rows = client.call("iam.v1.get_api_keys", "list", AccountSid=crowded.account.sid, PageSize=size)

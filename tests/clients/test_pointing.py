@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from clients.asking import Account, Agent, Client, Pointing
+from clients.asking import Account, Agent, Client, SdkOptions
 from clients.sdks import NODE_SDKS, Agents, command
 from contract import require_node
 from servers import Server, clean_environment
@@ -81,7 +81,7 @@ def two_keys(client: Client, account_sid: str) -> None:
 
 @pytest.mark.parametrize(("sdk", "way"), WAYS)
 def test_each_way(sdk: str, way: str, agents: Agents, server: Server, account: Account) -> None:
-    pointing = Pointing(server.url, account.sid, account.auth_token, account.sid, way)
+    pointing = SdkOptions(server.url, account.sid, account.auth_token, account.sid, way)
     if way != "environment":
         client = Client(sdk, agents(sdk), pointing)
         scenario(client, account.sid, way)
@@ -89,7 +89,7 @@ def test_each_way(sdk: str, way: str, agents: Agents, server: Server, account: A
         return
     with Agent(moved(server, account.sid, *command(sdk))) as agent:
         # The SDK finds its credentials where it looks for them by itself.
-        client = Client(sdk, agent, Pointing(way="nothing"))
+        client = Client(sdk, agent, SdkOptions(way="nothing"))
         scenario(client, account.sid, way)
         two_keys(client, account.sid)
 
@@ -100,7 +100,7 @@ def test_each_way_with_an_api_key(
 ) -> None:
     path = f"/2010-04-01/Accounts/{account.sid}/Keys.json"
     key = http.post(path, auth=(account.sid, account.auth_token)).json()
-    pointing = Pointing(server.url, key["sid"], key["secret"], account.sid, way)
+    pointing = SdkOptions(server.url, key["sid"], key["secret"], account.sid, way)
     if way != "environment":
         scenario(Client(sdk, agents(sdk), pointing), account.sid, way)
         return

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clients.asking import Client, Pointing
+from clients.asking import Client, SdkOptions
 from clients.sdks import Agents
 from servers import Server
 
@@ -100,7 +100,7 @@ class Relay(threading.Thread):
 
 
 def _client(sdk: str, agents: Agents, server: Server, **more: bool) -> Client:
-    pointing = Pointing(server.url, server.account_sid, server.auth_token, **more)  # type: ignore[arg-type]
+    pointing = SdkOptions(server.url, server.account_sid, server.auth_token, **more)  # type: ignore[arg-type]
     return Client(sdk, agents(sdk), pointing)
 
 

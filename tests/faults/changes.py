@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from faults.ledger import Ledger
 from faults.writers import caller
-from keepalive import Answer, Caller, Closed, Connection, Lost
+from keepalive import Caller, Connection, ConnectionClosed, ConnectionLost, Response
 from servers import Server
 
 
@@ -39,7 +39,7 @@ class Scribe:
 
     board: Board
     name: str
-    refused: list[Answer] = field(default_factory=list)
+    refused: list[Response] = field(default_factory=list)
     stopped: bool = False
     _used: int = 0
     _marked: bool = False
@@ -55,7 +55,7 @@ class Scribe:
             while not self.stopped:
                 await self._push(calls, connection)
                 await self._mark(calls, connection)
-        except (Closed, Lost):
+        except (ConnectionClosed, ConnectionLost):
             pass
         finally:
             connection.close()
@@ -93,7 +93,7 @@ class Scribe:
 
     async def _ask(
         self, calls: Caller, connection: Connection, place: str, item: str | None
-    ) -> tuple[Answer, str]:
+    ) -> tuple[Response, str]:
         self._used += 1
         text = f"{self.name}-{self._used}"
         form = {"Data": json.dumps({"n": text})}
@@ -101,7 +101,7 @@ class Scribe:
             form["Key"] = self.name
         try:
             return await connection.ask(calls.request("POST", self.board.path + place, form)), text
-        except Lost:
+        except ConnectionLost:
             self.board.unknown.add(text)
             self.board.ledger.cut_off(item, text)
             raise

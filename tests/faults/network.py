@@ -14,7 +14,7 @@ from trunkline.transports.smpp.bodies import ShortMessage
 from trunkline.transports.smpp.commands import Command
 
 
-class Seen(NamedTuple):
+class NetworkSubmit(NamedTuple):
     """A submit: in which life of the server it came, from whom, its text, and when it came, in seconds."""
 
     life: int
@@ -32,7 +32,7 @@ class Network:
     throttles: int = 0
     silent: bool = False
     life: int = 0
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[NetworkSubmit] = field(default_factory=list)
     owed: dict[str, ShortMessage] = field(default_factory=dict)
     """Receipts that nobody acknowledged yet, by id."""
 
@@ -78,7 +78,7 @@ class Network:
     def _answer(self, submit: Submit) -> Reply | None:
         if submit.count <= self.throttles:
             return Reply(status=0x58)
-        self.seen.append(Seen(self.life, submit.body.source, submit.text, monotonic()))
+        self.seen.append(NetworkSubmit(self.life, submit.body.source, submit.text, monotonic()))
         if self.silent:
             return None
         id = str(submit.count)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 
-class Told(NamedTuple):
+class ReceivedWebhook(NamedTuple):
     """A webhook as it came: its idempotency token and its parameters."""
 
     token: str
@@ -23,7 +23,7 @@ class Receiver:
 
     def __init__(self, statuses: Sequence[int] = ()) -> None:
         self._statuses = list(statuses)
-        self.webhooks: list[Told] = []
+        self.webhooks: list[ReceivedWebhook] = []
         self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._taking: set[asyncio.Task[None]] = set()
@@ -65,7 +65,7 @@ class Receiver:
                 fields = {name.lower(): value.strip() for name, _, value in lines}
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
                 form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-                self.webhooks.append(Told(fields["i-twilio-idempotency-token"], form))
+                self.webhooks.append(ReceivedWebhook(fields["i-twilio-idempotency-token"], form))
                 self._news.set()
                 status = self._statuses.pop(0) if self._statuses else 200
                 writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 0\r\n\r\n" % status)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from faults.writers import caller
-from keepalive import Closed, Lost
+from keepalive import ConnectionClosed, ConnectionLost
 from servers import Server
 from trunkline.app.data import open_storage
 from trunkline.app.products import products
@@ -18,7 +18,7 @@ from trunkline.settings import Settings
 FINAL = ("delivered", "undelivered", "failed", "canceled")
 
 
-class Shown(Row, frozen=True):
+class StoredMessage(Row, frozen=True):
     """A message as it is stored."""
 
     sid: str
@@ -89,12 +89,14 @@ class Beside:
             )
         )
 
-    async def messages(self) -> list[Shown]:
+    async def messages(self) -> list[StoredMessage]:
         """Return all messages, in the order in which they were made."""
         database = await self.open()
         try:
             return await database.read(
-                lambda tx: tx.all(Shown, f"SELECT {columns(Shown)} FROM messages ORDER BY date_created, sid")
+                lambda tx: tx.all(
+                    StoredMessage, f"SELECT {columns(StoredMessage)} FROM messages ORDER BY date_created, sid"
+                )
             )
         finally:
             await database.stop()
@@ -140,14 +142,14 @@ class Program:
                 request = calls.request("POST", path, {**self.form, "Body": text})
                 try:
                     answer = await connection.ask(request)
-                except Lost:
+                except ConnectionLost:
                     self.unsure.append(text)
                     return
                 if answer.status == 201:
                     self.made[answer.json()["sid"]] = text
                 else:
                     self.refused.append(answer.status)
-        except Closed:
+        except ConnectionClosed:
             return
         finally:
             connection.close()

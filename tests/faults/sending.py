@@ -13,7 +13,7 @@ from time import monotonic
 
 from faults.network import Network
 from faults.receiver import Receiver
-from faults.senders import FINAL, Beside, Program, Shown
+from faults.senders import FINAL, Beside, Program, StoredMessage
 from faults.writers import connected
 from servers import Server
 
@@ -49,7 +49,7 @@ class World:
             await self.beside.hurry()
             await self.app.another(LOOK)
 
-    async def _unsettled(self) -> list[Shown]:
+    async def _unsettled(self) -> list[StoredMessage]:
         await self.network.idle()
         told = self.told()
         return [

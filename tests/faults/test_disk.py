@@ -17,7 +17,7 @@ import pytest
 from faults.integrity import damage
 from faults.ledger import Ledger
 from faults.writers import SYNC, Writer, caller, shown, writers
-from keepalive import Caller, Closed, Connection, Lost
+from keepalive import Caller, Connection, ConnectionClosed, ConnectionLost
 from servers import Server
 
 pytestmark = pytest.mark.skipif(
@@ -135,7 +135,7 @@ async def _change(server: Server, writer: Writer, refusals: int) -> None:
                 return
             await writer.step(calls, connection)
         raise AssertionError(f"{MAX_CHANGES} changes found space on a full disk")
-    except (Closed, Lost) as error:
+    except (ConnectionClosed, ConnectionLost) as error:
         raise AssertionError("the server hung up") from error
     finally:
         connection.close()

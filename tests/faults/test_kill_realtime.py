@@ -44,7 +44,7 @@ AGENT = Path(__file__).with_name("followers.cjs")
 
 
 @dataclass(frozen=True)
-class Ground:
+class World:
     """A running server, the address that clients keep, and a board whose changes a receiver is notified of."""
 
     server: Server
@@ -72,7 +72,7 @@ class Ground:
         return Cluster.token(owner, identity)
 
 
-async def lay_out(server: Server, front: Front, receiver: Receiver) -> Ground:
+async def lay_out(server: Server, front: Front, receiver: Receiver) -> World:
     """Make the Service with its List and Map, and a key for tokens."""
     credentials = (server.account_sid, server.auth_token)
     async with httpx.AsyncClient(base_url=server.url, auth=credentials, trust_env=False) as http:
@@ -87,56 +87,56 @@ async def lay_out(server: Server, front: Front, receiver: Receiver) -> Ground:
         log = await post(f"{board.path}/Lists", UniqueName="log")
         await post(f"{board.path}/Maps", UniqueName="marks")
         key = await post(f"/2010-04-01/Accounts/{server.account_sid}/Keys.json")
-    return Ground(server, front, receiver, board, log["sid"], key)
+    return World(server, front, receiver, board, log["sid"], key)
 
 
-async def kill_and_return(ground: Ground, chance: random.Random) -> None:
+async def kill_and_return(world: World, chance: random.Random) -> None:
     """Kill the server again and again while it is written to, and start it each time."""
     for number in range(ROUNDS):
-        team = [Scribe(ground.board, f"{number}.{n}") for n in range(SCRIBES)]
+        team = [Scribe(world.board, f"{number}.{n}") for n in range(SCRIBES)]
         seconds = chance.uniform(LEAST_SECONDS, MOST_SECONDS)
-        enough = Enough(seconds, lambda: len(ground.board.acknowledged), LEAST)
-        await load(ground.server, team, enough, ground.kill)
+        enough = Enough(seconds, lambda: len(world.board.acknowledged), LEAST)
+        await load(world.server, team, enough, world.kill)
         assert not [answer for scribe in team for answer in scribe.refused]
-        await asyncio.to_thread(ground.server.start)
-        ground.up.set()
+        await asyncio.to_thread(world.server.start)
+        world.up.set()
 
 
-async def shown(ground: Ground) -> dict[str, dict[str, str]]:
+async def shown(world: World) -> dict[str, dict[str, str]]:
     """Return the texts of the items that the server shows, by what they are in and by index or key; they hold
     against what was acknowledged.
     """
     found: dict[str, dict[str, str]] = {}
-    async with connected(ground.server) as (calls, connection):
+    async with connected(world.server) as (calls, connection):
         for name, place in (("log", "Lists/log"), ("marks", "Maps/marks")):
-            path = f"{ground.board.path}/{place}"
+            path = f"{world.board.path}/{place}"
             found[name] = {
                 str(item.get("index", item.get("key"))): item["data"]["n"]
                 async for item in items(calls, connection, path)
             }
     flat = [(f"list/{index}", text) for index, text in found["log"].items()]
     flat += [(f"map/{key}", text) for key, text in found["marks"].items()]
-    assert not (lies := ground.board.ledger.lies(flat)), lies
+    assert not (lies := world.board.ledger.lies(flat)), lies
     return found
 
 
-async def all_told(ground: Ground, found: dict[str, dict[str, str]]) -> int:
+async def all_told(world: World, found: dict[str, dict[str, str]]) -> int:
     """Wait until each change's webhook has come, as long as some come at all; none came for what did not
     happen, and a repeated one has its first one's token. Return how many were repeated.
     """
-    due = set(ground.board.acknowledged)
+    due = set(world.board.acknowledged)
     due |= {Change(f"list/{index}", text) for index, text in found["log"].items()}
     due |= {Change(f"map/{key}", text) for key, text in found["marks"].items()}
-    while missing := due - told(ground).keys():
-        before = len(ground.receiver.webhooks)
-        await ground.receiver.another(PATIENCE)
-        more = len(ground.receiver.webhooks) > before
+    while missing := due - told(world).keys():
+        before = len(world.receiver.webhooks)
+        await world.receiver.another(PATIENCE)
+        more = len(world.receiver.webhooks) > before
         assert more, f"{len(missing)} of {len(due)} webhooks never came: {sorted(missing)[:5]}"
-    heard = told(ground)
+    heard = told(world)
     tokens = {change: {token for token, _ in copies} for change, copies in heard.items()}
     assert not [change for change, different in tokens.items() if len(different) > 1]
     unasked = {change for change in heard if change not in due}
-    assert {change.text for change in unasked} <= ground.board.unknown
+    assert {change.text for change in unasked} <= world.board.unknown
     for item in ("list", "map"):
         events = {
             event for change, copies in heard.items() if change.item.startswith(item) for _, event in copies
@@ -145,10 +145,10 @@ async def all_told(ground: Ground, found: dict[str, dict[str, str]]) -> int:
     return sum(len(copies) - 1 for copies in heard.values())
 
 
-def told(ground: Ground) -> dict[Change, list[tuple[str, int]]]:
+def told(world: World) -> dict[Change, list[tuple[str, int]]]:
     """Return each change that the receiver was notified of, with the tokens and event ids of its webhooks."""
     result: defaultdict[Change, list[tuple[str, int]]] = defaultdict(list)
-    for token, form in ground.receiver.webhooks:
+    for token, form in world.receiver.webhooks:
         if form["EventType"] in NEW_ITEM_EVENTS:
             item = f"map/{form['ItemKey']}" if "ItemKey" in form else f"list/{form['ItemIndex']}"
             text = json.loads(form["ItemData"])["n"]
@@ -177,27 +177,27 @@ async def _with_wire_clients(
     server = Server(folder, "--dev", "--no-sync-limits", "--log-level", "error", database_url=database_url)
     await asyncio.to_thread(server.start)
     async with Front(server) as front, Receiver() as receiver:
-        ground = await lay_out(server, front, receiver)
-        place: Any = SimpleNamespace(token=ground.token, servers=[front])
-        followers = [Follower(place, name, ground.list_sid) for name in ("alice", "bob", "carol")]
-        ground.up.set()
+        world = await lay_out(server, front, receiver)
+        place: Any = SimpleNamespace(token=world.token, servers=[front])
+        followers = [Follower(place, name, world.list_sid) for name in ("alice", "bob", "carol")]
+        world.up.set()
         here = [asyncio.Event() for _ in followers]
         tasks = [
-            asyncio.create_task(_stay(one, ground.up, event))
+            asyncio.create_task(_stay(one, world.up, event))
             for one, event in zip(followers, here, strict=True)
         ]
         async with asyncio.timeout(PATIENCE):
             for event in here:
                 await event.wait()
-        await kill_and_return(ground, random.Random())
+        await kill_and_return(world, random.Random())
         await end_leases(database_url)
-        await Scribe(ground.board, END).once(server)
-        found = await shown(ground)
+        await Scribe(world.board, END).once(server)
+        found = await shown(world)
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tasks)
-        repeated = await all_told(ground, found)
+        repeated = await all_told(world, found)
         await asyncio.to_thread(server.stop)
-    _report(ground, repeated, record_property)
+    _report(world, repeated, record_property)
     for follower in followers:
         assert follower.numbers == list(found["log"].values())
 
@@ -233,7 +233,7 @@ async def _with_vendors_clients(
     server = Server(folder, "--dev", "--no-sync-limits", "--log-level", "error")
     await asyncio.to_thread(server.start)
     async with Front(server) as front, Receiver() as receiver:
-        ground = await lay_out(server, front, receiver)
+        world = await lay_out(server, front, receiver)
 
         async def ask(**question: object) -> None:
             answer = await asyncio.to_thread(agent.ask, question)
@@ -243,29 +243,29 @@ async def _with_vendors_clients(
             "url": front.url,
             "account_sid": server.account_sid,
             "auth_token": server.auth_token,
-            "service_sid": ground.service_sid,
-            "key_sid": ground.key["sid"],
-            "key_secret": ground.key["secret"],
+            "service_sid": world.service_sid,
+            "key_sid": world.key["sid"],
+            "key_secret": world.key["secret"],
         }
         await ask(do="follow", names=["alice", "bob"], **told)
-        await kill_and_return(ground, random.Random())
-        found = await shown(ground)
+        await kill_and_return(world, random.Random())
+        found = await shown(world)
         await ask(do="agree", expected=found)
-        repeated = await all_told(ground, found)
+        repeated = await all_told(world, found)
         await ask(do="end")
         await asyncio.to_thread(server.stop)
-    _report(ground, repeated, record_property)
+    _report(world, repeated, record_property)
 
 
-def _report(ground: Ground, repeated: int, record_property: Callable[[str, object], None]) -> None:
+def _report(world: World, repeated: int, record_property: Callable[[str, object], None]) -> None:
     figures = {
         "kills": ROUNDS,
-        "acknowledged": len(ground.board.acknowledged),
-        "in flight at a kill": len(ground.board.unknown),
-        "webhooks": len(ground.receiver.webhooks),
+        "acknowledged": len(world.board.acknowledged),
+        "in flight at a kill": len(world.board.unknown),
+        "webhooks": len(world.receiver.webhooks),
         "of these repeated": repeated,
     }
     for name, value in figures.items():
         record_property(name, value)
     print(figures)
-    assert ground.board.unknown, "the kills met no write under way"
+    assert world.board.unknown, "the kills met no write under way"

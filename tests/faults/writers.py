@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from faults.ledger import GONE, Ledger
-from keepalive import Answer, Caller, Closed, Connection, Lost
+from keepalive import Caller, Connection, ConnectionClosed, ConnectionLost, Response
 from servers import Server
 
 WRITERS = 50
@@ -50,7 +50,7 @@ class Writer:
     ledger: Ledger
     chance: random.Random
     name: str
-    refused: list[Answer] = field(default_factory=list)
+    refused: list[Response] = field(default_factory=list)
     stopped: bool = False
     _own: list[str] = field(default_factory=list)
     _used: int = 0
@@ -65,13 +65,13 @@ class Writer:
         try:
             while not self.stopped:
                 await self.step(calls, connection)
-        except (Closed, Lost):
+        except (ConnectionClosed, ConnectionLost):
             pass
         finally:
             connection.close()
 
     async def step(self, calls: Caller, connection: Connection) -> None:
-        """Make one change. Raise Closed, Lost."""
+        """Make one change. Raise ConnectionClosed, ConnectionLost."""
         dice = self.chance.random()
         if dice < 0.4 or not self._own:
             await self._create(calls, connection)
@@ -110,14 +110,14 @@ class Writer:
             if answer.status != UNKNOWN:
                 self._own.append(sid)
 
-    async def _ask(self, connection: Connection, request: bytes, sid: str | None, name: str) -> Answer:
+    async def _ask(self, connection: Connection, request: bytes, sid: str | None, name: str) -> Response:
         try:
             return await connection.ask(request)
-        except Lost:
+        except ConnectionLost:
             self.ledger.cut_off(sid, name)
             raise
 
-    def _refuse(self, answer: Answer, sid: str | None, name: str) -> None:
+    def _refuse(self, answer: Response, sid: str | None, name: str) -> None:
         self.refused.append(answer)
         if answer.status == UNKNOWN:
             self.ledger.cut_off(sid, name)

@@ -113,7 +113,7 @@ _MESSAGE = {"To", "From", "Body"}
 """The document requires a recipient only; with these it is a message."""
 
 
-class Fuzzed:
+class FuzzedOperation:
     """One operation of a document, and the requests that Schemathesis makes for it."""
 
     def __init__(self, operation: Any, product: str) -> None:
@@ -135,7 +135,7 @@ class Fuzzed:
         return f"{self.method} /{self.product}{self.template}"
 
 
-def operations(product: str, version: str) -> Iterator[Fuzzed]:
+def operations(product: str, version: str) -> Iterator[FuzzedOperation]:
     """Yield the fuzzed operations of one of the ``SERVED`` documents."""
     source = copy.deepcopy(document(product, version).source)
     source["servers"] = [{"url": f"http://127.0.0.1:8080/{product}"}]
@@ -148,7 +148,7 @@ def operations(product: str, version: str) -> Iterator[Fuzzed]:
         for method in item.keys() & {"get", "post", "delete"}:
             _adapt(item[method])
     for found in schemathesis.openapi.from_dict(source).get_all_operations():
-        yield Fuzzed(found.ok(), product)
+        yield FuzzedOperation(found.ok(), product)
 
 
 def _thinned(case: Case, required: set[str], kept: set[int]) -> Case:

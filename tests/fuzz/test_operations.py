@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemathesis import Case
 
 from api.conftest import Api
-from fuzz.operations import SERVED, Fuzzed, operations
+from fuzz.operations import SERVED, FuzzedOperation, operations
 from fuzz.world import World, name_of
 
 VARIABLE = "TRUNKLINE_FUZZ_EXAMPLES"
@@ -39,7 +39,7 @@ UNFINISHED = ("queued", "scheduled", "accepted")
 class Life:
     """Operations that may follow on a creation: those on the new resource."""
 
-    def __init__(self, known: dict[tuple[str, str], Fuzzed], create: Fuzzed) -> None:
+    def __init__(self, known: dict[tuple[str, str], FuzzedOperation], create: FuzzedOperation) -> None:
         stem, dot, end = create.template.partition(".json")
         self.end = dot + end
         self.stem = stem
@@ -71,7 +71,7 @@ class Life:
             assert world.send("GET", item, {}).status_code == 404, item
 
 
-def _play(world: World, operation: Fuzzed, life: Life | None) -> None:
+def _play(world: World, operation: FuzzedOperation, life: Life | None) -> None:
     """Make the requests of one operation."""
 
     @RUN

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from nats_server import NatsServer
 from servers import Server
-from unit.realtime.wire import Got, init, packet, parse, request
+from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 PATIENCE = 20.0
 
@@ -190,7 +190,7 @@ class Follower:
         assert self._last in (None, established), "the replay is not what it says"
         self._last = established
 
-    async def _read(self) -> Got:
+    async def _read(self) -> ReceivedPacket:
         async with asyncio.timeout(PATIENCE):
             message = await self._socket.recv()
         assert isinstance(message, bytes)

@@ -51,8 +51,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """From a product to its floors, the lowest first: folders, and modules beside them, by their name below the product."""
 
-ROOM = "trunkline.products"
-MANIFEST = f"{ROOM}.manifest"
+PRODUCTS = "trunkline.products"
+MANIFEST = f"{PRODUCTS}.manifest"
 """The type of a product's manifest, below every product."""
 
 Graph = Mapping[str, set[str]]
@@ -78,7 +78,9 @@ def _floor(module: str) -> int | None:
 
 
 def _modules(found: list[Source]) -> list[Source]:
-    return [source for source in found if source.module.startswith(f"{ROOM}.") and source.module != MANIFEST]
+    return [
+        source for source in found if source.module.startswith(f"{PRODUCTS}.") and source.module != MANIFEST
+    ]
 
 
 def graph(found: list[Source]) -> dict[str, set[str]]:
@@ -165,7 +167,7 @@ def test_every_name_on_a_floor_exists_and_stands_on_one_alone(product: str) -> N
     ] == []
 
 
-MESSAGING = f"{ROOM}.messaging"
+MESSAGING = f"{PRODUCTS}.messaging"
 
 
 def _tree(*modules: tuple[str, str]) -> list[Source]:

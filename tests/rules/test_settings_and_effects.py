@@ -38,7 +38,7 @@ _SETTING = "stored and answered"
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """A row of a table: under which heading it stands, and its three cells."""
 
     heading: str
@@ -47,7 +47,7 @@ class Line:
     tests: str
 
 
-def lines(text: str) -> Iterator[Line]:
+def lines(text: str) -> Iterator[TableRow]:
     """Yield the rows of the page's tables."""
     heading = ""
     for line in text.splitlines():
@@ -55,7 +55,7 @@ def lines(text: str) -> Iterator[Line]:
             heading = found["heading"]
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 3:
-            yield Line(heading, cells[0].strip("`"), cells[1], cells[2])
+            yield TableRow(heading, cells[0].strip("`"), cells[1], cells[2])
 
 
 @cache

@@ -37,17 +37,19 @@ def source(text: str, path: str = "src/trunkline/core/x.py") -> Source:
     "text",
     [
         "def look(): ...",
-        "class Haul: ...",
         "def f(told): ...",
         "room = 1",
         "def f(self):\n    self.was_heard = 1",
-        "class SyncDesk: ...",
-        "class MemoryParts: ...",
         "import asyncio as jar",
     ],
 )
 def test_a_private_word_in_a_name_is_caught(text: str) -> None:
     assert len(list(words.names(source(text)))) == 1
+
+
+@pytest.mark.parametrize("text", ["class Haul: ...", "class SyncDesk: ...", "class MemoryParts: ..."])
+def test_a_private_word_in_a_classs_name_is_caught(text: str) -> None:
+    assert len(list(words.class_names(source(text)))) == 1
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ NOUNS = frozenset(
     {
         "Binding",
         "Encoding",
+        "Everything",
         "Finding",
         "Listing",
         "Mapping",
@@ -125,6 +126,7 @@ NOUNS = frozenset(
         "Seed",
         "Setting",
         "Speed",
+        "Thing",
         "Vetting",
     }
 )

@@ -27,7 +27,7 @@ def _words(name: str) -> list[str]:
 
 
 def _defined(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield line and name of all that a module defines: functions, parameters, variables, attributes.
+    """Yield line and name of all that a module defines but classes: functions, parameters, variables, attributes.
 
     The fields of a Row are columns, and keep the names that they were released with.
     """
@@ -42,7 +42,7 @@ def _defined(source: Source) -> Iterator[tuple[int, str]]:
         if id(node) in columns:
             continue
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 yield node.lineno, name
             case ast.arg(arg=name):
                 yield node.lineno, name
@@ -65,11 +65,16 @@ def names(source: Source) -> Iterator[str]:
         for word in _words(part):
             if word in banned:
                 yield source.at(1, f"is named {word}: {banned[word]}")
+
+
+def class_names(source: Source) -> Iterator[str]:
+    """Yield the classes whose names have a word that is not the field's."""
+    banned = verbs.NAMES | verbs.TYPE_NAMES
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef):
             for word in _words(node.name):
-                if word in verbs.TYPE_NAMES:
-                    yield source.at(node.lineno, f"{node.name} is named {word}: {verbs.TYPE_NAMES[word]}")
+                if word in banned:
+                    yield source.at(node.lineno, f"{node.name} is named {word}: {banned[word]}")
 
 
 def participles(source: Source) -> Iterator[str]:
@@ -224,9 +229,9 @@ def short_modules(found: Iterable[Source], everything: Iterable[Source]) -> Iter
 
 
 Rule = Callable[[Source], Iterator[str]]
-RULES: tuple[Rule, ...] = (names, participles, docstrings, theories)
-TEST_RULES: tuple[Rule, ...] = (docstrings,)
-"""The rules that hold for tests and benchmarks, too."""
+RULES: tuple[Rule, ...] = (names, class_names, participles, docstrings, theories)
+TEST_RULES: tuple[Rule, ...] = (class_names, participles, docstrings)
+"""The rules that hold for tests and benchmarks, too. Names of tests are sentences, and are free."""
 
 
 def offences(found: list[Source], everything: list[Source]) -> Iterator[str]:

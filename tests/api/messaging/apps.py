@@ -21,7 +21,7 @@ PHONE = "+15005550177"
 XML = "Content-Type: text/xml"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AppRequest(msgspec.Struct, frozen=True):
     """A request that the app got; headers in small letters."""
 
     method: str
@@ -36,14 +36,14 @@ class Asked(msgspec.Struct, frozen=True):
         return dict(self.pairs)
 
 
-def read(request: bytes) -> Asked:
+def read(request: bytes) -> AppRequest:
     """Return a request as it came."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path, _ = first.split(" ")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     source = path.partition("?")[2] if method == "GET" else body.decode()
-    return Asked(method, path, headers, parse_qsl(source, keep_blank_values=True), body.decode())
+    return AppRequest(method, path, headers, parse_qsl(source, keep_blank_values=True), body.decode())
 
 
 def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
@@ -76,7 +76,7 @@ class App:
         return f"http://{user}127.0.0.1:{self._server.port}{path}"
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[AppRequest]:
         return [read(one) for one in self._server.requests]
 
     def paths(self) -> list[str]:

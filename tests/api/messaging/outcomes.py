@@ -22,7 +22,7 @@ HOOK = "https://hooks.example.com"
 """An address without a server: the requests to it are in the log."""
 
 
-class _Logged(Row, frozen=True):
+class _LogEntry(Row, frozen=True):
     webhook: str
 
 
@@ -81,8 +81,8 @@ def callbacks(api: Api, sid: str) -> list[dict[str, str]]:
 
     until(api, none_left)
 
-    async def read(tx: Tx) -> list[_Logged]:
-        return await tx.all(_Logged, "SELECT webhook FROM webhook_attempts ORDER BY started, sid")
+    async def read(tx: Tx) -> list[_LogEntry]:
+        return await tx.all(_LogEntry, "SELECT webhook FROM webhook_attempts ORDER BY started, sid")
 
     logged = [msgspec.json.decode(one.webhook, type=Webhook) for one in api.run(api.node.database.read(read))]
     told = {webhook.token: dict(webhook.parameters) for webhook in logged}

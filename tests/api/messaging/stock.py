@@ -21,7 +21,7 @@ TO = "+15005550100"
 TO_GB = "+447400123457"
 
 
-class Stocked(msgspec.Struct, frozen=True):
+class StockedNumber(msgspec.Struct, frozen=True):
     """A number of an account."""
 
     sid: str
@@ -33,7 +33,7 @@ def stand_still(api: Api) -> None:
     api.run(api.messaging.stop())
 
 
-def own(api: Api, number: str, account_sid: str = ACCOUNT_SID, **more: Any) -> Stocked:
+def own(api: Api, number: str, account_sid: str = ACCOUNT_SID, **more: Any) -> StockedNumber:
     """Give the account a number; ``more`` are columns of the inventory."""
     sid = new_sid(more.pop("prefix", "PN"))
     values = {"kind": "local", "country": "US", "sms": True, "mms": False, "rate": 0, **more}
@@ -50,10 +50,10 @@ def own(api: Api, number: str, account_sid: str = ACCOUNT_SID, **more: Any) -> S
         )
 
     api.run(api.node.database.write(insert))
-    return Stocked(sid, number)
+    return StockedNumber(sid, number)
 
 
-def service(api: Api, *pool: Stocked, **settings: str) -> str:
+def service(api: Api, *pool: StockedNumber, **settings: str) -> str:
     """Return a Service with these numbers in its pool."""
     sid: str = api.post("/messaging/v1/Services", {"FriendlyName": "of a test", **settings}).json()["sid"]
 

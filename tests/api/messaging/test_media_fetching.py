@@ -389,7 +389,7 @@ def test_the_first_attachment_in_the_list_decides_about_the_error(api: Api, web:
     assert [one["request_url"] for one in alerts(api)] == [web.url("/late")]
 
 
-class Held:
+class HeldAttachments:
     """Attachments whose server responds to each when the test lets it."""
 
     def __init__(self, web: App, count: int) -> None:
@@ -435,7 +435,7 @@ class Held:
 
 
 def test_a_message_fetches_three_attachments_at_once(api: Api, web: App) -> None:
-    held = Held(web, 10)
+    held = HeldAttachments(web, 10)
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
     for number in range(10):
         held.wait(api, min(number + 3, 10))
@@ -447,7 +447,7 @@ def test_a_message_fetches_three_attachments_at_once(api: Api, web: App) -> None
 
 @pytest.mark.parametrize("bad", [answer("", 404), answer("<html>"), answer("", 200, PNG_TYPE)])
 def test_the_first_attachment_that_fails_ends_the_others(api: Api, web: App, bad: bytes) -> None:
-    held = Held(web, 10)
+    held = HeldAttachments(web, 10)
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
     held.wait(api, 3)
     held.reply(api, 1, PNG)
@@ -459,7 +459,7 @@ def test_the_first_attachment_that_fails_ends_the_others(api: Api, web: App, bad
 
 
 def test_a_failure_ends_those_behind_it_and_waits_for_those_before(api: Api, web: App) -> None:
-    held = Held(web, 10)
+    held = HeldAttachments(web, 10)
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
     held.wait(api, 3)
     held.reply(api, 1, answer("", 404))

@@ -112,7 +112,7 @@ def test_every_query_goes_by_an_index(api: Api, sent: list[str]) -> None:
     """
     plans: list[str] = []
 
-    class Explaining:
+    class ExplainingTx:
         def __init__(self, tx: Tx) -> None:
             self._tx = tx
 
@@ -137,7 +137,7 @@ def test_every_query_goes_by_an_index(api: Api, sent: list[str]) -> None:
     read = api.node.database.read
 
     async def explaining(action: Any) -> Any:
-        return await read(lambda tx: action(Explaining(tx)))
+        return await read(lambda tx: action(ExplainingTx(tx)))
 
     api.node.database.read = explaining  # type: ignore[method-assign]
     by_sending = "messages_by_sending (account_sid=? AND date_sent>? AND date_sent<?)"

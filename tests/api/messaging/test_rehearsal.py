@@ -14,7 +14,7 @@ TO = "+14155550199"
 UNKNOWN = "SM" + "0" * 32
 
 
-class Rehearsal:
+class Caller:
     """Requests with an account's test credentials."""
 
     def __init__(self, api: Api) -> None:
@@ -30,8 +30,8 @@ class Rehearsal:
 
 
 @pytest.fixture
-def rehearsal(api: Api) -> Rehearsal:
-    return Rehearsal(api)
+def caller(api: Api) -> Caller:
+    return Caller(api)
 
 
 CASES: list[tuple[dict[str, Any], int, int]] = [
@@ -58,19 +58,19 @@ CASES: list[tuple[dict[str, Any], int, int]] = [
 ]
 
 
-def test_magic_numbers(rehearsal: Rehearsal) -> None:
+def test_magic_numbers(caller: Caller) -> None:
     for form, status, code in CASES:
-        answer = rehearsal.send(**form)
+        answer = caller.send(**form)
         assert (answer.status_code, answer.json()["code"]) == (status, code), (form, answer.text)
 
 
-def test_a_rehearsed_message_is_answered_and_not_kept(rehearsal: Rehearsal, api: Api) -> None:
-    answer = rehearsal.send(Body="☂" * 71, StatusCallback="http://127.0.0.1:9/", ProvideFeedback="true")
+def test_a_rehearsed_message_is_answered_and_not_kept(caller: Caller, api: Api) -> None:
+    answer = caller.send(Body="☂" * 71, StatusCallback="http://127.0.0.1:9/", ProvideFeedback="true")
     assert answer.status_code == 201
     made = answer.json()
-    assert (made["account_sid"], made["from"], made["to"]) == (rehearsal.auth[0], GOOD, TO)
+    assert (made["account_sid"], made["from"], made["to"]) == (caller.auth[0], GOOD, TO)
     assert (made["status"], made["num_segments"]) == ("queued", "2")
-    media = rehearsal.send(Body=None, MediaUrl="https://example.com/a.png").json()
+    media = caller.send(Body=None, MediaUrl="https://example.com/a.png").json()
     assert (media["sid"][:2], media["num_media"], media["num_segments"]) == ("MM", "1", "1")
 
     for table in ("messages", "message_queue", "message_lanes", "message_feedback", "jobs"):
@@ -78,10 +78,10 @@ def test_a_rehearsed_message_is_answered_and_not_kept(rehearsal: Rehearsal, api:
         assert api.run(api.node.database.read(lambda tx, kept=kept: tx.value(kept))) == 0, table
 
 
-def test_everything_else_is_refused(rehearsal: Rehearsal, api: Api) -> None:
-    root = rehearsal.messages.removesuffix(".json")
+def test_everything_else_is_refused(caller: Caller, api: Api) -> None:
+    root = caller.messages.removesuffix(".json")
     for method, path in (
-        ("GET", rehearsal.messages),
+        ("GET", caller.messages),
         ("GET", f"{root}/{UNKNOWN}.json"),
         ("POST", f"{root}/{UNKNOWN}.json"),
         ("DELETE", f"{root}/{UNKNOWN}.json"),
@@ -90,25 +90,25 @@ def test_everything_else_is_refused(rehearsal: Rehearsal, api: Api) -> None:
         ("GET", "/sync/v1/Services"),
         ("GET", "/2010-04-01/Accounts.json"),
     ):
-        assert_error(api.request(method, path, auth=rehearsal.auth), 403, 20008)
+        assert_error(api.request(method, path, auth=caller.auth), 403, 20008)
     form = {"To": TO, "From": GOOD, "Body": "x"}
     own = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
-    assert_error(api.post(own, form, auth=rehearsal.auth), 404, 20404)
-    assert_error(api.post(rehearsal.messages, form), 404, 20404)
-    for auth in ((rehearsal.auth[0], AUTH_TOKEN), (ACCOUNT_SID, rehearsal.auth[1])):
-        assert_error(api.post(rehearsal.messages, form, auth=auth), 401, 20003)
-    control = api.request("GET", "/_trunkline/webhooks", auth=rehearsal.auth)
+    assert_error(api.post(own, form, auth=caller.auth), 404, 20404)
+    assert_error(api.post(caller.messages, form), 404, 20404)
+    for auth in ((caller.auth[0], AUTH_TOKEN), (ACCOUNT_SID, caller.auth[1])):
+        assert_error(api.post(caller.messages, form, auth=auth), 401, 20003)
+    control = api.request("GET", "/_trunkline/webhooks", auth=caller.auth)
     assert (control.status_code, control.json()["code"]) == (401, 20003)
 
 
-def test_the_pair_stays_and_is_the_accounts_own(rehearsal: Rehearsal, api: Api) -> None:
+def test_the_pair_stays_and_is_the_accounts_own(caller: Caller, api: Api) -> None:
     other = api.post("/2010-04-01/Accounts.json").json()
     pairs = [
         api.run(facade.test_credentials(api.node.database, api.node.vault, sid))
         for sid in (ACCOUNT_SID, other["sid"])
     ]
-    assert pairs[0] == rehearsal.auth
-    assert pairs[1] not in ((), rehearsal.auth)
+    assert pairs[0] == caller.auth
+    assert pairs[1] not in ((), caller.auth)
     with pytest.raises(facade.UnknownAccount):
         api.run(facade.test_credentials(api.node.database, api.node.vault, "AC" + "0" * 32))
     api.post(f"/2010-04-01/Accounts/{other['sid']}.json", {"Status": "suspended"})

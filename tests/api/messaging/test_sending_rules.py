@@ -218,7 +218,7 @@ class TestPrices:
         assert len(phone(api, TO)) == (0 if code else 2)
 
 
-class Wavering:
+class WaveringCarrier:
     """A carrier that has no room when it is asked first, and has some from then on."""
 
     name = "wavering"
@@ -234,7 +234,7 @@ class Wavering:
 
 
 def _rules(api: Api) -> ClaimRules:
-    context, carrier = api.messaging._context, Wavering()
+    context, carrier = api.messaging._context, WaveringCarrier()
     return ClaimRules(
         route=lambda _sender, _recipient: cast(Carrier, carrier),
         shared_rates=context.shared_rates,

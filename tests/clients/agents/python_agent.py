@@ -41,7 +41,7 @@ def rewritten(base: str, way: str, url: str, headers: Any) -> tuple[str, dict[st
     return urlunsplit((server.scheme, server.netloc, path, target.query, "")), headers
 
 
-class Rewriting(TwilioHttpClient):
+class RewritingClient(TwilioHttpClient):
     """The SDK's own HTTP client with another address."""
 
     def __init__(self, base: str, way: str) -> None:
@@ -55,7 +55,7 @@ class Rewriting(TwilioHttpClient):
 
 
 def asynchronous_client(base: str, way: str) -> Any:
-    """Adapt the asynchronous client as `Rewriting` does."""
+    """Adapt the asynchronous client as `RewritingClient` does."""
     from twilio.http.async_http_client import AsyncTwilioHttpClient
 
     class AsyncRewriting(AsyncTwilioHttpClient):
@@ -76,7 +76,7 @@ def made(told: dict[str, Any], asynchronous: bool) -> Any:
     if asynchronous:
         options["http_client"] = asynchronous_client(base, way)
     elif way in ("prefix", "host"):
-        options["http_client"] = Rewriting(base, way)
+        options["http_client"] = RewritingClient(base, way)
     if told["account_sid"]:
         options["account_sid"] = told["account_sid"]
     credentials = (told["username"], told["password"]) if told["username"] else ()

@@ -29,7 +29,7 @@ OURS, PHONE = "+14155550100", "+14155550150"
 SECONDS = 20
 
 
-class Told(NamedTuple):
+class SignedWebhook(NamedTuple):
     """A webhook: its parameters, and whether the SDK's validator accepts it."""
 
     parameters: dict[str, str]
@@ -41,9 +41,9 @@ class App:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.told: Queue[Told] = Queue()
+        self.told: Queue[SignedWebhook] = Queue()
 
-    async def next(self) -> Told:
+    async def next(self) -> SignedWebhook:
         """Return the next webhook."""
         return await asyncio.to_thread(self.told.get, timeout=SECONDS)
 
@@ -58,7 +58,9 @@ def app(auth_token: str) -> Iterator[App]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             form = dict(parse_qsl(body, keep_blank_values=True))
             url = f"http://{self.headers['Host']}{self.path}"
-            made.told.put(Told(form, validator.validate(url, form, self.headers["X-Twilio-Signature"])))
+            made.told.put(
+                SignedWebhook(form, validator.validate(url, form, self.headers["X-Twilio-Signature"]))
+            )
             answer = MessagingResponse()
             if "Body" in form:
                 answer.message(form["Body"][::-1])

@@ -39,7 +39,7 @@ ALPHABETS = (
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 
 
-class Said(msgspec.Struct):
+class Figures(msgspec.Struct):
     """The calculator's figures of a text."""
 
     encoding: str
@@ -52,12 +52,12 @@ class Said(msgspec.Struct):
         return "".join(self.graphemes)
 
 
-def ask(texts: list[str], *, smart: bool = False) -> list[Said]:
+def ask(texts: list[str], *, smart: bool = False) -> list[Figures]:
     """Return the calculator's results."""
     question = json.dumps([{"text": text, "smart": smart} for text in texts])
     command = ["node", str(SCRIPT), str(require_node())]
     done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=120, check=True)
-    return msgspec.json.decode(done.stdout, type=list[Said])
+    return msgspec.json.decode(done.stdout, type=list[Figures])
 
 
 def random_texts(alphabet: str, count: int, longest: int) -> list[str]:
@@ -66,7 +66,7 @@ def random_texts(alphabet: str, count: int, longest: int) -> list[str]:
     return ["".join(chance.choices(alphabet, k=chance.randint(1, longest))) for _ in range(count)]
 
 
-def agree(text: str, said: Said) -> None:
+def agree(text: str, said: Figures) -> None:
     """Check that both give the same figures of ``text``."""
     ours = segment(text)
     assert ours.encoding is (Encoding.GSM7 if said.encoding == "GSM-7" else Encoding.UCS2), text

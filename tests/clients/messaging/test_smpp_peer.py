@@ -29,7 +29,7 @@ from trunkline.transports.base import (
     UnknownOutcome,
 )
 from trunkline.transports.smpp.carrier import SmppCarrier
-from unit.transports.smpp.routes import Heard, running, submission, turns
+from unit.transports.smpp.routes import Recorder, running, submission, turns
 
 PROGRAM = Path(__file__).with_name("smsc.cjs")
 SECONDS = 30
@@ -77,7 +77,7 @@ async def peer(**options: Any) -> AsyncIterator[Peer]:
         await process.communicate(b"")
 
 
-Scenario = Callable[[SmppCarrier, Heard, Peer], Coroutine[Any, Any, None]]
+Scenario = Callable[[SmppCarrier, Recorder, Peer], Coroutine[Any, Any, None]]
 
 
 def play(
@@ -98,7 +98,7 @@ def play(
 
 
 def test_a_message_and_its_receipt() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("Hi € |^{}[]~\\ @£ÄÖ")) == Acceptance(("1",))
         (told,) = await sim.until("submit")
         assert (told["source"], told["destination"]) == ([1, 1, "15005550006"], [1, 1, "15005550100"])
@@ -117,7 +117,7 @@ def test_a_message_and_its_receipt() -> None:
     [(("a" * 153, "b" * 153, "€"), Encoding.GSM7), (("я" * 67, "😀" * 33), Encoding.UCS2)],
 )
 def test_long_messages_are_read_by_the_peer(parts: tuple[str, ...], encoding: Encoding) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission(*parts, encoding=encoding, reference=9))
         assert outcome == Acceptance(tuple(str(number) for number in range(1, len(parts) + 1)))
         told = await sim.until("submit", len(parts))
@@ -131,11 +131,11 @@ def test_long_messages_are_read_by_the_peer(parts: tuple[str, ...], encoding: En
 
 
 def test_the_other_ways_to_send_long_messages() -> None:
-    async def sar(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def sar(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await carrier.submit(submission("a" * 153, "b", reference=9))
         assert [one["sar"] for one in await sim.until("submit", 2)] == [[9, 2, 1], [9, 2, 2]]
 
-    async def payload(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def payload(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("a" * 153, "€")) == Acceptance(("1",))
         assert (await sim.until("submit"))[0]["payload"] == "a" * 153 + "€"
 
@@ -144,7 +144,7 @@ def test_the_other_ways_to_send_long_messages() -> None:
 
 
 def test_validity_and_senders() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         for kind, sender in ((SenderKind.SHORT_CODE, "12345"), (SenderKind.ALPHANUMERIC, "ACME")):
             await carrier.submit(submission("ü", sender=sender, sender_kind=kind, valid_for=36_000.0))
         told = await sim.until("submit", 2)
@@ -156,7 +156,7 @@ def test_validity_and_senders() -> None:
 
 
 def test_throttling_loses_and_doubles_nothing() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         texts = [f"{number:03}" for number in range(60)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
         assert sorted(int(one.ids[0]) for one in outcomes if isinstance(one, Acceptance)) == list(
@@ -169,7 +169,7 @@ def test_throttling_loses_and_doubles_nothing() -> None:
 
 
 def test_a_full_queue_is_tried_later() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission())
         assert isinstance(outcome, Deferral)
         assert (outcome.after, outcome.error_code) == (5.0, 30017)
@@ -178,7 +178,7 @@ def test_a_full_queue_is_tried_later() -> None:
 
 
 def test_a_refused_recipient() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b"))
         assert isinstance(outcome, Rejection)
         assert outcome.error_code == 30005
@@ -187,7 +187,7 @@ def test_a_refused_recipient() -> None:
 
 
 def test_a_silent_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == UnknownOutcome("a request was not answered")
         await sim.until("bind", 2)
 
@@ -195,7 +195,7 @@ def test_a_silent_smsc() -> None:
 
 
 def test_a_reset_between_submit_and_answer() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("one")) == Acceptance(("1",))
         outcome = await carrier.submit(submission("two"))
         assert isinstance(outcome, UnknownOutcome)
@@ -207,7 +207,7 @@ def test_a_reset_between_submit_and_answer() -> None:
 
 
 def test_an_unbind_by_the_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         sim.do("unbind")
         await sim.until("unbound")
         await sim.until("bind", 2)
@@ -218,7 +218,7 @@ def test_an_unbind_by_the_smsc() -> None:
 
 
 def test_receipts_before_the_answer_and_twice() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == Acceptance(("1",))
         await sim.until("receipted", 2)
         assert [receipt.id for receipt in heard.receipts] == ["1", "1"]
@@ -227,7 +227,7 @@ def test_receipts_before_the_answer_and_twice() -> None:
 
 
 def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await carrier.submit(submission())
         told = await sim.until("receipted", 5)
         assert {one["status"] for one in told} == {0}
@@ -238,7 +238,7 @@ def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
 
 
 def test_half_the_parts_are_reported() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b", "c", "d"))
         assert outcome == Acceptance(("1", "2", "3", "4"))
         await heard.until(lambda: len(heard.receipts) == 2)
@@ -248,7 +248,7 @@ def test_half_the_parts_are_reported() -> None:
 
 
 def test_hexadecimal_ids_find_their_decimal_receipts() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         outcomes = await asyncio.gather(*(carrier.submit(submission()) for _ in range(30)))
         await heard.until(lambda: len(heard.receipts) == 30)
         ids = [one.ids[0] for one in outcomes if isinstance(one, Acceptance)]
@@ -260,7 +260,7 @@ def test_hexadecimal_ids_find_their_decimal_receipts() -> None:
 
 @pytest.mark.parametrize("window", [1, 10])
 def test_the_window_is_honoured(window: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(40)))
         told = await sim.until("submit", 40)
         # The peer answers only when the window is full: it was never wider, and never narrower.
@@ -270,7 +270,7 @@ def test_the_window_is_honoured(window: int) -> None:
 
 
 def test_a_wrong_password() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await sim.until("bind", 2)
         await turns(lambda: carrier.shown()["alarm"])
         assert "ESME_RINVPASWD" in carrier.shown()["alarm"]
@@ -280,7 +280,7 @@ def test_a_wrong_password() -> None:
 
 
 def test_without_transceivers_a_pair_is_bound() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         told = await sim.until("bind", 3)
         assert [one["command"] for one in told] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
         assert await carrier.submit(submission()) == Acceptance(("1",))
@@ -289,7 +289,7 @@ def test_without_transceivers_a_pair_is_bound() -> None:
 
 
 def test_the_link_is_asked_about() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await sim.until("enquire_link", 2)
         assert "closed" not in sim.seen
 
@@ -298,7 +298,7 @@ def test_the_link_is_asked_about() -> None:
 
 @pytest.mark.parametrize("length", ["0000000f", "00011171"])
 def test_a_length_that_lies_ends_the_session(length: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         sim.do("raw", hex=length + "00" * 12)
         await sim.until("closed")
         await sim.until("bind", 2)
@@ -307,7 +307,7 @@ def test_a_length_that_lies_ends_the_session(length: str) -> None:
 
 
 def test_pdus_that_come_octet_by_octet() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         for octet in bytes.fromhex("00000010000000150000000000000007" * 3):
             sim.do("raw", hex=f"{octet:02x}")
         sim.do("deliver", pdu={"source_addr": "1", "destination_addr": "2", "text": "behind"})
@@ -333,7 +333,7 @@ def inbound_part(number: int) -> dict[str, Any]:
 
 
 def test_inbound_parts_are_one_message() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         for number in (2, 3, 1):
             sim.do("deliver", pdu=inbound_part(number))
         assert {one["status"] for one in await sim.until("delivered", 3)} == {0}
@@ -345,7 +345,7 @@ def test_inbound_parts_are_one_message() -> None:
 
 
 def test_an_inbound_payload_and_a_part_that_stays_alone() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         sim.do("data", pdu={"source_addr": "1", "destination_addr": "2", "text": "z" * 300})
         sim.do("deliver", pdu=inbound_part(2))
         await sim.until("delivered", 2)
@@ -357,7 +357,7 @@ def test_an_inbound_payload_and_a_part_that_stays_alone() -> None:
 
 
 def test_what_could_not_be_kept_is_refused_for_now() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         heard.failures = 1
         for _ in range(2):
             sim.do("deliver", pdu={"source_addr": "1", "destination_addr": "2", "text": "hi"})
@@ -399,7 +399,7 @@ def certificate(folder: Path) -> tuple[Path, str, str]:
 
 @pytest.mark.parametrize("server_name", ["", "smsc.test"])
 def test_tls(tmp_path: Path, server_name: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == Acceptance(("1",))
         await heard.until(lambda: len(heard.receipts) == 1)
 
@@ -410,7 +410,7 @@ def test_tls(tmp_path: Path, server_name: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"ca_file": "ca.pem", "server_name": "another.test"}])
 def test_tls_with_a_certificate_that_is_not_trusted(tmp_path: Path, options: dict[str, str]) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
         await turns(lambda: "CERTIFICATE_VERIFY_FAILED" in carrier.shown()["binds"][0]["failure"])
         assert not carrier.ready
         assert "bind" not in sim.seen

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from trunkline.api.protocol import MAX_HEAD_BYTES
-from wire import Line, Reply, Server, serving
+from wire import Reply, Server, WireConnection, serving
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -68,7 +68,7 @@ def check_refusal(reply: Reply, status: int, code: int) -> None:
     assert reply.fields["access-control-allow-origin"] == "*"
 
 
-async def refused(line: Line, status: int, code: int) -> None:
+async def refused(line: WireConnection, status: int, code: int) -> None:
     """Check that the next response is an error, and the last."""
     check_refusal(await line.reply(), status, code)
     assert await line.closed()

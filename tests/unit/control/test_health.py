@@ -34,7 +34,7 @@ class Storage:
             raise Unavailable("password=s3cret")
 
 
-class Line:
+class FakeBus:
     """A bus that is connected, or not."""
 
     connected = True
@@ -44,7 +44,7 @@ class Node:
     """The parts of a node that health shows."""
 
     def __init__(self) -> None:
-        self.storage, self.bus = Storage(), Line()
+        self.storage, self.bus = Storage(), FakeBus()
         database = cast(Database, self.storage)
         self.health = Health(database, cast(Bus, self.bus), Metrics())
         mount = Mount(CONTROL, "", self.health.operations(), private=True)

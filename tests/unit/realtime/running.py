@@ -17,7 +17,7 @@ from trunkline.core.access_tokens import Grant, InvalidToken, Rule
 from trunkline.realtime.border import Peer, TooManyLogins, TunnelReply, TunnelRequest
 from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway, event_frame
 from trunkline.realtime.objects.hub import Hub
-from unit.realtime.wire import Got, init, packet, parse, request
+from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 SECOND = 1_000_000
 START = 1_000 * SECOND
@@ -107,19 +107,19 @@ class Client:
         """Send a packet."""
         await self.socket.send(message)
 
-    async def receive(self) -> Got:
+    async def receive(self) -> ReceivedPacket:
         """Return the server's next packet."""
         async with asyncio.timeout(TIMEOUT):
             message = await self.socket.recv()
         assert isinstance(message, bytes)
         return parse(message)
 
-    async def login(self, token: str = "alice", **fields: Any) -> Got:
+    async def login(self, token: str = "alice", **fields: Any) -> ReceivedPacket:
         """Send init; the answer."""
         await self.send(init(token, **fields))
         return await self.receive()
 
-    async def ask(self, method: str, path: str, body: Any = None, **fields: Any) -> Got:
+    async def ask(self, method: str, path: str, body: Any = None, **fields: Any) -> ReceivedPacket:
         """Send a request; its answer."""
         self._id += 1
         await self.send(request(method, path, f"TM{self._id}", body, **fields))
@@ -127,7 +127,7 @@ class Client:
         assert got.header["id"] == f"TM{self._id}"
         return got
 
-    async def acknowledge(self, got: Got) -> None:
+    async def acknowledge(self, got: ReceivedPacket) -> None:
         """Acknowledge a packet as clients do."""
         await self.send(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
 

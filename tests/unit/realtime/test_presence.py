@@ -141,12 +141,12 @@ def test_a_lost_client_is_absent_after_the_grace_of_the_listener(engine: Engine,
 
 
 def test_a_product_without_a_listener_costs_nothing() -> None:
-    class Untouched:
+    class UntouchedDatabase:
         def __getattr__(self, name: str) -> Any:
             raise AssertionError(f"the database is used: {name}")
 
     async def scenario() -> None:
-        presence = Presence(Untouched(), [RealtimeProduct("chat", ("chat",))])  # type: ignore[arg-type]
+        presence = Presence(UntouchedDatabase(), [RealtimeProduct("chat", ("chat",))])  # type: ignore[arg-type]
         client = Client("alice", SERVICES)
         presence.connected(client)
         presence.disconnected(client)

@@ -26,7 +26,7 @@ from trunkline.realtime.effects import (
 )
 from trunkline.realtime.server_packets import OFFLOAD, WITHDRAWN, unauthorized
 from trunkline.realtime.session import SECOND, RealtimeSession
-from unit.realtime.wire import Got, init, packet, parse, request
+from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 START = 1_000 * SECOND
 EXPIRES = START + 3600 * SECOND
@@ -62,7 +62,7 @@ def open_session(**changes: Any) -> RealtimeSession:
     return session
 
 
-def sent(effects: Effects) -> list[Got]:
+def sent(effects: Effects) -> list[ReceivedPacket]:
     return [parse(effect.packet) for effect in effects if isinstance(effect, SendPacket)]
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 
-class Got(NamedTuple):
+class ReceivedPacket(NamedTuple):
     """A packet of the server's."""
 
     header: dict[str, Any]
@@ -49,7 +49,7 @@ def init(token: str = "good", id: str = "TM0", product: str = "data_sync", **fie
     return packet("init", id, token=token, **{**told, **fields})
 
 
-def parse(message: bytes) -> Got:
+def parse(message: bytes) -> ReceivedPacket:
     """Return a packet of the server's, read as the JavaScript client reads it."""
     line, _, rest = message.partition(b"\r\n")
     word, version, size = line.split(b" ")
@@ -57,4 +57,4 @@ def parse(message: bytes) -> Got:
     header = json.loads(rest[: int(size)])
     assert rest[int(size) : int(size) + 2] == b"\r\n"
     payload = rest[int(size) + 2 :][: header["payload_size"]]
-    return Got(header, json.loads(payload) if payload else None)
+    return ReceivedPacket(header, json.loads(payload) if payload else None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from unit.switch.running import EchoDoor, Running, Start, running
+from unit.switch.running import EchoDoor, RunningProxy, Start, running
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -19,7 +19,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
     """Start a proxy with the given options; `door` makes the protocols behind it."""
     with ExitStack() as started:
 
-        def run(door: Callable[[], asyncio.Protocol] = EchoDoor, **options: Any) -> Running:
+        def run(door: Callable[[], asyncio.Protocol] = EchoDoor, **options: Any) -> RunningProxy:
             return started.enter_context(running(request.param(), tmp_path / "ca", door, options))
 
         yield run

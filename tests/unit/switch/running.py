@@ -43,7 +43,7 @@ class EchoDoor(asyncio.Protocol):
 
 
 @dataclass
-class Running:
+class RunningProxy:
     """A started proxy, what its doors saw, and what its event loop complained about."""
 
     proxy: ConnectProxy
@@ -101,7 +101,7 @@ def strict_context(ca_path: Path) -> ssl.SSLContext:
     return context
 
 
-Start = Callable[..., Running]
+Start = Callable[..., RunningProxy]
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def running(
     directory: Path,
     door: Callable[[], asyncio.Protocol],
     options: dict[str, Any],
-) -> Iterator[Running]:
+) -> Iterator[RunningProxy]:
     doors: list[asyncio.Protocol] = []
 
     def open_door() -> asyncio.Protocol:
@@ -121,7 +121,7 @@ def running(
     proxy = ConnectProxy(authority, open_door, log=LOG, **options)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    found = Running(proxy, loop, 0, directory / "ca.pem", doors)
+    found = RunningProxy(proxy, loop, 0, directory / "ca.pem", doors)
     loop.call_soon_threadsafe(loop.set_exception_handler, lambda _, context: found.complaints.append(context))
     try:
         found.call(proxy.start("127.0.0.1", 0))

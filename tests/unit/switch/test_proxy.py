@@ -19,7 +19,7 @@ from unit.switch.running import (
     LOG,
     TIMEOUT,
     EchoDoor,
-    Running,
+    RunningProxy,
     Start,
     connect_head,
     read_established,
@@ -215,7 +215,7 @@ def test_a_client_that_leaves_early_leaves_nothing_behind(
     assert proxied.call(open_connections(proxied)) == 0
 
 
-async def open_connections(proxied: Running) -> int:
+async def open_connections(proxied: RunningProxy) -> int:
     return proxied.proxy.open_connections
 
 

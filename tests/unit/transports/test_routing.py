@@ -10,7 +10,7 @@ from trunkline.transports.base import Carrier
 from trunkline.transports.routing import RouteRule, RoutingTable
 
 
-class Named:
+class NamedCarrier:
     """A carrier of which only the name counts; ``codes`` alone carries channels."""
 
     def __init__(self, name: str) -> None:
@@ -19,7 +19,7 @@ class Named:
 
 
 TABLE = RoutingTable(
-    [cast(Carrier, Named(name)) for name in ("main", "europe", "codes")],
+    [cast(Carrier, NamedCarrier(name)) for name in ("main", "europe", "codes")],
     [
         RouteRule(carrier="codes", sender="123", prefix="+1"),
         RouteRule(carrier="europe", prefix="+4"),

@@ -40,7 +40,7 @@ class Thing(Row, frozen=True):
     body: bytes | None = None
 
 
-class Refused(Exception):
+class ExpectedError(Exception):
     pass
 
 
@@ -151,7 +151,7 @@ def test_an_action_that_raises_leaves_nothing_and_its_neighbours_stay(database_u
             async def change(tx: Tx) -> int:
                 await tx.insert("things", Thing(f"{number:02}"))
                 if number % 3 == 0:
-                    raise Refused(number)
+                    raise ExpectedError(number)
                 return number
 
             return change
@@ -159,7 +159,7 @@ def test_an_action_that_raises_leaves_nothing_and_its_neighbours_stay(database_u
         results = await asyncio.gather(
             *(database.write(action(number)) for number in range(20)), return_exceptions=True
         )
-        assert [isinstance(result, Refused) for result in results] == [n % 3 == 0 for n in range(20)]
+        assert [isinstance(result, ExpectedError) for result in results] == [n % 3 == 0 for n in range(20)]
         assert [result for result in results if isinstance(result, int)] == [n for n in range(20) if n % 3]
         assert await sids(database) == [f"{n:02}" for n in range(20) if n % 3]
 

@@ -16,15 +16,16 @@ TWO = Migration("chat", 2, ("ALTER TABLE rooms ADD COLUMN size BIGINT", "INSERT 
 OTHER = Migration("sync", 1, ("CREATE TABLE maps AS SELECT sid FROM rooms",))
 
 
-class Applied(Row, frozen=True):
+class AppliedMigration(Row, frozen=True):
     room: str
     number: int
     applied_at: int
 
 
-async def applied(tx: Tx) -> list[Applied]:
+async def applied(tx: Tx) -> list[AppliedMigration]:
     return await tx.all(
-        Applied, "SELECT room, number, applied_at FROM schema_migrations ORDER BY applied_at, room, number"
+        AppliedMigration,
+        "SELECT room, number, applied_at FROM schema_migrations ORDER BY applied_at, room, number",
     )
 
 
@@ -67,7 +68,11 @@ def test_fresh_then_upgraded_then_left_alone(database_url: str) -> None:
         for clock, migrations in ((10, [ONE]), (20, [ONE, TWO, OTHER]), (30, [ONE, TWO, OTHER])):
             async with opened(database_url, migrations, lambda clock=clock: clock) as database:  # type: ignore[misc]
                 last = await database.read(applied)
-        assert last == [Applied("chat", 1, 10), Applied("chat", 2, 20), Applied("sync", 1, 20)]
+        assert last == [
+            AppliedMigration("chat", 1, 10),
+            AppliedMigration("chat", 2, 20),
+            AppliedMigration("sync", 1, 20),
+        ]
 
     asyncio.run(run())
 

@@ -45,7 +45,7 @@ PARAMETERS = (("Body", "Grüße & 世界"), ("To", "b"), ("To", "a"), ("Empty", 
 PATIENCE = 20.0
 
 
-class Desk:
+class World:
     """A delivery with what it uses. ``suspended`` accounts are not sent for."""
 
     def __init__(self, database: Database, egress: Egress, terms: DeliveryOptions) -> None:
@@ -73,14 +73,14 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(
+async def world(
     url: str, terms: DeliveryOptions | None = None, guard: AddressGuard | None = None
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[World]:
     guard = guard or AddressGuard(allow_private=True)
     async with opened(url, MIGRATIONS) as database:
         egress = Egress(guard)
         try:
-            yield Desk(database, egress, terms or DeliveryOptions())
+            yield World(database, egress, terms or DeliveryOptions())
         finally:
             await egress.close()
 
@@ -124,7 +124,7 @@ def assert_signed(request: bytes, server: Peer) -> None:
 
 def test_a_form_with_the_documented_headers(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer() as server:
+        async with world(database_url) as one, peer() as server:
             finished = await one.send(server.url("/a?b=%20#rc=2"), event="onMessageSent", service_sid="IS1")
             assert finished.delivered
             (attempt,) = await one.attempts()
@@ -152,7 +152,7 @@ def test_a_form_with_the_documented_headers(database_url: str) -> None:
 
 def test_a_get_and_a_json_body(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer() as server:
+        async with world(database_url) as one, peer() as server:
             await one.send(server.url("/g?x=1"), method="GET")
             await one.send(server.url("/j?x=1"), json='{"text": "Grüße"}')
         get, posted = map(parsed, server.requests)
@@ -190,7 +190,7 @@ RETRIES = [
 @pytest.mark.parametrize(("fragment", "answers", "requests"), RETRIES)
 def test_what_is_retried(database_url: str, fragment: str, answers: list[int], requests: int) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer(flaky(*map(status, answers))) as server:
+        async with world(database_url) as one, peer(flaky(*map(status, answers))) as server:
             finished = await one.send(server.url(f"/#{fragment}"))
             assert finished.delivered == (answers[-1] == 200)
             attempts = await one.attempts()
@@ -207,7 +207,7 @@ def test_a_connection_that_fails_is_tried_twice(database_url: str) -> None:
     async def body() -> None:
         async with peer() as server:
             url = server.url()
-        async with desk(database_url) as one:
+        async with world(database_url) as one:
             await one.send(url)
             assert [attempt.error_code for attempt in await one.attempts()] == [11202, 11202]
 
@@ -216,7 +216,7 @@ def test_a_connection_that_fails_is_tried_twice(database_url: str) -> None:
 
 def test_an_answer_that_does_not_come_is_not_retried_unless_told(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer(hang) as server:
+        async with world(database_url) as one, peer(hang) as server:
             await one.send(server.url("/#rt=100"))
             await one.send(server.url("/#rt=100&rp=rt&rc=1"))
             attempts = await one.attempts()
@@ -229,7 +229,7 @@ def test_an_answer_that_does_not_come_is_not_retried_unless_told(database_url: s
 
 def test_retries_end_with_the_total_time(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one:
+        async with world(database_url) as one:
 
             async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 one.now += 6 * SECOND
@@ -247,7 +247,7 @@ def test_a_service_may_have_its_own_policy_and_count_retries(database_url: str) 
     policy = RetryPolicy(total=20_000, retries=3, on=frozenset({RetryCondition.BUSY, RetryCondition.READ}))
 
     async def body() -> None:
-        async with desk(database_url) as one, peer(flaky(*map(status, (429, 504, 500)))) as server:
+        async with world(database_url) as one, peer(flaky(*map(status, (429, 504, 500)))) as server:
             await one.send(server.url(), policy=policy, counter="RetryCount")
             counts = [Form(parsed(request)[3])["RetryCount"] for request in server.requests]
             assert counts == [["0"], ["1"], ["2"]]
@@ -259,7 +259,7 @@ def test_a_service_may_have_its_own_policy_and_count_retries(database_url: str) 
 
 def test_redirects_are_followed_and_signed_anew(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer() as end:
+        async with world(database_url) as one, peer() as end:
             moved = status(307, f"Location: {end.url('/end?x=1').replace('127.0.0.1', 'localhost')}")
             asks = status(401, 'WWW-Authenticate: Basic realm="x"')
             async with peer(flaky(asks, status(307, "Location: next?a"), moved)) as server:
@@ -289,7 +289,7 @@ def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
 ) -> None:
     async def body() -> None:
         asks = status(401, challenge)
-        async with desk(database_url) as one, peer(flaky(asks, asks)) as server:
+        async with world(database_url) as one, peer(flaky(asks, asks)) as server:
             finished = await one.send(server.url("/").replace("//", "//u:p@"))
         assert (finished.error_code, finished.error_text) == (11200, "the answer has the status 401")
         assert len(server.requests) == requests
@@ -299,7 +299,7 @@ def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
 
 def test_cookies_are_for_the_first_server_alone(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer() as end:
+        async with world(database_url) as one, peer() as end:
             moved = status(307, f"Location: {end.url('/').replace('127.0.0.1', 'localhost')}")
             async with peer(flaky(status(307, "Location: /next"), moved)) as server:
                 assert (await one.send(server.url(), cookie="a=1; b=2")).delivered
@@ -315,7 +315,7 @@ def test_cookies_are_for_the_first_server_alone(database_url: str) -> None:
 @pytest.mark.parametrize("code", [301, 302, 303])
 def test_other_redirects_lead_to_a_get(database_url: str, code: int) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer(flaky(status(code, "Location: /x"), OK)) as server:
+        async with world(database_url) as one, peer(flaky(status(code, "Location: /x"), OK)) as server:
             assert (await one.send(server.url())).delivered
         method, path, _, content = parsed(server.requests[1])
         assert (method, path, content) == ("GET", "/x", b"")
@@ -337,7 +337,7 @@ ASTRAY = [
 @pytest.mark.parametrize(("reply", "code", "requests"), ASTRAY)
 def test_redirects_that_lead_nowhere(database_url: str, reply: bytes, code: int, requests: int) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer(reply) as server:
+        async with world(database_url) as one, peer(reply) as server:
             await one.send(server.url("/#rp=all"))
             (first, *_) = await one.attempts()
         assert first.error_code == code
@@ -348,7 +348,7 @@ def test_redirects_that_lead_nowhere(database_url: str, reply: bytes, code: int,
 
 def test_addresses_that_are_not_allowed_are_not_called(database_url: str) -> None:
     async def body() -> None:
-        async with peer() as server, desk(database_url, guard=AddressGuard()) as one:
+        async with peer() as server, world(database_url, guard=AddressGuard()) as one:
             await one.send(server.url("/#rc=5&rp=all"))
             await one.send("nonsense")
             attempts = await one.attempts()
@@ -360,7 +360,7 @@ def test_addresses_that_are_not_allowed_are_not_called(database_url: str) -> Non
 
 def test_nothing_is_sent_for_an_account_that_is_not_active(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer() as server:
+        async with world(database_url) as one, peer() as server:
             one.suspended.add(ACCOUNT)
             assert await one.send(server.url()) is None
             assert await one.attempts() == []
@@ -374,7 +374,7 @@ def test_what_is_kept_of_an_answer_is_bounded(database_url: str) -> None:
         large = b"HTTP/1.1 500 X\r\nSet-Cookie: secret\r\n%sContent-Length: 2000000\r\n\r\n" % (
             b"X-A: b\r\n" * 2000
         )
-        async with desk(database_url) as one, peer(large + b"\0" * 2_000_000) as server:
+        async with world(database_url) as one, peer(large + b"\0" * 2_000_000) as server:
             await one.send(server.url())
             (attempt,) = await one.attempts()
         assert attempt.response_body == "\N{REPLACEMENT CHARACTER}" * 16 * 1024
@@ -390,7 +390,7 @@ def test_old_attempts_are_forgotten_as_new_ones_come(
     monkeypatch.setattr(delivery, "_PRUNE_EVERY", 6)
 
     async def body() -> None:
-        async with desk(database_url, DeliveryOptions(keep_days=1)) as one, peer() as server:
+        async with world(database_url, DeliveryOptions(keep_days=1)) as one, peer() as server:
             one.now -= 2 * 24 * 3600 * SECOND
             for _ in range(5):
                 await one.send(server.url())
@@ -407,7 +407,7 @@ def job(webhook: Webhook, attempts: int) -> ClaimedJob:
     return ClaimedJob("JB1", KIND, msgspec.json.encode(webhook).decode(), "", None, attempts, 0)
 
 
-async def settle(one: Desk, *outcomes: JobOutcome) -> None:
+async def settle(one: World, *outcomes: JobOutcome) -> None:
     """Write what the outcomes require, as the runner does with the settlement."""
     for outcome in outcomes:
         assert outcome.also is not None
@@ -417,7 +417,7 @@ async def settle(one: Desk, *outcomes: JobOutcome) -> None:
 def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
     async def body() -> None:
         async with (
-            desk(database_url, DeliveryOptions(schedule=(60, 600))) as one,
+            world(database_url, DeliveryOptions(schedule=(60, 600))) as one,
             peer(status(500)) as server,
         ):
             webhook = Webhook(ACCOUNT, server.url(), token="t")
@@ -437,7 +437,7 @@ def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
 
 def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
     async def body() -> None:
-        async with desk(database_url) as one, peer(status(500)) as server:
+        async with world(database_url) as one, peer(status(500)) as server:
             outcome = await one.delivery.run_job(job(Webhook(ACCOUNT, server.url()), 1))
             assert without_write(outcome) == Success()
             await settle(one, outcome)
@@ -446,7 +446,7 @@ def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
     run(body)
 
 
-async def jobs_left(one: Desk) -> list[StoredJob]:
+async def jobs_left(one: World) -> list[StoredJob]:
     return await one.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
 
 
@@ -463,7 +463,7 @@ def test_queued_webhooks_are_delivered_in_order_and_hanging_receivers_hold_up_no
             if len(bodies) >= 30:
                 got.set()
 
-        async with desk(database_url) as one, peer(hang) as bad, peer(take) as good:
+        async with world(database_url) as one, peer(hang) as bad, peer(take) as good:
             handler = Handler(one.delivery.run_job, concurrency=10, per_lane=3)
             runner = Runner(
                 one.database, {KIND: handler}, system_clock, RunnerOptions(drain_seconds=0, poll_seconds=0.1)

@@ -15,7 +15,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 URL = "https://a.example/hook?x=1&y=%20"
 
 
-class Repeated(dict[str, list[str]]):
+class RepeatedForm(dict[str, list[str]]):
     """A form as web frameworks give it: a name may have several values."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -38,9 +38,9 @@ FORMS = [
 @pytest.mark.parametrize("pairs", FORMS)
 def test_forms_pass_the_validator(pairs: tuple[tuple[str, str], ...]) -> None:
     signature = sign(TOKEN, URL, pairs)
-    assert RequestValidator(TOKEN).validate(URL, Repeated(pairs), signature)
-    assert not RequestValidator(TOKEN).validate(URL, Repeated((*pairs, ("more", "1"))), signature)
-    assert not RequestValidator(TOKEN[::-1]).validate(URL, Repeated(pairs), signature)
+    assert RequestValidator(TOKEN).validate(URL, RepeatedForm(pairs), signature)
+    assert not RequestValidator(TOKEN).validate(URL, RepeatedForm((*pairs, ("more", "1"))), signature)
+    assert not RequestValidator(TOKEN[::-1]).validate(URL, RepeatedForm(pairs), signature)
 
 
 @pytest.mark.parametrize("port", [":80", ":443", ":8443", ""])

@@ -21,7 +21,7 @@ from trunkline.products.sync.realtime.source import NEWEST_AT_ONCE, SyncSource, 
 from trunkline.products.sync.scope import Actor
 from trunkline.realtime.objects.delivery import LiveDelivery
 from trunkline.realtime.objects.types import ObjectEvent, ObjectKind
-from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
+from unit.products.sync.world import ACCOUNT_SID, World, world
 
 
 class Client:
@@ -41,7 +41,7 @@ class Client:
         pass
 
 
-async def make(here: Ground) -> Object:
+async def make(here: World) -> Object:
     return await here.database.write(
         lambda tx: objects.create(tx, here.scope, ObjectKind.DOCUMENT, Creation())
     )
@@ -69,7 +69,7 @@ def test_a_client_hears_of_what_it_wrote_elsewhere(
     engine: Engine, tmp_path: Path, connection: str, where: bool, count: int
 ) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             row = await make(here)
             live, client = LiveDelivery(SyncSource(), here.database, frame), Client(row.service_sid)
             live.connected(client)
@@ -85,7 +85,7 @@ def test_a_client_hears_of_what_it_wrote_elsewhere(
 
 def test_the_newest_events_of_many_objects(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             rows = [await make(here) for _ in range(3)]
 
             async def advance(tx: Tx) -> None:
@@ -103,7 +103,7 @@ def test_the_newest_events_of_many_objects(engine: Engine, tmp_path: Path) -> No
 
 def test_an_event_that_nobody_told_of_is_found(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             row = await make(here)
             live, client = LiveDelivery(SyncSource(), here.database, frame), Client(row.service_sid)
             live.connected(client)

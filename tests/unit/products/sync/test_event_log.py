@@ -16,7 +16,7 @@ from trunkline.products.sync.items import Change, ItemPosition
 from trunkline.products.sync.objects import Creation
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.ground import Ground, ground
+from unit.products.sync.world import World, world
 
 ALICE = Actor("alice", "TN1")
 SECOND = 1_000_000
@@ -47,7 +47,7 @@ async def _log(tx: Tx) -> list[LoggedEvent]:
     )
 
 
-def _told(here: Ground) -> list[tuple[Any, ...]]:
+def _told(here: World) -> list[tuple[Any, ...]]:
     return [
         (
             one.type.value,
@@ -87,7 +87,7 @@ ENDS: list[tuple[Any, ...]] = [
 
 def test_each_change_is_told_and_logged(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             scope = msgspec.structs.replace(here.scope, actor=ALICE)
             await here.database.write(lambda tx: _steps(tx, scope))
             assert _told(here) == EXPECTED
@@ -103,7 +103,7 @@ def test_each_change_is_told_and_logged(engine: Engine, tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-async def _compare(here: Ground) -> None:
+async def _compare(here: World) -> None:
     """Compare the log with the notifications that have an id, with the author."""
     told = [one for one in here.told if isinstance(one, SyncEvent)]
     service = here.scope.service
@@ -134,7 +134,7 @@ async def _compare(here: Ground) -> None:
 
 def test_new_expiry_dates_are_announced(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             await here.database.write(lambda tx: _steps(tx, here.scope))
             dates = [(one.date - here.clock.now) // SECOND for one in here.told if isinstance(one, Expiry)]
             assert dates == [60, 9, 5]
@@ -144,7 +144,7 @@ def test_new_expiry_dates_are_announced(engine: Engine, tmp_path: Path) -> None:
 
 def test_a_change_that_fails_tells_nothing(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
 
             async def fail(tx: Tx) -> None:
                 await _steps(tx, here.scope)
@@ -163,7 +163,7 @@ def test_a_change_that_fails_tells_nothing(engine: Engine, tmp_path: Path) -> No
 
 def test_the_log_is_trimmed_a_batch_at_a_time(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             await here.database.write(lambda tx: _steps(tx, here.scope))
             assert await here.database.write(lambda tx: event_log.trim(tx, 5)) == 0
             here.clock.now += event_log.RETENTION + 1

@@ -18,17 +18,17 @@ from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.objects import Creation
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.ground import Ground, ground
+from unit.products.sync.world import World, world
 
 PATIENCE = 10.0
 
 
-async def create(here: Ground, name: str, seconds: int | None = None) -> None:
+async def create(here: World, name: str, seconds: int | None = None) -> None:
     given = Creation(unique_name=name, ttl=seconds)
     await here.database.write(lambda tx: objects.create(tx, here.scope, ObjectKind.DOCUMENT, given))
 
 
-def removed(here: Ground) -> list[str | None]:
+def removed(here: World) -> list[str | None]:
     return [
         one.unique_name
         for one in here.told
@@ -36,7 +36,7 @@ def removed(here: Ground) -> list[str | None]:
     ]
 
 
-def removal(here: Ground) -> asyncio.Future[None]:
+def removal(here: World) -> asyncio.Future[None]:
     """Return a future that is done when the next Document goes."""
     seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -49,16 +49,16 @@ def removal(here: Ground) -> asyncio.Future[None]:
     return seen
 
 
-def on(engine: Engine, folder: Path, scenario: Callable[[Ground], Awaitable[None]]) -> None:
+def on(engine: Engine, folder: Path, scenario: Callable[[World], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with ground(engine, folder) as here:
+        async with world(engine, folder) as here:
             await scenario(here)
 
     asyncio.run(run())
 
 
 def test_what_is_overdue_is_gone_when_start_returns(engine: Engine, tmp_path: Path) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         for number in range(expiry.BATCH + 1):
             await create(here, f"overdue {number}", 5)
         await create(here, "later", 500)
@@ -73,7 +73,7 @@ def test_what_is_overdue_is_gone_when_start_returns(engine: Engine, tmp_path: Pa
 
 
 def test_a_sooner_expiry_is_heard_of(engine: Engine, tmp_path: Path) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         await create(here, "later", 5000)
         sweeper = Sweeper(here.database, here.clock)
         await sweeper.start()
@@ -88,7 +88,7 @@ def test_a_sooner_expiry_is_heard_of(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_it_looks_again_when_the_clock_was_moved(engine: Engine, tmp_path: Path) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         await create(here, "later", 5000)
         sweeper = Sweeper(here.database, here.clock)
         await sweeper.start()
@@ -123,7 +123,7 @@ class Stubborn:
 def test_it_waits_for_a_database_that_fails(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         stubborn = Stubborn(here.database, 3)
         sweeper = Sweeper(stubborn, here.clock)  # type: ignore[arg-type]
         await sweeper.start()
@@ -139,7 +139,7 @@ def test_it_waits_for_a_database_that_fails(
 
 
 def test_once_awake_it_rests_again(engine: Engine, tmp_path: Path) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         counted = Stubborn(here.database)
         sweeper = Sweeper(counted, here.clock)  # type: ignore[arg-type]
         await sweeper.start()
@@ -156,7 +156,7 @@ def test_once_awake_it_rests_again(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_the_log_forgets_what_is_a_day_old(engine: Engine, tmp_path: Path) -> None:
-    async def scenario(here: Ground) -> None:
+    async def scenario(here: World) -> None:
         await create(here, "d")
         here.clock.now += event_log.RETENTION
         change = Change(data="{}")
@@ -171,7 +171,7 @@ def test_the_log_forgets_what_is_a_day_old(engine: Engine, tmp_path: Path) -> No
     on(engine, tmp_path, scenario)
 
 
-async def _logged(here: Ground) -> int:
+async def _logged(here: World) -> int:
     async def count(tx: Tx) -> int:
         return int(await tx.value("SELECT count(*) FROM sync_events"))
 

@@ -30,7 +30,7 @@ from trunkline.realtime import endpoints
 from trunkline.realtime.endpoints import KIND, LEASE
 from trunkline.realtime.presence import BATCH, BEAT_SECONDS, Presence
 from trunkline.realtime.product import RealtimeProduct
-from unit.products.sync.ground import ACCOUNT_SID, Ground, ground
+from unit.products.sync.world import ACCOUNT_SID, World, world
 
 CAME, WENT = ReachabilityEvent.CONNECTED, ReachabilityEvent.DISCONNECTED
 URL = "http://example.com/sync#rc=1"
@@ -60,7 +60,7 @@ class Client:
         raise NotImplementedError
 
 
-def presence(here: Ground) -> Presence:
+def presence(here: World) -> Presence:
     """Return the presence of a node with Sync."""
     return Presence(here.database, [RealtimeProduct("sync", ("data_sync",), presence=Reachability())])
 
@@ -68,7 +68,7 @@ def presence(here: Ground) -> Presence:
 class Scene:
     """A Service with a webhook, and nodes that clients come to."""
 
-    def __init__(self, here: Ground) -> None:
+    def __init__(self, here: World) -> None:
         self.here = here
         self.clock = here.clock
         self.service_sid = here.scope.service.sid
@@ -159,7 +159,7 @@ def play(engine: Engine, tmp_path: Path) -> Callable[..., None]:
 
     def run(scenario: Play, **settings: Any) -> None:
         async def act() -> None:
-            async with ground(engine, tmp_path) as here:
+            async with world(engine, tmp_path) as here:
                 scene = Scene(here)
                 await scene.set(webhook_url=URL, reachability_webhooks_enabled=True, **settings)
                 await scenario(scene)

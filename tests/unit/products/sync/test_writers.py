@@ -19,7 +19,7 @@ from trunkline.products.sync.events import LoggedEvent, SyncEvent
 from trunkline.products.sync.items import Change, Item, ItemPosition
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.ground import Ground, ground
+from unit.products.sync.world import World, world
 
 WRITERS = 8
 TURNS = 20
@@ -27,7 +27,7 @@ KEYS = ("a", "b", "c")
 REFUSALS = {54103, 54151, 54155, 54201, 54205, 54208}
 
 
-class Done(msgspec.Struct, frozen=True):
+class Acknowledgement(msgspec.Struct, frozen=True):
     """A write that was acknowledged: on which object and item, the id of its event, and its condition."""
 
     object_sid: str
@@ -39,12 +39,12 @@ class Done(msgspec.Struct, frozen=True):
 class Writer:
     """A client that does random things, and remembers what succeeded and the revisions that it saw."""
 
-    def __init__(self, here: Ground, sids: dict[ObjectKind, str], seed: int) -> None:
+    def __init__(self, here: World, sids: dict[ObjectKind, str], seed: int) -> None:
         self.here = here
         self.sids = sids
         self.random = random.Random(seed)
         self.seen: dict[tuple[str, ItemPosition | None], int] = {}
-        self.done: list[Done] = []
+        self.done: list[Acknowledgement] = []
         self.refused = 0
 
     async def work(self) -> None:
@@ -101,10 +101,10 @@ class Writer:
 
     def note(self, sid: str, place: ItemPosition | None, event_id: int, condition: int | None) -> None:
         self.seen[(sid, place)] = event_id
-        self.done.append(Done(sid, event_id, place, condition))
+        self.done.append(Acknowledgement(sid, event_id, place, condition))
 
 
-async def _make(here: Ground) -> dict[ObjectKind, str]:
+async def _make(here: World) -> dict[ObjectKind, str]:
     made = {}
     for kind in (ObjectKind.DOCUMENT, ObjectKind.LIST, ObjectKind.MAP):
 
@@ -144,7 +144,7 @@ class Model:
         self.next_id = 0
         self.state: dict[ItemPosition | None, tuple[int, str]] = {}
 
-    def apply(self, event: LoggedEvent, done: Done | None) -> None:
+    def apply(self, event: LoggedEvent, done: Acknowledgement | None) -> None:
         """Take one event in, which must be the next one and fit what was before."""
         place, what = _place(event), event.type.rpartition("_")[2]
         assert event.event_id == self.next_id, "event ids have no gaps"
@@ -165,7 +165,7 @@ class Model:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_random_writers_leave_a_sound_history(engine: Engine, tmp_path: Path, seed: int) -> None:
     async def scenario() -> None:
-        async with ground(engine, tmp_path) as here:
+        async with world(engine, tmp_path) as here:
             sids = await _make(here)
             writers = [Writer(here, sids, seed * 100 + number) for number in range(WRITERS)]
             await asyncio.gather(*[writer.work() for writer in writers])
@@ -175,7 +175,7 @@ def test_random_writers_leave_a_sound_history(engine: Engine, tmp_path: Path, se
     asyncio.run(scenario())
 
 
-async def _check(here: Ground, done: list[Done]) -> None:
+async def _check(here: World, done: list[Acknowledgement]) -> None:
     acknowledged = {(one.object_sid, one.event_id): one for one in done}
     assert len(acknowledged) == len(done), "no event stands for two writes"
     log = await here.database.read(_log)
@@ -190,7 +190,7 @@ async def _check(here: Ground, done: list[Done]) -> None:
     await _compare(here, models)
 
 
-async def _compare(here: Ground, models: dict[str, Model]) -> None:
+async def _compare(here: World, models: dict[str, Model]) -> None:
     rows = await here.database.read(_items)
     for row in await here.database.read(_objects):
         model = models[row.sid]

@@ -27,7 +27,7 @@ from trunkline.transports.http.carrier import HttpCarrier
 from trunkline.transports.http.protocol import BadReport
 from trunkline.transports.http.settings import HttpRoute
 from unit.core.egress.peers import Peer, Reply, hang, peer, stall
-from unit.transports.smpp.routes import Heard, submission
+from unit.transports.smpp.routes import Recorder, submission
 
 SECRET = "a secret of the gateway"
 
@@ -42,10 +42,10 @@ TAKEN = answer(202, b'{"id": "g1"}')
 
 
 @asynccontextmanager
-async def carrier(url: str, **options: Any) -> AsyncIterator[tuple[HttpCarrier, Heard]]:
+async def carrier(url: str, **options: Any) -> AsyncIterator[tuple[HttpCarrier, Recorder]]:
     """Yield a started carrier, and what it receives."""
     route = HttpRoute(name="gate", url=url, secret=SECRET, **options)
-    made, heard = HttpCarrier(route, Egress(AddressGuard(allow_private=True))), Heard()
+    made, heard = HttpCarrier(route, Egress(AddressGuard(allow_private=True))), Recorder()
     await made.start(heard)
     try:
         yield made, heard

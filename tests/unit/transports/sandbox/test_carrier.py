@@ -37,7 +37,7 @@ from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL
 from trunkline.transports.sandbox.carrier import JOB, PhoneEvent, PhoneText, Sandbox, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
-from unit.transports.smpp.routes import Heard, submission
+from unit.transports.smpp.routes import Recorder, submission
 
 ACCOUNT = "AC" + "1" * 32
 OURS = "+15005550006"
@@ -55,13 +55,13 @@ class World:
         self.url = url
         self.database: Database
         self.sandbox: Sandbox
-        self.heard: Heard
+        self.heard: Recorder
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
         """Run from a start to a stop; the second time it finds what the first left."""
         async with opened(self.url, migrations(products(Settings())), lambda: self.now) as self.database:
-            self.sandbox, self.heard = Sandbox(self.database), Heard()
+            self.sandbox, self.heard = Sandbox(self.database), Recorder()
             handlers = {JOB: self.sandbox.handler()}
             runner = Runner(self.database, handlers, lambda: self.now, RunnerOptions(poll_seconds=0.05))
             # As a node does: the jobs first.

@@ -43,7 +43,7 @@ FAST: dict[str, Any] = {
 """Pauses that tests can wait for."""
 
 
-class Heard:
+class Recorder:
     """A receiver that keeps what it receives. ``failures`` is the number of calls that fail first; ``gate``,
     when it is set to an event, holds calls up until it is set.
     """
@@ -92,9 +92,9 @@ async def turns(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Heard]]:
+async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Recorder]]:
     """Yield a carrier that binds to an SMSC, and what it receives."""
-    carrier, heard = SmppCarrier(route(port=port, **{**FAST, **options})), Heard()
+    carrier, heard = SmppCarrier(route(port=port, **{**FAST, **options})), Recorder()
     await carrier.start(heard)
     try:
         yield carrier, heard

@@ -14,14 +14,14 @@ from trunkline.transports.base import Acceptance, Deferral, Outcome, ReceiptStat
 from trunkline.transports.smpp.bodies import DataMessage, EmptyBody
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.commands import Command, CommandStatus, Tag
-from unit.transports.smpp.routes import Heard, route, running, submission, turns
+from unit.transports.smpp.routes import Recorder, route, running, submission, turns
 
 TRANSCEIVER, TRANSMITTER, RECEIVER = (
     Command.BIND_TRANSCEIVER,
     Command.BIND_TRANSMITTER,
     Command.BIND_RECEIVER,
 )
-Scenario = Callable[[SmppCarrier, Heard, Smsc], Coroutine[Any, Any, None]]
+Scenario = Callable[[SmppCarrier, Recorder, Smsc], Coroutine[Any, Any, None]]
 
 
 def play(scenario: Scenario, smsc: Smsc | None = None, *, ready: bool = True, **options: Any) -> Smsc:
@@ -44,7 +44,7 @@ def submitting(
     """Return the outcomes of messages that are handed over at once."""
     outcomes: list[Outcome] = []
 
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         handed = [submission(*parts, message_sid=f"SM{at}") for at, parts in enumerate(messages)]
         outcomes.extend(await asyncio.gather(*map(carrier.submit, handed)))
 
@@ -57,7 +57,7 @@ def first_refused(count: int, status: int) -> Callable[[Submit], Reply]:
 
 
 def test_messages_are_taken_in_their_order() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         texts = [f"message {number}" for number in range(200)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
         assert outcomes == [Acceptance((str(number),)) for number in range(1, 201)]
@@ -74,7 +74,7 @@ def test_every_part_has_its_id() -> None:
 
 
 def test_only_parts_that_were_not_taken_are_sent() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         message = submission("a", "b", "c", accepted_ids=("x", "", "z"))
         assert await carrier.submit(message) == Acceptance(("x", "1", "z"))
         assert [submit.text for submit in smsc.submits] == ["b"]
@@ -102,7 +102,7 @@ def test_ids_come_in_the_routes_form(base: str, id: str) -> None:
 
 @pytest.mark.parametrize("window", [1, 10])
 def test_the_window_is_kept(window: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         handed = [asyncio.create_task(carrier.submit(submission(str(number)))) for number in range(30)]
@@ -122,7 +122,7 @@ def test_the_window_is_kept(window: int) -> None:
 
 
 def test_the_rate_is_kept() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
         await asyncio.gather(*(carrier.submit(submission("a", "b")) for _ in range(3)))
@@ -149,7 +149,7 @@ def test_what_is_throttled_is_sent_again_in_order() -> None:
 
 
 def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         handed = asyncio.create_task(carrier.submit(submission()))
         await turns(lambda: carrier.shown()["binds"][0]["throttled_to"])
         assert not carrier.ready
@@ -166,7 +166,7 @@ def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
 
 
 def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         outcomes = await asyncio.gather(
             carrier.submit(submission("a", valid_for=0.02)), carrier.submit(submission("b", valid_for=60.0))
         )
@@ -182,7 +182,7 @@ def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
     [(CommandStatus.RMSGQFUL, 30017), (CommandStatus.RSYSERR, 30008), (CommandStatus.RX_T_APPN, 30008)],
 )
 def test_a_busy_network_is_tried_later_and_ever_later(status: CommandStatus, error_code: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         for tries, after in enumerate((5.0, 30.0, 60.0, 60.0)):
             outcome = await carrier.submit(submission(tries=tries))
             assert isinstance(outcome, Deferral)
@@ -211,7 +211,7 @@ def test_what_the_smsc_cannot_read_raises_an_alarm(caplog: pytest.LogCaptureFixt
 
 
 def test_what_cannot_be_written_is_refused() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         outcome = await carrier.submit(submission(recipient="+" + "1" * 40))
         assert isinstance(outcome, Rejection)
         assert smsc.count == 0
@@ -221,7 +221,7 @@ def test_what_cannot_be_written_is_refused() -> None:
 
 @pytest.mark.parametrize("policy", ["resend", "fail"])
 def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         handed = asyncio.gather(*(carrier.submit(submission(str(number), "b")) for number in range(3)))
@@ -239,7 +239,7 @@ def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
 
 
 def test_what_waits_when_the_link_is_lost_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         smsc.answer = lambda submit: None
         handed = asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(3)))
         await smsc.submitted(1)
@@ -253,7 +253,7 @@ def test_what_waits_when_the_link_is_lost_is_handed_back() -> None:
 
 
 def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         smsc.answer = lambda submit: None
         outcome = await carrier.submit(submission())
         assert outcome == UnknownOutcome("a request was not answered")
@@ -263,7 +263,7 @@ def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
 
 
 def test_an_answer_that_comes_twice_does_no_harm() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         def twice(submit: Submit) -> Reply:
             submit.connection.reply(submit, Reply(message_id="1"))
             return Reply(message_id="2")
@@ -277,7 +277,7 @@ def test_an_answer_that_comes_twice_does_no_harm() -> None:
 
 
 def test_a_broken_session_is_bound_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         outcomes = await asyncio.gather(carrier.submit(submission("a")), carrier.submit(submission("b")))
         assert isinstance(outcomes[0], Deferral)
         assert not outcomes[0].counts
@@ -289,7 +289,7 @@ def test_a_broken_session_is_bound_anew() -> None:
 
 
 def test_the_smscs_unbind_is_answered_and_bound_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         assert await smsc.receiver.ask(Command.UNBIND, EmptyBody()) == 0
         await smsc.until(lambda: len(smsc.attempts) == 2)
         await turns(lambda: carrier.ready)
@@ -298,7 +298,7 @@ def test_the_smscs_unbind_is_answered_and_bound_anew() -> None:
 
 
 def test_a_lost_connection_is_made_again() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         for attempts in (2, 3):
             smsc.drop()
             await smsc.until(lambda attempts=attempts: len(smsc.attempts) == attempts)  # type: ignore[misc]
@@ -308,7 +308,7 @@ def test_a_lost_connection_is_made_again() -> None:
 
 
 def test_before_it_is_bound_messages_are_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         assert not carrier.ready
         outcome = await carrier.submit(submission(accepted_ids=("x",)))
         assert outcome == Deferral(1.0, "the carrier is not bound", ids=("x",), counts=False)
@@ -317,7 +317,7 @@ def test_before_it_is_bound_messages_are_handed_back() -> None:
 
 
 def test_an_smsc_that_does_not_answer_the_bind_is_tried_again() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 2)
         assert carrier.shown()["binds"][0]["failure"] == "the bind was not answered"
 
@@ -341,7 +341,7 @@ def test_an_smsc_that_is_not_there_is_tried_again() -> None:
 def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         clock = asyncio.get_running_loop().time
         await smsc.until(lambda: len(smsc.attempts) == 1)
         begun = clock()
@@ -360,7 +360,7 @@ def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
 
 @pytest.mark.parametrize("status", [CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL])
 def test_without_transceivers_a_pair_is_bound(status: CommandStatus) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         assert [command for command, _ in smsc.attempts] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
         assert await carrier.submit(submission()) == Acceptance(("1",))
         assert smsc.submits[0].connection.command == TRANSMITTER
@@ -379,7 +379,7 @@ def test_a_pair_may_be_asked_for() -> None:
 
 
 def test_a_refused_receiver_closes_its_transmitter() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 4)
         assert not carrier.ready
         await smsc.until(lambda: not smsc.peers)
@@ -388,7 +388,7 @@ def test_a_refused_receiver_closes_its_transmitter() -> None:
 
 
 def test_a_transceiver_may_be_insisted_on() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 3)
         assert {command for command, _ in smsc.attempts} == {TRANSCEIVER}
 
@@ -396,7 +396,7 @@ def test_a_transceiver_may_be_insisted_on() -> None:
 
 
 def test_the_bind_says_who_we_are() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         bind = smsc.peers[0].bind
         assert (bind.system_type, bind.interface_version) == ("VMA", 0x34)
         assert (bind.addr_ton, bind.addr_npi, bind.address_range) == (1, 2, "^1500")
@@ -405,7 +405,7 @@ def test_the_bind_says_who_we_are() -> None:
 
 
 def test_several_binds_share_the_work_and_keep_conversations_together() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         await turns(lambda: all(bind["bound"] for bind in carrier.shown()["binds"]))
         phones = [f"+1500555{number:04}" for number in range(40)]
         await asyncio.gather(*(carrier.submit(submission(recipient=phone)) for phone in phones * 2))
@@ -419,7 +419,7 @@ def test_several_binds_share_the_work_and_keep_conversations_together() -> None:
 
 
 def test_a_silent_link_is_asked_about() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: smsc.peers[0].enquiries == 2)
         smsc.answers_enquiries = False
         await smsc.until(lambda: len(smsc.attempts) == 2)
@@ -428,7 +428,7 @@ def test_a_silent_link_is_asked_about() -> None:
 
 
 def test_a_receipt_may_come_before_the_answer_twice_and_late() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         handed = asyncio.create_task(carrier.submit(submission()))
@@ -448,7 +448,7 @@ def test_a_receipt_may_come_before_the_answer_twice_and_late() -> None:
 
 
 def test_what_could_not_be_kept_is_sent_again_by_the_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         heard.failures = 1
         message = mobile("15005550100", "15005550006", "Hallo")
         assert await smsc.deliver(message) == CommandStatus.RX_T_APPN
@@ -460,7 +460,7 @@ def test_what_could_not_be_kept_is_sent_again_by_the_smsc() -> None:
 
 
 def test_an_inbound_message_is_acknowledged_when_it_is_kept() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         heard.gate = asyncio.Event()
         answered = asyncio.ensure_future(smsc.deliver(mobile("1", "2", "Hallo")))
         await heard.until(lambda: heard.calls == 1)
@@ -474,7 +474,7 @@ def test_an_inbound_message_is_acknowledged_when_it_is_kept() -> None:
 
 
 def test_a_flood_of_inbound_messages_is_held_up() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         heard.gate = asyncio.Event()
         # Each is longer than what one read brings, so that reading stops in between.
         body = mobile("1", "2", "", parameters={Tag.MESSAGE_PAYLOAD: b"x" * 60_000})
@@ -492,7 +492,7 @@ def test_a_flood_of_inbound_messages_is_held_up() -> None:
 
 
 def test_a_data_sm_is_heard_too() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         body = DataMessage(source="1", destination="2", parameters={Tag.MESSAGE_PAYLOAD: b"hi"})
         assert await smsc.deliver(body, Command.DATA_SM) == CommandStatus.ROK
         assert heard.inbounds[0].text == "hi"
@@ -501,7 +501,7 @@ def test_a_data_sm_is_heard_too() -> None:
 
 
 def test_parts_that_wait_too_long_are_told_without_the_others() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         octets = b"\5\0\3\7\2\1" + "halb".encode("utf-16-be")
         assert (
             await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40))
@@ -514,7 +514,7 @@ def test_parts_that_wait_too_long_are_told_without_the_others() -> None:
 
 
 def test_a_sweep_that_fails_is_done_again(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         octets = b"\5\0\3\7\2\1" + "halb".encode("utf-16-be")
         await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40))
         heard.failures = 1
@@ -524,7 +524,7 @@ def test_a_sweep_that_fails_is_done_again(caplog: pytest.LogCaptureFixture) -> N
     play(scenario, parts_timeout=0.05)
 
 
-async def _nothing(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+async def _nothing(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
     """Check that the carrier is bound, and stopped."""
 
 
@@ -534,7 +534,7 @@ def test_a_stop_says_good_bye() -> None:
 
 
 def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         handed = asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(3)))
@@ -557,7 +557,7 @@ def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
 
 
 def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         handed = asyncio.create_task(carrier.submit(submission()))
@@ -576,7 +576,7 @@ def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
 
 
 def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         smsc.answer = lambda submit: None
         handed = asyncio.create_task(carrier.submit(submission()))
         await smsc.submitted(1)
@@ -590,7 +590,7 @@ def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stop_does_not_wait_for_ever_for_what_is_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         heard.gate = asyncio.Event()
         answered = asyncio.ensure_future(smsc.deliver(mobile("1", "2", "Hallo")))
         await heard.until(lambda: heard.calls == 1)
@@ -603,7 +603,7 @@ def test_a_stop_does_not_wait_for_ever_for_what_is_to_be_kept(monkeypatch: pytes
 
 
 def test_a_message_that_nobody_waits_for_is_not_sent() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
         smsc.answer = held.append  # type: ignore[assignment]
         first = asyncio.create_task(carrier.submit(submission("first")))
@@ -624,7 +624,7 @@ def test_a_message_that_nobody_waits_for_is_not_sent() -> None:
 
 
 def test_its_state_is_shown_without_secrets() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Heard, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
         assert carrier.shown() == {
             "name": "main",
             "kind": "smpp",

@@ -13,7 +13,7 @@ from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import CommandStatus, Tag
 from trunkline.transports.smpp.deliver_handler import DeliverHandler
 from trunkline.transports.smpp.segment_store import MemorySegmentStore
-from unit.transports.smpp.routes import Heard, route
+from unit.transports.smpp.routes import Recorder, route
 
 RECEIPT = ShortMessage(esm_class=4, short_message=b"id:1 stat:DELIVRD")
 
@@ -23,7 +23,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = 1_000 * SECOND
-        self.heard = Heard()
+        self.heard = Recorder()
         self.handler = DeliverHandler(route(), self.heard, MemorySegmentStore(), lambda: self.now)
 
     def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:

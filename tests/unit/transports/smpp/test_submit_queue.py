@@ -7,7 +7,7 @@ from trunkline.transports.smpp.submit_queue import OutboundMessage, Segment, Sub
 from unit.transports.smpp.routes import submission
 
 
-class Handed:
+class HandedMessage:
     """A message of some segments, and how it ended."""
 
     def __init__(self, *bodies: str, expires: float = 1000.0, taken: tuple[str, ...] = ()) -> None:
@@ -35,14 +35,14 @@ def drain(outbox: SubmitQueue) -> list[Segment]:
 
 def test_segments_go_in_order() -> None:
     outbox = SubmitQueue()
-    outbox.add(Handed("a1", "a2").message)
-    outbox.add(Handed("b1").message)
+    outbox.add(HandedMessage("a1", "a2").message)
+    outbox.add(HandedMessage("b1").message)
     assert len(outbox) == 3
     assert [segment.body for segment in drain(outbox)] == [b"a1", b"a2", b"b1"]
 
 
 def test_a_message_is_taken_when_all_its_segments_are() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2")
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2")
     outbox.add(handed.message)
     first, second = drain(outbox)
     handed.message.accepted(second.index, "y")
@@ -54,7 +54,7 @@ def test_a_message_is_taken_when_all_its_segments_are() -> None:
 def test_what_was_throttled_goes_back_to_its_place() -> None:
     outbox = SubmitQueue()
     for name in "abcd":
-        outbox.add(Handed(name).message)
+        outbox.add(HandedMessage(name).message)
     first, second, third = [send(outbox) for _ in range(3)]
     assert first
     assert second
@@ -65,7 +65,7 @@ def test_what_was_throttled_goes_back_to_its_place() -> None:
 
 
 def test_only_what_was_not_taken_is_sent() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2", "a3", taken=("x", "", "z"))
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", "a3", taken=("x", "", "z"))
     outbox.add(handed.message)
     (only,) = drain(outbox)
     assert only.body == b"a2"
@@ -74,7 +74,7 @@ def test_only_what_was_not_taken_is_sent() -> None:
 
 
 def test_a_refused_segment_drops_what_was_not_sent_and_waits_for_what_was() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2", "a3")
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", "a3")
     outbox.add(handed.message)
     first, second = send(outbox), send(outbox)
     assert first
@@ -87,7 +87,7 @@ def test_a_refused_segment_drops_what_was_not_sent_and_waits_for_what_was() -> N
 
 
 def test_a_message_that_fails_already_is_not_deferred_when_the_link_goes_down() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2", "a3")
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", "a3")
     outbox.add(handed.message)
     first = send(outbox)
     assert first
@@ -98,7 +98,7 @@ def test_a_message_that_fails_already_is_not_deferred_when_the_link_goes_down() 
 
 
 def test_the_graver_ending_counts() -> None:
-    outbox, handed = SubmitQueue(), Handed("1", "2", "3", "4")
+    outbox, handed = SubmitQueue(), HandedMessage("1", "2", "3", "4")
     outbox.add(handed.message)
     _, _, _, last = drain(outbox)
     handed.message.accepted(last.index, "d")
@@ -108,7 +108,11 @@ def test_the_graver_ending_counts() -> None:
 
 
 def test_what_waits_too_long_is_handed_back() -> None:
-    outbox, late, fresh = SubmitQueue(), Handed("late", expires=10.0), Handed("fresh", expires=20.0)
+    outbox, late, fresh = (
+        SubmitQueue(),
+        HandedMessage("late", expires=10.0),
+        HandedMessage("fresh", expires=20.0),
+    )
     outbox.add(late.message)
     outbox.add(fresh.message)
     segment = send(outbox, now=10.0)
@@ -118,7 +122,7 @@ def test_what_waits_too_long_is_handed_back() -> None:
 
 
 def test_a_throttled_segment_may_wait_too_long_as_well() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2", expires=10.0)
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", expires=10.0)
     outbox.add(handed.message)
     first, second = drain(outbox)
     handed.message.accepted(first.index, "x")
@@ -129,7 +133,7 @@ def test_a_throttled_segment_may_wait_too_long_as_well() -> None:
 
 
 def test_everything_is_handed_back_when_the_link_is_down() -> None:
-    outbox, one, other = SubmitQueue(), Handed("a1", "a2"), Handed("b")
+    outbox, one, other = SubmitQueue(), HandedMessage("a1", "a2"), HandedMessage("b")
     outbox.add(one.message)
     outbox.add(other.message)
     first = send(outbox)
@@ -143,7 +147,7 @@ def test_everything_is_handed_back_when_the_link_is_down() -> None:
 
 
 def test_a_failing_segment_put_back_ends_the_message() -> None:
-    outbox, handed = SubmitQueue(), Handed("a1", "a2")
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2")
     outbox.add(handed.message)
     _, second = drain(outbox)
     handed.message.failed(Rejection(30005, "no"))

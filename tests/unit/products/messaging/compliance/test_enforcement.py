@@ -42,7 +42,7 @@ ALL = Enforcement(a2p=True, caps=True, number_minutes=5, tollfree=True)
 NONE = Enforcement()
 
 
-class Ground:
+class World:
     """An account with a Service, numbers and perhaps a campaign."""
 
     def __init__(self, database: Database) -> None:
@@ -139,11 +139,11 @@ class Time:
         self.now += seconds * SECOND
 
 
-def scenario(database_url: str, body: Callable[[Ground, Time], Awaitable[None]]) -> None:
+def scenario(database_url: str, body: Callable[[World, Time], Awaitable[None]]) -> None:
     async def run() -> None:
         time = Time()
         async with opened(database_url, MIGRATIONS, time) as database:
-            context = Ground(database)
+            context = World(database)
             await database.write(context.fill)
             await body(context, time)
 
@@ -151,7 +151,7 @@ def scenario(database_url: str, body: Callable[[Ground, Time], Awaitable[None]])
 
 
 def test_nothing_is_enforced_unless_it_is_switched_on(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         for sender in NUMBERS:
             assert await context.ask(NONE, sender) is None
         assert await context.ask(TOLLFREE) is None
@@ -162,7 +162,7 @@ def test_nothing_is_enforced_unless_it_is_switched_on(database_url: str) -> None
 
 
 def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         assert await context.ask(A2P) == 30034
         assert await context.ask(A2P, service=None) == 30034
         assert not await context.registered()
@@ -189,7 +189,7 @@ def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
 
 
 def test_other_senders_and_countries_need_none(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         for sender in ("+16135550100", "+447400123456", "12345", None):
             assert await context.ask(ALL, sender) is None, sender
         for country in ("CA", "GB", ""):
@@ -199,7 +199,7 @@ def test_other_senders_and_countries_need_none(database_url: str) -> None:
 
 
 def test_toll_free_numbers_need_a_verification(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         number = "+18005550100"
         for country, code in (("US", 30032), ("CA", 30032), ("GB", None)):
             assert await context.ask(TOLLFREE, number, country) == code
@@ -215,7 +215,7 @@ def test_toll_free_numbers_need_a_verification(database_url: str) -> None:
 
 
 def test_a_new_number_waits(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         await context.register()
         young = Enforcement(a2p=True, number_minutes=5)
         assert await context.ask(A2P) is None
@@ -229,7 +229,7 @@ def test_a_new_number_waits(database_url: str) -> None:
 
 
 def test_a_campaign_is_held_to_its_rate(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         await context.register(usecase="LOW_VOLUME")
         assert await context.ask(CAPS, messages=225) is None
         assert await context.ask(CAPS) == 30022
@@ -241,7 +241,7 @@ def test_a_campaign_is_held_to_its_rate(database_url: str) -> None:
 
 
 def test_a_brand_is_held_to_its_day(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         await context.register(skip_automatic_sec_vet=True)
         for _ in range(4):
             assert await context.ask(CAPS, messages=500) is None
@@ -254,7 +254,7 @@ def test_a_brand_is_held_to_its_day(database_url: str) -> None:
 
 
 def test_a_campaign_that_was_registered_elsewhere_has_no_known_caps(database_url: str) -> None:
-    async def body(context: Ground, time: Time) -> None:
+    async def body(context: World, time: Time) -> None:
         made = await context.register(usecase="LOW_VOLUME")
         await context.write(lambda tx: campaigns.change_campaign(tx, made, brand_sid=None, rate_limits=None))
         assert await context.ask(CAPS, messages=300) is None

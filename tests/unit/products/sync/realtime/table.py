@@ -18,7 +18,7 @@ from trunkline.products.sync.realtime.product import SyncRealtime, fields
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.realtime.objects.subscriptions import SubscriptionBatch, SubscriptionLimits, Subscriptions
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.ground import ACCOUNT_SID, Ground
+from unit.products.sync.world import ACCOUNT_SID, World
 
 PATIENCE = 20.0
 NOBODY = Actor()
@@ -61,7 +61,7 @@ def _gist(event: dict[str, Any]) -> Any:
 class Table:
     """The desk and the live events of one node, with what the database announces led to them."""
 
-    def __init__(self, here: Ground) -> None:
+    def __init__(self, here: World) -> None:
         self.here = here
         self.sync = SyncRealtime(here.database, frame)
         self.live = self.sync.delivery

@@ -16,8 +16,8 @@ from trunkline.products.sync.scope import Actor
 from trunkline.realtime.objects import replay
 from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.ground import ground
 from unit.products.sync.realtime.table import Table, subject, until
+from unit.products.sync.world import world
 
 Play = Callable[[Callable[[Table], Awaitable[None]]], None]
 
@@ -28,7 +28,7 @@ def play(engine: Engine, tmp_path: Path) -> Play:
 
     def run(scene: Callable[[Table], Awaitable[None]]) -> None:
         async def whole() -> None:
-            async with ground(engine, tmp_path) as here:
+            async with world(engine, tmp_path) as here:
                 table = Table(here)
                 await scene(table)
                 await table.live.stop()

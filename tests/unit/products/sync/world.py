@@ -34,7 +34,7 @@ class MovedClock:
         return self.now
 
 
-class Ground:
+class World:
     """The database, its clock, the default Service as REST credentials see it, and what was announced."""
 
     def __init__(self, database: Database, clock: MovedClock, scope: Scope) -> None:
@@ -46,8 +46,8 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(engine: Engine, folder: Path) -> AsyncIterator[Ground]:
-    """Yield a fresh ground on a storage engine."""
+async def world(engine: Engine, folder: Path) -> AsyncIterator[World]:
+    """Yield a fresh world on a storage engine."""
     migrations: list[Migration] = [*JOBS, *ATTEMPTS, *REALTIME, *ACCOUNTS, *MIGRATIONS]
     clock = MovedClock()
 
@@ -56,4 +56,4 @@ async def ground(engine: Engine, folder: Path) -> AsyncIterator[Ground]:
         return Scope(await services.find(tx, ACCOUNT_SID, "default"), Actor())
 
     async with opened(engine.migrated_url(folder, migrations), migrations, clock) as database:
-        yield Ground(database, clock, await database.write(settle))
+        yield World(database, clock, await database.write(settle))
