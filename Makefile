@@ -30,9 +30,8 @@ run: .tools/run/.ready ## start the server; options go in ARGS, such as ARGS="--
 
 test: lint ## check and test everything; ARGS narrows the tests, such as ARGS="tests/unit -k paging"
 ifeq ($(strip $(ARGS)),)
-	@mkdir -p .tools
-	@.venv/bin/python -m slipcover --out .tools/coverage.json -m pytest $(TOGETHER)
-	@PYTHONPATH=tests .venv/bin/python -m rules.coverage_floor .tools/coverage.json
+	@.venv/bin/python -m pytest -p tests.coverage_probes $(TOGETHER)
+	@PYTHONPATH=tests .venv/bin/python -m rules.coverage_floor
 else
 	@.venv/bin/python -m pytest $(TOGETHER) $(ARGS)
 endif

@@ -1,7 +1,7 @@
 """The floor of coverage, by line and branch: 100 % for each pure module, 95 % for the rest together.
 
-``make test`` measures with SlipCover, which removes a probe once it has fired a few times, and then runs this. It
-measures the processes of pytest alone: what only a server of the tests runs counts as uncovered.
+``make test`` measures with ``coverage_probes``, and then runs this. It measures the processes of pytest alone: what
+only a server of the tests runs counts as uncovered.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rules.test_imports import PURE_MODULES
 
 REST = 95.0
 PACKAGE = "src/trunkline/"
+RESULT = ROOT / ".tools" / "coverage.json"
 
 Coverage = Mapping[str, Any]
 """The coverage of a module: its executed and missing lines and branches, as SlipCover's JSON has them."""
@@ -55,9 +56,9 @@ def offences(files: Mapping[str, Coverage], pure: set[str]) -> Iterator[str]:
         yield from (f"  {path}: {_percentage([one]):.1f} %" for path, one in least[:20])
 
 
-def main(file: str) -> int:
-    """Print the figures of SlipCover's JSON file and what is below a floor, and return 1 if anything is."""
-    measured: dict[str, Coverage] = json.loads((ROOT / file).read_text("utf-8"))["files"]
+def main() -> int:
+    """Print the figures of the last run and what is below a floor, and return 1 if anything is."""
+    measured: dict[str, Coverage] = json.loads(RESULT.read_text("utf-8"))["files"]
     files = {path: one for path, one in measured.items() if path.startswith(PACKAGE)}
     found = list(offences(files, PURE_MODULES))
     pure = [one for path, one in files.items() if _module(path) in PURE_MODULES]
@@ -70,4 +71,4 @@ def main(file: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -68,8 +68,9 @@ def _names() -> dict[str, str]:
     names: dict[str, str] = {}
     shared: dict[str, str] = {}
     number = 0
-    while (file := folder / f"data{number}.py").is_file():
-        entries = _ENTRY.findall(file.read_text("utf-8"))
+    while True:
+        file = folder / f"data{number}.py"
+        entries = _ENTRY.findall(file.read_text("utf-8")) if file.is_file() else []
         if not entries or not entries[0][0].startswith("1"):
             break
         for digits, escaped, name in entries:
