@@ -174,7 +174,10 @@ async def _free(tx: Tx, service: SyncService, kind: ObjectKind, name: str) -> No
         kind=kind.value,
         unique_name=name,
     )
-    if holder is not None and not await expire(tx, service, holder.sid):
+    if holder is None or await expire(tx, service, holder.sid):
+        return
+    # An expired holder may have been removed by another transaction while this one waited for it.
+    if await by_sid(tx, holder.sid) is not None:
         raise ApiError(54301)
 
 

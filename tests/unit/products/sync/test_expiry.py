@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engines import Engine
+from trunkline.api.errors import ApiError
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Tx, Unavailable
 from trunkline.products.sync import documents, event_log, expiry, objects
@@ -17,6 +18,7 @@ from trunkline.products.sync.events import EventType, SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.objects import Creation
+from trunkline.products.sync.services import SyncService
 from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.world import World, world
 
@@ -176,3 +178,25 @@ async def _logged(here: World) -> int:
         return int(await tx.value("SELECT count(*) FROM sync_events"))
 
     return await here.database.read(count)
+
+
+def test_a_name_is_free_when_another_transaction_removes_its_holder_first(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expire = objects.expire
+
+    async def second(tx: Tx, service: SyncService, sid: str) -> bool:
+        """Return the result of who comes second: this transaction waits until the other one has deleted the row."""
+        await expire(tx, service, sid)
+        return await expire(tx, service, sid)
+
+    async def scenario(here: World) -> None:
+        await create(here, "n", seconds=1)
+        with pytest.raises(ApiError) as caught:
+            await create(here, "n")
+        assert caught.value.code == 54301
+        here.clock.now += SECOND
+        monkeypatch.setattr(objects, "expire", second)
+        await create(here, "n")
+
+    on(engine, tmp_path, scenario)
