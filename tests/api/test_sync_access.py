@@ -15,7 +15,7 @@ from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.core.clock import system_clock
 from trunkline.products import sync
-from trunkline.products.sync.events import SyncEvent
+from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.services import AccessChanged
 from trunkline.settings.sync import SyncSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.conftest import ACCOUNT_SID, Api, assert_error
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 
 SERVICES = "/sync/v1/Services"
 

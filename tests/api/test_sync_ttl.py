@@ -11,7 +11,7 @@ import pytest
 from api.conftest import Api, assert_error
 from trunkline.core.clock import SECOND
 from trunkline.products.sync import expiry
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 
 SERVICES = "/sync/v1/Services"
 KINDS = ("Documents", "Lists", "Maps", "Streams")

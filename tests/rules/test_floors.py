@@ -42,7 +42,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sync": (
         ("schema", "services", "data", "limits", "revisions", "ttl"),
         ("scope", "reachability"),
-        ("permission_checks", "events"),
+        ("access_control", "event_types"),
         ("webhooks", "event_log", "objects", "items", "expiry"),
         ("collections", "documents", "item_parameters", "list_items", "map_items", "permissions", "streams"),
         ("realtime",),

@@ -13,7 +13,7 @@ from trunkline.core.cluster import MAX_BYTES, Cluster, MessageGap
 from trunkline.core.nats_bus import MessageHandler
 from trunkline.core.secrets import Vault
 from trunkline.products.accounts.store import CredentialRevoked
-from trunkline.products.sync.events import EventType, Expiry, SyncEvent
+from trunkline.products.sync.event_types import EventType, Expiry, SyncEvent
 from trunkline.products.sync.scope import Actor
 from trunkline.products.sync.services import AccessChanged
 from trunkline.realtime.border import EndpointOpened

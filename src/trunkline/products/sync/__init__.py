@@ -17,7 +17,7 @@ from trunkline.products.sync import (
     services,
     streams,
 )
-from trunkline.products.sync.events import SyncEvent
+from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.realtime.product import SyncRealtime, find_service

@@ -7,14 +7,29 @@ and their messages have no id and are only announced.
 from __future__ import annotations
 
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Tx
+from trunkline.core.storage.database import Row, Tx
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.sync import webhooks
-from trunkline.products.sync.events import Expiry, LoggedEvent, SyncEvent
+from trunkline.products.sync.event_types import Expiry, SyncEvent
 from trunkline.products.sync.services import SyncService
 
 RETENTION = 24 * 3600 * SECOND
 """The time for which the log keeps an event, for clients that were away (inferred)."""
+
+
+class LoggedEvent(Row, frozen=True):
+    """A row of ``sync_events``. ``identity`` is None for REST credentials and expiry."""
+
+    object_sid: str
+    event_id: int
+    type: str
+    item_index: int | None
+    item_key: str | None
+    data: str | None
+    date_created: int
+    date_expires: int | None
+    identity: str | None
+    endpoint: str
 
 
 async def record(tx: Tx, service: SyncService, event: SyncEvent) -> None:

@@ -19,7 +19,7 @@ from trunkline.core.clock import SECOND, Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.sync import event_log, items, objects, services
-from trunkline.products.sync.events import Expiry
+from trunkline.products.sync.event_types import Expiry
 from trunkline.products.sync.items import ItemPosition
 from trunkline.products.sync.objects import Object
 

@@ -13,7 +13,7 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.data import EMPTY
 from trunkline.products.sync.event_log import announce_expiry, record
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.objects import Object, claim, set_expiry
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import SyncService

@@ -1,5 +1,7 @@
-"""Permissions of Documents, Lists and Maps: the rights of an identity on one object. The rule is in
-``permission_checks``."""
+"""Permissions of Documents, Lists and Maps: the rights of an identity on one object.
+
+``access_control`` enforces them.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, boolean, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx, columns
-from trunkline.products.sync import objects, permission_checks
+from trunkline.products.sync import access_control, objects
+from trunkline.products.sync.access_control import Permission
 from trunkline.products.sync.objects import Object
-from trunkline.products.sync.permission_checks import Permission
 from trunkline.products.sync.scope import enter
 from trunkline.realtime.objects.types import ObjectKind
 
@@ -74,7 +76,7 @@ def operations(kind: ObjectKind) -> tuple[Operation, ...]:
 
     async def fetch_permission(tx: Tx, call: Call[Empty]) -> ObjectPermission:
         target, identity = await _addressed(tx, call, kind)
-        found = await permission_checks.find(tx, target.sid, identity)
+        found = await access_control.find(tx, target.sid, identity)
         if found is None:
             raise ApiError(MISSING)
         return ObjectPermission(target, found)
@@ -96,12 +98,12 @@ def operations(kind: ObjectKind) -> tuple[Operation, ...]:
         wanted = Permission(
             target.sid, identity, flags.read is True, flags.write is True, flags.manage is True, tx.now
         )
-        await permission_checks.grant(tx, target.service_sid, wanted)
+        await access_control.grant(tx, target.service_sid, wanted)
         return ObjectPermission(target, wanted)
 
     async def delete_permission(tx: Tx, call: Call[Empty]) -> bool:
         target, identity = await _addressed(tx, call, kind)
-        if not await permission_checks.revoke(tx, target.service_sid, target.sid, identity):
+        if not await access_control.revoke(tx, target.service_sid, target.sid, identity):
             raise ApiError(MISSING)
         return True
 

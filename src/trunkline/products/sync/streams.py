@@ -17,7 +17,7 @@ from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.collections import set_ttl
 from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload
 from trunkline.products.sync.event_log import record
-from trunkline.products.sync.events import EventType
+from trunkline.products.sync.event_types import EventType
 from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.types import ObjectKind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.services import SyncService
 
 Parameters = list[tuple[str, str]]

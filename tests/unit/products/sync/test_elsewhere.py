@@ -15,7 +15,7 @@ from engines import Engine
 from trunkline.core.access_tokens import Grant
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects
-from trunkline.products.sync.events import EventType
+from trunkline.products.sync.event_types import EventType
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.products.sync.realtime.source import NEWEST_AT_ONCE, SyncSource, object_event
 from trunkline.products.sync.scope import Actor

@@ -11,7 +11,8 @@ import msgspec
 from engines import Engine
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import documents, event_log, items, objects, streams
-from trunkline.products.sync.events import EventType, Expiry, LoggedEvent, SyncEvent
+from trunkline.products.sync.event_log import LoggedEvent
+from trunkline.products.sync.event_types import EventType, Expiry, SyncEvent
 from trunkline.products.sync.items import Change, ItemPosition
 from trunkline.products.sync.objects import Creation
 from trunkline.products.sync.scope import Actor, Scope

@@ -14,7 +14,7 @@ from trunkline.api.errors import ApiError
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Tx, Unavailable
 from trunkline.products.sync import documents, event_log, expiry, objects
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.objects import Creation

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.products.sync.events import EventType, SyncEvent
+from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.scope import Actor
 from trunkline.products.sync.services import SyncService
 from trunkline.products.sync.webhooks import is_due, parameters

@@ -15,7 +15,8 @@ from engines import Engine
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.sync import documents, items, objects
-from trunkline.products.sync.events import LoggedEvent, SyncEvent
+from trunkline.products.sync.event_log import LoggedEvent
+from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.items import Change, Item, ItemPosition
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.realtime.objects.types import ObjectKind

@@ -11,7 +11,7 @@ from trunkline.api.paging import PagingCodes
 from trunkline.api.params import Fields
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.sync import services
-from trunkline.products.sync.events import SyncEvent
+from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.reachability import Reachability
 from trunkline.products.sync.realtime import operations

@@ -1,4 +1,4 @@
-"""The changes of Sync's objects: the one record of each change, for realtime clients, webhooks and replays."""
+"""The types of events: the one record of each change of an object, for realtime clients, webhooks and replays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import enum
 
 import msgspec
 
-from trunkline.core.storage.database import Row
 from trunkline.products.sync.scope import Actor
 
 
@@ -59,18 +58,3 @@ class Expiry(msgspec.Struct, frozen=True):
     """The announcement of a new expiry date, in microseconds."""
 
     date: int
-
-
-class LoggedEvent(Row, frozen=True):
-    """A row of ``sync_events``. ``identity`` is None for REST credentials and expiry."""
-
-    object_sid: str
-    event_id: int
-    type: str
-    item_index: int | None
-    item_key: str | None
-    data: str | None
-    date_created: int
-    date_expires: int | None
-    identity: str | None
-    endpoint: str

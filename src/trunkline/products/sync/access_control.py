@@ -1,4 +1,4 @@
-"""The rights of an actor on an object: the rule, and the rows of ``sync_permissions``.
+"""Access control: the rights of an actor on an object, as a rule, and the rows of ``sync_permissions``.
 
 REST credentials may do everything. An access token may too, unless the Service has its access control on: then only
 what its identity was granted (doc). Flags do not imply each other. Streams have no permissions (spec).
