@@ -26,7 +26,7 @@ from trunkline.products.messaging.messages import checks
 from trunkline.products.messaging.messages.checks import RequestedSender, SenderForm
 from trunkline.products.messaging.messages.feedback import expect_feedback
 from trunkline.products.messaging.messages.listing import MessageFilters, order_of, page_messages
-from trunkline.products.messaging.messages.magic_numbers import create_test_message
+from trunkline.products.messaging.messages.magic_messages import create_test_message
 from trunkline.products.messaging.messages.parameters import CreateMessage, UpdateMessage, options_of
 from trunkline.products.messaging.messages.scheduling import ScheduleLimit, check_schedule
 from trunkline.products.messaging.messages.view import view

@@ -22,7 +22,7 @@ from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.buying import Purchase, buy_number, read_purchase
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.magic_numbers import create_test_number
+from trunkline.products.messaging.numbers.magic_purchases import create_test_number
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
 from trunkline.products.messaging.numbers.settings import NumberSettings, change_settings, stored_settings
