@@ -32,7 +32,7 @@ class Encoding(Enum):
     UCS2 = "ucs2"
 
 
-class MediaLink(msgspec.Struct, frozen=True):
+class MediaAddress(msgspec.Struct, frozen=True):
     """An attachment of a message, as an address that the network can fetch."""
 
     url: str
@@ -54,7 +54,7 @@ class Submission(msgspec.Struct, frozen=True):
     encoding: Encoding
     segments: tuple[str, ...]
     reference: int = 0
-    media: tuple[MediaLink, ...] = ()
+    media: tuple[MediaAddress, ...] = ()
     accepted_ids: tuple[str, ...] = ()
     valid_for: float | None = None
     tries: int = 0

@@ -21,10 +21,10 @@ from trunkline.core.egress.message import EgressRequest, Timeouts
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.media import store
+from trunkline.products.messaging.media.addresses import LIFETIME
 from trunkline.products.messaging.media.kinds import MAX_MESSAGE, MAX_OTHER
-from trunkline.products.messaging.media.links import LIFETIME
 from trunkline.products.messaging.sending import media_fetching as fetching
-from trunkline.transports.base import MediaLink
+from trunkline.transports.base import MediaAddress
 from unit.core.egress.peers import certificate, drip, hang, peer, stall
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -96,7 +96,7 @@ def test_attachments_are_fetched_kept_and_sent(api: Api, web: App, through_servi
     )
     assert "accept-encoding" not in first.headers, "what comes is kept as it is"
     assert (second.path, second.headers["authorization"]) == ("/card", "Basic bWU6cGFzcw==")
-    sent = msgspec.json.decode(phone(api, TO)[-1].media, type=list[MediaLink])
+    sent = msgspec.json.decode(phone(api, TO)[-1].media, type=list[MediaAddress])
     assert [medium.content_type for medium in sent] == ["image/png", "text/vcard"]
     root = f"{api.node.address.url}{MESSAGES}/{shown['sid']}/Media/ME"
     assert [medium.url[:-32] for medium in sent] == [root] * 2

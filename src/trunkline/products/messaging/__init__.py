@@ -20,7 +20,7 @@ from trunkline.products.messaging.compliance import schema as compliance_schema
 from trunkline.products.messaging.lifecycle import schema as messages_schema
 from trunkline.products.messaging.links import associations, certificates, configs
 from trunkline.products.messaging.links import schema as links_schema
-from trunkline.products.messaging.media import links as media_links
+from trunkline.products.messaging.media import addresses as media_addresses
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
 from trunkline.products.messaging.numbers import available, incoming, short_codes
@@ -43,7 +43,7 @@ MIGRATIONS = (
     *numbers_schema.MIGRATIONS,
     *senders_schema.MIGRATIONS,
     *media_schema.MIGRATIONS,
-    *media_links.MIGRATIONS,
+    *media_addresses.MIGRATIONS,
     *links_schema.MIGRATIONS,
     *compliance_schema.MIGRATIONS,
     *opt_outs_schema.MIGRATIONS,

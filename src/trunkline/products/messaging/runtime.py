@@ -22,9 +22,9 @@ from trunkline.products.manifest import Context, GaugeValue, Runtime
 from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.links.clicks import Clicks
+from trunkline.products.messaging.media.addresses import ShortMediaAddresses
 from trunkline.products.messaging.media.moving import MOVE_JOB, MediaMover
 from trunkline.products.messaging.media.serving import MediaFiles
-from trunkline.products.messaging.media.short_links import ShortMediaLinks
 from trunkline.products.messaging.numbers.stock import stock_sandbox
 from trunkline.products.messaging.policy import read_rules
 from trunkline.products.messaging.receiving.conversation import ReceivingContext
@@ -128,7 +128,7 @@ def run(settings: MessagingSettings, context: Context) -> Runtime:
         jobs=messaging.handlers() | {MOVE_JOB: mover.handler()},
         public=(
             MediaFiles(context.database, context.blobs, context.directory, protected=settings.protect_media),
-            ShortMediaLinks(context.database, context.blobs),
+            ShortMediaAddresses(context.database, context.blobs),
             Clicks(context.database),
             DeactivationFiles(context.database, context.vault, context.clock),
         ),

@@ -15,7 +15,7 @@ from trunkline.transports.base import (
     Deferral,
     Encoding,
     InboundMedia,
-    MediaLink,
+    MediaAddress,
     Outcome,
     Receipt,
     ReceiptState,
@@ -37,7 +37,7 @@ def test_a_message_is_handed_over_whole() -> None:
         recipient="+15005550100",
         encoding=Encoding.UCS2,
         segments=("я" * 67, "ж"),
-        media=(MediaLink("https://media.example.com/1", "image/png"),),
+        media=(MediaAddress("https://media.example.com/1", "image/png"),),
         valid_for=12.5,
     )
     assert json.loads(protocol.request(submission)) == {

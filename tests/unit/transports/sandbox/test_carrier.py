@@ -24,7 +24,7 @@ from trunkline.transports.base import (
     Acceptance,
     Deferral,
     Encoding,
-    MediaLink,
+    MediaAddress,
     Outcome,
     Receipt,
     ReceiptState,
@@ -276,7 +276,7 @@ def test_long_texts_come_whole_with_a_receipt_for_each_segment(play: Play) -> No
 @ONE_ENGINE
 def test_pictures_come_too(play: Play) -> None:
     async def picture(world: World) -> None:
-        media = (MediaLink("https://media.example.com/1", "image/png"),)
+        media = (MediaAddress("https://media.example.com/1", "image/png"),)
         assert await world.submit(ORDINARY, "", media=media) == Acceptance(("SM1.0",))
         [got] = await world.phone(ORDINARY)
         assert got.body == ""

@@ -12,7 +12,7 @@ from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.links.domains import Domain, domain_of_service
-from trunkline.products.messaging.text.links import TextLink, find_links, replace_links
+from trunkline.products.messaging.text.urls import TextUrl, find_urls, replace_urls
 
 LENGTH = 10
 """Letters and digits of a short link (doc)."""
@@ -65,7 +65,7 @@ async def shorten(tx: Tx, message: Message, body: str) -> str:
     """Return the body with short links; one that leads over the domain already stays. Raise ShorteningFailed if the
     Service has no domain, and if the domain's certificate has expired or a link is no URL; in the latter cases the
     domain's configuration may have the body returned unchanged instead."""
-    links = find_links(body)
+    links = find_urls(body)
     if not links:
         return body
     domain = await domain_of_service(tx, message.account_sid, message.service_sid or "")
@@ -83,7 +83,7 @@ async def shorten(tx: Tx, message: Message, body: str) -> str:
     for link in links:
         if link.url not in short:
             short[link.url] = await _short(tx, message, domain, link.url)
-    return replace_links(body, short.__getitem__)
+    return replace_urls(body, short.__getitem__)
 
 
 async def find_short_link(tx: Tx, domain_sid: str, code: str) -> ShortLink | None:
@@ -108,7 +108,7 @@ async def _short(tx: Tx, message: Message, domain: Domain, url: str) -> str:
     return f"{'' if domain.disable_https else 'https://'}{domain.name}/{code}"
 
 
-def _obstacle(domain: Domain, links: Sequence[TextLink], now: int) -> int | None:
+def _obstacle(domain: Domain, links: Sequence[TextUrl], now: int) -> int | None:
     if _expired(domain, now):
         return RAN_OUT
     try:

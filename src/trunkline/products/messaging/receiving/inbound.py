@@ -31,7 +31,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus, find_message
-from trunkline.products.messaging.media.links import media_links
+from trunkline.products.messaging.media.addresses import media_addresses
 from trunkline.products.messaging.media.store import add_medium
 from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
@@ -146,7 +146,7 @@ class InboundHandler:
         if owned is not None and owned.account_sid == message.account_sid:
             hooks = await webhooks_of(tx, owned, await service_of(tx, owned))
         media = (
-            await media_links(tx, message.account_sid, message.sid, self._address.url)
+            await media_addresses(tx, message.account_sid, message.sid, self._address.url)
             if message.num_media
             else []
         )

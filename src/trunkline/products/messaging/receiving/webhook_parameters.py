@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.numbers.localities import locality_of
 from trunkline.products.messaging.numbers.parsing import Channel, channel_of
-from trunkline.transports.base import MediaLink
+from trunkline.transports.base import MediaAddress
 
 API_VERSION = "2010-04-01"
 
 FormPairs = tuple[tuple[str, str], ...]
 
 
-def inbound_parameters(message: Message, media: Sequence[MediaLink] = (), opt_out: str = "") -> FormPairs:
+def inbound_parameters(message: Message, media: Sequence[MediaAddress] = (), opt_out: str = "") -> FormPairs:
     """Return the parameters of a message. Unknown localities are empty; ``opt_out`` is STOP, START or HELP for a
     keyword if the Service has Advanced Opt-Out (doc)."""
     sender = message.sender or ""

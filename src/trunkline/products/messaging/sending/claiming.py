@@ -18,14 +18,14 @@ from trunkline.products.messaging.lifecycle.error_texts import ACCOUNT_SUSPENDED
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.queue import QueueEntry
 from trunkline.products.messaging.lifecycle.states import fail_message
-from trunkline.products.messaging.media.links import media_links
+from trunkline.products.messaging.media.addresses import media_addresses
 from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import region_of
 from trunkline.products.messaging.opt_outs.blocks import has_opted_out, is_blocked, scope_of
 from trunkline.products.messaging.senders.alpha import is_alpha
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.shared_rates import SharedRates
-from trunkline.transports.base import Carrier, MediaLink, SenderKind, Submission
+from trunkline.transports.base import Carrier, MediaAddress, SenderKind, Submission
 
 MAX_CLAIMED = 100
 """Messages that one claim considers."""
@@ -64,7 +64,7 @@ class Handover(msgspec.Struct, frozen=True):
     entry: QueueEntry
     carrier: Carrier
     message: Message
-    media: tuple[MediaLink, ...] = ()
+    media: tuple[MediaAddress, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
         for one in buckets:
             one.spend(entry.segments, tx.now)
         media = (
-            await media_links(tx, message.account_sid, message.sid, rules.address.url)
+            await media_addresses(tx, message.account_sid, message.sid, rules.address.url)
             if message.num_media
             else ()
         )

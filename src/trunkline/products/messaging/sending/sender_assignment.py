@@ -28,7 +28,7 @@ from trunkline.products.messaging.lifecycle.message import (
 from trunkline.products.messaging.lifecycle.queue import QueueEntry
 from trunkline.products.messaging.lifecycle.states import change_status, fail_message
 from trunkline.products.messaging.links.shortening import ShorteningFailed, shorten
-from trunkline.products.messaging.media.links import as_text
+from trunkline.products.messaging.media.addresses import as_text
 from trunkline.products.messaging.numbers.owned import owned_by_account
 from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.text.links import find_links, replace_links
+from trunkline.products.messaging.text.urls import find_urls, replace_urls
 
 SAMPLES = [
     ("", []),
@@ -39,12 +39,12 @@ SAMPLES = [
 
 @pytest.mark.parametrize(("text", "urls"), SAMPLES)
 def test_found(text: str, urls: list[str]) -> None:
-    assert [link.url for link in find_links(text)] == urls
+    assert [found.url for found in find_urls(text)] == urls
 
 
 def test_replaced() -> None:
     text = "See https://example.com/long (or http://e.com/b)!"
-    assert replace_links(text, lambda url: f"<{len(url)}>") == "See <24> (or <14>)!"
+    assert replace_urls(text, lambda url: f"<{len(url)}>") == "See <24> (or <14>)!"
 
 
 def test_replaced_in_the_order_of_the_text() -> None:
@@ -54,7 +54,7 @@ def test_replaced_in_the_order_of_the_text() -> None:
         seen.append(url)
         return f"{len(seen)}"
 
-    assert replace_links("http://b.b http://a.a http://b.b", shorten) == "1 2 3"
+    assert replace_urls("http://b.b http://a.a http://b.b", shorten) == "1 2 3"
     assert seen == ["http://b.b", "http://a.a", "http://b.b"]
 
 
@@ -64,13 +64,13 @@ TEXTS = st.lists(st.sampled_from(["http://", "https://", "a", ".", ")", "(", " "
 
 
 @given(TEXTS | st.text())
-def test_links_stand_where_they_say(text: str) -> None:
-    links = find_links(text)
-    assert all(text[link.start : link.end] == link.url for link in links)
-    assert all(one.end <= other.start for one, other in pairwise(links))
-    assert replace_links(text, lambda url: url) == text
+def test_urls_stand_where_they_say(text: str) -> None:
+    urls = find_urls(text)
+    assert all(text[found.start : found.end] == found.url for found in urls)
+    assert all(one.end <= other.start for one, other in pairwise(urls))
+    assert replace_urls(text, lambda url: url) == text
 
 
 @given(TEXTS | st.text())
-def test_a_link_ends_with_no_punctuation(text: str) -> None:
-    assert not any(link.url[-1] in ".,;:!?*" for link in find_links(text))
+def test_a_url_ends_with_no_punctuation(text: str) -> None:
+    assert not any(found.url[-1] in ".,;:!?*" for found in find_urls(text))
