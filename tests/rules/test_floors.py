@@ -24,7 +24,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("__init__",),
     ),
     "messaging": (
-        ("schema", "policy", "text", "usecases", "campaign_usecases", "applications", "media"),
+        ("schema", "policy", "text", "service_usecases", "campaign_usecases", "applications", "media"),
         ("services",),
         ("lifecycle",),
         ("numbers",),
@@ -181,32 +181,35 @@ BAD = [
     (("messaging/attic/box.py", NOTHING),),
     (("fax/services.py", NOTHING),),
     (
-        ("messaging/lifecycle/states.py", f"import {MESSAGING}.sending.worker"),
+        ("messaging/lifecycle/status_changes.py", f"import {MESSAGING}.sending.worker"),
         ("messaging/sending/worker.py", NOTHING),
     ),
     (
-        ("messaging/lifecycle/states.py", f"from {MESSAGING}.sending import worker"),
+        ("messaging/lifecycle/status_changes.py", f"from {MESSAGING}.sending import worker"),
         ("messaging/sending/worker.py", NOTHING),
     ),
     (
-        ("messaging/text/segments.py", f"def later():\n    from {MESSAGING}.numbers.owned import Owned"),
-        ("messaging/numbers/owned.py", NOTHING),
+        (
+            "messaging/text/segments.py",
+            f"def later():\n    from {MESSAGING}.numbers.owned_numbers import Owned",
+        ),
+        ("messaging/numbers/owned_numbers.py", NOTHING),
     ),
     (("messaging/services.py", f"from {MESSAGING} import product"), ("messaging/__init__.py", NOTHING)),
 ]
 
 GOOD = [
     (
-        ("messaging/sending/worker.py", f"from {MESSAGING}.lifecycle import states"),
-        ("messaging/lifecycle/states.py", NOTHING),
+        ("messaging/sending/worker.py", f"from {MESSAGING}.lifecycle import status_changes"),
+        ("messaging/lifecycle/status_changes.py", NOTHING),
     ),
     (
         ("messaging/sending/worker.py", f"from {MESSAGING}.sending.accept import accept"),
         ("messaging/sending/accept.py", NOTHING),
     ),
     (
-        ("messaging/links/clicks.py", f"import {MESSAGING}.senders.pool"),
-        ("messaging/senders/pool.py", NOTHING),
+        ("messaging/links/clicks.py", f"import {MESSAGING}.senders.candidates"),
+        ("messaging/senders/candidates.py", NOTHING),
     ),
     (("notify/services.py", f"from {MESSAGING}.facade import send"), ("messaging/facade.py", NOTHING)),
 ]
@@ -226,9 +229,9 @@ def test_circles_are_found() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
     folders = _tree(
-        ("messaging/links/clicks.py", f"import {MESSAGING}.senders.pool"),
+        ("messaging/links/clicks.py", f"import {MESSAGING}.senders.candidates"),
         ("messaging/links/pem.py", NOTHING),
-        ("messaging/senders/pool.py", NOTHING),
+        ("messaging/senders/candidates.py", NOTHING),
         ("messaging/senders/choice.py", f"import {MESSAGING}.links.pem"),
     )
     assert circle(graph(folders)) == []

@@ -88,7 +88,7 @@ PURE = (
     "products/messaging/receiving/markup.py",
     "products/messaging/receiving/twiml.py",
     "products/messaging/receiving/verbs.py",
-    "products/messaging/senders/alpha.py",
+    "products/messaging/senders/alpha_rules.py",
     "products/messaging/senders/sender_choice.py",
     "products/messaging/sending/prices.py",
     "products/messaging/sending/shared_rates.py",

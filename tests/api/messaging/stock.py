@@ -9,9 +9,9 @@ import msgspec
 from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle import message_queue
 from trunkline.products.messaging.lifecycle.message import Message, MessageStatus, find_message
-from trunkline.products.messaging.lifecycle.states import change_status
+from trunkline.products.messaging.lifecycle.status_changes import change_status
 
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
 US = "+14155550100"
@@ -86,7 +86,7 @@ def end(api: Api, sid: str, status: MessageStatus = MessageStatus.DELIVERED, **c
     """Let a message come to its end, as if a carrier had taken it."""
 
     async def write(tx: Tx) -> Message:
-        await queue.remove_entry(tx, sid)
+        await message_queue.remove_entry(tx, sid)
         message = await find_message(tx, ACCOUNT_SID, sid)
         assert message is not None
         return await change_status(tx, message, status, **changes)

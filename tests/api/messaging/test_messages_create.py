@@ -13,7 +13,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle import message_queue
 from trunkline.products.messaging.lifecycle.message import MessageStatus, find_message
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 
@@ -39,7 +39,7 @@ def stored(api: Api, sid: str) -> tuple[Any, Any]:
     """Return the rows of a message and of its place in the queue."""
 
     async def read(tx: Tx) -> tuple[Any, Any]:
-        return await find_message(tx, ACCOUNT_SID, sid), await queue.find_entry(tx, sid)
+        return await find_message(tx, ACCOUNT_SID, sid), await message_queue.find_entry(tx, sid)
 
     return api.run(api.node.database.read(read))
 

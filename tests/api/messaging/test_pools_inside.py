@@ -13,9 +13,9 @@ from api.messaging.inventory import GB, SERVICES, STOCKED, US, buy, pool, servic
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.message import Direction, Message
 from trunkline.products.messaging.numbers.inventory import Number
-from trunkline.products.messaging.numbers.owned import owned_by_account, owned_by_address, owner_of
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account, owned_by_address, owner_of
 from trunkline.products.messaging.senders import sticky
-from trunkline.products.messaging.senders.pool import PoolSender, in_pool, pool_of
+from trunkline.products.messaging.senders.candidates import PoolSender, in_pool, pool_of
 
 PERSON = "+14155550101"
 

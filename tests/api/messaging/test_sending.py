@@ -13,7 +13,7 @@ from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, 
 from trunkline.core import periodic
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Tx, Unavailable
-from trunkline.products.messaging.sending import receipts
+from trunkline.products.messaging.sending import receipt_handling
 from trunkline.transports.base import Receipt, ReceiptState
 
 __all__ = ["hooks"]
@@ -266,11 +266,11 @@ def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> N
     reaches(api, created["sid"], "sent")
 
     async def hear(tx: Tx, id: str) -> None:
-        await receipts.apply_receipt(tx, Receipt("network", id, ReceiptState.DELIVERED))
+        await receipt_handling.apply_receipt(tx, Receipt("network", id, ReceiptState.DELIVERED))
 
     async def tell(tx: Tx) -> None:
         await tx.run("UPDATE message_parts SET carrier = 'network', id = 'part'")
-        await receipts.apply_early_receipts(tx, "network", "part")
+        await receipt_handling.apply_early_receipts(tx, "network", "part")
 
     api.run(api.node.database.write(lambda tx: hear(tx, "part")))
     api.clock.advance(9 * 3600)

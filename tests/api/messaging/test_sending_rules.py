@@ -16,7 +16,12 @@ from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.lanes import lane_name
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
-from trunkline.products.messaging.sending.claiming import ClaimRules, Handover, claim_messages, submission_of
+from trunkline.products.messaging.sending.message_claims import (
+    ClaimRules,
+    Handover,
+    claim_messages,
+    submission_of,
+)
 from trunkline.products.messaging.sending.shared_rates import BURST
 from trunkline.products.messaging.sending.worker import Worker
 from trunkline.transports.base import Acceptance, Carrier, Encoding, Submission

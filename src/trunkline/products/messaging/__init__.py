@@ -6,7 +6,7 @@ from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product, Style
 from trunkline.products.manifest import Manifest
-from trunkline.products.messaging import applications, control, runtime, schema, services, usecases
+from trunkline.products.messaging import applications, control, runtime, schema, service_usecases, services
 from trunkline.products.messaging.compliance import (
     brands,
     campaigns,
@@ -23,7 +23,7 @@ from trunkline.products.messaging.links import schema as links_schema
 from trunkline.products.messaging.media import addresses as media_addresses
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
-from trunkline.products.messaging.numbers import available, incoming, short_codes
+from trunkline.products.messaging.numbers import available_phone_numbers, incoming_phone_numbers, short_codes
 from trunkline.products.messaging.numbers import schema as numbers_schema
 from trunkline.products.messaging.opt_outs import schema as opt_outs_schema
 from trunkline.products.messaging.policy import MessageRules, read_rules
@@ -32,7 +32,7 @@ from trunkline.products.messaging.senders import (
     alpha_senders,
     channel_senders,
     destination_alpha_senders,
-    numbered,
+    number_senders,
 )
 from trunkline.products.messaging.senders import schema as senders_schema
 from trunkline.settings.messaging import MessagingSettings
@@ -70,8 +70,8 @@ def manifest(settings: MessagingSettings) -> Manifest:
 def _operations(settings: MessagingSettings, rules: MessageRules) -> tuple[Operation, ...]:
     return (
         *services.OPERATIONS,
-        *usecases.OPERATIONS,
-        *numbered.operations(settings.max_service_senders),
+        *service_usecases.OPERATIONS,
+        *number_senders.operations(settings.max_service_senders),
         *alpha_senders.operations(rules.blocked_senders),
         *destination_alpha_senders.operations(rules.blocked_senders),
         *channel_senders.OPERATIONS,
@@ -88,8 +88,8 @@ def _older_operations(rules: MessageRules) -> tuple[Operation, ...]:
         *messages.operations(rules),
         *media.OPERATIONS,
         *feedback.OPERATIONS,
-        *incoming.OPERATIONS,
-        *available.OPERATIONS,
+        *incoming_phone_numbers.OPERATIONS,
+        *available_phone_numbers.OPERATIONS,
         *short_codes.OPERATIONS,
         *applications.OPERATIONS,
     )

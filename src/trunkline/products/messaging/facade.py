@@ -25,7 +25,7 @@ from trunkline.products.messaging.numbers.management import (
     parse_address,
 )
 from trunkline.products.messaging.numbers.number_types import NumberType
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.text.segments import segment
 from trunkline.transports.base import Encoding

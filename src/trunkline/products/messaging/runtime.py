@@ -25,7 +25,7 @@ from trunkline.products.messaging.links.clicks import Clicks
 from trunkline.products.messaging.media.addresses import ShortMediaAddresses
 from trunkline.products.messaging.media.moving import MOVE_JOB, MediaMover
 from trunkline.products.messaging.media.serving import MediaFiles
-from trunkline.products.messaging.numbers.stock import stock_sandbox
+from trunkline.products.messaging.numbers.sandbox_numbers import stock_sandbox
 from trunkline.products.messaging.policy import read_rules
 from trunkline.products.messaging.receiving.conversation import ReceivingContext
 from trunkline.products.messaging.receiving.inbound import INBOUND_JOB, InboundHandler

@@ -20,7 +20,7 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import compatible
-from trunkline.products.messaging.usecases import USECASES
+from trunkline.products.messaging.service_usecases import USECASES
 
 MAX_VALIDITY = 36_000
 """Seconds that a message may wait to be sent: the maximum and the default (seed)."""

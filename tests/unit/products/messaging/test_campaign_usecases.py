@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.products.messaging.campaign_usecases import CODES, USECASES, compatible, offered
-from trunkline.products.messaging.usecases import USECASES as SERVICE_USECASES
+from trunkline.products.messaging.service_usecases import USECASES as SERVICE_USECASES
 
 
 def test_every_code_is_there_once() -> None:

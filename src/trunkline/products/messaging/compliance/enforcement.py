@@ -13,7 +13,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance import brands, campaigns, limits, tollfree
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaigns import Campaign
-from trunkline.products.messaging.numbers.owned import OwnedNumber
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber
 
 RATE, DAILY = 30022, 30023
 UNVERIFIED_TOLLFREE = 30032

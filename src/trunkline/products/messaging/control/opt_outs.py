@@ -33,7 +33,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.sids import is_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 from trunkline.products.messaging.opt_outs import advanced, blocks
 from trunkline.products.messaging.opt_outs.advanced import MAX_SETS, AdvancedOptOut

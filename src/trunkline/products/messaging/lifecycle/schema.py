@@ -56,12 +56,12 @@ MIGRATIONS = (
             )""",
             # scheduling.ScheduleLimit
             "CREATE INDEX message_queue_scheduled ON message_queue (account_sid) WHERE step = 'scheduled'",
-            # queue.due_entries, queue.next_due: for the steps that wait for a time, as a lane has an order of its own
+            # message_queue.due_entries, message_queue.next_due: for the steps that wait for a time: a lane has an order
             "CREATE INDEX message_queue_scheduled_by_due ON message_queue (due) WHERE step = 'scheduled'",
             "CREATE INDEX message_queue_choosing_by_due ON message_queue (due) WHERE step = 'choose'",
-            # queue.lane_entries
+            # message_queue.lane_entries
             "CREATE INDEX message_queue_by_lane ON message_queue (lane, step, place)",
-            # queue.expired_entries
+            # message_queue.expired_entries
             "CREATE INDEX message_queue_by_expiry ON message_queue (expires) WHERE step <> 'sending'",
             """CREATE TABLE message_lanes (
                 lane TEXT PRIMARY KEY,
@@ -85,7 +85,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (message_sid, part)
             )""",
-            # receipts.apply_receipt
+            # receipt_handling.apply_receipt
             "CREATE INDEX message_parts_by_id ON message_parts (carrier, id, date_created)",
             """CREATE TABLE early_receipts (
                 carrier TEXT NOT NULL,
@@ -94,7 +94,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (carrier, id, receipt)
             )""",
-            # receipts.apply_receipt
+            # receipt_handling.apply_receipt
             "CREATE INDEX early_receipts_by_age ON early_receipts (date_created)",
             """CREATE TABLE message_feedback (
                 message_sid TEXT PRIMARY KEY REFERENCES messages (sid) ON DELETE CASCADE,

@@ -12,10 +12,10 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
 from trunkline.products.messaging.messages.parameters import CreateMessage
-from trunkline.products.messaging.numbers.owned import OwnedNumber
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber
 from trunkline.products.messaging.numbers.parsing import AddressKind, Channel, Recipient, parse_recipient
 from trunkline.products.messaging.policy import MessageRules
-from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaSupport, is_alpha, is_generic
+from trunkline.products.messaging.senders.alpha_rules import COUNTRIES, AlphaSupport, is_alpha, is_generic
 
 MAX_BODY = 1600
 """Characters of a text, however many segments they make (doc)."""

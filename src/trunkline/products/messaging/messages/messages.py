@@ -20,7 +20,7 @@ from trunkline.products.messaging.lifecycle.message import (
     encode_options,
     find_message,
 )
-from trunkline.products.messaging.lifecycle.states import cancel_message, without_text
+from trunkline.products.messaging.lifecycle.status_changes import cancel_message, without_text
 from trunkline.products.messaging.media.store import all_media, delete_contents
 from trunkline.products.messaging.messages import checks
 from trunkline.products.messaging.messages.checks import RequestedSender, SenderForm
@@ -30,11 +30,11 @@ from trunkline.products.messaging.messages.magic_messages import create_test_mes
 from trunkline.products.messaging.messages.parameters import CreateMessage, UpdateMessage, options_of
 from trunkline.products.messaging.messages.scheduling import ScheduleLimit, check_schedule
 from trunkline.products.messaging.messages.view import view
-from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_account, owner_of
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import Recipient
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
 from trunkline.products.messaging.policy import MessageRules
-from trunkline.products.messaging.senders.pool import in_pool
+from trunkline.products.messaging.senders.candidates import in_pool
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
 from trunkline.products.messaging.services import MessagingService, find_service
 

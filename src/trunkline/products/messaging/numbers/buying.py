@@ -11,9 +11,9 @@ from trunkline.api.operation import Call, PrepareContext
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
+from trunkline.products.messaging.numbers.number_settings import NumberSettings
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.parsing import AddressKind, Channel, parse_recipient
-from trunkline.products.messaging.numbers.settings import NumberSettings
 
 _AREA_CODE = re.compile(r"[2-9][0-9]{2}")
 

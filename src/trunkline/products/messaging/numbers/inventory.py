@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.numbers.number_settings import lock_number
 from trunkline.products.messaging.numbers.number_types import NumberType
-from trunkline.products.messaging.numbers.owned import leave_pool
-from trunkline.products.messaging.numbers.settings import lock_number
+from trunkline.products.messaging.numbers.owned_numbers import leave_pool
 
 
 class Number(Row, frozen=True):

@@ -12,8 +12,8 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.numbers.buying import requested_number
 from trunkline.products.messaging.numbers.inventory import Number, national_form
+from trunkline.products.messaging.numbers.number_settings import NumberSettings, StoredSettings
 from trunkline.products.messaging.numbers.number_types import NumberType
-from trunkline.products.messaging.numbers.settings import NumberSettings, StoredSettings
 
 AVAILABLE = "+15005550006"
 INVALID = "+15005550001"

@@ -54,9 +54,9 @@ MIGRATIONS = (
                 voice_application_sid TEXT REFERENCES applications (sid) ON DELETE SET NULL,
                 settings TEXT NOT NULL DEFAULT '{}'
             )""",
-            # incoming.page_numbers, short_codes.page_short_codes
+            # incoming_phone_numbers.page_numbers, short_codes.page_short_codes
             "CREATE INDEX numbers_by_owner ON numbers (account_sid, date_created, sid)",
-            # available.page_available
+            # available_phone_numbers.page_available
             "CREATE INDEX numbers_available ON numbers (country, kind, date_created, number)"
             " WHERE account_sid IS NULL",
             # The references of applications that are removed

@@ -13,8 +13,12 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging.numbers.inventory import Number
+from trunkline.products.messaging.numbers.number_settings import (
+    ShortCodeSettings,
+    change_settings,
+    stored_settings,
+)
 from trunkline.products.messaging.numbers.patterns import partial_number
-from trunkline.products.messaging.numbers.settings import ShortCodeSettings, change_settings, stored_settings
 
 
 class ShortCodeFilters(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus, find_message
 from trunkline.products.messaging.media.addresses import media_addresses
 from trunkline.products.messaging.media.store import add_medium
-from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_address
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
 from trunkline.products.messaging.receiving import stored_cookies
 from trunkline.products.messaging.receiving.conversation import Conversation, ReceivingContext, write_result

@@ -16,7 +16,7 @@ from trunkline.products.messaging.lifecycle.message import (
     MessageStatus,
     encode_options,
 )
-from trunkline.products.messaging.numbers.owned import OwnedNumber
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber
 from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient, region_of
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock

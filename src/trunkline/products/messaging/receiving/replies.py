@@ -23,13 +23,13 @@ from trunkline.products.messaging.lifecycle.message import (
     encode_options,
     find_message,
 )
-from trunkline.products.messaging.lifecycle.states import change_status
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.lifecycle.status_changes import change_status
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.receiving.loop_guard import REPLY_LOOP, STALE, ReplyExchange, decide_reply
 from trunkline.products.messaging.receiving.verbs import MessageVerb, TwimlProblem
-from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaSupport, is_alpha, is_generic
+from trunkline.products.messaging.senders.alpha_rules import COUNTRIES, AlphaSupport, is_alpha, is_generic
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
 from trunkline.products.messaging.services import MessagingService
 

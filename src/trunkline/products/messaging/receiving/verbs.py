@@ -16,7 +16,7 @@ from trunkline.api.params import is_http_url
 from trunkline.core.egress.target import MAX_URL
 from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient, region_of
 from trunkline.products.messaging.receiving.markup import Element
-from trunkline.products.messaging.senders.alpha import is_alpha
+from trunkline.products.messaging.senders.alpha_rules import is_alpha
 
 MAX_MESSAGES = 10
 """Replies to one message (doc)."""

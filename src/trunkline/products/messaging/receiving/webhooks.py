@@ -7,7 +7,7 @@ import msgspec
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
 from trunkline.products.messaging.applications import find_application
-from trunkline.products.messaging.numbers.owned import OwnedNumber
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber
 from trunkline.products.messaging.services import MessagingService
 
 

@@ -16,7 +16,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.senders import membership, resource
-from trunkline.products.messaging.senders.alpha import is_alpha, is_generic
+from trunkline.products.messaging.senders.alpha_rules import is_alpha, is_generic
 from trunkline.products.messaging.senders.membership import Member
 from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 

@@ -8,8 +8,8 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.owned import OwnedNumber, leave_pool, owned_by_sid
-from trunkline.products.messaging.numbers.settings import lock_number
+from trunkline.products.messaging.numbers.number_settings import lock_number
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, leave_pool, owned_by_sid
 from trunkline.products.messaging.senders.sender_choice import PoolSenderKind
 
 COUNTED = (PoolSenderKind.PHONE_NUMBER, PoolSenderKind.SHORT_CODE)

@@ -20,10 +20,10 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 date_updated BIGINT NOT NULL
             )""",
-            # membership.page_members, pool.pool_of; with the account, as else SQLite reads all senders of that
+            # membership.page_members, candidates.pool_of; with the account, as else SQLite reads all senders of that
             "CREATE INDEX messaging_senders_by_service"
             " ON messaging_senders (service_sid, account_sid, kind, date_created, sid)",
-            # pool.in_pool, membership.add_text
+            # candidates.in_pool, membership.add_text
             "CREATE INDEX messaging_senders_by_value ON messaging_senders (service_sid, account_sid, value)",
             "CREATE INDEX messaging_senders_by_account ON messaging_senders (account_sid)",
             """CREATE TABLE sticky_senders (
@@ -36,7 +36,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (service_sid, channel, recipient)
             )""",
-            # owned.leave_pool
+            # owned_numbers.leave_pool
             "CREATE INDEX sticky_senders_by_sender ON sticky_senders (sender_sid)",
             "CREATE INDEX sticky_senders_by_account ON sticky_senders (account_sid)",
         ),

@@ -22,7 +22,7 @@ import msgspec
 
 from trunkline.products.messaging.numbers.area_codes import Nearness, same_area
 from trunkline.products.messaging.numbers.parsing import Channel, area_code_of, channel_of
-from trunkline.products.messaging.senders.alpha import COUNTRIES, AlphaCountries, AlphaSupport
+from trunkline.products.messaging.senders.alpha_rules import COUNTRIES, AlphaCountries, AlphaSupport
 
 NO_SENDER = 21703
 """The error code of a message for which there is no sender."""

@@ -7,12 +7,12 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.composition import compose, is_mms, with_composition
 from trunkline.products.messaging.lifecycle.lanes import QueueFull, lane_name, lane_rate
 from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus, encode_options
-from trunkline.products.messaging.lifecycle.queue import MessagesDue, QueueEntry, Step
-from trunkline.products.messaging.numbers.owned import OwnedNumber, owned_by_account
+from trunkline.products.messaging.lifecycle.message_queue import MessagesDue, QueueEntry, Step
+from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owned_by_account
 from trunkline.products.messaging.services import MAX_VALIDITY
 
 __all__ = ["MEDIA_JOB", "QueueFull", "accept_message", "continue_with_media", "enter_lane"]
@@ -55,7 +55,7 @@ async def accept_message(
         entry = msgspec.structs.replace(entry, step=Step.MEDIA.value)
         await enqueue_media_job(tx, message)
     await tx.insert("messages", message)
-    await queue.add_entry(tx, entry)
+    await message_queue.add_entry(tx, entry)
     if message.status != MessageStatus.QUEUED:
         tx.announce(MessagesDue(min(entry.due, entry.expires)))
     return message
@@ -69,11 +69,11 @@ async def enqueue_media_job(tx: Tx, message: Message) -> None:
 
 async def continue_with_media(tx: Tx, message: Message) -> None:
     """Continue with a message whose attachments are stored: in its sender's lane, or with the choice of a sender."""
-    entry = await queue.find_entry(tx, message.sid)
+    entry = await message_queue.find_entry(tx, message.sid)
     if entry is None or entry.step != Step.MEDIA:
         return
     step = Step.SEND if entry.lane else Step.CHOOSE
-    await queue.update_entry(tx, msgspec.structs.replace(entry, step=step.value, due=tx.now))
+    await message_queue.update_entry(tx, msgspec.structs.replace(entry, step=step.value, due=tx.now))
     tx.announce(lanes.LaneHasWork(entry.lane) if entry.lane else MessagesDue(tx.now))
 
 

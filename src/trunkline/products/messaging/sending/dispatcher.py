@@ -20,10 +20,10 @@ from trunkline.core.clock import SECOND
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
-from trunkline.products.messaging.lifecycle.queue import MessagesDue
-from trunkline.products.messaging.sending import receipts
+from trunkline.products.messaging.lifecycle.message_queue import MessagesDue
+from trunkline.products.messaging.sending import receipt_handling
 from trunkline.products.messaging.sending.context import SendingContext
 from trunkline.products.messaging.sending.due_messages import ChooseSender, advance_due
 from trunkline.products.messaging.sending.worker import Worker
@@ -51,7 +51,7 @@ class Dispatcher:
     def __init__(self, context: SendingContext, choose: ChooseSender) -> None:
         self._context = context
         self._choose = choose
-        self._receipts = BatchWriter("receipts", context.database, receipts.apply_receipt, log)
+        self._receipts = BatchWriter("receipts", context.database, receipt_handling.apply_receipt, log)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = False
         self._steps = PeriodicTask("queued messages", self._take_steps, POLL_SECONDS, log=log)
@@ -138,7 +138,7 @@ class Dispatcher:
 
         async def write(tx: Tx) -> tuple[int, list[int | None]]:
             count = await advance_due(tx, self._choose, STEPS)
-            return count, [await queue.next_due(tx), await receipts.reconcile(tx, STEPS)]
+            return count, [await message_queue.next_due(tx), await receipt_handling.reconcile(tx, STEPS)]
 
         try:
             count, due_times = await self._context.database.write(write)
@@ -167,4 +167,4 @@ class Dispatcher:
             except Exception:
                 log.exception("a queued message failed to take its step")
                 with contextlib.suppress(StorageError):
-                    await self._context.database.write(queue.postpone_first)
+                    await self._context.database.write(message_queue.postpone_first)

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle import message_queue
 from trunkline.products.messaging.lifecycle.message import find_message
-from trunkline.products.messaging.lifecycle.queue import QueueEntry, Step
-from trunkline.products.messaging.lifecycle.states import fail_message
+from trunkline.products.messaging.lifecycle.message_queue import QueueEntry, Step
+from trunkline.products.messaging.lifecycle.status_changes import fail_message
 from trunkline.products.messaging.sending.accept import enqueue_media_job
-from trunkline.products.messaging.sending.claiming import EXPIRED
+from trunkline.products.messaging.sending.message_claims import EXPIRED
 
 ChooseSender = Callable[[Tx, QueueEntry], Awaitable[None]]
 """An action that gives a message its sender, or fails it."""
@@ -22,13 +22,13 @@ ChooseSender = Callable[[Tx, QueueEntry], Awaitable[None]]
 
 async def advance_due(tx: Tx, choose: ChooseSender, limit: int) -> int:
     """Advance up to ``limit`` messages of each step by one step; return the largest number of messages of a step."""
-    due = await queue.due_entries(tx, Step.SCHEDULED, limit)
+    due = await message_queue.due_entries(tx, Step.SCHEDULED, limit)
     for entry in due:
         await _start_scheduled(tx, entry, choose)
-    choosing = await queue.due_entries(tx, Step.CHOOSE, limit)
+    choosing = await message_queue.due_entries(tx, Step.CHOOSE, limit)
     for entry in choosing:
         await choose(tx, entry)
-    late = await queue.expired_entries(tx, limit)
+    late = await message_queue.expired_entries(tx, limit)
     for entry in late:
         message = await find_message(tx, entry.account_sid, entry.message_sid)
         if message is not None:
@@ -42,7 +42,9 @@ async def _start_scheduled(tx: Tx, entry: QueueEntry, choose: ChooseSender) -> N
     if message is None:
         return
     if message.parsed_options.media_urls:
-        await queue.update_entry(tx, msgspec.structs.replace(entry, step=Step.MEDIA.value, due=tx.now))
+        await message_queue.update_entry(
+            tx, msgspec.structs.replace(entry, step=Step.MEDIA.value, due=tx.now)
+        )
         await enqueue_media_job(tx, message)
         return
     await choose(tx, entry)

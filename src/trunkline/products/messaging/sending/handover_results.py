@@ -8,12 +8,12 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
 from trunkline.products.messaging.lifecycle.message import Message, MessageStatus, find_message
-from trunkline.products.messaging.lifecycle.queue import QueueEntry, Step
-from trunkline.products.messaging.lifecycle.states import change_status, fail_message, without_text
-from trunkline.products.messaging.sending import receipts
+from trunkline.products.messaging.lifecycle.message_queue import QueueEntry, Step
+from trunkline.products.messaging.lifecycle.status_changes import change_status, fail_message, without_text
+from trunkline.products.messaging.sending import receipt_handling
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome
 
@@ -61,11 +61,11 @@ class ResultRecorder:
 async def _record(tx: Tx, ended: HandoverResult, prices: Prices) -> None:
     if isinstance(ended.outcome, Acceptance):
         # Nothing changes a message while it is being handed over: the claimed row is current.
-        if await queue.remove_sending(tx, ended.entry.message_sid):
+        if await message_queue.remove_sending(tx, ended.entry.message_sid):
             await lanes.subtract_segments(tx, ended.entry.lane, ended.entry.segments)
             await _record_sent(tx, ended.message, ended, ended.outcome, prices)
         return
-    entry = await queue.find_entry(tx, ended.entry.message_sid)
+    entry = await message_queue.find_entry(tx, ended.entry.message_sid)
     if entry is None or entry.step != Step.SENDING:
         return
     message = await find_message(tx, entry.account_sid, entry.message_sid)
@@ -99,7 +99,7 @@ async def _record_sent(
     await tx.insert_many("message_parts", parts)
     for id in submitted.ids:
         # A receipt may overtake the response with its id.
-        await receipts.apply_early_receipts(tx, carrier, id)
+        await receipt_handling.apply_early_receipts(tx, carrier, id)
 
 
 async def _defer(tx: Tx, message: Message, entry: QueueEntry, deferred: Deferral) -> None:
@@ -115,7 +115,7 @@ async def _defer(tx: Tx, message: Message, entry: QueueEntry, deferred: Deferral
         attempts=attempts,
         taken=msgspec.json.encode(deferred.ids).decode(),
     )
-    await queue.update_entry(tx, back)
+    await message_queue.update_entry(tx, back)
     # The return to the queue is not reported: that state was reported before.
     await tx.run(
         "UPDATE messages SET status = 'queued', date_updated = :now"

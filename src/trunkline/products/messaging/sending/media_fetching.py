@@ -29,10 +29,10 @@ from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.accounts.facade import record_alert
-from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle import message_queue
 from trunkline.products.messaging.lifecycle.message import Message, find_message
-from trunkline.products.messaging.lifecycle.queue import Step
-from trunkline.products.messaging.lifecycle.states import fail_message
+from trunkline.products.messaging.lifecycle.message_queue import Step
+from trunkline.products.messaging.lifecycle.status_changes import fail_message
 from trunkline.products.messaging.media import kinds, store
 from trunkline.products.messaging.sending.accept import continue_with_media
 
@@ -93,7 +93,7 @@ class MediaFetcher:
         account_sid, sid = msgspec.json.decode(job.payload, type=tuple[str, str])
 
         async def waiting(tx: Tx) -> Message | None:
-            entry = await queue.find_entry(tx, sid)
+            entry = await message_queue.find_entry(tx, sid)
             return await find_message(tx, account_sid, sid) if entry and entry.step == Step.MEDIA else None
 
         message = await self._database.read(waiting)
@@ -164,7 +164,7 @@ class MediaFetcher:
         log.info("message %s has no attachment: %s", message.sid, refused)
 
         async def write(tx: Tx) -> None:
-            entry = await queue.find_entry(tx, message.sid)
+            entry = await message_queue.find_entry(tx, message.sid)
             if entry is None or entry.step != Step.MEDIA:
                 return
             await record_alert(

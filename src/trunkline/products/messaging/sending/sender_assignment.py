@@ -11,7 +11,7 @@ from trunkline.products.accounts import facade as accounts
 from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging import services
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error
-from trunkline.products.messaging.lifecycle import queue
+from trunkline.products.messaging.lifecycle import message_queue
 from trunkline.products.messaging.lifecycle.error_texts import (
     ACCOUNT_SUSPENDED,
     NO_MMS,
@@ -25,15 +25,15 @@ from trunkline.products.messaging.lifecycle.message import (
     encode_options,
     find_message,
 )
-from trunkline.products.messaging.lifecycle.queue import QueueEntry
-from trunkline.products.messaging.lifecycle.states import change_status, fail_message
+from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
+from trunkline.products.messaging.lifecycle.status_changes import change_status, fail_message
 from trunkline.products.messaging.links.shortening import ShorteningFailed, shorten
 from trunkline.products.messaging.media.addresses import as_text
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
 from trunkline.products.messaging.senders import sticky
-from trunkline.products.messaging.senders.pool import PoolSender, pool_of
+from trunkline.products.messaging.senders.candidates import PoolSender, pool_of
 from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,
@@ -103,7 +103,7 @@ class SenderSelector:
             )
         except QueueFull:
             raise SelectionFailed(QUEUE_FULL) from None
-        await queue.update_entry(tx, placed)
+        await message_queue.update_entry(tx, placed)
         await change_status(
             tx,
             message,

@@ -25,19 +25,19 @@ from trunkline.core.clock import SECOND
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.message import find_message
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.sending.accept import sender_rate
-from trunkline.products.messaging.sending.claiming import (
+from trunkline.products.messaging.sending.context import SendingContext
+from trunkline.products.messaging.sending.handover_results import HandoverResult
+from trunkline.products.messaging.sending.message_claims import (
     Claim,
     ClaimRules,
     Handover,
     claim_messages,
     submission_of,
 )
-from trunkline.products.messaging.sending.context import SendingContext
-from trunkline.products.messaging.sending.handover_results import HandoverResult
 from trunkline.products.messaging.sending.shared_rates import BURST
 from trunkline.transports.base import Carrier, Outcome, UnknownOutcome
 
@@ -216,9 +216,9 @@ class Worker:
             return True
         new = not self._held_until
 
-        async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[queue.QueueEntry]]:
+        async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[message_queue.QueueEntry]]:
             lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + LEASE)
-            return lane, await queue.orphaned_entries(tx, self.lane) if lane and new else []
+            return lane, await message_queue.orphaned_entries(tx, self.lane) if lane and new else []
 
         lane, orphans = await self._context.database.write(write)
         if lane is None:
@@ -235,7 +235,7 @@ class Worker:
                 await self._orphaned(orphan)
         return True
 
-    async def _orphaned(self, entry: queue.QueueEntry) -> None:
+    async def _orphaned(self, entry: message_queue.QueueEntry) -> None:
         message = await self._context.database.read(
             lambda tx: find_message(tx, entry.account_sid, entry.message_sid)
         )

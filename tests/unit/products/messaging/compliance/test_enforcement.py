@@ -21,7 +21,7 @@ from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaigns import Campaign
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error, registered
 from trunkline.products.messaging.compliance.tollfree import Verification
-from trunkline.products.messaging.numbers.owned import owned_by_account
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.services import MessagingService
 
 MIGRATIONS = (*accounts.MIGRATIONS, *blobs.MIGRATIONS, *messaging.MIGRATIONS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.products.messaging.senders.alpha import AlphaCountries
+from trunkline.products.messaging.senders.alpha_rules import AlphaCountries
 from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,

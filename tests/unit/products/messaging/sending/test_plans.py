@@ -12,19 +12,19 @@ import pytest
 
 from trunkline.app.data import open_storage
 from trunkline.app.products import products
-from trunkline.products.messaging.lifecycle import queue
-from trunkline.products.messaging.lifecycle.queue import Step
-from trunkline.products.messaging.senders import pool
+from trunkline.products.messaging.lifecycle import message_queue
+from trunkline.products.messaging.lifecycle.message_queue import Step
+from trunkline.products.messaging.senders import candidates
 from trunkline.settings import Settings
 
-_POOL = f"{pool._SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid"
+_POOL = f"{candidates._SELECT} WHERE s.service_sid = :service_sid AND s.account_sid = :account_sid"
 SEARCHES = [
-    (queue._DUE_BY_STEP[Step.SCHEDULED], "INDEX message_queue_scheduled_by_due (due<?)"),
-    (queue._DUE_BY_STEP[Step.CHOOSE], "INDEX message_queue_choosing_by_due (due<?)"),
-    (queue._NEXT_BY_STEP[Step.SCHEDULED], "INDEX message_queue_scheduled_by_due"),
-    (queue._EXPIRED, "INDEX message_queue_by_expiry (expires<?)"),
-    (queue._LANE, "INDEX message_queue_by_lane (lane=? AND step=?)"),
-    (queue._LANE_MESSAGES, "INDEX sqlite_autoindex_messages_1 (sid=?)"),
+    (message_queue._DUE_BY_STEP[Step.SCHEDULED], "INDEX message_queue_scheduled_by_due (due<?)"),
+    (message_queue._DUE_BY_STEP[Step.CHOOSE], "INDEX message_queue_choosing_by_due (due<?)"),
+    (message_queue._NEXT_BY_STEP[Step.SCHEDULED], "INDEX message_queue_scheduled_by_due"),
+    (message_queue._EXPIRED, "INDEX message_queue_by_expiry (expires<?)"),
+    (message_queue._LANE, "INDEX message_queue_by_lane (lane=? AND step=?)"),
+    (message_queue._LANE_MESSAGES, "INDEX sqlite_autoindex_messages_1 (sid=?)"),
     (_POOL, "(service_sid=? AND account_sid=?)"),
 ]
 

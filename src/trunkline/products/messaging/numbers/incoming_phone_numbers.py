@@ -23,9 +23,13 @@ from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.buying import Purchase, buy_number, read_purchase
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.magic_purchases import create_test_number
+from trunkline.products.messaging.numbers.number_settings import (
+    NumberSettings,
+    change_settings,
+    stored_settings,
+)
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
-from trunkline.products.messaging.numbers.settings import NumberSettings, change_settings, stored_settings
 
 ORIGIN = "twilio"
 """The origin of all numbers in the API (spec)."""

@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.core.storage.account_rows import update_row
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.callbacks import enqueue_callback
 from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, MessageStatus, encode_options
 from trunkline.products.messaging.media.store import delete_media
@@ -58,14 +58,14 @@ def without_text(message: Message) -> dict[str, str]:
 async def fail_message(tx: Tx, message: Message, error_code: int) -> None:
     """End a message that was never sent: remove it from its queue and its lane. A message without an entry in the
     queue has ended already, and stays as it is."""
-    entry = await queue.find_entry(tx, message.sid)
-    if entry is not None and await queue.remove_entry(tx, message.sid):
+    entry = await message_queue.find_entry(tx, message.sid)
+    if entry is not None and await message_queue.remove_entry(tx, message.sid):
         await lanes.subtract_segments(tx, entry.lane, entry.segments)
         await change_status(tx, message, MessageStatus.FAILED, error_code=error_code)
 
 
 async def cancel_message(tx: Tx, message: Message) -> Message | None:
     """Cancel a scheduled message (doc); return None if it is not scheduled any more."""
-    if not await queue.remove_scheduled(tx, message.sid):
+    if not await message_queue.remove_scheduled(tx, message.sid):
         return None
     return await change_status(tx, message, MessageStatus.CANCELED)

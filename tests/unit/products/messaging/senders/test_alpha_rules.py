@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.products.messaging.senders.alpha import (
+from trunkline.products.messaging.senders.alpha_rules import (
     COUNTRIES,
     AlphaCountries,
     AlphaSupport,

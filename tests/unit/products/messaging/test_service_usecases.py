@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from trunkline.products.messaging.service_usecases import USECASES
 from trunkline.products.messaging.services import MessagingService
-from trunkline.products.messaging.usecases import USECASES
 
 
 def test_words_are_unique_and_hold_the_default_of_a_service() -> None:

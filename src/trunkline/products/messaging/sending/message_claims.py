@@ -12,17 +12,17 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error
-from trunkline.products.messaging.lifecycle import lanes, queue
+from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
 from trunkline.products.messaging.lifecycle.error_texts import ACCOUNT_SUSPENDED, NO_MMS, OPTED_OUT
 from trunkline.products.messaging.lifecycle.message import Message
-from trunkline.products.messaging.lifecycle.queue import QueueEntry
-from trunkline.products.messaging.lifecycle.states import fail_message
+from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
+from trunkline.products.messaging.lifecycle.status_changes import fail_message
 from trunkline.products.messaging.media.addresses import media_addresses
-from trunkline.products.messaging.numbers.owned import owned_by_account, owner_of
+from trunkline.products.messaging.numbers.owned_numbers import owned_by_account, owner_of
 from trunkline.products.messaging.numbers.parsing import region_of
 from trunkline.products.messaging.opt_outs.blocks import has_opted_out, is_blocked, scope_of
-from trunkline.products.messaging.senders.alpha import is_alpha
+from trunkline.products.messaging.senders.alpha_rules import is_alpha
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.shared_rates import SharedRates
 from trunkline.transports.base import Carrier, MediaAddress, SenderKind, Submission
@@ -84,10 +84,10 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
     """Claim as many messages as the rates and ``limit`` allow, in the lane's order. Messages whose carrier is not
     ready stay, and those behind them may pass to other carriers. Messages that must not be sent fail."""
     limit = min(limit, MAX_CLAIMED, bucket.at_once() + MAX_BLOCKED)
-    seen = await queue.lane_entries(tx, lane, limit)
+    seen = await message_queue.lane_entries(tx, lane, limit)
     if not seen:
-        return Claim([], False, next=await queue.next_due_in_lane(tx, lane))
-    messages = await queue.lane_messages(tx, lane, limit)
+        return Claim([], False, next=await message_queue.next_due_in_lane(tx, lane))
+    messages = await message_queue.lane_messages(tx, lane, limit)
     handovers: list[Handover] = []
     blocked: dict[str, Carrier] = {}
     wait = stuck = 0
@@ -122,7 +122,7 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
             await fail_message(tx, message, refused)
             ended = True
             continue
-        if not await queue.mark_sending(tx, entry):
+        if not await message_queue.mark_sending(tx, entry):
             continue
         for one in buckets:
             one.spend(entry.segments, tx.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.database import Row, Tx
-from trunkline.products.messaging.numbers.settings import stored_settings
+from trunkline.products.messaging.numbers.number_settings import stored_settings
 
 
 class OwnedNumber(Row, frozen=True):

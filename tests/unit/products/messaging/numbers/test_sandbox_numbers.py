@@ -15,7 +15,7 @@ from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.number_types import NumberType, country_of, type_of
 from trunkline.products.messaging.numbers.parsing import parse_recipient
-from trunkline.products.messaging.numbers.stock import OWNED, RANGES, Range, stock_sandbox
+from trunkline.products.messaging.numbers.sandbox_numbers import OWNED, RANGES, Range, stock_sandbox
 
 MIGRATIONS = (*accounts.MIGRATIONS, *blobs.MIGRATIONS, *messaging.MIGRATIONS)
 OWNER = "AC" + "1" * 32

@@ -15,8 +15,8 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message, MessageStatus
-from trunkline.products.messaging.lifecycle.queue import MessagesDue
-from trunkline.products.messaging.lifecycle.states import change_status
+from trunkline.products.messaging.lifecycle.message_queue import MessagesDue
+from trunkline.products.messaging.lifecycle.status_changes import change_status
 from trunkline.products.messaging.services import MAX_VALIDITY
 from trunkline.transports.base import Receipt, ReceiptState
 

@@ -1,4 +1,4 @@
-"""The pool of a Service for the choice of a sender: each sender with its capabilities and its load."""
+"""The candidates for the choice of a sender: the senders of a Service, each with its capabilities and its load."""
 
 from __future__ import annotations
 
