@@ -15,7 +15,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("schema", "store", "alerts"),
         ("accounts", "token_issuers", "webhook_alerts", "auth_tokens", "credentials", "keys"),
         ("iam_keys",),
-        ("facade", "__init__"),
+        ("facade",),
+        ("node_accounts", "__init__"),
     ),
     "chat": (
         ("schema", "parent_service", "permissions", "webhook_events"),

@@ -87,3 +87,11 @@ OPERATOR = Principal("", "", Credential.OPERATOR)
 """The caller with the operator's token."""
 NOBODY = Principal("", "", Credential.NONE)
 """The caller of an operation that is open to everybody."""
+
+
+class CredentialRevoked(msgspec.Struct, frozen=True):
+    """The announcement that a key, or every key of an account (``key_sid`` is None), is revoked. Clients that logged in
+    with an access token signed by it must be disconnected."""
+
+    account_sid: str
+    key_sid: str | None = None

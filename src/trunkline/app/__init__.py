@@ -4,6 +4,7 @@
 doors use, ``realtime`` and ``door`` are the two doors, ``node`` puts all of it together, ``server`` gives the node its
 listeners.
 
-Only ``products`` names products. Accounts are the exception: every request, token and connection is checked against
-them, so that no node is without them, and the other modules use their facade.
+Only ``products`` names products. It also opens what no node is without, although a product has its code or its
+settings: the accounts, against which every request, token and connection is checked, the carriers, and the public
+address.
 """

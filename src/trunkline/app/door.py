@@ -27,8 +27,8 @@ def open_application(
     """Return the ASGI application. Access tokens are verified as the realtime door verifies them."""
     door = HttpDoor(
         router=realtime.router,
-        directory=foundation.directory,
-        verifier=foundation.verifier,
+        directory=foundation.accounts.directory,
+        verifier=foundation.accounts.verifier,
         executor=foundation.executor,
         database=foundation.database,
         metrics=foundation.metrics,

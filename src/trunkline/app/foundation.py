@@ -14,8 +14,9 @@ from typing import Any
 
 from trunkline.api.execution import OperationExecutor
 from trunkline.api.operation import PrepareContext
+from trunkline.api.principal import CredentialRevoked
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
-from trunkline.app.products import service_finders
+from trunkline.app.products import open_accounts, open_carriers, public_address
 from trunkline.control.health import Health
 from trunkline.core import mutations
 from trunkline.core.clock import Clock
@@ -28,18 +29,11 @@ from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
-from trunkline.products.accounts import facade as accounts
-from trunkline.products.accounts.facade import (
-    AccountCredentials,
-    AccountDirectory,
-    CredentialRevoked,
-    TokenVerifier,
-)
-from trunkline.products.manifest import Context, Manifest, PublicAddress
+from trunkline.products.manifest import Context, Manifest
 from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import event_frame
 from trunkline.settings import Settings
-from trunkline.transports.carriers import job_handlers, open_carriers
+from trunkline.transports.carriers import job_handlers
 from trunkline.transports.sandbox.carrier import Sandbox
 
 log = logging.getLogger("trunkline")
@@ -60,19 +54,15 @@ class Foundation:
         self.metrics = Metrics()
         self.health = Health(self.database, self.bus, self.metrics)
         self.egress = _open_egress(settings)
-        self.directory = AccountDirectory(self.vault)
-        self.verifier = TokenVerifier(self.database, self.vault, service_finders(manifests))
-        # Carriers and the public address are the node's: the control API and every product may use them. Only their
-        # options stand in Messaging's table, where they are documented.
-        messaging = settings.messaging
-        self.carriers = open_carriers(messaging.carriers, messaging.carrier_routes, self.database)
-        self.address = PublicAddress(messaging.public_url.rstrip("/"))
+        self.accounts = open_accounts(settings, self.database, self.vault, manifests)
+        self.carriers = open_carriers(settings, self.database)
+        self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutations.sweeper(self.database)
-        self._signing_tokens = SigningTokens(self._signing_token, clock)
+        self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
         self._delivery = self._open_delivery()
         context = PrepareContext(self.database, self.blobs, self._delivery)
-        self.executor = OperationExecutor(context, self.directory, self.vault)
+        self.executor = OperationExecutor(context, self.accounts.directory, self.vault)
         self.database.listen(self._handle)
         self.cluster.subscribe(lambda announcement: self._handle([announcement]))
 
@@ -85,7 +75,7 @@ class Foundation:
             self._signing_tokens,
             self.clock,
             options,
-            accounts.record_webhook_alert,
+            self.accounts.record_webhook_alert,
         )
 
     def context(self) -> Context:
@@ -97,7 +87,7 @@ class Foundation:
             clock=self.clock,
             egress=self.egress,
             delivery=self._delivery,
-            directory=self.directory,
+            directory=self.accounts.directory,
             carriers=self.carriers,
             sandboxed=all(isinstance(carrier, Sandbox) for carrier in self.carriers.all),
             address=self.address,
@@ -113,15 +103,12 @@ class Foundation:
         """Open the database. Raise StorageError if that fails."""
         await self.database.start()
 
-    async def start(self) -> AccountCredentials:
-        """Connect the bus, and return the first account. Raise StorageError, BusUnreachable or BadMasterKey."""
-        await accounts.check_master_key(self.database, self.vault)
+    async def start(self) -> None:
+        """Find or make the first account, and connect the bus. Raise StorageError, BusUnreachable or BadMasterKey."""
+        await self.accounts.start()
         await self.bus.start()
-        first = self._settings.accounts
-        found = await accounts.first_account(self.database, self.vault, first.account_sid, first.auth_token)
         self._mutations.start()
         await self.blobs.start()
-        return found
 
     async def stop(self) -> None:
         """Stop the sweepers, and close outgoing requests, the bus and the database."""
@@ -134,9 +121,6 @@ class Foundation:
     def _handle(self, announcements: list[Any]) -> None:
         if any(isinstance(announcement, CredentialRevoked) for announcement in announcements):
             self._signing_tokens.invalidate()
-
-    async def _signing_token(self, account_sid: str) -> str | None:
-        return await accounts.signing_token(self.database, self.vault, account_sid)
 
 
 def _open_egress(settings: Settings) -> Egress:

@@ -19,7 +19,6 @@ from trunkline.app.realtime import Realtime
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
-from trunkline.products.accounts.facade import AccountCredentials
 from trunkline.settings import Settings
 
 
@@ -37,6 +36,7 @@ class Node:
         self.metrics = foundation.metrics
         self.health = foundation.health
         self.address = foundation.address
+        self.accounts = foundation.accounts
         context = foundation.context()
         self._runtimes = [manifest.run(context) for manifest in manifests]
         self.components = [component for runtime in self._runtimes for component in runtime.components]
@@ -48,12 +48,12 @@ class Node:
         self.application = open_application(settings.server, foundation, self.realtime, self._runtimes)
         self._draining: asyncio.Future[Any] | None = None
 
-    async def start(self) -> AccountCredentials:
-        """Start everything and return the first account. Raise StorageError, BusUnreachable or BadMasterKey after all
-        that was started has stopped."""
+    async def start(self) -> None:
+        """Start everything. Raise StorageError, BusUnreachable or BadMasterKey after all that was started has
+        stopped."""
         await self._foundation.open()
         try:
-            first = await self._foundation.start()
+            await self._foundation.start()
             await self.runner.start()
             await self.realtime.start()
             for component in self.components:
@@ -61,7 +61,6 @@ class Node:
         except BaseException:
             await self.stop()
             raise
-        return first
 
     def drain(self) -> None:
         """Begin to stop: the node is no longer ready and claims no more jobs while requests in flight are finished."""

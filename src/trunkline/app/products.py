@@ -1,4 +1,4 @@
-"""The list of products, and the whole schema of the database."""
+"""The list of products, the schema of the database, and the pieces of a node that a product's settings describe."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from trunkline.core import mutations
 from trunkline.core.blobs import store as blobs
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import schema as jobs
+from trunkline.core.secrets import Vault
+from trunkline.core.storage.database import Database
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks import attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
-from trunkline.products.manifest import Manifest, ServiceFinder
+from trunkline.products.accounts.node_accounts import NodeAccounts
+from trunkline.products.manifest import Manifest, PublicAddress, ServiceFinder
 from trunkline.realtime import schema as realtime
 from trunkline.settings import Settings
 from trunkline.transports import carriers
+from trunkline.transports.base import Carriers
 
 
 def products(settings: Settings, clock: Clock = system_clock) -> tuple[Manifest, ...]:
@@ -45,3 +49,21 @@ def migrations(manifests: Iterable[Manifest]) -> list[Migration]:
 def service_finders(manifests: Iterable[Manifest]) -> dict[str, ServiceFinder]:
     """Return the finders of the Services that access tokens name, by grant."""
     return {grant: find for manifest in manifests for grant, find in manifest.finders.items()}
+
+
+def open_accounts(
+    settings: Settings, database: Database, vault: Vault, manifests: Iterable[Manifest]
+) -> NodeAccounts:
+    """Return the accounts, against which every request, token and connection is checked."""
+    return NodeAccounts(settings.accounts, database, vault, service_finders(manifests))
+
+
+def open_carriers(settings: Settings, database: Database) -> Carriers:
+    """Return the carriers. They are the node's, since the control API and every product may use them; their options
+    stand in Messaging's table."""
+    return carriers.open_carriers(settings.messaging.carriers, settings.messaging.carrier_routes, database)
+
+
+def public_address(settings: Settings) -> PublicAddress:
+    """Return the configured public address, if there is one. Its option stands in Messaging's table."""
+    return PublicAddress(settings.messaging.public_url.rstrip("/"))

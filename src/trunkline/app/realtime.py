@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunkline.api.operation import Product
+from trunkline.api.principal import CredentialRevoked
 from trunkline.api.router import Router
 from trunkline.app.foundation import Foundation
 from trunkline.core.cluster import MessageGap
 from trunkline.core.jobs.outcomes import Handler
-from trunkline.products.accounts.facade import CredentialRevoked, dead_keys
 from trunkline.products.manifest import Runtime
 from trunkline.realtime import endpoints
 from trunkline.realtime.border import EndpointOpened, Peer
@@ -40,8 +40,8 @@ class Realtime:
             database=database,
             executor=foundation.executor,
             router=self.router,
-            verifier=foundation.verifier,
-            dead_keys=dead_keys,
+            verifier=foundation.accounts.verifier,
+            dead_keys=foundation.accounts.dead_keys,
             clock=foundation.clock,
             listeners=(self.presence, self),
         )

@@ -25,7 +25,6 @@ from trunkline.api.protocol import HttpProtocol
 from trunkline.app.data import open_authority
 from trunkline.app.node import Node
 from trunkline.core.files import replace_file
-from trunkline.products.accounts import facade
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
 
@@ -57,11 +56,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """A node with its listeners. ``announce`` is called with the first account once requests are accepted."""
+    """A node with its listeners. ``announce`` is called once requests are accepted."""
 
-    def __init__(
-        self, settings: Settings, announce: Callable[[Server, facade.AccountCredentials], None]
-    ) -> None:
+    def __init__(self, settings: Settings, announce: Callable[[Server], None]) -> None:
         self.settings = settings
         self.node = Node(settings)
         self._announce = announce
@@ -101,7 +98,7 @@ class Server:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain: requests in flight are finished within 8 s. Raise OSError if an
         address is in use, and as ``Node.start``."""
-        first = await self.node.start()
+        await self.node.start()
         try:
             self._socket = _bind(self.settings.server.host, self.settings.server.port)
             self.node.address.url = self.node.address.url or self.url
@@ -112,7 +109,7 @@ class Server:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stopping.set)
             await self._ready(serving)
-            self._announce(self, first)
+            self._announce(self)
             await stopping.wait()
             await self._stop_accepting()
             await serving

@@ -19,7 +19,6 @@ from trunkline.cli.errors import exit_on_error, fail, reason
 from trunkline.cli.options import with_settings
 from trunkline.cli.startup_message import ReadyServer, port_of, startup_message
 from trunkline.core.telemetry import configure_logs
-from trunkline.products.accounts.facade import AccountCredentials
 from trunkline.settings import Settings
 from trunkline.settings.loading import load
 from trunkline.settings.option import flag
@@ -61,7 +60,8 @@ def _loop(main: object) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    def announce(server: Server, first: AccountCredentials) -> None:
+    def announce(server: Server) -> None:
+        first = server.node.accounts.first
         if settings.server.ready_file:
             write_ready_file(Path(settings.server.ready_file), server, first.account.sid)
         typer.echo(startup_message(_ready_server(settings, server), first, settings.accounts.auth_token))

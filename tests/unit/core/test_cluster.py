@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from trunkline.api.principal import CredentialRevoked
 from trunkline.core.cluster import MAX_BYTES, Cluster, MessageGap
 from trunkline.core.nats_bus import MessageHandler
 from trunkline.core.secrets import Vault
-from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.sync.event_types import EventType, Expiry, SyncEvent
 from trunkline.products.sync.scope import Actor
 from trunkline.products.sync.services import AccessChanged

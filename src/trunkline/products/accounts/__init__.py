@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from trunkline.api.operation import Mount, Product, Style
+from trunkline.api.principal import CredentialRevoked
 from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
 from trunkline.products.accounts.schema import MIGRATIONS
-from trunkline.products.accounts.store import CredentialRevoked
 from trunkline.products.accounts.webhook_alerts import AlertSweeper
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.settings.accounts import AccountSettings

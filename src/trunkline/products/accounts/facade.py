@@ -11,12 +11,10 @@ from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, Tx, columns
 from trunkline.products.accounts import alerts
 from trunkline.products.accounts.auth_tokens import remove_secondary
-from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.store import (
     MAX_NAME,
     Account,
     AccountStatus,
-    CredentialRevoked,
     Key,
     change_account,
     find_account,
@@ -26,19 +24,13 @@ from trunkline.products.accounts.store import (
     insert_test_credentials,
     token_label,
 )
-from trunkline.products.accounts.token_issuers import TokenVerifier, dead_keys
-from trunkline.products.accounts.webhook_alerts import AlertSweeper, record_webhook_alert
 
 __all__ = [
     "MAX_NAME",
     "Account",
     "AccountClosed",
     "AccountCredentials",
-    "AccountDirectory",
     "AccountStatus",
-    "AlertSweeper",
-    "CredentialRevoked",
-    "TokenVerifier",
     "UnknownAccount",
     "all_accounts",
     "are_related",
@@ -46,12 +38,10 @@ __all__ = [
     "check_master_key",
     "create_key",
     "create_main_account",
-    "dead_keys",
     "find_credentials",
     "first_account",
     "is_active",
     "record_alert",
-    "record_webhook_alert",
     "require_account",
     "rotate_token",
     "signing_token",

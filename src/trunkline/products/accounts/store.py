@@ -5,11 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-import msgspec
-
 from trunkline.api.errors import ApiError
 from trunkline.api.paging import Window
-from trunkline.api.principal import Credential
+from trunkline.api.principal import Credential, CredentialRevoked
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
@@ -61,14 +59,6 @@ class TestCredentials(Row, frozen=True):
     account_sid: str
     auth_token: bytes
     date_created: int
-
-
-class CredentialRevoked(msgspec.Struct, frozen=True):
-    """The announcement that a key, or every key of an account (``key_sid`` is None), is revoked. Clients that logged in
-    with an access token signed by it must be disconnected."""
-
-    account_sid: str
-    key_sid: str | None = None
 
 
 class _Sid(Row, frozen=True):

@@ -17,14 +17,13 @@ from twilio.jwt.access_token.grants import ChatGrant, SyncGrant
 from clients.old_sdk import old_python
 from contract import require_node
 from engines import Engine, opened
-from trunkline.api.principal import Credential
+from trunkline.api.principal import Credential, CredentialRevoked
 from trunkline.core.access_tokens import Grant, GrantClaim, InvalidToken, Rule
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Tx
 from trunkline.products import accounts
 from trunkline.products.accounts.store import (
-    CredentialRevoked,
     change_account,
     delete_key,
     insert_account,
