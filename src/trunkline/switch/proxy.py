@@ -1,11 +1,12 @@
 """The CONNECT proxy: TLS interception of tunnels to *.twilio.com:443.
 
-One task per listening socket accepts connections. One task per connection reads the head, within ``head_seconds``, and
-either sends an error response or confirms the tunnel. Until then the task owns the socket, and its end closes the
-socket, also when it is cancelled. A confirmed tunnel goes to the event loop, which runs TLS with a certificate for the
-requested host and connects it to a new protocol of the API server; from then on the event loop owns and closes the
-socket. ``stop`` cancels all tasks and so closes every connection that has no protocol yet; the API server closes the
-others. Accepting pauses for a second if the process has no file descriptor or no memory.
+The event loop calls ``_accept`` when a listener is readable; it accepts one connection, without waiting. One task per
+connection reads the head, within ``head_seconds``, and either sends an error response or confirms the tunnel. Until
+then the task owns the socket, and its end closes the socket, also when it is cancelled. A confirmed tunnel goes to the
+event loop, which runs TLS with a certificate for the requested host and connects it to a new protocol of the API
+server; from then on the event loop owns and closes the socket. ``stop`` ends accepting, cancels all tasks and so closes
+every connection that has no protocol yet; the API server closes the others. A listener pauses for a second if the
+process has no file descriptor or no memory.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ConnectProxy:
         self._tls_seconds = tls_seconds
         self._max_connections = max_connections
         self._listeners: list[socket.socket] = []
-        self._accepting: list[asyncio.Task[None]] = []
+        self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self._open: set[socket.socket] = set()
 
@@ -74,32 +75,42 @@ class ConnectProxy:
     async def start(self, host: str, port: int) -> None:
         """Listen on every address of `host`; port 0 chooses a free one. Raise OSError if that fails."""
         self._listeners = await listen(host, port)
-        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in self._listeners]
+        for listener in self._listeners:
+            self._begin_accepting(listener)
 
     async def stop(self) -> None:
         """Close the listeners and every connection without a protocol; the API server closes the others."""
-        ending = [*self._accepting, *self._serving]
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.remove_reader(listener)
+            listener.close()
+        for pause in self._pauses.values():
+            pause.cancel()
+        self._listeners, self._pauses = [], {}
+        ending = list(self._serving)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        for listener in self._listeners:
-            listener.close()
-        self._listeners, self._accepting = [], []
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listener)
-            except ConnectionError:
-                continue
-            except OSError as reason:
-                # No descriptors or no memory; asyncio's own servers wait a second, too.
-                self._log.error("cannot accept a connection to the proxy: %s", reason)
-                await asyncio.sleep(_RETRY_ACCEPT_SECONDS)
-                continue
-            sock.setblocking(False)
-            self._admit(sock)
+    def _begin_accepting(self, listener: socket.socket) -> None:
+        self._pauses.pop(listener, None)
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one connection. Not a task: a socket would be lost if it came in the turn that cancels the task."""
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as reason:
+            # No descriptors or no memory; asyncio's own servers wait a second, too.
+            self._log.error("cannot accept a connection to the proxy: %s", reason)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            self._pauses[listener] = loop.call_later(_RETRY_ACCEPT_SECONDS, self._begin_accepting, listener)
+            return
+        sock.setblocking(False)
+        self._admit(sock)
 
     def _admit(self, sock: socket.socket) -> None:
         if len(self._open) >= self._max_connections and self.open_connections >= self._max_connections:

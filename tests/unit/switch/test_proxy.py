@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
 import ssl
+import threading
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -292,21 +295,72 @@ def test_a_failing_accept_is_logged_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RETRY_ACCEPT_SECONDS", 0)
-    loop = asyncio.new_event_loop()
-    failures = [OSError(24, "Too many open files"), ConnectionAbortedError()]
-    accept = loop.sock_accept
+    failures = [OSError(24, "Too many open files"), ConnectionAbortedError(), BlockingIOError()]
 
-    async def sock_accept(listener: socket.socket) -> object:
-        if failures:
-            raise failures.pop()
-        return await accept(listener)
+    class FailingListener(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
+            if failures:
+                raise failures.pop()
+            return super().accept()
 
-    monkeypatch.setattr(loop, "sock_accept", sock_accept)
-    with running(loop, tmp_path / "ca", EchoDoor, {}) as found, found.tunnel() as tls:
+    async def listen(host: str, port: int) -> list[socket.socket]:
+        return [FailingListener(fileno=found.detach()) for found in await real_listen(host, port)]
+
+    real_listen = module.listen
+    monkeypatch.setattr(module, "listen", listen)
+    with running(asyncio.new_event_loop(), tmp_path / "ca", EchoDoor, {}) as found, found.tunnel() as tls:
         tls.sendall(b"at last")
         assert tls.recv(100) == b"AT LAST"
     (record,) = caplog.records
     assert "Too many open files" in record.getMessage()
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Return whether the proxy closed the connection, or the kernel one that was never accepted."""
+    try:
+        return read_to_end(sock) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_stop_while_accepting_pauses_ends_the_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullListener(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
+            tried.set()
+            raise OSError(24, "Too many open files")
+
+    async def listen(host: str, port: int) -> list[socket.socket]:
+        return [FullListener(fileno=found.detach()) for found in await real_listen(host, port)]
+
+    tried = threading.Event()
+    real_listen = module.listen
+    monkeypatch.setattr(module, "listen", listen)
+    with running(asyncio.new_event_loop(), tmp_path / "ca", EchoDoor, {}) as found, found.connect() as sock:
+        assert tried.wait(TIMEOUT)
+        found.call(found.proxy.stop())
+        assert is_closed(sock)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_connection_that_is_accepted_during_a_stop_is_closed(start: Start, turns: int) -> None:
+    async def connect_and_stop() -> socket.socket:
+        sock = proxied.connect()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await proxied.proxy.stop()
+        gc.collect()
+        return sock
+
+    proxied = start()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with proxied.call(connect_and_stop()) as sock:
+            assert is_closed(sock)
+    assert [str(one.message) for one in caught] == []
+    assert proxied.proxy.open_connections == 0
 
 
 def test_a_certificate_that_cannot_be_made_closes_the_connection_and_is_logged(

@@ -20,6 +20,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http2 import Http2Origin
 from trunkline.core.egress.message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
-from trunkline.core.egress.transfer import ReadTimer, TotalTimer, Transfer
+from trunkline.core.egress.transfer import Transfer, TransferTimer
 
 MAX_ATTEMPTS = 5
 """Connections that one request is sent over at most, where those before were lost or refused it."""
@@ -210,8 +211,11 @@ class ConnectionPool:
             multi.remove_handle(curl)
             return True
 
-        timer = ReadTimer(transfer, request.timeouts.read, abort)
-        total = None if request.sink is None else TotalTimer(transfer, seconds, abort)
+        timer = TransferTimer(partial(transfer.left_to_read, request.timeouts.read), abort)
+        total = None
+        if request.sink is not None:
+            deadline = asyncio.get_running_loop().time() + seconds
+            total = TransferTimer(partial(transfer.left_in_total, deadline), abort)
         try:
             await future
         except pycurl.error as error:
@@ -281,7 +285,7 @@ class ConnectionPool:
         options(pycurl.TCP_NODELAY, 1)
         options(pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(connect, total)))
         if request.sink is None:
-            # libcurl would count the pauses of a stream; that has a TotalTimer.
+            # libcurl would count the pauses of a stream; that has a timer of its own.
             options(pycurl.TIMEOUT_MS, _milliseconds(total))
         if self._http2:
             options(pycurl.PIPEWAIT, 1)

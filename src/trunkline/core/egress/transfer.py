@@ -24,7 +24,7 @@ _STREAM = re.compile(r"\[HTTP/2\] \[(\d+)\] OPENED stream")
 _HTTP2_CHOSEN = "ALPN: server accepted h2"
 _REFUSED_STREAM = "REFUSED_STREAM"
 _PAUSE_CHECK = 0.1
-"""Seconds by which the limit on a transfer may be missed."""
+"""Seconds after which a paused transfer is checked again."""
 _FINAL = 200
 """The least status of a response that is not an interim one."""
 
@@ -140,8 +140,20 @@ class Transfer:
             self._origin.gate.release(connected=False, error=shared)
             self._leads = False
 
-    def paused_seconds(self, now: float) -> float:
-        """Return for how long the transfer was paused until ``now``, in the loop's time."""
+    def left_to_read(self, seconds: float, now: float) -> float:
+        """Return the seconds until nothing has come for ``seconds``; all of them before the connection and in a
+        pause."""
+        waits = self.connected_at is None or self.paused
+        return seconds if waits else self.active_at + seconds - now
+
+    def left_in_total(self, deadline: float, now: float) -> float:
+        """Return the seconds until ``deadline``, in the loop's time. Pauses do not count, and
+        none of them ends the transfer: they are the caller's."""
+        left = deadline + self._paused_seconds(now) - now
+        # During a pause ``left`` stays as it is, and may be as good as nothing.
+        return max(left, _PAUSE_CHECK) if self.paused else left
+
+    def _paused_seconds(self, now: float) -> float:
         return self._pauses + (now - self._paused_at if self.paused else 0.0)
 
     @property
@@ -236,7 +248,7 @@ class Transfer:
 
     def _resume(self) -> None:
         self.active_at = asyncio.get_running_loop().time()
-        self._pauses = self.paused_seconds(self.active_at)
+        self._pauses = self._paused_seconds(self.active_at)
         self.paused = False
         # The transfer may have ended meanwhile, as its pool was closed.
         with suppress(pycurl.error):
@@ -251,15 +263,14 @@ class _PassedSocket(socket.socket):
             self.close()
 
 
-class ReadTimer:
-    """Aborts a transfer when it is connected, is not paused, and nothing comes for ``seconds``."""
+class TransferTimer:
+    """Aborts a transfer once ``left``, which is called with the loop's time, returns no more seconds."""
 
-    def __init__(self, transfer: Transfer, seconds: float, abort: Callable[[], bool]) -> None:
-        self._transfer = transfer
-        self._seconds = seconds
+    def __init__(self, left: Callable[[float], float], abort: Callable[[], bool]) -> None:
+        self._left = left
         self._abort = abort
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(seconds, self._check)
+        self._loop = loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(left(loop.time()), self._check)
         self.expired = False
 
     def stop(self) -> None:
@@ -267,36 +278,8 @@ class ReadTimer:
         self._timer.cancel()
 
     def _check(self) -> None:
-        now = self._loop.time()
-        waits = self._transfer.connected_at is None or self._transfer.paused
-        active = now if waits else self._transfer.active_at
-        if active + self._seconds <= now:
+        left = self._left(self._loop.time())
+        if left <= 0:
             self.expired = self._abort()
         else:
-            self._timer = self._loop.call_at(active + self._seconds, self._check)
-
-
-class TotalTimer:
-    """Aborts a transfer that takes longer than ``seconds``; its pauses do not count, since they are the caller's."""
-
-    def __init__(self, transfer: Transfer, seconds: float, abort: Callable[[], bool]) -> None:
-        self._transfer = transfer
-        self._seconds = seconds
-        self._abort = abort
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._timer = self._loop.call_later(seconds, self._check)
-        self.expired = False
-
-    def stop(self) -> None:
-        """Stop watching."""
-        self._timer.cancel()
-
-    def _check(self) -> None:
-        now = self._loop.time()
-        left = self._began + self._seconds + self._transfer.paused_seconds(now) - now
-        if left <= 0 and not self._transfer.paused:
-            self.expired = self._abort()
-        else:
-            # During a pause ``left`` stays as it is, and may be as good as nothing.
-            self._timer = self._loop.call_later(max(left, _PAUSE_CHECK), self._check)
+            self._timer = self._loop.call_later(left, self._check)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pycurl
 import pytest
 import uvloop
 
@@ -15,7 +16,7 @@ from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.message import EgressRequest, Timeouts
 from trunkline.core.egress.streaming import BUFFER, ResponseStream
-from trunkline.core.egress.transfer import ReadTimer, TotalTimer, Transfer
+from trunkline.core.egress.transfer import Transfer, TransferTimer
 from unit.core.egress import sending
 from unit.core.egress.peers import OK, drip, hang, peer, stall
 from unit.core.egress.sending import client
@@ -143,7 +144,7 @@ def test_a_transfer_that_the_caller_pauses_is_not_silent() -> None:
     async def body() -> None:
         transfer = Transfer(AddressGuard(), EgressRequest("GET", "http://x/"), None, leads=False)
         transfer.connected_at = 1.0
-        timer = ReadTimer(transfer, 1000.0, lambda: True)
+        timer = TransferTimer(partial(transfer.left_to_read, 1000.0), lambda: True)
         transfer.active_at = asyncio.get_running_loop().time() - 2000
         transfer.paused = True
         timer._check()
@@ -223,22 +224,15 @@ def test_the_time_of_a_pause_does_not_count() -> None:
 def test_the_limit_on_a_transfer_moves_by_its_pauses() -> None:
     async def body() -> None:
         transfer = Transfer(AddressGuard(), EgressRequest("GET", "http://x/"), None, leads=False)
-        timer = TotalTimer(transfer, 1000.0, lambda: True)
         now = asyncio.get_running_loop().time()
-        timer._began = now - 1500
         transfer.paused, transfer._paused_at = True, now - 400
-        timer._check()
-        assert not timer.expired, "it ends when its caller goes on"
-        timer.stop()
+        assert transfer.left_in_total(now - 500, now) > 0, "it ends when its caller goes on"
         transfer._paused_at = now - 600
-        transfer._pauses = transfer.paused_seconds(now)
-        transfer.paused = False
-        timer._check()
-        assert not timer.expired
-        timer.stop()
-        timer._began = now - 1700
-        timer._check()
-        assert timer.expired
+        transfer.active_at = now
+        transfer._curl = pycurl.Curl()
+        transfer._resume()
+        assert transfer.left_in_total(now - 500, now) == pytest.approx(100, abs=5)
+        assert transfer.left_in_total(now - 700, now) < 0
 
     run(body)
 

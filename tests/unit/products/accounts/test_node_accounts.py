@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from engines import opened
 from trunkline.core.secrets import BadMasterKey, Vault
 from trunkline.core.storage.database import Database
 from trunkline.products import accounts
@@ -19,16 +22,24 @@ def node_accounts(database: Database, key: bytes = b"k" * 32) -> NodeAccounts:
     return NodeAccounts(AccountSettings(account_sid=SID, auth_token=TOKEN), database, Vault(key), {})
 
 
-async def test_the_first_account_is_made_at_the_start(database: Database) -> None:
-    opened = node_accounts(database)
-    with pytest.raises(RuntimeError, match="not started"):
-        _ = opened.first
-    await opened.start()
-    assert (opened.first.account.sid, opened.first.auth_token, opened.first.created) == (SID, TOKEN, True)
-    assert await opened.signing_token(SID) == TOKEN
+def test_the_first_account_is_made_at_the_start(database_url: str) -> None:
+    async def main() -> None:
+        async with opened(database_url, MIGRATIONS) as database:
+            node = node_accounts(database)
+            with pytest.raises(RuntimeError, match="not started"):
+                _ = node.first
+            await node.start()
+            assert (node.first.account.sid, node.first.auth_token, node.first.created) == (SID, TOKEN, True)
+            assert await node.signing_token(SID) == TOKEN
+
+    asyncio.run(main())
 
 
-async def test_another_master_key_stops_the_start(database: Database) -> None:
-    await node_accounts(database).start()
-    with pytest.raises(BadMasterKey):
-        await node_accounts(database, b"o" * 32).start()
+def test_another_master_key_stops_the_start(database_url: str) -> None:
+    async def main() -> None:
+        async with opened(database_url, MIGRATIONS) as database:
+            await node_accounts(database).start()
+            with pytest.raises(BadMasterKey):
+                await node_accounts(database, b"o" * 32).start()
+
+    asyncio.run(main())
