@@ -16,9 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from trunkline.transports.smpp.bodies import BindRequest, BindResponse, Body, MessageResponse, ShortMessage
 from trunkline.transports.smpp.commands import RECEIPT, RESPONSE, UDHI, Command, CommandStatus
 from trunkline.transports.smpp.pdu import Pdu, decode, encode, encode_body, frame
+from trunkline.transports.smpp.pdu_bodies import (
+    BindRequest,
+    BindResponse,
+    Body,
+    MessageResponse,
+    ShortMessage,
+)
 from trunkline.transports.smpp.stream import Splitter
 
 T = TypeVar("T")

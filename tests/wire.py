@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.server import ServerState
 
-from trunkline.api.protocol import HttpProtocol
+from trunkline.api.uvicorn_protocol import HttpProtocol
 
 WAIT_SECONDS = 10.0
 """The time limit of a response; one that does not come fails its test."""

@@ -8,9 +8,9 @@ from time import perf_counter
 import smpplib.smpp
 
 from benchmarks.messaging.server import TEXT
-from trunkline.transports.smpp.bodies import MessageResponse, ShortMessage
 from trunkline.transports.smpp.commands import RESPONSE, Command
 from trunkline.transports.smpp.pdu import Pdu, decode, encode
+from trunkline.transports.smpp.pdu_bodies import MessageResponse, ShortMessage
 
 OURS, SMPPLIB = "Trunkline", "smpplib"
 

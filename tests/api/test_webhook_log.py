@@ -25,7 +25,7 @@ from trunkline.control import webhooks
 from trunkline.core.clock import system_clock
 from trunkline.core.egress.failure import Failure
 from trunkline.core.jobs import schema as jobs
-from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.queue import JobState
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Tx

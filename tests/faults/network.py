@@ -10,8 +10,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from smsc import Reply, Smsc, Submit, receipt
-from trunkline.transports.smpp.bodies import ShortMessage
 from trunkline.transports.smpp.commands import Command
+from trunkline.transports.smpp.pdu_bodies import ShortMessage
 
 
 class NetworkSubmit(NamedTuple):

@@ -58,7 +58,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Where is an event delivered to the subscribers of an object?",
-        "realtime/objects/delivery.py",
+        "realtime/objects/live_delivery.py",
         r"class LiveDelivery\b",
     ),
     # Products

@@ -53,7 +53,7 @@ INTERFACE = "trunkline.core.storage.database"
 ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "apsw", "asyncpg", "sqlite3")
 
 PURE = (
-    "api/contents.py",
+    "api/response_bodies.py",
     "api/error_codes.py",
     "api/errors.py",
     "api/form_data.py",
@@ -64,7 +64,7 @@ PURE = (
     "core/dates.py",
     "core/egress/cookies.py",
     "core/egress/guard.py",
-    "core/egress/message.py",
+    "core/egress/http_message.py",
     "core/egress/target.py",
     "core/gsm.py",
     "core/rates.py",
@@ -114,7 +114,7 @@ PURE = (
     "transports/routing.py",
     "transports/sandbox/behaviour.py",
     "transports/smpp/alphabet.py",
-    "transports/smpp/bodies.py",
+    "transports/smpp/pdu_bodies.py",
     "transports/smpp/commands.py",
     "transports/smpp/deliver_sm.py",
     "transports/smpp/pdu.py",
@@ -291,7 +291,7 @@ GOOD = [
     ("products/chat/users.py", "from trunkline.transports.base import Push"),
     ("products/chat/__init__.py", "from trunkline.products.manifest import Manifest"),
     ("products/chat/__init__.py", "from trunkline.settings import Settings"),
-    ("products/chat/users.py", "from trunkline.realtime.objects.delivery import LiveDelivery"),
+    ("products/chat/users.py", "from trunkline.realtime.objects.live_delivery import LiveDelivery"),
     ("control/inbox.py", "from trunkline.products.sync.facade import find"),
     ("settings/tables.py", "from trunkline.transports.options import KINDS"),
     ("app.py", "from trunkline.products.sync.maps import find\nfrom trunkline.switch import proxy"),

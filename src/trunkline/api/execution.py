@@ -11,17 +11,17 @@ import msgspec
 
 from trunkline.api import mutation_ids, paging, params
 from trunkline.api.auth import CHALLENGE, Directory, unauthorized, wrong_credentials
-from trunkline.api.contents import ResponseContent
 from trunkline.api.errors import ApiError, invalid, missing, not_found
 from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, PrepareContext, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Access, Credential, Principal
+from trunkline.api.response_bodies import ResponseBody
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
-from trunkline.core import mutations
+from trunkline.core import mutation_claims
 from trunkline.core.blobs.store import removed_on_failure
-from trunkline.core.mutations import Mutation, RepeatedMutation
+from trunkline.core.mutation_claims import Mutation, RepeatedMutation
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import NeedsWrite, StorageError, Tx
 
@@ -47,7 +47,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
-    content: ResponseContent | None = None
+    content: ResponseBody | None = None
 
 
 class OperationExecutor:
@@ -141,13 +141,13 @@ class OperationExecutor:
         self, request: Request, call: Call[Any], mutation: Mutation, prepare: Prepare
     ) -> Any:
         """Lease the mutation, prepare it and execute it; release the lease if anything of that fails."""
-        await self._database.write(lambda tx: mutations.lease(tx, mutation))
+        await self._database.write(lambda tx: mutation_claims.lease(tx, mutation))
         try:
             return await self._prepare_and_execute(request, call, mutation, prepare)
         except BaseException:
             # Without this the lease ends by itself, later.
             with suppress(StorageError):
-                await self._database.write(lambda tx: mutations.release(tx, mutation))
+                await self._database.write(lambda tx: mutation_claims.release(tx, mutation))
             raise
 
     async def _prepare_and_execute(
@@ -168,7 +168,7 @@ class OperationExecutor:
         async def act(tx: Tx) -> Any:
             assert action is not None
             if mutation is not None:
-                await mutations.claim(tx, mutation)
+                await mutation_claims.claim(tx, mutation)
             # The account may have been closed since the step before the transaction.
             principal = await self._acting(tx, request)
             result = await action(tx, msgspec.structs.replace(call, principal=principal))

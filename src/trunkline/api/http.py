@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.api import addressing, bodies, form_data, headers
+from trunkline.api import addressing, form_data, headers, request_bodies
 from trunkline.api.addressing import RequestAddress
 from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
-from trunkline.api.bodies import Receive
 from trunkline.api.concurrency import FailedLogins, InFlight
-from trunkline.api.contents import ResponseContent, Selection, select
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
+from trunkline.api.request_bodies import Receive
+from trunkline.api.response_bodies import ResponseBody, Selection, select
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import Conflict, Database, Unavailable
@@ -237,12 +237,12 @@ class ApiApplication:
         return form_data.parse_body(body, state.header(b"content-type"))
 
     async def _body(self, state: _RequestState, receive: Receive, limit: int) -> bytes:
-        bodies.check_length(state.fields, limit)
-        return await bodies.read_body(receive, limit, self._door.limits.body_seconds)
+        request_bodies.check_length(state.fields, limit)
+        return await request_bodies.read_body(receive, limit, self._door.limits.body_seconds)
 
     def _upload(self, state: _RequestState, receive: Receive, limit: int) -> AsyncIterator[bytes]:
-        bodies.check_length(state.fields, limit)
-        return bodies.stream_body(receive, limit, self._door.limits.body_seconds)
+        request_bodies.check_length(state.fields, limit)
+        return request_bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
     def _observe(self, state: _RequestState, scope: Scope, status: int, seconds: float) -> None:
         if state.private:
@@ -315,7 +315,7 @@ def _lines(named: Mapping[str, str]) -> headers.Headers:
     return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
-async def _open_stream(content: ResponseContent, state: _RequestState, scope: Scope) -> _Stream:
+async def _open_stream(content: ResponseBody, state: _RequestState, scope: Scope) -> _Stream:
     """Return the selected part of a content with its first piece read: storage that fails is an error response still.
     Raise ApiError with status 416."""
     head = scope["method"] == "HEAD"

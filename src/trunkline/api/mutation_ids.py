@@ -1,6 +1,6 @@
 """Mutation ids of requests: ``X-Twilio-Mutation-Id`` names a change, which is then executed once.
 
-A repeat returns 202 with the SID and the URL of the resource; ``trunkline.core.mutations`` keeps the ids.
+A repeat returns 202 with the SID and the URL of the resource; ``trunkline.core.mutation_claims`` keeps the ids.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from trunkline.api.errors import invalid
 from trunkline.api.principal import Principal
-from trunkline.core.mutations import Mutation
+from trunkline.core.mutation_claims import Mutation
 from trunkline.core.sids import new_sid
 
 HEADER = "x-twilio-mutation-id"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.api.contents import ResponseContent
+from trunkline.api.response_bodies import ResponseBody
 
 
 class PublicRequest(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class PublicResponse(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    content: ResponseContent | None = None
+    content: ResponseBody | None = None
 
 
 class Public(Protocol):

@@ -18,7 +18,7 @@ from trunkline.api.principal import CredentialRevoked
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.products import open_accounts, open_carriers, public_address
 from trunkline.control.health import Health
-from trunkline.core import mutations
+from trunkline.core import mutation_claims
 from trunkline.core.clock import Clock
 from trunkline.core.cluster import Cluster
 from trunkline.core.egress.client import Egress
@@ -58,7 +58,7 @@ class Foundation:
         self.carriers = open_carriers(settings, self.database)
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
-        self._mutations = mutations.sweeper(self.database)
+        self._mutations = mutation_claims.sweeper(self.database)
         self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
         self._delivery = self._open_delivery()
         context = PrepareContext(self.database, self.blobs, self._delivery)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from trunkline.app.door import open_application, routed_products
 from trunkline.app.foundation import Foundation
+from trunkline.app.http_door import open_application, routed_products
 from trunkline.app.products import products
-from trunkline.app.realtime import Realtime
+from trunkline.app.realtime_door import Realtime
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trunkline.core import mutations
+from trunkline.core import mutation_claims
 from trunkline.core.blobs import store as blobs
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import schema as jobs
@@ -37,7 +37,7 @@ def migrations(manifests: Iterable[Manifest]) -> list[Migration]:
     groups = [
         jobs.MIGRATIONS,
         attempts.MIGRATIONS,
-        mutations.MIGRATIONS,
+        mutation_claims.MIGRATIONS,
         blobs.MIGRATIONS,
         realtime.MIGRATIONS,
         *(manifest.migrations for manifest in manifests),

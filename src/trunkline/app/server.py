@@ -21,10 +21,10 @@ from typing import Any
 
 import uvicorn
 
-from trunkline.api.protocol import HttpProtocol
+from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.app.data import open_authority
 from trunkline.app.node import Node
-from trunkline.core.files import replace_file
+from trunkline.core.atomic_files import replace_file
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
 

@@ -13,7 +13,7 @@ from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.control.jobs import DEFAULT_JOBS, MAX_JOBS, entry
 from trunkline.core.dates import iso
-from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
+from trunkline.core.jobs.administration import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.storage.database import Tx
 from trunkline.settings import Settings

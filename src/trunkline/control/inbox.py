@@ -19,7 +19,6 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.contents import ResponseContent, in_memory
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.operation import (
     FOR_ACCOUNT,
@@ -34,6 +33,7 @@ from trunkline.api.operation import (
     handled,
 )
 from trunkline.api.params import Given, text
+from trunkline.api.response_bodies import ResponseBody, in_memory
 from trunkline.api.views import Json
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
@@ -179,7 +179,7 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def _page(page: bytes, _: BlobStore) -> ResponseContent:
+def _page(page: bytes, _: BlobStore) -> ResponseBody:
     return in_memory(_HTML, page)
 
 

@@ -16,7 +16,7 @@ from trunkline.api.operation import FOR_OPERATOR, Call, Empty, delete, fetch, up
 from trunkline.api.params import Given, choice, integer
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
-from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
+from trunkline.core.jobs.administration import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.storage.database import Tx
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from trunkline.core.files import create_file
+from trunkline.core.atomic_files import create_file
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12

@@ -14,7 +14,7 @@ from trunkline.realtime.tunnel import service_path
 
 
 class ObjectDelivery(Protocol):
-    """The subscribers of a product's objects, such as ``objects.delivery.LiveDelivery``."""
+    """The subscribers of a product's objects, such as ``objects.live_delivery.LiveDelivery``."""
 
     def connected(self, peer: Peer) -> None:
         """Record that a client is logged in."""

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from trunkline.core.files import create_file
+from trunkline.core.atomic_files import create_file
 from trunkline.switch import certificates
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
 from trunkline.core.storage.database import Row, Tx
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.transports.sandbox.phones import SandboxMessage, newest

@@ -24,7 +24,7 @@ from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
 from trunkline.api import error_codes
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
 from trunkline.products.messaging.lifecycle.error_texts import TEXTS, error_text
 
 TESTS = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from api.messaging.contents import content_of
 from api.messaging.outcomes import HOOK, callbacks, reaches, states, until
 from api.messaging.stock import TO, US, US_MMS, own, send
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
 from trunkline.core.storage.database import Tx, Unavailable
 
 SECRET = "what the gateway shows"

@@ -17,7 +17,7 @@ from api.messaging.apps import App, alerts, answer, app, codes, settle
 from api.messaging.outcomes import callbacks, phone, reaches, states, until
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.message import EgressRequest, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, Timeouts
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.media import store

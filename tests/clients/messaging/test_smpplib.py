@@ -9,7 +9,9 @@ import smpplib.smpp
 from smpplib.client import Client
 
 from smsc import Smsc, background, delivers_all
-from trunkline.transports.smpp.bodies import (
+from trunkline.transports.smpp.commands import RESPONSE, Command, Tag
+from trunkline.transports.smpp.pdu import Pdu, decode, encode
+from trunkline.transports.smpp.pdu_bodies import (
     BindRequest,
     BindResponse,
     Body,
@@ -17,8 +19,6 @@ from trunkline.transports.smpp.bodies import (
     MessageResponse,
     ShortMessage,
 )
-from trunkline.transports.smpp.commands import RESPONSE, Command, Tag
-from trunkline.transports.smpp.pdu import Pdu, decode, encode
 
 NUMBERS = {
     "source_addr_ton": 5,

@@ -29,8 +29,8 @@ from trunkline.api.operation import (
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
-from trunkline.core import mutations
-from trunkline.core.mutations import LEASE, LIFETIME, MIGRATIONS, sweep
+from trunkline.core import mutation_claims
+from trunkline.core.mutation_claims import LEASE, LIFETIME, MIGRATIONS, sweep
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, OutcomeUnknown, Row, Tx
@@ -347,7 +347,7 @@ def test_one_whose_commit_had_an_unknown_outcome_is_not_executed_again(
 def test_ids_are_forgotten_after_some_minutes_and_swept(
     run: Callable[..., None], prepare: Prepare | None, clock: Now, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mutations, "_BATCH", 2)
+    monkeypatch.setattr(mutation_claims, "_BATCH", 2)
 
     async def scenario(nodes: Nodes) -> None:
         for name in "abc":

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 
-from trunkline.api.protocol import HttpProtocol
+from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.core.access_tokens import Grant, InvalidToken, Rule
 from trunkline.realtime.border import Peer, TooManyLogins, TunnelReply, TunnelRequest
 from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway, event_frame

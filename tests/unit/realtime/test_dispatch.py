@@ -17,7 +17,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.realtime.border import TunnelReply, TunnelRequest
 from trunkline.realtime.dispatch import TunnelDispatcher
-from trunkline.realtime.objects.delivery import LiveDelivery
+from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.reads import ObjectReads
 from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
 from trunkline.realtime.product import RealtimeProduct

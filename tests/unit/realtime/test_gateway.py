@@ -10,7 +10,7 @@ import uvicorn
 from websockets.exceptions import InvalidStatus
 
 from trunkline.api.errors import ApiError
-from trunkline.api.protocol import HttpProtocol
+from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.connection import MOST_WAITING
 from trunkline.realtime.gateway import ConnectionLimits

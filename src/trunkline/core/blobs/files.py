@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from trunkline.core.atomic_files import sync_directory
 from trunkline.core.blobs.orphans import remove_orphans
 from trunkline.core.blobs.store import (
     FIRST_SWEEP_SECONDS,
@@ -38,7 +39,6 @@ from trunkline.core.blobs.store import (
     pieces_of,
 )
 from trunkline.core.clock import SECOND
-from trunkline.core.files import sync_directory
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import EgressRequest, EgressResponse
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse
 from trunkline.core.egress.pool import ConnectionPool, PoolOptions, TlsDefaults
 from trunkline.core.egress.streaming import ResponseStream, open_stream
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from trunkline.core.clock import SECOND
-from trunkline.core.egress.message import Headers
+from trunkline.core.egress.http_message import Headers
 
 Cookies = dict[str, dict[str, str]]
 """By server (scheme, host and port), each name with its value."""

@@ -29,7 +29,7 @@ import pycurl  # type: ignore[import-untyped]
 from trunkline.core.egress.failure import NO_MESSAGE, EgressError, Failure, Resend, from_curl
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http2 import Http2Origin
-from trunkline.core.egress.message import EgressRequest, EgressResponse
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.egress.transfer import Transfer, TransferTimer
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Headers, find_header
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Headers, find_header
 
 BUFFER = 64 * 1024
 """Bytes from which on a stream accepts no more; the piece that reaches it has at most 16 KiB."""

@@ -14,7 +14,7 @@ import pycurl  # type: ignore[import-untyped]
 from trunkline.core.egress.failure import EgressError, Failure, Progress, Resend
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http2 import Http2Origin
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timings
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's heads, interim ones and trailers included."""

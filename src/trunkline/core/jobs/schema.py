@@ -30,7 +30,7 @@ MIGRATIONS = (
             "CREATE INDEX jobs_parked ON jobs (kind, lane, created) WHERE parked",
             # queue.enqueue, claims.settle
             "CREATE INDEX jobs_in_order ON jobs (order_key, state, place)",
-            # inspection.list_jobs; an index over all states would be chosen for claims, and sort all due jobs
+            # administration.list_jobs; an index over all states would be chosen for claims, and sort all due jobs
             "CREATE INDEX jobs_dead ON jobs (created, id) WHERE state = 'dead'",
         ),
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trunkline.core.egress.failure import Failure
-from trunkline.core.egress.message import EgressResponse, Headers
+from trunkline.core.egress.http_message import EgressResponse, Headers
 from trunkline.core.jobs.claims import clipped
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns

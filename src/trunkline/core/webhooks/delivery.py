@@ -9,7 +9,7 @@ import msgspec
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, JobOutcome, Retry, Success, Write
 from trunkline.core.storage.database import Database, Tx

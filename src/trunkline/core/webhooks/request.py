@@ -7,7 +7,7 @@ from urllib.parse import quote_plus, urljoin
 
 import msgspec
 
-from trunkline.core.egress.message import EgressResponse, Headers
+from trunkline.core.egress.http_message import EgressResponse, Headers
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.sids import new_token
 from trunkline.core.webhooks.challenges import authorization_for

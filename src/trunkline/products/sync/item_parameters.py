@@ -13,8 +13,8 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.items import Change, Item
+from trunkline.realtime.objects.object_views import raw
 from trunkline.realtime.objects.types import BY_POSITION
-from trunkline.realtime.objects.views import raw
 
 Seconds = Annotated[Given[int | None], ttl.seconds()]
 

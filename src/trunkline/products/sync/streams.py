@@ -20,8 +20,8 @@ from trunkline.products.sync.event_log import record
 from trunkline.products.sync.event_types import EventType
 from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.scope import Scope, enter
+from trunkline.realtime.objects.object_views import raw
 from trunkline.realtime.objects.types import ObjectKind
-from trunkline.realtime.objects.views import raw
 
 INVALID_MESSAGE = 54251
 

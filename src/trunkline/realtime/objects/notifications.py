@@ -15,8 +15,8 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.views import Json
 from trunkline.core.dates import iso_milliseconds
+from trunkline.realtime.objects.object_views import date_or_none, raw
 from trunkline.realtime.objects.types import ObjectEvent
-from trunkline.realtime.objects.views import date_or_none, raw
 
 ORDERED = "twilio.sync.event"
 _LIVE = {

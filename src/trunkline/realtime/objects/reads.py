@@ -19,7 +19,7 @@ from trunkline.api.paging import Cursor, Window
 from trunkline.api.params import Given, Parser, choice, integer, named, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
-from trunkline.realtime.objects import views
+from trunkline.realtime.objects import object_views
 from trunkline.realtime.objects.source import ObjectSource
 from trunkline.realtime.objects.types import BY_POSITION, ObjectItem, ObjectKind, ObjectRoot
 
@@ -91,7 +91,7 @@ def starting(window: Window, start: paging.Key | None, bounds: object) -> Window
 def page_view(page: ItemPage, urls: Urls) -> Json:
     """Return a page of items."""
     return {
-        "items": [views.queried_item(item, urls) for item in page.items],
+        "items": [object_views.queried_item(item, urls) for item in page.items],
         "meta": {
             "key": "items",
             "next_token": page.following and paging.encode(page.following),
@@ -102,9 +102,9 @@ def page_view(page: ItemPage, urls: Urls) -> Json:
 
 def map_view(found: MapWithItems, urls: Urls) -> Json:
     """Return a Map as a fetch returns it."""
-    body = views.fetched(found.root, urls)
+    body = object_views.fetched(found.root, urls)
     if found.items is not None:
-        body["items"] = [views.queried_item(item, urls) for item in found.items]
+        body["items"] = [object_views.queried_item(item, urls) for item in found.items]
     return body
 
 
@@ -119,15 +119,15 @@ class ObjectReads(Generic[V]):
         root = "/Services/{ServiceSid}"
         lists, maps = f"{root}/Lists/{{Sid}}", f"{root}/Maps/{{Sid}}"
         return (
-            fetch(f"{root}/Documents/{{Sid}}", self._root(ObjectKind.DOCUMENT), views.fetched),
-            fetch(lists, self._root(ObjectKind.LIST), views.fetched),
-            fetch(f"{lists}/Context", self._root(ObjectKind.LIST), views.context),
+            fetch(f"{root}/Documents/{{Sid}}", self._root(ObjectKind.DOCUMENT), object_views.fetched),
+            fetch(lists, self._root(ObjectKind.LIST), object_views.fetched),
+            fetch(f"{lists}/Context", self._root(ObjectKind.LIST), object_views.context),
             fetch(f"{lists}/Items", self._query(ObjectKind.LIST), page_view, input=ItemQuery),
-            fetch(f"{lists}/Items/{{Index}}", self._item(ObjectKind.LIST), views.queried_item),
+            fetch(f"{lists}/Items/{{Index}}", self._item(ObjectKind.LIST), object_views.queried_item),
             fetch(maps, self._fetch_map, map_view, input=MapQuery),
             fetch(f"{maps}/Items", self._query(ObjectKind.MAP), page_view, input=ItemQuery),
-            fetch(f"{maps}/Items/{{Key+}}", self._item(ObjectKind.MAP), views.queried_item),
-            fetch(f"{root}/Streams/{{Sid}}", self._root(ObjectKind.STREAM), views.fetched),
+            fetch(f"{maps}/Items/{{Key+}}", self._item(ObjectKind.MAP), object_views.queried_item),
+            fetch(f"{root}/Streams/{{Sid}}", self._root(ObjectKind.STREAM), object_views.fetched),
         )
 
     async def _find(self, tx: Tx, call: Call[Any], kind: ObjectKind) -> ObjectRoot:

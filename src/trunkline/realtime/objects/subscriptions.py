@@ -22,7 +22,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Database, Tx
 from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
-from trunkline.realtime.objects.delivery import LiveDelivery
+from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.replay import Snapshot
 from trunkline.realtime.objects.types import ObjectKind, check_sid
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.transports.base import CarrierListener, Deferral, Outcome, Submission, UnknownOutcome
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute

@@ -20,8 +20,8 @@ from typing import Protocol, cast
 
 import msgspec
 
-from trunkline.transports.smpp.bodies import BindRequest
 from trunkline.transports.smpp.commands import Command, status_name
+from trunkline.transports.smpp.pdu_bodies import BindRequest
 from trunkline.transports.smpp.session import (
     NEVER,
     BindRejection,

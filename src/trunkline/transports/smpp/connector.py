@@ -24,7 +24,6 @@ from typing import Any
 from trunkline.core.clock import SECOND
 from trunkline.core.rates import TokenBucket
 from trunkline.transports.base import Deferral, Rejection, UnknownOutcome
-from trunkline.transports.smpp.bodies import BindRequest
 from trunkline.transports.smpp.commands import Command, CommandStatus, status_name
 from trunkline.transports.smpp.connection import (
     BindFailed,
@@ -35,6 +34,7 @@ from trunkline.transports.smpp.connection import (
     connect,
 )
 from trunkline.transports.smpp.deliver_handler import DeliverHandler
+from trunkline.transports.smpp.pdu_bodies import BindRequest
 from trunkline.transports.smpp.receipts import IdBase, response_id
 from trunkline.transports.smpp.session import (
     DeliverRequest,

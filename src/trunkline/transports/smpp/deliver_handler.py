@@ -10,7 +10,6 @@ import logging
 
 from trunkline.core.clock import SECOND, Clock
 from trunkline.transports.base import CarrierListener, InboundMessage
-from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import CommandStatus
 from trunkline.transports.smpp.deliver_sm import (
     Concatenation,
@@ -19,6 +18,7 @@ from trunkline.transports.smpp.deliver_sm import (
     UnreadableMessage,
     parse,
 )
+from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.reassembly import complete, join, segment_of
 from trunkline.transports.smpp.receipts import Dialect, IdBase, parse_receipt
 from trunkline.transports.smpp.segment_store import SegmentStore

@@ -11,8 +11,8 @@ import struct
 import msgspec
 
 from trunkline.transports.smpp.alphabet import Alphabet, alphabet_of, decode
-from trunkline.transports.smpp.bodies import DataMessage, Parameters, ShortMessage
 from trunkline.transports.smpp.commands import ACKNOWLEDGEMENTS, INTERMEDIATE, RECEIPT, TYPE, UDHI, Tag
+from trunkline.transports.smpp.pdu_bodies import DataMessage, Parameters, ShortMessage
 from trunkline.transports.smpp.settings import SmppRoute
 
 _INTERNATIONAL = 1

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.transports.smpp.bodies import (
+from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus, Tag
+from trunkline.transports.smpp.pdu_bodies import (
     SHAPES,
     Body,
     Destination,
@@ -26,7 +27,6 @@ from trunkline.transports.smpp.bodies import (
     SubmitMulti,
     UnsuccessfulDestination,
 )
-from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus, Tag
 
 HEADER = 16
 MAX_SHORT_MESSAGE = 254

@@ -15,8 +15,8 @@ from enum import Enum
 import msgspec
 
 from trunkline.transports.base import Receipt, ReceiptState
-from trunkline.transports.smpp.bodies import Parameters
 from trunkline.transports.smpp.commands import Tag
+from trunkline.transports.smpp.pdu_bodies import Parameters
 
 UNKNOWN_ERROR = 30008
 _UNREACHABLE = 30003

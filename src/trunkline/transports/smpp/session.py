@@ -16,15 +16,15 @@ from enum import Enum
 
 import msgspec
 
-from trunkline.transports.smpp.bodies import (
+from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
+from trunkline.transports.smpp.pdu import BadPdu, Pdu, decode, encode_body, frame
+from trunkline.transports.smpp.pdu_bodies import (
     BindRequest,
     BindResponse,
     DataMessage,
     MessageResponse,
     ShortMessage,
 )
-from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
-from trunkline.transports.smpp.pdu import BadPdu, Pdu, decode, encode_body, frame
 from trunkline.transports.smpp.stream import Splitter
 
 GRACE = 5.0

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from trunkline.transports.base import Encoding, SenderKind, Submission
 from trunkline.transports.smpp.alphabet import Alphabet, NotEncodable, encode
-from trunkline.transports.smpp.bodies import Parameters, ShortMessage
 from trunkline.transports.smpp.commands import UDHI, Tag
+from trunkline.transports.smpp.pdu_bodies import Parameters, ShortMessage
 from trunkline.transports.smpp.settings import SmppRoute
 
 _UDH_OCTETS = 6

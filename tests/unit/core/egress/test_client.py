@@ -16,7 +16,7 @@ import uvloop
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, stall
 from unit.core.egress.sending import client, run
 

@@ -15,7 +15,7 @@ from h2.errors import ErrorCodes
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.pool import MAX_ATTEMPTS, ConnectionPool, HttpVersion, Identity, PoolOptions
 from unit.core.egress.http2_peer import Authority, Connection, Handler, Stream, http2_peer
 from unit.core.egress.peers import OK, peer

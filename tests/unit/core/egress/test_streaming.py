@@ -14,7 +14,7 @@ import uvloop
 
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
-from trunkline.core.egress.message import EgressRequest, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, Timeouts
 from trunkline.core.egress.streaming import BUFFER, ResponseStream
 from trunkline.core.egress.transfer import Transfer, TransferTimer
 from unit.core.egress import sending

@@ -8,7 +8,7 @@ import sys
 
 from engines import opened
 from trunkline.core.clock import SECOND, system_clock
-from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
 from trunkline.core.jobs.queue import JobState
 from trunkline.core.jobs.runner import Runner, RunnerOptions

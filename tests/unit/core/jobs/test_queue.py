@@ -10,7 +10,7 @@ import pytest
 
 from engines import opened
 from trunkline.core.jobs import schema
-from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.queue import (
     Job,
     JobsDue,

@@ -12,8 +12,8 @@ import pytest
 from engines import opened
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.claims import Lease
-from trunkline.core.jobs.inspection import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOutcome, Requeue, Retry, Success
 from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.runner import Runner, RunnerOptions

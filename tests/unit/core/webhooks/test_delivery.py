@@ -18,7 +18,7 @@ from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs import schema
-from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import (
     ClaimedJob,
     DeadLetter,

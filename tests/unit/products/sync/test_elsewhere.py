@@ -19,7 +19,7 @@ from trunkline.products.sync.event_types import EventType
 from trunkline.products.sync.objects import Creation, Object
 from trunkline.products.sync.realtime.source import NEWEST_AT_ONCE, SyncSource, object_event
 from trunkline.products.sync.scope import Actor
-from trunkline.realtime.objects.delivery import LiveDelivery
+from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.types import ObjectEvent, ObjectKind
 from unit.products.sync.world import ACCOUNT_SID, World, world
 

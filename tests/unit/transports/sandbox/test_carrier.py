@@ -14,7 +14,7 @@ import pytest
 from engines import Engine, opened
 from trunkline.app.products import migrations, products
 from trunkline.core.clock import SECOND, system_clock
-from trunkline.core.jobs.inspection import list_jobs
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, Retry
 from trunkline.core.jobs.queue import JobState
 from trunkline.core.jobs.runner import Runner, RunnerOptions

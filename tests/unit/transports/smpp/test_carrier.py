@@ -11,9 +11,9 @@ import pytest
 
 from smsc import Reply, Smsc, Submit, delivers_all, mobile, receipt, takes_all
 from trunkline.transports.base import Acceptance, Deferral, Outcome, ReceiptState, Rejection, UnknownOutcome
-from trunkline.transports.smpp.bodies import DataMessage, EmptyBody
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.commands import Command, CommandStatus, Tag
+from trunkline.transports.smpp.pdu_bodies import DataMessage, EmptyBody
 from unit.transports.smpp.routes import Recorder, route, running, submission, turns
 
 TRANSCEIVER, TRANSMITTER, RECEIVER = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from trunkline.transports.smpp.bodies import BindRequest, BindResponse
 from trunkline.transports.smpp.commands import RESPONSE, Command
 from trunkline.transports.smpp.connection import BindFailed, Binding, BindRefused, SmscConnection
 from trunkline.transports.smpp.pdu import Pdu, encode, frame
+from trunkline.transports.smpp.pdu_bodies import BindRequest, BindResponse
 from trunkline.transports.smpp.session import DeliverRequest, SessionEnd, SessionTimeouts, SubmitResult
 from trunkline.transports.smpp.stream import Splitter
 

@@ -9,9 +9,9 @@ import pytest
 
 from trunkline.core.clock import SECOND
 from trunkline.transports.base import ReceiptState
-from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import CommandStatus, Tag
 from trunkline.transports.smpp.deliver_handler import DeliverHandler
+from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.segment_store import MemorySegmentStore
 from unit.transports.smpp.routes import Recorder, route
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from trunkline.transports.base import InboundMessage
 from trunkline.transports.smpp.alphabet import Alphabet, encode
-from trunkline.transports.smpp.bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.commands import Tag
 from trunkline.transports.smpp.deliver_sm import (
     Concatenation,
@@ -21,6 +20,7 @@ from trunkline.transports.smpp.deliver_sm import (
     UnreadableMessage,
     parse,
 )
+from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.reassembly import InboundSegment, complete, join, segment_of
 from unit.transports.smpp.routes import route
 

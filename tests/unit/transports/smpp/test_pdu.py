@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.transports.smpp import bodies as b
+from trunkline.transports.smpp import pdu_bodies as b
 from trunkline.transports.smpp.commands import RESPONSE, Command, CommandStatus, Tag, status_name
 from trunkline.transports.smpp.pdu import BadPdu, Fault, Pdu, decode, encode, encode_body, frame
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.transports.base import Receipt, ReceiptState
-from trunkline.transports.smpp.bodies import Parameters
 from trunkline.transports.smpp.commands import Tag
+from trunkline.transports.smpp.pdu_bodies import Parameters
 from trunkline.transports.smpp.receipts import (
     GSM_ERRORS,
     Dialect,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.transports.smpp.bodies import (
+from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
+from trunkline.transports.smpp.pdu import Pdu, decode, encode, frame
+from trunkline.transports.smpp.pdu_bodies import (
     BindRequest,
     BindResponse,
     Body,
@@ -13,8 +15,6 @@ from trunkline.transports.smpp.bodies import (
     MessageResponse,
     ShortMessage,
 )
-from trunkline.transports.smpp.commands import MAX_SEQUENCE, RESPONSE, Command, CommandStatus
-from trunkline.transports.smpp.pdu import Pdu, decode, encode, frame
 from trunkline.transports.smpp.session import (
     GRACE,
     NEVER,

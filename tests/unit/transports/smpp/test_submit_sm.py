@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.transports.base import Encoding, SenderKind
-from trunkline.transports.smpp.bodies import ShortMessage
 from trunkline.transports.smpp.commands import Command, Tag
 from trunkline.transports.smpp.pdu import encode_body
+from trunkline.transports.smpp.pdu_bodies import ShortMessage
 from trunkline.transports.smpp.submit_sm import bodies, relative_time, split_ucs2
 from unit.transports.smpp.routes import route, submission
 

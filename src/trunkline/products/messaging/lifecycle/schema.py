@@ -56,7 +56,8 @@ MIGRATIONS = (
             )""",
             # scheduling.ScheduleLimit
             "CREATE INDEX message_queue_scheduled ON message_queue (account_sid) WHERE step = 'scheduled'",
-            # message_queue.due_entries, message_queue.next_due: for the steps that wait for a time: a lane has an order
+            # message_queue.due_entries, message_queue.next_due: for the steps that wait for a time, as a lane has an
+            # order of its own
             "CREATE INDEX message_queue_scheduled_by_due ON message_queue (due) WHERE step = 'scheduled'",
             "CREATE INDEX message_queue_choosing_by_due ON message_queue (due) WHERE step = 'choose'",
             # message_queue.lane_entries

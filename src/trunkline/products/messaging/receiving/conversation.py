@@ -21,7 +21,7 @@ import msgspec
 
 from trunkline.core.clock import Clock
 from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
-from trunkline.core.egress.message import EgressResponse
+from trunkline.core.egress.http_message import EgressResponse
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.attempts import AttemptResult

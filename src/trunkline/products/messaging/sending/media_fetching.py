@@ -23,7 +23,7 @@ import msgspec
 from trunkline.core.blobs.store import Blob, BlobStore, BlobTooLarge, delete_blobs, removed_on_failure
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
-from trunkline.core.egress.message import EgressRequest, Timeouts
+from trunkline.core.egress.http_message import EgressRequest, Timeouts
 from trunkline.core.egress.streaming import ResponseStream
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success

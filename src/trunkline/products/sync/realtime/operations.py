@@ -34,7 +34,7 @@ from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.realtime.source import object_item, object_root
 from trunkline.products.sync.scope import enter
 from trunkline.products.sync.streams import StreamMessage
-from trunkline.realtime.objects import views
+from trunkline.realtime.objects import object_views
 from trunkline.realtime.objects.reads import item_index
 from trunkline.realtime.objects.types import ObjectKind
 
@@ -65,12 +65,12 @@ class Put(msgspec.Struct, frozen=True):
 
 def written(row: Object, urls: Urls) -> Json:
     """Return an object as the response to a write has it."""
-    return views.written(object_root(row), urls)
+    return object_views.written(object_root(row), urls)
 
 
 def written_item(row: Item, urls: Urls) -> Json:
     """Return an item as the response to a write has it."""
-    return views.written_item(object_item(row), urls)
+    return object_views.written_item(object_item(row), urls)
 
 
 def put_view(put: Put, urls: Urls) -> Json:

@@ -17,7 +17,7 @@ from trunkline.products.sync.reachability import Reachability
 from trunkline.products.sync.realtime import operations
 from trunkline.products.sync.realtime.source import SyncSource, object_event
 from trunkline.products.sync.services import DEFAULT_NAME, AccessChanged
-from trunkline.realtime.objects.delivery import LiveDelivery
+from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.reads import ObjectReads
 from trunkline.realtime.objects.subscriptions import INVALID_JSON, SubscriptionLimits, Subscriptions
 from trunkline.realtime.product import RealtimeProduct

@@ -17,8 +17,8 @@ from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import SweptBlobStore
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
+from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.claims import Lease, SettledJob
-from trunkline.core.jobs.inspection import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.jobs.runner import Runner

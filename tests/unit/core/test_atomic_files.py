@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.core.files import create_file, replace_file
+from trunkline.core.atomic_files import create_file, replace_file
 
 Write = Callable[[Path, bytes], None]
 

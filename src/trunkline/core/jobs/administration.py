@@ -1,4 +1,4 @@
-"""The operator's view of the queue, and the changes that an operator may make to it."""
+"""The administration of the queue: the operator's view of it, and the changes that an operator may make."""
 
 from __future__ import annotations
 

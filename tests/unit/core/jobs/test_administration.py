@@ -9,8 +9,8 @@ from typing import Any
 from engines import opened
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.jobs import claims
+from trunkline.core.jobs.administration import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.claims import Lease, SettledJob
-from trunkline.core.jobs.inspection import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.outcomes import DeadLetter, Retry
 from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.schema import MIGRATIONS

@@ -8,7 +8,7 @@ from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
 from trunkline.api.operation import Product
 from trunkline.api.public import PublicPaths
 from trunkline.app.foundation import Foundation
-from trunkline.app.realtime import Realtime
+from trunkline.app.realtime_door import Realtime
 from trunkline.control import control_product
 from trunkline.products.manifest import Manifest, Runtime
 from trunkline.settings.server import ServerSettings

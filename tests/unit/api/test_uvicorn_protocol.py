@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from trunkline.api.protocol import MAX_HEAD_BYTES
+from trunkline.api.uvicorn_protocol import MAX_HEAD_BYTES
 from wire import Reply, Server, WireConnection, serving
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"

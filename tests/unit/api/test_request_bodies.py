@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.api import bodies
+from trunkline.api import request_bodies
 from trunkline.api.errors import ApiError
 
 
@@ -35,11 +35,11 @@ async def joined(content: AsyncIterator[bytes]) -> list[bytes]:
 
 
 def whole(arrivals: Arrivals, limit: int = 100, seconds: float = 30) -> bytes:
-    return asyncio.run(bodies.read_body(arrivals, limit, seconds))
+    return asyncio.run(request_bodies.read_body(arrivals, limit, seconds))
 
 
 def streamed(arrivals: Arrivals, limit: int = 100, seconds: float = 30) -> list[bytes]:
-    return asyncio.run(joined(bodies.stream_body(arrivals, limit, seconds)))
+    return asyncio.run(joined(request_bodies.stream_body(arrivals, limit, seconds)))
 
 
 def test_a_body_is_read_in_its_pieces() -> None:
@@ -66,10 +66,10 @@ def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.Mo
     """Count one byte as a second here, or as nothing; the time without it is over after the first piece."""
 
     async def scenario(rate: int) -> list[bytes]:
-        monkeypatch.setattr(bodies, "MIN_RATE", rate)
+        monkeypatch.setattr(request_bodies, "MIN_RATE", rate)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        content = bodies.stream_body(Arrivals(b"a" * 50, b"b"), 100, 5)
+        content = request_bodies.stream_body(Arrivals(b"a" * 50, b"b"), 100, 5)
         pieces = [await anext(content)]
         monkeypatch.setattr(loop, "time", lambda: began + 20)
         return [*pieces, *await joined(content)]
@@ -81,9 +81,9 @@ def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.Mo
 
 
 def test_an_announced_length_is_checked_before_anything_is_read() -> None:
-    bodies.check_length({}, 10)
-    bodies.check_length({b"content-length": b"10"}, 10)
-    bodies.check_length({b"content-length": b"x"}, 10)
+    request_bodies.check_length({}, 10)
+    request_bodies.check_length({b"content-length": b"10"}, 10)
+    request_bodies.check_length({b"content-length": b"x"}, 10)
     with pytest.raises(ApiError) as error:
-        bodies.check_length({b"content-length": b"11"}, 10)
+        request_bodies.check_length({b"content-length": b"11"}, 10)
     assert error.value.status == 413

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from trunkline.core.storage.database import Database
-from trunkline.realtime.objects.delivery import LiveDelivery
+from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.subscriptions import (
     SubscriptionBatch,
     SubscriptionLimits,
