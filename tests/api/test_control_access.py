@@ -12,6 +12,8 @@ from trunkline.api.addressing import CONTROL
 from trunkline.api.operation import Operation
 from trunkline.api.principal import Access
 from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.products.messaging.numbers import inventory
+from trunkline.products.messaging.numbers.inventory import NumberUnavailable
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """Access is decided before the database is used."""
@@ -210,3 +212,20 @@ def test_numbers_are_added_assigned_and_removed(api: Api) -> None:
     assert api.delete(f"{path}/{number}", auth=OPERATOR).status_code == 204
     assert_error(api.get(f"{path}/{number}", auth=OPERATOR), 404, 20404)
     assert_error(api.post(f"{path}/{number}", auth=OPERATOR), 404, 20404)
+
+
+def test_the_error_of_a_number_names_its_parameter_and_reason(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, number = f"/{CONTROL}/numbers", "+14155550123"
+    assert api.post(path, {"Number": number, "Country": ""}, auth=OPERATOR).json()["country"] == "US"
+    bad = api.post(path, {"Number": "+14155550124", "Country": "USA"}, auth=OPERATOR)
+    reason = "must be the two letters of a country"
+    assert assert_error(bad, 400, 20001)["message"] == f"Invalid parameter Country: {reason}"
+
+    async def bought(*_: object) -> None:
+        raise NumberUnavailable(number)
+
+    monkeypatch.setattr(inventory, "assign_number", bought)
+    lost = api.post(f"{path}/{number}", {"AccountSid": ACCOUNT_SID}, auth=OPERATOR)
+    assert assert_error(lost, 409, 20409)["message"] == f"{number} was bought just now; try again"

@@ -62,7 +62,10 @@ class World:
 
     def told(self) -> set[tuple[str, str]]:
         """Return the reported states of each message."""
-        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.webhooks}
+        return {
+            (one.parameters["MessageSid"], one.parameters["MessageStatus"])
+            for one in self.app.outgoing_requests
+        }
 
 
 @asynccontextmanager

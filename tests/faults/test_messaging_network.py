@@ -69,7 +69,9 @@ async def delivered(made: World) -> None:
     assert {one.status for one in await made.beside.messages()} == {"delivered"}
     for program in made.programs:
         for sid in program.made:
-            told = [one.parameters for one in made.app.webhooks if one.parameters["MessageSid"] == sid]
+            told = [
+                one.parameters for one in made.app.outgoing_requests if one.parameters["MessageSid"] == sid
+            ]
             assert tuple(dict.fromkeys(one["MessageStatus"] for one in told)) == SCHEDULE
 
 

@@ -54,9 +54,18 @@ class ApiError(Exception):
         return msgspec.json.encode(body)
 
 
-def invalid(parameter: str, why: str = "") -> ApiError:
-    """Return the generic error for a parameter: 400, code 20001, naming the parameter (inferred text)."""
-    return ApiError(20001, f"Invalid parameter {parameter}{': ' + why if why else ''}")
+class InvalidParameter(ApiError):
+    """A rejected parameter: its name on the wire, and the reason if one is given (inferred text)."""
+
+    def __init__(self, parameter: str, why: str) -> None:
+        self.parameter = parameter
+        self.why = why
+        super().__init__(20001, f"Invalid parameter {parameter}{': ' + why if why else ''}")
+
+
+def invalid(parameter: str, why: str = "") -> InvalidParameter:
+    """Return the generic error for a parameter: 400, code 20001, naming the parameter."""
+    return InvalidParameter(parameter, why)
 
 
 def missing(parameter: str, place: str = "post body") -> ApiError:

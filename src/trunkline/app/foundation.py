@@ -16,17 +16,15 @@ from trunkline.api.execution import OperationExecutor
 from trunkline.api.operation import PrepareContext
 from trunkline.api.principal import CredentialRevoked
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
+from trunkline.app.outgoing_requests import open_delivery, open_egress
 from trunkline.app.products import open_accounts, open_carriers, public_address
 from trunkline.control.health import Health
 from trunkline.core import mutation_claims
 from trunkline.core.clock import Clock
 from trunkline.core.cluster import Cluster
-from trunkline.core.egress.client import Egress
-from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.telemetry import Metrics
-from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
 from trunkline.products.manifest import Context, Manifest
@@ -53,30 +51,27 @@ class Foundation:
         self.cluster = Cluster(self.bus, self.vault, (*types, EndpointOpened))
         self.metrics = Metrics()
         self.health = Health(self.database, self.bus, self.metrics)
-        self.egress = _open_egress(settings)
+        self.egress = open_egress(settings)
+        if settings.server.dev:
+            log.warning("development: webhooks may reach this machine and private networks")
         self.accounts = open_accounts(settings, self.database, self.vault, manifests)
         self.carriers = open_carriers(settings, self.database)
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutation_claims.sweeper(self.database)
         self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
-        self._delivery = self._open_delivery()
+        self._delivery = open_delivery(
+            settings,
+            self.database,
+            self.egress,
+            self._signing_tokens,
+            self.accounts.record_webhook_alert,
+            clock,
+        )
         context = PrepareContext(self.database, self.blobs, self._delivery)
         self.executor = OperationExecutor(context, self.accounts.directory, self.vault)
         self.database.listen(self._handle)
         self.cluster.subscribe(lambda announcement: self._handle([announcement]))
-
-    def _open_delivery(self) -> Delivery:
-        webhooks = self._settings.webhooks
-        options = DeliveryOptions(keep_days=webhooks.webhook_log_days, schedule=webhooks.retry_delays())
-        return Delivery(
-            self.database,
-            self.egress,
-            self._signing_tokens,
-            self.clock,
-            options,
-            self.accounts.record_webhook_alert,
-        )
 
     def context(self) -> Context:
         """Return the pieces that products use."""
@@ -121,10 +116,3 @@ class Foundation:
     def _handle(self, announcements: list[Any]) -> None:
         if any(isinstance(announcement, CredentialRevoked) for announcement in announcements):
             self._signing_tokens.invalidate()
-
-
-def _open_egress(settings: Settings) -> Egress:
-    if settings.server.dev:
-        log.warning("development: webhooks may reach this machine and private networks")
-    guard = AddressGuard(allow_private=settings.server.dev, allowed=settings.webhooks.reachable_networks())
-    return Egress(guard, ca_file=settings.webhooks.egress_ca_file)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
-from trunkline.api.operation import Product
+from trunkline.api.operation import Operation, Product
 from trunkline.api.public import PublicPaths
 from trunkline.app.foundation import Foundation
 from trunkline.app.realtime_door import Realtime
-from trunkline.control import control_product
+from trunkline.control import control_product, inbox
+from trunkline.control.carriers import CarrierResource
 from trunkline.products.manifest import Manifest, Runtime
 from trunkline.settings.server import ServerSettings
+from trunkline.transports.sandbox.carrier import Sandbox
 
 
 def routed_products(foundation: Foundation, manifests: Sequence[Manifest]) -> list[Product]:
     """Return what the router serves: the products, and the control API."""
     control = [operation for manifest in manifests for operation in manifest.control]
     products = [manifest.product for manifest in manifests]
-    return [*products, control_product(foundation.health, foundation.carriers.all, control)]
+    return [*products, control_product(control, _of_node(foundation))]
 
 
 def open_application(
@@ -43,3 +45,12 @@ def open_application(
         log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
     )
     return ApiApplication(door)
+
+
+def _of_node(foundation: Foundation) -> Iterator[Operation]:
+    """Yield the operations of the control API that need a running node; the sandbox alone has an inbox."""
+    carriers = foundation.carriers.all
+    yield from foundation.health.operations()
+    yield from CarrierResource(carriers).operations()
+    if any(isinstance(carrier, Sandbox) for carrier in carriers):
+        yield from inbox.OPERATIONS

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.database import with_database
-from trunkline.cli.errors import fail
+from trunkline.cli.control_api import run
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
-from trunkline.control.jobs import DEFAULT_JOBS, MAX_JOBS, entry
+from trunkline.control.jobs import DEFAULT_JOBS, MAX_JOBS
+from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
-from trunkline.core.jobs.administration import discard_job, find_job, list_jobs, retry_job
-from trunkline.core.jobs.queue import JobState, StoredJob
-from trunkline.core.storage.database import Tx
+from trunkline.core.jobs.queue import JobState
 from trunkline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="List jobs, retry dead ones, or discard them.")
-
-T = TypeVar("T")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The job, JB….")]
 
@@ -36,11 +31,21 @@ def show_all(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first; the dead ones by default."""
-    jobs = with_database(settings, lambda database, _: database.scan(lambda tx: list_jobs(tx, state, limit)))
+    jobs = run(settings, "GET", ("jobs",), {"State": state.value, "Limit": limit})["jobs"]
     if as_json:
-        print_json([entry(job) for job in jobs])
+        print_json(jobs)
         return
-    rows = [(job.id, job.kind, job.lane, str(job.attempts), iso(job.due), job.reason) for job in jobs]
+    rows = [
+        (
+            job["id"],
+            job["kind"],
+            job["lane"] or "",
+            str(job["attempts"]),
+            _date(job["due_at"]),
+            job["reason"] or "",
+        )
+        for job in jobs
+    ]
     print_table(("ID", "KIND", "LANE", "ATTEMPTS", "DUE", "REASON"), rows)
 
 
@@ -48,35 +53,36 @@ def show_all(
 @with_settings(*DATA)
 def show(settings: Settings, id: Id, as_json: AsJson = False) -> None:
     """Show a job with its payload."""
-    found = with_database(settings, lambda database, _: database.read(lambda tx: find_job(tx, id)))
-    _show(found, id, as_json)
+    _show(run(settings, "GET", ("jobs", id), absent=_absent(id)), as_json)
 
 
 @app.command("retry")
 @with_settings(*DATA)
 def retry(settings: Settings, id: Id, as_json: AsJson = False) -> None:
     """Run a dead job again, or a postponed one now."""
-    _show(_write(settings, lambda tx: retry_job(tx, id)), id, as_json)
+    _show(run(settings, "POST", ("jobs", id, "retry"), absent=_absent(id)), as_json)
 
 
 @app.command("discard")
 @with_settings(*DATA)
 def discard(settings: Settings, id: Id) -> None:
     """Discard a job that is not running: it will never run."""
-    if not _write(settings, lambda tx: discard_job(tx, id)):
-        raise fail(f"there is no job {id} that could be discarded")
+    run(settings, "DELETE", ("jobs", id), absent=f"there is no job {id} that could be discarded")
     typer.echo(f"discarded {id}")
 
 
-def _write(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
-    return with_database(settings, lambda database, _: database.write(action))
+def _absent(id: str) -> str:
+    """Return the message for a job that is not stored."""
+    return f"there is no job {id}: it is done, or never was"
 
 
-def _show(job: StoredJob | None, id: str, as_json: bool) -> None:
-    if job is None:
-        raise fail(f"there is no job {id}: it is done, or never was")
+def _date(seconds: float) -> str:
+    return iso(round(seconds * SECOND))
+
+
+def _show(job: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json({**entry(job), "payload": job.payload})
+        print_json(job)
         return
-    shown = {**entry(job), "due_at": iso(job.due), "created_at": iso(job.created), "payload": job.payload}
+    shown = {**job, "due_at": _date(job["due_at"]), "created_at": _date(job["created_at"])}
     print_pairs({name: str(value) for name, value in shown.items() if value is not None})

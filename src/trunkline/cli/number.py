@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.database import with_database
-from trunkline.cli.errors import fail
+from trunkline.cli.control_api import run, run_list
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
-from trunkline.core.storage.database import Database, Tx
-from trunkline.products.messaging import facade
-from trunkline.products.messaging.facade import (
-    BadCountry,
-    BadNumber,
-    Number,
-    NumberExists,
-    NumberOptions,
-    NumberType,
-    NumberUnavailable,
-    UnknownNumber,
-)
+from trunkline.products.messaging.facade import MAX_RATE, NumberType, read_address
 from trunkline.settings import Settings
 
 app = typer.Typer(
@@ -33,12 +20,6 @@ Address = Annotated[
     str, typer.Argument(metavar="NUMBER", help="+15005550006, a short code, or whatsapp:+15005550006.")
 ]
 Able = bool | None
-
-
-T = TypeVar("T")
-
-PAGE_SIZE = 1000
-"""Numbers that are read at once."""
 
 
 @app.command("add")
@@ -60,25 +41,24 @@ def add(
     carrier: Annotated[str, typer.Option(help="Its carrier; by default the one of the routes.")] = "",
     rate: Annotated[
         float,
-        typer.Option(min=0, max=facade.MAX_RATE, help="Segments a second; 0 for the default of its kind."),
+        typer.Option(min=0, max=MAX_RATE, help="Segments a second; 0 for the default of its kind."),
     ] = 0,
     account: Annotated[str, typer.Option(metavar="SID", help="Assign it to this account.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a number to the inventory."""
-    options = NumberOptions(
-        kind=kind, country=country.upper(), sms=sms, mms=mms, voice=voice, carrier=carrier, rate=rate
-    )
-    try:
-        made = facade.make_number(number, options)
-        added = _write(settings, lambda tx: facade.add_number(tx, made, account))
-    except BadCountry:
-        raise fail("--country must be the two letters of a country") from None
-    except BadNumber as error:
-        raise fail(str(error)) from None
-    except NumberExists:
-        raise fail(f"{made.number} is in the inventory already") from None
-    _show(added, as_json)
+    parameters = {
+        "Number": number,
+        "Kind": kind and kind.value,
+        "Country": country,
+        "Sms": sms,
+        "Mms": mms,
+        "Voice": voice,
+        "Carrier": carrier,
+        "Rate": rate,
+        "AccountSid": account,
+    }
+    _show(run(settings, "POST", ("numbers",), parameters), as_json)
 
 
 @app.command("list")
@@ -89,21 +69,20 @@ def show_all(
     as_json: AsJson = False,
 ) -> None:
     """List the inventory: numbers for sale, and numbers of accounts."""
-
-    found = with_database(settings, lambda database, _: _read_pages(database, account or None))
+    found = run_list(settings, ("numbers",), "numbers", {"AccountSid": account})
     if as_json:
-        print_json([facade.number_entry(number) for number in found])
+        print_json(found)
         return
     rows = [
         (
-            number.number,
-            number.kind,
-            number.country,
+            number["number"],
+            number["kind"],
+            number["country"],
             _abilities(number),
             _rate(number),
-            number.carrier or "by the routes",
-            number.account_sid or "",
-            number.sid or "",
+            number["carrier"] or "by the routes",
+            number["account_sid"] or "",
+            number["sid"] or "",
         )
         for number in found
     ]
@@ -121,72 +100,46 @@ def assign(
     as_json: AsJson = False,
 ) -> None:
     """Assign a number to an account, under a new SID, or release it; remove it from its pool."""
-    address = _address(number)
-    try:
-        _show(_write(settings, lambda tx: facade.assign_number(tx, address, account)), as_json)
-    except UnknownNumber:
-        raise fail(f"{address} is not in the inventory") from None
-    except NumberUnavailable:
-        raise fail(f"{address} was bought just now; try again") from None
+    parameters = {"AccountSid": account}
+    _show(run(settings, "POST", ("numbers", number), parameters, _absent(number)), as_json)
 
 
 @app.command("remove")
 @with_settings(*DATA)
 def remove(settings: Settings, number: Address) -> None:
     """Remove a number from the inventory, and from the account that has it."""
-    address = _address(number)
-
-    if not _write(settings, lambda tx: facade.remove_number(tx, address)):
-        raise fail(f"{address} is not in the inventory")
+    run(settings, "DELETE", ("numbers", number), absent=_absent(number))
 
 
-def _write(settings: Settings, action: Callable[[Tx], Awaitable[T]]) -> T:
-    return with_database(settings, lambda database, _: database.write(action))
+def _absent(number: str) -> str:
+    """Return the message for a number that is not in the inventory."""
+    address = read_address(number)
+    if address is None:
+        return f"{number} is no number, no short code and no address of another channel"
+    return f"{address} is not in the inventory"
 
 
-async def _read_pages(database: Database, account_sid: str | None) -> list[Number]:
-    """Return all numbers of an account, or of the inventory, page by page."""
-    found: list[Number] = []
-    after = ""
-
-    async def read(tx: Tx) -> list[Number]:
-        return await facade.page_inventory(tx, account_sid, after, PAGE_SIZE)
-
-    while page := await database.scan(read):
-        found += page
-        after = page[-1].number
-    return found
+def _abilities(number: dict[str, Any]) -> str:
+    return ", ".join(name for name in ("SMS", "MMS", "voice") if number[name.lower()])
 
 
-def _address(text: str) -> str:
-    try:
-        return facade.parse_address(text)
-    except BadNumber as error:
-        raise fail(str(error)) from None
+def _rate(number: dict[str, Any]) -> str:
+    return f"{number['rate']:g}/s" if number["rate"] else "default"
 
 
-def _abilities(number: Number) -> str:
-    able = (("SMS", number.sms), ("MMS", number.mms), ("voice", number.voice))
-    return ", ".join(name for name, can in able if can)
-
-
-def _rate(number: Number) -> str:
-    return f"{number.rate / facade.MILLI:g}/s" if number.rate else "default"
-
-
-def _show(number: Number, as_json: bool) -> None:
+def _show(number: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json(facade.number_entry(number))
+        print_json(number)
         return
     print_pairs(
         {
-            "Number": number.number,
-            "Kind": number.kind,
-            "Country": number.country or "none",
+            "Number": number["number"],
+            "Kind": number["kind"],
+            "Country": number["country"] or "none",
             "Can do": _abilities(number),
             "Rate": _rate(number),
-            "Carrier": number.carrier or "by the routes",
-            "Account SID": number.account_sid or "nobody's",
-            "SID": number.sid or "none",
+            "Carrier": number["carrier"] or "by the routes",
+            "Account SID": number["account_sid"] or "nobody's",
+            "SID": number["sid"] or "none",
         }
     )

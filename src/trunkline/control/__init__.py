@@ -6,25 +6,15 @@ reaches carriers and jobs. Products add operations of their own by their manifes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from trunkline.api.addressing import CONTROL
 from trunkline.api.operation import Mount, Operation, Product
-from trunkline.control import inbox, jobs, webhooks
-from trunkline.control.carriers import CarrierResource
-from trunkline.control.health import Health
-from trunkline.transports.base import Carrier
-from trunkline.transports.sandbox.carrier import Sandbox
+from trunkline.control import jobs, webhooks
 
 
-def control_product(health: Health, carriers: Sequence[Carrier], of_products: Iterable[Operation]) -> Product:
-    """Return the control API as the router sees it."""
-    operations = (
-        *health.operations(),
-        *CarrierResource(carriers).operations(),
-        *jobs.OPERATIONS,
-        *webhooks.OPERATIONS,
-        *(inbox.OPERATIONS if any(isinstance(one, Sandbox) for one in carriers) else ()),
-        *of_products,
-    )
+def control_product(of_products: Iterable[Operation], of_node: Iterable[Operation] = ()) -> Product:
+    """Return the control API as the router sees it. ``of_node`` are the operations that need a running node: those of
+    its health, carriers and inbox. The others need the database alone, and the command line has them, too."""
+    operations = (*of_node, *jobs.OPERATIONS, *webhooks.OPERATIONS, *of_products)
     return Product("control", (Mount(CONTROL, "", operations, private=True),))

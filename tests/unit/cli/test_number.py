@@ -62,7 +62,7 @@ def test_a_number_is_given_and_taken_back(cli: Cli, account: str) -> None:
 
 
 def test_every_page_is_listed(cli: Cli, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.cli.number.PAGE_SIZE", 2)
+    monkeypatch.setattr("trunkline.cli.control_api.PAGE_SIZE", 2)
     numbers = [f"+1415555010{digit}" for digit in range(5)]
     for one in reversed(numbers):
         cli("number", "add", one, "--account", account)

@@ -42,7 +42,6 @@ __all__ = [
     "first_account",
     "is_active",
     "record_alert",
-    "require_account",
     "rotate_token",
     "signing_token",
     "test_credentials",
@@ -109,7 +108,7 @@ async def create_main_account(database: Database, vault: Vault, friendly_name: s
     return await database.write(make)
 
 
-async def require_account(tx: Tx, sid: str) -> Account:
+async def _require_account(tx: Tx, sid: str) -> Account:
     """Return the account with ``sid``. Raise UnknownAccount if there is none."""
     account = await find_account(tx, sid)
     if account is None:
@@ -123,11 +122,11 @@ async def change_status(database: Database, sid: str, status: AccountStatus) -> 
 
     async def change(tx: Tx) -> Account:
         await tx.lock(f"account {sid}")
-        account = await require_account(tx, sid)
+        account = await _require_account(tx, sid)
         if account.status == AccountStatus.CLOSED.value and status is not AccountStatus.CLOSED:
             raise AccountClosed(sid)
         await change_account(tx, sid, {"status": status.value})
-        return await require_account(tx, sid)
+        return await _require_account(tx, sid)
 
     return await database.write(change)
 

@@ -4,26 +4,7 @@ from __future__ import annotations
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
-from trunkline.products.messaging.lifecycle.lanes import MILLI
-from trunkline.products.messaging.numbers.inventory import (
-    Number,
-    NumberUnavailable,
-    page_inventory,
-    remove_number,
-)
-from trunkline.products.messaging.numbers.management import (
-    MAX_RATE,
-    BadCountry,
-    BadNumber,
-    NumberExists,
-    NumberOptions,
-    UnknownNumber,
-    add_number,
-    assign_number,
-    make_number,
-    number_entry,
-    parse_address,
-)
+from trunkline.products.messaging.numbers.management import MAX_RATE
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
@@ -32,25 +13,10 @@ from trunkline.transports.base import Encoding
 
 __all__ = [
     "MAX_RATE",
-    "MILLI",
-    "BadCountry",
-    "BadNumber",
-    "Number",
-    "NumberExists",
-    "NumberOptions",
     "NumberType",
-    "NumberUnavailable",
-    "UnknownNumber",
-    "add_number",
-    "assign_number",
     "count_segments",
-    "make_number",
-    "number_entry",
     "owns_number",
-    "page_inventory",
-    "parse_address",
     "read_address",
-    "remove_number",
     "service_exists",
     "split_segments",
 ]

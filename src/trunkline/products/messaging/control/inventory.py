@@ -9,6 +9,7 @@ world's numbering plans.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated
 
 import msgspec
@@ -31,6 +32,7 @@ from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
 from trunkline.api.params import Given, Parser, boolean, choice, required, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.storage.database import Tx
+from trunkline.products.messaging.lifecycle.lanes import MILLI
 from trunkline.products.messaging.numbers import inventory, management
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
 from trunkline.products.messaging.numbers.management import (
@@ -41,6 +43,18 @@ from trunkline.products.messaging.numbers.management import (
     UnknownNumber,
 )
 from trunkline.products.messaging.numbers.number_types import NumberType
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def _country() -> Parser:
+    def parse(name: str, value: str) -> str:
+        country = value.upper()
+        if country and not _COUNTRY.fullmatch(country):
+            raise invalid(name, "must be the two letters of a country")
+        return country
+
+    return Parser(parse)
 
 
 def _rate() -> Parser:
@@ -61,7 +75,7 @@ class NewNumber(msgspec.Struct, frozen=True, kw_only=True):
 
     number: Annotated[Given[str], text(1, 64), required()] = UNSET
     kind: Annotated[Given[str], choice(*(kind.value for kind in NumberType))] = UNSET
-    country: Annotated[Given[str], text()] = UNSET
+    country: Annotated[Given[str], _country()] = UNSET
     sms: Annotated[Given[bool], boolean()] = UNSET
     mms: Annotated[Given[bool], boolean()] = UNSET
     voice: Annotated[Given[bool], boolean()] = UNSET
@@ -70,8 +84,19 @@ class NewNumber(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(number: Number, urls: Urls) -> Json:
-    """Return a number of the inventory."""
-    return management.number_entry(number)
+    """Return a number of the inventory; its rate is in segments a second."""
+    return {
+        "number": number.number,
+        "kind": number.kind,
+        "country": number.country,
+        "sms": number.sms,
+        "mms": number.mms,
+        "voice": number.voice,
+        "carrier": number.carrier,
+        "rate": number.rate / MILLI,
+        "account_sid": number.account_sid,
+        "sid": number.sid,
+    }
 
 
 async def list_numbers(tx: Tx, call: Call[PageParameters]) -> TokenPage[Number]:
@@ -88,9 +113,8 @@ async def make_number(_: PrepareContext, call: Call[NewNumber]) -> Number:
     given = params.given(call.input)
     text = given.pop("number")
     kind = NumberType(given.pop("kind")) if "kind" in given else None
-    country = given.pop("country", "").upper()
     try:
-        return management.make_number(text, NumberOptions(kind=kind, country=country, **given))
+        return management.make_number(text, NumberOptions(kind=kind, **given))
     except BadNumber as error:
         raise invalid("Number", str(error)) from None
 
@@ -121,7 +145,7 @@ async def assign(tx: Tx, call: Call[str]) -> Number | None:
     except UnknownNumber:
         return None
     except NumberUnavailable:
-        raise ApiError(20409) from None
+        raise ApiError(20409, f"{call.input} was bought just now; try again") from None
 
 
 async def remove(tx: Tx, call: Call[str]) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from trunkline.core.storage.database import Tx
-from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.lifecycle.lanes import MILLI
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
@@ -17,15 +14,9 @@ from trunkline.products.messaging.numbers.parsing import parse_recipient
 
 MAX_RATE = 100_000
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
-
 
 class BadNumber(ValueError):
-    """The text is not an address, or cannot be a number of the kind or country."""
-
-
-class BadCountry(BadNumber):
-    """The country is not the two letters of one."""
+    """The text is not an address, or cannot be a number of the kind."""
 
 
 class NumberExists(Exception):
@@ -62,8 +53,6 @@ def make_number(text: str, options: NumberOptions) -> Number:
     found = parse_recipient(text)
     if found is None:
         raise BadNumber(f"{text} is no number, no short code and no address of another channel")
-    if options.country and not _COUNTRY.fullmatch(options.country):
-        raise BadCountry("the country must be the two letters of a country")
     likely = type_of(found)
     kind = options.kind or likely
     if kind.prefix != likely.prefix:
@@ -85,8 +74,7 @@ def make_number(text: str, options: NumberOptions) -> Number:
 
 
 async def add_number(tx: Tx, number: Number, account_sid: str = "") -> Number:
-    """Add a number to the inventory, and assign it to an account if one is named. Raise NumberExists or
-    UnknownAccount."""
+    """Add a number to the inventory, and assign it to an account if one is named. Raise NumberExists."""
     if not await inventory.add_number(tx, number):
         raise NumberExists(number.number)
     return await _give(tx, number.number, number.kind, account_sid)
@@ -94,7 +82,7 @@ async def add_number(tx: Tx, number: Number, account_sid: str = "") -> Number:
 
 async def assign_number(tx: Tx, address: str, account_sid: str) -> Number:
     """Assign a number to an account under a new SID, or to nobody if ``account_sid`` is empty; it leaves the pool that
-    it is in. Raise UnknownNumber, UnknownAccount or Taken."""
+    it is in. Raise UnknownNumber or NumberUnavailable."""
     found = await inventory.find_number(tx, address)
     if found is None:
         raise UnknownNumber(address)
@@ -107,24 +95,7 @@ async def assign_number(tx: Tx, address: str, account_sid: str) -> Number:
 
 async def _give(tx: Tx, address: str, kind: str, account_sid: str) -> Number:
     if account_sid:
-        await accounts.require_account(tx, account_sid)
         return await inventory.assign_number(tx, address, kind, account_sid)
     found = await inventory.find_number(tx, address)
     assert found is not None
     return found
-
-
-def number_entry(number: Number) -> dict[str, object]:
-    """Return a number as the operator's lists show it, in the control API and on the command line."""
-    return {
-        "number": number.number,
-        "kind": number.kind,
-        "country": number.country,
-        "sms": number.sms,
-        "mms": number.mms,
-        "voice": number.voice,
-        "carrier": number.carrier,
-        "rate": number.rate / MILLI,
-        "account_sid": number.account_sid,
-        "sid": number.sid,
-    }
