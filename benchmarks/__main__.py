@@ -85,19 +85,19 @@ def main() -> None:
 async def _run(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     wanted = set(chosen.only)
     operations = {name for group in chosen.groups or GROUPS for name in GROUPS[group]}
-    asked = wanted & operations or operations
-    figures = _starts(folder / "starts") if START in asked else {}
+    requested = wanted & operations or operations
+    figures = _starts(folder / "starts") if START in requested else {}
     measured: list[Measurement] = []
-    if services := [name for name in AIMS if name in asked]:
+    if services := [name for name in AIMS if name in requested]:
         measured = await _services(chosen, services, wanted & set(SUBJECTS) or set(SUBJECTS), figures, folder)
     if figures:
         print("\n" + report.footprint(figures))
     for warning in (line for one in measured for line in report.warnings(one)):
         print(f"! {warning}")
     baselines = wanted & set(live.BASELINES) or set(live.BASELINES)
-    realtime = await live.run(chosen, asked, baselines, folder)
+    realtime = await live.run(chosen, requested, baselines, folder)
     beside = wanted & set(messaging.BASELINES) or set(messaging.BASELINES)
-    messages = await messaging.run(chosen, asked, beside, folder / "messaging")
+    messages = await messaging.run(chosen, requested, beside, folder / "messaging")
     return report.as_data(measured, {**figures, "realtime": realtime, "messaging": messages})
 
 

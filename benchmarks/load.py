@@ -39,7 +39,7 @@ class Request:
     status: int
 
 
-Ask = Callable[[], Awaitable[bool]]
+Send = Callable[[], Awaitable[bool]]
 """A function that sends one request and returns whether the response was right; it may raise ConnectionClosed or
 ConnectionLost.
 """
@@ -48,28 +48,28 @@ ConnectionLost.
 async def measure(caller: Caller, pid: int, request: Request, connections: int, seconds: float) -> Sample:
     """Load a server with one request and return its figures. Other statuses count as errors."""
     opened = [await caller.connect() for _ in range(connections)]
-    sample = await load([asking(one, request) for one in opened], pid, seconds)
+    sample = await load([sending(one, request) for one in opened], pid, seconds)
     for one in opened:
         one.close()
     return sample
 
 
-def asking(connection: Connection, request: Request) -> Ask:
+def sending(connection: Connection, request: Request) -> Send:
     """Return a function that sends a request on a connection."""
 
-    async def ask() -> bool:
-        return (await connection.ask(request.content)).status == request.status
+    async def send() -> bool:
+        return (await connection.send(request.content)).status == request.status
 
-    return ask
+    return send
 
 
-async def load(asks: Sequence[Ask], pid: int, seconds: float) -> Sample:
+async def load(sends: Sequence[Send], pid: int, seconds: float) -> Sample:
     """Send all of them over and over, beside each other, each one response after the other."""
     warm = perf_counter() + seconds / 10
-    await asyncio.gather(*(_repeat(one, lambda: perf_counter() < warm) for one in asks))
+    await asyncio.gather(*(_repeat(one, lambda: perf_counter() < warm) for one in sends))
     used, own, start = cpu_seconds(pid), process_time(), perf_counter()
     end = start + seconds
-    results = await asyncio.gather(*(_repeat(one, lambda: perf_counter() < end) for one in asks))
+    results = await asyncio.gather(*(_repeat(one, lambda: perf_counter() < end) for one in sends))
     took = perf_counter() - start
     own, used = process_time() - own, cpu_seconds(pid) - used
     times = sorted(time for times, _ in results for time in times)
@@ -83,13 +83,13 @@ async def load(asks: Sequence[Ask], pid: int, seconds: float) -> Sample:
     )
 
 
-async def _repeat(ask: Ask, going: Callable[[], bool]) -> tuple[list[float], int]:
+async def _repeat(send: Send, going: Callable[[], bool]) -> tuple[list[float], int]:
     times: list[float] = []
     errors = 0
     while going():
         start = perf_counter()
         try:
-            right = await ask()
+            right = await send()
         except (ConnectionClosed, ConnectionLost):
             return times, errors + 1
         if right:

@@ -12,9 +12,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 class _Receiver(asyncio.Protocol):
     """A receiver that counts requests by the ends of their bodies."""
 
-    def __init__(self, answer: bytes, heard: Callable[[bytes], None]) -> None:
-        self._answer = answer
-        self._heard = heard
+    def __init__(self, response: bytes, handle: Callable[[bytes], None]) -> None:
+        self._response = response
+        self._handle = handle
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -32,15 +32,15 @@ class _Receiver(asyncio.Protocol):
                 return
             request, self._received = self._received[:whole], self._received[whole:]
             assert self._transport is not None
-            self._transport.write(self._answer)
-            self._heard(request)
+            self._transport.write(self._response)
+            self._handle(request)
 
 
 @asynccontextmanager
-async def receiver(heard: Callable[[bytes], None], answer: bytes = OK) -> AsyncIterator[str]:
+async def receiver(handle: Callable[[bytes], None], response: bytes = OK) -> AsyncIterator[str]:
     """Listen on loopback and report each request; yield its URL."""
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(lambda: _Receiver(answer, heard), "127.0.0.1", 0)
+    listening = await loop.create_server(lambda: _Receiver(response, handle), "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/hook"
     finally:

@@ -70,9 +70,9 @@ class Raw:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{connections if self._batched else 1} {seconds}\n")
         self._process.stdin.flush()
-        told = json.loads(await asyncio.to_thread(self._process.stdout.readline))
-        cpu = told["cpu"] / max(told["done"], 1)
-        return Sample(told["done"], 0, told["seconds"], cpu, 0.0)
+        result = json.loads(await asyncio.to_thread(self._process.stdout.readline))
+        cpu = result["cpu"] / max(result["done"], 1)
+        return Sample(result["done"], 0, result["seconds"], cpu, 0.0)
 
 
 def _requests(caller: Caller, path: str, sid: str, status: tuple[int, int, int]) -> dict[str, Request]:
@@ -89,9 +89,9 @@ async def trunkline(name: str, server: Server) -> ServedSubject:
     connection = await caller.connect()
     sid = ""
     for _ in range(STORED):
-        answer = await connection.ask(caller.request("POST", f"/sync/v1{SERVICES}", FORM))
-        sid = answer.json()["sid"]
-    page = await connection.ask(caller.request("GET", f"/sync/v1{SERVICES}?PageSize={PAGE}"))
+        response = await connection.send(caller.request("POST", f"/sync/v1{SERVICES}", FORM))
+        sid = response.json()["sid"]
+    page = await connection.send(caller.request("GET", f"/sync/v1{SERVICES}?PageSize={PAGE}"))
     assert len(page.json()["services"]) == PAGE
     connection.close()
     return ServedSubject(
@@ -109,7 +109,7 @@ async def hello() -> AsyncIterator[ServedSubject]:
         with on_core(SERVER_CORE):
             process = subprocess.Popen(command, cwd=HOME.parent, pass_fds=[listening.fileno()])
     try:
-        await _answers(caller, SERVICES)
+        await _responds(caller, SERVICES)
         yield ServedSubject(
             "bare uvicorn", process.pid, caller, _requests(caller, SERVICES, _SID, (200, 200, 200))
         )
@@ -130,7 +130,7 @@ async def prism() -> AsyncIterator[ServedSubject]:
     with on_core(SERVER_CORE):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        await _answers(caller, f"/v1{SERVICES}")
+        await _responds(caller, f"/v1{SERVICES}")
         requests = _requests(caller, f"/v1{SERVICES}", _SID, (200, 201, 200))
         yield ServedSubject("Prism", process.pid, caller, requests)
     finally:
@@ -156,13 +156,13 @@ async def raw(folder: Path) -> AsyncIterator[list[Raw]]:
             process.communicate()
 
 
-async def _answers(caller: Caller, path: str) -> None:
+async def _responds(caller: Caller, path: str) -> None:
     """Wait until a server answers."""
     async with asyncio.timeout(_START_SECONDS):
         while True:
             with suppress(OSError):
                 connection = await caller.connect()
-                await connection.ask(caller.request("GET", path))
+                await connection.send(caller.request("GET", path))
                 connection.close()
                 return
             await asyncio.sleep(0.05)

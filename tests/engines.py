@@ -170,8 +170,8 @@ def _start_keeper(folder: Path) -> None:
             start_new_session=True,
         )
     assert keeper.stdout is not None
-    with keeper.stdout as answer:
-        if answer.read() != b"ready\n":
+    with keeper.stdout as output:
+        if output.read() != b"ready\n":
             raise RuntimeError(f"no PostgreSQL server for the tests: {log.read_text()[-2000:]}")
     keeper.returncode = 0  # It outlives this process; nobody waits for it.
 

@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         # Not an asyncio.Transport by class on uvloop.
         self._transport = transport  # type: ignore[assignment]
 
-    async def ask(self, request: bytes) -> Response:
+    async def send(self, request: bytes) -> Response:
         """Send a request and wait for its answer. Raise ConnectionClosed, ConnectionLost."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionClosed
@@ -99,11 +99,11 @@ class Connection(asyncio.Protocol):
         self._received = received = self._received + data if self._received else data
         if self._waiting is None or self._waiting.done():
             return
-        answer = whole(received)
-        if answer is not None:
-            if answer.last:
+        response = whole(received)
+        if response is not None:
+            if response.last:
                 self.close()
-            self._waiting.set_result(answer)
+            self._waiting.set_result(response)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Notify the caller that waits."""

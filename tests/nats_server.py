@@ -47,10 +47,10 @@ class NatsServer:
         )
         too_late = threading.Timer(START_SECONDS, self._process.kill)
         too_late.start()
-        said: list[bytes] = []
+        output: list[bytes] = []
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            said.append(line)
+            output.append(line)
             if found := _LISTENING.search(line):
                 self._port = int(found[1])
             if b"Server is ready" in line:
@@ -60,7 +60,7 @@ class NatsServer:
                 return
         too_late.cancel()
         self.kill()
-        raise RuntimeError(f"no NATS server: {b''.join(said[-20:]).decode()}")
+        raise RuntimeError(f"no NATS server: {b''.join(output[-20:]).decode()}")
 
     def kill(self) -> None:
         """End the server at once; does nothing when there is none."""

@@ -131,10 +131,10 @@ class Server:
                     preexec_fn=_die_with_parent if sys.platform == "linux" else None,
                 )
             os.close(writable)
-            told = self._await_ready(readable)
+            shown = self._await_ready(readable)
         finally:
             os.close(readable)
-        self.url, self.proxy_url, self.account_sid = told["url"], told["proxy_url"], told["account_sid"]
+        self.url, self.proxy_url, self.account_sid = shown["url"], shown["proxy_url"], shown["account_sid"]
 
     def stop(self) -> None:
         """Stop the server with SIGTERM. Raise ServerFailed when it takes over 10 s or ends with an error."""
@@ -163,16 +163,16 @@ class Server:
     def _await_ready(self, readable: int) -> dict[str, str]:
         """Read what the server prints about itself; an end of the pipe means that it ended."""
         deadline = time.monotonic() + START_SECONDS
-        told = b""
-        while not told.rstrip().endswith(b"}"):
+        output = b""
+        while not output.rstrip().endswith(b"}"):
             if not select.select([readable], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 self.kill()
                 raise self._failed(f"was not ready within {START_SECONDS:.0f} s")
             if not (piece := os.read(readable, 4096)):
                 self.kill()
                 raise self._failed("ended before it was ready")
-            told += piece
-        return dict(json.loads(told))
+            output += piece
+        return dict(json.loads(output))
 
     def _failed(self, what: str) -> ServerFailed:
         logged = self.log.read_text("utf-8", "replace")[-4000:]

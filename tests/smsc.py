@@ -1,7 +1,7 @@
 """A small SMSC for tests and benchmarks: it accepts binds, records each submit, and responds as configured.
 
 ``async with Smsc() as smsc`` listens on ``smsc.port``. Everything is event-driven: ``await
-smsc.submitted(3)``, ``await smsc.bound(1)``. ``smsc.answer`` decides about each submit; ``deliver`` sends a
+smsc.submitted(3)``, ``await smsc.bound(1)``. ``smsc.respond`` decides about each submit; ``deliver`` sends a
 deliver_sm and returns the status that came back. ``background`` runs one on a thread, for tests that are not
 coroutines.
 """
@@ -60,7 +60,7 @@ class Reply:
     receipt: str = ""
 
 
-Answer = Callable[[Submit], Reply | None]
+Responder = Callable[[Submit], Reply | None]
 """A function that decides about a submit; None leaves it without a response."""
 
 
@@ -116,7 +116,7 @@ class Peer(asyncio.Protocol):
             self.transport.write(b"".join(self._out))
         self._out = []
 
-    def ask(self, command: Command, body: Body) -> asyncio.Future[int]:
+    def request(self, command: Command, body: Body) -> asyncio.Future[int]:
         """Send a request; the future is the status of its answer."""
         self._sequence += 1
         answered = self._waiting[self._sequence] = asyncio.get_running_loop().create_future()
@@ -130,7 +130,7 @@ class Peer(asyncio.Protocol):
         body = encode_body(_ACCEPTED, MessageResponse(reply.message_id)) if reply.status == 0 else b""
         self.send(frame(_ACCEPTED, reply.status, submit.sequence, body))
         if reply.receipt:
-            self._smsc.receiver.ask(Command.DELIVER_SM, receipt(submit, reply.message_id, reply.receipt))
+            self._smsc.receiver.request(Command.DELIVER_SM, receipt(submit, reply.message_id, reply.receipt))
 
     def _take(self, pdu: Pdu) -> None:
         match pdu.body:
@@ -144,7 +144,7 @@ class Peer(asyncio.Protocol):
                 self._smsc.changed()
             case _:
                 self.enquiries += pdu.command == Command.ENQUIRE_LINK
-                if pdu.command != Command.ENQUIRE_LINK or self._smsc.answers_enquiries:
+                if pdu.command != Command.ENQUIRE_LINK or self._smsc.responds_to_enquiries:
                     self.send(frame(pdu.command | RESPONSE, 0, pdu.sequence))
                 self._smsc.changed()
                 if pdu.command == Command.UNBIND:
@@ -160,7 +160,7 @@ class Peer(asyncio.Protocol):
             smsc.submits.append(submit)
         self.unanswered += 1
         smsc.most_unanswered = max(smsc.most_unanswered, self.unanswered)
-        if reply := smsc.answer(submit):
+        if reply := smsc.respond(submit):
             self.reply(submit, reply)
         smsc.changed()
 
@@ -170,7 +170,7 @@ class Peer(asyncio.Protocol):
         if (bind.system_id, bind.password) != (smsc.system_id, smsc.password):
             status = CommandStatus.RINVPASWD
         smsc.attempts.append((Command(pdu.command), status))
-        if not smsc.answers_binds:
+        if not smsc.responds_to_binds:
             return smsc.changed()
         if status == CommandStatus.ROK:
             self.command, self.bind = Command(pdu.command), bind
@@ -187,11 +187,11 @@ class Smsc:
 
     system_id: str = "trunkline"
     password: str = "secret"
-    answer: Answer = takes_all
+    respond: Responder = takes_all
     tls: ssl.SSLContext | None = None
     refuses: dict[int, CommandStatus] = field(default_factory=dict)
-    answers_binds: bool = True
-    answers_enquiries: bool = True
+    responds_to_binds: bool = True
+    responds_to_enquiries: bool = True
     records: bool = True
     submits: list[Submit] = field(default_factory=list)
     attempts: list[tuple[Command, CommandStatus]] = field(default_factory=list)
@@ -243,7 +243,7 @@ class Smsc:
 
     async def deliver(self, body: Body, command: Command = Command.DELIVER_SM) -> int:
         """Send a deliver_sm or data_sm; return the status of its response."""
-        return await self.receiver.ask(command, body)
+        return await self.receiver.request(command, body)
 
     async def submitted(self, count: int) -> list[Submit]:
         """Wait until so many submits came."""
@@ -289,9 +289,9 @@ def receipt(submit: Submit, message_id: str, state: str, error: str = "000") -> 
 
 def mobile(sender: str, recipient: str, text: str, **more: Any) -> ShortMessage:
     """Return the deliver_sm of a message from a phone, in UCS-2, between numbers without plus sign."""
-    told: dict[str, Any] = {"data_coding": 8, "short_message": text.encode("utf-16-be"), **more}
+    fields: dict[str, Any] = {"data_coding": 8, "short_message": text.encode("utf-16-be"), **more}
     return ShortMessage(
-        source_ton=1, source_npi=1, source=sender, destination_ton=1, destination=recipient, **told
+        source_ton=1, source_npi=1, source=sender, destination_ton=1, destination=recipient, **fields
     )
 
 

@@ -36,9 +36,9 @@ class BrokerConnection(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("closed by the broker"))
 
-    def order(self, message: bytes, answer: bytes) -> asyncio.Future[None]:
-        """Send something; the future is done when ``answer`` has come."""
-        self._received, self._expected = b"", answer
+    def order(self, message: bytes, reply: bytes) -> asyncio.Future[None]:
+        """Send something; the future is done when ``reply`` has come."""
+        self._received, self._expected = b"", reply
         self.ready = asyncio.get_running_loop().create_future()
         self._send(message)
         return self.ready

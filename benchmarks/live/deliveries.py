@@ -44,19 +44,19 @@ async def measure(folder: Path, webhooks: int) -> DeliveryFigures:
         sids = [await on.make("Documents") for _ in range(WRITERS)]
         connections = [await on.caller.connect() for _ in range(WRITERS)]
         wanted = {"WebhookUrl": url, "WebhooksFromRestEnabled": "true"}
-        assert (await connections[0].ask(on.caller.request("POST", on.path, wanted))).status == 200
-        told = tally.expect(webhooks)
+        assert (await connections[0].send(on.caller.request("POST", on.path, wanted))).status == 200
+        arrived = tally.expect(webhooks)
         used, own, start = cpu_seconds(on.pid), process_time(), perf_counter()
 
         async def update(number: int) -> None:
             request = on.caller.request("POST", f"{on.path}/Documents/{sids[number]}", {"Data": DATA})
             for _ in range(number, webhooks, WRITERS):
-                assert (await connections[number].ask(request)).status == 200
+                assert (await connections[number].send(request)).status == 200
 
         await asyncio.gather(*(update(number) for number in range(WRITERS)))
         updating = perf_counter() - start
         async with asyncio.timeout(_PATIENCE):
-            await told
+            await arrived
         took = perf_counter() - start
         used, own = cpu_seconds(on.pid) - used, process_time() - own
     return DeliveryFigures(webhooks, updating, took, used / webhooks, own / took)

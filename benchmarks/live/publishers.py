@@ -35,8 +35,8 @@ class Documents:
 
     async def write(self, burst: int) -> None:
         """Write so many updates on as many connections."""
-        answers = await asyncio.gather(*(one.ask(self._request) for one in self._writers[:burst]))
-        assert all(answer.status == 200 for answer in answers), answers
+        responses = await asyncio.gather(*(one.send(self._request) for one in self._writers[:burst]))
+        assert all(response.status == 200 for response in responses), responses
 
 
 @asynccontextmanager

@@ -78,7 +78,7 @@ async def storm(folder: Path, many: int) -> Storm:
         connection = await on.caller.connect()
         for _ in range(MISSED):
             push = on.caller.request("POST", f"{on.path}/Lists/{sid}/Items", {"Data": DATA})
-            assert (await connection.ask(push)).status == 201
+            assert (await connection.send(push)).status == 201
         tally = Tally()
         back = [Client(tally) for _ in range(many)]
         replayed = tally.expect(many * MISSED)

@@ -25,24 +25,24 @@ _SCATTERED = 4
 """Single events for each burst."""
 
 
-async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
+async def run(chosen: Namespace, requested: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
     """Measure what is requested, the fan-out beside the requested baselines; return every figure for
     ``--json``.
     """
     figures: dict[str, Any] = {}
-    if operations := [name for name in REALTIME_AIMS if name in asked]:
+    if operations := [name for name in REALTIME_AIMS if name in requested]:
         measured = await _requests(chosen, operations, folder)
         figures["requests"] = report.as_data(measured, {})["measurements"]
-    if "fanout" in asked:
+    if "fanout" in requested:
         figures["fanout"] = []
         for subscribers in chosen.subscribers:
             figures["fanout"] += await _fanout(chosen, subscribers, wanted, folder)
     for name, measure in _LAST.items():
-        if name not in asked:
+        if name not in requested:
             continue
         try:
-            told, figures[name] = await measure(chosen, folder / name)
-            print("\n" + told, flush=True)
+            text, figures[name] = await measure(chosen, folder / name)
+            print("\n" + text, flush=True)
         except (TimeoutError, OSError, ConnectionLost) as error:
             print(f"\nWithout {name}: {error or 'not all came in time'}")
     return figures

@@ -34,7 +34,7 @@ class Service:
     async def make(self, kind: str) -> str:
         """Create an object; return its SID; ``kind`` is such as ``Documents``."""
         form = {"Data": DATA} if kind == "Documents" else {}
-        return str((await ask(self.caller, f"{self.path}/{kind}", form))["sid"])
+        return str((await post(self.caller, f"{self.path}/{kind}", form))["sid"])
 
     async def clients(
         self, many: int, tally: Tally | None = None, *, acknowledge: bool = False
@@ -72,13 +72,13 @@ async def in_turns(work: list[Any], at_once: int = _AT_ONCE) -> None:
         await asyncio.gather(*(one() for one in work[start : start + at_once]))
 
 
-async def ask(caller: Caller, path: str, form: Mapping[str, str]) -> Any:
+async def post(caller: Caller, path: str, form: Mapping[str, str]) -> Any:
     """Post a form on a connection of its own; the answer's value."""
     connection = await caller.connect()
-    answer = await connection.ask(caller.request("POST", path, form))
+    response = await connection.send(caller.request("POST", path, form))
     connection.close()
-    assert answer.status in (200, 201), answer.body
-    return answer.json()
+    assert response.status in (200, 201), response.body
+    return response.json()
 
 
 @asynccontextmanager
@@ -90,8 +90,8 @@ async def service(folder: Path, *arguments: str) -> AsyncIterator[Service]:
         server.start()
     try:
         caller = Caller(server.url, server.account_sid, server.auth_token)
-        sid = (await ask(caller, "/sync/v1/Services", {}))["sid"]
-        key = await ask(caller, f"/2010-04-01/Accounts/{server.account_sid}/Keys.json", {})
+        sid = (await post(caller, "/sync/v1/Services", {}))["sid"]
+        key = await post(caller, f"/2010-04-01/Accounts/{server.account_sid}/Keys.json", {})
         token = access_token(server.account_sid, (key["sid"], key["secret"]), sid)
         yield Service(caller, server, sid, token)
     finally:

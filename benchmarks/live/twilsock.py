@@ -44,8 +44,8 @@ def _part(raw: bytes) -> bytes:
 
 def packet(method: str, payload: bytes = b"", id: str = "TM" + "0" * 32, **fields: Any) -> bytes:
     """Return a packet in its frame."""
-    told = {"id": id, "method": method, **fields, "payload_size": len(payload)}
-    header = json.dumps(told, separators=(",", ":")).encode()
+    contents = {"id": id, "method": method, **fields, "payload_size": len(payload)}
+    header = json.dumps(contents, separators=(",", ":")).encode()
     return masked(b"TWILSOCK V3.0 %d\r\n%b\r\n%b" % (len(header), header, payload))
 
 
@@ -57,9 +57,19 @@ def request(method: str, path: str, body: Any = None) -> bytes:
         "Twilio-Sync-Client-Info": '{"sdk":"js","sdkVer":"4.0.1","os":"Node","osVer":"20","pl":"js","plVer":"20"}',
         "Twilio-Request-Id": "RQ" + "0" * 32,
     }
-    asked = {"host": "cds.us1.twilio.com", "path": path, "method": method, "params": {}, "headers": headers}
+    http_request = {
+        "host": "cds.us1.twilio.com",
+        "path": path,
+        "method": method,
+        "params": {},
+        "headers": headers,
+    }
     return packet(
-        "message", payload, active_grant="data_sync", payload_type="application/json", http_request=asked
+        "message",
+        payload,
+        active_grant="data_sync",
+        payload_type="application/json",
+        http_request=http_request,
     )
 
 
@@ -91,7 +101,7 @@ class Client:
             "notification_protocol_version": 0,
             "message_types": TYPES,
         }
-        answer = await self._ask(
+        response = await self._exchange(
             packet(
                 "init",
                 token=token,
@@ -101,17 +111,17 @@ class Client:
                 capabilities=["client_update", "offline_storage", "telemetry.v1"],
             )
         )
-        if b'"status":{"code":200,' not in answer:
-            raise ConnectionLost(answer.decode("utf-8", "replace"))
+        if b'"status":{"code":200,' not in response:
+            raise ConnectionLost(response.decode("utf-8", "replace"))
 
-    async def ask(self, frame: bytes) -> bool:
+    async def request(self, frame: bytes) -> bool:
         """Send a tunnelled request and return whether its response was 2xx. Raise ConnectionClosed, ConnectionLost."""
-        return b'"http_status":{"code":20' in await self._ask(frame)
+        return b'"http_status":{"code":20' in await self._exchange(frame)
 
     async def follow(self, frame: bytes) -> None:
         """Send a request of ``subscribe`` and wait until the subscription stands."""
         established = self._established = asyncio.get_running_loop().create_future()
-        if not await self.ask(frame):
+        if not await self.request(frame):
             raise ConnectionLost("the subscription was refused")
         await established
 
@@ -125,7 +135,7 @@ class Client:
         if self._socket is not None:
             self._socket.abort()
 
-    async def _ask(self, frame: bytes) -> bytes:
+    async def _exchange(self, frame: bytes) -> bytes:
         if self._socket is None or self.closed:
             raise ConnectionClosed
         self._reply = asyncio.get_running_loop().create_future()

@@ -52,8 +52,8 @@ async def sample(who: str, window: int, seconds: float) -> Brought:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", __spec__.name, *arguments, stdout=asyncio.subprocess.PIPE
             )
-        told, _ = await process.communicate()
-    return Brought(*json.loads(told))
+        output, _ = await process.communicate()
+    return Brought(*json.loads(output))
 
 
 async def _by_carrier(port: int, window: int, seconds: float) -> Brought:

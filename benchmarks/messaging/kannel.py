@@ -61,7 +61,7 @@ max-messages = 0
 catch-all = true
 text = ""
 """
-_ANSWER_AND_DELIVERY = "9"
+_ACCEPTANCE_AND_DELIVERY = "9"
 """The dlr-mask of the two callbacks that Trunkline sends: the SMSC took it (8), the phone has it (1)."""
 
 
@@ -90,9 +90,9 @@ async def kannel(folder: Path) -> AsyncIterator[SendingServer]:
             caller = Caller(f"http://127.0.0.1:{ports['sendsms']}", "bench", "bench")
 
             def request(number: int) -> bytes:
-                told = {"dlr-mask": _ANSWER_AND_DELIVERY, "dlr-url": f"{app}?status=%d"}
-                asked = {"from": NUMBERS[0], "to": phone(number), "text": TEXT, **told}
-                query = urlencode({"username": "bench", "password": "bench", **asked})
+                report = {"dlr-mask": _ACCEPTANCE_AND_DELIVERY, "dlr-url": f"{app}?status=%d"}
+                fields = {"from": NUMBERS[0], "to": phone(number), "text": TEXT, **report}
+                query = urlencode({"username": "bench", "password": "bench", **fields})
                 return caller.request("GET", f"/cgi-bin/sendsms?{query}")
 
             yield SendingServer("Kannel, not synced to disk", pids, caller, request, 202, submits, callbacks)

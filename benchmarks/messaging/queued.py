@@ -30,7 +30,7 @@ class Queue:
         self._made = made
         self._smsc = smsc
         self._submits = submits
-        self._asked = 0
+        self._requested = 0
 
     async def sample(self, kind: str, segments: int) -> Trial:
         """Queue as many messages of a kind as make so many segments, then let the network come back; a
@@ -39,8 +39,8 @@ class Queue:
         body, each = SEGMENTS[kind]
         await self._smsc.stop()
         many = segments // each
-        numbers = range(self._asked, self._asked + many)
-        self._asked += many
+        numbers = range(self._requested, self._requested + many)
+        self._requested += many
         await post(self._made.caller, partial(self._made.request, Body=body), numbers)
         stages = {SENT: (self._submits, many * each)}
         return await measure(many * each, [self._made.server.pid], ("back", self._back), stages)

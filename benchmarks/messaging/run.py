@@ -25,11 +25,11 @@ _QUEUED_FOR_EACH = 3
 Trials = dict[str, list[Trial]]
 
 
-async def run(chosen: Namespace, asked: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
+async def run(chosen: Namespace, requested: set[str], wanted: set[str], folder: Path) -> dict[str, Any]:
     """Measure what is requested beside the requested baselines; return every figure for ``--json``."""
     figures: dict[str, Any] = {}
     for name, measure in _ALL.items():
-        if name not in asked:
+        if name not in requested:
             continue
         try:
             figures[name] = await measure(chosen, wanted, folder / name)
@@ -93,8 +93,8 @@ async def _queued(chosen: Namespace, wanted: set[str], folder: Path) -> Any:
     figures = {}
     for kind, samples in found.items():
         title = f"{segments:,} segments from the queue"
-        told = tables.trials(title, (queued.SENT,), {f"messages {kind}": samples}, queued.AIM)
-        figures[kind] = _print(told, {kind: samples})
+        text = tables.trials(title, (queued.SENT,), {f"messages {kind}": samples}, queued.AIM)
+        figures[kind] = _print(text, {kind: samples})
     return figures
 
 
@@ -103,7 +103,7 @@ async def _inbound(chosen: Namespace, wanted: set[str], folder: Path) -> Any:
         await phones.sample(_WARMING)
         found = {"Trunkline": [await phones.sample(chosen.messages) for _ in range(chosen.rounds)]}
     title = f"{chosen.messages:,} messages from phones"
-    return _print(tables.trials(title, (inbound.TAKEN, inbound.REPLIED, inbound.TOLD), found), found)
+    return _print(tables.trials(title, (inbound.ACCEPTED, inbound.REPLIED, inbound.NOTIFIED), found), found)
 
 
 async def _scheduled(chosen: Namespace, wanted: set[str], folder: Path) -> Any:
@@ -112,8 +112,8 @@ async def _scheduled(chosen: Namespace, wanted: set[str], folder: Path) -> Any:
     return _print(tables.trials(title, (SENT,), found), found)
 
 
-def _print(told: str, found: Trials) -> Any:
-    print("\n" + told, flush=True)
+def _print(text: str, found: Trials) -> Any:
+    print("\n" + text, flush=True)
     return {name: [asdict(trial) for trial in samples] for name, samples in found.items()}
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import time
 
-from benchmarks.live.service import ask
+from benchmarks.live.service import post
 from benchmarks.live.tally import Tally
 from benchmarks.messaging.sending import network
 from benchmarks.messaging.server import TEXT, Sender, beside, numbers_of, phone, sender, smpp
@@ -53,9 +53,9 @@ async def scheduled(folder: Path, messages: int) -> Trial:
 
 async def _service(made: Sender) -> str:
     """Return a Service with all numbers in its pool."""
-    service = await ask(made.caller, "/messaging/v1/Services", {"FriendlyName": "of a benchmark"})
+    service = await post(made.caller, "/messaging/v1/Services", {"FriendlyName": "of a benchmark"})
     for sid in await numbers_of(made.server):
-        await ask(
+        await post(
             made.caller, f"/messaging/v1/Services/{service['sid']}/PhoneNumbers", {"PhoneNumberSid": sid}
         )
     return str(service["sid"])

@@ -36,12 +36,12 @@ class SendingServer:
     status: int
     submits: Tally | None
     callbacks: Tally
-    asked: int = field(default=0, init=False)
+    requested: int = field(default=0, init=False)
 
     async def sample(self, messages: int) -> Trial:
         """Send so many messages. Raise TimeoutError."""
-        numbers = range(self.asked, self.asked + messages)
-        self.asked += messages
+        numbers = range(self.requested, self.requested + messages)
+        self.requested += messages
         stages = {} if self.submits is None else {SUBMITTED: (self.submits, messages)}
         return await measure(
             messages,
@@ -55,11 +55,11 @@ class SendingServer:
 async def network(tally: Tally, receipt: str = "DELIVRD") -> AsyncIterator[Smsc]:
     """Yield an SMSC in the generator's process, which counts what it is handed and accepts all of it."""
 
-    def answer(submit: Submit) -> Reply:
+    def respond(submit: Submit) -> Reply:
         tally.add(1)
         return Reply(message_id=str(submit.count), receipt=receipt)
 
-    async with Smsc(answer=answer, records=False) as smsc:
+    async with Smsc(respond=respond, records=False) as smsc:
         yield smsc
 
 

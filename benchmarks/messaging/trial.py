@@ -59,8 +59,8 @@ async def post(caller: Caller, requests: Callable[[int], bytes], numbers: range,
         connection = await caller.connect()
         for number in numbers[first::CONNECTIONS]:
             async with asyncio.timeout(PATIENCE):
-                answer = await connection.ask(requests(number))
-            assert answer.status == status, answer
+                response = await connection.send(requests(number))
+            assert response.status == status, response
         connection.close()
 
     await asyncio.gather(*map(work, range(CONNECTIONS)))

@@ -29,10 +29,10 @@ WRONG = "Your AccountSid or AuthToken was incorrect."
 def test_wrong_credentials_are_a_401_with_the_documented_texts(
     api: Api, username: str, password: str
 ) -> None:
-    answer = api.post(SERVICES, auth=(username, password))
-    body = assert_error(answer, 401, 20003)
+    response = api.post(SERVICES, auth=(username, password))
+    body = assert_error(response, 401, 20003)
     assert (body["message"], body["detail"]) == ("Authenticate", WRONG)
-    assert answer.headers["www-authenticate"] == CHALLENGE
+    assert response.headers["www-authenticate"] == CHALLENGE
     assert api.get(SERVICES).json()["services"] == []
 
 
@@ -43,9 +43,9 @@ def test_missing_and_malformed_credentials_are_a_401(api: Api) -> None:
         ("Basic " + base64.b64encode(b"me:you").decode(), "Authentication Error - invalid username"),
         ("Basic %%%", "Authentication Error - invalid username"),
     ):
-        answer = api.get(SERVICES, auth=None, headers={"Authorization": header} if header else {})
-        assert assert_error(answer, 401, 20003)["message"] == text
-        assert answer.headers["www-authenticate"] == CHALLENGE
+        response = api.get(SERVICES, auth=None, headers={"Authorization": header} if header else {})
+        assert assert_error(response, 401, 20003)["message"] == text
+        assert response.headers["www-authenticate"] == CHALLENGE
 
 
 def test_a_key_acts_for_its_account_until_it_is_deleted(api: Api) -> None:

@@ -125,14 +125,14 @@ class Table:
         url = f"http://localhost/{route.mount.host}/{route.mount.version}{path}"
         client: httpx.AsyncClient = self._api._client.client
         self._spy.calls.clear()
-        answer = self._api.run(client.request(route.operation.method, url, auth=caller))
-        body = answer.json()
+        response = self._api.run(client.request(route.operation.method, url, auth=caller))
+        body = response.json()
         if self._spy.calls:
             assert body["message"] == "the spy was reached"
             return self._spy.calls[0].account_sid
         if body["status"] == 401:
-            assert answer.headers["www-authenticate"] == 'Basic realm="Twilio API"'
-        return answer.status_code, body["code"]
+            assert response.headers["www-authenticate"] == 'Basic realm="Twilio API"'
+        return response.status_code, body["code"]
 
 
 @pytest.fixture

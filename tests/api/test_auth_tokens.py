@@ -52,8 +52,8 @@ def test_a_deleted_secondary_token_works_no_more(api: Api) -> None:
 
 def test_of_promotions_at_once_one_wins(api: Api) -> None:
     token = api.post(SECONDARY).json()["secondary_auth_token"]
-    answers = api.together(*[("POST", PROMOTE, None)] * 5)
-    statuses = sorted(answer.status_code for answer in answers)
+    responses = api.together(*[("POST", PROMOTE, None)] * 5)
+    statuses = sorted(response.status_code for response in responses)
     assert statuses[0] == 200
     assert set(statuses[1:]) <= {401, 404}
     assert works(api, token)

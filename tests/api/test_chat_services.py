@@ -36,7 +36,7 @@ def subaccount(api: Api) -> tuple[str, str]:
     return body["sid"], body["auth_token"]
 
 
-def answers(api: Api, url: str, attempts: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+def rejections(api: Api, url: str, attempts: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
     """Return the attempts to set a parameter to a value, with the codes they were refused with."""
     made = []
     for name, value, _ in attempts:
@@ -366,7 +366,7 @@ def test_a_bad_value_is_refused_and_changes_nothing(
     api: Api, root: str, bad: list[tuple[str, str, int]]
 ) -> None:
     fresh = make(api, root)
-    assert answers(api, fresh["url"], bad) == bad
+    assert rejections(api, fresh["url"], bad) == bad
     assert_error(api.post(fresh["url"]), 400, 20161)
     assert_error(api.post(fresh["url"], {"FriendlyName": "new", "Limits.UserChannels": "0"}), 400, 50060)
     assert api.get(fresh["url"]).json() == fresh

@@ -129,9 +129,9 @@ def test_the_operator_is_named_in_the_refusal_and_may_use_a_bearer_token(api: Ap
     bearer = {"Authorization": f"Bearer {OPERATOR[1]}"}
     assert api.get(f"/{CONTROL}/jobs", auth=None, headers=bearer).json() == {"jobs": []}
     for wrong in ("Bearer", "Bearer x", "Basic !", "Basic " + base64.b64encode(b"operator").decode()):
-        answer = api.get(f"/{CONTROL}/jobs", auth=None, headers={"Authorization": wrong})
-        assert_error(answer, 401, 20003)
-        assert answer.headers["www-authenticate"]
+        response = api.get(f"/{CONTROL}/jobs", auth=None, headers={"Authorization": wrong})
+        assert_error(response, 401, 20003)
+        assert response.headers["www-authenticate"]
 
 
 @ONE_ENGINE

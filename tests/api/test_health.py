@@ -9,9 +9,9 @@ from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 
 
 def test_a_started_node_is_ready_and_says_so_without_credentials(api: Api) -> None:
-    answer = api.get("/_trunkline/health", auth=None)
-    assert (answer.status_code, answer.json()["ready"]) == (200, True)
-    assert answer.headers["content-type"] == "application/json"
+    response = api.get("/_trunkline/health", auth=None)
+    assert (response.status_code, response.json()["ready"]) == (200, True)
+    assert response.headers["content-type"] == "application/json"
     for path in ("/_trunkline/health/ready", "/_trunkline/health/live", "/_trunkline/health/"):
         assert api.get(path, auth=None).status_code == 200
 
@@ -24,19 +24,19 @@ def test_a_node_that_stops_is_alive_but_not_ready(api: Api) -> None:
 
 def test_the_metrics_count_what_was_answered(api: Api) -> None:
     api.get("/sync/v1/Services")
-    answer = api.get("/_trunkline/metrics", auth=None)
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert 'operation="sync.services.list",product="sync",status="200"} 1.0' in answer.text
+    response = api.get("/_trunkline/metrics", auth=None)
+    assert response.headers["content-type"].startswith("text/plain")
+    assert 'operation="sync.services.list",product="sync",status="200"} 1.0' in response.text
 
 
 def test_other_origins_get_no_leave_to_read_the_control_api(api: Api) -> None:
-    for answer in (
+    for response in (
         api.get("/_trunkline/health", headers={"Origin": "https://evil.example"}),
         api.get("/_trunkline/nope", headers={"Origin": "https://evil.example"}),
         api.request("OPTIONS", "/_trunkline/health", headers={"Origin": "https://evil.example"}),
     ):
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert answer.headers["cache-control"] == "no-store"
+        assert not [name for name in response.headers if name.startswith("access-control")]
+        assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_other_origins_get_no_leave_to_read_the_control_api(api: Api) -> None:
 def test_the_control_api_is_not_reached_by_another_spelling(api: Api, path: str, host: str) -> None:
     url = httpx.URL("http://localhost", raw_path=path.encode())
     for auth in (None, (ACCOUNT_SID, AUTH_TOKEN)):
-        answer = api.run(api._client.client.get(url, headers={"Host": host}, auth=auth))
-        assert_error(answer, 404, 20404)
+        response = api.run(api._client.client.get(url, headers={"Host": host}, auth=auth))
+        assert_error(response, 404, 20404)
 
 
 def test_unknown_control_paths_and_methods_are_refused_in_json(api: Api) -> None:
     for path in ("/_trunkline", "/_trunkline/nope", "/_trunklines/health", "/_trunkline/../v1/Services"):
         assert_error(api.run(api._client.client.get(f"http://h{path}")), 404, 20404)
-    answer = api.post("/_trunkline/health")
-    assert_error(answer, 405, 20004)
-    assert answer.headers["allow"] == "GET, HEAD"
+    response = api.post("/_trunkline/health")
+    assert_error(response, 405, 20004)
+    assert response.headers["allow"] == "GET, HEAD"

@@ -71,13 +71,13 @@ def test_a_subaccount_reaches_neither_its_parents_keys_nor_its_siblings(api: Api
     keys = [api.post("/v1/Keys", {"AccountSid": sid}).json() for sid in (ACCOUNT_SID, two["sid"])]
     for key in keys:
         url = f"/v1/Keys/{key['sid']}"
-        for answer in (
+        for response in (
             api.get(url, auth=own),
             api.post(url, {"FriendlyName": "x"}, auth=own),
             api.delete(url, auth=own),
             api.get(f"/2010-04-01/Accounts/{one['sid']}/Keys/{key['sid']}.json", auth=own),
         ):
-            assert_error(answer, 404, 20404)
+            assert_error(response, 404, 20404)
         assert api.get(url).json()["friendly_name"] == ""
     for sid in (ACCOUNT_SID, two["sid"]):
         assert_error(api.get("/v1/Keys", {"AccountSid": sid}, auth=own), 404, 20404)

@@ -235,9 +235,9 @@ def test_51_services_come_in_three_pages_of_20(api: Api) -> None:
     assert {sid for page in pages for sid in page} == made
 
 
-@pytest.mark.parametrize(("asked", "used"), [(None, 50), (1000, 1000), (1001, 1000)])
-def test_the_page_size_is_50_and_at_most_1000(api: Api, asked: int | None, used: int) -> None:
-    query = {} if asked is None else {"PageSize": asked}
+@pytest.mark.parametrize(("requested", "used"), [(None, 50), (1000, 1000), (1001, 1000)])
+def test_the_page_size_is_50_and_at_most_1000(api: Api, requested: int | None, used: int) -> None:
+    query = {} if requested is None else {"PageSize": requested}
     assert api.get(SERVICES, query).json()["meta"]["page_size"] == used
 
 

@@ -222,12 +222,12 @@ def test_an_account_has_ten_services(api: Api) -> None:
 
 
 def test_ten_of_many_concurrent_creates_win(api: Api) -> None:
-    answers = api.together(*[("POST", SERVICES, {"FriendlyName": f"n{number}"}) for number in range(16)])
-    assert sorted(answer.status_code for answer in answers) == [201] * 10 + [403] * 6
-    for answer in answers:
-        if answer.status_code == 403:
-            assert_error(answer, 403, 20403)
-    made = {answer.json()["sid"] for answer in answers if answer.status_code == 201}
+    responses = api.together(*[("POST", SERVICES, {"FriendlyName": f"n{number}"}) for number in range(16)])
+    assert sorted(response.status_code for response in responses) == [201] * 10 + [403] * 6
+    for response in responses:
+        if response.status_code == 403:
+            assert_error(response, 403, 20403)
+    made = {response.json()["sid"] for response in responses if response.status_code == 201}
     assert {service["sid"] for service in api.get(SERVICES).json()["services"]} == made
 
 
@@ -287,9 +287,9 @@ def test_120_services_come_in_three_pages_of_50(api: Api) -> None:
     assert {sid for page in pages for sid in page} == made
 
 
-@pytest.mark.parametrize(("asked", "used"), [(None, 50), (1000, 1000), (1001, 1000)])
-def test_the_page_size_is_50_and_at_most_1000(api: Api, asked: int | None, used: int) -> None:
-    query = {} if asked is None else {"PageSize": asked}
+@pytest.mark.parametrize(("requested", "used"), [(None, 50), (1000, 1000), (1001, 1000)])
+def test_the_page_size_is_50_and_at_most_1000(api: Api, requested: int | None, used: int) -> None:
+    query = {} if requested is None else {"PageSize": requested}
     assert api.get(SERVICES, query).json()["meta"]["page_size"] == used
 
 

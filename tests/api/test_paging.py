@@ -20,8 +20,8 @@ def make(api: Api, count: int) -> list[str]:
     found = []
     for number in range(count):
         api.clock.advance(number % 3)
-        answer = api.post(SERVICES, {"FriendlyName": str(number)})
-        found.append((api.clock.now, str(answer.json()["sid"])))
+        response = api.post(SERVICES, {"FriendlyName": str(number)})
+        found.append((api.clock.now, str(response.json()["sid"])))
     return [sid for _, sid in sorted(found)]
 
 
@@ -65,8 +65,8 @@ def test_a_full_last_page_has_no_next_one_and_an_empty_list_is_a_page(api: Api) 
 
 
 def test_the_size_of_a_page_is_50_unless_told_and_never_over_the_maximum(api: Api) -> None:
-    for asked, size in ((None, 50), ("1", 1), ("1000", 1000), ("1001", 1000), ("5000", 1000)):
-        query = {} if asked is None else {"PageSize": asked}
+    for requested, size in ((None, 50), ("1", 1), ("1000", 1000), ("1001", 1000), ("5000", 1000)):
+        query = {} if requested is None else {"PageSize": requested}
         assert api.get(SERVICES, query).json()["meta"]["page_size"] == size
     for wrong in ("0", "-1", "x", "", "1e2"):
         assert_error(api.get(SERVICES, {"PageSize": wrong}), 400, 54454)

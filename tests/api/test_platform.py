@@ -82,11 +82,11 @@ class TestOverload:
             while len(entered) < 3:
                 await asyncio.sleep(0)
             go.set()
-            answers = await asyncio.gather(*held, elsewhere)
+            responses = await asyncio.gather(*held, elsewhere)
             # Which of the two came first is the network's affair.
-            *counts, apart = [answer.headers["twilio-concurrent-requests"] for answer in answers]
+            *counts, apart = [response.headers["twilio-concurrent-requests"] for response in responses]
             assert (sorted(counts), apart) == (["1", "2"], "1")
-            assert [answer.status_code for answer in answers] == [201, 201, 200]
+            assert [response.status_code for response in responses] == [201, 201, 200]
             again = await client.request("GET", SERVICES)
             assert again.headers["twilio-concurrent-requests"] == "1"
             assert len(again.json()["services"]) == 2
@@ -117,13 +117,13 @@ def test_a_fault_inside_is_told_without_detail_and_logged_with_the_request_id(
         raise fault
 
     monkeypatch.setattr(OperationExecutor, "handle", break_down)
-    answer = api.post(SERVICES)
-    body = assert_error(answer, status, code)
+    response = api.post(SERVICES)
+    body = assert_error(response, status, code)
     assert set(body) == {"code", "message", "more_info", "status"}
-    assert b"s3cret" not in answer.content
-    assert answer.headers.get("retry-after") == retry
+    assert b"s3cret" not in response.content
+    assert response.headers.get("retry-after") == retry
     [line] = [line for line in logs.objects() if line["level"] == "error"]
-    assert line["request_id"] == answer.headers["twilio-request-id"]
+    assert line["request_id"] == response.headers["twilio-request-id"]
     assert "s3cret detail" in line.get("exception", "") + line["message"]
     monkeypatch.undo()
     assert api.get(SERVICES).json()["services"] == []
@@ -153,17 +153,17 @@ def test_a_fault_in_the_control_api_is_told_in_json_too(
         raise ZeroDivisionError("s3cret")
 
     monkeypatch.setattr(api.node.metrics, "render", break_down)
-    answer = api.get("/_trunkline/metrics", auth=None)
-    assert_error(answer, 500, 20500)
-    assert b"s3cret" not in answer.content
-    assert logs.objects()[-1]["request_id"] == answer.headers["twilio-request-id"]
+    response = api.get("/_trunkline/metrics", auth=None)
+    assert_error(response, 500, 20500)
+    assert b"s3cret" not in response.content
+    assert logs.objects()[-1]["request_id"] == response.headers["twilio-request-id"]
 
 
 def test_a_stopped_database_is_a_503(api: Api) -> None:
     api.run(api.node.database.stop())
-    answer = api.get(SERVICES)
-    assert_error(answer, 503, 20503)
-    assert answer.headers["retry-after"] == "1"
+    response = api.get(SERVICES)
+    assert_error(response, 503, 20503)
+    assert response.headers["retry-after"] == "1"
     assert_error(api.post(SERVICES), 503, 20503)
     assert api.get("/_trunkline/health/ready", auth=None).status_code == 503
     assert api.get("/_trunkline/health/live", auth=None).status_code == 200
@@ -186,7 +186,7 @@ class TestSecrets:
         guessed = "0123456789abcdef" * 2
         secrets = [secondary, key["secret"], iam["secret"], guessed]
         tokens = [AUTH_TOKEN, sub["auth_token"]]
-        answers = [
+        responses = [
             api.get(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json"),
             api.get(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys/{key['sid']}.json"),
             api.get("/v1/Keys", {"AccountSid": ACCOUNT_SID}),
@@ -203,7 +203,7 @@ class TestSecrets:
         assert all(token in accounts.text for token in tokens)
         assert not any(secret in accounts.text for secret in secrets)
         requests = capsys.readouterr().err.splitlines()
-        shown = [answer.text + str(answer.headers) for answer in answers] + logs.lines + requests
+        shown = [response.text + str(response.headers) for response in responses] + logs.lines + requests
         assert len(requests) >= 14
         assert not [secret for secret in secrets + tokens for text in shown if secret in text]
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
@@ -212,9 +212,9 @@ class TestSecrets:
     def test_a_request_is_logged_with_its_path_but_not_its_query(
         self, api: Api, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        answer = api.get("/sync/v1/Services?Token=s3cret")
+        response = api.get("/sync/v1/Services?Token=s3cret")
         [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-        assert line["request_id"] == answer.headers["twilio-request-id"]
+        assert line["request_id"] == response.headers["twilio-request-id"]
         assert (line["method"], line["path"], line["status"]) == ("GET", SERVICES, 200)
         assert "s3cret" not in str(line)
 

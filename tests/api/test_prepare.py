@@ -97,9 +97,9 @@ class Caller:
     async def send(
         self, body: str, path: str = "/Notes", auth: tuple[str, str] | None = PAIR
     ) -> tuple[int, Any]:
-        answer = await self.http.post(path, data={"Body": body}, auth=auth)  # type: ignore[arg-type]
-        document = answer.json()
-        return answer.status_code, document.get("code", document)
+        response = await self.http.post(path, data={"Body": body}, auth=auth)  # type: ignore[arg-type]
+        document = response.json()
+        return response.status_code, document.get("code", document)
 
 
 @pytest.fixture

@@ -55,9 +55,9 @@ class TestDefaultProduct:
 
     def test_paths_that_name_no_product_are_its(self, api: Api) -> None:
         # Outside the contract's own addresses, so the answer is not held against the documents.
-        answer = api.run(api._client.client.get("/v1/Services"))
-        assert answer.json()["meta"]["key"] == "services"
-        assert answer.json()["meta"]["url"].startswith("http://127.0.0.1:8080/v1/Services?")
+        response = api.run(api._client.client.get("/v1/Services"))
+        assert response.json()["meta"]["key"] == "services"
+        assert response.json()["meta"]["url"].startswith("http://127.0.0.1:8080/v1/Services?")
 
 
 UNKNOWN = [
@@ -93,9 +93,9 @@ def test_another_method_on_a_known_path_is_a_405(api: Api) -> None:
         ("DELETE", f"/2010-04-01/Accounts/{ACCOUNT_SID}.json", "GET, HEAD, OPTIONS, POST"),
         ("GET", "/v1/AuthTokens/Promote", "OPTIONS, POST"),
     ):
-        answer = api.request(method, path)
-        assert_error(answer, 405, 20004)
-        assert answer.headers["allow"] == allowed
+        response = api.request(method, path)
+        assert_error(response, 405, 20004)
+        assert response.headers["allow"] == allowed
     assert api.get(f"/sync/v1/Services/{sid}").status_code == 200
 
 
@@ -107,7 +107,7 @@ def test_nothing_redirects_and_one_trailing_slash_is_tolerated(api: Api) -> None
 
 def test_every_answer_carries_the_standard_headers(api: Api) -> None:
     ids = set()
-    for answer, domain, concurrent in (
+    for response, domain, concurrent in (
         (api.post("/sync/v1/Services"), "sync", "1"),
         (api.get("/sync/v1/Services"), "sync", "1"),
         (api.get("/2010-04-01/Accounts.json"), "api", "1"),
@@ -116,29 +116,29 @@ def test_every_answer_carries_the_standard_headers(api: Api) -> None:
         (api.get("/nope"), "api", "0"),
         (api.request("OPTIONS", "/sync/v1/Services", auth=None), "sync", "0"),
     ):
-        assert ALWAYS.items() <= dict(answer.headers).items()
-        assert REQUEST_ID.fullmatch(answer.headers["twilio-request-id"])
-        assert re.fullmatch(r"\d+\.\d{3}", answer.headers["twilio-request-duration"])
-        assert answer.headers["twilio-concurrent-requests"] == concurrent
-        assert answer.headers["x-api-domain"] == f"{domain}.twilio.com"
-        assert answer.headers["content-type"] == "application/json"
-        assert len(answer.headers) == len(answer.headers.raw), "a header is repeated"
-        ids.add(answer.headers["twilio-request-id"])
+        assert ALWAYS.items() <= dict(response.headers).items()
+        assert REQUEST_ID.fullmatch(response.headers["twilio-request-id"])
+        assert re.fullmatch(r"\d+\.\d{3}", response.headers["twilio-request-duration"])
+        assert response.headers["twilio-concurrent-requests"] == concurrent
+        assert response.headers["x-api-domain"] == f"{domain}.twilio.com"
+        assert response.headers["content-type"] == "application/json"
+        assert len(response.headers) == len(response.headers.raw), "a header is repeated"
+        ids.add(response.headers["twilio-request-id"])
     assert len(ids) == 7
 
 
 def test_a_preflight_succeeds_without_credentials_on_any_path(api: Api) -> None:
     for path in ("/sync/v1/Services", "/2010-04-01/Accounts.json", "/nope"):
-        answer = api.request(
+        response = api.request(
             "OPTIONS",
             path,
             auth=None,
             headers={"Origin": "https://app.example", "Access-Control-Request-Method": "POST"},
         )
-        assert (answer.status_code, answer.content) == (200, b"{}")
-        allowed = answer.headers["access-control-allow-headers"].split(", ")
+        assert (response.status_code, response.content) == (200, b"{}")
+        allowed = response.headers["access-control-allow-headers"].split(", ")
         assert {"Authorization", "Content-Type", "If-Match", "X-Twilio-Webhook-Enabled"} <= set(allowed)
-        methods = answer.headers["access-control-allow-methods"].split(", ")
+        methods = response.headers["access-control-allow-methods"].split(", ")
         assert {"GET", "POST", "DELETE", "OPTIONS"} <= set(methods)
 
 
@@ -184,8 +184,8 @@ def test_the_scheme_of_urls_is_a_trusted_proxys_to_tell(
     networks = Settings.of(trusted_proxies=trusted).server.proxy_networks()
     door = api.node.application._door
     api.node.application._door = msgspec.structs.replace(door, trusted_proxies=networks)
-    answer = api.post("/sync/v1/Services", headers={"X-Forwarded-Proto": forwarded})
-    assert answer.json()["url"].startswith(f"{scheme}://127.0.0.1:8080/sync/v1/")
+    response = api.post("/sync/v1/Services", headers={"X-Forwarded-Proto": forwarded})
+    assert response.json()["url"].startswith(f"{scheme}://127.0.0.1:8080/sync/v1/")
 
 
 def test_parameters_may_stand_in_the_query_and_the_body_counts_first(api: Api) -> None:

@@ -73,10 +73,10 @@ class Caller:
     def token(self, **grants: Any) -> str:
         """Return a token for the Chat Service, but for what is given."""
         section = {"service_sid": self.service_sid, "endpoint_id": "phone"}
-        said = {"identity": "alice", "chat": section, **grants}
+        claims = {"identity": "alice", "chat": section, **grants}
 
         async def sign(tx: Tx) -> str:
-            return await sign_token(tx, self._api.node.vault, self.key.sid, said, 3600)
+            return await sign_token(tx, self._api.node.vault, self.key.sid, claims, 3600)
 
         return self._api.run(self._api.node.database.write(sign))
 
@@ -85,8 +85,8 @@ class Caller:
     ) -> httpx.Response:
         headers = {} if token is None else {"X-Twilio-Token": token}
         request = self._http.get(path, headers=headers, auth=auth)  # type: ignore[arg-type]
-        answer: httpx.Response = self._api.run(request)
-        return answer
+        response: httpx.Response = self._api.run(request)
+        return response
 
 
 @pytest.fixture
@@ -103,9 +103,9 @@ def test_a_mount_that_accepts_tokens_names_their_grant() -> None:
 
 @pytest.mark.parametrize("path", ["/Token", "/Both"])
 def test_a_token_names_account_identity_endpoint_and_service(call: Caller, path: str) -> None:
-    answer = call(path, call.token())
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = call(path, call.token())
+    assert response.status_code == 200
+    assert response.json() == {
         "account": ACCOUNT_SID,
         "credential": "access token",
         "identity": "alice",
@@ -129,14 +129,14 @@ def test_basic_credentials_are_accepted_beside_tokens_where_a_route_lists_both(c
 def test_credentials_of_a_scheme_that_the_route_does_not_list_are_none(
     call: Caller, path: str, with_token: bool, auth: tuple[str, str] | None
 ) -> None:
-    answer = call(path, call.token() if with_token else None, auth)
-    assert (answer.status_code, answer.json()["code"]) == (401, 20003)
-    assert answer.headers["www-authenticate"] == 'Basic realm="Twilio API"'
+    response = call(path, call.token() if with_token else None, auth)
+    assert (response.status_code, response.json()["code"]) == (401, 20003)
+    assert response.headers["www-authenticate"] == 'Basic realm="Twilio API"'
 
 
 def test_a_token_has_no_full_access(call: Caller) -> None:
-    answer = call("/Main", call.token())
-    assert (answer.status_code, answer.json()["code"]) == (401, 20003)
+    response = call("/Main", call.token())
+    assert (response.status_code, response.json()["code"]) == (401, 20003)
 
 
 def test_a_refused_token_names_the_rule_that_it_breaks(call: Caller) -> None:
@@ -148,9 +148,9 @@ def test_a_refused_token_names_the_rule_that_it_breaks(call: Caller) -> None:
         51101: call.token(chat=unknown),
     }
     for code, token in tokens.items():
-        answer = call("/Both", token, PAIR)
-        assert answer.json()["code"] == code
-        assert answer.status_code == (403 if code == 51101 else 401)
+        response = call("/Both", token, PAIR)
+        assert response.json()["code"] == code
+        assert response.status_code == (403 if code == 51101 else 401)
 
 
 def test_refused_tokens_count_as_failed_log_ins(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,8 +142,8 @@ def test_a_body_over_the_bound_is_rejected_and_not_kept(client: Client) -> None:
         yield b"x" * 6
 
     for body in (b"x" * 11, without_length()):
-        answer = client.post(body, "/Small")
-        assert (answer.status_code, answer.json()["code"]) == (413, 20413)
+        response = client.post(body, "/Small")
+        assert (response.status_code, response.json()["code"]) == (413, 20413)
     count = client.api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs"))
     assert client.api.run(count) == 0
 
@@ -242,7 +242,7 @@ async def request(
 
 def test_150_megabytes_cost_no_memory(client: Client) -> None:
     chunk = hashlib.sha512(b"seed").digest() * (CHUNK // 64)
-    left, got, answers = LARGE // CHUNK, 0, []
+    left, got, responses = LARGE // CHUNK, 0, []
     largest = 0
 
     async def receive() -> MutableMapping[str, Any]:
@@ -251,7 +251,7 @@ def test_150_megabytes_cost_no_memory(client: Client) -> None:
         return {"type": "http.request", "body": bytes(bytearray(chunk)), "more_body": left > 0}
 
     async def keep(message: MutableMapping[str, Any]) -> None:
-        answers.append(message)
+        responses.append(message)
 
     async def count(message: MutableMapping[str, Any]) -> None:
         nonlocal got, largest
@@ -261,8 +261,8 @@ def test_150_megabytes_cost_no_memory(client: Client) -> None:
 
     async def scenario() -> None:
         await request(client.application, "POST", "/files/v1/Files", receive, keep)
-        assert answers[0]["status"] == 201
-        key = msgspec.json.decode(answers[1]["body"])["key"]
+        assert responses[0]["status"] == 201
+        key = msgspec.json.decode(responses[1]["body"])["key"]
         await request(client.application, "GET", f"/files/v1/Files/{key}", None, count)
 
     tracemalloc.start(1)

@@ -32,7 +32,9 @@ class Clients:
         self._router = Router([sync.manifest(SyncSettings(sync_limits=False), system_clock).product])
         self._executor = api.node.application._door.executor
 
-    def ask(self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None) -> Any:
+    def request(
+        self, identity: str | None, method: str, path: str, form: dict[str, str] | None = None
+    ) -> Any:
         """Return the status and JSON body of a request below the Service; an error's code stands for its
         body.
         """
@@ -44,10 +46,10 @@ class Clients:
         match = self._router.match("sync", method, whole, "/" + "/".join(map(quote, whole)))
         request = Request(match, token, "http://h", "/", (), tuple((form or {}).items()))
         try:
-            answer: Response = self.api.run(self._executor.handle(request))
+            response: Response = self.api.run(self._executor.handle(request))
         except ApiError as error:
             return error.status, error.code
-        return answer.status, msgspec.json.decode(answer.body) if answer.body else None
+        return response.status, msgspec.json.decode(response.body) if response.body else None
 
     def grant(self, path: str, identity: str, **flags: bool) -> None:
         """Set a permission over REST."""
@@ -104,51 +106,51 @@ def test_each_flag_opens_its_operations_alone(clients: Clients, kind: str, flag:
         clients.grant(path, "bob", **{flag: True})
     for name, requests in OBJECTS[kind].items():
         for method, below, form in requests:
-            status, code = clients.ask("bob", method, path + below, form)
+            status, code = clients.request("bob", method, path + below, form)
             assert (status < 300) if name == flag else ((status, code) == FORBIDDEN), (method, below)
-            assert clients.ask("carol", method, path + below, form) == FORBIDDEN
-    assert clients.ask("bob", "DELETE", path)[0] == (204 if flag == "manage" else 403)
+            assert clients.request("carol", method, path + below, form) == FORBIDDEN
+    assert clients.request("bob", "DELETE", path)[0] == (204 if flag == "manage" else 403)
 
 
 def test_a_refusal_leaves_no_trace(clients: Clients) -> None:
     path = settle(clients, "Documents")
-    told: list[Any] = []
-    clients.api.node.database.listen(told.extend)
-    assert clients.ask("bob", "POST", path, DATA) == FORBIDDEN
-    assert clients.ask("bob", "DELETE", path) == FORBIDDEN
+    announced: list[Any] = []
+    clients.api.node.database.listen(announced.extend)
+    assert clients.request("bob", "POST", path, DATA) == FORBIDDEN
+    assert clients.request("bob", "DELETE", path) == FORBIDDEN
     assert clients.api.get(f"{clients.rest}/{path}").json()["revision"] == "0"
-    assert told == []
+    assert announced == []
 
 
 def test_what_is_not_there_stays_unknown(clients: Clients) -> None:
-    assert clients.ask("bob", "GET", "Documents/no") == (404, 54300)
-    assert clients.ask("bob", "POST", f"Documents/ET{'0' * 32}", DATA) == (404, 54100)
-    assert clients.ask("bob", "DELETE", f"Lists/ES{'0' * 32}") == (404, 54150)
+    assert clients.request("bob", "GET", "Documents/no") == (404, 54300)
+    assert clients.request("bob", "POST", f"Documents/ET{'0' * 32}", DATA) == (404, 54100)
+    assert clients.request("bob", "DELETE", f"Lists/ES{'0' * 32}") == (404, 54150)
 
 
 def test_the_creators_identity_may_do_everything_and_nobody_else(clients: Clients) -> None:
     for kind in OBJECTS:
-        status, body = clients.ask("alice", "POST", kind, {"UniqueName": "own"})
+        status, body = clients.request("alice", "POST", kind, {"UniqueName": "own"})
         assert (status, body["created_by"]) == (201, "alice")
-        assert clients.ask("bob", "GET", f"{kind}/own") == FORBIDDEN
-        assert clients.ask("alice", "GET", f"{kind}/own")[0] == 200
+        assert clients.request("bob", "GET", f"{kind}/own") == FORBIDDEN
+        assert clients.request("alice", "GET", f"{kind}/own")[0] == 200
         permission = clients.api.get(f"{clients.rest}/{kind}/own/Permissions/alice").json()
         assert [permission[flag] for flag in ("read", "write", "manage")] == [True] * 3
-        assert clients.ask("alice", "DELETE", f"{kind}/own")[0] == 204
+        assert clients.request("alice", "DELETE", f"{kind}/own")[0] == 204
 
 
 def test_streams_are_for_every_token(clients: Clients) -> None:
     clients.api.post(f"{clients.rest}/Streams", {"UniqueName": "s"})
     for identity in ("bob", None):
-        assert clients.ask(identity, "GET", "Streams/s")[0] == 200
-        assert clients.ask(identity, "POST", "Streams/s", {"Ttl": "0"})[0] == 200
-        assert clients.ask(identity, "POST", "Streams/s/Messages", DATA)[0] == 201
-    assert clients.ask("bob", "DELETE", "Streams/s")[0] == 204
+        assert clients.request(identity, "GET", "Streams/s")[0] == 200
+        assert clients.request(identity, "POST", "Streams/s", {"Ttl": "0"})[0] == 200
+        assert clients.request(identity, "POST", "Streams/s/Messages", DATA)[0] == 201
+    assert clients.request("bob", "DELETE", "Streams/s")[0] == 204
 
 
 def test_a_token_without_identity_gets_nothing_under_access_control(clients: Clients) -> None:
     path = settle(clients, "Documents")
-    assert clients.ask(None, "GET", path) == FORBIDDEN
+    assert clients.request(None, "GET", path) == FORBIDDEN
 
 
 def test_without_access_control_every_token_may_do_everything(api: Api) -> None:
@@ -156,17 +158,17 @@ def test_without_access_control_every_token_may_do_everything(api: Api) -> None:
     for kind, groups in OBJECTS.items():
         path = settle(clients, kind)
         for method, below, form in [*groups["read"], *groups["write"]]:
-            assert clients.ask("bob", method, path + below, form)[0] < 300, (method, path + below)
-        assert clients.ask("bob", "DELETE", path)[0] == 204
+            assert clients.request("bob", method, path + below, form)[0] < 300, (method, path + below)
+        assert clients.request("bob", "DELETE", path)[0] == 204
 
 
 def test_the_author_of_a_change_is_told(clients: Clients) -> None:
-    told: list[Any] = []
-    clients.api.node.database.listen(told.extend)
-    clients.ask("alice", "POST", "Lists", {"UniqueName": "l"})
-    status, item = clients.ask("alice", "POST", "Lists/l/Items", DATA)
+    announced: list[Any] = []
+    clients.api.node.database.listen(announced.extend)
+    clients.request("alice", "POST", "Lists", {"UniqueName": "l"})
+    status, item = clients.request("alice", "POST", "Lists/l/Items", DATA)
     assert (status, item["created_by"]) == (201, "alice")
-    events = [one for one in told if isinstance(one, SyncEvent)]
+    events = [one for one in announced if isinstance(one, SyncEvent)]
     assert [(one.type.value, one.actor.identity, one.actor.endpoint) for one in events] == [
         ("list_created", "alice", "TN1"),
         ("list_item_added", "alice", "TN1"),
@@ -176,8 +178,8 @@ def test_the_author_of_a_change_is_told(clients: Clients) -> None:
 def test_changes_of_access_are_announced(clients: Clients) -> None:
     path = settle(clients, "Documents")
     sid = clients.api.get(f"{clients.rest}/{path}").json()["sid"]
-    told: list[Any] = []
-    clients.api.node.database.listen(told.extend)
+    announced: list[Any] = []
+    clients.api.node.database.listen(announced.extend)
     clients.grant(path, "bob", read=True)
     clients.grant(path, "bob")
     clients.api.post(clients.rest, {"AclEnabled": "false"})
@@ -185,7 +187,7 @@ def test_changes_of_access_are_announced(clients: Clients) -> None:
     clients.api.delete(clients.rest)
     changed = AccessChanged(clients.sid, sid, "bob")
     everybody = AccessChanged(clients.sid)
-    assert told == [changed, changed, everybody, everybody]
+    assert announced == [changed, changed, everybody, everybody]
 
 
 def test_a_token_is_good_for_its_service_alone(api: Api) -> None:
@@ -193,7 +195,7 @@ def test_a_token_is_good_for_its_service_alone(api: Api) -> None:
     mine = clients.sid
     other = Clients(api, acl=False)
     settle(other, "Documents")
-    assert other.ask("bob", "GET", "Documents/o")[0] == 200
+    assert other.request("bob", "GET", "Documents/o")[0] == 200
     token = Principal(
         ACCOUNT_SID, ACCOUNT_SID, Credential.TOKEN, identity="bob", endpoint="TN1", service_sid=mine
     )

@@ -102,7 +102,7 @@ def test_each_code_has_its_status_and_changes_nothing(api: Api) -> None:
         for status, method, path, fields in requests:
             headers = fields.get("headers", {})
             form = {name: value for name, value in fields.items() if name != "headers"}
-            answer = api.post(path, form, headers=headers) if method == "POST" else api.get(path)
-            body = assert_error(answer, status, code)
+            response = api.post(path, form, headers=headers) if method == "POST" else api.get(path)
+            body = assert_error(response, status, code)
             assert body["message"], (code, path)
     assert state() == before

@@ -22,10 +22,10 @@ def test_of_many_conditional_writers_one_wins_each_revision(api: Api) -> None:
         return list(await asyncio.gather(*[update(revision) for _ in range(WRITERS)]))
 
     for revision in range(ROUNDS):
-        answers = api.run(all_at_once(str(revision)))
-        won = [answer.json() for answer in answers if answer.status_code == 200]
+        responses = api.run(all_at_once(str(revision)))
+        won = [response.json() for response in responses if response.status_code == 200]
         assert [body["revision"] for body in won] == [str(revision + 1)]
-        lost = [answer.json()["code"] for answer in answers if answer.status_code != 200]
+        lost = [response.json()["code"] for response in responses if response.status_code != 200]
         assert lost == [54103] * (WRITERS - 1)
     assert api.get(url).json()["revision"] == str(ROUNDS)
 
@@ -35,9 +35,9 @@ def test_readers_that_change_and_write_back_lose_nothing(api: Api) -> None:
 
     async def increment() -> None:
         while True:
-            answer = await api._client.get(url)
-            data = {"Data": f'{{"n":{answer.json()["data"]["n"] + 1}}}'}
-            tag = {"If-Match": answer.headers["ETag"]}
+            response = await api._client.get(url)
+            data = {"Data": f'{{"n":{response.json()["data"]["n"] + 1}}}'}
+            tag = {"If-Match": response.headers["ETag"]}
             if (await api._client.post(url, data=data, headers=tag)).status_code == 200:
                 return
 
@@ -50,6 +50,6 @@ def test_readers_that_change_and_write_back_lose_nothing(api: Api) -> None:
 
 def test_pushes_at_once_get_indexes_of_their_own(api: Api) -> None:
     items = api.post(f"{SERVICES}/default/Lists").json()["links"]["items"]
-    answers = api.together(*[("POST", items, {"Data": "{}"})] * 20)
-    assert sorted(answer.json()["index"] for answer in answers) == list(range(20))
-    assert sorted(int(answer.json()["revision"], 16) for answer in answers) == list(range(20))
+    responses = api.together(*[("POST", items, {"Data": "{}"})] * 20)
+    assert sorted(response.json()["index"] for response in responses) == list(range(20))
+    assert sorted(int(response.json()["revision"], 16) for response in responses) == list(range(20))

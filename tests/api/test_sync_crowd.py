@@ -51,7 +51,7 @@ async def _subscribe(line: RawSocket, sid: str) -> None:
         "requests": [subject],
     }
     await line.say(request("POST", "/v4/Services/default/Subscriptions", "TMsub", body))
-    while not _is(await line.hear(), "subscription_established"):
+    while not _is(await line.receive(), "subscription_established"):
         pass
 
 
@@ -62,16 +62,16 @@ def _is(got: object, event_type: str) -> bool:
 
 def test_a_change_reaches_a_thousand_clients_in_order(place: Place) -> None:
     async def follow(sid: str, number: int, door: asyncio.Semaphore, ready: asyncio.Barrier) -> list[str]:
-        heard: list[str] = []
+        received: list[str] = []
         await door.acquire()
         async with logged_in(place, f"client{number}") as line:
             await _subscribe(line, sid)
             door.release()
             await ready.wait()
-            while len(heard) < CHANGES:
-                if _is(got := await line.hear(), "document_updated"):
-                    heard.append(got.payload["events"][0]["document_revision"])
-        return heard
+            while len(received) < CHANGES:
+                if _is(got := await line.receive(), "document_updated"):
+                    received.append(got.payload["events"][0]["document_revision"])
+        return received
 
     async def run() -> list[list[str]]:
         with _http(place.server) as http:
@@ -85,12 +85,12 @@ def test_a_change_reaches_a_thousand_clients_in_order(place: Place) -> None:
             if done.done():
                 await done
             for n in range(CHANGES):
-                answer = await asyncio.to_thread(
+                response = await asyncio.to_thread(
                     http.post, f"{documents}/{sid}", data={"Data": json.dumps({"n": n})}
                 )
-                assert answer.json()["revision"] == str(n + 1)
+                assert response.json()["revision"] == str(n + 1)
             return await done
 
-    heard = asyncio.run(run())
-    assert len(heard) == CROWD
-    assert {tuple(one) for one in heard} == {tuple(str(n + 1) for n in range(CHANGES))}
+    received = asyncio.run(run())
+    assert len(received) == CROWD
+    assert {tuple(one) for one in received} == {tuple(str(n + 1) for n in range(CHANGES))}

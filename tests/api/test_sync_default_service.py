@@ -20,15 +20,15 @@ def test_it_appears_when_first_fetched_and_stays_the_same(api: Api) -> None:
 
 
 def test_many_first_askers_get_one_service(api: Api) -> None:
-    answers = api.together(*[("GET", DEFAULT, None)] * 20)
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json()["sid"] for answer in answers}) == 1
+    responses = api.together(*[("GET", DEFAULT, None)] * 20)
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.json()["sid"] for response in responses}) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_it_appears_for_writes_too(api: Api, method: str) -> None:
-    answer = api.request(method, DEFAULT, data={"AclEnabled": "true"} if method == "POST" else None)
-    assert answer.status_code == (200 if method == "POST" else 204)
+    response = api.request(method, DEFAULT, data={"AclEnabled": "true"} if method == "POST" else None)
+    assert response.status_code == (200 if method == "POST" else 204)
 
 
 def test_deleting_it_is_allowed_and_the_next_use_makes_a_new_one(api: Api) -> None:

@@ -42,13 +42,13 @@ def test_a_document_without_data_is_an_empty_object(api: Api, documents: str) ->
 
 
 def test_revisions_are_hexadecimal_and_the_entity_tag(api: Api, documents: str) -> None:
-    answers = [api.post(documents, {"Data": '{"n":0}'})]
-    url = answers[0].json()["url"]
-    answers += [api.post(url, {"Data": f'{{"n":{n}}}'}) for n in range(1, 12)]
-    answers.append(api.get(url))
-    revisions = [answer.json()["revision"] for answer in answers]
+    responses = [api.post(documents, {"Data": '{"n":0}'})]
+    url = responses[0].json()["url"]
+    responses += [api.post(url, {"Data": f'{{"n":{n}}}'}) for n in range(1, 12)]
+    responses.append(api.get(url))
+    revisions = [response.json()["revision"] for response in responses]
     assert revisions == [*"0123456789ab", "b"]
-    assert [answer.headers["ETag"] for answer in answers] == [f'"{revision}"' for revision in revisions]
+    assert [response.headers["ETag"] for response in responses] == [f'"{revision}"' for revision in revisions]
     assert "ETag" not in api.get(documents).headers
     assert "ETag" not in api.delete(url).headers
 
@@ -83,18 +83,18 @@ def test_data_come_back_as_they_were_given(api: Api, documents: str, text: str) 
 
 def test_blanks_and_escapes_do_not_count_and_are_not_kept(api: Api, documents: str) -> None:
     letters = "я" * 8188
-    answer = api.post(documents, {"Data": json.dumps({"a": letters}, indent=4)})
-    assert answer.status_code == 201
-    assert f'"data":{{"a":"{letters}"}}' in answer.text
+    response = api.post(documents, {"Data": json.dumps({"a": letters}, indent=4)})
+    assert response.status_code == 201
+    assert f'"data":{{"a":"{letters}"}}' in response.text
 
 
 @pytest.mark.parametrize(("size", "status"), [(16384, 201), (16385, 413)])
 def test_data_may_have_16_kib(api: Api, documents: str, size: int, status: int) -> None:
-    answer = api.post(documents, {"Data": '{"a":"' + "x" * (size - 8) + '"}'})
+    response = api.post(documents, {"Data": '{"a":"' + "x" * (size - 8) + '"}'})
     if status == 201:
-        assert answer.status_code == 201
+        assert response.status_code == 201
     else:
-        assert_error(answer, 413, 54006)
+        assert_error(response, 413, 54006)
 
 
 BAD_DATA = [
@@ -150,10 +150,10 @@ def test_a_unique_name_is_taken_within_its_kind_and_service(api: Api, documents:
 
 
 def test_many_creators_of_one_name_make_one(api: Api, documents: str) -> None:
-    answers = api.together(*[("POST", documents, {"UniqueName": "n"})] * 12)
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
-    for answer in answers:
-        assert answer.status_code == 201 or assert_error(answer, 409, 54301)
+    responses = api.together(*[("POST", documents, {"UniqueName": "n"})] * 12)
+    assert sorted(response.status_code for response in responses) == [201] + [409] * 11
+    for response in responses:
+        assert response.status_code == 201 or assert_error(response, 409, 54301)
 
 
 @pytest.mark.parametrize(

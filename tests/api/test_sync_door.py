@@ -53,7 +53,7 @@ class Place:
     ) -> str:
         """Return a good access token but for what is given; a claim that is None is left out."""
         now = int(time.time())
-        told = {
+        payload = {
             "jti": f"{self.key['sid']}-{now}",
             "iss": self.key["sid"],
             "sub": self.server.account_sid,
@@ -61,10 +61,10 @@ class Place:
             "grants": {"identity": "alice", "data_sync": {"service_sid": self.service_sid}},
             **claims,
         }
-        told = {name: value for name, value in told.items() if value is not None}
+        payload = {name: value for name, value in payload.items() if value is not None}
         signed_with = secret or self.key["secret"]
         return jwt.encode(
-            told,
+            payload,
             None if algorithm == "none" else signed_with,  # type: ignore[arg-type]
             algorithm=algorithm,
             headers={"cty": "twilio-fpa;v=1", **(header or {})},
@@ -83,9 +83,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         with httpx.Client(base_url=server.url, auth=credentials, trust_env=False) as http:
 
             def post(path: str, auth: tuple[str, str] = credentials, **form: str) -> dict[str, Any]:
-                answer = http.post(path, data=form, auth=auth)
-                assert answer.is_success, answer.text
-                return dict(answer.json())
+                response = http.post(path, data=form, auth=auth)
+                assert response.is_success, response.text
+                return dict(response.json())
 
             other = post("/2010-04-01/Accounts.json")
             theirs = (other["sid"], other["auth_token"])
@@ -135,7 +135,7 @@ class RawSocket:
                 [size] = struct.unpack("!Q", await self._reader.readexactly(8))
             return first & 0x0F, await self._reader.readexactly(size)
 
-    async def hear(self) -> ReceivedPacket:
+    async def receive(self) -> ReceivedPacket:
         """Return the server's next packet."""
         opcode, data = await self.frame()
         assert opcode == Opcode.BINARY, (opcode, data)
@@ -143,7 +143,7 @@ class RawSocket:
 
     async def closed_as(self) -> dict[str, Any]:
         """Return the status of the ``close`` packet that comes next; acknowledged, it ends the connection."""
-        got = await self.hear()
+        got = await self.receive()
         assert got.header["method"] == "close", got
         await self.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
         assert await self.broken_off() == 1000
@@ -194,7 +194,7 @@ async def logged_in(place: Place, identity: str = "alice") -> AsyncIterator[RawS
     """Yield a client that is logged in."""
     async with upgraded(place) as line:
         await line.say(init(place.token(grants=place.grants(identity=identity))))
-        assert (await line.hear()).header["status"]["code"] == 200
+        assert (await line.receive()).header["status"]["code"] == 200
         yield line
 
 
@@ -219,13 +219,13 @@ class Bystander:
             "requests": [subject],
         }
         await self._line.say(request("POST", "/v4/Services/default/Subscriptions", "TMsub", body))
-        while (await self._hear()).payload.get("event_type") != "subscription_established":
+        while (await self._receive()).payload.get("event_type") != "subscription_established":
             pass
 
     async def made(self, data: str) -> str:
         """Return the SID of a new Document."""
-        answer = await self._http.post(self._path, data={"Data": data})
-        return str(answer.raise_for_status().json()["sid"])
+        response = await self._http.post(self._path, data={"Data": data})
+        return str(response.raise_for_status().json()["sid"])
 
     async def is_well(self) -> None:
         """Check that a change reaches it, and that a request of its own gets a response."""
@@ -234,16 +234,16 @@ class Bystander:
             f"{self._path}/{self._sid}", data={"Data": json.dumps({"n": self._changes})}
         )
         assert changed.status_code == 200, changed.text
-        while (got := await self._hear()).payload.get("event_type") != "document_updated":
+        while (got := await self._receive()).payload.get("event_type") != "document_updated":
             pass
         assert got.payload["events"][0]["document_data"] == {"n": self._changes}
         await self._line.say(request("GET", f"/v3/Services/{self._service}/Documents/{self._sid}", "TMread"))
-        while (got := await self._hear()).header["id"] != "TMread":
+        while (got := await self._receive()).header["id"] != "TMread":
             pass
         assert got.payload["data"] == {"n": self._changes}
 
-    async def _hear(self) -> ReceivedPacket:
-        got = await self._line.hear()
+    async def _receive(self) -> ReceivedPacket:
+        got = await self._line.receive()
         if got.header["method"] != "reply":
             await self._line.say(packet("reply", got.header["id"], status={"code": 200, "status": "OK"}))
         return got._replace(payload=got.payload if isinstance(got.payload, dict) else {})
@@ -322,20 +322,20 @@ def test_a_text_message_is_not_acceptable(place: Place) -> None:
 
 
 def test_a_log_in_may_come_byte_by_byte(place: Place) -> None:
-    told = init(place.token())
+    login = init(place.token())
 
     async def breaking(bystander: Bystander) -> None:
-        segments = [bytes([byte]) for byte in message(told)]
+        segments = [bytes([byte]) for byte in message(login)]
         fragments = [
-            message(told[at : at + 2], Opcode.CONT if at else Opcode.BINARY, at + 2 >= len(told))
-            for at in range(0, len(told), 2)
+            message(login[at : at + 2], Opcode.CONT if at else Opcode.BINARY, at + 2 >= len(login))
+            for at in range(0, len(login), 2)
         ]
         for head, sent in (([bytes([byte]) for byte in HEAD], segments), ([HEAD], fragments)):
             async with dialled(place) as line:
                 await line.send(*head)
                 await line.switched()
                 await line.send(*sent)
-                assert (await line.hear()).header["status"]["code"] == 200
+                assert (await line.receive()).header["status"]["code"] == 200
 
     beside_a_bystander(place, breaking)
 
@@ -347,7 +347,7 @@ def test_a_log_in_may_be_cut_in_two_anywhere(place: Place) -> None:
         for at in range(1, len(sent), 7):
             async with upgraded(place) as line:
                 await line.send(sent[:at], sent[at:])
-                assert (await line.hear()).header["status"]["code"] == 200
+                assert (await line.receive()).header["status"]["code"] == 200
 
     beside_a_bystander(place, breaking)
 
@@ -356,11 +356,11 @@ def test_messages_may_share_a_segment(place: Place) -> None:
     async def breaking(bystander: Bystander) -> None:
         async with upgraded(place) as line:
             paths = [f"/v3/Services/{place.service_sid}/Documents/{name}" for name in ("one", "two")]
-            asked = [request("GET", path, f"TM{n}") for n, path in enumerate(paths, 1)]
-            await line.say(init(place.token()), *asked)
-            heard = [await line.hear() for _ in range(3)]
-            assert [got.header["id"] for got in heard] == ["TM0", "TM1", "TM2"]
-            assert [got.payload["code"] for got in heard[1:]] == [54300, 54300]
+            requests = [request("GET", path, f"TM{n}") for n, path in enumerate(paths, 1)]
+            await line.say(init(place.token()), *requests)
+            received = [await line.receive() for _ in range(3)]
+            assert [got.header["id"] for got in received] == ["TM0", "TM1", "TM2"]
+            assert [got.payload["code"] for got in received[1:]] == [54300, 54300]
 
     beside_a_bystander(place, breaking)
 
@@ -388,8 +388,8 @@ def test_an_unknown_method_is_refused_and_nothing_else(place: Place) -> None:
     async def breaking(bystander: Bystander) -> None:
         async with logged_in(place) as line:
             await line.say(packet("dance", "TM1"), packet("put_notification_ctx", "TM2"))
-            heard = [await line.hear() for _ in range(2)]
-            assert [(got.header["id"], got.header["status"]["code"]) for got in heard] == [
+            received = [await line.receive() for _ in range(2)]
+            assert [(got.header["id"], got.header["status"]["code"]) for got in received] == [
                 ("TM1", 400),
                 ("TM2", 200),
             ]
@@ -444,12 +444,12 @@ def test_a_client_that_reads_late_has_all_its_answers(place: Place) -> None:
     async def breaking(bystander: Bystander) -> None:
         sid = await bystander.made(json.dumps({"long": "x" * 16_000}))
         path = f"/v3/Services/{place.service_sid}/Documents/{sid}"
-        asked = b"".join(message(request("GET", path, f"TM{number}")) for number in range(UNREAD))
+        requests = b"".join(message(request("GET", path, f"TM{number}")) for number in range(UNREAD))
         async with logged_in(place) as line:
-            flooding = asyncio.create_task(line.send(asked))
+            flooding = asyncio.create_task(line.send(requests))
             await bystander.is_well()
             for number in range(UNREAD):
-                assert (await line.hear()).header["id"] == f"TM{number}"
+                assert (await line.receive()).header["id"] == f"TM{number}"
             await flooding
 
     beside_a_bystander(place, breaking)
@@ -494,9 +494,9 @@ def test_each_broken_rule_of_a_token_has_its_code(place: Place) -> None:
         for name, (code, token) in broken_tokens(place).items():
             async with upgraded(place) as line:
                 await line.say(init(token))
-                refusal = await line.hear()
-                assert refusal.header["method"] == "reply"
-                status = refusal.header["status"]
+                rejection = await line.receive()
+                assert rejection.header["method"] == "reply"
+                status = rejection.header["status"]
                 assert (status["code"], status["status"], status["errorCode"]) == (
                     401,
                     "UNAUTHORIZED",
@@ -510,12 +510,12 @@ def test_each_broken_rule_of_a_token_has_its_code(place: Place) -> None:
 
 def test_an_update_must_bring_a_token_of_the_same_client(place: Place) -> None:
     async def breaking(bystander: Bystander) -> None:
-        tokens = {name: told for name, told in broken_tokens(place).items() if told[0] != 20101}
+        tokens = {name: broken for name, broken in broken_tokens(place).items() if broken[0] != 20101}
         tokens["another identity"] = (51215, place.token(grants=place.grants(identity="mallory")))
         for name, (code, token) in tokens.items():
             async with logged_in(place) as line:
                 await line.say(packet("update", "TM1", token=token))
-                status = (await line.hear()).header["status"]
+                status = (await line.receive()).header["status"]
                 assert (status["code"], status["errorCode"]) == (401, code), name
                 assert await line.broken_off() == 1000
 
@@ -529,7 +529,7 @@ def test_a_deleted_key_ends_its_connections(place: Place) -> None:
         key = (await http.post(f"{keys}.json")).raise_for_status().json()
         async with upgraded(place) as line:
             await line.say(init(place.token(iss=key["sid"], secret=key["secret"])))
-            assert (await line.hear()).header["status"]["code"] == 200
+            assert (await line.receive()).header["status"]["code"] == 200
             assert (await http.delete(f"{keys}/{key['sid']}.json")).status_code == 204
             assert (await line.closed_as())["errorCode"] == 20103
 
@@ -543,7 +543,7 @@ def test_codes_that_only_a_client_can_meet(place: Place) -> None:
         service_sid = made.json()["sid"]
         document = await bystander._http.post(f"{services}/{service_sid}/Documents")
         guarded = f"/v3/Services/{service_sid}/Documents/{document.json()['sid']}"
-        asked = {
+        requests = {
             54007: request("GET", guarded),
             54056: request("GET", f"/v3/Services/{place.service_sid}/Documents/one"),
             54502: request("POST", f"/v3/Services/{service_sid}/Insights/Items/Items", body={}),
@@ -552,10 +552,10 @@ def test_codes_that_only_a_client_can_meet(place: Place) -> None:
         async with upgraded(place) as line:
             grants = place.grants(data_sync={"service_sid": service_sid})
             await line.say(init(place.token(grants=grants)))
-            assert (await line.hear()).header["status"]["code"] == 200
-            for code, question in asked.items():
+            assert (await line.receive()).header["status"]["code"] == 200
+            for code, question in requests.items():
                 await line.say(question)
-                got = await line.hear()
+                got = await line.receive()
                 assert got.payload["code"] == code, got
                 assert got.header["http_status"]["code"] == got.payload["status"]
                 assert code != 54502 or got.payload["status"] == 400

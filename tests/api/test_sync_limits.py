@@ -13,21 +13,21 @@ DOCUMENTS = f"{SERVICES}/default/Documents"
 
 
 def burst(api: Api, count: int, path: str, form: dict[str, str]) -> list[Any]:
-    answers = []
+    responses = []
     for start in range(0, count, 50):
-        answers += api.together(*[("POST", path, form)] * min(50, count - start))
-    return answers
+        responses += api.together(*[("POST", path, form)] * min(50, count - start))
+    return responses
 
 
-def check(answers: list[Any], good: int, allowance: int) -> None:
+def check(responses: list[Any], good: int, allowance: int) -> None:
     """Check that about ``good`` of the responses are good, up to ``allowance`` more; the others state when to
     come back.
     """
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert good <= len(answers) - len(refused) <= good + allowance
-    for answer in refused:
-        assert_error(answer, 429, 54009)
-        assert int(answer.headers["Retry-After"]) >= 1
+    refused = [response for response in responses if response.status_code == 429]
+    assert good <= len(responses) - len(refused) <= good + allowance
+    for response in refused:
+        assert_error(response, 429, 54009)
+        assert int(response.headers["Retry-After"]) >= 1
 
 
 def test_writes_to_one_document_are_bounded(api: Api) -> None:
@@ -46,4 +46,4 @@ def test_messages_of_one_stream_are_bounded(api: Api) -> None:
 @pytest.mark.parametrize("settings_overrides", [{"sync_limits": False}])
 def test_without_limits_nothing_is_refused(api: Api) -> None:
     url = api.post(DOCUMENTS).json()["url"]
-    assert {answer.status_code for answer in burst(api, 300, url, {"Data": "{}"})} == {200}
+    assert {response.status_code for response in burst(api, 300, url, {"Data": "{}"})} == {200}

@@ -27,8 +27,8 @@ def items(api: Api, lists: str) -> str:
     return path
 
 
-def indexes(answer: Any) -> list[int]:
-    return [item["index"] for item in answer.json()["items"]]
+def indexes(response: Any) -> list[int]:
+    return [item["index"] for item in response.json()["items"]]
 
 
 def test_a_new_list(api: Api, lists: str) -> None:

@@ -24,8 +24,8 @@ def items(api: Api, maps: str) -> str:
     return f"{maps}/m/Items"
 
 
-def keys(answer: Any) -> list[str]:
-    return [item["key"] for item in answer.json()["items"]]
+def keys(response: Any) -> list[str]:
+    return [item["key"] for item in response.json()["items"]]
 
 
 def put(api: Api, items: str, key: str, data: str = "{}") -> Any:
@@ -103,8 +103,8 @@ def test_a_key_is_taken_once(api: Api, items: str) -> None:
     body = assert_error(put(api, items, "k"), 409, 54208)
     assert body["message"] == "An Item with given key already exists in the Map"
     assert api.get(items.removesuffix("/Items")).json()["revision"] == "1"
-    answers = api.together(*[("POST", items, {"Key": "new", "Data": "{}"})] * 8)
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+    responses = api.together(*[("POST", items, {"Key": "new", "Data": "{}"})] * 8)
+    assert sorted(response.status_code for response in responses) == [201] + [409] * 7
 
 
 KEYS = [
@@ -150,8 +150,8 @@ def test_keys_as_the_sdks_put_them_into_paths(api: Api, items: str) -> None:
         ("h/i", "h%2Fi"),
     ]:
         created = put(api, items, key).json()
-        answer = api.run(_raw(api, f"{items}/{path}"))
-        assert answer["key"] == created["key"] == key
+        response = api.run(_raw(api, f"{items}/{path}"))
+        assert response["key"] == created["key"] == key
 
 
 async def _raw(api: Api, path: str) -> Any:

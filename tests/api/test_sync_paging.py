@@ -31,8 +31,8 @@ def test_250_documents(api: Api) -> None:
     made = []
     for _ in range(5):
         api.clock.advance(1)
-        answers = api.together(*[("POST", DOCUMENTS, None)] * 50)
-        made.append({answer.json()["sid"] for answer in answers})
+        responses = api.together(*[("POST", DOCUMENTS, None)] * 50)
+        made.append({response.json()["sid"] for response in responses})
     pages = walk(api, f"{DOCUMENTS}?PageSize=100")
     assert [len(page) for page in pages] == [100, 100, 50]
     assert walk(api, f"{DOCUMENTS}?PageSize=1000") == pages

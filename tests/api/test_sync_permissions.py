@@ -23,9 +23,9 @@ def test_a_permission_of_each_kind(api: Api, service: str, kind: str, name: str)
     target = api.post(f"{service}/{kind}", {"UniqueName": "o"}).json()
     assert api.get(target["links"]["permissions"]).json()["permissions"] == []
     assert_error(api.get(f"{service}/{kind}/o/Permissions/bob"), 404, 54354)
-    answer = api.post(f"{service}/{kind}/o/Permissions/bob", {**NOTHING, "Read": "true"})
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = api.post(f"{service}/{kind}/o/Permissions/bob", {**NOTHING, "Read": "true"})
+    assert response.status_code == 200
+    assert response.json() == {
         "account_sid": ACCOUNT_SID,
         "service_sid": target["service_sid"],
         f"{name}_sid": target["sid"],
@@ -35,13 +35,13 @@ def test_a_permission_of_each_kind(api: Api, service: str, kind: str, name: str)
         "manage": False,
         "url": f"{target['links']['permissions']}/bob",
     }
-    assert api.get(answer.json()["url"]).json() == answer.json()
-    changed = api.post(answer.json()["url"], EVERYTHING)
+    assert api.get(response.json()["url"]).json() == response.json()
+    changed = api.post(response.json()["url"], EVERYTHING)
     assert (changed.status_code, changed.json()["write"], changed.json()["manage"]) == (200, True, True)
     assert api.get(target["links"]["permissions"]).json()["permissions"] == [changed.json()]
-    assert api.delete(answer.json()["url"]).status_code == 204
-    assert_error(api.delete(answer.json()["url"]), 404, 54354)
-    assert_error(api.get(answer.json()["url"]), 404, 54354)
+    assert api.delete(response.json()["url"]).status_code == 204
+    assert_error(api.delete(response.json()["url"]), 404, 54354)
+    assert_error(api.get(response.json()["url"]), 404, 54354)
 
 
 def test_no_flag_at_all_is_no_permission(api: Api, service: str) -> None:
@@ -67,9 +67,9 @@ def test_all_flags_must_be_given_and_be_booleans(api: Api, service: str) -> None
 def test_identities(api: Api, service: str) -> None:
     path = api.post(f"{service}/Documents").json()["links"]["permissions"]
     for identity in ("a b", "a/b", "me@example.com", "ключ", "x" * 256):
-        answer = api.post(f"{path}/{quote(identity, safe='')}", EVERYTHING).json()
-        assert answer["identity"] == identity
-        assert api.get(answer["url"]).json() == answer
+        response = api.post(f"{path}/{quote(identity, safe='')}", EVERYTHING).json()
+        assert response["identity"] == identity
+        assert api.get(response["url"]).json() == response
     assert_error(api.post(f"{path}/{'x' * 257}", EVERYTHING), 400, 54351)
     assert_error(api.get(f"{path}/{'x' * 257}"), 400, 54351)
 

@@ -104,12 +104,12 @@ def test_a_bad_change_is_refused_whole(api: Api) -> None:
 def test_a_deleted_service_is_gone_and_others_are_not(api: Api) -> None:
     gone, kept = (api.post(SERVICES).json() for _ in range(2))
     assert api.delete(gone["url"]).status_code == 204
-    for answer in (
+    for response in (
         api.get(gone["url"]),
         api.post(gone["url"], {"AclEnabled": "true"}),
         api.delete(gone["url"]),
     ):
-        assert_error(answer, 404, 54050)
+        assert_error(response, 404, 54050)
     assert api.get(SERVICES).json()["services"] == [kept]
     assert api.get(kept["url"]).json() == kept
 
@@ -118,12 +118,12 @@ def test_a_service_of_another_account_is_forbidden_and_stays_as_it_is(api: Api) 
     sub = api.post("/2010-04-01/Accounts.json").json()
     own = (sub["sid"], sub["auth_token"])
     service = api.post(SERVICES).json()
-    for answer in (
+    for response in (
         api.get(service["url"], auth=own),
         api.post(service["url"], {"FriendlyName": "theirs"}, auth=own),
         api.delete(service["url"], auth=own),
     ):
-        assert_error(answer, 403, 54056)
+        assert_error(response, 403, 54056)
     assert api.get(SERVICES, auth=own).json()["services"] == []
     assert api.get(service["url"]).json() == service
 

@@ -52,7 +52,7 @@ def test_a_connection_too_many_is_refused(tmp_path: Path) -> None:
         asyncio.run(run(server))
 
 
-async def told(server: Server, receiver: Receiver, count: int) -> None:
+async def notified(server: Server, receiver: Receiver, count: int) -> None:
     """Change something, and wait until the receiver was called so often."""
     credentials = (server.account_sid, server.auth_token)
     async with httpx.AsyncClient(base_url=server.url, auth=credentials, trust_env=False) as http:
@@ -67,7 +67,7 @@ async def told(server: Server, receiver: Receiver, count: int) -> None:
 def test_networks_may_be_opened_to_webhooks_and_failures_begun_again(tmp_path: Path) -> None:
     async def run(server: Server) -> None:
         async with Receiver(statuses=[500]) as receiver:
-            await told(server, receiver, 2)
+            await notified(server, receiver, 2)
             assert [one.parameters["EventType"] for one in receiver.webhooks] == ["document_created"] * 2
             assert len({one.token for one in receiver.webhooks}) == 1
 

@@ -47,17 +47,17 @@ def test_a_stream(api: Api, streams: str) -> None:
 
 
 def test_a_message_is_told_and_not_kept(api: Api, streams: str) -> None:
-    told: list[SyncEvent] = []
-    api.node.database.listen(told.extend)
+    announced: list[SyncEvent] = []
+    api.node.database.listen(announced.extend)
     sid = api.post(streams, {"UniqueName": "s"}).json()["sid"]
-    answer = api.post(f"{streams}/s/Messages", {"Data": '{"b": 1, "a": 2.0}'})
-    assert answer.status_code == 201
-    assert '"data":{"b":1,"a":2.0}' in answer.text
-    body = answer.json()
+    response = api.post(f"{streams}/s/Messages", {"Data": '{"b": 1, "a": 2.0}'})
+    assert response.status_code == 201
+    assert '"data":{"b":1,"a":2.0}' in response.text
+    body = response.json()
     assert list(body) == ["sid", "data"]
     assert body["sid"].startswith("TZ")
     assert len(body["sid"]) == 34
-    event = told[-1]
+    event = announced[-1]
     assert event.type is EventType.STREAM_MESSAGE_PUBLISHED
     assert (event.object_sid, event.message_sid, event.data) == (sid, body["sid"], '{"b":1,"a":2.0}')
     assert event.event_id is None

@@ -24,15 +24,15 @@ def service(api: Api) -> str:
 
 
 @pytest.fixture
-def told(api: Api) -> list[Any]:
+def announced(api: Api) -> list[Any]:
     """Return the announcements so far."""
-    heard: list[Any] = []
-    api.node.database.listen(heard.extend)
-    return heard
+    received: list[Any] = []
+    api.node.database.listen(received.extend)
+    return received
 
 
-def events(told: list[Any]) -> list[tuple[str, int | None]]:
-    return [(one.type.value, one.event_id) for one in told if isinstance(one, SyncEvent)]
+def events(announced: list[Any]) -> list[tuple[str, int | None]]:
+    return [(one.type.value, one.event_id) for one in announced if isinstance(one, SyncEvent)]
 
 
 def later(api: Api, seconds: int) -> str:
@@ -81,7 +81,7 @@ def test_a_ttl_is_kept_cleared_and_checked(api: Api, service: str, kind: str) ->
 
 
 def test_a_documents_ttl_alone_is_a_mutation_and_data_do_not_move_it(
-    api: Api, service: str, told: list[Any]
+    api: Api, service: str, announced: list[Any]
 ) -> None:
     url = api.post(f"{service}/Documents", {"Data": '{"a":1}'}).json()["url"]
     changed = api.post(url, {"Ttl": "60"}).json()
@@ -89,21 +89,21 @@ def test_a_documents_ttl_alone_is_a_mutation_and_data_do_not_move_it(
     expires = changed["date_expires"]
     api.clock.advance(10)
     assert api.post(url, {"Data": "{}"}).json()["date_expires"] == expires
-    assert events(told)[-2:] == [("document_updated", 1), ("document_updated", 2)]
-    assert told[-1].date_expires is not None
+    assert events(announced)[-2:] == [("document_updated", 1), ("document_updated", 2)]
+    assert announced[-1].date_expires is not None
 
 
-def test_a_collections_ttl_is_no_event(api: Api, service: str, told: list[Any]) -> None:
+def test_a_collections_ttl_is_no_event(api: Api, service: str, announced: list[Any]) -> None:
     for kind in ("Lists", "Maps"):
         body = api.post(f"{service}/{kind}", {"CollectionTtl": "30", "Ttl": "60"}).json()
         assert body["date_expires"] == later(api, 30)
-        before = events(told)
+        before = events(announced)
         api.clock.advance(1)
         changed = api.post(body["url"], {"CollectionTtl": "90", "Ttl": "60"}).json()
         assert changed["date_expires"] == later(api, 90)
         assert changed["revision"] == "0"
         assert changed["date_updated"] > body["date_updated"]
-        assert events(told) == before
+        assert events(announced) == before
         assert_error(api.post(body["url"], {"CollectionTtl": "x"}), 400, 54011)
 
 
@@ -154,16 +154,16 @@ def test_the_ttl_of_the_collection_around_an_item(
     assert_error(api.post(parent["links"]["items"], form), 404, MISSING[kind])
 
 
-def test_an_expired_key_is_removed_before_it_comes_back(api: Api, service: str, told: list[Any]) -> None:
+def test_an_expired_key_is_removed_before_it_comes_back(api: Api, service: str, announced: list[Any]) -> None:
     items = api.post(f"{service}/Maps").json()["links"]["items"]
     api.post(items, {"Key": "k", "Data": '{"n":1}', "Ttl": "1"})
     api.clock.advance(1)
     assert api.post(items, {"Key": "k", "Data": '{"n":2}'}).json()["revision"] == "2"
-    assert events(told)[-3:] == [("map_item_added", 0), ("map_item_removed", 1), ("map_item_added", 2)]
+    assert events(announced)[-3:] == [("map_item_added", 0), ("map_item_removed", 1), ("map_item_added", 2)]
     assert api.get(f"{items}/k").json()["data"] == {"n": 2}
 
 
-def test_purging_removes_what_is_due_and_tells_it_once(api: Api, service: str, told: list[Any]) -> None:
+def test_purging_removes_what_is_due_and_tells_it_once(api: Api, service: str, announced: list[Any]) -> None:
     database = api.node.database
     for kind in KINDS:
         api.post(f"{service}/{kind}", {"UniqueName": "gone", "Ttl": "1"})
@@ -175,7 +175,7 @@ def test_purging_removes_what_is_due_and_tells_it_once(api: Api, service: str, t
     assert api.run(database.read(expiry.next_due)) == api.clock.now + SECOND
     assert api.run(database.write(expiry.purge)) == 0
     api.clock.advance(1)
-    told.clear()
+    announced.clear()
 
     async def all_of_them() -> int:
         count = 0
@@ -184,9 +184,9 @@ def test_purging_removes_what_is_due_and_tells_it_once(api: Api, service: str, t
         return count
 
     assert api.run(all_of_them()) == 6
-    removed = [one for one in told if isinstance(one, SyncEvent)]
+    removed = [one for one in announced if isinstance(one, SyncEvent)]
     assert {one.actor.name for one in removed} == {"system"}
-    assert sorted(events(told), key=str) == [
+    assert sorted(events(announced), key=str) == [
         ("document_removed", None),
         ("list_item_removed", 1),
         ("list_removed", None),
@@ -204,23 +204,23 @@ async def purge_at_once(api: Api) -> None:
     await asyncio.gather(*[api.node.database.write(expiry.purge) for _ in range(4)])
 
 
-def test_purges_at_once_tell_each_objects_end_once(api: Api, service: str, told: list[Any]) -> None:
+def test_purges_at_once_tell_each_objects_end_once(api: Api, service: str, announced: list[Any]) -> None:
     for _ in range(10):
         api.post(f"{service}/Documents", {"Ttl": "1"})
     api.clock.advance(1)
-    told.clear()
+    announced.clear()
     api.run(purge_at_once(api))
-    assert events(told) == [("document_removed", None)] * 10
+    assert events(announced) == [("document_removed", None)] * 10
 
 
 def test_purges_at_once_tell_each_items_end_once_and_count_no_other(
-    api: Api, service: str, told: list[Any]
+    api: Api, service: str, announced: list[Any]
 ) -> None:
     api.post(f"{service}/Lists", {"UniqueName": "l"})
     for _ in range(10):
         api.post(f"{service}/Lists/l/Items", {"Data": "{}", "Ttl": "1"})
     api.clock.advance(1)
-    told.clear()
+    announced.clear()
     api.run(purge_at_once(api))
-    assert sorted(events(told)) == [("list_item_removed", 10 + n) for n in range(10)]
+    assert sorted(events(announced)) == [("list_item_removed", 10 + n) for n in range(10)]
     assert api.get(f"{service}/Lists/l").json()["revision"] == "14"

@@ -42,7 +42,7 @@ TOKEN = "a" * 32
 
 
 class Door:
-    """The log with two accounts, and keys of the first; ``ask`` answers status and body."""
+    """The log with two accounts, and keys of the first; ``request`` returns status and body."""
 
     def __init__(self, database: Any, vault: Vault) -> None:
         self.database = database
@@ -56,7 +56,9 @@ class Door:
             PrepareContext(database, cast(Any, None), cast(Any, None)), directory, vault
         )
 
-    async def ask(self, method: str, path: str, user: str = MINE, password: str = TOKEN) -> tuple[int, Any]:
+    async def request(
+        self, method: str, path: str, user: str = MINE, password: str = TOKEN
+    ) -> tuple[int, Any]:
         path, _, query = path.partition("?")
         authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         try:
@@ -64,18 +66,18 @@ class Door:
             principal = await self._authenticator.authenticate(
                 match.route.operation.schemes, "", {b"authorization": authorization}.get, ""
             )
-            answer = await self._executor.handle(
+            response = await self._executor.handle(
                 Request(match, principal, "", path, parse_form(query.encode(), "query"))
             )
         except ApiError as error:
             if error.status == 404:
                 return 404, None
             raise
-        return answer.status, json.loads(answer.body)
+        return response.status, json.loads(response.body)
 
-    async def refusal(self, *arguments: str) -> int:
+    async def error_code(self, *arguments: str) -> int:
         with pytest.raises(ApiError) as caught:
-            await self.ask(*arguments)
+            await self.request(*arguments)
         return caught.value.code
 
     async def note(self, number: int, account: str = MINE, **fields: Any) -> str:
@@ -117,7 +119,7 @@ def test_an_entry_and_its_details(database_url: str) -> None:
         sid = await door.note(
             1_500_000, failure=Failure.CONNECT_REFUSED, error_code=11202, error_text="refused"
         )
-        status, listed = await door.ask("GET", "/webhooks")
+        status, listed = await door.request("GET", "/webhooks")
         expected = {
             "sid": sid,
             "account_sid": MINE,
@@ -135,7 +137,7 @@ def test_an_entry_and_its_details(database_url: str) -> None:
             "duration_ms": 0.0,
         }
         assert (status, listed) == (200, {"webhooks": [expected], "next_page_token": None})
-        status, shown = await door.ask("GET", f"/webhooks/{sid}")
+        status, shown = await door.request("GET", f"/webhooks/{sid}")
         assert status == 200
         assert expected.items() <= shown.items()
         assert shown["parameters"] == [["n", "1500000"]]
@@ -149,7 +151,7 @@ def test_the_list_is_newest_first_and_pages_without_gaps(database_url: str) -> N
         sids = [await door.note(number // 2) for number in range(7)]
         found, token = [], ""
         for _ in range(4):
-            _, listed = await door.ask("GET", f"/webhooks?PageSize=2&PageToken={token}")
+            _, listed = await door.request("GET", f"/webhooks?PageSize=2&PageToken={token}")
             found += listed["webhooks"]
             token = listed["next_page_token"] or ""
         assert token == ""
@@ -157,8 +159,8 @@ def test_the_list_is_newest_first_and_pages_without_gaps(database_url: str) -> N
         assert [entry["started_at"] for entry in found] == sorted(
             (entry["started_at"] for entry in found), reverse=True
         )
-        assert await door.refusal("GET", "/webhooks?PageToken=nonsense") == 21481
-        assert await door.refusal("GET", "/webhooks?PageSize=0") == 20001
+        assert await door.error_code("GET", "/webhooks?PageToken=nonsense") == 21481
+        assert await door.error_code("GET", "/webhooks?PageSize=0") == 20001
 
     scenario(database_url, body)
 
@@ -169,13 +171,13 @@ def test_filters(database_url: str) -> None:
         bad = await door.note(2, error_code=11200, service_sid="IS2")
 
         async def sids(query: str) -> list[str]:
-            _, listed = await door.ask("GET", f"/webhooks?{query}")
+            _, listed = await door.request("GET", f"/webhooks?{query}")
             return [entry["sid"] for entry in listed["webhooks"]]
 
         assert await sids("Status=delivered") == await sids("ServiceSid=IS1") == [good]
         assert await sids("Status=failed") == await sids("ServiceSid=IS2") == [bad]
         assert await sids("Status=failed&ServiceSid=IS1") == []
-        assert await door.refusal("GET", "/webhooks?Status=maybe") == 20001
+        assert await door.error_code("GET", "/webhooks?Status=maybe") == 20001
 
     scenario(database_url, body)
 
@@ -183,12 +185,12 @@ def test_filters(database_url: str) -> None:
 def test_who_may_see_what(database_url: str) -> None:
     async def body(door: Door) -> None:
         sid = await door.note(1)
-        assert (await door.ask("GET", "/webhooks", *door.keys[Credential.MAIN_KEY]))[1]["webhooks"]
-        assert await door.refusal("GET", "/webhooks", *door.keys[Credential.STANDARD_KEY]) == 20003
-        assert await door.refusal("GET", f"/webhooks/{sid}", MINE, "wrong" * 6) == 20003
-        assert (await door.ask("GET", "/webhooks", OTHER))[1]["webhooks"] == []
+        assert (await door.request("GET", "/webhooks", *door.keys[Credential.MAIN_KEY]))[1]["webhooks"]
+        assert await door.error_code("GET", "/webhooks", *door.keys[Credential.STANDARD_KEY]) == 20003
+        assert await door.error_code("GET", f"/webhooks/{sid}", MINE, "wrong" * 6) == 20003
+        assert (await door.request("GET", "/webhooks", OTHER))[1]["webhooks"] == []
         for method, path in (("GET", f"/webhooks/{sid}"), ("POST", f"/webhooks/{sid}/resend")):
-            assert await door.ask(method, path, OTHER) == (404, None)
+            assert await door.request(method, path, OTHER) == (404, None)
         assert await door.database.read(lambda tx: list_jobs(tx, JobState.READY, 10)) == []
 
     scenario(database_url, body)
@@ -197,7 +199,10 @@ def test_who_may_see_what(database_url: str) -> None:
 def test_an_entry_is_sent_again_as_the_same_event(database_url: str) -> None:
     async def body(door: Door) -> None:
         sid = await door.note(7)
-        assert await door.ask("POST", f"/webhooks/{sid}/resend") == (202, {"idempotency_token": "token 7"})
+        assert await door.request("POST", f"/webhooks/{sid}/resend") == (
+            202,
+            {"idempotency_token": "token 7"},
+        )
         (job,) = await door.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
         webhook = msgspec.json.decode(job.payload, type=Webhook)
         assert (webhook.account_sid, webhook.token) == (MINE, "token 7")
@@ -210,9 +215,9 @@ def test_an_entry_is_sent_again_as_the_same_event(database_url: str) -> None:
 def test_other_paths_and_methods(database_url: str) -> None:
     async def body(door: Door) -> None:
         for path in ("/webhook", "/other", "/webhooks/WA1", "/webhooks/WA1/other", "/webhooks/WA1/resend/x"):
-            assert await door.ask("GET", path) == (404, None)
-        assert await door.ask("POST", "/webhooks/WA1/resend") == (404, None)
-        assert await door.refusal("POST", "/webhooks") == 20004
-        assert await door.refusal("GET", "/webhooks/WA1/resend") == 20004
+            assert await door.request("GET", path) == (404, None)
+        assert await door.request("POST", "/webhooks/WA1/resend") == (404, None)
+        assert await door.error_code("POST", "/webhooks") == 20004
+        assert await door.error_code("GET", "/webhooks/WA1/resend") == 20004
 
     scenario(database_url, body)

@@ -95,10 +95,10 @@ def test_the_ready_file_appears_whole(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
-        told = json.loads(ready.read_text())
-        assert first == f"Trunkline is ready at {told['url']}\n"
-        assert told["pid"] == process.pid
-        assert httpx.get(f"{told['url']}/_trunkline/health", trust_env=False).json()["ready"] is True
+        ready_file = json.loads(ready.read_text())
+        assert first == f"Trunkline is ready at {ready_file['url']}\n"
+        assert ready_file["pid"] == process.pid
+        assert httpx.get(f"{ready_file['url']}/_trunkline/health", trust_env=False).json()["ready"] is True
         assert {path.name for path in tmp_path.iterdir()} == {"data", "ready.json"}
         process.terminate()
         process.communicate(timeout=STOP_SECONDS)
@@ -131,18 +131,20 @@ def test_an_interrupt_from_the_keyboard_is_a_clean_stop_too(tmp_path: Path) -> N
 
 def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
-        said = refused(tmp_path, *PORTS, "--data-dir", str(server.data_dir))
-        assert "is in use by another process" in said
+        message = refused(tmp_path, *PORTS, "--data-dir", str(server.data_dir))
+        assert "is in use by another process" in message
 
 
 def test_a_port_that_another_server_has_is_named(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         port = str(httpx.URL(server.url).port)
-        said = refused(tmp_path, "--port", port, "--proxy-port", "0", "--data-dir", "other")
-        assert f"127.0.0.1:{port} is taken by a running Trunkline; end it, or choose another --port" in said
+        message = refused(tmp_path, "--port", port, "--proxy-port", "0", "--data-dir", "other")
+        assert (
+            f"127.0.0.1:{port} is taken by a running Trunkline; end it, or choose another --port" in message
+        )
         port = str(httpx.URL(server.proxy_url).port)
-        said = refused(tmp_path, "--port", "0", "--proxy-port", port, "--data-dir", "other")
-        assert f"127.0.0.1:{port} is taken by the CONNECT proxy of a running Trunkline" in said
+        message = refused(tmp_path, "--port", "0", "--proxy-port", port, "--data-dir", "other")
+        assert f"127.0.0.1:{port} is taken by the CONNECT proxy of a running Trunkline" in message
 
 
 def test_commands_find_the_running_server(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_env_leads_an_unmodified_program_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--port", "eighty"), "port (flag --port) must be a whole number"),
         (("--account-sid", "AC1"), "account_sid must be AC and 32"),
@@ -197,17 +199,17 @@ def test_env_leads_an_unmodified_program_here(tmp_path: Path) -> None:
         (("--ready-file", "gone/ready", *PORTS), "No such file or directory"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_told_in_a_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     (tmp_path / "file").touch()
-    assert said in refused(tmp_path, *arguments)
+    assert message in refused(tmp_path, *arguments)
 
 
 def test_another_master_key_is_refused(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         pass
     key = "A" * 43 + "="
-    said = refused(tmp_path, *PORTS, "--data-dir", str(server.data_dir), "--master-key", key)
-    assert "does not open with this master key" in said
+    message = refused(tmp_path, *PORTS, "--data-dir", str(server.data_dir), "--master-key", key)
+    assert "does not open with this master key" in message
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
@@ -223,8 +225,8 @@ def test_a_taken_port_of_another_program_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         listener.listen(1)
         port = listener.getsockname()[1]
-        said = refused(tmp_path, "--port", str(port), "--proxy-port", "-1")
-    assert f"127.0.0.1:{port} is taken by another program" in said
+        message = refused(tmp_path, "--port", str(port), "--proxy-port", "-1")
+    assert f"127.0.0.1:{port} is taken by another program" in message
 
 
 def _begin(server: Server, body: bytes, length: int) -> socket.socket:
@@ -263,9 +265,9 @@ def test_a_request_in_flight_is_finished_before_the_end(tmp_path: Path) -> None:
         os.kill(server.pid, signal.SIGTERM)
         _await_closed(server)
         connection.sendall(body[5:])
-        answer = connection.recv(65536)
+        response = connection.recv(65536)
     server.stop()
-    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert response.startswith(b"HTTP/1.1 201 ")
 
 
 def test_a_request_that_never_ends_does_not_keep_the_server(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from servers import clean_environment
 
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 
 _STEP = re.compile(r"([a-z0-9_]+)(?:\(([^)]*)\))?")
 
@@ -83,18 +83,18 @@ class Agent:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=ANSWER_SECONDS)
+        self._process.communicate(timeout=RESPONSE_SECONDS)
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def request(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Return the agent's reply to a request. Raise AssertionError when the agent ends, or is silent for 60 s."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(question, default=_told).encode() + b"\n")
+        self._process.stdin.write(json.dumps(question, default=_encoded).encode() + b"\n")
         self._process.stdin.flush()
         return dict(json.loads(self._line(), object_hook=_revived))
 
     def _line(self) -> bytes:
         assert self._process.stdout is not None
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + RESPONSE_SECONDS
         while b"\n" not in self._unread:
             descriptor = self._process.stdout.fileno()
             ready = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]
@@ -106,7 +106,7 @@ class Agent:
         return line
 
 
-def _told(value: datetime.datetime) -> dict[str, str]:
+def _encoded(value: datetime.datetime) -> dict[str, str]:
     return {"$date": value.isoformat()}
 
 
@@ -138,7 +138,7 @@ class Client:
             [name] if values is None else [name, [one for one in values.split(",") if one]]
             for name, values in ((found[1], found[2]) for found in _STEP.finditer(chain))
         ]
-        answer = self.agent.ask(
+        response = self.agent.request(
             {
                 "client": vars(self.pointing),
                 "chain": steps,
@@ -146,10 +146,10 @@ class Client:
                 "arguments": {**(parameters or {}), **more},
             }
         )
-        if "error" in answer:
-            raise SdkError(answer["error"])
-        self.dropped.update(answer["dropped"])
-        return answer["value"]
+        if "error" in response:
+            raise SdkError(response["error"])
+        self.dropped.update(response["dropped"])
+        return response["value"]
 
     def refused(self, chain: str, method: str, /, **parameters: Any) -> SdkError:
         """Return the error that a call raises. Raise AssertionError when it raises none."""

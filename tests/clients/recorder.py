@@ -30,14 +30,14 @@ class Recorder:
         self.answered: set[Operation] = set()
         self.faults: list[str] = []
 
-    def note(self, method: str, path: str, answer: http.client.HTTPResponse, body: bytes) -> None:
+    def note(self, method: str, path: str, response: http.client.HTTPResponse, body: bytes) -> None:
         """Check a response."""
         product, inner = product_of("", path) or ("", path)
         try:
-            check_response(product, method, inner, answer.status, dict(answer.getheaders()), body)
+            check_response(product, method, inner, response.status, dict(response.getheaders()), body)
         except AssertionError as fault:
             self.faults.append(str(fault))
-        if answer.status < 400:
+        if response.status < 400:
             version = inner.split("/")[1]
             found = document(product, version).find(method, inner) if (product, version) in FILES else None
             if found is not None:
@@ -59,18 +59,18 @@ def recorded(server_url: str) -> Iterator[Recorder]:
             behind = http.client.HTTPConnection(recorder.behind, timeout=30)
             try:
                 behind.request(self.command, self.path, body or None, dict(self.headers))
-                answer = behind.getresponse()
-                told = answer.read()
+                response = behind.getresponse()
+                content = response.read()
             finally:
                 behind.close()
-            recorder.note(self.command, self.path.partition("?")[0], answer, told)
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
+            recorder.note(self.command, self.path.partition("?")[0], response, content)
+            self.send_response_only(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in ("content-length", "connection", "transfer-encoding"):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(content)
 
         do_POST = do_DELETE = do_GET
 

@@ -38,7 +38,7 @@ def refused(client: Client) -> None:
     assert (error.status, error.code) == (401, 20003)
 
 
-def moments(resource: dict[str, Any], *names: str) -> None:
+def times(resource: dict[str, Any], *names: str) -> None:
     """Check that the dates are dates, in UTC and of now."""
     for name in names:
         moment = resource[name]
@@ -55,7 +55,7 @@ def test_a_subaccount_from_its_creation_to_its_end(main: Client, server: Server)
     made = main.call(ACCOUNTS, "create", FriendlyName=name)
     chain = f"{ACCOUNTS}({made['sid']})"
     uri = f"/2010-04-01/Accounts/{made['sid']}"
-    moments(made, "date_created", "date_updated")
+    times(made, "date_created", "date_updated")
     assert re.fullmatch("AC[0-9a-f]{32}", made["sid"])
     assert re.fullmatch("[0-9a-f]{32}", made["auth_token"])
     assert made["subresource_uris"]["keys"] == f"{uri}/Keys.json"
@@ -109,7 +109,7 @@ def test_a_subaccount_has_no_say_over_accounts(client: Client, main: Client, acc
 def test_keys_of_the_2010_api(client: Client, account: Account, name: str) -> None:
     chain = f"{ACCOUNTS}({account.sid})"
     made = client.call(f"{chain}.new_{name}", "create", FriendlyName="Zoë's ☂")
-    moments(made, "date_created", "date_updated")
+    times(made, "date_created", "date_updated")
     assert re.fullmatch("SK[0-9a-f]{32}", made["sid"])
     assert re.fullmatch("[0-9A-Za-z]{32}", made["secret"])
     shown = {key: value for key, value in made.items() if key != "secret"}
@@ -146,7 +146,7 @@ def test_keys_of_iam(client: Client, account: Account, kind: str | None) -> None
     made = client.call(
         "iam.v1.new_api_key", "create", {"AccountSid": account.sid, "FriendlyName": "Zoë's ☂", **more}
     )
-    moments(made, "date_created", "date_updated")
+    times(made, "date_created", "date_updated")
     shown = {key: value for key, value in made.items() if key != "secret"}
     assert shown == {
         "sid": made["sid"],
@@ -180,7 +180,7 @@ def test_keys_of_iam(client: Client, account: Account, kind: str | None) -> None
 @with_iam
 def test_a_secondary_auth_token_and_its_promotion(client: Client, account: Account) -> None:
     secondary = client.call("accounts.v1.secondary_auth_token()", "create")
-    moments(secondary, "date_created", "date_updated")
+    times(secondary, "date_created", "date_updated")
     url = f"{client.pointing.base}/accounts/v1/AuthTokens"
     assert (secondary["account_sid"], secondary["url"]) == (account.sid, f"{url}/Secondary")
     token = secondary["secondary_auth_token"]

@@ -98,12 +98,12 @@ def test_page_sizes_that_are_none(client: Client) -> None:
 
 def test_what_no_sdk_sends(server: Server, http: httpx.Client) -> None:
     path = f"/sync/v1/Services/IS{UNKNOWN}"
-    answer = http.put(path, data={"FriendlyName": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (405, 20004)
-    answer = http.get("/sync/v1/Nothing")
-    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
-    answer = httpx.get(server.url + path)
-    assert (answer.status_code, answer.json()["code"]) == (401, 20003)
-    assert answer.headers["www-authenticate"].startswith("Basic ")
-    for one in (answer, http.get("/sync/v1/Services")):
+    response = http.put(path, data={"FriendlyName": "x"})
+    assert (response.status_code, response.json()["code"]) == (405, 20004)
+    response = http.get("/sync/v1/Nothing")
+    assert (response.status_code, response.json()["code"]) == (404, 20404)
+    response = httpx.get(server.url + path)
+    assert (response.status_code, response.json()["code"]) == (401, 20003)
+    assert response.headers["www-authenticate"].startswith("Basic ")
+    for one in (response, http.get("/sync/v1/Services")):
         assert one.headers["twilio-request-id"].startswith("RQ")

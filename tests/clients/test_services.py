@@ -72,9 +72,9 @@ class Mirror:
 
     def update(self, parameters: dict[str, Any], result: dict[str, Any] | None = None) -> None:
         """Change something; ``result`` is what becomes of the parameters when that is not what was sent."""
-        answer = self.client.call(self.chain, "update", parameters)
+        response = self.client.call(self.chain, "update", parameters)
         self.apply(parameters if result is None else result)
-        self.compare(answer)
+        self.compare(response)
 
     def fetch(self) -> None:
         """Fetch it."""
@@ -183,7 +183,7 @@ def test_the_format_of_a_webhook_that_later_sdks_forgot(client: Client, kind: Ki
     mirror.create({NAME: "with formats"})
     for event in EVENTS:
         parameter = f"Webhooks.{event}.Format"
-        answer = client.call(mirror.chain, "update", {parameter: "json"})
+        response = client.call(mirror.chain, "update", {parameter: "json"})
         setting_of(mirror.expected, Setting(parameter, "json", "json"), "json")
-        mirror.compare(answer)
+        mirror.compare(response)
     assert client.dropped == set()

@@ -31,7 +31,7 @@ def connected(url: str) -> socket.socket:
     return socket.create_connection((where.hostname, where.port), TIMEOUT)
 
 
-def answer(connection: socket.socket) -> bytes:
+def response(connection: socket.socket) -> bytes:
     """Return one response, read until it is whole; interim responses have no body."""
     received = b""
     while True:
@@ -58,12 +58,12 @@ class Slow:
             b"Authorization: Basic %s\r\nContent-Length: %d\r\n\r\n" % (credentials, len(self.BODY))
         )
         # The server asks for the body only when the request counts already.
-        assert answer(self._connection).startswith(b"HTTP/1.1 100 ")
+        assert response(self._connection).startswith(b"HTTP/1.1 100 ")
 
     def finish(self) -> None:
         """Send the body and read the answer."""
         self._connection.sendall(self.BODY)
-        assert answer(self._connection).startswith(b"HTTP/1.1 201 ")
+        assert response(self._connection).startswith(b"HTTP/1.1 201 ")
         self._connection.close()
 
 
@@ -90,9 +90,9 @@ class Relay(threading.Thread):
                     self._converse(client, server)
 
     def _converse(self, client: socket.socket, server: socket.socket) -> None:
-        while len(self.statuses) < 2 and (said := client.recv(1 << 16)):
-            server.sendall(said)
-            answered = answer(server)
+        while len(self.statuses) < 2 and (data := client.recv(1 << 16)):
+            server.sendall(data)
+            answered = response(server)
             self.statuses.append(answered.split(b" ", 2)[1])
             if len(self.statuses) == 1:
                 self._between()

@@ -1,7 +1,7 @@
 """A check of the server's responses against the vendor's OpenAPI documents and the seed pages."""
 
 from contract.checks import check_response
-from contract.client import CheckedClient, check_answer, product_of
+from contract.client import CheckedClient, check_http_response, product_of
 from contract.documents import Document, documents
 from contract.node_project import InstallFailed, NodeMissing, install, node_modules, require_node
 
@@ -10,7 +10,7 @@ __all__ = [
     "Document",
     "InstallFailed",
     "NodeMissing",
-    "check_answer",
+    "check_http_response",
     "check_response",
     "documents",
     "install",

@@ -38,9 +38,9 @@ def check_response(
 
 
 def _faults(
-    product: str, method: str, path: str, status: int, answer: tuple[Mapping[str, str], bytes]
+    product: str, method: str, path: str, status: int, response: tuple[Mapping[str, str], bytes]
 ) -> Iterator[str]:
-    headers, body = {name.lower(): value for name, value in answer[0].items()}, answer[1]
+    headers, body = {name.lower(): value for name, value in response[0].items()}, response[1]
     yield from _header_faults(status, headers)
     if method == "HEAD":
         if body:
@@ -91,13 +91,13 @@ def _success_faults(
     if fault:
         yield fault
         return
-    broken = [_said(error) for error in source.validator(operation, status).iter_errors(value)]
+    broken = [_described(error) for error in source.validator(operation, status).iter_errors(value)]
     yield from broken
     if not broken and is_page(content["application/json"]["schema"]):
         yield from page_faults(value)
 
 
-def _said(error: Any) -> str:
+def _described(error: Any) -> str:
     pointer = "".join(f"/{part}" for part in error.instance_path)
     return f"{pointer}: {error.message}"
 

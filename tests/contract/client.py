@@ -42,7 +42,7 @@ def product_of(host: str, path: str) -> tuple[str, str] | None:
     return None
 
 
-def check_answer(response: httpx.Response) -> None:
+def check_http_response(response: httpx.Response) -> None:
     """Check a response whose body has been read. Raise AssertionError as `check_response` does.
 
     The control API's own paths are not checked. If neither host nor path names a product, only an error may
@@ -70,7 +70,7 @@ class CheckedClient:
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Send a request, with httpx's own options. Raise AssertionError when the response has a fault."""
         response = await self.client.request(method, url, **options)
-        check_answer(response)
+        check_http_response(response)
         return response
 
     async def get(self, url: str, **options: Any) -> httpx.Response:

@@ -90,7 +90,7 @@ def _page(key: str, row: Json) -> Json:
     )
 
 
-def _answers(status: int, schema: Json | None) -> Json:
+def _responses(status: int, schema: Json | None) -> Json:
     content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
     return {"responses": {str(status): content}}
 
@@ -100,21 +100,24 @@ _NOTIFY_USER = "/v1/Services/{ServiceSid}/Users/{Identity}"
 SUPPLEMENT: dict[tuple[str, str], Json] = {
     ("notify", "v1"): {
         "/v1/Services/{ServiceSid}/Users": {
-            "post": _answers(201, _USER),
-            "get": _answers(200, _page("users", _USER)),
+            "post": _responses(201, _USER),
+            "get": _responses(200, _page("users", _USER)),
         },
-        _NOTIFY_USER: {"get": _answers(200, _USER), "delete": _answers(204, None)},
+        _NOTIFY_USER: {"get": _responses(200, _USER), "delete": _responses(204, None)},
         f"{_NOTIFY_USER}/Bindings": {
-            "post": _answers(201, _BINDING),
-            "get": _answers(200, _page("bindings", _BINDING)),
+            "post": _responses(201, _BINDING),
+            "get": _responses(200, _page("bindings", _BINDING)),
         },
-        f"{_NOTIFY_USER}/Bindings/{{Sid}}": {"get": _answers(200, _BINDING), "delete": _answers(204, None)},
-        f"{_NOTIFY_USER}/SegmentMemberships": {"post": _answers(201, _MEMBERSHIP)},
+        f"{_NOTIFY_USER}/Bindings/{{Sid}}": {
+            "get": _responses(200, _BINDING),
+            "delete": _responses(204, None),
+        },
+        f"{_NOTIFY_USER}/SegmentMemberships": {"post": _responses(201, _MEMBERSHIP)},
         f"{_NOTIFY_USER}/SegmentMemberships/{{Segment}}": {
-            "get": _answers(200, _MEMBERSHIP),
-            "delete": _answers(204, None),
+            "get": _responses(200, _MEMBERSHIP),
+            "delete": _responses(204, None),
         },
-        "/v1/Services/{ServiceSid}/Segments": {"get": _answers(200, _page("segments", _SEGMENT))},
+        "/v1/Services/{ServiceSid}/Segments": {"get": _responses(200, _page("segments", _SEGMENT))},
     },
     ("api", "2010-04-01"): {
         "/2010-04-01/Accounts/{AccountSid}/Messages/{MessageSid}/Media/{Sid}": {

@@ -55,14 +55,14 @@ class Board:
         """Return the address of the page. Raise AssertionError when the server does not print it within 30 s."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
-        told = b""
-        while not told.endswith(b"\n"):
+        output = b""
+        while not output.endswith(b"\n"):
             left = max(0.0, deadline - time.monotonic())
             assert select.select([self._process.stdout], [], [], left)[0], "the board does not start"
             piece = os.read(self._process.stdout.fileno(), 4096)
             assert piece, f"the board ended with {self._process.wait(STOP_SECONDS)}"
-            told += piece
-        return told.decode().strip()
+            output += piece
+        return output.decode().strip()
 
     def end(self) -> int:
         """Stop it with SIGTERM; return its exit code."""

@@ -42,14 +42,14 @@ class Place:
     def keys(self) -> list[str]:
         """Return the names of its keys."""
         path = f"/2010-04-01/Accounts/{self.account_sid}/Keys.json"
-        answer = httpx.get(self.url + path, auth=(self.account_sid, self.auth_token))
-        return [key["friendly_name"] for key in answer.raise_for_status().json()["keys"]]
+        response = httpx.get(self.url + path, auth=(self.account_sid, self.auth_token))
+        return [key["friendly_name"] for key in response.raise_for_status().json()["keys"]]
 
     def key(self) -> dict[str, str]:
         """Return a new key of it."""
         path = f"/2010-04-01/Accounts/{self.account_sid}/Keys.json"
-        answer = httpx.post(self.url + path, auth=(self.account_sid, self.auth_token), data={})
-        return dict(answer.raise_for_status().json())
+        response = httpx.post(self.url + path, auth=(self.account_sid, self.auth_token), data={})
+        return dict(response.raise_for_status().json())
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +60,10 @@ def trunkline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _new_place(server: Server) -> Place:
-    answer = httpx.post(
+    response = httpx.post(
         f"{server.url}/2010-04-01/Accounts.json", auth=(server.account_sid, server.auth_token), data={}
     )
-    made = answer.raise_for_status().json()
+    made = response.raise_for_status().json()
     return Place(server.url, made["sid"], made["auth_token"])
 
 
@@ -86,7 +86,7 @@ def board(example: Path, place: Place) -> Iterator[Board]:
         yield running
 
 
-def _told(scenario: str, board: Board, place: Place) -> dict[str, str]:
+def _scenario(scenario: str, board: Board, place: Place) -> dict[str, str]:
     key = place.key()
     return {
         "scenario": scenario,
@@ -107,14 +107,14 @@ def test_in_the_browser(example: Path, trunkline: Server, tmp_path: Path) -> Non
             name: stack.enter_context(Board(example, place.url, place.account_sid, place.auth_token))
             for name, place in places.items()
         }
-        told = [_told(name, boards[name], place) for name, place in places.items()]
+        scenarios = [_scenario(name, boards[name], place) for name, place in places.items()]
         agent = stack.enter_context(Agent(command))
-        answer = agent.ask({"scenarios": told})
-        while wanted := answer.get("wants"):
+        response = agent.request({"scenarios": scenarios})
+        while wanted := response.get("wants"):
             {"stop": fragile.stop, "start": fragile.start}[wanted]()
-            answer = agent.ask({"done": wanted})
-    assert answer == dict.fromkeys(places, "passed"), "\n\n".join(
-        f"{name}: {result}" for name, result in answer.items() if result != "passed"
+            response = agent.request({"done": wanted})
+    assert response == dict.fromkeys(places, "passed"), "\n\n".join(
+        f"{name}: {result}" for name, result in response.items() if result != "passed"
     )
 
 

@@ -72,26 +72,26 @@ class Scribe:
         assert not self.refused
 
     async def _push(self, calls: Caller, connection: Connection) -> None:
-        answer, text = await self._ask(calls, connection, "/Lists/log/Items", None)
-        if answer.status == 201:
-            item = f"list/{answer.json()['index']}"
+        response, text = await self._post(calls, connection, "/Lists/log/Items", None)
+        if response.status == 201:
+            item = f"list/{response.json()['index']}"
             self.board.ledger.created(item, text)
             self.board.acknowledged.add(Change(item, text))
         else:
-            self.refused.append(answer)
+            self.refused.append(response)
 
     async def _mark(self, calls: Caller, connection: Connection) -> None:
         item = f"map/{self.name}"
         place = f"/Maps/marks/Items/{self.name}" if self._marked else "/Maps/marks/Items"
-        answer, text = await self._ask(calls, connection, place, item if self._marked else None)
-        if answer.status in (200, 201):
+        response, text = await self._post(calls, connection, place, item if self._marked else None)
+        if response.status in (200, 201):
             self._marked = True
             self.board.ledger.became(item, text)
             self.board.acknowledged.add(Change(item, text))
         else:
-            self.refused.append(answer)
+            self.refused.append(response)
 
-    async def _ask(
+    async def _post(
         self, calls: Caller, connection: Connection, place: str, item: str | None
     ) -> tuple[Response, str]:
         self._used += 1
@@ -100,7 +100,7 @@ class Scribe:
         if place == "/Maps/marks/Items":
             form["Key"] = self.name
         try:
-            return await connection.ask(calls.request("POST", self.board.path + place, form)), text
+            return await connection.send(calls.request("POST", self.board.path + place, form)), text
         except ConnectionLost:
             self.board.unknown.add(text)
             self.board.ledger.cut_off(item, text)
@@ -111,9 +111,9 @@ async def items(calls: Caller, connection: Connection, path: str) -> AsyncIterat
     """Yield every item that a List or a Map shows, in its order."""
     page_url: str | None = f"{calls.url}{path}/Items?PageSize=100"
     while page_url:
-        answer = await connection.ask(calls.request("GET", page_url.removeprefix(calls.url)))
-        assert answer.status == 200, answer
-        page = answer.json()
+        response = await connection.send(calls.request("GET", page_url.removeprefix(calls.url)))
+        assert response.status == 200, response
+        page = response.json()
         for item in page["items"]:
             yield item
         page_url = page["meta"]["next_page_url"]

@@ -37,7 +37,7 @@ class Network:
     """Receipts that nobody acknowledged yet, by id."""
 
     def __post_init__(self) -> None:
-        self.smsc = Smsc(answer=self._answer, records=False)
+        self.smsc = Smsc(respond=self._respond, records=False)
         self._under_way: set[str] = set()
 
     def carrier(self, **more: object) -> dict[str, str]:
@@ -57,25 +57,25 @@ class Network:
         }
         return {"TRUNKLINE_CARRIERS": json.dumps([route])}
 
-    def tell(self) -> None:
+    def send_receipts(self) -> None:
         """Send the receipts that are owed and not under way, when there is a connection."""
         if any(peer.command is not None for peer in self.smsc.peers):
             for id in [id for id in self.owed if id not in self._under_way]:
                 self._under_way.add(id)
-                asked = self.smsc.receiver.ask(Command.DELIVER_SM, self.owed[id])
-                asked.add_done_callback(lambda told, id=id: self._told(id, told))
+                response = self.smsc.receiver.request(Command.DELIVER_SM, self.owed[id])
+                response.add_done_callback(lambda done, id=id: self._acknowledged(id, done))
 
     async def idle(self) -> None:
         """Wait until every receipt is acknowledged."""
 
         def done() -> bool:
             # A receipt that was lost with its connection goes over the next.
-            self.tell()
+            self.send_receipts()
             return not self.owed
 
         await self.smsc.until(done)
 
-    def _answer(self, submit: Submit) -> Reply | None:
+    def _respond(self, submit: Submit) -> Reply | None:
         if submit.count <= self.throttles:
             return Reply(status=0x58)
         self.seen.append(NetworkSubmit(self.life, submit.body.source, submit.text, monotonic()))
@@ -83,15 +83,15 @@ class Network:
             return None
         id = str(submit.count)
         self.owed[id] = receipt(submit, id, "DELIVRD")
-        asyncio.get_running_loop().call_soon(self.tell)
+        asyncio.get_running_loop().call_soon(self.send_receipts)
         if self.drops and submit.count % self.drops == 0:
             submit.connection.transport.abort()
         return Reply(message_id=id)
 
-    def _told(self, id: str, told: asyncio.Future[int]) -> None:
+    def _acknowledged(self, id: str, response: asyncio.Future[int]) -> None:
         self._under_way.discard(id)
-        if not told.cancelled() and told.result() == 0:
+        if not response.cancelled() and response.result() == 0:
             self.owed.pop(id, None)
         else:
-            asyncio.get_running_loop().call_soon(self.tell)
+            asyncio.get_running_loop().call_soon(self.send_receipts)
         self.smsc.changed()

@@ -26,7 +26,7 @@ class Receiver:
         self.webhooks: list[ReceivedWebhook] = []
         self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
-        self._taking: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -41,9 +41,9 @@ class Receiver:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._taking:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._taking, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def another(self, seconds: float | None = None) -> None:
         """Wait for one more webhook than there are now, or for so long."""
@@ -54,8 +54,8 @@ class Receiver:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._take(reader, writer))
-        self._taking.add(task)
-        task.add_done_callback(self._taking.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

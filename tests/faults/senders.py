@@ -141,14 +141,14 @@ class Program:
                 text = f"{self.name}/{self._used:05d}"
                 request = calls.request("POST", path, {**self.form, "Body": text})
                 try:
-                    answer = await connection.ask(request)
+                    response = await connection.send(request)
                 except ConnectionLost:
                     self.unsure.append(text)
                     return
-                if answer.status == 201:
-                    self.made[answer.json()["sid"]] = text
+                if response.status == 201:
+                    self.made[response.json()["sid"]] = text
                 else:
-                    self.refused.append(answer.status)
+                    self.refused.append(response.status)
         except ConnectionClosed:
             return
         finally:

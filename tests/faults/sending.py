@@ -18,7 +18,7 @@ from faults.writers import connected
 from servers import Server
 
 PATIENCE = 30.0
-LOOK = 0.2
+POLL_SECONDS = 0.2
 """Seconds between polls of the database, while no webhook comes."""
 
 
@@ -36,10 +36,10 @@ class World:
         """Return the response to a request that succeeds."""
         async with connected(self.server) as (calls, connection):
             path = path.replace("~", f"/2010-04-01/Accounts/{self.server.account_sid}")
-            answer = await connection.ask(calls.request("POST", path, form))
-            assert answer.status in (200, 201), answer
-            told: dict[str, str] = answer.json()
-            return told
+            response = await connection.send(calls.request("POST", path, form))
+            assert response.status in (200, 201), response
+            body: dict[str, str] = response.json()
+            return body
 
     async def settle(self) -> None:
         """Wait until every message is final and every callback has come."""
@@ -47,20 +47,20 @@ class World:
         while waiting := await self._unsettled():
             assert monotonic() < deadline, waiting
             await self.beside.hurry()
-            await self.app.another(LOOK)
+            await self.app.another(POLL_SECONDS)
 
     async def _unsettled(self) -> list[StoredMessage]:
         await self.network.idle()
-        told = self.told()
+        notified = self.notified()
         return [
             one
             for one in await self.beside.messages()
             if one.direction == "outbound-api"
             and one.status != "scheduled"
-            and (one.status not in FINAL or (one.sid, one.status) not in told)
+            and (one.status not in FINAL or (one.sid, one.status) not in notified)
         ]
 
-    def told(self) -> set[tuple[str, str]]:
+    def notified(self) -> set[tuple[str, str]]:
         """Return the reported states of each message."""
         return {
             (one.parameters["MessageSid"], one.parameters["MessageStatus"])

@@ -113,7 +113,7 @@ def test_a_full_disk_refuses_writes_until_there_is_space(
             asyncio.run(_change(server, writer, refusals=REFUSALS))
             found = asyncio.run(shown(server, SYNC))
             assert not (lies := ledger.lies(found)), lies
-        assert {(answer.status, answer.json()["code"]) for answer in writer.refused} == {(503, 20503)}
+        assert {(response.status, response.json()["code"]) for response in writer.refused} == {(503, 20503)}
         record_property("acknowledged with a full disk", ledger.count.acknowledged)
         writer.refused.clear()
         asyncio.run(_change(server, writer, refusals=0))

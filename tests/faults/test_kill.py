@@ -38,7 +38,7 @@ def test_kills_lose_nothing(
         asyncio.run(
             load(server, team, Enough(seconds, lambda: ledger.count.acknowledged, LEAST), server.kill)
         )
-        assert not [answer for writer in team for answer in writer.refused]
+        assert not [response for writer in team for response in writer.refused]
         server.start()
         found = asyncio.run(shown(server, kind, () if number == ROUNDS - 1 else seen))
         assert not (lies := ledger.lies(found)), lies

@@ -78,9 +78,9 @@ async def lay_out(server: Server, front: Front, receiver: Receiver) -> World:
     async with httpx.AsyncClient(base_url=server.url, auth=credentials, trust_env=False) as http:
 
         async def post(path: str, **form: str) -> dict[str, Any]:
-            answer = await http.post(path, data=form)
-            assert answer.is_success, answer.text
-            return dict(answer.json())
+            response = await http.post(path, data=form)
+            assert response.is_success, response.text
+            return dict(response.json())
 
         service = await post("/sync/v1/Services", WebhookUrl=receiver.url, WebhooksFromRestEnabled="true")
         board = Board(f"/sync/v1/Services/{service['sid']}")
@@ -97,7 +97,7 @@ async def kill_and_return(world: World, chance: random.Random) -> None:
         seconds = chance.uniform(LEAST_SECONDS, MOST_SECONDS)
         enough = Enough(seconds, lambda: len(world.board.acknowledged), LEAST)
         await load(world.server, team, enough, world.kill)
-        assert not [answer for scribe in team for answer in scribe.refused]
+        assert not [response for scribe in team for response in scribe.refused]
         await asyncio.to_thread(world.server.start)
         world.up.set()
 
@@ -120,32 +120,35 @@ async def shown(world: World) -> dict[str, dict[str, str]]:
     return found
 
 
-async def all_told(world: World, found: dict[str, dict[str, str]]) -> int:
+async def all_notified(world: World, found: dict[str, dict[str, str]]) -> int:
     """Wait until each change's webhook has come, as long as some come at all; none came for what did not
     happen, and a repeated one has its first one's token. Return how many were repeated.
     """
     due = set(world.board.acknowledged)
     due |= {Change(f"list/{index}", text) for index, text in found["log"].items()}
     due |= {Change(f"map/{key}", text) for key, text in found["marks"].items()}
-    while missing := due - told(world).keys():
+    while missing := due - notified(world).keys():
         before = len(world.receiver.webhooks)
         await world.receiver.another(PATIENCE)
         more = len(world.receiver.webhooks) > before
         assert more, f"{len(missing)} of {len(due)} webhooks never came: {sorted(missing)[:5]}"
-    heard = told(world)
-    tokens = {change: {token for token, _ in copies} for change, copies in heard.items()}
+    received = notified(world)
+    tokens = {change: {token for token, _ in copies} for change, copies in received.items()}
     assert not [change for change, different in tokens.items() if len(different) > 1]
-    unasked = {change for change in heard if change not in due}
+    unasked = {change for change in received if change not in due}
     assert {change.text for change in unasked} <= world.board.unknown
     for item in ("list", "map"):
         events = {
-            event for change, copies in heard.items() if change.item.startswith(item) for _, event in copies
+            event
+            for change, copies in received.items()
+            if change.item.startswith(item)
+            for _, event in copies
         }
         assert events == set(range(min(events), max(events) + 1)), f"events of the {item} have gaps"
-    return sum(len(copies) - 1 for copies in heard.values())
+    return sum(len(copies) - 1 for copies in received.values())
 
 
-def told(world: World) -> dict[Change, list[tuple[str, int]]]:
+def notified(world: World) -> dict[Change, list[tuple[str, int]]]:
     """Return each change that the receiver was notified of, with the tokens and event ids of its webhooks."""
     result: defaultdict[Change, list[tuple[str, int]]] = defaultdict(list)
     for token, form in world.receiver.webhooks:
@@ -195,7 +198,7 @@ async def _with_wire_clients(
         found = await shown(world)
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tasks)
-        repeated = await all_told(world, found)
+        repeated = await all_notified(world, found)
         await asyncio.to_thread(server.stop)
     _report(world, repeated, record_property)
     for follower in followers:
@@ -235,11 +238,11 @@ async def _with_vendors_clients(
     async with Front(server) as front, Receiver() as receiver:
         world = await lay_out(server, front, receiver)
 
-        async def ask(**question: object) -> None:
-            answer = await asyncio.to_thread(agent.ask, question)
-            assert answer["passed"], answer["why"]
+        async def request(**question: object) -> None:
+            response = await asyncio.to_thread(agent.request, question)
+            assert response["passed"], response["why"]
 
-        told = {
+        credentials = {
             "url": front.url,
             "account_sid": server.account_sid,
             "auth_token": server.auth_token,
@@ -247,12 +250,12 @@ async def _with_vendors_clients(
             "key_sid": world.key["sid"],
             "key_secret": world.key["secret"],
         }
-        await ask(do="follow", names=["alice", "bob"], **told)
+        await request(do="follow", names=["alice", "bob"], **credentials)
         await kill_and_return(world, random.Random())
         found = await shown(world)
-        await ask(do="agree", expected=found)
-        repeated = await all_told(world, found)
-        await ask(do="end")
+        await request(do="agree", expected=found)
+        repeated = await all_notified(world, found)
+        await request(do="end")
         await asyncio.to_thread(server.stop)
     _report(world, repeated, record_property)
 

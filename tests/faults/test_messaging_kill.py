@@ -18,7 +18,7 @@ from faults.integrity import damage
 from faults.network import Network
 from faults.receiver import Receiver
 from faults.senders import Beside, Program, run_all
-from faults.sending import LOOK, World, running
+from faults.sending import POLL_SECONDS, World, running
 from faults.writers import connected
 from smsc import mobile
 
@@ -117,7 +117,7 @@ async def emptied(world: World) -> None:
     while waiting := [one for one in await world.beside.messages() if one.status != "delivered"]:
         assert monotonic() < deadline, waiting[:5]
         await world.beside.hurry()
-        await world.app.another(LOOK)
+        await world.app.another(POLL_SECONDS)
         await network.idle()
 
 
@@ -128,9 +128,9 @@ async def prepare(world: World) -> None:
     world.service_sid = (await world.post("/messaging/v1/Services", FriendlyName="of a test"))["sid"]
     for sid in pool.values():
         await world.post(f"/messaging/v1/Services/{world.service_sid}/PhoneNumbers", PhoneNumberSid=sid)
-    told = {"StatusCallback": world.app.url, "To": RECIPIENT}
-    world.programs = [Program(number, {**told, "From": number}) for number in NUMBERS]
-    through = {**told, "MessagingServiceSid": world.service_sid}
+    fields = {"StatusCallback": world.app.url, "To": RECIPIENT}
+    world.programs = [Program(number, {**fields, "From": number}) for number in NUMBERS]
+    through = {**fields, "MessagingServiceSid": world.service_sid}
     world.programs.append(Program("service", through))
     await world.network.smsc.bound()
     await world.network.smsc.deliver(mobile(AWAY.strip("+"), NUMBERS[0].strip("+"), "STOP"))
@@ -232,5 +232,5 @@ async def survived(world: World) -> None:
     form = {"From": NUMBERS[0], "To": AWAY, "Body": "hello"}
     path = f"/2010-04-01/Accounts/{world.server.account_sid}/Messages.json"
     async with connected(world.server) as (calls, connection):
-        answer = await connection.ask(calls.request("POST", path, form))
-    assert answer.json()["code"] == 21610
+        response = await connection.send(calls.request("POST", path, form))
+    assert response.json()["code"] == 21610

@@ -69,10 +69,8 @@ async def delivered(made: World) -> None:
     assert {one.status for one in await made.beside.messages()} == {"delivered"}
     for program in made.programs:
         for sid in program.made:
-            told = [
-                one.parameters for one in made.app.outgoing_requests if one.parameters["MessageSid"] == sid
-            ]
-            assert tuple(dict.fromkeys(one["MessageStatus"] for one in told)) == SCHEDULE
+            notified = [one.parameters for one in made.app.webhooks if one.parameters["MessageSid"] == sid]
+            assert tuple(dict.fromkeys(one["MessageStatus"] for one in notified)) == SCHEDULE
 
 
 def test_a_network_that_drops_every_50_messages(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from servers import Server
 TURNS = 3
 LOAD_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
-ANSWERS = 100
+RESPONSES = 100
 
 
 @pytest.fixture
@@ -61,9 +61,11 @@ async def _outlive(relay: Relay, folder: Path) -> Count:
         for writer in team:
             writer.stopped = True
         await asyncio.gather(*tasks)
-        answers = {(answer.status, answer.json()["code"]) for writer in team for answer in writer.refused}
-        assert (503, 20503) in answers
-        assert answers <= {(503, 20503), (500, 20500)}, "500 is for a commit whose outcome is unknown"
+        outcomes = {
+            (response.status, response.json()["code"]) for writer in team for response in writer.refused
+        }
+        assert (503, 20503) in outcomes
+        assert outcomes <= {(503, 20503), (500, 20500)}, "500 is for a commit whose outcome is unknown"
         assert not (lies := ledger.lies(await shown(server, SYNC))), lies
     relay.cut()
     return ledger.count
@@ -71,12 +73,12 @@ async def _outlive(relay: Relay, folder: Path) -> Count:
 
 async def _readiness(server: Server) -> int:
     async with connected(server) as (calls, connection):
-        return (await connection.ask(calls.request("GET", "/_trunkline/health/ready"))).status
+        return (await connection.send(calls.request("GET", "/_trunkline/health/ready"))).status
 
 
 async def _more(count: Callable[[], int], tasks: Sequence[asyncio.Task[None]]) -> None:
     """Wait until the writers have got so many further answers that it means something."""
-    enough = count() + ANSWERS
+    enough = count() + RESPONSES
     async with asyncio.timeout(PATIENCE_SECONDS):
         while count() < enough:
             finished, _ = await asyncio.wait(tasks, timeout=0.01)

@@ -37,7 +37,7 @@ def test_a_stop_under_load_answers_what_was_sent(
     record_property("sent and not answered", ledger.count.in_flight)
     record_property("seconds to stop", round(seconds, 2))
     print(ledger.count, f"stopped within {seconds:.2f} s")
-    refused = [answer for writer in team for answer in writer.refused]
+    refused = [response for writer in team for response in writer.refused]
     assert seconds < STOP_SECONDS
     server.start()
     assert not (lies := ledger.lies(asyncio.run(shown(server, SYNC)))), lies

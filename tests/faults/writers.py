@@ -83,43 +83,43 @@ class Writer:
     async def _create(self, calls: Caller, connection: Connection) -> None:
         name = self._new_name()
         request = calls.request("POST", self.kind.path, {"FriendlyName": name})
-        answer = await self._ask(connection, request, None, name)
-        if answer.status == 201:
-            sid = answer.json()["sid"]
+        response = await self._send(connection, request, None, name)
+        if response.status == 201:
+            sid = response.json()["sid"]
             self._own.append(sid)
             self.ledger.created(sid, name)
         else:
-            self._refuse(answer, None, name)
+            self._refuse(response, None, name)
 
     async def _update(self, calls: Caller, connection: Connection, sid: str) -> None:
         name = self._new_name()
         request = calls.request("POST", f"{self.kind.path}/{sid}", {"FriendlyName": name})
-        answer = await self._ask(connection, request, sid, name)
-        if answer.status == 200:
+        response = await self._send(connection, request, sid, name)
+        if response.status == 200:
             self.ledger.became(sid, name)
         else:
-            self._refuse(answer, sid, name)
+            self._refuse(response, sid, name)
 
     async def _delete(self, calls: Caller, connection: Connection, sid: str) -> None:
         request = calls.request("DELETE", f"{self.kind.path}/{sid}")
-        answer = await self._ask(connection, request, sid, GONE)
-        if answer.status == 204:
+        response = await self._send(connection, request, sid, GONE)
+        if response.status == 204:
             self.ledger.became(sid, GONE)
         else:
-            self._refuse(answer, sid, GONE)
-            if answer.status != UNKNOWN:
+            self._refuse(response, sid, GONE)
+            if response.status != UNKNOWN:
                 self._own.append(sid)
 
-    async def _ask(self, connection: Connection, request: bytes, sid: str | None, name: str) -> Response:
+    async def _send(self, connection: Connection, request: bytes, sid: str | None, name: str) -> Response:
         try:
-            return await connection.ask(request)
+            return await connection.send(request)
         except ConnectionLost:
             self.ledger.cut_off(sid, name)
             raise
 
-    def _refuse(self, answer: Response, sid: str | None, name: str) -> None:
-        self.refused.append(answer)
-        if answer.status == UNKNOWN:
+    def _refuse(self, response: Response, sid: str | None, name: str) -> None:
+        self.refused.append(response)
+        if response.status == UNKNOWN:
             self.ledger.cut_off(sid, name)
 
     def _new_name(self) -> str:
@@ -184,14 +184,14 @@ async def shown(server: Server, kind: Kind, seen: Container[str] = ()) -> list[t
     async with connected(server) as (calls, connection):
         path: str | None = f"{kind.path}?PageSize={PAGE}"
         while path:
-            answer = await connection.ask(calls.request("GET", path))
-            assert answer.status == 200, answer
-            page = answer.json()
+            response = await connection.send(calls.request("GET", path))
+            assert response.status == 200, response
+            page = response.json()
             found += [(one["sid"], one["friendly_name"]) for one in page["services"]]
             following = page["meta"]["next_page_url"]
             path = following and following.removeprefix(server.url)
         for sid in [sid for sid, _ in found if kind.children and sid not in seen]:
-            answer = await connection.ask(calls.request("GET", f"{kind.path}/{sid}/{kind.children}"))
-            count = len(answer.json()[kind.children.lower()])
+            response = await connection.send(calls.request("GET", f"{kind.path}/{sid}/{kind.children}"))
+            count = len(response.json()[kind.children.lower()])
             assert count == kind.number_of_children, f"{sid} has {count} {kind.children}"
     return found

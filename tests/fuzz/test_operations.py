@@ -78,11 +78,11 @@ def _play(world: World, operation: FuzzedOperation, life: Life | None) -> None:
     @given(operation.cases, life.changes if life else st.none(), st.integers(0, 5))
     def run(case: Case, change: Case | None, own: int) -> None:
         path = world.path(operation.template) if own or "{" not in operation.template else None
-        answer = world.play(case, path)
-        if answer.status_code == 201 and path and life and "GET" in life.methods:
-            life.live(world, path, answer.json(), change)
-        if answer.status_code == 200 and operation.method == "GET":
-            _turn(world, answer.json())
+        response = world.play(case, path)
+        if response.status_code == 201 and path and life and "GET" in life.methods:
+            life.live(world, path, response.json(), change)
+        if response.status_code == 200 and operation.method == "GET":
+            _turn(world, response.json())
 
     run()
 
@@ -92,8 +92,8 @@ def _turn(world: World, body: dict[str, Any]) -> None:
     meta = body.get("meta", body)
     for way in ("next_page", "previous_page"):
         if link := meta.get(f"{way}_url") or meta.get(f"{way}_uri"):
-            answer = world.follow(link)
-            assert answer.status_code == 200, (link, answer.text)
+            response = world.follow(link)
+            assert response.status_code == 200, (link, response.text)
 
 
 @pytest.mark.parametrize(("product", "version"), SERVED)
@@ -107,8 +107,8 @@ def test_no_request_breaks_the_contract(api: Api, product: str, version: str) ->
             _play(world, operation, Life(known, operation) if method == "POST" else None)
         except AssertionError as error:
             failed.append(f"{operation.label}\n{error}\n" + "\n".join(getattr(error, "__notes__", [])))
-    said = f"{len(known)} operations answered {world.statuses}; for more requests set {VARIABLE}=1000"
-    print(said)
-    assert not failed, "\n\n".join([*failed, said])
+    summary = f"{len(known)} operations answered {world.statuses}; for more requests set {VARIABLE}=1000"
+    print(summary)
+    assert not failed, "\n\n".join([*failed, summary])
     accepted = sum(count for status, count in world.statuses.items() if status < 300)
-    assert accepted > ACCEPTED * sum(world.statuses.values()), said
+    assert accepted > ACCEPTED * sum(world.statuses.values()), summary

@@ -84,11 +84,13 @@ class World:
     def send(self, method: str, path: str, form: dict[str, str]) -> httpx.Response:
         """Send a plain request."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask(method, f"/{self._product}{path}", str(httpx.QueryParams(form)).encode(), headers)
+        return self._request(
+            method, f"/{self._product}{path}", str(httpx.QueryParams(form)).encode(), headers
+        )
 
     def follow(self, link: str) -> httpx.Response:
         """Get a link of an answer: a URL, or a path below the product's prefix."""
-        return self._ask("GET", link if "://" in link else f"/{self._product}{link}", None, {})
+        return self._request("GET", link if "://" in link else f"/{self._product}{link}", None, {})
 
     def play(self, case: Case, path: str | None) -> httpx.Response:
         """Send a request of Schemathesis, with its own path or with another one."""
@@ -100,19 +102,21 @@ class World:
             query = url.partition("?")[2]
             url = f"/{self._product}{path}?{query}" if query else f"/{self._product}{path}"
         body = request.body.encode() if isinstance(request.body, str) else request.body
-        return self._ask(case.method.upper(), url, body, dict(request.headers))
+        return self._request(case.method.upper(), url, body, dict(request.headers))
 
-    def _ask(self, method: str, url: str, body: Any, headers: dict[str, Any]) -> httpx.Response:
+    def _request(self, method: str, url: str, body: Any, headers: dict[str, Any]) -> httpx.Response:
         lines = [(_bytes(name), _bytes(value)) for name, value in headers.items()]
-        answer = self._api.request(method, url, content=body, headers=lines, auth=(ACCOUNT_SID, self._token))
-        status = answer.status_code
+        response = self._api.request(
+            method, url, content=body, headers=lines, auth=(ACCOUNT_SID, self._token)
+        )
+        status = response.status_code
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        assert status < 500, f"{method} {url} {lines} {body!r} answered {status}: {answer.text}"
+        assert status < 500, f"{method} {url} {lines} {body!r} answered {status}: {response.text}"
         if status < 300:
-            self._learn(method, url, answer)
-        return answer
+            self._learn(method, url, response)
+        return response
 
-    def _learn(self, method: str, url: str, answer: httpx.Response) -> None:
+    def _learn(self, method: str, url: str, response: httpx.Response) -> None:
         path = url.partition("?")[0].partition(f"/{self._product}/")[2]
         if method == "DELETE":
             gone = "/" + path.removesuffix(".json")
@@ -122,8 +126,8 @@ class World:
                 if start + name != gone and not start.startswith(gone + "/")
             }
         elif path.endswith("AuthTokens/Promote"):
-            self._token = answer.json()["auth_token"]
-        elif method == "POST" and answer.json().get("status", "active") != "active":
+            self._token = response.json()["auth_token"]
+        elif method == "POST" and response.json().get("status", "active") != "active":
             self._there.clear()
 
 

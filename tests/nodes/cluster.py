@@ -68,15 +68,15 @@ class Cluster:
     def post(self, node: int, path: str, **form: Any) -> Any:
         """Return the response to a request to a node."""
         server = self.servers[node]
-        answer = httpx.post(
+        response = httpx.post(
             server.url + path,
             data=form,
             auth=(server.account_sid, server.auth_token),
             trust_env=False,
             timeout=PATIENCE,
         )
-        assert answer.is_success, answer.text
-        return answer.json()
+        assert response.is_success, response.text
+        return response.json()
 
     def make_list(self) -> str:
         """Create a List; return its SID."""
@@ -155,9 +155,9 @@ class Follower:
     async def refused(self) -> int:
         """Wait until the subscription is ended; return the status with the reason."""
         while True:
-            told = (await self._read()).payload
-            if isinstance(told, dict) and told.get("event_type") == "subscription_failed":
-                status: int = told["events"][0]["error"]["status"]
+            payload = (await self._read()).payload
+            if isinstance(payload, dict) and payload.get("event_type") == "subscription_failed":
+                status: int = payload["events"][0]["error"]["status"]
                 return status
 
     async def _log_in(self, socket: ClientConnection) -> None:
@@ -184,9 +184,9 @@ class Follower:
         await socket.send(request("POST", "/v4/Services/default/Subscriptions", "TMsub", body))
         established: int | None = None
         while established is None:
-            told = (await self._read()).payload
-            if isinstance(told, dict) and told.get("event_type") == "subscription_established":
-                established = told["events"][0]["last_event_id"]
+            payload = (await self._read()).payload
+            if isinstance(payload, dict) and payload.get("event_type") == "subscription_established":
+                established = payload["events"][0]["last_event_id"]
         assert self._last in (None, established), "the replay is not what it says"
         self._last = established
 
@@ -198,9 +198,9 @@ class Follower:
         if got.header["method"] in ("notification", "ping", "close"):
             status = {"code": 200, "status": "OK"}
             await self._socket.send(packet("reply", got.header["id"], status=status))
-        told = got.payload if isinstance(got.payload, dict) else {}
-        for event in told.get("events", ()):
-            if told["event_type"] == "list_item_added":
+        payload = got.payload if isinstance(got.payload, dict) else {}
+        for event in payload.get("events", ()):
+            if payload["event_type"] == "list_item_added":
                 assert self._last is not None
                 assert event["id"] == self._last + 1, "an event is missing, or came twice"
                 self._last = event["id"]

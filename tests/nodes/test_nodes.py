@@ -128,12 +128,12 @@ def test_a_right_that_is_taken_on_one_node_counts_on_the_other(cluster: Cluster)
 @contextmanager
 def receiver() -> Iterator[tuple[str, Queue[dict[str, str]]]]:
     """Yield the address of a webhook, and the events that it receives."""
-    told: Queue[dict[str, str]] = Queue()
+    events: Queue[dict[str, str]] = Queue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.put(dict(parse_qsl(body.decode())))
+            events.put(dict(parse_qsl(body.decode())))
             self.send_response(204)
             self.end_headers()
 
@@ -144,7 +144,7 @@ def receiver() -> Iterator[tuple[str, Queue[dict[str, str]]]]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/", told
+            yield f"http://127.0.0.1:{server.server_port}/", events
         finally:
             server.shutdown()
             thread.join()
@@ -152,7 +152,7 @@ def receiver() -> Iterator[tuple[str, Queue[dict[str, str]]]]:
 
 def test_a_client_that_moves_between_nodes_is_told_as_gone_once(cluster: Cluster) -> None:
     async def scenario() -> None:
-        with receiver() as (url, told):
+        with receiver() as (url, events):
             cluster.post(
                 0,
                 f"/sync/v1/Services/{cluster.service_sid}",
@@ -163,10 +163,10 @@ def test_a_client_that_moves_between_nodes_is_told_as_gone_once(cluster: Cluster
             )
             client = Follower(cluster, "alice", cluster.make_list())
             async with client.on(0):
-                first = await asyncio.to_thread(told.get, timeout=PATIENCE)
+                first = await asyncio.to_thread(events.get, timeout=PATIENCE)
             async with client.on(1):
-                second = await asyncio.to_thread(told.get, timeout=PATIENCE)
-            third = await asyncio.to_thread(told.get, timeout=PATIENCE)
+                second = await asyncio.to_thread(events.get, timeout=PATIENCE)
+            third = await asyncio.to_thread(events.get, timeout=PATIENCE)
             assert [one["EventType"] for one in (first, second, third)] == [
                 "endpoint_connected",
                 "endpoint_connected",

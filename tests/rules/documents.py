@@ -76,9 +76,9 @@ def _language(place: str, name: str) -> Language:
         ) from None
 
 
-def _annotated(place: str, said: list[str]) -> tuple[bool, dict[str, str]]:
+def _annotated(place: str, annotations: list[str]) -> tuple[bool, dict[str, str]]:
     skip, env = False, {}
-    for what in said:
+    for what in annotations:
         if found := _ENV.fullmatch(what):
             env[found["name"]] = found["value"]
         elif what.removeprefix("skip because ") in REASONS and what.startswith("skip because "):
@@ -91,22 +91,22 @@ def _annotated(place: str, said: list[str]) -> tuple[bool, dict[str, str]]:
 def blocks(path: str, text: str) -> list[Block]:
     """Return the blocks of a document, in its order. Raise BadDocument."""
     found: list[Block] = []
-    said: list[str] = []
+    annotations: list[str] = []
     lines = text.splitlines()
     number = 0
     while number < len(lines):
         line, place = lines[number], f"{path}:{number + 1}"
         number += 1
         if comment := _COMMENT.fullmatch(line):
-            said.append(comment["what"])
+            annotations.append(comment["what"])
         elif opening := _FENCE.fullmatch(line):
             body, number = _body(place, lines, number, opening["fence"])
-            skip, env = _annotated(place, said)
+            skip, env = _annotated(place, annotations)
             found.append(Block(place, _language(place, opening["language"]), body, skip, env))
-            said = []
-        elif said:
+            annotations = []
+        elif annotations:
             raise BadDocument(f"{place}: an annotation must stand right above its block")
-    if said:
+    if annotations:
         raise BadDocument(f"{path}: ends with an annotation of no block")
     return found
 

@@ -27,5 +27,5 @@ def test_every_option_has_its_words_and_no_other(text: str, kind: type[SmppRoute
 
 
 def test_every_phone_is_told() -> None:
-    told = dict(re.findall(r"^\| (\+\d+) \| (.+) \|$", PAGE, re.MULTILINE))
-    assert told == {number: behaviour.description for number, behaviour in SPECIAL.items()}
+    documented = dict(re.findall(r"^\| (\+\d+) \| (.+) \|$", PAGE, re.MULTILINE))
+    assert documented == {number: behaviour.description for number, behaviour in SPECIAL.items()}

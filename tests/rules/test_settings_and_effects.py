@@ -72,10 +72,14 @@ def offences(text: str) -> Iterator[str]:
     """Yield the lines that the page lacks, or has too many."""
     rows = list(lines(text))
     for heading, properties in PROPERTIES.items():
-        told = [row.name for row in rows if row.heading == heading]
-        yield from (f"{heading}: {name} has no row" for name in sorted(properties - set(told)))
-        yield from (f"{heading}: {name} is no property" for name in sorted(set(told) - properties))
-        yield from (f"{heading}: {name} has two rows" for name in sorted(set(told)) if told.count(name) > 1)
+        documented = [row.name for row in rows if row.heading == heading]
+        yield from (f"{heading}: {name} has no row" for name in sorted(properties - set(documented)))
+        yield from (f"{heading}: {name} is no property" for name in sorted(set(documented) - properties))
+        yield from (
+            f"{heading}: {name} has two rows"
+            for name in sorted(set(documented))
+            if documented.count(name) > 1
+        )
     for row in rows:
         where = f"{row.heading}: {row.name}"
         word = IDLE.get((row.heading, row.name))

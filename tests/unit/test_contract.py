@@ -15,7 +15,7 @@ import pytest
 
 import contract
 from contract.documents import FILES
-from contract.good_answers import (
+from contract.good_responses import (
     AC,
     CHAT,
     IS,
@@ -105,7 +105,7 @@ def test_what_the_seed_shows_passes(product: str, request_line: str, status: int
 
 @pytest.mark.usefixtures("node")
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "fault"),
     [
         ("unique_name", GONE, '"unique_name" is a required property'),
         ("sid", "ET" + "a" * 32, "/sid: "),
@@ -126,8 +126,8 @@ def test_what_the_seed_shows_passes(product: str, request_line: str, status: int
         ("webhook_url", "ftp://example.com", "/webhook_url: "),
     ],
 )
-def test_a_fault_in_a_resource_is_caught(path: str, value: Any, said: str) -> None:
-    assert said in _refused("sync", f"GET {SERVICE_PATH}", 200, _with(SYNC, path, value))
+def test_a_fault_in_a_resource_is_caught(path: str, value: Any, fault: str) -> None:
+    assert fault in _refused("sync", f"GET {SERVICE_PATH}", 200, _with(SYNC, path, value))
 
 
 @pytest.mark.usefixtures("node")
@@ -138,7 +138,7 @@ def test_what_only_the_seed_shows_is_required_too() -> None:
 
 @pytest.mark.usefixtures("node")
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "fault"),
     [
         ("meta/next_page_url", GONE, '"next_page_url" is a required property'),
         ("meta/next_page_url", "/v1/Services?Page=1", "/meta/next_page_url: "),
@@ -154,13 +154,13 @@ def test_what_only_the_seed_shows_is_required_too() -> None:
         ("services", GONE, '"services" is a required property'),
     ],
 )
-def test_a_fault_in_a_page_is_caught(path: str, value: Any, said: str) -> None:
-    assert said in _refused("sync", "GET /v1/Services", 200, _with(SYNC_PAGE, path, value))
+def test_a_fault_in_a_page_is_caught(path: str, value: Any, fault: str) -> None:
+    assert fault in _refused("sync", "GET /v1/Services", 200, _with(SYNC_PAGE, path, value))
 
 
 @pytest.mark.usefixtures("node")
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "fault"),
     [
         ("extra", [], "one key beside the page's own"),
         ("end", 50, "/end: is 50, expected 1"),
@@ -172,13 +172,13 @@ def test_a_fault_in_a_page_is_caught(path: str, value: Any, said: str) -> None:
         ("keys/0/date_created", "Mon, 13 Jun 2016 22:50:08 GMT", "/keys/0/date_created: "),
     ],
 )
-def test_a_fault_in_a_2010_page_is_caught(path: str, value: Any, said: str) -> None:
-    assert said in _refused("api", f"GET {KEYS}", 200, _with(KEYS_PAGE, path, value))
+def test_a_fault_in_a_2010_page_is_caught(path: str, value: Any, fault: str) -> None:
+    assert fault in _refused("api", f"GET {KEYS}", 200, _with(KEYS_PAGE, path, value))
 
 
 @pytest.mark.usefixtures("node")
 @pytest.mark.parametrize(
-    ("product", "request_line", "status", "said"),
+    ("product", "request_line", "status", "fault"),
     [
         ("sync", "POST /v1/Services", 200, "may answer [201]"),
         ("sync", f"PUT {SERVICE_PATH}", 200, "has no PUT"),
@@ -190,9 +190,9 @@ def test_a_fault_in_a_2010_page_is_caught(path: str, value: Any, said: str) -> N
     ],
 )
 def test_an_answer_that_no_document_lists_is_caught(
-    product: str, request_line: str, status: int, said: str
+    product: str, request_line: str, status: int, fault: str
 ) -> None:
-    assert said in _refused(product, request_line, status, SYNC)
+    assert fault in _refused(product, request_line, status, SYNC)
 
 
 def test_an_empty_204_and_any_error_on_any_path_pass(node: Path) -> None:
@@ -202,7 +202,7 @@ def test_an_empty_204_and_any_error_on_any_path_pass(node: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "fault"),
     [
         ("message", GONE, "an error has"),
         ("title", "Not Found", "an error has"),
@@ -217,12 +217,12 @@ def test_an_empty_204_and_any_error_on_any_path_pass(node: Path) -> None:
         ("details", "text", "/details: "),
     ],
 )
-def test_a_fault_in_an_error_is_caught(path: str, value: Any, said: str) -> None:
-    assert said in _refused("sync", "GET /v1/Services/IS1", 404, _with(NOT_FOUND, path, value))
+def test_a_fault_in_an_error_is_caught(path: str, value: Any, fault: str) -> None:
+    assert fault in _refused("sync", "GET /v1/Services/IS1", 404, _with(NOT_FOUND, path, value))
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "said"),
+    ("status", "headers", "body", "fault"),
     [
         (404, {"Content-Type": "text/html"}, b"{}", "Content-Type"),
         (404, {}, b"<html>", "not JSON"),
@@ -236,9 +236,9 @@ def test_a_fault_in_an_error_is_caught(path: str, value: Any, said: str) -> None
     ],
 )
 def test_a_fault_around_the_body_is_caught(
-    status: int, headers: dict[str, str], body: bytes, said: str
+    status: int, headers: dict[str, str], body: bytes, fault: str
 ) -> None:
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=fault):
         contract.check_response("sync", "GET", "/v1/Services/IS1", status, HEADERS | headers, body)
 
 
@@ -260,8 +260,8 @@ def _vendor_samples(product: str, version: str) -> Iterator[tuple[str, int, Json
         if (product, template) in LEFT_OUT or (product == "api" and not SERVED_2010.search(template)):
             continue
         for method in sorted(item.keys() & {"get", "post"}):
-            for status, answer in item[method]["responses"].items():
-                one = {"paths": {template: {method: {"responses": {status: answer}}}}}
+            for status, response in item[method]["responses"].items():
+                one = {"paths": {template: {method: {"responses": {status: response}}}}}
                 for _, value in samples(one):
                     yield f"{method} {re.sub('{[^}]+}', 'x', template)}", int(status), value
 
@@ -320,27 +320,27 @@ def test_host_or_path_names_the_product(host: str, path: str, expected: tuple[st
     assert contract.product_of(host, path) == expected
 
 
-def _ask(url: str, status: int, body: Json) -> httpx.Response:
-    def answer(request: httpx.Request) -> httpx.Response:
+def _request(url: str, status: int, body: Json) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, json=body, headers={**HEADERS, "Content-Type": "application/json"})
 
-    async def ask() -> httpx.Response:
-        transport = httpx.MockTransport(answer)
+    async def send() -> httpx.Response:
+        transport = httpx.MockTransport(respond)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             return await contract.CheckedClient(client).get(url)
 
-    return asyncio.run(ask())
+    return asyncio.run(send())
 
 
 @pytest.mark.usefixtures("node")
 def test_the_checked_client_hands_on_good_answers_and_raises_on_bad_ones() -> None:
-    assert _ask(f"/sync{SERVICE_PATH}?a=b", 200, SYNC).json() == SYNC
+    assert _request(f"/sync{SERVICE_PATH}?a=b", 200, SYNC).json() == SYNC
     with pytest.raises(AssertionError, match="unique_name"):
-        _ask(f"/sync{SERVICE_PATH}", 200, _with(SYNC, "unique_name", GONE))
+        _request(f"/sync{SERVICE_PATH}", 200, _with(SYNC, "unique_name", GONE))
     with pytest.raises(AssertionError, match="unknown product"):
-        _ask("/v1/Services", 200, SYNC)
-    assert _ask("/v1/Services", 404, NOT_FOUND).status_code == 404
-    assert _ask("/_trunkline/health", 200, {}).json() == {}
+        _request("/v1/Services", 200, SYNC)
+    assert _request("/v1/Services", 404, NOT_FOUND).status_code == 404
+    assert _request("/_trunkline/health", 200, {}).json() == {}
 
 
 @pytest.mark.usefixtures("node")

@@ -46,7 +46,7 @@ def read(request: bytes) -> AppRequest:
     return AppRequest(method, path, headers, parse_qsl(source, keep_blank_values=True), body.decode())
 
 
-def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
+def response(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
     """Return a response as it goes over the wire; TwiML unless another type is given."""
     content = body.encode() if isinstance(body, str) else body
     headers = lines or (XML,)
@@ -56,7 +56,7 @@ def answer(body: str | bytes = "", status: int = 200, *lines: str) -> bytes:
 
 def twiml(*verbs: str) -> bytes:
     """Return a response with these verbs."""
-    return answer(f"<Response>{''.join(verbs)}</Response>")
+    return response(f"<Response>{''.join(verbs)}</Response>")
 
 
 EMPTY = twiml()
@@ -76,14 +76,14 @@ class App:
         return f"http://{user}127.0.0.1:{self._server.port}{path}"
 
     @property
-    def asked(self) -> list[AppRequest]:
+    def requests(self) -> list[AppRequest]:
         return [read(one) for one in self._server.requests]
 
     def paths(self) -> list[str]:
-        return [one.path.partition("?")[0] for one in self.asked]
+        return [one.path.partition("?")[0] for one in self.requests]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = self.asked[-1].path.partition("?")[0]
+        path = self.requests[-1].path.partition("?")[0]
         found = self.routes.get(path, EMPTY)
         if isinstance(found, list):
             found = found.pop(0) if len(found) > 1 else found[0]
@@ -125,10 +125,10 @@ def settle(api: Api) -> None:
     """Let the node work until no notification is left."""
 
     async def idle() -> bool:
-        async def look(tx: Tx) -> bool:
+        async def drained(tx: Tx) -> bool:
             return await tx.value("SELECT id FROM jobs WHERE state <> 'dead' LIMIT 1") is None
 
-        return await api.node.database.read(look)
+        return await api.node.database.read(drained)
 
     until(api, idle)
 

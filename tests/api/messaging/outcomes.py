@@ -59,13 +59,13 @@ def reaches(
 ) -> dict[str, Any]:
     """Let the node work until the message has one of the states; return it, when its account is the test's."""
 
-    async def look() -> Any:
+    async def poll() -> Any:
         found: str | None = await api.node.database.read(
             lambda tx: tx.value("SELECT status FROM messages WHERE sid = :sid", sid=sid)
         )
         return found in statuses
 
-    until(api, look, step=step)
+    until(api, poll, step=step)
     body: dict[str, Any] = api.get(f"/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json").json()
     return body
 
@@ -85,13 +85,13 @@ def callbacks(api: Api, sid: str) -> list[dict[str, str]]:
         return await tx.all(_LogEntry, "SELECT webhook FROM webhook_attempts ORDER BY started, sid")
 
     logged = [msgspec.json.decode(one.webhook, type=Webhook) for one in api.run(api.node.database.read(read))]
-    told = {webhook.token: dict(webhook.parameters) for webhook in logged}
-    return [one for one in told.values() if one.get("MessageSid") == sid]
+    by_token = {webhook.token: dict(webhook.parameters) for webhook in logged}
+    return [one for one in by_token.values() if one.get("MessageSid") == sid]
 
 
-def states(told: list[dict[str, str]]) -> list[str]:
+def states(reports: list[dict[str, str]]) -> list[str]:
     """Return the states that callbacks reported."""
-    return [one["MessageStatus"] for one in told]
+    return [one["MessageStatus"] for one in reports]
 
 
 def phone(api: Api, number: str) -> list[SandboxMessage]:

@@ -87,7 +87,7 @@ class Operator:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -97,24 +97,24 @@ class Operator:
         password: str = OPERATOR[1],
     ) -> Any:
         """Return the body of the response, None for an unknown path. Raise ApiError."""
-        answer = self._api.request(
+        response = self._api.request(
             method,
             f"/_trunkline/compliance{path}",
             content=urlencode(pairs(form or {})),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             auth=(user, password),
         )
-        if answer.status_code == 404:
+        if response.status_code == 404:
             return None
-        if answer.status_code != 200:
-            raise ApiError(answer.json()["code"], status=answer.status_code)
-        assert answer.headers["content-type"] == "application/json"
-        return answer.json()
+        if response.status_code != 200:
+            raise ApiError(response.json()["code"], status=response.status_code)
+        assert response.headers["content-type"] == "application/json"
+        return response.json()
 
-    def decide(self, sid: str, verdict: str, **form: Any) -> dict[str, Any]:
+    def decide(self, sid: str, decision: str, **form: Any) -> dict[str, Any]:
         """Carry out a decision; return the registration."""
-        answer: dict[str, Any] = self.ask("POST", f"/{sid}/{verdict}", form)
-        return answer
+        registration: dict[str, Any] = self.request("POST", f"/{sid}/{decision}", form)
+        return registration
 
     def numbers(self, method: str, day: str, *numbers: str) -> list[str]:
         """Show or change the numbers of a day."""
@@ -122,5 +122,5 @@ class Operator:
             {"Date": day, "AccountSid": ACCOUNT_SID, **({"Number": numbers[0]} if method == "DELETE" else {})}
         )
         form = {"Date": day, "Number": list(numbers)} if method == "POST" else {}
-        answer: list[str] = self.ask(method, f"/deactivations?{query}", form)["numbers"]
-        return answer
+        found: list[str] = self.request(method, f"/deactivations?{query}", form)["numbers"]
+        return found

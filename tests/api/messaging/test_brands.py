@@ -94,7 +94,7 @@ def test_brands_are_listed_in_pages(api: Api) -> None:
 
 def test_an_unknown_brand_is_not_found(api: Api) -> None:
     path = f"{BRANDS}/BN{'0' * 32}"
-    for answer in (
+    for response in (
         api.get(path),
         api.post(path),
         api.post(f"{path}/SmsOtp"),
@@ -102,7 +102,7 @@ def test_an_unknown_brand_is_not_found(api: Api) -> None:
         api.post(f"{path}/Vettings", {"VettingProvider": "aegis"}),
         api.get(f"{path}/Vettings/VT{'0' * 32}"),
     ):
-        assert_error(answer, 404, 20404)
+        assert_error(response, 404, 20404)
 
 
 def test_the_operator_approves(manual: None, api: Api) -> None:
@@ -113,14 +113,14 @@ def test_the_operator_approves(manual: None, api: Api) -> None:
         None,
         None,
     ]
-    assert [one["sid"] for one in operator.ask("GET", "")["waiting"]] == [made["sid"]]
+    assert [one["sid"] for one in operator.request("GET", "")["waiting"]] == [made["sid"]]
     api.clock.advance(60)
     assert operator.decide(made["sid"], "review")["status"] == "IN_REVIEW"
     shown = operator.decide(made["sid"], "approve", BrandScore="60")
     assert (shown["kind"], shown["subject"], shown["status"]) == ("brand", "STANDARD", "APPROVED")
     assert shown["updated_at"] > shown["created_at"]
-    assert operator.ask("GET", f"/{made['sid']}") == shown
-    assert operator.ask("GET", "")["waiting"] == []
+    assert operator.request("GET", f"/{made['sid']}") == shown
+    assert operator.request("GET", "")["waiting"] == []
     approved = api.get(f"{BRANDS}/{made['sid']}").json()
     assert (approved["status"], approved["identity_status"], approved["brand_score"]) == (
         "APPROVED",
@@ -235,10 +235,10 @@ def test_the_operator_ends_a_vetting(manual: None, api: Api) -> None:
     service_sid = service(api)
     registered = campaign(api, service_sid, made["sid"])
     assert registered["rate_limits"]["att"]["mps"] == 4
-    for verdict, status in (("reject", "FAILED"), ("approve", "SUCCESS")):
+    for decision, status in (("reject", "FAILED"), ("approve", "SUCCESS")):
         vetting = api.post(path, {"VettingProvider": "aegis"}).json()
         assert vetting["vetting_status"] == "PENDING"
-        operator.decide(vetting["brand_vetting_sid"], verdict, BrandScore="55")
+        operator.decide(vetting["brand_vetting_sid"], decision, BrandScore="55")
         assert api.get(vetting["url"]).json()["vetting_status"] == status
     assert api.get(made["url"]).json()["brand_score"] == 55
     rated = api.get(usa2p(service_sid, registered["sid"])).json()
@@ -261,7 +261,7 @@ def test_a_brand_of_another_account_is_not_there(api: Api) -> None:
     assert_error(api.get(f"{BRANDS}/{made['sid']}", auth=other), 404, 20404)
     assert_error(api.post(f"{BRANDS}/{made['sid']}/SmsOtp", auth=other), 404, 20404)
     with pytest.raises(ApiError) as caught:
-        Operator(api).ask("POST", f"/{made['sid']}/reject", user=other[0], password=other[1])
+        Operator(api).request("POST", f"/{made['sid']}/reject", user=other[0], password=other[1])
     assert caught.value.status == 403
     path = f"/{made['sid']}/reject?AccountSid={other[0]}"
-    assert Operator(api).ask("POST", path) is None
+    assert Operator(api).request("POST", path) is None

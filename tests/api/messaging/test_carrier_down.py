@@ -16,28 +16,28 @@ __all__ = ["hooks"]
 
 pytestmark = pytest.mark.usefixtures("hooks")
 
-LOOKS = 100
+POLLS = 100
 
 
 def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     carrier = api.messaging.carriers.all[0]
-    looked, taken = asyncio.Event(), 0
-    looks = 0
+    polled, claims = asyncio.Event(), 0
+    polls = 0
     loop = api.run(running_loop())
 
     def ready(_: object) -> bool:
-        nonlocal looks
-        looks += 1
-        if looks >= LOOKS:
+        nonlocal polls
+        polls += 1
+        if polls >= POLLS:
             # The storage asks on a thread of its own.
-            loop.call_soon_threadsafe(looked.set)
+            loop.call_soon_threadsafe(polled.set)
         return False
 
     take = worker.claim_messages
 
     async def counted(*arguments: Any) -> Any:
-        nonlocal taken
-        taken += 1
+        nonlocal claims
+        claims += 1
         return await take(*arguments)
 
     monkeypatch.setattr(worker, "claim_messages", counted)
@@ -46,8 +46,8 @@ def test_the_storage_rests_while_the_network_is_down(api: Api, monkeypatch: pyte
     with monkeypatch.context() as down:
         down.setattr(type(carrier), "ready", property(ready))
         sid = send(api, From=US)["sid"]
-        api.run(asyncio.wait_for(looked.wait(), 20))
-        assert 0 < taken <= LOOKS // worker._READY_POLLS + 1
+        api.run(asyncio.wait_for(polled.wait(), 20))
+        assert 0 < claims <= POLLS // worker._READY_POLLS + 1
     reaches(api, sid, "delivered")
 
 

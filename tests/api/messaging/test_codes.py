@@ -36,19 +36,19 @@ CODE = re.compile(r"\b(?:1[124]\d{3}|21\d{3}|3[05]\d{3}|63\d{3})\b")
 BROUGHT_ABOUT: dict[str, set[int]] = {
     "api/messaging/test_a2p_enforcement.py::test_a_campaign_lets_messages_through": {30033, 30034},
     "api/messaging/test_a2p_enforcement.py::test_a_verification_lets_messages_through": {30032},
-    "api/messaging/test_answers.py::test_a_certificate_that_nobody_trusts": {11237},
-    "api/messaging/test_answers.py::test_a_circle_of_redirects_ends": {14106},
-    "api/messaging/test_answers.py::test_bad_overrides_are_warnings": {11240, 11243},
-    "api/messaging/test_answers.py::test_documents": {
+    "api/messaging/test_app_replies.py::test_a_certificate_that_nobody_trusts": {11237},
+    "api/messaging/test_app_replies.py::test_a_circle_of_redirects_ends": {14106},
+    "api/messaging/test_app_replies.py::test_bad_overrides_are_warnings": {11240, 11243},
+    "api/messaging/test_app_replies.py::test_documents": {
         *(12200, 14101, 14102, 14103, 14104, 14105, 14109, 14110),
     },
-    "api/messaging/test_answers.py::test_nobody_there_and_no_fallback": {11202},
-    "api/messaging/test_answers.py::test_other_senders_and_recipients": {14108},
-    "api/messaging/test_answers.py::test_the_sixteenth_of_quick_replies_fails": {14107},
-    "api/messaging/test_answers.py::test_what_is_no_answer_leads_to_the_fallback": {
+    "api/messaging/test_app_replies.py::test_nobody_there_and_no_fallback": {11202},
+    "api/messaging/test_app_replies.py::test_other_senders_and_recipients": {14108},
+    "api/messaging/test_app_replies.py::test_the_sixteenth_of_quick_replies_fails": {14107},
+    "api/messaging/test_app_replies.py::test_what_is_no_answer_leads_to_the_fallback": {
         *(11100, 11200, 11206, 11215, 11750, 12100, 12101, 12102, 12300),
     },
-    "api/messaging/test_answers.py::test_who_answers_too_slowly_is_not_waited_for": {11203},
+    "api/messaging/test_app_replies.py::test_who_answers_too_slowly_is_not_waited_for": {11203},
     "api/messaging/test_brands.py::test_a_rejected_brand_is_handed_in_again_three_times": {
         *(21724, 21725, 30792),
     },
@@ -84,7 +84,7 @@ BROUGHT_ABOUT: dict[str, set[int]] = {
     "api/messaging/test_messages_create.py::test_who_opted_out_of_a_number_is_not_sent_to": {21610},
     "api/messaging/test_number_lists.py::test_applications": {21205, 21209},
     "api/messaging/test_receiving.py::test_a_missing_part_is_in_the_debugger": {30009},
-    "api/messaging/test_rehearsal.py": {21606, 21614},
+    "api/messaging/test_magic_numbers.py": {21606, 21614},
     "api/messaging/test_sending.py::test_a_receipt_tells_why_a_phone_has_nothing": {
         *(30003, 30004, 30005, 30006, 30007),
     },
@@ -193,9 +193,9 @@ class TestGateway:
         sid = send(api, From=US, StatusCallback=f"{HOOK}/status")["sid"]
         shown = reaches(api, sid, "failed")
         assert (shown["error_code"], shown["error_message"]) == (code, TEXTS[code])
-        told = callbacks(api, sid)
-        assert states(told) == ["failed"]
-        assert (told[0]["ErrorCode"], told[0]["ErrorMessage"]) == (str(code), error_text(code))
+        reports = callbacks(api, sid)
+        assert states(reports) == ["failed"]
+        assert (reports[0]["ErrorCode"], reports[0]["ErrorMessage"]) == (str(code), error_text(code))
 
 
 def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,13 +209,13 @@ def test_a_channel_that_nobody_carries(api: Api, monkeypatch: pytest.MonkeyPatch
 def test_a_queue_that_is_full_fails_what_it_cannot_refuse(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a message that was accepted before it had a sender, and a reply."""
 
-    async def answer(self: Egress, outgoing: EgressRequest) -> EgressResponse:
+    async def respond(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
         headers = (("Content-Type", "text/xml"),)
         body = f"<Response><Message>{'x' * 1600}</Message></Response>".encode()
         return EgressResponse(200, headers, body, False, "192.0.2.1", Timings(0, 0, 0))
 
-    monkeypatch.setattr(Egress, "send", answer)
+    monkeypatch.setattr(Egress, "send", respond)
     mine = service(api, own(api, US, rate=1), InboundRequestUrl=f"{HOOK}/sms")
     alone = own(api, US_MMS, rate=1)
     hook(api, alone.sid, SmsUrl=f"{HOOK}/sms")
@@ -262,14 +262,14 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
         Failure.POOL_CLOSED: 11205,
     }
     assert requests.keys() == set(Failure)
-    asked: list[dict[str, str]] = []
+    received: list[dict[str, str]] = []
     failures: list[Failure] = []
 
     async def fail(self: Egress, outgoing: EgressRequest) -> EgressResponse:
         api.clock.now += 1
         if outgoing.url.endswith("/sms"):
             raise EgressError(failures[-1], "said so")
-        asked.append(dict(parse_qsl((outgoing.body or b"").decode())))
+        received.append(dict(parse_qsl((outgoing.body or b"").decode())))
         return EgressResponse(204, (), b"", False, "192.0.2.1", Timings(0, 0, 0))
 
     monkeypatch.setattr(Egress, "send", fail)
@@ -277,9 +277,9 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
     for failure in Failure:
         failures.append(failure)
         receive(api, US)
-    assert [one["ErrorCode"] for one in asked] == [str(requests[failure]) for failure in failures]
+    assert [one["ErrorCode"] for one in received] == [str(requests[failure]) for failure in failures]
     codes = [one["error_code"] for one in alerts(api)]
-    assert codes == [one["ErrorCode"] for one in asked]
+    assert codes == [one["ErrorCode"] for one in received]
 
 
 class TestRegistrations:

@@ -16,7 +16,7 @@ from trunkline.api.errors import ApiError
 def refused(operator: Operator, method: str, path: str, **form: Any) -> int:
     """Return the code of a rejection."""
     with pytest.raises(ApiError) as caught:
-        operator.ask(method, path, form)
+        operator.request(method, path, form)
     return caught.value.code
 
 
@@ -24,23 +24,23 @@ def test_it_takes_full_credentials(api: Api) -> None:
     operator, made = Operator(api), brand(api)
     for user, password in ((ACCOUNT_SID, "0" * 32), ("AC" + "9" * 32, "f" * 32)):
         with pytest.raises(ApiError) as caught:
-            operator.ask("GET", "", user=user, password=password)
+            operator.request("GET", "", user=user, password=password)
         assert caught.value.code == 20003
     key = api.post(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json").json()
     with pytest.raises(ApiError) as caught:
-        operator.ask("POST", f"/{made['sid']}/suspend", user=key["sid"], password=key["secret"])
+        operator.request("POST", f"/{made['sid']}/suspend", user=key["sid"], password=key["secret"])
     assert caught.value.code == 20003
-    assert operator.ask("GET", f"/{made['sid']}")["status"] == "APPROVED"
+    assert operator.request("GET", f"/{made['sid']}")["status"] == "APPROVED"
 
 
 def test_unknown_paths_are_not_answered(api: Api) -> None:
     operator = Operator(api)
     made = brand(api)["sid"]
     for path in (f"/{made}/delete", f"/{made}/approve/x", f"/BN{'0' * 32}"):
-        assert operator.ask("GET", path) is None
-    for verdict in ("review", "approve", "reject", "suspend"):
-        assert operator.ask("POST", f"/BN{'0' * 32}/{verdict}") is None
-        assert operator.ask("POST", f"/deactivations/{verdict}") is None
+        assert operator.request("GET", path) is None
+    for decision in ("review", "approve", "reject", "suspend"):
+        assert operator.request("POST", f"/BN{'0' * 32}/{decision}") is None
+        assert operator.request("POST", f"/deactivations/{decision}") is None
 
 
 def test_other_methods_are_refused(api: Api) -> None:
@@ -80,7 +80,7 @@ def test_bad_parameters_are_refused(api: Api) -> None:
     ):
         assert refused(operator, method, f"/deactivations?AccountSid={ACCOUNT_SID}", **form) == 20001
     assert refused(operator, "GET", f"/deactivations?Date=x&AccountSid={ACCOUNT_SID}") == 20001
-    assert operator.ask("GET", f"/{made}")["status"] == "APPROVED"
+    assert operator.request("GET", f"/{made}")["status"] == "APPROVED"
 
 
 def test_not_every_verdict_fits_everything(api: Api) -> None:
@@ -92,7 +92,7 @@ def test_not_every_verdict_fits_everything(api: Api) -> None:
     assert refused(operator, "POST", f"/{vetting}/suspend") == 20001
     assert refused(operator, "POST", f"/{vetting}/review") == 20001
     assert refused(operator, "POST", f"/{verification}/suspend") == 20001
-    assert operator.ask("GET", f"/{verification}")["status"] == "TWILIO_APPROVED"
+    assert operator.request("GET", f"/{verification}")["status"] == "TWILIO_APPROVED"
 
 
 def test_a_brand_that_is_rated_anew_rates_its_campaigns(api: Api) -> None:
@@ -110,7 +110,7 @@ def test_what_waits_is_listed_oldest_first(api: Api) -> None:
         sids.append(brand(api)["sid"])
         operator.decide(sids[-1], "review")
         api.clock.advance(1)
-    waiting = operator.ask("GET", "")["waiting"]
+    waiting = operator.request("GET", "")["waiting"]
     assert [one["sid"] for one in waiting] == sids
     assert set(waiting[0]) == {
         *("kind", "sid", "account_sid", "status", "subject", "created_at", "updated_at")

@@ -33,28 +33,28 @@ def fetch(api: Api, url: str, method: str = "GET") -> PublicResponse | None:
     files = DeactivationFiles(api.node.database, api.node.vault, api.clock)
     path = urlsplit(url).path
     assert files.claims(path.encode())
-    answer: PublicResponse | None = api.run(files.respond(PublicRequest(method, "127.0.0.1:8080", path)))
-    return answer
+    response: PublicResponse | None = api.run(files.respond(PublicRequest(method, "127.0.0.1:8080", path)))
+    return response
 
 
 def address(api: Api, date: str, **options: Any) -> str:
     """Return the address of a day's file."""
-    answer = api.get(PATH, {"Date": date}, **options)
-    assert answer.status_code == 307
-    url: str = answer.json()["redirect_to"]
-    assert answer.headers["Location"] == url
-    assert list(answer.json()) == ["redirect_to"]
+    response = api.get(PATH, {"Date": date}, **options)
+    assert response.status_code == 307
+    url: str = response.json()["redirect_to"]
+    assert response.headers["Location"] == url
+    assert list(response.json()) == ["redirect_to"]
     return url
 
 
 def text(api: Api, date: str, **options: Any) -> str:
     """Return a day's file."""
-    answer = fetch(api, address(api, date, **options))
-    assert answer is not None
-    assert answer.status == 200
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert answer.headers["Content-Length"] == str(len(answer.body))
-    return answer.body.decode()
+    response = fetch(api, address(api, date, **options))
+    assert response is not None
+    assert response.status == 200
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.headers["Content-Length"] == str(len(response.body))
+    return response.body.decode()
 
 
 def report(api: Api, recipient: str, code: int | None, created: float, updated: float) -> None:

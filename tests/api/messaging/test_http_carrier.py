@@ -37,13 +37,13 @@ def settings_overrides() -> dict[str, Any]:
 
 
 class Gateway:
-    """A gateway that responds to each message with the next of ``answers``, a status and a body, and with an
+    """A gateway that responds to each message with the next of ``responses``, a status and a body, and with an
     id of its own after that. While ``gate`` is not set, responses wait.
     """
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.answers: list[tuple[int, bytes]] = []
+        self.responses: list[tuple[int, bytes]] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -52,7 +52,7 @@ class Gateway:
         self.messages.append(json.loads(outgoing.body or b""))
         await self.gate.wait()
         own = b'{"id": "g%d"}' % len(self.messages)
-        return self.answers.pop(0) if self.answers else (200, own)
+        return self.responses.pop(0) if self.responses else (200, own)
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def gateway(api: Api, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return made
 
 
-def tell(api: Api, path: str, told: Any, secret: str = SECRET) -> httpx.Response:
+def report(api: Api, path: str, event: Any, secret: str = SECRET) -> httpx.Response:
     """Report an event from the gateway."""
-    content = told if isinstance(told, bytes) else json.dumps(told).encode()
+    content = event if isinstance(event, bytes) else json.dumps(event).encode()
     return api.request(
         "POST", path, content=content, headers={"Authorization": f"Bearer {secret}"}, auth=None
     )
@@ -86,9 +86,9 @@ def test_a_message_goes_out_and_its_receipt_comes_back(api: Api, gateway: Gatewa
     own(api, US)
     sid = send(api, From=US, Body="я" * 71, StatusCallback=f"{HOOK}/status")["sid"]
     reaches(api, sid, "sent")
-    [told] = gateway.messages
-    assert 0 < told.pop("valid_for") <= 36_000
-    assert told == {
+    [message] = gateway.messages
+    assert 0 < message.pop("valid_for") <= 36_000
+    assert message == {
         "id": sid,
         "from": US,
         "to": TO,
@@ -97,17 +97,17 @@ def test_a_message_goes_out_and_its_receipt_comes_back(api: Api, gateway: Gatewa
         "encoding": "ucs2",
         "media": [],
     }
-    assert tell(api, RECEIPTS, {"id": "g1", "status": "enroute"}).status_code == 204
+    assert report(api, RECEIPTS, {"id": "g1", "status": "enroute"}).status_code == 204
     receipt = {"id": "g1", "status": "delivered", "done_date": "2601021504"}
     for _ in range(2):
-        answer = tell(api, RECEIPTS, receipt)
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = report(api, RECEIPTS, receipt)
+        assert (response.status_code, response.content) == (204, b"")
     reaches(api, sid, "delivered")
     # What comes later changes nothing.
-    assert tell(api, RECEIPTS, {"id": "g1", "status": "undelivered"}).status_code == 204
-    told_of = callbacks(api, sid)
-    assert states(told_of) == ["sent", "delivered"]
-    assert told_of[1]["RawDlrDoneDate"] == "2601021504"
+    assert report(api, RECEIPTS, {"id": "g1", "status": "undelivered"}).status_code == 204
+    reports = callbacks(api, sid)
+    assert states(reports) == ["sent", "delivered"]
+    assert reports[1]["RawDlrDoneDate"] == "2601021504"
 
 
 def test_a_receipt_before_the_answer_is_kept_for_it(api: Api, gateway: Gateway) -> None:
@@ -120,8 +120,8 @@ def test_a_receipt_before_the_answer_is_kept_for_it(api: Api, gateway: Gateway) 
 
     until(api, handed_over)
     receipt = {"id": "g1", "status": "undelivered", "error_code": 30005}
-    assert tell(api, RECEIPTS, receipt).status_code == 204
-    assert tell(api, RECEIPTS, {"id": "nobody's", "status": "delivered"}).status_code == 204
+    assert report(api, RECEIPTS, receipt).status_code == 204
+    assert report(api, RECEIPTS, {"id": "nobody's", "status": "delivered"}).status_code == 204
     gateway.gate.set()
     assert reaches(api, sid, "undelivered")["error_code"] == 30005
 
@@ -141,8 +141,8 @@ def test_how_a_message_ends(api: Api, gateway: Gateway, monkeypatch: pytest.Monk
     # The node's clock is the test's, the carrier's pauses are of this machine.
     monkeypatch.setattr("trunkline.transports.http.carrier.HttpCarrier._pause_for", lambda *_: None)
     own(api, US, rate=10_000_000)
-    for answers, tries, status, code in ENDS:
-        gateway.answers, gateway.messages = list(answers), []
+    for responses, tries, status, code in ENDS:
+        gateway.responses, gateway.messages = list(responses), []
         sid = send(api, From=US)["sid"]
         shown = reaches(api, sid, status, step=1)
         assert shown["error_code"] == code
@@ -152,7 +152,7 @@ def test_how_a_message_ends(api: Api, gateway: Gateway, monkeypatch: pytest.Monk
 def test_a_message_from_a_phone_comes_in_once_with_its_picture(api: Api, gateway: Gateway) -> None:
     own(api, US_MMS, mms=True)
     picture = b"\x89PNG" * 300_000
-    told = {
+    message = {
         "id": "in 1",
         "from": TO,
         "to": US_MMS[1:],
@@ -161,7 +161,7 @@ def test_a_message_from_a_phone_comes_in_once_with_its_picture(api: Api, gateway
         "media": [{"content_type": "image/png", "content": base64.b64encode(picture).decode()}],
     }
     for _ in range(2):
-        assert tell(api, MESSAGES, told).status_code == 204
+        assert report(api, MESSAGES, message).status_code == 204
     [got] = inbound(api)
     assert (got["from"], got["to"], got["body"], got["num_media"]) == (TO, US_MMS, "Look here", "1")
     [medium] = api.get(got["subresource_uris"]["media"]).json()["media_list"]
@@ -174,28 +174,36 @@ def test_a_message_from_a_phone_comes_in_once_with_its_picture(api: Api, gateway
 @ONE_ENGINE
 def test_who_does_not_know_the_secret_is_refused(api: Api, gateway: Gateway) -> None:
     own(api, US)
-    told = {"id": "1", "from": TO, "to": US, "text": "Hi"}
+    message = {"id": "1", "from": TO, "to": US, "text": "Hi"}
     for secret in ("", "guessed at random", SECRET[:-1]):
-        refused = tell(api, MESSAGES, told, secret)
+        refused = report(api, MESSAGES, message, secret)
         assert_error(refused, 401, 20003)
         assert SECRET not in refused.text
     # The account's own credentials are not the gateway's.
-    assert_error(api.request("POST", MESSAGES, json=told), 401, 20003)
+    assert_error(api.request("POST", MESSAGES, json=message), 401, 20003)
     assert inbound(api) == []
 
 
 @ONE_ENGINE
 def test_what_cannot_be_understood_is_told(api: Api, gateway: Gateway) -> None:
     for path in (RECEIPTS, MESSAGES):
-        for told in (b"", b"{", b"[]", b"\xff\xfe", b"{}", b'{"id": "\\u0000", "from": 1}', b"[" * 100_000):
-            body = assert_error(tell(api, path, told), 400, 20001)
+        for content in (
+            b"",
+            b"{",
+            b"[]",
+            b"\xff\xfe",
+            b"{}",
+            b'{"id": "\\u0000", "from": 1}',
+            b"[" * 100_000,
+        ):
+            body = assert_error(report(api, path, content), 400, 20001)
             assert "cannot be understood" in body["message"]
 
 
 @ONE_ENGINE
 def test_other_ways_to_the_door(api: Api, gateway: Gateway) -> None:
     for path in ("/_trunkline/carriers/gate/else", "/_trunkline/carriers/else/receipts"):
-        assert_error(tell(api, path, {}), 404, 20404)
+        assert_error(report(api, path, {}), 404, 20404)
     refused = api.get(RECEIPTS)
     assert_error(refused, 405, 20004)
     assert refused.headers["allow"] == "POST"
@@ -216,10 +224,10 @@ def test_what_cannot_be_stored_is_not_acknowledged(
     async def full(_: Callable[[Tx], Any]) -> Any:
         raise Unavailable("the disk is full")
 
-    told = {"id": "1", "from": TO, "to": US, "text": "Hi"}
+    message = {"id": "1", "from": TO, "to": US, "text": "Hi"}
     with monkeypatch.context() as broken:
         broken.setattr(api.node.database, "write", full)
-        assert_error(tell(api, MESSAGES, told), 503, 20503)
+        assert_error(report(api, MESSAGES, message), 503, 20503)
     assert inbound(api) == []
-    assert tell(api, MESSAGES, told).status_code == 204
+    assert report(api, MESSAGES, message).status_code == 204
     assert len(inbound(api)) == 1

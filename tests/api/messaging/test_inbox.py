@@ -213,8 +213,8 @@ def test_accounts_have_phones_of_their_own(api: Api) -> None:
 
 @ONE_ENGINE
 def test_the_special_phones_are_told(api: Api) -> None:
-    told = api.get(f"{INBOX}/phones").json()["phones"]
-    assert {one["phone"]: one["behaviour"] for one in told} == {
+    phones = api.get(f"{INBOX}/phones").json()["phones"]
+    assert {one["phone"]: one["behaviour"] for one in phones} == {
         number: behaviour.description for number, behaviour in SPECIAL.items()
     }
 

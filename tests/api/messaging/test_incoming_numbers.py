@@ -202,10 +202,10 @@ def test_numbers_are_bought_by_area_code_and_kind(api: Api) -> None:
 
 def test_two_buyers_of_one_number(api: Api) -> None:
     form = {"PhoneNumber": US}
-    answers = api.together(*[("POST", f"{NUMBERS}.json", form)] * 4)
-    assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
+    responses = api.together(*[("POST", f"{NUMBERS}.json", form)] * 4)
+    assert sorted(response.status_code for response in responses) == [201, 400, 400, 400]
     by_area = api.together(*[("POST", f"{NUMBERS}.json", {"AreaCode": "628"})] * 4)
-    assert len({answer.json()["phone_number"] for answer in by_area}) == 4
+    assert len({response.json()["phone_number"] for response in by_area}) == 4
 
 
 def test_the_list_is_filtered_and_paged(api: Api) -> None:
@@ -309,13 +309,13 @@ def test_another_accounts_number_is_not_found(api: Api) -> None:
 def test_a_purchase_is_rehearsed(api: Api, form: dict[str, str], code: int) -> None:
     pair = second_pair(api)
     path = f"/2010-04-01/Accounts/{pair[0]}/IncomingPhoneNumbers.json"
-    answer = api.post(path, {"SmsUrl": "https://example.com", **form}, auth=pair)
+    response = api.post(path, {"SmsUrl": "https://example.com", **form}, auth=pair)
     if code:
-        assert_error(answer, 400, code)
+        assert_error(response, 400, code)
         return
-    assert answer.status_code == 201
-    assert answer.json()["phone_number"] == "+15005550006"
-    assert answer.json()["sms_url"] == "https://example.com"
+    assert response.status_code == 201
+    assert response.json()["phone_number"] == "+15005550006"
+    assert response.json()["sms_url"] == "https://example.com"
     assert_error(api.get(path, auth=pair), 403, 20008)
     assert api.get(f"{NUMBERS}.json").json()["incoming_phone_numbers"] == []
 
@@ -327,8 +327,8 @@ def test_voice_only_numbers_are_in_stock(api: Api) -> None:
 def test_settings_that_are_changed_at_once_are_all_kept(api: Api) -> None:
     uri = buy(api)["uri"]
     names = ("SmsUrl", "SmsFallbackUrl", "VoiceUrl", "VoiceFallbackUrl", "StatusCallback")
-    answers = api.together(*(("POST", uri, {name: f"https://example.com/{name}"}) for name in names))
-    assert [answer.status_code for answer in answers] == [200] * len(names)
+    responses = api.together(*(("POST", uri, {name: f"https://example.com/{name}"}) for name in names))
+    assert [response.status_code for response in responses] == [200] * len(names)
     now = api.get(uri).json()
     kept = [now[key] for key in ("sms_url", "sms_fallback_url", "voice_url", "voice_fallback_url")]
     assert [*kept, now["status_callback"]] == [f"https://example.com/{name}" for name in names]

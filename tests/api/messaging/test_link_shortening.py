@@ -54,8 +54,8 @@ def test_the_operator_gives_lists_and_takes_domains(api: Api) -> None:
     }
     found = api.get(CONTROL).json()["domains"]
     assert (found[0], found[1]["sid"]) == (shown, other)
-    taken = {"Name": NAME, "AccountSid": subaccount(api)[0]}
-    assert_error(api.post(CONTROL, taken, auth=OPERATOR), 400, 20001)
+    claimed = {"Name": NAME, "AccountSid": subaccount(api)[0]}
+    assert_error(api.post(CONTROL, claimed, auth=OPERATOR), 400, 20001)
     assert api.delete(f"{CONTROL}/{other}", auth=OPERATOR).status_code == 204
     assert_error(api.delete(f"{CONTROL}/{other}", auth=OPERATOR), 404, 20404)
     assert [one["sid"] for one in api.get(CONTROL).json()["domains"]] == [sid]
@@ -274,9 +274,9 @@ def stored(api: Api, sid: str) -> bytes:
 def test_a_managed_certificate_is_asked_of_the_operator(api: Api) -> None:
     sid = give(api)
     path = f"{LINKS}/Domains/{sid}/RequestManagedCert"
-    asked = api.post(path)
-    assert asked.status_code == 201
-    body = asked.json()
+    response = api.post(path)
+    assert response.status_code == 201
+    body = response.json()
     assert (body["managed"], body["requesting"], body["date_expires"]) == (True, True, None)
     assert body["url"] == f"{URL}/Domains/{sid}/RequestManagedCert"
     certificate_path = f"{LINKS}/Domains/{sid}/Certificate"

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from api.conftest import Api, assert_error
-from api.messaging.apps import App, alerts, answer, app, codes, settle
+from api.messaging.apps import App, alerts, app, codes, response, settle
 from api.messaging.outcomes import callbacks, phone, reaches, states, until
 from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
 from trunkline.core.egress.client import Egress
@@ -30,7 +30,7 @@ from unit.core.egress.peers import certificate, drip, hang, peer, stall
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """Traffic on the network does not depend on the engine."""
 
-PNG = answer(b"png", 200, "Content-Type: image/png")
+PNG = response(b"png", 200, "Content-Type: image/png")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def web(api: Api) -> Iterator[App]:
         yield running
 
 
-def told(api: Api, web: App, *urls: str, **form: Any) -> dict[str, Any]:
+def outcome(api: Api, web: App, *urls: str, **form: Any) -> dict[str, Any]:
     """Return a message with attachments, once it has ended."""
     sender = {} if "MessagingServiceSid" in form else {"From": US_MMS}
     created = send(api, MediaUrl=list(urls or [web.url("/x")]), **sender, **form)
@@ -55,13 +55,13 @@ def told(api: Api, web: App, *urls: str, **form: Any) -> dict[str, Any]:
 
     async def ended() -> bool:
         """Return how a message ended, with no time between one try and the next."""
-        due, status = await api.node.database.read(look)
+        due, status = await api.node.database.read(read)
         if due is not None and due > api.clock.now:
             api.clock.now = due
             api.node.runner.wake()
         return status in ("delivered", "failed")
 
-    async def look(tx: Tx) -> tuple[int | None, str]:
+    async def read(tx: Tx) -> tuple[int | None, str]:
         due = await tx.value("SELECT due FROM jobs WHERE kind = 'messaging.media' AND holder IS NULL")
         return due, await tx.value("SELECT status FROM messages WHERE sid = :sid", sid=created["sid"])
 
@@ -79,16 +79,16 @@ def contents(api: Api, sid: str) -> list[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("through_service", [False, True])
 def test_attachments_are_fetched_kept_and_sent(api: Api, web: App, through_service: bool) -> None:
-    web.routes["/card"] = answer(b"card", 200, "Content-Type: Text/VCard; charset=utf-8")
+    web.routes["/card"] = response(b"card", 200, "Content-Type: Text/VCard; charset=utf-8")
     form = (
         {"MessagingServiceSid": service(api, own(api, US, mms=True, rate=10_000_000))}
         if through_service
         else {}
     )
-    shown = told(api, web, web.url("/cat.png?size=1#top"), web.url("/card", "me:pass@"), **form)
+    shown = outcome(api, web, web.url("/cat.png?size=1#top"), web.url("/card", "me:pass@"), **form)
     assert (shown["status"], shown["num_media"], shown["num_segments"]) == ("delivered", "2", "1")
     assert contents(api, shown["sid"]) == [("image/png", b"png"), ("text/vcard", b"card")]
-    first, second = web.asked
+    first, second = web.requests
     assert (first.method, first.path, first.headers["user-agent"]) == (
         "GET",
         "/cat.png?size=1",
@@ -109,19 +109,19 @@ REDIRECT = "Location: /cat.png"
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @ONE_ENGINE
 def test_redirects_are_followed(api: Api, web: App, status: int) -> None:
-    web.routes["/x"] = answer(b"y" * 1000, status, "Location: deep/../cat.png?a=b#c")
-    shown = told(api, web)
+    web.routes["/x"] = response(b"y" * 1000, status, "Location: deep/../cat.png?a=b#c")
+    shown = outcome(api, web)
     assert shown["status"] == "delivered"
-    assert [one.path for one in web.asked] == ["/x", "/cat.png?a=b"]
+    assert [one.path for one in web.requests] == ["/x", "/cat.png?a=b"]
     assert contents(api, shown["sid"]) == [("image/png", b"png")]
 
 
 @ONE_ENGINE
 def test_five_redirects_and_no_more(api: Api, web: App) -> None:
     for number in range(1, 7):
-        web.routes[f"/{number}"] = answer("", 302, f"Location: /{number - 1}" if number > 1 else REDIRECT)
-    assert told(api, web, web.url("/5"))["status"] == "delivered"
-    assert told(api, web, web.url("/6"))["error_code"] == 11215
+        web.routes[f"/{number}"] = response("", 302, f"Location: /{number - 1}" if number > 1 else REDIRECT)
+    assert outcome(api, web, web.url("/5"))["status"] == "delivered"
+    assert outcome(api, web, web.url("/6"))["error_code"] == 11215
 
 
 BOMB = gzip.compress(b"\0" * 10_000_000)
@@ -137,29 +137,29 @@ def chunked(kind: str, size: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (answer("", 404), 11200),
-        (answer("", 500), 11200),
-        (answer("", 304), 11200),
-        (answer("", 302, "X-No-Location: 1"), 11200),
-        (answer("", 302, "Location: /x"), 11215),
-        (answer("", 302, "Location: file:///etc/passwd"), 11100),
-        (answer("", 302, "Location: http://[bad"), 11100),
-        (answer("<html>"), 12300),
-        (answer("x", 200, "X-No-Type: 1"), 12300),
-        (answer("x", 200, "Content-Type: application/octet-stream"), 12300),
-        (answer(BOMB, 200, PNG_TYPE, "Content-Encoding: gzip"), 12300),
-        (answer("", 200, PNG_TYPE), 11770),
-        (answer("", 204, PNG_TYPE), 11770),
-        (answer(b"x" * (MAX_MESSAGE + 1), 200, PNG_TYPE), 11751),
+        (response("", 404), 11200),
+        (response("", 500), 11200),
+        (response("", 304), 11200),
+        (response("", 302, "X-No-Location: 1"), 11200),
+        (response("", 302, "Location: /x"), 11215),
+        (response("", 302, "Location: file:///etc/passwd"), 11100),
+        (response("", 302, "Location: http://[bad"), 11100),
+        (response("<html>"), 12300),
+        (response("x", 200, "X-No-Type: 1"), 12300),
+        (response("x", 200, "Content-Type: application/octet-stream"), 12300),
+        (response(BOMB, 200, PNG_TYPE, "Content-Encoding: gzip"), 12300),
+        (response("", 200, PNG_TYPE), 11770),
+        (response("", 204, PNG_TYPE), 11770),
+        (response(b"x" * (MAX_MESSAGE + 1), 200, PNG_TYPE), 11751),
         (chunked(PNG_TYPE, MAX_MESSAGE + 1), 11751),
-        (answer(b"x" * (MAX_OTHER + 1), 200, CARD_TYPE), 11751),
+        (response(b"x" * (MAX_OTHER + 1), 200, CARD_TYPE), 11751),
         (b"garbage\r\n\r\n", 11206),
     ],
 )
 @ONE_ENGINE
 def test_what_is_no_attachment_fails_the_message(api: Api, web: App, content: bytes, code: int) -> None:
     web.routes["/x"] = content
-    shown = told(api, web, web.url("/cat.png"), web.url("/x", "me:secret@"))
+    shown = outcome(api, web, web.url("/cat.png"), web.url("/x", "me:secret@"))
     assert (shown["status"], shown["error_code"]) == ("failed", code)
     assert shown["error_message"] not in (None, "Unknown error")
     assert contents(api, shown["sid"]) == []
@@ -184,8 +184,8 @@ def test_all_attachments_together_have_a_limit(
     api: Api, web: App, sizes: list[tuple[str, int]], status: str
 ) -> None:
     for number, (kind, size) in enumerate(sizes):
-        web.routes[f"/{number}"] = answer(b"x" * size, 200, kind)
-    shown = told(api, web, *(web.url(f"/{number}") for number in range(len(sizes))))
+        web.routes[f"/{number}"] = response(b"x" * size, 200, kind)
+    shown = outcome(api, web, *(web.url(f"/{number}") for number in range(len(sizes))))
     assert (shown["status"], shown["error_code"]) == (status, 11751 if status == "failed" else None)
 
 
@@ -198,9 +198,9 @@ def test_who_is_too_slow_is_asked_three_times(
 ) -> None:
     monkeypatch.setattr(fetching, "TIMEOUTS", Timeouts(connect=1, read=0.05, total=0.1))
     web.routes["/x"] = reply
-    shown = told(api, web)
+    shown = outcome(api, web)
     assert (shown["status"], shown["error_code"] in code) == ("failed", True), shown["error_code"]
-    assert len(web.asked) == (1 if shown["error_code"] == 11751 else 3)
+    assert len(web.requests) == (1 if shown["error_code"] == 11751 else 3)
     assert codes(api) == [str(shown["error_code"])]
 
 
@@ -216,7 +216,7 @@ def test_who_comes_back_is_heard(api: Api, web: App) -> None:
             writer.close()
 
     web.routes["/x"] = flap
-    shown = told(api, web)
+    shown = outcome(api, web)
     assert shown["status"] == "delivered"
     assert contents(api, shown["sid"]) == [("image/png", b"png")]
     assert alerts(api) == []
@@ -224,13 +224,13 @@ def test_who_comes_back_is_heard(api: Api, web: App) -> None:
 
 @ONE_ENGINE
 def test_nobody_there_no_such_host_and_no_trust(api: Api, web: App, tmp_path: Path) -> None:
-    assert told(api, web, "http://127.0.0.1:1/")["error_code"] == 11202
-    assert told(api, web, "http://nobody.invalid/")["error_code"] == 11210
+    assert outcome(api, web, "http://127.0.0.1:1/")["error_code"] == 11202
+    assert outcome(api, web, "http://nobody.invalid/")["error_code"] == 11210
     context, _ = certificate(tmp_path, "127.0.0.1")
     running = peer(PNG, tls=context)
     server = api.run(running.__aenter__())
     try:
-        assert told(api, web, server.url("/", "https"))["error_code"] == 11237
+        assert outcome(api, web, server.url("/", "https"))["error_code"] == 11237
     finally:
         api.run(running.__aexit__(None, None, None))
     assert server.requests == []
@@ -252,13 +252,13 @@ class TestGuarded:
             "http://[::1]/",
             "http://169.254.169.254/latest",
         ):
-            shown = told(api, web, url)
+            shown = outcome(api, web, url)
             assert (shown["status"], shown["error_code"]) == ("failed", 11205)
-        assert (web.asked, codes(api)) == ([], ["11205"] * 4)
+        assert (web.requests, codes(api)) == ([], ["11205"] * 4)
 
 
 def test_a_failure_is_called_back(api: Api, web: App) -> None:
-    web.routes["/x"] = answer("", 404)
+    web.routes["/x"] = response("", 404)
     created = send(api, From=US_MMS, MediaUrl=web.url("/x"), StatusCallback=web.url("/status"))
     reaches(api, created["sid"], "failed")
     [call] = callbacks(api, created["sid"])
@@ -276,10 +276,10 @@ def test_a_message_that_ends_while_it_is_fetched_for(api: Api, web: App) -> None
     web.routes["/x"] = wait
     created = send(api, From=US_MMS, MediaUrl=web.url("/x"), ValidityPeriod="5")
 
-    async def asked() -> bool:
-        return bool(web.asked)
+    async def requested() -> bool:
+        return bool(web.requests)
 
-    until(api, asked)
+    until(api, requested)
     assert_error(api.delete(f"{MESSAGES}/{created['sid']}.json"), 409, 20009)
     shown = reaches(api, created["sid"], "failed", step=6)
     assert shown["error_code"] == 30036
@@ -296,9 +296,9 @@ def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.M
     """
     monkeypatch.setattr(api.messaging.carriers.all[0], "carries_media", lambda recipient: False)
     mine = service(api, own(api, US, mms=True, rate=10_000_000))
-    web.routes["/page"] = answer(b"BEGIN:VCARD", 200, CARD_TYPE)
+    web.routes["/page"] = response(b"BEGIN:VCARD", 200, CARD_TYPE)
     form = {"MessagingServiceSid": mine, "Body": ""}
-    shown = told(api, web, web.url("/cat.png"), web.url("/page"), **form)
+    shown = outcome(api, web, web.url("/cat.png"), web.url("/page"), **form)
     links = phone(api, TO)[-1].body.split(" ")
     assert [link[:-7] for link in links] == [f"{api.node.address.url}/m/"] * 2
     one, two = (link[-10:] for link in links)
@@ -325,7 +325,7 @@ def test_a_short_link_to_an_attachment(api: Api, web: App, monkeypatch: pytest.M
 
 def test_a_repeated_job_keeps_nothing_twice(api: Api, web: App) -> None:
     """Repeat a job as after a crash between the attachments and the end of the job."""
-    shown = told(api, web, web.url("/cat.png"))
+    shown = outcome(api, web, web.url("/cat.png"))
     payload = f'["{shown["account_sid"]}","{shown["sid"]}"]'
 
     async def again(tx: Tx) -> None:
@@ -333,7 +333,7 @@ def test_a_repeated_job_keeps_nothing_twice(api: Api, web: App) -> None:
 
     api.run(api.node.database.write(again))
     settle(api)
-    assert len(web.asked) == 1
+    assert len(web.requests) == 1
     kept = api.run(api.node.database.read(lambda tx: store.all_media(tx, shown["account_sid"], shown["sid"])))
     assert len(kept) == 1
 
@@ -350,23 +350,23 @@ def test_attachments_are_fetched_side_by_side_and_kept_in_their_order(api: Api, 
             while path != paths[-1] and following[path] not in served:
                 await asyncio.sleep(0)
             served.append(path)
-            writer.write(answer(path, 200, PNG_TYPE))
+            writer.write(response(path, 200, PNG_TYPE))
 
         return serve
 
     served: list[str] = []
     following = dict(pairwise(paths))
     web.routes |= {path: last_first(path) for path in paths}
-    shown = told(api, web, *(web.url(path) for path in paths))
+    shown = outcome(api, web, *(web.url(path) for path in paths))
     assert shown["status"] == "delivered"
     assert served == paths[::-1]
     assert contents(api, shown["sid"]) == [("image/png", path.encode()) for path in paths]
 
 
-@pytest.mark.parametrize("bad", [answer("", 404), answer("<html>"), answer("", 200, PNG_TYPE)])
+@pytest.mark.parametrize("bad", [response("", 404), response("<html>"), response("", 200, PNG_TYPE)])
 def test_nothing_is_kept_of_a_message_that_lacks_an_attachment(api: Api, web: App, bad: bytes) -> None:
     web.routes["/x"] = bad
-    assert told(api, web, web.url("/cat.png"), web.url("/x"), web.url("/cat.png"))["status"] == "failed"
+    assert outcome(api, web, web.url("/cat.png"), web.url("/x"), web.url("/cat.png"))["status"] == "failed"
     assert blob_count(api) == 0
 
 
@@ -377,14 +377,14 @@ def test_the_first_attachment_in_the_list_decides_about_the_error(api: Api, web:
 
     async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await failed.wait()
-        writer.write(answer("<html>"))
+        writer.write(response("<html>"))
 
     async def early(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer("", 404))
+        writer.write(response("", 404))
         failed.set()
 
     web.routes |= {"/late": late, "/early": early}
-    shown = told(api, web, web.url("/cat.png"), web.url("/late"), web.url("/early"))
+    shown = outcome(api, web, web.url("/cat.png"), web.url("/late"), web.url("/early"))
     assert shown["error_code"] == 12300
     assert [one["request_url"] for one in alerts(api)] == [web.url("/late")]
 
@@ -394,7 +394,7 @@ class HeldAttachments:
 
     def __init__(self, web: App, count: int) -> None:
         self.urls = [web.url(f"/held/{number}") for number in range(count)]
-        self.asked: list[int] = []
+        self.requests: list[int] = []
         self.gone: list[int] = []
         self.replies: list[asyncio.Future[bytes]] = []
         for number in range(count):
@@ -402,7 +402,7 @@ class HeldAttachments:
 
     def _route(self, number: int) -> Any:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.asked.append(number)
+            self.requests.append(number)
             reply = asyncio.get_running_loop().create_future()
             self.replies.append(reply)
             gone = asyncio.create_task(reader.read())
@@ -421,15 +421,15 @@ class HeldAttachments:
         """Respond to a request for this one."""
 
         async def write() -> None:
-            self.replies[self.asked.index(number)].set_result(content)
+            self.replies[self.requests.index(number)].set_result(content)
 
         api.run(write())
 
-    def wait(self, api: Api, asked: int, gone: int = 0) -> None:
+    def wait(self, api: Api, requested: int, gone: int = 0) -> None:
         """Wait until so many were requested, and so many requests were cancelled."""
 
         async def reached() -> bool:
-            return (len(self.asked), len(self.gone)) == (asked, gone)
+            return (len(self.requests), len(self.gone)) == (requested, gone)
 
         until(api, reached)
 
@@ -439,13 +439,13 @@ def test_a_message_fetches_three_attachments_at_once(api: Api, web: App) -> None
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
     for number in range(10):
         held.wait(api, min(number + 3, 10))
-        held.reply(api, number, answer(str(number), 200, PNG_TYPE))
+        held.reply(api, number, response(str(number), 200, PNG_TYPE))
     reaches(api, sid, "delivered")
-    assert held.asked == list(range(10))
+    assert held.requests == list(range(10))
     assert contents(api, sid) == [("image/png", str(number).encode()) for number in range(10)]
 
 
-@pytest.mark.parametrize("bad", [answer("", 404), answer("<html>"), answer("", 200, PNG_TYPE)])
+@pytest.mark.parametrize("bad", [response("", 404), response("<html>"), response("", 200, PNG_TYPE)])
 def test_the_first_attachment_that_fails_ends_the_others(api: Api, web: App, bad: bytes) -> None:
     held = HeldAttachments(web, 10)
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
@@ -462,13 +462,13 @@ def test_a_failure_ends_those_behind_it_and_waits_for_those_before(api: Api, web
     held = HeldAttachments(web, 10)
     sid = send(api, MediaUrl=held.urls, From=US_MMS)["sid"]
     held.wait(api, 3)
-    held.reply(api, 1, answer("", 404))
+    held.reply(api, 1, response("", 404))
     held.wait(api, 3, gone=1)
     assert held.gone == [2]
     held.reply(api, 0, PNG)
     assert reaches(api, sid, "failed")["error_code"] == 11200
     assert [one["request_url"] for one in alerts(api)] == [held.urls[1]]
-    assert (held.asked, blob_count(api)) == ([0, 1, 2], 0)
+    assert (held.requests, blob_count(api)) == ([0, 1, 2], 0)
 
 
 @ONE_ENGINE
@@ -483,7 +483,7 @@ def test_a_dead_host_costs_no_request_for_each_attachment(
         return stream(egress, request)
 
     monkeypatch.setattr(Egress, "stream", counted)
-    assert told(api, web, *urls)["error_code"] == 11202
+    assert outcome(api, web, *urls)["error_code"] == 11202
     assert requests.count(urls[0]) == fetching.TRIES
     assert set(requests) <= set(urls[: fetching._OF_MESSAGE])
 
@@ -503,6 +503,6 @@ def test_a_transaction_that_fails_keeps_nothing_and_is_tried_again(
         return result
 
     monkeypatch.setattr(place, name, fail_once)
-    assert told(api, web, web.url("/cat.png"), web.url("/cat.png"))["status"] == "delivered"
+    assert outcome(api, web, web.url("/cat.png"), web.url("/cat.png"))["status"] == "delivered"
     assert set(counts) == {2}, "nothing is left of the first try"
     assert blob_count(api) == 2

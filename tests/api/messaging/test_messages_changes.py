@@ -132,7 +132,7 @@ def test_a_scheduled_message_is_canceled_once(api: Api) -> None:
 def test_of_two_who_cancel_at_once_one_is_refused(api: Api) -> None:
     sid = scheduled(api, MessagingServiceSid=service(api, own(api, US)), StatusCallback="http://127.0.0.1:9/")
     cancel = ("POST", f"{path_of(sid)}.json", {"Status": "canceled"})
-    assert sorted(answer.status_code for answer in api.together(cancel, cancel)) == [200, 409]
+    assert sorted(response.status_code for response in api.together(cancel, cancel)) == [200, 409]
     assert states(callbacks(api, sid)) == ["canceled"]
 
 
@@ -218,13 +218,13 @@ def test_attachments_are_listed_fetched_and_deleted(api: Api) -> None:
 def raw(api: Api, method: str, path: str, auth: Any = None, **headers: str) -> httpx.Response:
     """Return a request as a phone makes it, which is no client of the API."""
 
-    async def ask() -> httpx.Response:
+    async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=api.node.application)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
             return await client.request(method, path, auth=auth, headers=headers)
 
-    answer: httpx.Response = api.run(ask())
-    return answer
+    response: httpx.Response = api.run(send())
+    return response
 
 
 def test_bytes_are_served_to_everybody(api: Api) -> None:
@@ -235,9 +235,9 @@ def test_bytes_are_served_to_everybody(api: Api) -> None:
     (strange,) = attach(api, sid, b"<script>", kind="text/html\r\nX: y")
     path = f"{path_of(sid)}/Media/{medium.sid}"
     for prefix in ("", "/api"):
-        answer = raw(api, "GET", prefix + path)
-        assert (answer.status_code, answer.content) == (200, content)
-        assert answer.headers["content-type"] == "image/png"
+        response = raw(api, "GET", prefix + path)
+        assert (response.status_code, response.content) == (200, content)
+        assert response.headers["content-type"] == "image/png"
     head = raw(api, "HEAD", path)
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(content)))
     part = raw(api, "GET", path, Range="bytes=256-511")

@@ -123,12 +123,12 @@ def test_every_parameter_is_kept(api: Api) -> None:
     assert body["to"] == "+1500555XXXX"
     row = stored(api, body["sid"])[0]
     assert (row.recipient, row.status_callback) == (TO, "https://example.com/s?a=1#rc=3")
-    asked = row.parsed_options
-    assert asked.media_urls == ("https://example.com/a.png", "https://example.com/b.png")
-    assert (asked.validity_period, asked.smart_encoded) == (36000, True)
-    assert asked.provide_feedback
-    assert asked.discard_content
-    assert asked.stored == {
+    options = row.parsed_options
+    assert options.media_urls == ("https://example.com/a.png", "https://example.com/b.png")
+    assert (options.validity_period, options.smart_encoded) == (36000, True)
+    assert options.provide_feedback
+    assert options.discard_content
+    assert options.stored == {
         "attempt": "2",
         "max_price": "0.05",
         "traffic_type": "free",
@@ -323,8 +323,8 @@ def test_refusals(api: Api) -> None:
             form["SendAt"] = at(api, form["SendAt"])
         if form.get("MessagingServiceSid") in services:
             form["MessagingServiceSid"] = services[form["MessagingServiceSid"]]
-        answer = api.post(f"{MESSAGES}.json", form)
-        assert (answer.status_code, answer.json()["code"]) == (status, code), (what, answer.text)
+        response = api.post(f"{MESSAGES}.json", form)
+        assert (response.status_code, response.json()["code"]) == (status, code), (what, response.text)
     assert api.get(f"{MESSAGES}.json").json()["messages"] == []
 
 
@@ -493,8 +493,8 @@ def test_a_parent_sends_for_its_subaccount(api: Api) -> None:
 def test_many_at_once(api: Api) -> None:
     own(api, US)
     form = {"To": TO, "From": US, "Body": "Hello"}
-    answers = api.together(*[("POST", f"{MESSAGES}.json", form)] * 40)
-    assert {answer.status_code for answer in answers} == {201}
+    responses = api.together(*[("POST", f"{MESSAGES}.json", form)] * 40)
+    assert {response.status_code for response in responses} == {201}
     page = api.get(f"{MESSAGES}.json?{urlencode({'PageSize': 100})}").json()
-    assert {row["sid"] for row in page["messages"]} == {answer.json()["sid"] for answer in answers}
+    assert {row["sid"] for row in page["messages"]} == {response.json()["sid"] for response in responses}
     assert new_sid("SM") not in {row["sid"] for row in page["messages"]}

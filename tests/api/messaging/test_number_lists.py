@@ -174,11 +174,11 @@ def test_short_codes_are_shown_and_set(api: Api) -> None:
     other = subaccount(api)
     path = f"/2010-04-01/Accounts/{other[0]}/SMS/ShortCodes"
     assert api.get(f"{path}.json", auth=other).json()["short_codes"] == []
-    for answer in (
+    for response in (
         api.get(f"{path}/{code['sid']}.json", auth=other),
         api.post(f"{path}/{code['sid']}.json", auth=other),
     ):
-        assert_error(answer, 404, 20404)
+        assert_error(response, 404, 20404)
     assert_error(api.get(f"{CODES}/{buy(api)['sid']}.json"), 404, 20404)
 
 
@@ -250,8 +250,12 @@ def test_applications(api: Api) -> None:
         assert_error(api.post(full["uri"], {name: value}), 400, code)
     other = subaccount(api)
     theirs = f"/2010-04-01/Accounts/{other[0]}/Applications/{full['sid']}.json"
-    for answer in (api.get(theirs, auth=other), api.post(theirs, auth=other), api.delete(theirs, auth=other)):
-        assert_error(answer, 404, 20404)
+    for response in (
+        api.get(theirs, auth=other),
+        api.post(theirs, auth=other),
+        api.delete(theirs, auth=other),
+    ):
+        assert_error(response, 404, 20404)
 
 
 def test_numbers_forget_an_application_that_is_removed(api: Api) -> None:

@@ -31,7 +31,7 @@ def web(api: Api) -> Iterator[App]:
         yield running
 
 
-def answers(api: Api) -> list[str]:
+def delivered_replies(api: Api) -> list[str]:
     """Return the replies to keywords; each has reached the phone."""
     found = replies(api)
     for one in found:
@@ -64,12 +64,12 @@ def test_stop_to_a_service(api: Api, web: App) -> None:
     other = service(api, own(api, US_MMS, rate=QUICK))
     got = receive(api, US, "  sToP ")
     assert got is not None
-    [asked] = web.asked
-    assert asked.form["Body"] == "  sToP "
-    assert "OptOutType" not in asked.form
-    assert answers(api) == [REPLIES[KeywordKind.STOP]]
-    [told] = replies(api)
-    assert (told["from"], told["to"], told["direction"]) == (US, PHONE, "outbound-reply")
+    [request] = web.requests
+    assert request.form["Body"] == "  sToP "
+    assert "OptOutType" not in request.form
+    assert delivered_replies(api) == [REPLIES[KeywordKind.STOP]]
+    [reply] = replies(api)
+    assert (reply["from"], reply["to"], reply["direction"]) == (US, PHONE, "outbound-reply")
     blocked = send(api, MessagingServiceSid=mine, To=PHONE)
     assert blocked["status"] == "accepted"
     assert reaches(api, blocked["sid"], "failed")["error_code"] == 21610
@@ -78,12 +78,14 @@ def test_stop_to_a_service(api: Api, web: App) -> None:
     assert [(one["scope"], one["recipient"]) for one in listed(api)] == [(mine, PHONE)]
     receive(api, US, "STOP")
     receive(api, US, "HELP")
-    assert answers(api) == [REPLIES[KeywordKind.STOP]], "nothing more is answered to who has opted out"
+    assert delivered_replies(api) == [REPLIES[KeywordKind.STOP]], (
+        "nothing more is answered to who has opted out"
+    )
     receive(api, US, "start")
-    assert answers(api) == sorted([REPLIES[KeywordKind.STOP], REPLIES[KeywordKind.START]])
+    assert delivered_replies(api) == sorted([REPLIES[KeywordKind.STOP], REPLIES[KeywordKind.START]])
     receive(api, US, "HELP")
     receive(api, US, "START")
-    assert answers(api) == sorted(REPLIES.values()), "START is answered only after a STOP"
+    assert delivered_replies(api) == sorted(REPLIES.values()), "START is answered only after a STOP"
     again = send(api, MessagingServiceSid=mine, To=PHONE)
     reaches(api, again["sid"], "delivered")
     assert listed(api) == []
@@ -94,7 +96,7 @@ def test_stop_to_a_number_outside_of_services(api: Api) -> None:
     own(api, US_MMS, rate=QUICK)
     got = receive(api, US, "unsubscribe")
     assert got is not None, "it works without any webhook"
-    assert answers(api) == [REPLIES[KeywordKind.STOP]]
+    assert delivered_replies(api) == [REPLIES[KeywordKind.STOP]]
     assert_error(api.post(f"{MESSAGES}.json", {"From": US, "To": PHONE, "Body": "x"}), 400, 21610)
     reaches(api, send(api, From=US_MMS, To=PHONE)["sid"], "delivered")
 
@@ -110,7 +112,7 @@ def test_a_dropped_message_is_heard_all_the_same(api: Api) -> None:
     mine = service(api, own(api, US, rate=QUICK))
     assert receive(api, US, "STOP") is None
     assert [one["scope"] for one in listed(api)] == [mine]
-    assert answers(api) == [REPLIES[KeywordKind.STOP]]
+    assert delivered_replies(api) == [REPLIES[KeywordKind.STOP]]
 
 
 def test_what_an_app_answers_to_stop_fails(api: Api, web: App) -> None:
@@ -143,21 +145,21 @@ def test_advanced_opt_out(api: Api, web: App) -> None:
     british = words("STOP", "Cheerio", "TATA", country="GB")
     advanced(api, mine, words("STOP", "Adiós", "BAJA", language="es"), british)
     receive(api, US, "baja")
-    assert web.asked[-1].form["OptOutType"] == "STOP"
-    assert answers(api) == ["Adiós"]
+    assert web.requests[-1].form["OptOutType"] == "STOP"
+    assert delivered_replies(api) == ["Adiós"]
     assert [one["recipient"] for one in listed(api)] == [PHONE]
     receive(api, US, "START")
-    assert web.asked[-1].form["OptOutType"] == "START"
+    assert web.requests[-1].form["OptOutType"] == "START"
     receive(api, US, "HELP")
-    assert web.asked[-1].form["OptOutType"] == "HELP"
+    assert web.requests[-1].form["OptOutType"] == "HELP"
     receive(api, US, "TATA")
-    assert "OptOutType" not in web.asked[-1].form, "another country's word"
+    assert "OptOutType" not in web.requests[-1].form, "another country's word"
     receive(api, GB, "tata", sender=TO_GB)
-    assert web.asked[-1].form["OptOutType"] == "STOP"
-    assert "Cheerio" in answers(api)
+    assert web.requests[-1].form["OptOutType"] == "STOP"
+    assert "Cheerio" in delivered_replies(api)
     advanced(api, mine, enabled=False)
     receive(api, US, "BAJA")
-    assert "OptOutType" not in web.asked[-1].form
+    assert "OptOutType" not in web.requests[-1].form
 
 
 def test_short_codes_hear_keywords_only_with_advanced_opt_out(api: Api, web: App) -> None:
@@ -267,7 +269,7 @@ def test_a_phone_that_answers_stop(api: Api) -> None:
     sent = send(api, From=US, To="+15005552014")
     reaches(api, sent["sid"], "delivered")
     settle(api)
-    assert answers(api) == [REPLIES[KeywordKind.STOP]]
+    assert delivered_replies(api) == [REPLIES[KeywordKind.STOP]]
     texts = sorted(one.body for one in phone(api, "+15005552014"))
     # The phone says STOP to the answer as well, and is not answered again.
     assert texts == sorted(["Hello", "STOP", REPLIES[KeywordKind.STOP], "STOP"])

@@ -26,7 +26,7 @@ def settings_overrides() -> dict[str, Any]:
     return STOCKED
 
 
-def ask(api: Api, question: Any, *arguments: Any) -> Any:
+def query(api: Api, question: Any, *arguments: Any) -> Any:
     """Return the rows of a query."""
     return api.run(api.node.database.write(lambda tx: question(tx, *arguments)))
 
@@ -49,26 +49,26 @@ def of_person(service_sid: str, *, inbound: bool = False) -> Message:
 
 
 def test_whose_an_address_is(api: Api) -> None:
-    assert ask(api, owned_by_address, US) is None
-    assert ask(api, owner_of, US) is None
+    assert query(api, owned_by_address, US) is None
+    assert query(api, owner_of, US) is None
     made = buy(api, SmsUrl="https://example.com/sms", SmsMethod="GET", SmsFallbackUrl="https://example.com/f")
-    owned = ask(api, owned_by_account, ACCOUNT_SID, US)
-    assert owned == ask(api, owned_by_address, US)
+    owned = query(api, owned_by_account, ACCOUNT_SID, US)
+    assert owned == query(api, owned_by_address, US)
     assert (owned.sid, owned.account_sid, owned.number) == (made["sid"], ACCOUNT_SID, US)
     assert (owned.kind, owned.country, owned.sms, owned.mms, owned.voice) == ("local", "US", True, True, True)
     assert (owned.carrier, owned.rate, owned.service_sid) == ("", 0, None)
     assert (owned.sms_url, owned.sms_method) == ("https://example.com/sms", "GET")
     assert (owned.sms_fallback_url, owned.sms_fallback_method) == ("https://example.com/f", "POST")
     assert owned.sms_application_sid is None
-    assert ask(api, owner_of, US) == ACCOUNT_SID
-    assert ask(api, owned_by_account, subaccount(api)[0], US) is None
+    assert query(api, owner_of, US) == ACCOUNT_SID
+    assert query(api, owned_by_account, subaccount(api)[0], US) is None
     mine = service(api)
     api.post(pool(mine), {"PhoneNumberSid": made["sid"]})
-    assert ask(api, owned_by_address, US).service_sid == mine["sid"]
+    assert query(api, owned_by_address, US).service_sid == mine["sid"]
     api.post(made["uri"], {"SmsUrl": ""})
-    assert ask(api, owned_by_address, US).sms_url is None
+    assert query(api, owned_by_address, US).sms_url is None
     api.delete(made["uri"])
-    assert ask(api, owned_by_address, US) is None
+    assert query(api, owned_by_address, US) is None
 
 
 def test_the_pool_as_the_choice_sees_it(api: Api) -> None:
@@ -89,21 +89,21 @@ def test_the_pool_as_the_choice_sees_it(api: Api) -> None:
             account_sid=ACCOUNT_SID,
         )
 
-    ask(api, queue)
+    query(api, queue)
     number = PoolSender(
         sid, "phone_number", "+12125550100", None, "US", True, False, "local", "east", 500, 7, 9
     )
-    found = ask(api, pool_of, ACCOUNT_SID, mine["sid"])
+    found = query(api, pool_of, ACCOUNT_SID, mine["sid"])
     assert sorted(found, key=lambda one: str(one.value)) == [
         number,
         PoolSender(alpha, "alpha", "Acme", None, "", True, False, "", "", 0, 0, 0),
         PoolSender(france, "destination_alpha", "Acme FR", "FR", "", True, False, "", "", 0, 0, 0),
     ]
-    assert ask(api, in_pool, ACCOUNT_SID, mine["sid"], "+12125550100") == number
-    assert ask(api, in_pool, ACCOUNT_SID, mine["sid"], "Acme").sid == alpha
-    assert ask(api, in_pool, ACCOUNT_SID, mine["sid"], US) is None
-    assert ask(api, in_pool, ACCOUNT_SID, other["sid"], "Acme") is None
-    assert ask(api, pool_of, subaccount(api)[0], mine["sid"]) == []
+    assert query(api, in_pool, ACCOUNT_SID, mine["sid"], "+12125550100") == number
+    assert query(api, in_pool, ACCOUNT_SID, mine["sid"], "Acme").sid == alpha
+    assert query(api, in_pool, ACCOUNT_SID, mine["sid"], US) is None
+    assert query(api, in_pool, ACCOUNT_SID, other["sid"], "Acme") is None
+    assert query(api, pool_of, subaccount(api)[0], mine["sid"]) == []
 
 
 def test_a_person_is_remembered_until_the_sender_goes(api: Api) -> None:
@@ -112,26 +112,26 @@ def test_a_person_is_remembered_until_the_sender_goes(api: Api) -> None:
     path = f"{SERVICES}/{mine}/PhoneNumbers"
 
     def kept(channel: str = "") -> str | None:
-        found = ask(api, sticky.find_sticky_sender, mine, channel, PERSON)
+        found = query(api, sticky.find_sticky_sender, mine, channel, PERSON)
         return None if found is None else str(found.sender_sid)
 
     for sid in (first, second):
         assert api.post(path, {"PhoneNumberSid": sid}).status_code == 201
     assert kept() is None
-    ask(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
-    ask(api, sticky.store_sticky_sender, of_person(mine), "", second, GB)
+    query(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
+    query(api, sticky.store_sticky_sender, of_person(mine), "", second, GB)
     assert (kept(), kept("whatsapp")) == (first, None)
-    ask(api, sticky.store_sticky_sender, of_person(mine), "whatsapp", second, GB)
+    query(api, sticky.store_sticky_sender, of_person(mine), "whatsapp", second, GB)
     api.delete(f"{path}/{first}")
     assert (kept(), kept("whatsapp")) == (None, second)
-    ask(api, sticky.store_sticky_sender, of_person(mine, inbound=True), "", second, GB)
-    found = ask(api, sticky.find_sticky_sender, mine, "", PERSON)
+    query(api, sticky.store_sticky_sender, of_person(mine, inbound=True), "", second, GB)
+    found = query(api, sticky.find_sticky_sender, mine, "", PERSON)
     assert (found.account_sid, found.sender_sid, found.sender) == (ACCOUNT_SID, second, GB)
-    ask(api, sticky.delete_sticky_sender, mine, "whatsapp", PERSON)
+    query(api, sticky.delete_sticky_sender, mine, "whatsapp", PERSON)
     assert (kept(), kept("whatsapp")) == (second, None)
     number = f"/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers/{second}.json"
     assert api.delete(number).status_code == 204
     assert kept() is None
-    ask(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
+    query(api, sticky.store_sticky_sender, of_person(mine), "", first, US)
     api.delete(f"{SERVICES}/{mine}")
     assert kept() is None

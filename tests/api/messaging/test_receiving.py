@@ -15,12 +15,12 @@ from api.messaging.apps import (
     XML,
     App,
     alerts,
-    answer,
     app,
     hook,
     inbound,
     messages,
     receive,
+    response,
     settle,
     twiml,
 )
@@ -50,14 +50,14 @@ def test_a_service_hears_everything_of_a_message(api: Api, web: App) -> None:
     mine = service(api, own(api, US), InboundRequestUrl=web.url("/in?a=b%20c"))
     got = receive(api, US, "Hej å & +!", segments=2)
     assert got is not None
-    [asked] = web.asked
-    told = asked.form | {"SmsMessageSid": "", "SmsSid": "", "MessageSid": ""}
+    [request] = web.requests
+    form = request.form | {"SmsMessageSid": "", "SmsSid": "", "MessageSid": ""}
     expected = {
         "ToCountry": "US",
         "ToState": "CA",
         "SmsMessageSid": "",
         "NumMedia": "0",
-        "ToCity": asked.form["ToCity"],
+        "ToCity": request.form["ToCity"],
         "FromZip": "",
         "SmsSid": "",
         "FromState": "",
@@ -74,11 +74,11 @@ def test_a_service_hears_everything_of_a_message(api: Api, web: App) -> None:
         "From": PHONE,
         "ApiVersion": "2010-04-01",
     }
-    assert list(told.items()) == list(expected.items()), "in this order"
-    assert {asked.form[name] for name in ("SmsMessageSid", "SmsSid", "MessageSid")} == {got["sid"]}
-    assert (asked.method, asked.path) == ("POST", "/in?a=b%20c")
+    assert list(form.items()) == list(expected.items()), "in this order"
+    assert {request.form[name] for name in ("SmsMessageSid", "SmsSid", "MessageSid")} == {got["sid"]}
+    assert (request.method, request.path) == ("POST", "/in?a=b%20c")
     assert RequestValidator(AUTH_TOKEN).validate(
-        web.url("/in?a=b%20c"), asked.form, asked.headers["x-twilio-signature"]
+        web.url("/in?a=b%20c"), request.form, request.headers["x-twilio-signature"]
     )
     assert (got["status"], got["direction"], got["from"], got["to"]) == ("received", "inbound", PHONE, US)
     assert (got["num_segments"], got["messaging_service_sid"], got["body"]) == ("2", mine, "Hej å & +!")
@@ -89,10 +89,10 @@ def test_a_service_hears_everything_of_a_message(api: Api, web: App) -> None:
 def test_get_has_the_parameters_in_the_query_and_signs_all_of_it(api: Api, web: App) -> None:
     service(api, own(api, US), InboundRequestUrl=web.url("/in?a=1"), InboundMethod="GET")
     receive(api, US, "a b")
-    [asked] = web.asked
-    assert (asked.method, asked.form["Body"], asked.form["a"]) == ("GET", "a b", "1")
-    whole = web.url(asked.path)
-    assert RequestValidator(AUTH_TOKEN).validate(whole, {}, asked.headers["x-twilio-signature"])
+    [request] = web.requests
+    assert (request.method, request.form["Body"], request.form["a"]) == ("GET", "a b", "1")
+    whole = web.url(request.path)
+    assert RequestValidator(AUTH_TOKEN).validate(whole, {}, request.headers["x-twilio-signature"])
 
 
 def test_who_is_told(api: Api, web: App) -> None:
@@ -149,7 +149,7 @@ def test_what_a_carrier_tells_twice_is_received_once(api: Api, web: App) -> None
     assert receive(api, US) is not None
     api.run(api.messaging.inbound(InboundMessage("other", PHONE, US, "Hi", id="1")))
     settle(api)
-    assert len(web.asked) == len(inbound(api)) == 5
+    assert len(web.requests) == len(inbound(api)) == 5
 
 
 def test_the_messages_of_a_phone_are_told_in_their_order(api: Api, web: App) -> None:
@@ -161,7 +161,7 @@ def test_the_messages_of_a_phone_are_told_in_their_order(api: Api, web: App) -> 
 
     api.run(write())
     settle(api)
-    assert [asked.form["Body"] for asked in web.asked] == [str(number) for number in range(8)]
+    assert [request.form["Body"] for request in web.requests] == [str(number) for number in range(8)]
 
 
 def test_attachments(api: Api, web: App) -> None:
@@ -170,8 +170,8 @@ def test_attachments(api: Api, web: App) -> None:
     got = receive(api, US, "", media=media)
     assert got is not None
     assert (got["sid"][:2], got["num_media"]) == ("MM", "2")
-    [asked] = web.asked
-    form = asked.form
+    [request] = web.requests
+    form = request.form
     assert (form["NumMedia"], form["MediaContentType0"], form["MediaContentType1"]) == (
         "2",
         "image/png",
@@ -223,7 +223,7 @@ def test_attachments_of_a_message_that_is_not_kept_are_not_stored(
     monkeypatch.setattr(api.node.blobs, "write", refuse)
     assert receive(api, US, id="1", media=MEDIA) is None
     assert receive(api, "+14155559999", id="2", media=MEDIA) is None
-    assert len(web.asked) == 1
+    assert len(web.requests) == 1
     assert blob_count(api) == len(MEDIA)
 
 
@@ -310,35 +310,35 @@ def test_a_missing_part_is_in_the_debugger(api: Api) -> None:
 
 def test_cookies_belong_to_a_pair_of_numbers_for_four_hours(api: Api, web: App) -> None:
     service(api, own(api, US), InboundRequestUrl=web.url())
-    web.routes["/sms"] = answer("", 200, XML, "Set-Cookie: step=1; Path=/", "Set-Cookie: b=2; HttpOnly")
+    web.routes["/sms"] = response("", 200, XML, "Set-Cookie: step=1; Path=/", "Set-Cookie: b=2; HttpOnly")
     receive(api, US)
     receive(api, US)
     receive(api, US, sender="+15005550178")
     api.clock.advance(FOUR_HOURS - 60)
     receive(api, US)
-    web.routes["/sms"] = answer("", 200, XML, "Set-Cookie: b=; Max-Age=0")
+    web.routes["/sms"] = response("", 200, XML, "Set-Cookie: b=; Max-Age=0")
     api.clock.advance(FOUR_HOURS - 60)
     receive(api, US)
     receive(api, US)
     api.clock.advance(FOUR_HOURS + 60)
     receive(api, US)
-    sent = [asked.headers.get("cookie") for asked in web.asked]
+    sent = [request.headers.get("cookie") for request in web.requests]
     assert sent == [None, "step=1; b=2", None, "step=1; b=2", "step=1; b=2", "step=1", None]
 
 
 def test_credentials_are_sent_once_they_are_asked_for(api: Api, web: App) -> None:
     service(api, own(api, US), InboundRequestUrl=web.url(user="me:p%40ss@"))
     web.routes["/sms"] = [
-        answer("", 401, 'WWW-Authenticate: Basic realm="x"'),
+        response("", 401, 'WWW-Authenticate: Basic realm="x"'),
         twiml("<Message>hi</Message>"),
     ]
     receive(api, US)
-    first, second = web.asked
+    first, second = web.requests
     assert "authorization" not in first.headers
     assert second.headers["authorization"] == "Basic bWU6cEBzcw=="
-    for asked in (first, second):
+    for request in (first, second):
         assert RequestValidator(AUTH_TOKEN).validate(
-            web.url(), asked.form, asked.headers["x-twilio-signature"]
+            web.url(), request.form, request.headers["x-twilio-signature"]
         )
     assert [one["body"] for one in made(api)] == ["hi"]
 
@@ -348,7 +348,7 @@ def test_a_suspended_account_is_told_nothing(api: Api, web: App) -> None:
     own(api, US, account_sid=sub)
     api.post(f"/2010-04-01/Accounts/{sub}.json", {"Status": "suspended"})
     assert receive(api, US) is None
-    assert web.asked == []
+    assert web.requests == []
 
 
 def test_a_message_of_the_inbox_page_comes_in(api: Api, web: App) -> None:

@@ -29,9 +29,9 @@ def test_from_a_number_it_is_queued_sent_and_delivered(api: Api) -> None:
     shown = reaches(api, created["sid"], "delivered")
     assert shown["date_sent"] is not None
     assert (shown["error_code"], shown["direction"]) == (None, "outbound-api")
-    told = callbacks(api, created["sid"])
-    assert states(told) == ["sent", "delivered"]
-    assert told[0] == {
+    reports = callbacks(api, created["sid"])
+    assert states(reports) == ["sent", "delivered"]
+    assert reports[0] == {
         "SmsSid": created["sid"],
         "SmsStatus": "sent",
         "MessageStatus": "sent",
@@ -51,9 +51,9 @@ def test_through_a_service_it_is_accepted_and_queued_with_its_sender(api: Api) -
     assert (created["status"], created["from"], created["num_segments"]) == ("accepted", None, "0")
     shown = reaches(api, created["sid"], "delivered")
     assert (shown["from"], shown["num_segments"]) == (US, "1")
-    told = callbacks(api, created["sid"])
-    assert states(told) == ["queued", "sent", "delivered"]
-    assert {(one["From"], one["MessagingServiceSid"]) for one in told} == {(US, mine)}
+    reports = callbacks(api, created["sid"])
+    assert states(reports) == ["queued", "sent", "delivered"]
+    assert {(one["From"], one["MessagingServiceSid"]) for one in reports} == {(US, mine)}
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_receipt_tells_why_a_phone_has_nothing(api: Api, last: str, code: int)
     shown = reaches(api, created["sid"], "undelivered")
     assert shown["error_code"] == code
     assert shown["error_message"]
-    told = callbacks(api, created["sid"])
-    assert states(told) == ["sent", "undelivered"]
-    assert (told[1]["ErrorCode"], told[1]["ErrorMessage"]) == (str(code), shown["error_message"])
+    reports = callbacks(api, created["sid"])
+    assert states(reports) == ["sent", "undelivered"]
+    assert (reports[1]["ErrorCode"], reports[1]["ErrorMessage"]) == (str(code), shown["error_message"])
 
 
 def test_what_the_network_refuses_fails_without_being_sent(api: Api) -> None:
@@ -88,8 +88,8 @@ def test_who_hears_is_the_message_then_the_service(api: Api) -> None:
     reaches(api, without["sid"], "delivered")
     callbacks(api, without["sid"])
     attempts = api.get("/_trunkline/webhooks", {"PageSize": "100"}).json()["webhooks"]
-    heard = {attempt["url"] for attempt in attempts}
-    assert heard == {f"{HOOK}/service", f"{HOOK}/message"}
+    notified = {attempt["url"] for attempt in attempts}
+    assert notified == {f"{HOOK}/service", f"{HOOK}/message"}
 
 
 def test_the_applications_callback_comes_last(api: Api) -> None:
@@ -100,7 +100,7 @@ def test_the_applications_callback_comes_last(api: Api) -> None:
     both = api.post(path, {"FriendlyName": "both", **urls}).json()["sid"]
     expected: dict[str, int] = {}
     older = api.post(path, {"FriendlyName": "older", "SmsStatusCallback": f"{HOOK}/older"}).json()["sid"]
-    for heard, form in (
+    for notified, form in (
         ("/application", {"MessagingServiceSid": plain, "ApplicationSid": both}),
         ("/older", {"MessagingServiceSid": plain, "ApplicationSid": older}),
         ("/service", {"MessagingServiceSid": mine, "ApplicationSid": both}),
@@ -113,7 +113,7 @@ def test_the_applications_callback_comes_last(api: Api) -> None:
         reaches(api, sid, "delivered")
         assert states(callbacks(api, sid)) == ["queued", "sent", "delivered"]
         attempts = api.get("/_trunkline/webhooks", {"PageSize": "100"}).json()["webhooks"]
-        expected[f"{HOOK}{heard}"] = 3
+        expected[f"{HOOK}{notified}"] = 3
         assert Counter(one["url"] for one in attempts) == expected
         api.clock.advance(5)
 
@@ -265,18 +265,18 @@ def test_a_receipt_waits_for_its_message_as_long_as_that_may_take(api: Api) -> N
     created = send(api, From=US, To="+15005552013")
     reaches(api, created["sid"], "sent")
 
-    async def hear(tx: Tx, id: str) -> None:
+    async def report(tx: Tx, id: str) -> None:
         await receipt_handling.apply_receipt(tx, Receipt("network", id, ReceiptState.DELIVERED))
 
-    async def tell(tx: Tx) -> None:
+    async def complete(tx: Tx) -> None:
         await tx.run("UPDATE message_parts SET carrier = 'network', id = 'part'")
         await receipt_handling.apply_early_receipts(tx, "network", "part")
 
-    api.run(api.node.database.write(lambda tx: hear(tx, "part")))
+    api.run(api.node.database.write(lambda tx: report(tx, "part")))
     api.clock.advance(9 * 3600)
     for number in range(5):
-        api.run(api.node.database.write(lambda tx, id=f"unknown {number}": hear(tx, id)))  # type: ignore[misc]
-    api.run(api.node.database.write(tell))
+        api.run(api.node.database.write(lambda tx, id=f"unknown {number}": report(tx, id)))  # type: ignore[misc]
+    api.run(api.node.database.write(complete))
     assert reaches(api, created["sid"], "delivered")
 
 

@@ -56,9 +56,9 @@ def test_a_sender_named_with_its_service_can_no_more_than_without(api: Api) -> N
         (US, {"SendAsMms": "true"}, 21621),
         ("Acme Co", {"To": TO_GB, "MediaUrl": PICTURE}, 21621),
     ):
-        asked = {"To": TO, "Body": "Hello", "From": sender, **form}
-        assert_error(api.post(f"{MESSAGES}.json", asked), 400, code)
-        assert_error(api.post(f"{MESSAGES}.json", {**asked, "MessagingServiceSid": mine}), 400, code)
+        fields = {"To": TO, "Body": "Hello", "From": sender, **form}
+        assert_error(api.post(f"{MESSAGES}.json", fields), 400, code)
+        assert_error(api.post(f"{MESSAGES}.json", {**fields, "MessagingServiceSid": mine}), 400, code)
     assert send(api, From=US_MMS, MessagingServiceSid=mine, MediaUrl=PICTURE)["status"] == "accepted"
 
 
@@ -66,11 +66,11 @@ def test_a_named_sender_without_mms_sends_them_converted_only(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sid = service(api, own(api, US, rate=QUICK))
-    asked = {"MessagingServiceSid": sid, "From": US, "SendAsMms": "true"}
-    shown = reaches(api, send(api, **asked)["sid"], "failed", "delivered")
+    fields = {"MessagingServiceSid": sid, "From": US, "SendAsMms": "true"}
+    shown = reaches(api, send(api, **fields)["sid"], "failed", "delivered")
     assert (shown["status"], shown["error_code"]) == ("failed", 21703), "the carrier takes MMS"
     monkeypatch.setattr(api.messaging.carriers.all[0], "carries_media", lambda recipient: False)
-    assert reaches(api, send(api, **asked)["sid"], "failed", "delivered")["status"] == "delivered"
+    assert reaches(api, send(api, **fields)["sid"], "failed", "delivered")["status"] == "delivered"
 
 
 def test_a_number_that_was_sold_sends_nothing_of_its_old_owner(api: Api, closed: pytest.MonkeyPatch) -> None:
@@ -227,12 +227,12 @@ class WaveringCarrier:
     """A carrier that has no room when it is asked first, and has some from then on."""
 
     name = "wavering"
-    looks = 0
+    polls = 0
 
     @property
     def ready(self) -> bool:
-        self.looks += 1
-        return self.looks > 1
+        self.polls += 1
+        return self.polls > 1
 
     def carries_media(self, recipient: str) -> bool:
         return True
@@ -275,6 +275,6 @@ def test_a_message_that_was_accepted_before_compositions_were_stored_is_sent(api
     api.run(api.node.database.write(lambda tx: tx.run(forget, sid=sid)))
     rules = _rules(api)
     _take(api, rules)
-    [taken] = _take(api, rules)
-    handed = submission_of(taken, api.clock.now, 0)
+    [claimed] = _take(api, rules)
+    handed = submission_of(claimed, api.clock.now, 0)
     assert (handed.encoding, handed.segments) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))

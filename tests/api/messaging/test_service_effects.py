@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.conftest import Api
-from api.messaging.apps import App, answer, app, receive, replies, twiml
+from api.messaging.apps import App, app, receive, replies, response, twiml
 from api.messaging.outcomes import phone, reaches
 from api.messaging.stock import GB, TO, TO_GB, US, US_MMS, own, send, service
 
@@ -49,8 +49,8 @@ def test_sticky_sender(api: Api) -> None:
     kept = through(api, mine)["from"]
     assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
     change(api, mine, StickySender="false")
-    taken = [through(api, mine)["from"] for _ in range(4)]
-    assert set(taken) == {SAN_FRANCISCO, MANHATTAN}
+    senders = [through(api, mine)["from"] for _ in range(4)]
+    assert set(senders) == {SAN_FRANCISCO, MANHATTAN}
     change(api, mine, StickySender="true")
     assert [through(api, mine)["from"] for _ in range(3)] == [kept] * 3
 
@@ -87,15 +87,15 @@ def test_area_code_geomatch(api: Api) -> None:
     area = service(api, *(own(api, one, rate=QUICK) for one in ("+12125550121", "+16285550121")))
     assert through(api, area, To=to)["from"] == "+16285550121"
     change(api, mine, AreaCodeGeomatch="false")
-    taken = {through(api, mine, To=to)["from"] for _ in range(6)}
-    assert taken == {MANHATTAN, SAN_FRANCISCO, SAN_FRANCISCO_OVERLAY}
+    senders = {through(api, mine, To=to)["from"] for _ in range(6)}
+    assert senders == {MANHATTAN, SAN_FRANCISCO, SAN_FRANCISCO_OVERLAY}
 
 
 def test_mms_converter(api: Api, web: App) -> None:
     """Switch it on: to where no carrier takes MMS, the text goes with a link to each attachment; off: it
     fails.
     """
-    web.routes["/cat.png"] = answer(b"png", 200, "Content-Type: image/png")
+    web.routes["/cat.png"] = response(b"png", 200, "Content-Type: image/png")
     mine = service(api, own(api, US, rate=QUICK), own(api, US_MMS, mms=True, rate=QUICK))
     shown = through(api, mine, MediaUrl=web.url("/cat.png"), To=TO_GB)
     assert (shown["status"], shown["body"], shown["num_media"]) == ("delivered", "Hello", "1")
@@ -126,18 +126,18 @@ def test_smart_encoding(api: Api) -> None:
 
 def test_fallback_and_its_method(api: Api, web: App) -> None:
     """Request the fallback by its own method when the first URL fails, and carry out its response."""
-    web.routes |= {"/in": answer("", 500), "/fallback": twiml("<Message>back soon</Message>")}
+    web.routes |= {"/in": response("", 500), "/fallback": twiml("<Message>back soon</Message>")}
     mine = service(
         api, own(api, US, rate=QUICK), InboundRequestUrl=web.url("/in"), FallbackUrl=web.url("/fallback")
     )
     for method in ("POST", "GET"):
         change(api, mine, FallbackMethod=method)
         receive(api, US)
-        asked = web.asked[-1]
-        assert (asked.method, asked.path.partition("?")[0]) == (method, "/fallback")
-        assert asked.form["ErrorCode"] == "11200"
+        request = web.requests[-1]
+        assert (request.method, request.path.partition("?")[0]) == (method, "/fallback")
+        assert request.form["ErrorCode"] == "11200"
     assert [one["body"] for one in replies(api)] == ["back soon"] * 2
     change(api, mine, FallbackUrl="")
     receive(api, US)
-    assert web.asked[-1].path == "/in", "without a fallback nobody else is asked"
+    assert web.requests[-1].path == "/in", "without a fallback nobody else is asked"
     assert len(replies(api)) == 2

@@ -171,8 +171,8 @@ def test_a_pool_can_be_full(api: Api) -> None:
 def test_a_pool_is_not_overfilled_by_many_at_once(api: Api) -> None:
     mine = service(api)
     sids = [buy(api, f"+1415555011{digit}")["sid"] for digit in range(5)]
-    answers = api.together(*(("POST", pool(mine), {"PhoneNumberSid": sid}) for sid in sids))
-    assert sorted(answer.status_code for answer in answers) == [201, 201, 400, 400, 400]
+    responses = api.together(*(("POST", pool(mine), {"PhoneNumberSid": sid}) for sid in sids))
+    assert sorted(response.status_code for response in responses) == [201, 201, 400, 400, 400]
 
 
 ALPHAS = [
@@ -193,11 +193,11 @@ ALPHAS = [
 def test_alphanumeric_senders_are_checked(api: Api, name: str) -> None:
     mine = service(api)
     for value, code in ALPHAS:
-        answer = api.post(pool(mine, name), {} if value is None else {"AlphaSender": value})
+        response = api.post(pool(mine, name), {} if value is None else {"AlphaSender": value})
         if code:
-            assert_error(answer, 400, code)
+            assert_error(response, 400, code)
         else:
-            assert (answer.status_code, answer.json()["alpha_sender"]) == (201, value)
+            assert (response.status_code, response.json()["alpha_sender"]) == (201, value)
 
 
 def test_destinations(api: Api) -> None:
@@ -251,11 +251,11 @@ def test_another_accounts_pools_are_not_found(api: Api) -> None:
     mine, other = service(api), subaccount(api)
     for name, form in forms(api).items():
         made = api.post(pool(mine, name), form).json()
-        for answer in (
+        for response in (
             api.get(pool(mine, name), auth=other),
             api.get(made["url"], auth=other),
             api.delete(made["url"], auth=other),
             api.post(pool(mine, name), form, auth=other),
         ):
-            assert_error(answer, 404, 20404)
+            assert_error(response, 404, 20404)
         assert api.get(made["url"]).json() == made

@@ -12,7 +12,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
-from api.messaging.apps import App, alerts, answer, app, settle
+from api.messaging.apps import App, alerts, app, response, settle
 from api.messaging.domains import (
     CONTROL,
     LINKS,
@@ -199,16 +199,16 @@ def test_a_certificate_that_ran_out(api: Api) -> None:
 
 
 def test_a_click_is_told(api: Api, web: App) -> None:
-    web.routes["/clicks"] = answer("", 204)
+    web.routes["/clicks"] = response("", 204)
     shop = Shop(api, CallbackUrl=web.url("/clicks?x=1"))
     shown = shop.send("https://example.com/a")
     path = urlsplit(phone(api, TO)[-1].body).path
     agent = "Phone/" + "9" * 1000
     assert visit(api, path, agent=agent).status_code == 302
     settle(api)
-    [told] = web.asked
-    assert (told.method, told.headers["content-type"]) == ("POST", "application/json")
-    click = msgspec.json.decode(told.body)
+    [request] = web.requests
+    assert (request.method, request.headers["content-type"]) == ("POST", "application/json")
+    click = msgspec.json.decode(request.body)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", click["click_time"])
     assert click == {
         "event_type": "click",
@@ -221,19 +221,19 @@ def test_a_click_is_told(api: Api, web: App) -> None:
         "click_time": click["click_time"],
         "user_agent": agent[:512],
     }
-    signed = f"http://127.0.0.1:{urlsplit(web.url()).port}{told.path}"
-    assert RequestValidator(AUTH_TOKEN).validate(signed, told.body, told.headers["x-twilio-signature"])
+    signed = f"http://127.0.0.1:{urlsplit(web.url()).port}{request.path}"
+    assert RequestValidator(AUTH_TOKEN).validate(signed, request.body, request.headers["x-twilio-signature"])
     assert visit(api, path, method="HEAD").status_code == 302
     assert visit(api, path, method="POST").status_code == 404
     settle(api)
-    assert len(web.asked) == 1, "a look at a link is no click"
+    assert len(web.requests) == 1, "a look at a link is no click"
     visit(api, path)
     settle(api)
-    assert len(web.asked) == 2, "each click is told"
+    assert len(web.requests) == 2, "each click is told"
     shop.configure(CallbackUrl="")
     assert visit(api, path).status_code == 302
     settle(api)
-    assert len(web.asked) == 2
+    assert len(web.requests) == 2
 
 
 def test_a_click_after_its_message_was_deleted_or_with_a_hidden_address(api: Api, web: App) -> None:
@@ -249,14 +249,14 @@ def test_a_click_after_its_message_was_deleted_or_with_a_hidden_address(api: Api
     assert api.delete(f"{MESSAGES}/{shown['sid']}.json").status_code == 204
     assert visit(api, path).headers["location"] == "https://example.com/a"
     settle(api)
-    first, second = (msgspec.json.decode(one.body) for one in web.asked)
+    first, second = (msgspec.json.decode(one.body) for one in web.requests)
     assert (first["to"], first["from"]) == (TO[:-4] + "XXXX", US)
     assert second == first | {"to": None, "from": None, "click_time": second["click_time"]}
 
 
 @ONE_ENGINE
 def test_a_failed_callback_is_in_the_debugger(api: Api, web: App) -> None:
-    web.routes["/clicks"] = answer("", 500)
+    web.routes["/clicks"] = response("", 500)
     shop = Shop(api, CallbackUrl=web.url("/clicks"))
     assert visit(api, shop.link("https://example.com")).status_code == 302
     settle(api)
@@ -352,7 +352,7 @@ def test_a_deleted_service_leaves_its_links(api: Api, web: App) -> None:
     assert api.delete(f"/messaging/v1/Services/{shop.service}").status_code == 204
     assert visit(api, path).status_code == 302
     settle(api)
-    assert msgspec.json.decode(web.asked[0].body)["messaging_service_sid"] == shop.service
+    assert msgspec.json.decode(web.requests[0].body)["messaging_service_sid"] == shop.service
 
 
 @ONE_ENGINE

@@ -66,10 +66,10 @@ def verification(api: Api, number_sid: str, **form: Any) -> dict[str, Any]:
 def verified(api: Api) -> bool:
     """Return whether the number counts as verified."""
 
-    async def ask(tx: Tx) -> bool:
+    async def query(tx: Tx) -> bool:
         return await is_verified(tx, ACCOUNT_SID, NUMBER)
 
-    return bool(api.run(api.node.database.read(ask)))
+    return bool(api.run(api.node.database.read(query)))
 
 
 def snake(name: str) -> str:
@@ -181,7 +181,7 @@ def test_bad_verifications_are_refused(api: Api) -> None:
 def test_the_operator_decides(manual: None, api: Api) -> None:
     made, operator = verification(api, tollfree(api)), Operator(api)
     assert (made["status"], made["trust_product_sid"], verified(api)) == ("PENDING_REVIEW", None, False)
-    waiting = operator.ask("GET", "")["waiting"]
+    waiting = operator.request("GET", "")["waiting"]
     assert [(one["kind"], one["sid"], one["subject"]) for one in waiting] == [
         ("verification", made["sid"], NUMBER)
     ]
@@ -275,10 +275,10 @@ def test_those_of_subaccounts_are_listed_on_demand(api: Api) -> None:
     assert listed(query={"IncludeSubAccounts": "false"}) == [mine["sid"]]
     assert listed(query={"IncludeSubAccounts": "true"}) == [mine["sid"], below["sid"]]
     assert listed(query={"IncludeSubAccounts": "true"}, auth=auth) == [below["sid"]]
-    for answer in (
+    for response in (
         api.get(below["url"]),
         api.post(below["url"], {"MessageVolume": "1"}),
         api.delete(below["url"]),
         api.get(mine["url"], auth=auth),
     ):
-        assert_error(answer, 404, 20404)
+        assert_error(response, 404, 20404)

@@ -191,8 +191,8 @@ def test_a_service_has_one_campaign(api: Api) -> None:
     assert_error(api.get(made["url"]), 404, 20404)
     assert not registered(api, service_sid)
     repeated = {**dict(form), "MessageSamples": CAMPAIGN["MessageSamples"]}
-    answers = api.together(*[("POST", usa2p(service_sid), repeated)] * 4)
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    responses = api.together(*[("POST", usa2p(service_sid), repeated)] * 4)
+    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
 
 
 def test_deleting_a_service_deletes_its_campaign(api: Api) -> None:
@@ -200,7 +200,7 @@ def test_deleting_a_service_deletes_its_campaign(api: Api) -> None:
     made = campaign(api, service_sid, brand_sid)
     assert api.delete(f"{V1}/Services/{service_sid}").status_code == 204
     assert_error(api.get(made["url"]), 404, 20404)
-    assert Operator(api).ask("GET", f"/{made['sid']}") is None
+    assert Operator(api).request("GET", f"/{made['sid']}") is None
     assert api.get(f"{V1}/a2p/BrandRegistrations/{brand_sid}").json()["status"] == "APPROVED"
 
 
@@ -237,12 +237,12 @@ def test_the_operator_decides(manual: None, api: Api) -> None:
     operator.decide(made["sid"], "approve")
     pending = campaign(api, service_sid, made["sid"])
     assert (pending["campaign_status"], registered(api, service_sid)) == ("PENDING", False)
-    waiting = operator.ask("GET", "")["waiting"]
+    waiting = operator.request("GET", "")["waiting"]
     assert [(one["kind"], one["sid"], one["subject"]) for one in waiting] == [
         ("campaign", pending["sid"], service_sid)
     ]
     assert operator.decide(pending["sid"], "review")["status"] == "IN_PROGRESS"
-    assert [one["status"] for one in operator.ask("GET", "")["waiting"]] == ["IN_PROGRESS"]
+    assert [one["status"] for one in operator.request("GET", "")["waiting"]] == ["IN_PROGRESS"]
     finding = '{"error_code": 30897, "fields": ["MESSAGE_FLOW"], "description": "Disallowed."}'
     operator.decide(pending["sid"], "reject", Errors=[finding])
     failed = api.get(pending["url"]).json()
@@ -375,7 +375,7 @@ def test_what_is_not_there_is_not_found(api: Api) -> None:
     made = campaign(api, service_sid, brand_sid)
     other = service(api)
     form = pairs(CAMPAIGN, BrandRegistrationSid=brand_sid)
-    for answer in (
+    for response in (
         api.post(usa2p(nobody), form),
         api.get(usa2p(nobody)),
         api.get(usa2p(service_sid, "QE" + "0" * 32)),
@@ -383,7 +383,7 @@ def test_what_is_not_there_is_not_found(api: Api) -> None:
         api.post(usa2p(other, made["sid"]), pairs(CHANGES)),
         api.delete(usa2p(other, made["sid"])),
     ):
-        assert_error(answer, 404, 20404)
+        assert_error(response, 404, 20404)
     sub = api.post("/2010-04-01/Accounts.json").json()
     auth = (sub["sid"], sub["auth_token"])
     assert_error(api.get(made["url"], auth=auth), 404, 20404)

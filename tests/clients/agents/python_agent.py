@@ -69,17 +69,17 @@ def asynchronous_client(base: str, way: str) -> Any:
     return AsyncRewriting()
 
 
-def made(told: dict[str, Any], asynchronous: bool) -> Any:
+def made(settings: dict[str, Any], asynchronous: bool) -> Any:
     """Return a client, made and pointed as requested."""
-    base, way = told["base"], told["way"]
+    base, way = settings["base"], settings["way"]
     options: dict[str, Any] = {}
     if asynchronous:
         options["http_client"] = asynchronous_client(base, way)
     elif way in ("prefix", "host"):
         options["http_client"] = RewritingClient(base, way)
-    if told["account_sid"]:
-        options["account_sid"] = told["account_sid"]
-    credentials = (told["username"], told["password"]) if told["username"] else ()
+    if settings["account_sid"]:
+        options["account_sid"] = settings["account_sid"]
+    credentials = (settings["username"], settings["password"]) if settings["username"] else ()
     client = Client(*credentials, **options)
     if way == "property":
         for name in DOMAINS:
@@ -141,26 +141,26 @@ class Agent:
         self.asynchronous = asynchronous
         self.clients: dict[str, Any] = {}
 
-    async def answer(self, line: str) -> dict[str, Any]:
+    async def respond(self, line: str) -> dict[str, Any]:
         """Carry out a line."""
-        told = json.loads(line, object_hook=revived)
-        key = json.dumps(told["client"], sort_keys=True)
+        request = json.loads(line, object_hook=revived)
+        key = json.dumps(request["client"], sort_keys=True)
         if key not in self.clients:
-            self.clients[key] = made(told["client"], self.asynchronous)
+            self.clients[key] = made(request["client"], self.asynchronous)
         try:
-            return await self.use(self.clients[key], told)
+            return await self.use(self.clients[key], request)
         except TwilioException as error:
             return {"error": failure(error)}
 
-    async def use(self, client: Any, told: dict[str, Any]) -> dict[str, Any]:
+    async def use(self, client: Any, request: dict[str, Any]) -> dict[str, Any]:
         """Follow the chain and call the method. Report what this version of the SDK cannot send."""
         resource = client
-        for name, *values in told["chain"]:
+        for name, *values in request["chain"]:
             resource = getattr(resource, name)
             if values:
                 resource = resource(*values[0])
-        given = {argument_name(wire): (wire, value) for wire, value in told["arguments"].items()}
-        method = told["method"]
+        given = {argument_name(wire): (wire, value) for wire, value in request["arguments"].items()}
+        method = request["method"]
         known = inspect.signature(getattr(resource, "page" if method == "walk" else method)).parameters
         arguments = {name: value for name, (_, value) in given.items() if name in known}
         dropped = [wire for name, (wire, _) in given.items() if name not in known]
@@ -207,7 +207,7 @@ async def main() -> None:
     """Reply until the lines end."""
     agent = Agent("async" in sys.argv)
     for line in sys.stdin:
-        print(json.dumps(await agent.answer(line)), flush=True)
+        print(json.dumps(await agent.respond(line)), flush=True)
     if agent.asynchronous:
         for client in agent.clients.values():
             await client.http_client.close()

@@ -32,5 +32,5 @@ def operator(server: Server, *arguments: str) -> dict[str, Any]:
         capture_output=True,
         check=True,
     )
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return told
+    shown: dict[str, Any] = json.loads(ended.stdout)
+    return shown

@@ -41,11 +41,11 @@ class App:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.told: Queue[SignedWebhook] = Queue()
+        self.webhooks: Queue[SignedWebhook] = Queue()
 
     async def next(self) -> SignedWebhook:
         """Return the next webhook."""
-        return await asyncio.to_thread(self.told.get, timeout=SECONDS)
+        return await asyncio.to_thread(self.webhooks.get, timeout=SECONDS)
 
 
 @contextmanager
@@ -58,18 +58,18 @@ def app(auth_token: str) -> Iterator[App]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             form = dict(parse_qsl(body, keep_blank_values=True))
             url = f"http://{self.headers['Host']}{self.path}"
-            made.told.put(
+            made.webhooks.put(
                 SignedWebhook(form, validator.validate(url, form, self.headers["X-Twilio-Signature"]))
             )
-            answer = MessagingResponse()
+            response = MessagingResponse()
             if "Body" in form:
-                answer.message(form["Body"][::-1])
-            told = str(answer).encode()
+                response.message(form["Body"][::-1])
+            content = str(response).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass
@@ -156,10 +156,10 @@ def test_from_a_number(tmp_path: Path) -> None:
             first, second = (one["udh"][0] for one in submits)
             assert (first[:4], first[6:], second[6:]) == ("0003", "0201", "0202")
             assert first[:6] == second[:6]
-            told = [await made.app.next() for _ in range(2)]
-            assert [one.parameters["MessageStatus"] for one in told] == ["sent", "delivered"]
-            assert all(one.valid for one in told)
-            assert told[1].parameters["RawDlrDoneDate"] == "2611210700"
+            webhooks = [await made.app.next() for _ in range(2)]
+            assert [one.parameters["MessageStatus"] for one in webhooks] == ["sent", "delivered"]
+            assert all(one.valid for one in webhooks)
+            assert webhooks[1].parameters["RawDlrDoneDate"] == "2611210700"
             assert (await asyncio.to_thread(made.client.messages(sent.sid).fetch)).status == "delivered"
 
     asyncio.run(scenario())
@@ -170,19 +170,19 @@ def test_through_a_service_and_back(tmp_path: Path) -> None:
         async with world(tmp_path, receipts=["UNDELIV"]) as made:
             sent = await made.create(to=PHONE, messaging_service_sid=made.service_sid, body="Hello")
             assert (sent.status, sent.from_, sent.num_segments) == ("accepted", None, "0")
-            told = [await made.app.next() for _ in range(3)]
-            assert [one.parameters["MessageStatus"] for one in told] == ["queued", "sent", "undelivered"]
-            assert {one.parameters["From"] for one in told} == {OURS}
-            assert {one.parameters["MessagingServiceSid"] for one in told} == {made.service_sid}
-            assert told[2].parameters["ErrorCode"]
+            webhooks = [await made.app.next() for _ in range(3)]
+            assert [one.parameters["MessageStatus"] for one in webhooks] == ["queued", "sent", "undelivered"]
+            assert {one.parameters["From"] for one in webhooks} == {OURS}
+            assert {one.parameters["MessagingServiceSid"] for one in webhooks} == {made.service_sid}
+            assert webhooks[2].parameters["ErrorCode"]
             pdu = {"source_addr": PHONE[1:], "source_addr_ton": 1, "destination_addr": OURS[1:]}
             made.network.do("deliver", pdu={**pdu, "destination_addr_ton": 1, "text": "abc"})
-            heard = await made.app.next()
-            assert (heard.parameters["Body"], heard.parameters["From"]) == ("abc", PHONE)
+            webhook = await made.app.next()
+            assert (webhook.parameters["Body"], webhook.parameters["From"]) == ("abc", PHONE)
             assert (await made.network.until("delivered"))[0]["status"] == 0
             reply = (await made.network.until("submit", 2))[1]
             assert (reply["text"], reply["destination"][2]) == ("cba", PHONE[1:])
-            assert all(one.valid for one in (*told, heard))
+            assert all(one.valid for one in (*webhooks, webhook))
 
     asyncio.run(scenario())
 

@@ -41,10 +41,10 @@ class Gateway:
         self.port = 0
 
     def take(self, handler: BaseHTTPRequestHandler) -> bytes:
-        told = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        message = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         self.keys.append((handler.headers["Idempotency-Key"], handler.headers["Authorization"]))
-        self.messages.append(told)
-        return json.dumps({"id": f"of {told['id']}"}).encode()
+        self.messages.append(message)
+        return json.dumps({"id": f"of {message['id']}"}).encode()
 
 
 @contextmanager
@@ -78,10 +78,10 @@ def gateway() -> Iterator[Gateway]:
         server.server_close()
 
 
-def patiently(look: Callable[[], Any]) -> Any:
-    """Return the result of ``look`` once there is one; that takes no longer than 20 s."""
+def patiently(poll: Callable[[], Any]) -> Any:
+    """Return the result of ``poll`` once there is one; that takes no longer than 20 s."""
     deadline = time.monotonic() + 20
-    while not (found := look()):
+    while not (found := poll()):
         assert time.monotonic() < deadline
     return found
 
@@ -105,20 +105,20 @@ class Account:
         self.gateway.close()
 
     def send(self, **form: str) -> str:
-        answer = self.client.post(f"{self.path}/Messages.json", data={"To": PHONE, "Body": "Hello", **form})
-        sid: str = answer.raise_for_status().json()["sid"]
+        response = self.client.post(f"{self.path}/Messages.json", data={"To": PHONE, "Body": "Hello", **form})
+        sid: str = response.raise_for_status().json()["sid"]
         return sid
 
     def reaches(self, sid: str, status: str) -> dict[str, Any]:
-        def look() -> Any:
+        def poll() -> Any:
             found = self.client.get(f"{self.path}/Messages/{sid}.json").json()
             return found if found["status"] == status else None
 
-        found: dict[str, Any] = patiently(look)
+        found: dict[str, Any] = patiently(poll)
         return found
 
-    def tell(self, what: str, told: dict[str, Any]) -> int:
-        return self.gateway.post(f"/_trunkline/carriers/gate/{what}", json=told).status_code
+    def report(self, what: str, event: dict[str, Any]) -> int:
+        return self.gateway.post(f"/_trunkline/carriers/gate/{what}", json=event).status_code
 
 
 def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
                 sid = account.send(From=NUMBER)
                 account.reaches(sid, "sent")
                 assert gate.keys == [(sid, "Bearer of the operator")]
-                [told] = gate.messages
-                assert (told["from"], told["to"], told["text"]) == (NUMBER, PHONE, "Hello")
-                assert account.tell("receipts", {"id": f"of {sid}", "status": "delivered"}) == 204
+                [message] = gate.messages
+                assert (message["from"], message["to"], message["text"]) == (NUMBER, PHONE, "Hello")
+                assert account.report("receipts", {"id": f"of {sid}", "status": "delivered"}) == 204
                 account.reaches(sid, "delivered")
                 for _ in range(2):
                     came = {"id": "1", "from": PHONE, "to": NUMBER, "text": "Zoë's ☂"}
-                    assert account.tell("messages", came) == 204
+                    assert account.report("messages", came) == 204
                 listed = account.client.get(f"{account.path}/Messages.json").json()["messages"]
                 assert [one["body"] for one in listed if one["direction"] == "inbound"] == ["Zoë's ☂"]
             log = server.log.read_text()

@@ -33,9 +33,9 @@ class _Echo(BaseHTTPRequestHandler):
     """Answers a message with its text."""
 
     def do_POST(self) -> None:
-        told = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         response = MessagingResponse()
-        response.message(f"You wrote: {told['Body'][0]}")
+        response.message(f"You wrote: {form['Body'][0]}")
         body = str(response).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/xml")
@@ -73,7 +73,7 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
             client.post(f"{account}/IncomingPhoneNumbers.json", data=bought).raise_for_status()
             message = {"From": number, "To": PHONE, "Body": HOSTILE}
             client.post(f"{account}/Messages.json", data=message).raise_for_status()
-        told = {
+        scenario = {
             "url": f"{server.url}/_trunkline/inbox",
             "account_sid": server.account_sid,
             "auth_token": server.auth_token,
@@ -82,7 +82,7 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
         }
         ended = subprocess.run(
             command,
-            input=json.dumps(told) + "\n",
+            input=json.dumps(scenario) + "\n",
             env=clean_environment(),
             capture_output=True,
             text=True,

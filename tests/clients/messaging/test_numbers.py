@@ -61,9 +61,9 @@ def test_each_kind_of_number(client: Client) -> None:
 
 
 def test_what_is_refused(client: Client) -> None:
-    taken = buy(client)
+    bought = buy(client)
     table: list[tuple[dict[str, Any], int]] = [
-        ({"PhoneNumber": taken["phone_number"]}, 21422),
+        ({"PhoneNumber": bought["phone_number"]}, 21422),
         ({"PhoneNumber": "12"}, 21421),
         ({"AreaCode": "999"}, 21452),
         ({"PhoneNumber": "+16285550188", "SmsUrl": "nope"}, 21205),
@@ -72,8 +72,8 @@ def test_what_is_refused(client: Client) -> None:
     for arguments, code in table:
         error = client.refused(NUMBERS, "create", **arguments)
         assert (error.status, error.code) == (400, code)
-    assert client.call(NUMBERS, "list") == [taken]
-    client.call(f"{NUMBERS}({taken['sid']})", "delete")
+    assert client.call(NUMBERS, "list") == [bought]
+    client.call(f"{NUMBERS}({bought['sid']})", "delete")
 
 
 @pytest.mark.parametrize("sdk", ["python", "node"], indirect=True)

@@ -34,10 +34,10 @@ def write(server: Server, credentials: tuple[str, str], number: str, body: str) 
         assert client.post("/_trunkline/inbox/messages", json=message).status_code == 202
 
 
-def patiently(look: Callable[[], Any]) -> Any:
-    """Return the result of ``look`` once there is one; that takes no longer than 15 s."""
+def patiently(poll: Callable[[], Any]) -> Any:
+    """Return the result of ``poll`` once there is one; that takes no longer than 15 s."""
     deadline = time.monotonic() + 15
-    while not (found := look()):
+    while not (found := poll()):
         assert time.monotonic() < deadline
     return found
 

@@ -56,15 +56,15 @@
 | who is notified | api/messaging/test_receiving.py::test_who_is_told |
 | inbound parts | clients/messaging/test_smpp_peer.py::test_inbound_parts_are_one_message |
 | a part that never comes | api/messaging/test_receiving.py::test_a_missing_part_is_in_the_debugger |
-| TwiML | api/messaging/test_answers.py::test_documents |
-| TwiML of the SDK | api/messaging/test_answers.py::test_what_the_sdk_writes_is_carried_out |
-| the fallback | api/messaging/test_answers.py::test_what_is_no_answer_leads_to_the_fallback |
-| an app that hangs | api/messaging/test_answers.py::test_who_answers_too_slowly_is_not_waited_for |
-| overrides in the URL | api/messaging/test_answers.py::test_overrides_ask_again_with_one_token |
+| TwiML | api/messaging/test_app_replies.py::test_documents |
+| TwiML of the SDK | api/messaging/test_app_replies.py::test_what_the_sdk_writes_is_carried_out |
+| the fallback | api/messaging/test_app_replies.py::test_what_is_no_answer_leads_to_the_fallback |
+| an app that hangs | api/messaging/test_app_replies.py::test_who_answers_too_slowly_is_not_waited_for |
+| overrides in the URL | api/messaging/test_app_replies.py::test_overrides_ask_again_with_one_token |
 | cookies | api/messaging/test_receiving.py::test_cookies_belong_to_a_pair_of_numbers_for_four_hours |
 | credentials in the URL | api/messaging/test_receiving.py::test_credentials_are_sent_once_they_are_asked_for |
 | GET | api/messaging/test_receiving.py::test_get_has_the_parameters_in_the_query_and_signs_all_of_it |
-| reply loops | api/messaging/test_answers.py::test_the_sixteenth_of_quick_replies_fails |
+| reply loops | api/messaging/test_app_replies.py::test_the_sixteenth_of_quick_replies_fails |
 | campaigns | api/messaging/test_a2p_enforcement.py::test_a_campaign_lets_messages_through |
 | campaigns by the SDKs | clients/messaging/test_compliance.py::test_campaigns |
 | short links | api/messaging/test_short_links.py::test_each_link_becomes_short_and_leads_on |

@@ -52,7 +52,7 @@ class Figures(msgspec.Struct):
         return "".join(self.graphemes)
 
 
-def ask(texts: list[str], *, smart: bool = False) -> list[Figures]:
+def calculate(texts: list[str], *, smart: bool = False) -> list[Figures]:
     """Return the calculator's results."""
     question = json.dumps([{"text": text, "smart": smart} for text in texts])
     command = ["node", str(SCRIPT), str(require_node())]
@@ -66,17 +66,17 @@ def random_texts(alphabet: str, count: int, longest: int) -> list[str]:
     return ["".join(chance.choices(alphabet, k=chance.randint(1, longest))) for _ in range(count)]
 
 
-def agree(text: str, said: Figures) -> None:
+def agree(text: str, figures: Figures) -> None:
     """Check that both give the same figures of ``text``."""
     ours = segment(text)
-    assert ours.encoding is (Encoding.GSM7 if said.encoding == "GSM-7" else Encoding.UCS2), text
-    assert list(ours.parts) == said.parts, text
+    assert ours.encoding is (Encoding.GSM7 if figures.encoding == "GSM-7" else Encoding.UCS2), text
+    assert list(ours.parts) == figures.parts, text
 
 
 def test_random_texts_are_cut_as_the_calculator_does() -> None:
     texts = [text for alphabet in ALPHABETS for text in random_texts(alphabet, 40, 500)]
-    for text, said in zip(texts, ask(texts), strict=True):
-        agree(text, said)
+    for text, figures in zip(texts, calculate(texts), strict=True):
+        agree(text, figures)
 
 
 def test_texts_around_the_limits_are_cut_as_the_calculator_does() -> None:
@@ -88,14 +88,14 @@ def test_texts_around_the_limits_are_cut_as_the_calculator_does() -> None:
         for length in lengths
         for tail in ("", "€", "😀a")
     ]
-    for text, said in zip(texts, ask(texts), strict=True):
-        agree(text, said)
+    for text, figures in zip(texts, calculate(texts), strict=True):
+        agree(text, figures)
 
 
 def test_every_character_has_the_same_alphabet() -> None:
     characters = [chr(code) for code in range(0x2FFF) if chr(code) != "\0"]
-    for character, said in zip(characters, ask(characters), strict=True):
-        assert is_gsm(character) is (said.encoding == "GSM-7"), f"U+{ord(character):04X}"
+    for character, figures in zip(characters, calculate(characters), strict=True):
+        assert is_gsm(character) is (figures.encoding == "GSM-7"), f"U+{ord(character):04X}"
 
 
 def test_any_text_whose_graphemes_are_single_is_cut_as_the_calculator_does() -> None:
@@ -103,27 +103,27 @@ def test_any_text_whose_graphemes_are_single_is_cut_as_the_calculator_does() -> 
     codes = [code for code in range(0x20, 0x1FAFF) if not 0xD800 <= code <= 0xDFFF]
     texts = ["".join(map(chr, chance.choices(codes, k=chance.randint(60, 200)))) for _ in range(150)]
     compared = 0
-    for text, said in zip(texts, ask(texts), strict=True):
-        if all(len(one) == 1 for one in said.graphemes):
-            agree(text, said)
+    for text, figures in zip(texts, calculate(texts), strict=True):
+        if all(len(one) == 1 for one in figures.graphemes):
+            agree(text, figures)
             compared += 1
     assert compared > 20
 
 
 def test_a_grapheme_of_several_code_points_may_be_parted() -> None:
     text = "я" * 65 + FAMILY
-    [said] = ask([text])
-    assert said.parts == ["я" * 65, FAMILY]
+    [figures] = calculate([text])
+    assert figures.parts == ["я" * 65, FAMILY]
     assert segment(text).parts == ("я" * 65 + "👨", FAMILY[1:])
 
 
 def test_the_table_of_look_alikes_is_the_calculators() -> None:
     characters = [chr(code) for code in range(1, 0x10000) if not 0xD800 <= code <= 0xDFFF]
     differing = {}
-    for character, said in zip(characters, ask(characters, smart=True), strict=True):
+    for character, figures in zip(characters, calculate(characters, smart=True), strict=True):
         ours = TABLE.get(ord(character), character)
-        if said.text != ours:
-            differing[character] = (said.text, ours)
+        if figures.text != ours:
+            differing[character] = (figures.text, ours)
     assert set(differing.values()) == {("  ", " ")}
     assert len(differing) == 19
 
@@ -133,8 +133,8 @@ def test_random_texts_are_encoded_as_the_calculator_does_or_not_at_all(count: in
     one_space = [chr(code) for code, text in TABLE.items() if text.strip() or not text or text == " " * 7]
     texts = random_texts("".join(one_space) + GSM * count + "я😀", 150, 12)
     changed = 0
-    for text, said in zip(texts, ask(texts, smart=True), strict=True):
+    for text, figures in zip(texts, calculate(texts, smart=True), strict=True):
         sent = smart_encode(text)
-        assert sent == (said.text if is_gsm(said.text) else text)
+        assert sent == (figures.text if is_gsm(figures.text) else text)
         changed += sent != text
     assert changed > 20

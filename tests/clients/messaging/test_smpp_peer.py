@@ -50,8 +50,8 @@ class Peer:
             while len(self.seen.get(event, [])) < count:
                 line = await self._process.stdout.readline()
                 assert line, "the SMSC ended"
-                told = json.loads(line)
-                self.seen.setdefault(told["event"], []).append(told)
+                report = json.loads(line)
+                self.seen.setdefault(report["event"], []).append(report)
         return self.seen[event]
 
     def do(self, what: str, **more: Any) -> None:
@@ -88,24 +88,32 @@ def play(
     async def run() -> None:
         async with peer(**smsc or {}) as sim:
             port = (await sim.until("listening"))[0]["port"]
-            async with running(port, **options) as (carrier, heard):
+            async with running(port, **options) as (carrier, recorder):
                 if ready:
                     await turns(lambda: carrier.ready)
-                await scenario(carrier, heard, sim)
+                await scenario(carrier, recorder, sim)
 
     # The loop that servers run on; the unit tests run on the other one.
     uvloop.run(run())
 
 
 def test_a_message_and_its_receipt() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("Hi € |^{}[]~\\ @£ÄÖ")) == Acceptance(("1",))
-        (told,) = await sim.until("submit")
-        assert (told["source"], told["destination"]) == ([1, 1, "15005550006"], [1, 1, "15005550100"])
-        assert (told["coding"], told["esm"], told["registered"], told["validity"]) == (0, 0, 1, "")
-        assert told["text"] == "Hi € |^{}[]~\\ @£ÄÖ"
+        (submitted,) = await sim.until("submit")
+        assert (submitted["source"], submitted["destination"]) == (
+            [1, 1, "15005550006"],
+            [1, 1, "15005550100"],
+        )
+        assert (submitted["coding"], submitted["esm"], submitted["registered"], submitted["validity"]) == (
+            0,
+            0,
+            1,
+            "",
+        )
+        assert submitted["text"] == "Hi € |^{}[]~\\ @£ÄÖ"
         assert (await sim.until("receipted"))[0]["status"] == 0
-        (receipt,) = heard.receipts
+        (receipt,) = recorder.receipts
         assert (receipt.id, receipt.state, receipt.done_date) == ("1", ReceiptState.DELIVERED, "2611210700")
         assert (await sim.until("bind"))[0]["version"] == 0x34
 
@@ -117,25 +125,25 @@ def test_a_message_and_its_receipt() -> None:
     [(("a" * 153, "b" * 153, "€"), Encoding.GSM7), (("я" * 67, "😀" * 33), Encoding.UCS2)],
 )
 def test_long_messages_are_read_by_the_peer(parts: tuple[str, ...], encoding: Encoding) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission(*parts, encoding=encoding, reference=9))
         assert outcome == Acceptance(tuple(str(number) for number in range(1, len(parts) + 1)))
-        told = await sim.until("submit", len(parts))
-        assert [one["text"] for one in told] == list(parts)
-        assert [one["udh"] for one in told] == [
+        submitted = await sim.until("submit", len(parts))
+        assert [one["text"] for one in submitted] == list(parts)
+        assert [one["udh"] for one in submitted] == [
             [f"000309{len(parts):02x}{number:02x}"] for number in range(1, len(parts) + 1)
         ]
-        await heard.until(lambda: len(heard.receipts) == len(parts))
+        await recorder.until(lambda: len(recorder.receipts) == len(parts))
 
     play(scenario, {"receipts": ["DELIVRD"]})
 
 
 def test_the_other_ways_to_send_long_messages() -> None:
-    async def sar(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def sar(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await carrier.submit(submission("a" * 153, "b", reference=9))
         assert [one["sar"] for one in await sim.until("submit", 2)] == [[9, 2, 1], [9, 2, 2]]
 
-    async def payload(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def payload(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("a" * 153, "€")) == Acceptance(("1",))
         assert (await sim.until("submit"))[0]["payload"] == "a" * 153 + "€"
 
@@ -144,32 +152,32 @@ def test_the_other_ways_to_send_long_messages() -> None:
 
 
 def test_validity_and_senders() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         for kind, sender in ((SenderKind.SHORT_CODE, "12345"), (SenderKind.ALPHANUMERIC, "ACME")):
             await carrier.submit(submission("ü", sender=sender, sender_kind=kind, valid_for=36_000.0))
-        told = await sim.until("submit", 2)
-        assert [one["source"] for one in told] == [[3, 0, "12345"], [5, 0, "ACME"]]
-        assert {(one["coding"], one["text"]) for one in told} == {(3, "ü")}
-        assert {one["validity"] for one in told} != {""}
+        submitted = await sim.until("submit", 2)
+        assert [one["source"] for one in submitted] == [[3, 0, "12345"], [5, 0, "ACME"]]
+        assert {(one["coding"], one["text"]) for one in submitted} == {(3, "ü")}
+        assert {one["validity"] for one in submitted} != {""}
 
     play(scenario, send_validity=True, text_coding="latin1")
 
 
 def test_throttling_loses_and_doubles_nothing() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         texts = [f"{number:03}" for number in range(60)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
         assert sorted(int(one.ids[0]) for one in outcomes if isinstance(one, Acceptance)) == list(
             range(1, 61)
         )
-        told = [one["text"] for one in await sim.until("submit", 80)]
-        assert sorted(told[20:]) == texts
+        submitted = [one["text"] for one in await sim.until("submit", 80)]
+        assert sorted(submitted[20:]) == texts
 
     play(scenario, {"throttle": 20}, rate=10_000)
 
 
 def test_a_full_queue_is_tried_later() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission())
         assert isinstance(outcome, Deferral)
         assert (outcome.after, outcome.error_code) == (5.0, 30017)
@@ -178,7 +186,7 @@ def test_a_full_queue_is_tried_later() -> None:
 
 
 def test_a_refused_recipient() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b"))
         assert isinstance(outcome, Rejection)
         assert outcome.error_code == 30005
@@ -187,7 +195,7 @@ def test_a_refused_recipient() -> None:
 
 
 def test_a_silent_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == UnknownOutcome("a request was not answered")
         await sim.until("bind", 2)
 
@@ -195,7 +203,7 @@ def test_a_silent_smsc() -> None:
 
 
 def test_a_reset_between_submit_and_answer() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission("one")) == Acceptance(("1",))
         outcome = await carrier.submit(submission("two"))
         assert isinstance(outcome, UnknownOutcome)
@@ -207,7 +215,7 @@ def test_a_reset_between_submit_and_answer() -> None:
 
 
 def test_an_unbind_by_the_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         sim.do("unbind")
         await sim.until("unbound")
         await sim.until("bind", 2)
@@ -218,41 +226,43 @@ def test_an_unbind_by_the_smsc() -> None:
 
 
 def test_receipts_before_the_answer_and_twice() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == Acceptance(("1",))
         await sim.until("receipted", 2)
-        assert [receipt.id for receipt in heard.receipts] == ["1", "1"]
+        assert [receipt.id for receipt in recorder.receipts] == ["1", "1"]
 
     play(scenario, {"early": True, "receipts": ["DELIVRD", "DELIVRD"]})
 
 
 def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await carrier.submit(submission())
-        told = await sim.until("receipted", 5)
-        assert {one["status"] for one in told} == {0}
-        assert [(receipt.id, receipt.state) for receipt in heard.receipts] == [("1", ReceiptState.DELIVERED)]
+        receipts = await sim.until("receipted", 5)
+        assert {one["status"] for one in receipts} == {0}
+        assert [(receipt.id, receipt.state) for receipt in recorder.receipts] == [
+            ("1", ReceiptState.DELIVERED)
+        ]
 
     garbage = ["garbage", "id:1 stat:", "id: stat:DELIVRD", "\x01\x02"]
     play(scenario, {"garbage": garbage, "receipts": ["DELIVRD"]})
 
 
 def test_half_the_parts_are_reported() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         outcome = await carrier.submit(submission("a", "b", "c", "d"))
         assert outcome == Acceptance(("1", "2", "3", "4"))
-        await heard.until(lambda: len(heard.receipts) == 2)
-        assert [receipt.id for receipt in heard.receipts] == ["2", "4"]
+        await recorder.until(lambda: len(recorder.receipts) == 2)
+        assert [receipt.id for receipt in recorder.receipts] == ["2", "4"]
 
     play(scenario, {"halfOf": True, "receipts": ["DELIVRD"]})
 
 
 def test_hexadecimal_ids_find_their_decimal_receipts() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         outcomes = await asyncio.gather(*(carrier.submit(submission()) for _ in range(30)))
-        await heard.until(lambda: len(heard.receipts) == 30)
+        await recorder.until(lambda: len(recorder.receipts) == 30)
         ids = [one.ids[0] for one in outcomes if isinstance(one, Acceptance)]
-        assert ids == [receipt.id for receipt in heard.receipts]
+        assert ids == [receipt.id for receipt in recorder.receipts]
         assert ids[25] == "26"
 
     play(scenario, {"hex": True, "receipts": ["DELIVRD"]}, id_base="response_hex")
@@ -260,17 +270,17 @@ def test_hexadecimal_ids_find_their_decimal_receipts() -> None:
 
 @pytest.mark.parametrize("window", [1, 10])
 def test_the_window_is_honoured(window: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(40)))
-        told = await sim.until("submit", 40)
+        submitted = await sim.until("submit", 40)
         # The peer answers only when the window is full: it was never wider, and never narrower.
-        assert told[-1]["most"] == window
+        assert submitted[-1]["most"] == window
 
     play(scenario, {"hold": window}, window=window)
 
 
 def test_a_wrong_password() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await sim.until("bind", 2)
         await turns(lambda: carrier.shown()["alarm"])
         assert "ESME_RINVPASWD" in carrier.shown()["alarm"]
@@ -280,16 +290,16 @@ def test_a_wrong_password() -> None:
 
 
 def test_without_transceivers_a_pair_is_bound() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
-        told = await sim.until("bind", 3)
-        assert [one["command"] for one in told] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
+        binds = await sim.until("bind", 3)
+        assert [one["command"] for one in binds] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
         assert await carrier.submit(submission()) == Acceptance(("1",))
 
     play(scenario, {"refuse": {TRANSCEIVER: 0x03}})
 
 
 def test_the_link_is_asked_about() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await sim.until("enquire_link", 2)
         assert "closed" not in sim.seen
 
@@ -298,7 +308,7 @@ def test_the_link_is_asked_about() -> None:
 
 @pytest.mark.parametrize("length", ["0000000f", "00011171"])
 def test_a_length_that_lies_ends_the_session(length: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         sim.do("raw", hex=length + "00" * 12)
         await sim.until("closed")
         await sim.until("bind", 2)
@@ -307,12 +317,12 @@ def test_a_length_that_lies_ends_the_session(length: str) -> None:
 
 
 def test_pdus_that_come_octet_by_octet() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         for octet in bytes.fromhex("00000010000000150000000000000007" * 3):
             sim.do("raw", hex=f"{octet:02x}")
         sim.do("deliver", pdu={"source_addr": "1", "destination_addr": "2", "text": "behind"})
         await sim.until("delivered")
-        assert [inbound.text for inbound in heard.inbounds] == ["behind"]
+        assert [inbound.text for inbound in recorder.inbounds] == ["behind"]
         assert "closed" not in sim.seen
 
     play(scenario)
@@ -333,11 +343,11 @@ def inbound_part(number: int) -> dict[str, Any]:
 
 
 def test_inbound_parts_are_one_message() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         for number in (2, 3, 1):
             sim.do("deliver", pdu=inbound_part(number))
         assert {one["status"] for one in await sim.until("delivered", 3)} == {0}
-        (inbound,) = heard.inbounds
+        (inbound,) = recorder.inbounds
         assert (inbound.sender, inbound.recipient) == ("+15005550100", "+15005550006")
         assert (inbound.text, inbound.segments, inbound.missing) == ("часть 1. часть 2. часть 3. ", 3, False)
 
@@ -345,20 +355,20 @@ def test_inbound_parts_are_one_message() -> None:
 
 
 def test_an_inbound_payload_and_a_part_that_stays_alone() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         sim.do("data", pdu={"source_addr": "1", "destination_addr": "2", "text": "z" * 300})
         sim.do("deliver", pdu=inbound_part(2))
         await sim.until("delivered", 2)
-        await heard.until(lambda: len(heard.inbounds) == 2)
-        assert heard.inbounds[0].text == "z" * 300
-        assert (heard.inbounds[1].text, heard.inbounds[1].missing) == ("часть 2. ", True)
+        await recorder.until(lambda: len(recorder.inbounds) == 2)
+        assert recorder.inbounds[0].text == "z" * 300
+        assert (recorder.inbounds[1].text, recorder.inbounds[1].missing) == ("часть 2. ", True)
 
     play(scenario, parts_timeout=0.1)
 
 
 def test_what_could_not_be_kept_is_refused_for_now() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
-        heard.failures = 1
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
+        recorder.failures = 1
         for _ in range(2):
             sim.do("deliver", pdu={"source_addr": "1", "destination_addr": "2", "text": "hi"})
         assert [one["status"] for one in await sim.until("delivered", 2)] == [0x64, 0]
@@ -399,9 +409,9 @@ def certificate(folder: Path) -> tuple[Path, str, str]:
 
 @pytest.mark.parametrize("server_name", ["", "smsc.test"])
 def test_tls(tmp_path: Path, server_name: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         assert await carrier.submit(submission()) == Acceptance(("1",))
-        await heard.until(lambda: len(heard.receipts) == 1)
+        await recorder.until(lambda: len(recorder.receipts) == 1)
 
     ca_file, cert, key = certificate(tmp_path)
     smsc = {"key": key, "cert": cert, "receipts": ["DELIVRD"]}
@@ -410,7 +420,7 @@ def test_tls(tmp_path: Path, server_name: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"ca_file": "ca.pem", "server_name": "another.test"}])
 def test_tls_with_a_certificate_that_is_not_trusted(tmp_path: Path, options: dict[str, str]) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, sim: Peer) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await turns(lambda: "CERTIFICATE_VERIFY_FAILED" in carrier.shown()["binds"][0]["failure"])
         assert not carrier.ready
         assert "bind" not in sim.seen

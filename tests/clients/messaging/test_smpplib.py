@@ -89,28 +89,28 @@ def _text(value: Any) -> Any:
     return value.rstrip(b"\0").decode() if isinstance(value, bytes) else value
 
 
-@pytest.mark.parametrize(("name", "command", "body", "told"), SAMPLES)
-def test_we_read_what_smpplib_writes(name: str, command: int, body: Body, told: dict[str, Any]) -> None:
-    made = smpplib.smpp.make_pdu(name, sequence=0, **told)
+@pytest.mark.parametrize(("name", "command", "body", "fields"), SAMPLES)
+def test_we_read_what_smpplib_writes(name: str, command: int, body: Body, fields: dict[str, Any]) -> None:
+    made = smpplib.smpp.make_pdu(name, sequence=0, **fields)
     made.sequence = 9
     assert decode(made.generate()) == Pdu(command, 0, 9, body)
 
 
-@pytest.mark.parametrize(("name", "command", "body", "told"), SAMPLES)
-def test_smpplib_reads_what_we_write(name: str, command: int, body: Body, told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "command", "body", "fields"), SAMPLES)
+def test_smpplib_reads_what_we_write(name: str, command: int, body: Body, fields: dict[str, Any]) -> None:
     pdu = smpplib.smpp.parse_pdu(encode(Pdu(command, 0, 9, body)), sequence=0)
     assert (pdu.command, pdu.sequence, pdu.status) == (name, 9, 0)
-    for field, value in told.items():
+    for field, value in fields.items():
         assert _text(getattr(pdu, field)) == _text(value), field
 
 
 def test_smpplib_is_served_by_the_smsc_of_the_tests() -> None:
     """Check with an independent client that the SMSC on which other tests rely speaks SMPP."""
-    heard: list[Any] = []
-    with background(Smsc(answer=delivers_all)) as running:
+    received: list[Any] = []
+    with background(Smsc(respond=delivers_all)) as running:
         client = Client("127.0.0.1", running.smsc.port, timeout=10, allow_unknown_opt_params=True)
-        client.set_message_sent_handler(lambda pdu: heard.append(("sent", pdu.message_id)))
-        client.set_message_received_handler(lambda pdu: heard.append(("received", pdu.short_message)) or 0)
+        client.set_message_sent_handler(lambda pdu: received.append(("sent", pdu.message_id)))
+        client.set_message_received_handler(lambda pdu: received.append(("received", pdu.short_message)) or 0)
         client.connect()
         client.bind_transceiver(system_id="trunkline", password="secret")
         client.send_message(source_addr="1", destination_addr="2", short_message=b"hi", registered_delivery=1)
@@ -119,5 +119,5 @@ def test_smpplib_is_served_by_the_smsc_of_the_tests() -> None:
         client.unbind()
         client.disconnect()
         assert [submit.text for submit in running.smsc.submits] == ["hi"]
-    assert heard[0] == ("sent", b"1")
-    assert heard[1][1].startswith(b"id:1 sub:001 dlvrd:001")
+    assert received[0] == ("sent", b"1")
+    assert received[1][1].startswith(b"id:1 sub:001 dlvrd:001")

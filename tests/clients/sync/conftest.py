@@ -67,7 +67,7 @@ def limited_sync(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def play(request: pytest.FixtureRequest, sync_agents: Callable[[str], Agent]) -> Play:
     """Play a scenario with a version of the client against a server, in a Service and with a key of its own."""
 
-    def run(scenario: str, version: str = "4.0.1", server: str = "sqlite_sync", **told: object) -> None:
+    def run(scenario: str, version: str = "4.0.1", server: str = "sqlite_sync", **options: object) -> None:
         running: Server = request.getfixturevalue(server)
         with httpx.Client(base_url=running.url, auth=(running.account_sid, running.auth_token)) as http:
             service = http.post("/sync/v1/Services", data={"FriendlyName": "of a test"}).json()
@@ -80,9 +80,9 @@ def play(request: pytest.FixtureRequest, sync_agents: Callable[[str], Agent]) ->
             "service_sid": service["sid"],
             "key_sid": key["sid"],
             "key_secret": key["secret"],
-            **told,
+            **options,
         }
-        answer = sync_agents(version).ask(question)
-        assert answer["passed"], answer.get("why")
+        response = sync_agents(version).request(question)
+        assert response["passed"], response.get("why")
 
     return run

@@ -141,9 +141,9 @@ async def pass_through(context: PrepareContext, call: Call[Any]) -> Any:
     return call.input
 
 
-def repeats(answer: Response, sid: str) -> bool:
+def repeats(response: Response, sid: str) -> bool:
     body = {"resource_sid": sid, "resource_url": f"{BASE}/v1/Notes/{sid}"}
-    return answer.status == 202 and json.loads(answer.body) == body
+    return response.status == 202 and json.loads(response.body) == body
 
 
 BOTH = pytest.mark.parametrize("prepare", [None, pass_through], ids=["plain", "prepared"])
@@ -184,10 +184,10 @@ def test_ids_are_the_callers_own_and_without_one_everything_is_executed(
 @BOTH
 def test_of_many_at_once_one_is_executed(run: Callable[..., None], prepare: Prepare | None) -> None:
     async def scenario(nodes: Nodes) -> None:
-        answers = await asyncio.gather(*(nodes(node=number) for number in range(8)))
-        assert sorted(answer.status for answer in answers) == [201] + [202] * 7
+        responses = await asyncio.gather(*(nodes(node=number) for number in range(8)))
+        assert sorted(response.status for response in responses) == [201] + [202] * 7
         (note,) = await nodes.notes()
-        assert all(repeats(answer, note.sid) for answer in answers if answer.status == 202)
+        assert all(repeats(response, note.sid) for response in responses if response.status == 202)
 
     run(scenario, prepare)
 
@@ -261,10 +261,10 @@ def test_after_a_crash_the_lease_ends_and_the_late_one_executes_nothing(
         clock.now += LEASE - 1
         assert (await nodes(node=1)).status == 202
         clock.now += 1
-        answer = await nodes(node=1)
-        assert answer.status == 201
+        response = await nodes(node=1)
+        assert response.status == 201
         leave.set()
-        sid = json.loads(answer.body)["sid"]
+        sid = json.loads(response.body)["sid"]
         assert repeats(await late, sid)
         assert [note.sid for note in await nodes.notes()] == [sid]
         assert repeats(await nodes(), sid)
@@ -312,9 +312,9 @@ def test_a_late_one_is_executed_if_the_one_that_took_over_failed(
         with pytest.raises(ApiError):
             await nodes(node=1)
         leave.set()
-        answer = await late
-        assert answer.status == 201
-        assert [note.sid for note in await nodes.notes()] == [json.loads(answer.body)["sid"]]
+        response = await late
+        assert response.status == 201
+        assert [note.sid for note in await nodes.notes()] == [json.loads(response.body)["sid"]]
 
     run(scenario, first_waits)
 

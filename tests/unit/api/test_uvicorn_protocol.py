@@ -37,11 +37,11 @@ class Echo:
         if path == b"/wait":
             self.waiting.set()
             await self.go.wait()
-        told = b"%s %s %d" % (scope["method"].encode(), path, len(body))
-        self.seen.append(told.decode())
-        headers = [(b"content-length", b"%d" % len(told))]
+        content = b"%s %s %d" % (scope["method"].encode(), path, len(body))
+        self.seen.append(content.decode())
+        headers = [(b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": told})
+        await send({"type": "http.response.body", "body": content})
 
 
 Scenario = Callable[[Server, Echo], Awaitable[None]]
@@ -60,7 +60,7 @@ def play(scenario: Scenario, head_seconds: float = 30.0) -> None:
         runner.run(main())
 
 
-def check_refusal(reply: Reply, status: int, code: int) -> None:
+def check_rejection(reply: Reply, status: int, code: int) -> None:
     assert (reply.status, reply.json()["code"], reply.json()["status"]) == (status, code, status)
     assert reply.fields["content-type"] == "application/json"
     assert reply.fields["connection"] == "close"
@@ -70,7 +70,7 @@ def check_refusal(reply: Reply, status: int, code: int) -> None:
 
 async def refused(line: WireConnection, status: int, code: int) -> None:
     """Check that the next response is an error, and the last."""
-    check_refusal(await line.reply(), status, code)
+    check_rejection(await line.reply(), status, code)
     assert await line.closed()
 
 
@@ -128,7 +128,7 @@ def test_a_head_without_measure_is_refused_and_the_answer_arrives(head: bytes) -
         reply = await line.reply()
         if reply.status == 200:  # answered before its trailers came
             reply = await line.reply()
-        check_refusal(reply, 413, 20413)
+        check_rejection(reply, 413, 20413)
         await sending
 
     play(scenario)

@@ -51,13 +51,13 @@ def test_a_name_that_does_not_resolve_becomes_loopback(monkeypatch: pytest.Monke
 @contextmanager
 def _answering(body: bytes) -> Iterator[int]:
     """Yield the port of a program that answers its first request with ``body``."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
 
     def serve() -> None:
         connection, _ = listener.accept()
         with connection:
             connection.recv(65536)
-            connection.sendall(answer)
+            connection.sendall(response)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=serve)

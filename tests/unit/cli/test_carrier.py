@@ -80,7 +80,7 @@ def test_carriers_and_routes_are_listed_without_secrets(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[[carriers]]\nkind = "pigeon"', "kind must be smpp, http or sandbox"),
         ('[[carriers]]\nname = "a"\nhost = "b"', "carriers: a: Object missing required field `system_id`"),
@@ -93,27 +93,27 @@ def test_carriers_and_routes_are_listed_without_secrets(cli: Cli) -> None:
         (TWO.replace(SECRET, "short"), "gate: secret must be at least 16 characters long"),
     ],
 )
-def test_what_is_configured_wrongly_is_told(cli: Cli, text: str, said: str) -> None:
+def test_what_is_configured_wrongly_is_told(cli: Cli, text: str, message: str) -> None:
     configure(text)
     ended = cli("carrier", "list")
     assert (ended.code, ended.out) == (1, "")
-    assert said in ended.err
+    assert message in ended.err
     assert PASSWORD not in ended.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nobody",), "no carrier to connect to is called nobody"),
         (("sandbox",), "no carrier to connect to is called sandbox"),
         (("main", "--to", TO), "--to needs --from"),
     ],
 )
-def test_what_cannot_be_tried_is_told(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_tried_is_told(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
     configure(TWO)
     ended = cli("carrier", "test", *arguments)
     assert (ended.code, ended.out) == (1, "")
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_a_bind_is_tried(cli: Cli) -> None:
@@ -141,12 +141,12 @@ class Busy:
     """An SMSC that has something to deliver to the server when a message comes."""
 
     def __init__(self) -> None:
-        self.smsc = Smsc(password=PASSWORD, answer=self.take)
+        self.smsc = Smsc(password=PASSWORD, respond=self.take)
         self.others: list[asyncio.Future[int]] = []
 
     def take(self, submit: Submit) -> Reply:
         for body in (receipt(submit, "of another", "DELIVRD"), mobile("15005550177", "15005550006", "Hi")):
-            self.others.append(self.smsc.receiver.ask(5, body))  # type: ignore[arg-type]
+            self.others.append(self.smsc.receiver.request(5, body))  # type: ignore[arg-type]
         return Reply(message_id="own", receipt="DELIVRD")
 
 
@@ -170,7 +170,7 @@ async def gathered(futures: list[asyncio.Future[int]]) -> list[int]:
 
 
 def test_a_message_that_is_refused_is_told(cli: Cli) -> None:
-    with background(Smsc(password=PASSWORD, answer=lambda _: Reply(CommandStatus.RINVDSTADR))) as smsc:
+    with background(Smsc(password=PASSWORD, respond=lambda _: Reply(CommandStatus.RINVDSTADR))) as smsc:
         configure(TWO, smsc.smsc.port)
         ended = cli("carrier", "test", "main", "--to", TO, "--from", "ACME")
     assert ended.code == 1
@@ -178,10 +178,10 @@ def test_a_message_that_is_refused_is_told(cli: Cli) -> None:
 
 
 class _Gateway(BaseHTTPRequestHandler):
-    asked: list[str]
+    methods: list[str]
 
-    def _answer(self) -> None:
-        self.asked.append(self.command)
+    def _respond(self) -> None:
+        self.methods.append(self.command)
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         body = b'{"id": "g1"}' if self.command == "POST" else b""
         self.send_response(200 if body else 405)
@@ -189,7 +189,7 @@ class _Gateway(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_OPTIONS = do_POST = _answer
+    do_OPTIONS = do_POST = _respond
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -198,12 +198,12 @@ class _Gateway(BaseHTTPRequestHandler):
 @contextmanager
 def gateway() -> Iterator[tuple[int, list[str]]]:
     """Yield the port of a gateway, and the methods of its requests."""
-    asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Gateway", (_Gateway,), {"asked": asked}))
+    methods: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Gateway", (_Gateway,), {"methods": methods}))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield server.server_address[1], asked
+        yield server.server_address[1], methods
     finally:
         server.shutdown()
         thread.join()
@@ -212,14 +212,14 @@ def gateway() -> Iterator[tuple[int, list[str]]]:
 
 def test_a_gateway_is_tried(cli: Cli) -> None:
     gate = f'[[carriers]]\nname = "gate"\nkind = "http"\nurl = "http://127.0.0.1:PORT/"\nsecret = "{SECRET}"'
-    with gateway() as (port, asked):
+    with gateway() as (port, methods):
         configure(gate, port)
         ended = cli("carrier", "test", "gate")
-        assert (ended.code, ended.err, asked) == (0, "", ["OPTIONS"])
+        assert (ended.code, ended.err, methods) == (0, "", ["OPTIONS"])
         assert "the gateway is there: it answers OPTIONS with 405" in ended.out
         assert SECRET not in ended.out
         ended = cli("carrier", "test", "gate", "--to", TO, "--from", FROM)
-        assert (ended.code, asked) == (0, ["OPTIONS", "OPTIONS", "POST"])
+        assert (ended.code, methods) == (0, ["OPTIONS", "OPTIONS", "POST"])
         assert "Submitted(ids=('g1',)" in ended.out
     ended = cli("carrier", "test", "gate")
     assert ended.code == 1

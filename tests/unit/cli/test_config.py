@@ -15,13 +15,13 @@ def test_each_value_is_told_with_its_origin(
 ) -> None:
     (tmp_path / "trunkline.toml").write_text("log_level = 'error'")
     monkeypatch.setenv("TRUNKLINE_PROXY_PORT", "-1")
-    told = cli("config", "--port", "99", "--json").json
-    assert list(told) == list(OPTIONS)
-    assert told["port"] == {"value": 99, "source": "flag", "name": "--port"}
-    assert told["proxy_port"] == {"value": -1, "source": "environment", "name": "TRUNKLINE_PROXY_PORT"}
-    assert told["log_level"] == {"value": "error", "source": "file", "name": "trunkline.toml"}
-    assert told["host"] == {"value": "127.0.0.1", "source": "default", "name": ""}
-    assert told["data_dir"]["value"] == "data"
+    shown = cli("config", "--port", "99", "--json").json
+    assert list(shown) == list(OPTIONS)
+    assert shown["port"] == {"value": 99, "source": "flag", "name": "--port"}
+    assert shown["proxy_port"] == {"value": -1, "source": "environment", "name": "TRUNKLINE_PROXY_PORT"}
+    assert shown["log_level"] == {"value": "error", "source": "file", "name": "trunkline.toml"}
+    assert shown["host"] == {"value": "127.0.0.1", "source": "default", "name": ""}
+    assert shown["data_dir"]["value"] == "data"
 
 
 def test_people_get_one_line_for_each_option(cli: Cli) -> None:

@@ -90,7 +90,7 @@ def test_every_operation_of_jobs_and_numbers_has_a_command(cli: Cli, data: Path,
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (ApiError(20409, "+1 was bought just now"), "+1 was bought just now"),
         (ApiError(20404), f"{NUMBER} is not in the inventory"),
@@ -104,16 +104,16 @@ def test_every_operation_of_jobs_and_numbers_has_a_command(cli: Cli, data: Path,
     ],
 )
 def test_a_rejection_is_shown_in_the_words_of_the_command_line(
-    cli: Cli, data: Path, monkeypatch: pytest.MonkeyPatch, error: ApiError, said: str
+    cli: Cli, data: Path, monkeypatch: pytest.MonkeyPatch, error: ApiError, message: str
 ) -> None:
     cli("account", "create")
     reject(monkeypatch, error)
     outcome = cli("number", "assign", NUMBER, "--account", UNKNOWN)
-    assert (outcome.code, outcome.out, outcome.err) == (1, "", f"trunkline: {said}\n")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", f"trunkline: {message}\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("number", "add", ""), "NUMBER must be"),
         (("number", "add", NUMBER, "--rate", "nan"), "--rate must be"),
@@ -124,9 +124,9 @@ def test_a_rejection_is_shown_in_the_words_of_the_command_line(
     ],
 )
 def test_what_an_operation_rejects_is_an_error(
-    cli: Cli, data: Path, arguments: tuple[str, ...], said: str
+    cli: Cli, data: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     cli("account", "create")
     outcome = cli(*arguments)
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err.startswith(f"trunkline: {said}")
+    assert outcome.err.startswith(f"trunkline: {message}")

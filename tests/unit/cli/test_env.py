@@ -50,13 +50,13 @@ def test_the_oldest_account_counts_unless_one_is_named(
 
 
 @pytest.mark.parametrize(
-    ("port", "said"), [("-1", "the CONNECT proxy is switched off"), ("0", "give it with --proxy-port")]
+    ("port", "message"), [("-1", "the CONNECT proxy is switched off"), ("0", "give it with --proxy-port")]
 )
-def test_without_a_proxy_there_are_no_lines(cli: Cli, port: str, said: str) -> None:
+def test_without_a_proxy_there_are_no_lines(cli: Cli, port: str, message: str) -> None:
     cli("account", "create")
     ended = cli("env", "--proxy-port", port)
     assert (ended.code, ended.out) == (1, "")
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_an_empty_database_has_no_account(cli: Cli, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_bug_is_not_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
@@ -43,5 +43,5 @@ def test_a_bug_is_not_hidden() -> None:
         (socket.gaierror(socket.EAI_NONAME, "not known"), "the host name is not known here: not known"),
     ],
 )
-def test_what_the_machine_refuses_is_told_in_words(error: OSError, said: str) -> None:
-    assert reason(error) == said
+def test_what_the_machine_refuses_is_told_in_words(error: OSError, message: str) -> None:
+    assert reason(error) == message

@@ -82,7 +82,7 @@ def test_numbers_are_shown_to_people(cli: Cli, account: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("add", "hello"), "hello is no number"),
         (("add", "+14155550100", "--country", "USA"), "--country must be"),
@@ -95,10 +95,10 @@ def test_numbers_are_shown_to_people(cli: Cli, account: str) -> None:
         (("remove", "hello"), "hello is no number"),
     ],
 )
-def test_what_cannot_be_is_told(cli: Cli, account: str, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_told(cli: Cli, account: str, arguments: tuple[str, ...], message: str) -> None:
     cli("number", "add", "72345")
     before = cli("number", "list", "--json").json
     ended = cli("number", *arguments)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith(f"trunkline: {said}")
+    assert ended.err.startswith(f"trunkline: {message}")
     assert cli("number", "list", "--json").json == before

@@ -45,9 +45,9 @@ def signer(cli: Cli, data: Path) -> Signer:
 
 def test_a_token_is_explained_to_people(cli: Cli, signer: Signer) -> None:
     token = signer.token(SyncGrant("default"), region="ie1")
-    told = cli("token", "check", token)
-    assert told.code == 0
-    lines = dict(line.split("  ", 1) for line in told.out.splitlines())
+    result = cli("token", "check", token)
+    assert result.code == 0
+    lines = dict(line.split("  ", 1) for line in result.out.splitlines())
     shown = {name.strip(): value.strip() for name, value in lines.items()}
     assert shown["Key"] == signer.key
     assert shown["Account"] == signer.account
@@ -57,19 +57,19 @@ def test_a_token_is_explained_to_people(cli: Cli, signer: Signer) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(\d+ s (ago|from now)\)", shown["Begins"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(3[56]\d\d s from now\)", shown["Ends"])
     assert shown["For sync"] == "accepted, for the Service default, which is made with its first use"
-    assert token.rpartition(".")[2] not in told.out
-    assert signer.secret not in told.out
+    assert token.rpartition(".")[2] not in result.out
+    assert signer.secret not in result.out
 
 
 def test_a_refused_token_names_the_rule_that_it_breaks(cli: Cli, signer: Signer) -> None:
     token = signer.token(SyncGrant("default"), nbf=None, valid_until=1_735_689_600)
-    told = cli("token", "check", token)
-    assert told.code == 1
-    assert re.search(r"^Ends +2025-01-01T00:00:00Z \(\d+ s ago\)$", told.out, re.MULTILINE)
-    assert "Begins" not in told.out
+    result = cli("token", "check", token)
+    assert result.code == 1
+    assert re.search(r"^Ends +2025-01-01T00:00:00Z \(\d+ s ago\)$", result.out, re.MULTILINE)
+    assert "Begins" not in result.out
     assert re.search(
         r"^For sync +refused: 20104 Access Token expired or expiration date invalid: exp is over$",
-        told.out,
+        result.out,
         re.MULTILINE,
     )
     assert cli("token", "check", token, "--json").json["verdicts"] == [
@@ -85,13 +85,13 @@ def test_a_refused_token_names_the_rule_that_it_breaks(cli: Cli, signer: Signer)
 
 
 def test_a_token_is_checked_for_each_product_that_it_has_a_grant_for(cli: Cli, signer: Signer) -> None:
-    told = cli("token", "check", signer.token(SyncGrant("default"), ChatGrant(UNKNOWN)), "--json")
-    assert told.code == 1
-    sync, chat = told.json["verdicts"]
+    result = cli("token", "check", signer.token(SyncGrant("default"), ChatGrant(UNKNOWN)), "--json")
+    assert result.code == 1
+    sync, chat = result.json["verdicts"]
     assert (sync["product"], sync["accepted"], sync["identity"]) == ("sync", True, "alice")
     assert (sync["account_sid"], sync["key_sid"]) == (signer.account, signer.key)
     assert (chat["product"], chat["accepted"], chat["code"]) == ("chat", False, 51101)
-    assert told.json["claims"]["payload"]["grants"]["chat"] == {"service_sid": UNKNOWN}
+    assert result.json["claims"]["payload"]["grants"]["chat"] == {"service_sid": UNKNOWN}
     alone = cli("token", "check", signer.token(SyncGrant("default")), "--product", "chat", "--json")
     assert (alone.code, [one["code"] for one in alone.json["verdicts"]]) == (1, [20106])
     assert (
@@ -112,9 +112,9 @@ def test_a_token_may_come_from_standard_input(
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "", "é"])
 def test_what_is_no_token_is_refused(cli: Cli, signer: Signer, text: str) -> None:
-    told = cli("token", "check", text, "--json")
-    assert (told.code, told.json["claims"]) == (1, None)
-    assert told.json["verdicts"][0]["code"] == 20101
+    result = cli("token", "check", text, "--json")
+    assert (result.code, result.json["claims"]) == (1, None)
+    assert result.json["verdicts"][0]["code"] == 20101
     assert cli("token", "check", text).out.startswith("For sync  refused: 20101 Invalid Access Token: ")
 
 
@@ -130,11 +130,11 @@ def test_what_is_no_token_is_refused(cli: Cli, signer: Signer, text: str) -> Non
 )
 def test_claims_of_any_kind_are_shown(cli: Cli, signer: Signer, payload: dict[str, Any]) -> None:
     token = jwt.encode(payload, "s" * 32, headers={"cty": "twilio-fpa;v=1"})
-    told = cli("token", "check", token)
-    assert told.code == 1
-    assert "For sync  refused: 20103 " in re.sub(" +refused", "  refused", told.out)
-    assert "\x1b" not in told.out
-    assert max(map(len, told.out.splitlines())) < 400
+    result = cli("token", "check", token)
+    assert result.code == 1
+    assert "For sync  refused: 20103 " in re.sub(" +refused", "  refused", result.out)
+    assert "\x1b" not in result.out
+    assert max(map(len, result.out.splitlines())) < 400
     assert cli("token", "check", token, "--json").json["claims"]["payload"] == payload
 
 
@@ -183,9 +183,9 @@ def test_tokens_are_explained_and_made_while_a_node_runs(cli: Cli, signer: Signe
         finally:
             await node.stop()
 
-    token, told = asyncio.run(work())
+    token, result = asyncio.run(work())
     assert token.count(".") == 2
-    assert (told.code, "accepted" in told.out) == (0, True)
+    assert (result.code, "accepted" in result.out) == (0, True)
 
 
 def test_nothing_is_made_where_no_database_is(cli: Cli, tmp_path: Path) -> None:

@@ -63,25 +63,25 @@ class Node:
             if error.status == 404:
                 return None
             raise
-        answer = await self._executor.handle(Request(match, NOBODY, "", path))
-        if answer.content is None:
-            return answer.status, b"application/json", answer.body
-        pieces = [piece async for piece in answer.content.read(0, answer.content.size)]
-        return answer.status, answer.content.media_type.encode(), b"".join(pieces)
+        response = await self._executor.handle(Request(match, NOBODY, "", path))
+        if response.content is None:
+            return response.status, b"application/json", response.body
+        pieces = [piece async for piece in response.content.read(0, response.content.size)]
+        return response.status, response.content.media_type.encode(), b"".join(pieces)
 
 
-def body(answer: tuple[int, bytes, bytes] | None) -> Any:
-    assert answer is not None
-    assert answer[1] == b"application/json"
-    return msgspec.json.decode(answer[2])
+def body(response: tuple[int, bytes, bytes] | None) -> Any:
+    assert response is not None
+    assert response[1] == b"application/json"
+    return msgspec.json.decode(response[2])
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
 def test_a_node_is_ready_when_all_is_well(path: str) -> None:
-    answer = Node().get(path)
-    assert answer is not None
-    assert answer[0] == 200
-    assert body(answer) == {
+    response = Node().get(path)
+    assert response is not None
+    assert response[0] == 200
+    assert body(response) == {
         "live": True,
         "ready": True,
         "checks": {"storage": "ok", "bus": "ok", "node": "ok"},
@@ -96,22 +96,22 @@ def test_a_node_is_not_ready_while_a_part_is_unwell_but_it_lives(part: str, stat
     node.storage.well = part != "storage"
     node.bus.connected = part != "bus"
     node.health.stopping = part == "node"
-    answer = node.get("/health/ready")
-    assert answer is not None
-    assert answer[0] == 503
-    assert body(answer)["ready"] is False
-    assert body(answer)["checks"][part] == state
-    assert b"s3cret" not in answer[2]
+    response = node.get("/health/ready")
+    assert response is not None
+    assert response[0] == 503
+    assert body(response)["ready"] is False
+    assert body(response)["checks"][part] == state
+    assert b"s3cret" not in response[2]
     live = node.get("/health/live")
     assert live is not None
     assert (live[0], body(live)) == (200, {"live": True})
 
 
 def test_metrics_are_shown_as_prometheus_reads_them() -> None:
-    answer = Node().get("/metrics")
-    assert answer is not None
-    assert answer[:2] == (200, b"text/plain; version=0.0.4; charset=utf-8")
-    assert b"trunkline_storage_queue 7.0" in answer[2]
+    response = Node().get("/metrics")
+    assert response is not None
+    assert response[:2] == (200, b"text/plain; version=0.0.4; charset=utf-8")
+    assert b"trunkline_storage_queue 7.0" in response[2]
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nope", "/health/x", "/metrics/x"])

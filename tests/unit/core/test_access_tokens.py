@@ -25,7 +25,7 @@ DAY = 24 * 3600
 HEADER = {"typ": "JWT", "alg": "HS256", "cty": "twilio-fpa;v=1"}
 
 
-def refusal(action: Callable[[], Any]) -> Rule:
+def broken_rule(action: Callable[[], Any]) -> Rule:
     """Return the rule that is broken."""
     with pytest.raises(InvalidToken) as caught:
         action()
@@ -113,7 +113,7 @@ OBJECT = encoded({})
     ],
 )
 def test_what_is_no_token_is_refused(text: str) -> None:
-    assert refusal(lambda: access_tokens.parse(text)) is Rule.FORM
+    assert broken_rule(lambda: access_tokens.parse(text)) is Rule.FORM
 
 
 @pytest.mark.parametrize(
@@ -137,30 +137,30 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     ids=str,
 )
 def test_another_header_is_refused(change: dict[str, Any]) -> None:
-    assert refusal(lambda: access_tokens.check_header(made({}, {**HEADER, **change}))) is Rule.HEADER
+    assert broken_rule(lambda: access_tokens.check_header(made({}, {**HEADER, **change}))) is Rule.HEADER
 
 
 @pytest.mark.parametrize("name", HEADER)
 def test_a_header_that_misses_something_is_refused(name: str) -> None:
     less = {key: value for key, value in HEADER.items() if key != name}
-    assert refusal(lambda: access_tokens.check_header(made({}, less))) is Rule.HEADER
+    assert broken_rule(lambda: access_tokens.check_header(made({}, less))) is Rule.HEADER
 
 
 def test_a_token_that_nobody_signed_is_refused_for_its_header() -> None:
     text = jwt.encode({"iss": KEY}, None, algorithm="none", headers={"cty": HEADER["cty"]})  # type: ignore[arg-type]
     assert text.endswith(".")
-    assert refusal(lambda: access_tokens.check_header(access_tokens.parse(text))) is Rule.HEADER
+    assert broken_rule(lambda: access_tokens.check_header(access_tokens.parse(text))) is Rule.HEADER
 
 
 @pytest.mark.parametrize("claim", ["iss", "sub"])
 @pytest.mark.parametrize("value", [None, "", 5, [KEY], "SK1", "AC" + "1" * 33, KEY + "\0", "PN" + "1" * 32])
 def test_an_issuer_or_subject_that_is_no_sid_is_refused(claim: str, value: Any) -> None:
     payload = {"iss": KEY, "sub": ACCOUNT, claim: value}
-    assert refusal(lambda: access_tokens.issuer(made(payload))) is Rule.ISSUER
+    assert broken_rule(lambda: access_tokens.issuer(made(payload))) is Rule.ISSUER
 
 
 def test_key_and_account_do_not_change_places() -> None:
-    assert refusal(lambda: access_tokens.issuer(made({"iss": ACCOUNT, "sub": KEY}))) is Rule.ISSUER
+    assert broken_rule(lambda: access_tokens.issuer(made({"iss": ACCOUNT, "sub": KEY}))) is Rule.ISSUER
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -170,7 +170,7 @@ def test_the_signature_is_that_of_the_key_and_of_nothing_else(algorithm: str) ->
     token = access_tokens.parse(text)
     access_tokens.check_header(token)
     access_tokens.check_signature(token, SECRET)
-    assert refusal(lambda: access_tokens.check_signature(token, SECRET[:-1])) is Rule.SIGNATURE
+    assert broken_rule(lambda: access_tokens.check_signature(token, SECRET[:-1])) is Rule.SIGNATURE
     head, body, signature = text.split(".")
     for changed in (
         f"{head}.{encoded({'a': 2})}.{signature}",
@@ -178,7 +178,7 @@ def test_the_signature_is_that_of_the_key_and_of_nothing_else(algorithm: str) ->
         f"{head}.{body}.",
         f"{encoded({**HEADER, 'alg': 'HS256', 'x': 1})}.{body}.{signature}",
     ):
-        assert refusal(
+        assert broken_rule(
             lambda text=changed: access_tokens.check_signature(access_tokens.parse(text), SECRET)
         ) is (Rule.SIGNATURE)
 
@@ -222,20 +222,20 @@ def test_a_token_has_its_time(claims: dict[str, Any], broken: Rule | None) -> No
     if broken is None:
         assert check() == claims["exp"] * access_tokens.SECOND
     else:
-        assert refusal(check) is broken
+        assert broken_rule(check) is broken
 
 
 def test_a_token_ends_in_the_moment_of_its_second() -> None:
     token = made({"exp": NOW})
     assert access_tokens.check_times(token, NOW * access_tokens.SECOND - 1) == NOW * access_tokens.SECOND
-    assert refusal(lambda: access_tokens.check_times(token, NOW * access_tokens.SECOND)) is Rule.EXPIRY
+    assert broken_rule(lambda: access_tokens.check_times(token, NOW * access_tokens.SECOND)) is Rule.EXPIRY
 
 
 @pytest.mark.parametrize(
     "grants", [None, [], "alice", {}, {"identity": None}, {"identity": ""}, {"identity": 5}]
 )
 def test_a_token_without_an_identity_is_refused(grants: Any) -> None:
-    assert refusal(lambda: access_tokens.identity(made({"grants": grants}))) is Rule.GRANTS
+    assert broken_rule(lambda: access_tokens.identity(made({"grants": grants}))) is Rule.GRANTS
 
 
 @pytest.mark.parametrize(("identity", "fits"), [("é" * 256, True), ("é" * 257, False), ("a\0b", False)])
@@ -244,7 +244,7 @@ def test_an_identity_has_up_to_256_characters(identity: str, fits: bool) -> None
     if fits:
         assert access_tokens.identity(token) == identity
     else:
-        assert refusal(lambda: access_tokens.identity(token)) is Rule.GRANTS
+        assert broken_rule(lambda: access_tokens.identity(token)) is Rule.GRANTS
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_an_identity_has_up_to_256_characters(identity: str, fits: bool) -> None
 )
 def test_a_token_without_the_grant_is_refused(wanted: str, grants: Any) -> None:
     token = made({"grants": grants})
-    assert refusal(lambda: access_tokens.claims(token, GrantName(wanted))) is Rule.GRANTS
+    assert broken_rule(lambda: access_tokens.claims(token, GrantName(wanted))) is Rule.GRANTS
 
 
 @pytest.mark.parametrize("wanted", ["chat", "ip_messaging"])

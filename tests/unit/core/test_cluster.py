@@ -85,7 +85,7 @@ def event(number: int, data: str = "{}") -> SyncEvent:
     )
 
 
-TOLD = [
+EVENTS = [
     event(0),
     AccessChanged("IS1", "MP1", "alice"),
     CredentialRevoked("AC1"),
@@ -94,16 +94,16 @@ TOLD = [
 ]
 
 
-async def tell(cluster: Cluster, told: list[Any]) -> None:
-    cluster.publish(told)
+async def publish(cluster: Cluster, events: list[Any]) -> None:
+    cluster.publish(events)
     await asyncio.sleep(0)
 
 
 def test_the_others_hear_what_concerns_them_as_it_was_told() -> None:
     ether = Ether()
     (one, own), (_, two), (_, three) = (node(ether.bus()) for _ in range(3))
-    asyncio.run(tell(one, [Expiry(1), *TOLD, object()]))
-    assert two == three == TOLD
+    asyncio.run(publish(one, [Expiry(1), *EVENTS, object()]))
+    assert two == three == EVENTS
     assert own == []
 
 
@@ -117,32 +117,32 @@ def test_a_turn_of_the_loop_is_one_message() -> None:
         await asyncio.sleep(0)
 
     ether = Ether()
-    (one, _), (_, heard) = node(ether.bus()), node(ether.bus())
+    (one, _), (_, received) = node(ether.bus()), node(ether.bus())
     asyncio.run(scenario())
-    assert [one.event_id for one in heard] == list(range(101))
+    assert [one.event_id for one in received] == list(range(101))
     assert len(ether.messages) == 2
 
 
 def test_messages_stay_below_what_the_bus_takes() -> None:
     ether = Ether()
-    (one, _), (_, heard) = node(ether.bus()), node(ether.bus())
+    (one, _), (_, received) = node(ether.bus()), node(ether.bus())
     big = [event(number, "x" * 16 * 1024) for number in range(100)]
-    asyncio.run(tell(one, big))
-    assert heard == big
+    asyncio.run(publish(one, big))
+    assert received == big
     assert max(map(len, ether.messages)) < MAX_BYTES + 1024
 
 
 def test_nodes_with_another_master_key_do_not_hear_each_other() -> None:
     ether = Ether()
-    (one, _), (_, heard) = node(ether.bus()), node(ether.bus(), bytes(31) + b"1")
-    asyncio.run(tell(one, TOLD))
-    assert heard == []
+    (one, _), (_, received) = node(ether.bus()), node(ether.bus(), bytes(31) + b"1")
+    asyncio.run(publish(one, EVENTS))
+    assert received == []
 
 
 def test_who_is_alone_says_nothing() -> None:
     ether = Ether()
     one, _ = node(ether.bus(alone=True))
-    asyncio.run(tell(one, TOLD))
+    asyncio.run(publish(one, EVENTS))
     assert ether.messages == []
 
 
@@ -154,27 +154,27 @@ def test_after_a_gap_both_sides_look_again() -> None:
 
     ether = Ether()
     buses = [ether.bus(), ether.bus()]
-    (_, own), (_, heard) = (node(bus) for bus in buses)
+    (_, own), (_, received) = (node(bus) for bus in buses)
     asyncio.run(scenario())
-    assert own == heard == [MessageGap()]
+    assert own == received == [MessageGap()]
 
 
 def test_announcements_keep_the_names_that_released_versions_send() -> None:
     ether = Ether()
     (one, _), _ = node(ether.bus()), node(ether.bus())
-    asyncio.run(tell(one, TOLD))
+    asyncio.run(publish(one, EVENTS))
     names = [name for name, _ in msgspec.msgpack.decode(ether.messages[0])]
     assert names == ["SyncEvent", "AccessChanged", "CredentialRevoked", "EndpointOpened", "Resumed"]
 
 
 def test_what_a_newer_node_tells_is_passed_over() -> None:
     ether = Ether()
-    (_, heard), speaker = node(ether.bus()), ether.bus()
+    (_, received), speaker = node(ether.bus()), ether.bus()
     (subject, _) = ether.buses[0].receivers[0]
     known = msgspec.Raw(msgspec.msgpack.encode(EndpointOpened("e1", "c1")))
     message = [("Unheard", msgspec.Raw(b"\x01")), ("EndpointOpened", known)]
     speaker.publish(subject, msgspec.msgpack.encode(message))
-    assert heard == [EndpointOpened("e1", "c1")]
+    assert received == [EndpointOpened("e1", "c1")]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,6 @@ def test_what_a_newer_node_tells_is_passed_over() -> None:
 )
 def test_what_cannot_be_understood_makes_the_node_look_itself(payload: bytes) -> None:
     ether = Ether()
-    (_, heard), speaker = node(ether.bus()), ether.bus()
+    (_, received), speaker = node(ether.bus()), ether.bus()
     speaker.publish(ether.buses[0].receivers[0][0], payload)
-    assert heard == [MessageGap()]
+    assert received == [MessageGap()]

@@ -62,14 +62,14 @@ class Node:
 
     def __init__(self, url: str) -> None:
         self.bus = NatsBus(url)
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self.gaps = 0
         self.changed = asyncio.Event()
-        self.bus.subscribe("told", self._hear)
+        self.bus.subscribe("told", self._receive)
         self.bus.on_gap(self._gap)
 
-    def _hear(self, payload: bytes) -> None:
-        self.heard.append(payload)
+    def _receive(self, payload: bytes) -> None:
+        self.received.append(payload)
         self.changed.set()
 
     def _gap(self) -> None:
@@ -105,14 +105,14 @@ def test_the_others_hear_all_in_order_and_the_speaker_nothing(nats_server: NatsS
             for payload in numbered(500):
                 one.bus.publish("told", payload)
             one.bus.publish("other", b"nobody listens")
-            await two.until(lambda: len(two.heard) >= 500)
-            await three.until(lambda: len(three.heard) >= 500)
+            await two.until(lambda: len(two.received) >= 500)
+            await three.until(lambda: len(three.received) >= 500)
             two.bus.publish("told", b"last")
-            await one.until(lambda: bool(one.heard))
-            assert two.heard == numbered(500)
-            await three.until(lambda: len(three.heard) > 500)
-            assert three.heard == [*numbered(500), b"last"]
-            assert one.heard == [b"last"]
+            await one.until(lambda: bool(one.received))
+            assert two.received == numbered(500)
+            await three.until(lambda: len(three.received) > 500)
+            assert three.received == [*numbered(500), b"last"]
+            assert one.received == [b"last"]
 
     asyncio.run(scenario())
 
@@ -123,8 +123,8 @@ def test_what_was_published_before_a_stop_is_sent(nats_server: NatsServer) -> No
             for payload in numbered(100):
                 one.bus.publish("told", payload)
             await one.bus.stop()
-            await two.until(lambda: len(two.heard) >= 100)
-            assert two.heard == numbered(100)
+            await two.until(lambda: len(two.received) >= 100)
+            assert two.received == numbered(100)
 
     asyncio.run(scenario())
 
@@ -182,17 +182,17 @@ def test_after_an_outage_there_is_a_gap_and_the_bus_works(nats_server: NatsServe
             await two.until(lambda: two.gaps > 0)
             assert (one.bus.connected, one.gaps, two.gaps) == (True, 1, 1)
             one.bus.publish("told", b"after it")
-            await two.until(lambda: b"after it" in two.heard)
+            await two.until(lambda: b"after it" in two.received)
 
     asyncio.run(scenario())
 
 
 def test_a_bus_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NatsBus, "CONNECT_SECONDS", 1)
-    with socket.socket() as taken:
+    with socket.socket() as listener:
         # Bound, but nobody listens: the port refuses, and nobody else gets it.
-        taken.bind(("127.0.0.1", 0))
-        bus = NatsBus(f"nats://127.0.0.1:{taken.getsockname()[1]}")
+        listener.bind(("127.0.0.1", 0))
+        bus = NatsBus(f"nats://127.0.0.1:{listener.getsockname()[1]}")
         with pytest.raises(BusUnreachable, match="does not answer"):
             asyncio.run(bus.start())
     assert not bus.connected

@@ -14,12 +14,12 @@ BURST = SECOND // 20
 
 def run(bucket: TokenBucket, sizes: list[int]) -> list[int]:
     """Return the time of each message, by a sender that always polls at the first time at which it may."""
-    now, moments = 0, []
+    now, times = 0, []
     for size in sizes:
         now += bucket.wait(now)
         bucket.spend(size, now)
-        moments.append(now)
-    return moments
+        times.append(now)
+    return times
 
 
 def test_one_segment_a_second() -> None:
@@ -31,9 +31,9 @@ def test_a_long_message_costs_its_segments() -> None:
 
 
 def test_a_fast_sender_sends_ahead_within_the_slack() -> None:
-    moments = run(TokenBucket(100, BURST), [1] * 200)
-    assert moments[0] == moments[4] == 0
-    assert abs(moments[-1] - 199 * SECOND // 100) <= BURST
+    times = run(TokenBucket(100, BURST), [1] * 200)
+    assert times[0] == times[4] == 0
+    assert abs(times[-1] - 199 * SECOND // 100) <= BURST
 
 
 def test_an_idle_sender_saves_nothing_up() -> None:
@@ -50,11 +50,11 @@ def test_an_idle_sender_saves_nothing_up() -> None:
     sizes=st.lists(st.integers(1, 24), min_size=2, max_size=60),
 )
 def test_no_span_of_time_holds_more_than_the_rate_allows(rate: int, sizes: list[int]) -> None:
-    moments = run(TokenBucket(rate / 1000, BURST), sizes)
+    times = run(TokenBucket(rate / 1000, BURST), sizes)
     for first in range(len(sizes)):
         for last in range(first + 1, len(sizes)):
             # What was sent before the last one has had its time, apart from the slack.
-            span = moments[last] - moments[first] + BURST
+            span = times[last] - times[first] + BURST
             needed = sum(sizes[first:last]) * SECOND * 1000 // rate
             assert span >= needed - (last - first)
 

@@ -25,8 +25,8 @@ TIMEOUT = 20.0
 Handler = Callable[[Peer, TunnelRequest], Awaitable[TunnelReply]]
 
 
-async def _echo(peer: Peer, asked: TunnelRequest) -> TunnelReply:
-    return TunnelReply(200, {"content-type": "application/json"}, asked.body or b"{}")
+async def _echo(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
+    return TunnelReply(200, {"content-type": "application/json"}, incoming.body or b"{}")
 
 
 class World:
@@ -37,7 +37,7 @@ class World:
         self.handler: Handler = _echo
         self.verifying: asyncio.Event | None = None
         self.presence: list[tuple[str, str]] = []
-        self.told = asyncio.Event()
+        self.notified = asyncio.Event()
         self.missed: list[tuple[str, int]] = []
         self.hub = Hub(lambda topic, after: self.missed.append((topic, after)))
         self.gateway = RealtimeGateway(GatewayServices(self, self, self, lambda: self.now), b"key", limits)
@@ -59,9 +59,9 @@ class World:
         identity, _, seconds = token.partition("/")
         return Grant("AC1", {product: "IS1"}, identity, "SK1", self.now + int(seconds or 3600) * SECOND)
 
-    async def request(self, peer: Peer, asked: TunnelRequest) -> TunnelReply:
+    async def request(self, peer: Peer, incoming: TunnelRequest) -> TunnelReply:
         """Run whatever the test needs."""
-        return await self.handler(peer, asked)
+        return await self.handler(peer, incoming)
 
     def connected(self, peer: Peer) -> None:
         """Keep it."""
@@ -74,7 +74,7 @@ class World:
 
     def _note(self, what: str, peer: Peer) -> None:
         self.presence.append((what, peer.grant.identity))
-        self.told.set()
+        self.notified.set()
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until something is so."""
@@ -119,7 +119,7 @@ class Client:
         await self.send(init(token, **fields))
         return await self.receive()
 
-    async def ask(self, method: str, path: str, body: Any = None, **fields: Any) -> ReceivedPacket:
+    async def request(self, method: str, path: str, body: Any = None, **fields: Any) -> ReceivedPacket:
         """Send a request; its answer."""
         self._id += 1
         await self.send(request(method, path, f"TM{self._id}", body, **fields))

@@ -67,7 +67,9 @@ class Door:
         for side in sides:
             side.live.connected(self.client)
 
-    async def ask(self, grant: str, method: str, path: str, body: Any = None, **params: str) -> TunnelReply:
+    async def request(
+        self, grant: str, method: str, path: str, body: Any = None, **params: str
+    ) -> TunnelReply:
         """Send a request."""
         encoded = b"" if body is None else msgspec.json.encode(body)
         segments = tuple(path.strip("/").split("/"))
@@ -80,7 +82,7 @@ class Door:
         """Subscribe to a Map."""
         requests = [{"object_sid": sid, "object_type": "map"}]
         body = {"action": "establish", "correlation_id": "1", "requests": requests, "ttl_in_s": -1}
-        return await self.ask(grant, "POST", "/v4/Subscriptions", body)
+        return await self.request(grant, "POST", "/v4/Subscriptions", body)
 
 
 def test_subscriptions_go_to_the_source_of_the_grant() -> None:
@@ -104,14 +106,14 @@ def test_reads_go_to_the_source_of_the_grant() -> None:
     async def scenario() -> None:
         door = Door()
         door.chat.source.change("general", "a", "{}")
-        reply = await door.ask("chat", "GET", "/v3/Maps/general")
+        reply = await door.request("chat", "GET", "/v3/Maps/general")
         body = msgspec.json.decode(reply.body)
         assert (reply.status, body["sid"]) == (200, map_sid("general"))
         assert body["links"] == {
             "items": f"https://chat.example.com/v3/Services/IS1/Maps/{map_sid('general')}/Items"
         }
         with pytest.raises(ApiError) as refused:
-            await door.ask("data_sync", "GET", "/v3/Maps/general")
+            await door.request("data_sync", "GET", "/v3/Maps/general")
         assert refused.value.code == 54200
 
     asyncio.run(scenario())
@@ -137,7 +139,7 @@ def test_tokens_tell_whether_there_is_more(
         door = Door()
         for identity in "abcde":
             door.chat.source.change("general", identity, "{}")
-        reply = await door.ask("chat", "GET", "/v3/Maps/general/Items", **params)
+        reply = await door.request("chat", "GET", "/v3/Maps/general/Items", **params)
         page = msgspec.json.decode(reply.body)
         assert "".join(item["key"] for item in page["items"]) == keys
         meta = page["meta"]
@@ -155,11 +157,11 @@ def test_a_grant_without_a_product_and_another_service_are_refused() -> None:
             ("chat", "/v3/Nothing", 20404),
         ):
             with pytest.raises(ApiError) as refused:
-                await door.ask(grant, "GET", path)
+                await door.request(grant, "GET", path)
             assert refused.value.code == code
         body = {"action": "cancel", "requests": []}
         with pytest.raises(ApiError) as refused:
-            await door.ask("chat", "POST", "/v4/Services/IS2/Subscriptions", body)
+            await door.request("chat", "POST", "/v4/Services/IS2/Subscriptions", body)
         assert refused.value.code == 54056
 
     asyncio.run(scenario())
@@ -174,7 +176,7 @@ def test_frames_of_a_failed_request_are_sent() -> None:
         door.chat.live.publish(door.chat.source.change("general", "bob", "{}"))
         assert len(door.client.sent) == 1
         with pytest.raises(ApiError):
-            await door.ask("chat", "GET", "/v3/Maps/nothing")
+            await door.request("chat", "GET", "/v3/Maps/nothing")
         assert door.client.received()[-1][0] == "map_item_added"
 
     asyncio.run(scenario())

@@ -30,7 +30,7 @@ def test_a_client_logs_in_asks_and_goes(run: Run) -> None:
                 assert got.header["status"]["code"] == 200
                 assert made.presence == [("connected", "alice")]
                 assert [peer.grant.identity for peer in made.gateway.peers()] == ["alice"]
-                got = await one.ask("POST", "/v3/Maps", {"ü": 1})
+                got = await one.request("POST", "/v3/Maps", {"ü": 1})
                 assert (got.header["http_status"]["code"], got.payload) == (200, {"ü": 1})
                 await one.send(packet("close"))
                 assert await one.ended() == 1000
@@ -63,27 +63,27 @@ def test_a_refused_client_is_told_and_hung_up_on(
 
 
 def test_errors_of_the_tunnel_are_http_errors(run: Run) -> None:
-    async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
-        if asked.segments == ("busy",):
+    async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
+        if incoming.segments == ("busy",):
             raise ApiError(20429, headers={"Retry-After": "1"})
         raise ZeroDivisionError
 
     async def test() -> None:
         async with world() as made, clients(made, "alice") as [one]:
             made.handler = handler
-            got = await one.ask("GET", "/busy")
+            got = await one.request("GET", "/busy")
             assert (got.header["http_status"]["code"], got.payload["code"]) == (429, 20429)
             assert got.header["http_headers"]["retry-after"] == "1"
-            got = await one.ask("GET", "/bug")
+            got = await one.request("GET", "/bug")
             assert (got.header["status"]["code"], got.header["http_status"]["code"]) == (200, 500)
-            assert (await one.ask("GET", "/bug")).payload["status"] == 500
+            assert (await one.request("GET", "/bug")).payload["status"] == 500
 
     run(test())
 
 
 def test_events_reach_everybody_but_the_author(run: Run) -> None:
-    async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
-        if asked.method == "PUT":
+    async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
+        if incoming.method == "PUT":
             for id in (1, 2):
                 made.hub.publish("MP1", TopicEvent(id, lambda id=id: event(f"event {id}"), peer.id))
             return TunnelReply(201, then=(event("noop"),))
@@ -97,9 +97,9 @@ def test_events_reach_everybody_but_the_author(run: Run) -> None:
         async with world() as made, clients(made, "alice", "alice", "bob") as everybody:
             made.handler = handler
             for one in everybody:
-                await one.ask("GET", "/subscribe")
+                await one.request("GET", "/subscribe")
             author, *others = everybody
-            assert (await author.ask("PUT", "/write")).header["http_status"]["code"] == 201
+            assert (await author.request("PUT", "/write")).header["http_status"]["code"] == 201
             assert (await author.receive()).payload == "noop"
             for one in others:
                 first, second = await one.receive(), await one.receive()
@@ -117,8 +117,8 @@ def test_requests_of_one_connection_wait_for_one_another(run: Run) -> None:
     async def test() -> None:
         release, running = asyncio.Event(), list[str]()
 
-        async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
-            running.append(asked.segments[0])
+        async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
+            running.append(incoming.segments[0])
             await release.wait()
             return TunnelReply(200)
 
@@ -140,7 +140,7 @@ def test_a_flood_of_requests_is_read_no_faster_than_it_is_answered(run: Run) -> 
     async def test() -> None:
         release = asyncio.Event()
 
-        async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
+        async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
             await release.wait()
             return TunnelReply(200)
 
@@ -168,7 +168,7 @@ async def _flood(one: Any, number: int, size: int) -> None:
 def test_long_answers_wait_until_those_before_are_read(run: Run) -> None:
     async def test() -> None:
         async with world() as made, clients(made, "alice") as [one]:
-            await _ask_much(made, one)
+            await _request_much(made, one)
             for number in range(MUCH):
                 assert (await one.receive()).header["id"] == str(number)
 
@@ -178,7 +178,7 @@ def test_long_answers_wait_until_those_before_are_read(run: Run) -> None:
 def test_a_client_that_never_reads_its_answers_is_given_up(run: Run) -> None:
     async def test() -> None:
         async with world() as made, clients(made, "alice") as [one]:
-            begun = await _ask_much(made, one)
+            begun = await _request_much(made, one)
             for _ in range(MISSES + 1):
                 assert len(made.gateway) == 1
                 made.advance(31)
@@ -193,12 +193,12 @@ def test_a_client_that_never_reads_its_answers_is_given_up(run: Run) -> None:
 MUCH = MOST_WAITING - 4
 
 
-async def _ask_much(made: Any, one: Any) -> list[TunnelRequest]:
+async def _request_much(made: Any, one: Any) -> list[TunnelRequest]:
     """Send requests with long answers, more than may be queued, until the server is held up; those that it began."""
     begun: list[TunnelRequest] = []
 
-    async def handler(peer: Peer, asked: TunnelRequest) -> TunnelReply:
-        begun.append(asked)
+    async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
+        begun.append(incoming)
         return TunnelReply(200, {}, b'"' + b"x" * (MAX_QUEUED_BYTES // 4) + b'"')
 
     made.handler = handler
@@ -314,7 +314,7 @@ def test_revocation_ends_connections_at_once(run: Run) -> None:
             assert (got.header["method"], got.header["status"]["code"]) == ("close", 401)
             await one.acknowledge(got)
             assert await one.ended() == 1000
-            assert (await other.ask("GET", "/x")).header["http_status"]["code"] == 200
+            assert (await other.request("GET", "/x")).header["http_status"]["code"] == 200
 
     run(test())
 

@@ -130,10 +130,10 @@ def test_a_client_that_comes_back_is_the_same_endpoint() -> None:
     for identity, reason in (("alice", ""), ("bob", "DIFFERENT_IDENTITY")):
         again = new_session()
         again.receive(init(continuation_token=token), START)
-        answer = again.verified(grant(identity=identity), START)
-        told = sent(answer)[0].header["continuation_token_status"]
-        assert (told["reissued"], told["reissue_reason"]) == (bool(reason), reason)
-        assert (effects[1] == answer[1]) is (reason == "")
+        response = again.verified(grant(identity=identity), START)
+        status = sent(response)[0].header["continuation_token_status"]
+        assert (status["reissued"], status["reissue_reason"]) == (bool(reason), reason)
+        assert (effects[1] == response[1]) is (reason == "")
 
 
 @pytest.mark.parametrize("code", [20101, 20103, 20104, 20106, 20107])
@@ -326,8 +326,8 @@ def test_any_packet_shows_that_the_client_lives() -> None:
 
 def test_a_request_and_its_answer() -> None:
     session = open_session()
-    asked = request("POST", "/v3/Maps/a%2Fb", "TMr", {"x": 1}, active_grant="ip_messaging")
-    [run] = session.receive(asked, START)
+    frame = request("POST", "/v3/Maps/a%2Fb", "TMr", {"x": 1}, active_grant="ip_messaging")
+    [run] = session.receive(frame, START)
     assert isinstance(run, RunRequest)
     assert run.request == TunnelRequest(
         "ip_messaging", "IS2", "POST", ("v3", "Maps", "a/b"), (), {}, b'{"x": 1}'

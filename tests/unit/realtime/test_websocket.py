@@ -71,10 +71,10 @@ async def raw(to: World, head: bytes = HEAD) -> AsyncIterator[Raw]:
     one = Raw(reader, writer)
     if head == HEAD:
         async with asyncio.timeout(TIMEOUT):
-            answer = await reader.readuntil(b"\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 101 ")
-        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer
-        assert b"extensions" not in answer.lower()
+            response = await reader.readuntil(b"\r\n\r\n")
+        assert response.startswith(b"HTTP/1.1 101 ")
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in response
+        assert b"extensions" not in response.lower()
     try:
         yield one
     finally:
@@ -100,8 +100,8 @@ def test_a_bad_upgrade_is_refused_in_json(run: Run, change: tuple[bytes, bytes])
     async def test() -> None:
         async with world() as made, raw(made, HEAD.replace(*change)) as one:
             async with asyncio.timeout(TIMEOUT):
-                answer = await one.reader.read()
-            head, _, body = answer.partition(b"\r\n\r\n")
+                response = await one.reader.read()
+            head, _, body = response.partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n")
             assert json.loads(body)["code"] == 20001
             await made.until(lambda: not made.state.connections)
@@ -189,7 +189,7 @@ def test_a_message_of_a_mebibyte_is_read(run: Run) -> None:
     async def test() -> None:
         async with world() as made, clients(made, "alice") as [one]:
             body = "x" * 1_000_000
-            assert (await one.ask("POST", "/x", body)).payload == body
+            assert (await one.request("POST", "/x", body)).payload == body
 
     run(test())
 

@@ -21,12 +21,12 @@ def packet(method: str, id: str = "TM1", payload: bytes = b"", **fields: Any) ->
 
 def request(method: str, path: str, id: str = "TM1", body: Any = None, **fields: Any) -> bytes:
     """Return a tunnelled request."""
-    asked = {"host": "h", "path": path, "method": method, "params": {}, "headers": {}}
+    defaults = {"host": "h", "path": path, "method": method, "params": {}, "headers": {}}
     return packet(
         "message",
         id,
         b"" if body is None else json.dumps(body).encode(),
-        http_request={**asked, **fields.pop("http_request", {})},
+        http_request={**defaults, **fields.pop("http_request", {})},
         **fields,
     )
 
@@ -39,14 +39,14 @@ def init(token: str = "good", id: str = "TM0", product: str = "data_sync", **fie
         "notification_protocol_version": 0,
         "message_types": ["twilio.sync.event"],
     }
-    told = {
+    defaults = {
         "continuation_token": None,
         "metadata": {"osa": 64},
         "registrations": [registration],
         "tweaks": None,
         "capabilities": ["client_update", "offline_storage", "telemetry.v1", "other"],
     }
-    return packet("init", id, token=token, **{**told, **fields})
+    return packet("init", id, token=token, **{**defaults, **fields})
 
 
 def parse(message: bytes) -> ReceivedPacket:

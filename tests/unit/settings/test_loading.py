@@ -179,12 +179,12 @@ def test_a_value_at_the_edge_is_taken(name: str, text: str) -> None:
 
 
 def test_lists_are_read() -> None:
-    told = {
+    texts = {
         "webhook_retry_schedule": "60, 600,3600",
         "webhook_networks": "10.1.0.0/16,fd00::/8",
         "realtime_origins": "https://a.example, https://b.example:8443",
     }
-    settings = load({}, {variable(name): text for name, text in told.items()})
+    settings = load({}, {variable(name): text for name, text in texts.items()})
     assert settings.webhooks.retry_delays() == (60.0, 600.0, 3600.0)
     assert [str(network) for network in settings.webhooks.reachable_networks()] == ["10.1.0.0/16", "fd00::/8"]
     assert settings.realtime.browser_origins() == {"https://a.example", "https://b.example:8443"}
@@ -282,8 +282,8 @@ def test_every_option_is_explained_and_of_a_known_type() -> None:
 
 
 def test_every_default_can_be_said_in_text() -> None:
-    said = {variable(item.name): as_text(item.default) for item in OPTIONS.values()}
-    assert load({}, said) == Settings()
+    texts = {variable(item.name): as_text(item.default) for item in OPTIONS.values()}
+    assert load({}, texts) == Settings()
 
 
 def test_names_follow_from_the_option() -> None:

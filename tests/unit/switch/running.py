@@ -64,7 +64,7 @@ class RunningProxy:
             sock.sendall(piece)
         return sock
 
-    def ask(self, *sent: bytes) -> bytes:
+    def exchange(self, *sent: bytes) -> bytes:
         """Return everything that the proxy sends after `sent` until it closes."""
         with self.connect(*sent) as sock:
             return read_to_end(sock)
@@ -82,12 +82,12 @@ def connect_head(host: str = "sync.twilio.com") -> bytes:
 
 def read_established(sock: socket.socket) -> bytes:
     """Return the head of the response to CONNECT and nothing behind it."""
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
+    response = b""
+    while not response.endswith(b"\r\n\r\n"):
         piece = sock.recv(1)
-        assert piece, f"closed after {answer!r}"
-        answer += piece
-    return answer
+        assert piece, f"closed after {response!r}"
+        response += piece
+    return response
 
 
 def read_to_end(sock: socket.socket) -> bytes:

@@ -18,7 +18,7 @@ from trunkline.switch.error_response import (
 
 
 @pytest.mark.parametrize(
-    ("refusal", "first_line", "code"),
+    ("response", "first_line", "code"),
     [
         (malformed("Why."), b"HTTP/1.1 400 Bad Request", 20001),
         (foreign_target("example.com:443"), b"HTTP/1.1 403 Forbidden", 20403),
@@ -28,9 +28,9 @@ from trunkline.switch.error_response import (
     ],
 )
 def test_a_refusal_is_a_whole_response_with_the_error_body(
-    refusal: ErrorResponse, first_line: bytes, code: int
+    response: ErrorResponse, first_line: bytes, code: int
 ) -> None:
-    head, _, body = render(refusal).partition(b"\r\n\r\n")
+    head, _, body = render(response).partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert lines[0] == first_line
     assert f"Content-Length: {len(body)}".encode() in lines
@@ -39,7 +39,7 @@ def test_a_refusal_is_a_whole_response_with_the_error_body(
     assert (b"Allow: CONNECT" in lines) == (code == 20004)
     assert json.loads(body) == {
         "code": code,
-        "message": refusal.message,
+        "message": response.message,
         "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": int(first_line.split()[1]),
     }

@@ -47,8 +47,8 @@ def test_all_addresses_of_a_name_share_one_port(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_when_one_address_is_taken_all_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.2", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.2", 0)) as listener:
+        port = listener.getsockname()[1]
         resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
         with pytest.raises(OSError, match=r"(?i)address already in use"):
             opened_addresses("a-name", port)

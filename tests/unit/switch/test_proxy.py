@@ -147,20 +147,20 @@ def test_refusals(start: Start, sent: bytes, status: int, code: int) -> None:
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"\r\nConnection: close" in head
     assert f"\r\nContent-Length: {len(body)}".encode() in head
-    answer = json.loads(body)
-    assert (answer["code"], answer["status"]) == (code, status)
+    response = json.loads(body)
+    assert (response["code"], response["status"]) == (code, status)
     assert proxied.doors == []
 
 
 def test_a_refused_client_that_stays_is_closed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LINGER_SECONDS", 0.01)
-    assert start().ask(b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+    assert start().exchange(b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405 ")
 
 
 @pytest.mark.parametrize("sent", [b"", b"CONNECT sync.twilio.com:443 HTT"])
 def test_a_client_that_does_not_finish_its_head_is_cut(start: Start, sent: bytes) -> None:
     proxied = start(head_seconds=0.05)
-    assert proxied.ask(sent) == b""
+    assert proxied.exchange(sent) == b""
     assert proxied.doors == []
 
 
@@ -169,8 +169,8 @@ def test_a_client_that_does_not_finish_its_handshake_is_cut(
 ) -> None:
     proxied = start(tls_seconds=0.05)
     with caplog.at_level(logging.INFO):
-        answer = proxied.ask(connect_head() + Tls(strict_context(proxied.ca_path)).hello()[:20])
-    assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n"
+        response = proxied.exchange(connect_head() + Tls(strict_context(proxied.ca_path)).hello()[:20])
+    assert response == b"HTTP/1.1 200 Connection established\r\n\r\n"
     assert caplog.records == []
     assert proxied.doors[0].calls == []
 
@@ -371,7 +371,7 @@ def test_a_certificate_that_cannot_be_made_closes_the_connection_and_is_logged(
 
     proxied = start()
     monkeypatch.setattr(Authority, "context_for", full)
-    assert proxied.ask(connect_head()) == b""
+    assert proxied.exchange(connect_head()) == b""
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "sync.twilio.com" in record.getMessage()

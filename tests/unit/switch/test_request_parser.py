@@ -77,10 +77,10 @@ def test_served_targets(target: str, host: str) -> None:
     ],
 )
 def test_other_targets_are_refused(target: str) -> None:
-    refusal = connect(target)
-    assert isinstance(refusal, ErrorResponse)
-    assert (refusal.status, refusal.code) == (HTTPStatus.FORBIDDEN, 20403)
-    assert "only to *.twilio.com:443" in refusal.message
+    response = connect(target)
+    assert isinstance(response, ErrorResponse)
+    assert (response.status, response.code) == (HTTPStatus.FORBIDDEN, 20403)
+    assert "only to *.twilio.com:443" in response.message
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_other_targets_are_refused(target: str) -> None:
     ],
 )
 def test_other_methods_are_refused(head: bytes) -> None:
-    refusal = outcome(head)
-    assert isinstance(refusal, ErrorResponse)
-    assert (refusal.status, refusal.code) == (HTTPStatus.METHOD_NOT_ALLOWED, 20004)
+    response = outcome(head)
+    assert isinstance(response, ErrorResponse)
+    assert (response.status, response.code) == (HTTPStatus.METHOD_NOT_ALLOWED, 20004)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_other_methods_are_refused(head: bytes) -> None:
     ],
 )
 def test_malformed_heads_are_refused(head: bytes) -> None:
-    refusal = outcome(head)
-    assert isinstance(refusal, ErrorResponse)
-    assert (refusal.status, refusal.code) == (HTTPStatus.BAD_REQUEST, 20001)
+    response = outcome(head)
+    assert isinstance(response, ErrorResponse)
+    assert (response.status, response.code) == (HTTPStatus.BAD_REQUEST, 20001)
 
 
 @pytest.mark.parametrize("first", [b"\x16\x03\x01\x02\x00", b" ", b"\r\n", b"\x00"])
 def test_what_cannot_become_a_head_is_refused_at_its_first_byte(first: bytes) -> None:
-    refusal = outcome(first)
-    assert isinstance(refusal, ErrorResponse)
-    assert refusal.status is HTTPStatus.BAD_REQUEST
+    response = outcome(first)
+    assert isinstance(response, ErrorResponse)
+    assert response.status is HTTPStatus.BAD_REQUEST
 
 
 def padded(length: int) -> bytes:
@@ -145,15 +145,15 @@ def test_the_longest_head_is_read_and_one_byte_more_is_too_large() -> None:
     longest = padded(MAX_HEAD)
     assert outcome(longest) == ConnectRequest("sync.twilio.com")
     assert parse_head(longest[:-1]) is None
-    refusal = outcome(padded(MAX_HEAD + 1)[:MAX_HEAD])
-    assert isinstance(refusal, ErrorResponse)
-    assert (int(refusal.status), refusal.code) == (431, 20413)
+    response = outcome(padded(MAX_HEAD + 1)[:MAX_HEAD])
+    assert isinstance(response, ErrorResponse)
+    assert (int(response.status), response.code) == (431, 20413)
 
 
 def test_a_head_that_ends_beyond_the_limit_is_too_large_however_much_has_come() -> None:
-    refusal = outcome(padded(MAX_HEAD + 1))
-    assert isinstance(refusal, ErrorResponse)
-    assert refusal.code == 20413
+    response = outcome(padded(MAX_HEAD + 1))
+    assert isinstance(response, ErrorResponse)
+    assert response.code == 20413
 
 
 @pytest.mark.parametrize(

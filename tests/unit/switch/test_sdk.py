@@ -58,11 +58,11 @@ class HttpDoor(asyncio.Protocol):
             return
         self.unread = b""
         self.requests.append(head + found + body)
-        answer = json.dumps({"sid": "IS" + "2" * 32, "friendly_name": "by proxy"}).encode()
+        response = json.dumps({"sid": "IS" + "2" * 32, "friendly_name": "by proxy"}).encode()
         status = b"201 Created" if head.startswith(b"POST ") else b"200 OK"
         self.transport.write(
             b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (status, len(answer), answer)
+            % (status, len(response), response)
         )
 
 

@@ -172,17 +172,17 @@ def test_a_port_is_taken_or_switched_off(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=hang_up)
         thread.start()
-        taken = finding(cli, "API port", "--port", str(listener.getsockname()[1]))
+        result = finding(cli, "API port", "--port", str(listener.getsockname()[1]))
         thread.join()
-    assert taken[0] == "fail"
-    assert taken[1].endswith("is taken by another program")
+    assert result[0] == "fail"
+    assert result[1].endswith("is taken by another program")
     assert finding(cli, "proxy port", "--proxy-port", "-1")[:2] == ("ok", "switched off")
 
 
 def test_json_and_lines_say_the_same(cli: Cli) -> None:
-    told = cli("doctor", "--json").json["findings"]
+    findings = cli("doctor", "--json").json["findings"]
     shown = cli("doctor").out
-    for one in told:
+    for one in findings:
         if one["name"] != "disk space":
             assert one["message"] in shown
 

@@ -29,7 +29,7 @@ class Peer:
         self.connections = 0
         self.port = 0
         self.gone = asyncio.Event()
-        self.heard = asyncio.Event()
+        self.received = asyncio.Event()
 
     def url(self, path: str = "/", scheme: str = "http") -> str:
         return f"{scheme}://127.0.0.1:{self.port}{path}"
@@ -39,7 +39,7 @@ class Peer:
         try:
             while request := await read_request(reader):
                 self.requests.append(request)
-                self.heard.set()
+                self.received.set()
                 if isinstance(self._reply, bytes):
                     writer.write(self._reply)
                     await writer.drain()

@@ -21,13 +21,13 @@ from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, sta
 from unit.core.egress.sending import client, run
 
 
-async def ask(egress: Egress, url: str, **fields: Any) -> EgressResponse:
+async def request(egress: Egress, url: str, **fields: Any) -> EgressResponse:
     return await egress.send(EgressRequest(fields.pop("method", "GET"), url, **fields))
 
 
 async def failure(egress: Egress, url: str, **fields: Any) -> Failure:
     with pytest.raises(EgressError) as caught:
-        await ask(egress, url, **fields)
+        await request(egress, url, **fields)
     return caught.value.failure
 
 
@@ -35,7 +35,7 @@ async def failure(egress: Egress, url: str, **fields: Any) -> Failure:
 def test_a_post_and_its_answer(runner: Callable[[Any], None]) -> None:
     async def body() -> None:
         async with peer() as server, client() as egress:
-            answer = await ask(
+            response = await request(
                 egress,
                 server.url("/a/../b?c=%20"),
                 method="POST",
@@ -49,14 +49,14 @@ def test_a_post_and_its_answer(runner: Callable[[Any], None]) -> None:
             line.lower().startswith((b"expect", b"user-agent", b"accept-encoding")) for line in head
         )
         assert head[-1] == b"a=b"
-        assert (answer.status, answer.body, answer.truncated, answer.address) == (
+        assert (response.status, response.body, response.truncated, response.address) == (
             200,
             b"ok",
             False,
             "127.0.0.1",
         )
-        assert answer.header("content-type") == "text/plain"
-        assert 0 < answer.timings.first_byte <= answer.timings.total
+        assert response.header("content-type") == "text/plain"
+        assert 0 < response.timings.first_byte <= response.timings.total
 
     runner(body())
 
@@ -65,8 +65,8 @@ def test_credentials_of_the_url_become_basic_unless_there_is_a_header() -> None:
     async def body() -> None:
         async with peer() as server, client() as egress:
             url = server.url("/x#rc=1").replace("//", "//u:p@")
-            await ask(egress, url)
-            await ask(egress, url, headers=(("authorization", "Mine"),))
+            await request(egress, url)
+            await request(egress, url, headers=(("authorization", "Mine"),))
         assert b"Authorization: Basic dTpw\r\n" in server.requests[0]
         assert b"#" not in server.requests[0]
         assert b"Basic" not in server.requests[1]
@@ -78,7 +78,7 @@ def test_connections_are_used_again() -> None:
     async def body() -> None:
         async with peer() as server, client() as egress:
             for _ in range(5):
-                await ask(egress, server.url())
+                await request(egress, server.url())
         assert (server.connections, len(server.requests)) == (1, 5)
 
     run(body)
@@ -89,7 +89,7 @@ def test_the_environment_sends_nobody_through_a_proxy(monkeypatch: pytest.Monkey
         async with peer() as server, peer() as proxy, client() as egress:
             monkeypatch.setenv("http_proxy", proxy.url())
             monkeypatch.setenv("ALL_PROXY", proxy.url())
-            await ask(egress, server.url())
+            await request(egress, server.url())
         assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
     run(body)
@@ -113,8 +113,8 @@ def test_a_redirect_is_an_answer() -> None:
             client() as egress,
             peer(b"HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n") as server,
         ):
-            answer = await ask(egress, server.url())
-        assert (answer.status, answer.header("location"), len(server.requests)) == (302, "/x", 1)
+            response = await request(egress, server.url())
+        assert (response.status, response.header("location"), len(server.requests)) == (302, "/x", 1)
 
     run(body)
 
@@ -123,8 +123,8 @@ def test_an_answer_to_a_continue_that_nobody_asked_for() -> None:
     async def body() -> None:
         reply = b"HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-B: 1\r\n\r\n" + OK
         async with client() as egress, peer(reply) as server:
-            answer = await ask(egress, server.url(), method="POST", body=b"x" * 2_000_000)
-        assert (answer.status, [name for name, _ in answer.headers]) == (
+            response = await request(egress, server.url(), method="POST", body=b"x" * 2_000_000)
+        assert (response.status, [name for name, _ in response.headers]) == (
             200,
             ["Content-Type", "Content-Length"],
         )
@@ -146,8 +146,8 @@ BODIES = {
 def test_a_long_body_is_cut_off(reply: bytes) -> None:
     async def body() -> None:
         async with client() as egress, peer(reply) as server:
-            answer = await ask(egress, server.url(), max_body=1000)
-        assert (answer.status, answer.body, answer.truncated) == (500, b"x" * 1000, True)
+            response = await request(egress, server.url(), max_body=1000)
+        assert (response.status, response.body, response.truncated) == (500, b"x" * 1000, True)
 
     run(body)
 
@@ -159,7 +159,7 @@ def test_a_bomb_is_not_unpacked() -> None:
             BOMB,
         )
         async with client() as egress, peer(reply) as server:
-            assert (await ask(egress, server.url())).body == BOMB
+            assert (await request(egress, server.url())).body == BOMB
 
     run(body)
 
@@ -167,8 +167,8 @@ def test_a_bomb_is_not_unpacked() -> None:
 def test_a_body_that_fits_exactly_is_whole() -> None:
     async def body() -> None:
         async with client() as egress, peer() as server:
-            answer = await ask(egress, server.url(), max_body=2)
-        assert (answer.body, answer.truncated) == (b"ok", False)
+            response = await request(egress, server.url(), max_body=2)
+        assert (response.body, response.truncated) == (b"ok", False)
 
     run(body)
 
@@ -202,7 +202,7 @@ def test_a_peer_that(reply: Reply | bytes, expected: Failure) -> None:
             assert await failure(egress, server.url(), timeouts=timeouts) is expected
             await server.gone.wait()
             async with peer() as good:
-                assert (await ask(egress, good.url())).status == 200
+                assert (await request(egress, good.url())).status == 200
 
     run(body)
 
@@ -216,7 +216,7 @@ def test_silence_on_a_kept_connection_is_noticed_too() -> None:
                 await hang(reader, writer)
 
         async with client() as egress, peer(once) as server:
-            assert (await ask(egress, server.url())).status == 200
+            assert (await request(egress, server.url())).status == 200
             assert await failure(egress, server.url(), timeouts=Timeouts(read=0.2)) is Failure.READ_TIMEOUT
         assert server.connections == 1
 
@@ -228,13 +228,13 @@ def test_silence_on_a_kept_connection_is_noticed_too() -> None:
 def test_what_is_sent_once_is_not_sent_again_when_a_kept_connection_is_lost(
     once: bool, seen: int, gone: bool
 ) -> None:
-    heard = 0
+    received = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal heard
+        nonlocal received
         while await reader.readuntil(b"\r\n\r\n"):
-            heard += 1
-            if heard == 2:
+            received += 1
+            if received == 2:
                 if gone:
                     server.close()
                 break
@@ -246,15 +246,15 @@ def test_what_is_sent_once_is_not_sent_again_when_a_kept_connection_is_lost(
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         async with client() as egress:
-            await ask(egress, url, once=once)
+            await request(egress, url, once=once)
             if once:
                 assert await failure(egress, url, once=True) is Failure.BROKEN_OFF
             elif gone:
                 assert await failure(egress, url) is Failure.CONNECT_REFUSED
             else:
-                await ask(egress, url)
+                await request(egress, url)
         server.close()
-        assert heard == (2 if gone else seen)
+        assert received == (2 if gone else seen)
 
     server: asyncio.Server
     run(body)
@@ -302,7 +302,7 @@ def test_urls_and_hosts_that_are_none() -> None:
             assert await failure(egress, "ftp://127.0.0.1/") is Failure.BAD_URL
             assert await failure(egress, "http://name.invalid/") is Failure.BAD_HOST
             with pytest.raises(ValueError, match="line break"):
-                await ask(egress, "http://127.0.0.1/", headers=(("X", "a\r\nY: b"),))
+                await request(egress, "http://127.0.0.1/", headers=(("X", "a\r\nY: b"),))
 
     run(body)
 
@@ -324,11 +324,11 @@ def test_certificates_are_checked(
     async def body() -> None:
         async with peer(tls=context) as server, client(ca_file=str(trust) if trusted else "") as egress:
             if expected is None:
-                assert (await ask(egress, server.url(scheme="https"))).status == 200
+                assert (await request(egress, server.url(scheme="https"))).status == 200
             else:
                 assert await failure(egress, server.url(scheme="https")) is expected
         async with peer(tls=context) as server, client(verify=False) as egress:
-            assert (await ask(egress, server.url(scheme="https"))).status == 200
+            assert (await request(egress, server.url(scheme="https"))).status == 200
 
     run(body)
 
@@ -352,13 +352,13 @@ def test_a_peer_without_tls_fails_the_handshake() -> None:
 def test_a_cancelled_request_ends_its_connection_and_leaves_the_client_usable() -> None:
     async def body() -> None:
         async with client() as egress, peer(hang) as server, peer() as good:
-            task = asyncio.create_task(ask(egress, server.url()))
-            await server.heard.wait()
+            task = asyncio.create_task(request(egress, server.url()))
+            await server.received.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             await server.gone.wait()
-            assert (await ask(egress, good.url())).status == 200
+            assert (await request(egress, good.url())).status == 200
 
     run(body)
 
@@ -366,18 +366,18 @@ def test_a_cancelled_request_ends_its_connection_and_leaves_the_client_usable() 
 def test_hanging_peers_hold_up_no_other_and_leave_no_socket_open() -> None:
     async def body() -> None:
         async with client() as egress, peer(hang) as bad, peer() as good:
-            await ask(egress, good.url())
+            await request(egress, good.url())
             before = len(os.listdir("/proc/self/fd"))
-            hanging = [asyncio.create_task(ask(egress, bad.url())) for _ in range(50)]
-            answers = await asyncio.gather(*(ask(egress, good.url()) for _ in range(50)))
-            assert {answer.status for answer in answers} == {200}
+            hanging = [asyncio.create_task(request(egress, bad.url())) for _ in range(50)]
+            responses = await asyncio.gather(*(request(egress, good.url()) for _ in range(50)))
+            assert {response.status for response in responses} == {200}
             assert not any(task.done() for task in hanging)
             for task in hanging:
                 task.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
             await bad.gone.wait()
         async with client() as egress, peer() as good:
-            await ask(egress, good.url())
+            await request(egress, good.url())
             assert len(os.listdir("/proc/self/fd")) <= before + 5
 
     run(body)

@@ -36,20 +36,20 @@ async def pool(
         await egress.close()
 
 
-async def ask(pool: ConnectionPool, url: str, **fields: Any) -> EgressResponse:
+async def send(pool: ConnectionPool, url: str, **fields: Any) -> EgressResponse:
     return await pool.send(EgressRequest(fields.pop("method", "POST"), url, body=b"{}", **fields))
 
 
 async def failure(pool: ConnectionPool, url: str, **fields: Any) -> tuple[Failure, bool]:
     """Return the failure, and whether the request may have been processed."""
     with pytest.raises(EgressError) as caught:
-        await ask(pool, url, **fields)
+        await send(pool, url, **fields)
     return caught.value.failure, caught.value.maybe_processed
 
 
 async def statuses(pool: ConnectionPool, url: str, count: int, **fields: Any) -> list[int | Failure]:
     """Send so many requests at once: the status of each, or its failure."""
-    results = await asyncio.gather(*(ask(pool, url, **fields) for _ in range(count)), return_exceptions=True)
+    results = await asyncio.gather(*(send(pool, url, **fields) for _ in range(count)), return_exceptions=True)
     ended: list[int | Failure] = []
     for one in results:
         assert isinstance(one, EgressResponse | EgressError), one
@@ -84,7 +84,7 @@ def test_many_requests_share_one_connection(tmp_path: Path) -> None:
         async with http2_peer(SERVERS.server(tmp_path, "h2"), handler) as server, pool() as client:
             assert sorted(await statuses(client, server.url("/3/device/a"), 100)) == [200] + [201] * 99
             # More than the connection's first window of 65,535 bytes, so that it was replenished.
-            response = await ask(client, server.url(), headers=(("apns-topic", "com.example"),))
+            response = await send(client, server.url(), headers=(("apns-topic", "com.example"),))
         (connection,) = server.connections
         assert (connection.alpn, connection.most) == ("h2", 99)
         assert len({stream.id for stream in connection.streams}) == 101
@@ -161,7 +161,7 @@ def test_a_client_certificate_that_is_refused(tmp_path: Path, identity: Identity
         context = SERVERS.server(tmp_path, "h2", clients=CLIENTS)
         async with http2_peer(context) as server, pool(identity=identity) as client:
             with pytest.raises(EgressError) as caught:
-                await ask(client, server.url())
+                await send(client, server.url())
         expected = (
             {Failure.CLIENT_CERTIFICATE} if identity else {Failure.CLIENT_CERTIFICATE, Failure.BROKEN_OFF}
         )
@@ -183,12 +183,12 @@ def test_trust_counts_for_one_pool_alone(tmp_path: Path) -> None:
             pool(trust="") as system,
         ):
             assert await failure(other, server.url()) == (Failure.TLS_UNTRUSTED, False)
-            assert (await ask(trusting, server.url())).status == 200
+            assert (await send(trusting, server.url())).status == 200
             assert await failure(other, server.url()) == (Failure.TLS_UNTRUSTED, False)
             assert await failure(system, server.url()) == (Failure.TLS_UNTRUSTED, False)
             egress = Egress(AddressGuard(allow_private=True), ca_file=str(file))
             inherited = egress.open_pool(PoolOptions(HttpVersion.REQUIRE_2))
-            assert (await ask(inherited, server.url())).status == 200
+            assert (await send(inherited, server.url())).status == 200
             await egress.close()
 
     run(body)
@@ -251,7 +251,7 @@ def test_streams_above_the_last_id_of_a_goaway_are_sent_again(tmp_path: Path, on
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context, Script(5, go_away)) as server, pool() as client:
-            assert (await ask(client, server.url())).status == 200
+            assert (await send(client, server.url())).status == 200
             ended = await statuses(client, server.url(), 5, once=once)
         assert sorted(ended) == [200, 200, 202, 202, 202]
         assert [len(connection.streams) for connection in server.connections] == [6, 2]
@@ -269,7 +269,7 @@ def test_a_refused_stream_is_sent_again(tmp_path: Path) -> None:
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context, Script(3, _refuse_first)) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             assert await statuses(client, server.url(), 3) == [200] * 3
         assert len(server.streams) == 5
 
@@ -284,7 +284,7 @@ def test_a_refused_stream_that_is_sent_once_may_have_been_processed_on_a_kept_co
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context, Script(3, _refuse_first)) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             ended = await statuses(client, server.url(), 3, once=True)
         assert sorted(map(str, ended)) == sorted(map(str, [200, 200, Failure.BROKEN_OFF]))
         assert len(server.streams) == 4
@@ -315,10 +315,10 @@ def test_a_reset_stream_leaves_the_others_alone(tmp_path: Path) -> None:
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context, Script(3, reset_first)) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             ended = await statuses(client, server.url(), 3)
             assert sorted(map(str, ended)) == sorted(map(str, [200, 200, Failure.STREAM_RESET]))
-            assert (await ask(client, server.url())).status == 200
+            assert (await send(client, server.url())).status == 200
         assert (len(server.connections), len(server.streams)) == (1, 5)
 
     run(body)
@@ -335,9 +335,9 @@ def test_a_connection_that_is_lost_in_flight(
     async def body() -> None:
         handler = Script(3, lambda streams: end(streams[0].connection))
         async with http2_peer(SERVERS.server(tmp_path, "h2"), handler) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             results = await asyncio.gather(
-                *(ask(client, server.url(), once=once) for _ in range(3)), return_exceptions=True
+                *(send(client, server.url(), once=once) for _ in range(3)), return_exceptions=True
             )
             if once:
                 errors = [one for one in results if isinstance(one, EgressError)]
@@ -346,7 +346,7 @@ def test_a_connection_that_is_lost_in_flight(
                 ] * 3
             else:
                 assert [one.status for one in results if isinstance(one, EgressResponse)] == [200] * 3
-            assert (await ask(client, server.url())).status == 200
+            assert (await send(client, server.url())).status == 200
         assert [len(one.streams) for one in server.connections] == [4, 1 if once else 4]
 
     run(body)
@@ -369,7 +369,7 @@ def test_a_connection_that_is_lost_before_its_first_response(
 def test_a_connection_that_was_closed_while_idle(tmp_path: Path, end: Callable[[Connection], None]) -> None:
     async def body() -> None:
         async with http2_peer(SERVERS.server(tmp_path, "h2")) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             end(server.connections[0])
             assert await statuses(client, server.url(), 3) == [200] * 3
             server.connections[-1].go_away(server.connections[-1].streams[-1].id)
@@ -383,10 +383,10 @@ def test_a_slow_stream_is_given_up_alone(tmp_path: Path) -> None:
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context, Script(1, lambda _: None)) as server, pool() as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             outcome = await failure(client, server.url(), timeouts=Timeouts(read=0.2))
             assert outcome == (Failure.READ_TIMEOUT, True)
-            assert (await ask(client, server.url())).status == 200
+            assert (await send(client, server.url())).status == 200
         (connection,) = server.connections
         assert connection.resets == [connection.streams[1].id]
 
@@ -397,9 +397,9 @@ def test_a_body_is_capped(tmp_path: Path) -> None:
     async def body() -> None:
         handler: Handler = lambda stream: stream.respond(body=b"x" * 200_000)  # noqa: E731
         async with http2_peer(SERVERS.server(tmp_path, "h2"), handler) as server, pool() as client:
-            response = await ask(client, server.url(), max_body=1000)
+            response = await send(client, server.url(), max_body=1000)
             assert (response.status, response.body, response.truncated) == (200, b"x" * 1000, True)
-            assert len((await ask(client, server.url(), max_body=10**6)).body) == 200_000
+            assert len((await send(client, server.url(), max_body=10**6)).body) == 200_000
         assert len(server.connections) == 1
 
     run(body)
@@ -421,9 +421,9 @@ def test_a_cancelled_leader_is_followed_by_another(tmp_path: Path) -> None:
         context = SERVERS.server(tmp_path, "h2")
         handler: Handler = lambda stream: stream.respond() if len(server.streams) > 1 else None  # noqa: E731
         async with http2_peer(context, handler) as server, pool() as client:
-            leader = asyncio.create_task(ask(client, server.url()))
+            leader = asyncio.create_task(send(client, server.url()))
             await server.wait_for(1)
-            others = [asyncio.create_task(ask(client, server.url())) for _ in range(3)]
+            others = [asyncio.create_task(send(client, server.url())) for _ in range(3)]
             leader.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await leader
@@ -436,9 +436,9 @@ def test_an_idle_pool_closes_its_connections_and_opens_new_ones(tmp_path: Path) 
     async def body() -> None:
         context = SERVERS.server(tmp_path, "h2")
         async with http2_peer(context) as server, pool(idle=0.1) as client:
-            await ask(client, server.url())
+            await send(client, server.url())
             await server.connections[0].closed.wait()
-            assert (await ask(client, server.url())).status == 200
+            assert (await send(client, server.url())).status == 200
         assert len(server.connections) == 2
 
     run(body)
@@ -453,7 +453,7 @@ def test_a_drained_pool_finishes_what_is_in_flight(tmp_path: Path) -> None:
             stream.respond()
 
         async with http2_peer(SERVERS.server(tmp_path, "h2"), handler) as server, pool() as client:
-            request = asyncio.create_task(ask(client, server.url()))
+            request = asyncio.create_task(send(client, server.url()))
             await server.wait_for(1)
             drained = asyncio.create_task(client.drain())
             await asyncio.sleep(0)

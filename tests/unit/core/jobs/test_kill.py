@@ -47,9 +47,9 @@ asyncio.run(main())
 def test_a_job_of_a_killed_node_is_run_again(database_url: str) -> None:
     with subprocess.Popen([sys.executable, "-c", VICTIM, database_url], stdout=subprocess.PIPE) as victim:
         assert victim.stdout is not None
-        told = victim.stdout.readline()
+        line = victim.stdout.readline()
         victim.kill()
-    assert told == b"running first\n"
+    assert line == b"running first\n"
 
     async def scenario() -> None:
         ran: list[tuple[str, int]] = []

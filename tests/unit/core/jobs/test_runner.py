@@ -494,7 +494,7 @@ def test_what_the_storage_refuses_for_a_while_is_done_afterwards(
 
 def test_what_a_job_leaves_behind_is_written_with_its_end(database_url: str) -> None:
     async def body(database: Database, clock: Clock) -> None:
-        ran = Ran(*(kind(*told, left(name)) for kind, told, name in OUTCOMES))
+        ran = Ran(*(kind(*arguments, left(name)) for kind, arguments, name in OUTCOMES))
         async with running(database, ran, clock):
             for _, _, name in OUTCOMES:
                 await put(database, name)

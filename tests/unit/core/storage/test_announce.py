@@ -18,9 +18,9 @@ MIGRATIONS = [Migration("test", 1, ("CREATE TABLE things (name TEXT PRIMARY KEY)
 
 def test_each_write_tells_its_events_once_in_order(database_url: str) -> None:
     async def scenario() -> None:
-        heard: list[list[Any]] = []
+        received: list[list[Any]] = []
         async with opened(database_url, MIGRATIONS, system_clock) as database:
-            database.listen(heard.append)
+            database.listen(received.append)
 
             async def write(tx: Tx, name: str) -> None:
                 await tx.run("INSERT INTO things (name) VALUES (:name)", name=name)
@@ -28,16 +28,16 @@ def test_each_write_tells_its_events_once_in_order(database_url: str) -> None:
                 tx.announce((name, 2))
 
             await asyncio.gather(*(database.write(lambda tx, n=n: write(tx, str(n))) for n in range(20)))
-        assert sorted(heard) == sorted([[(str(n), 1), (str(n), 2)] for n in range(20)])
+        assert sorted(received) == sorted([[(str(n), 1), (str(n), 2)] for n in range(20)])
 
     asyncio.run(scenario())
 
 
 def test_a_write_that_fails_tells_nothing(database_url: str) -> None:
     async def scenario() -> None:
-        heard: list[list[Any]] = []
+        received: list[list[Any]] = []
         async with opened(database_url, MIGRATIONS, system_clock) as database:
-            database.listen(heard.append)
+            database.listen(received.append)
 
             async def fail(tx: Tx) -> None:
                 tx.announce("never")
@@ -45,7 +45,7 @@ def test_a_write_that_fails_tells_nothing(database_url: str) -> None:
 
             with pytest.raises(LookupError):
                 await database.write(fail)
-        assert heard == []
+        assert received == []
 
     asyncio.run(scenario())
 
@@ -55,10 +55,10 @@ def test_a_listener_that_fails_holds_up_nobody(database_url: str) -> None:
         raise LookupError
 
     async def scenario() -> None:
-        heard: list[list[Any]] = []
+        received: list[list[Any]] = []
         async with opened(database_url, MIGRATIONS, system_clock) as database:
             database.listen(fail)
-            database.listen(heard.append)
+            database.listen(received.append)
 
             async def write(tx: Tx, name: str) -> str:
                 tx.announce(name)
@@ -70,7 +70,7 @@ def test_a_listener_that_fails_holds_up_nobody(database_url: str) -> None:
                     await asyncio.gather(*(database.write(lambda tx, n=n: write(tx, n)) for n in names))
                     == names
                 )
-        assert sorted(heard) == sorted([name] for name in names)
+        assert sorted(received) == sorted([name] for name in names)
 
     asyncio.run(scenario())
 

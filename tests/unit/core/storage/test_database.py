@@ -308,12 +308,12 @@ def test_a_view_changes_nothing(database_url: str) -> None:
         async def change(tx: Tx) -> None:
             await tx.insert("things", Thing("a"))
 
-        async def look_then_change(tx: Tx) -> None:
+        async def read_then_change(tx: Tx) -> None:
             await tx.value("SELECT count(*) FROM things")
             await change(tx)
 
         for view in (database.read, database.scan):
-            for action in (change, look_then_change):
+            for action in (change, read_then_change):
                 with pytest.raises(StorageError):
                     await view(action)
         assert await sids(database) == []
@@ -323,11 +323,11 @@ def test_a_view_changes_nothing(database_url: str) -> None:
 
 def test_reads_see_the_write_that_returned(database_url: str) -> None:
     async def check(database: Database) -> None:
-        async def write_then_look(number: int) -> bool:
+        async def write_then_read(number: int) -> bool:
             await insert(database, Thing(f"{number:02}"))
             return f"{number:02}" in await sids(database)
 
-        assert all(await asyncio.gather(*(write_then_look(number) for number in range(20))))
+        assert all(await asyncio.gather(*(write_then_read(number) for number in range(20))))
 
     on(database_url, check)
 

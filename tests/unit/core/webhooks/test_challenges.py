@@ -11,7 +11,7 @@ from trunkline.core.webhooks.challenges import authorization_for
 BASIC = "Basic " + b64encode(b"Mufasa:Circle of Life").decode()
 URL = "http://www.example.org/dir/index.html"
 NONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
-ASKED = (
+CHALLENGE = (
     'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={}, '
     'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
 )
@@ -25,7 +25,7 @@ ASKED = (
     ],
 )
 def test_digest_as_in_the_standard(algorithm: str, response: str) -> None:
-    made = authorization_for(["Basic realm=x", ASKED.format(algorithm)], BASIC, "GET", URL, NONCE)
+    made = authorization_for(["Basic realm=x", CHALLENGE.format(algorithm)], BASIC, "GET", URL, NONCE)
     assert made is not None
     assert made.startswith('Digest username="Mufasa", realm="http-auth@example.org"')
     assert f'response="{response}"' in made
@@ -34,8 +34,8 @@ def test_digest_as_in_the_standard(algorithm: str, response: str) -> None:
 
 
 def test_digest_of_the_older_standard_without_qop() -> None:
-    asked = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
-    made = authorization_for([asked], BASIC, "GET", "http://h/dir/index.html?a=1", NONCE)
+    challenge = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
+    made = authorization_for([challenge], BASIC, "GET", "http://h/dir/index.html?a=1", NONCE)
     assert made is not None
     assert "cnonce" not in made
     assert 'uri="/dir/index.html?a=1"' in made
@@ -50,7 +50,7 @@ def test_digest_of_the_older_standard_without_qop() -> None:
         (["Negotiate"], None),
         (["Digest realm=x"], None),
         (["Digest realm=x", "Basic realm=x"], BASIC),
-        ([ASKED.format("SHA-512-256")], None),
+        ([CHALLENGE.format("SHA-512-256")], None),
         (['Digest realm="x", nonce="y", qop="auth-int"'], None),
         (["", "Digest " + "a" * 100_000], None),
     ],

@@ -166,8 +166,8 @@ def test_a_get_and_a_json_body(database_url: str) -> None:
     run(body)
 
 
-def flaky(*answers: bytes) -> Callable[..., Coroutine[Any, Any, None]]:
-    left = list(answers)
+def flaky(*responses: bytes) -> Callable[..., Coroutine[Any, Any, None]]:
+    left = list(responses)
 
     async def reply(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(left.pop(0))
@@ -187,18 +187,18 @@ RETRIES = [
 ]
 
 
-@pytest.mark.parametrize(("fragment", "answers", "requests"), RETRIES)
-def test_what_is_retried(database_url: str, fragment: str, answers: list[int], requests: int) -> None:
+@pytest.mark.parametrize(("fragment", "responses", "requests"), RETRIES)
+def test_what_is_retried(database_url: str, fragment: str, responses: list[int], requests: int) -> None:
     async def body() -> None:
-        async with world(database_url) as one, peer(flaky(*map(status, answers))) as server:
+        async with world(database_url) as one, peer(flaky(*map(status, responses))) as server:
             finished = await one.send(server.url(f"/#{fragment}"))
-            assert finished.delivered == (answers[-1] == 200)
+            assert finished.delivered == (responses[-1] == 200)
             attempts = await one.attempts()
         assert len({parsed(request)[2]["i-twilio-idempotency-token"] for request in server.requests}) == 1
-        assert [attempt.response_status for attempt in attempts] == answers
+        assert [attempt.response_status for attempt in attempts] == responses
         assert [attempt.number for attempt in attempts] == list(range(1, requests + 1))
         codes = [alert.code for alert in one.alerts]
-        assert codes == [11243] * ("rc=9" in fragment) + [11200] * sum(code != 200 for code in answers)
+        assert codes == [11243] * ("rc=9" in fragment) + [11200] * sum(code != 200 for code in responses)
 
     run(body)
 
@@ -261,8 +261,8 @@ def test_redirects_are_followed_and_signed_anew(database_url: str) -> None:
     async def body() -> None:
         async with world(database_url) as one, peer() as end:
             moved = status(307, f"Location: {end.url('/end?x=1').replace('127.0.0.1', 'localhost')}")
-            asks = status(401, 'WWW-Authenticate: Basic realm="x"')
-            async with peer(flaky(asks, status(307, "Location: next?a"), moved)) as server:
+            challenged = status(401, 'WWW-Authenticate: Basic realm="x"')
+            async with peer(flaky(challenged, status(307, "Location: next?a"), moved)) as server:
                 url = server.url("/one/").replace("//", "//u:p@")
                 assert (await one.send(url)).delivered
                 for request, sent in zip(server.requests, (None, "Basic dTpw", "Basic dTpw"), strict=True):
@@ -288,8 +288,8 @@ def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
     database_url: str, challenge: str, requests: int
 ) -> None:
     async def body() -> None:
-        asks = status(401, challenge)
-        async with world(database_url) as one, peer(flaky(asks, asks)) as server:
+        challenged = status(401, challenge)
+        async with world(database_url) as one, peer(flaky(challenged, challenged)) as server:
             finished = await one.send(server.url("/").replace("//", "//u:p@"))
         assert (finished.error_code, finished.error_text) == (11200, "the answer has the status 401")
         assert len(server.requests) == requests

@@ -14,13 +14,13 @@ class Accounts:
 
     def __init__(self) -> None:
         self.tokens: dict[str, str | None] = {"AC1": "one", "AC2": "two"}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.now = 1000 * SECOND
         self.gate: asyncio.Event | None = None
         self.kept = SigningTokens(self._find, lambda: self.now)
 
     async def _find(self, account_sid: str) -> str | None:
-        self.asked.append(account_sid)
+        self.requested.append(account_sid)
         token = self.tokens[account_sid]
         if self.gate is not None:
             await self.gate.wait()
@@ -38,7 +38,7 @@ def test_a_token_is_kept_for_a_second() -> None:
     async def body(accounts: Accounts) -> None:
         for _ in range(3):
             assert [await accounts.kept(sid) for sid in ("AC1", "AC2")] == ["one", "two"]
-        assert accounts.asked == ["AC1", "AC2"]
+        assert accounts.requested == ["AC1", "AC2"]
         accounts.tokens["AC1"] = "new"
         accounts.now += TTL - 1
         assert await accounts.kept("AC1") == "one"
@@ -64,7 +64,7 @@ def test_what_was_found_before_a_change_is_not_kept() -> None:
     async def body(accounts: Accounts) -> None:
         accounts.gate = asyncio.Event()
         asking = asyncio.create_task(accounts.kept("AC1"))  # type: ignore[arg-type]
-        while not accounts.asked:
+        while not accounts.requested:
             await asyncio.sleep(0)
         accounts.tokens["AC1"] = None
         accounts.kept.invalidate()

@@ -255,17 +255,17 @@ def test_an_account_that_is_not_active_takes_its_tokens_with_it(
     in_world: Run, account: str, status: str
 ) -> None:
     async def scenario(world: World) -> None:
-        heard: list[list[Any]] = []
-        world.database.listen(heard.append)
+        received: list[list[Any]] = []
+        world.database.listen(received.append)
         tokens = {
             MAIN: world.token(SyncGrant(SYNC)),
             SUB: world.token(SyncGrant(SYNC), key="sub", account=SUB),
         }
         ended = {MAIN: {MAIN, SUB}, SUB: {SUB}}[account]
         await world.database.write(lambda tx: change_account(tx, account, {"friendly_name": "y"}))
-        assert not [event for events in heard for event in events]
+        assert not [event for events in received for event in events]
         await world.database.write(lambda tx: change_account(tx, account, {"status": status}))
-        assert {event for events in heard for event in events} == {CredentialRevoked(sid) for sid in ended}
+        assert {event for events in received for event in events} == {CredentialRevoked(sid) for sid in ended}
         for owner, token in tokens.items():
             if owner in ended:
                 assert await world.broken(token) is Rule.ISSUER
@@ -273,9 +273,9 @@ def test_an_account_that_is_not_active_takes_its_tokens_with_it(
                 await world.verify(token)
         keys = {MAIN: world.keys["standard"][0], SUB: world.keys["sub"][0]}
         assert await _dead(world, *keys.values()) == {keys[sid] for sid in ended}
-        heard.clear()
+        received.clear()
         await world.database.write(lambda tx: change_account(tx, account, {"status": "active"}))
-        assert not [event for events in heard for event in events]
+        assert not [event for events in received for event in events]
         for token in tokens.values():
             await world.verify(token)
         assert await _dead(world, *keys.values()) == set()
@@ -289,15 +289,15 @@ async def _dead(world: World, *keys: str) -> set[str]:
 
 def test_a_deleted_key_takes_its_tokens_with_it(in_world: Run) -> None:
     async def scenario(world: World) -> None:
-        heard: list[list[Any]] = []
-        world.database.listen(heard.append)
+        received: list[list[Any]] = []
+        world.database.listen(received.append)
         token, other = world.token(SyncGrant(SYNC)), world.token(SyncGrant(SYNC), key="main")
         key = world.keys["standard"][0]
         assert not await world.database.write(lambda tx: delete_key(tx, STRANGER, key))
-        assert not [event for events in heard for event in events]
+        assert not [event for events in received for event in events]
         await world.verify(token)
         assert await world.database.write(lambda tx: delete_key(tx, MAIN, key))
-        assert [event for events in heard for event in events] == [CredentialRevoked(MAIN, key)]
+        assert [event for events in received for event in events] == [CredentialRevoked(MAIN, key)]
         assert await world.broken(token) is Rule.ISSUER
         await world.verify(other)
         assert await _dead(world, key, world.keys["main"][0]) == {key}

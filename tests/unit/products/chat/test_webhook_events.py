@@ -21,9 +21,9 @@ def test_keys_are_the_names_in_lower_case() -> None:
 
 @pytest.mark.parametrize("name", ["", "onMessageSending", "OnMessageSend", "on_messageSend", "MESSAGE_SEND"])
 def test_another_name_is_refused(name: str) -> None:
-    with pytest.raises(ApiError) as refusal:
+    with pytest.raises(ApiError) as caught:
         event_filter().parse("WebhookFilters", name)
-    assert refusal.value.code == 50054
+    assert caught.value.code == 50054
 
 
 def test_sixteen_events_can_have_a_url_of_their_own() -> None:

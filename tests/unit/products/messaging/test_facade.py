@@ -37,13 +37,13 @@ async def _fill(tx: Tx) -> None:
 def test_only_the_accounts_own_service_exists(
     engine: Engine, tmp_path: Path, account: str, sid: str, exists: bool
 ) -> None:
-    async def ask(tx: Tx) -> bool:
+    async def found(tx: Tx) -> bool:
         return await facade.service_exists(tx, account, sid)
 
     async def run() -> bool:
         async with opened(engine.migrated_url(tmp_path, MIGRATIONS), MIGRATIONS) as database:
             await database.write(_fill)
-            return await database.read(ask)
+            return await database.read(found)
 
     assert asyncio.run(run()) is exists
 

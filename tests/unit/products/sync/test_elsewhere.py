@@ -93,10 +93,14 @@ def test_the_newest_events_of_many_objects(engine: Engine, tmp_path: Path) -> No
                 await tx.run("DELETE FROM sync_objects WHERE sid = :sid", sid=rows[1].sid)
 
             await here.database.write(advance)
-            asked = [row.sid for row in rows] + [f"ET{number:032x}" for number in range(NEWEST_AT_ONCE - 3)]
-            newest = await here.database.read(partial(SyncSource().newest, sids=asked))
+            requested = [row.sid for row in rows] + [
+                f"ET{number:032x}" for number in range(NEWEST_AT_ONCE - 3)
+            ]
+            newest = await here.database.read(partial(SyncSource().newest, sids=requested))
             assert newest == {rows[0].sid: 7, rows[2].sid: rows[2].last_event_id}
-            assert await here.database.read(partial(SyncSource().newest, sids=asked[:1])) == {rows[0].sid: 7}
+            assert await here.database.read(partial(SyncSource().newest, sids=requested[:1])) == {
+                rows[0].sid: 7
+            }
 
     asyncio.run(scenario())
 

@@ -48,7 +48,7 @@ async def _log(tx: Tx) -> list[LoggedEvent]:
     )
 
 
-def _told(here: World) -> list[tuple[Any, ...]]:
+def _announced(here: World) -> list[tuple[Any, ...]]:
     return [
         (
             one.type.value,
@@ -59,7 +59,7 @@ def _told(here: World) -> list[tuple[Any, ...]]:
             one.data,
             None if one.date_expires is None else (one.date_expires - one.date) // SECOND,
         )
-        for one in here.told
+        for one in here.announced
         if isinstance(one, SyncEvent)
     ]
 
@@ -91,13 +91,13 @@ def test_each_change_is_told_and_logged(engine: Engine, tmp_path: Path) -> None:
         async with world(engine, tmp_path) as here:
             scope = msgspec.structs.replace(here.scope, actor=ALICE)
             await here.database.write(lambda tx: _steps(tx, scope))
-            assert _told(here) == EXPECTED
+            assert _announced(here) == EXPECTED
             await _compare(here)
-            here.told.clear()
+            here.announced.clear()
             await here.database.write(lambda tx: _ends(tx, scope))
-            assert _told(here) == ENDS
+            assert _announced(here) == ENDS
             assert await here.database.read(_log) == []
-            assert {one.type for one in here.told if isinstance(one, SyncEvent)} == {
+            assert {one.type for one in here.announced if isinstance(one, SyncEvent)} == {
                 EventType(kind) for kind, *_ in ENDS
             }
 
@@ -106,12 +106,12 @@ def test_each_change_is_told_and_logged(engine: Engine, tmp_path: Path) -> None:
 
 async def _compare(here: World) -> None:
     """Compare the log with the notifications that have an id, with the author."""
-    told = [one for one in here.told if isinstance(one, SyncEvent)]
+    announced = [one for one in here.announced if isinstance(one, SyncEvent)]
     service = here.scope.service
-    assert {(one.account_sid, one.service_sid, one.actor, one.date) for one in told} == {
+    assert {(one.account_sid, one.service_sid, one.actor, one.date) for one in announced} == {
         (service.account_sid, service.sid, ALICE, here.clock.now)
     }
-    numbered = sorted((one for one in told if one.event_id is not None), key=lambda one: one.type.value)
+    numbered = sorted((one for one in announced if one.event_id is not None), key=lambda one: one.type.value)
     log = await here.database.read(_log)
     assert [
         (row.object_sid, row.event_id, row.type, row.item_index, row.item_key, row.data, row.date_expires)
@@ -137,7 +137,9 @@ def test_new_expiry_dates_are_announced(engine: Engine, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with world(engine, tmp_path) as here:
             await here.database.write(lambda tx: _steps(tx, here.scope))
-            dates = [(one.date - here.clock.now) // SECOND for one in here.told if isinstance(one, Expiry)]
+            dates = [
+                (one.date - here.clock.now) // SECOND for one in here.announced if isinstance(one, Expiry)
+            ]
             assert dates == [60, 9, 5]
 
     asyncio.run(scenario())
@@ -154,7 +156,7 @@ def test_a_change_that_fails_tells_nothing(engine: Engine, tmp_path: Path) -> No
             try:
                 await here.database.write(fail)
             except KeyError:
-                assert here.told == []
+                assert here.announced == []
                 assert await here.database.read(_log) == []
             else:
                 raise AssertionError("it must fail")

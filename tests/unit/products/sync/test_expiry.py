@@ -33,7 +33,7 @@ async def create(here: World, name: str, seconds: int | None = None) -> None:
 def removed(here: World) -> list[str | None]:
     return [
         one.unique_name
-        for one in here.told
+        for one in here.announced
         if isinstance(one, SyncEvent) and one.type is EventType.DOCUMENT_REMOVED
     ]
 
@@ -42,12 +42,14 @@ def removal(here: World) -> asyncio.Future[None]:
     """Return a future that is done when the next Document goes."""
     seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def hear(told: list[Any]) -> None:
-        found = any(isinstance(one, SyncEvent) and one.type is EventType.DOCUMENT_REMOVED for one in told)
+    def handle(announced: list[Any]) -> None:
+        found = any(
+            isinstance(one, SyncEvent) and one.type is EventType.DOCUMENT_REMOVED for one in announced
+        )
         if found and not seen.done():
             seen.set_result(None)
 
-    here.database.listen(hear)
+    here.database.listen(handle)
     return seen
 
 

@@ -19,7 +19,7 @@ class MovedClock:
         return self.now
 
 
-def taken(buckets: Buckets, rate: Rate, key: str = "k", weight: float = 1.0) -> int:
+def allowed(buckets: Buckets, rate: Rate, key: str = "k", weight: float = 1.0) -> int:
     """Return the number of takes that a bucket allows."""
     for count in range(10_000):
         try:
@@ -42,23 +42,23 @@ def taken(buckets: Buckets, rate: Rate, key: str = "k", weight: float = 1.0) -> 
 def test_a_burst_and_then_the_rate(rate: Rate, burst: int, each_second: int) -> None:
     clock = MovedClock()
     buckets = Buckets(clock)
-    assert taken(buckets, rate) == burst
+    assert allowed(buckets, rate) == burst
     clock.now += SECOND
-    assert taken(buckets, rate) == each_second
+    assert allowed(buckets, rate) == each_second
     clock.now += 3600 * SECOND
-    assert taken(buckets, rate) == burst
+    assert allowed(buckets, rate) == burst
 
 
 def test_buckets_are_each_for_themselves() -> None:
     buckets = Buckets(MovedClock())
-    assert taken(buckets, Rate.READ, "a") == taken(buckets, Rate.READ, "b") == 200
-    assert taken(buckets, Rate.WRITE, "a") == 200
+    assert allowed(buckets, Rate.READ, "a") == allowed(buckets, Rate.READ, "b") == 200
+    assert allowed(buckets, Rate.WRITE, "a") == 200
 
 
 def test_the_refusal_says_when_to_come_back() -> None:
     clock = MovedClock()
     buckets = Buckets(clock)
-    taken(buckets, Rate.WRITE, weight=10.0)
+    allowed(buckets, Rate.WRITE, weight=10.0)
     with pytest.raises(ApiError) as refused:
         buckets.take(Rate.WRITE, "k", 10.0)
     assert (refused.value.code, refused.value.status) == (54009, 429)
@@ -71,11 +71,11 @@ def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     clock = MovedClock()
     clock.now = 3600 * SECOND
     buckets = Buckets(clock)
-    taken(buckets, Rate.READ)
+    allowed(buckets, Rate.READ)
     clock.now = 0
-    assert taken(buckets, Rate.READ) == 0
+    assert allowed(buckets, Rate.READ) == 0
     clock.now = SECOND
-    assert taken(buckets, Rate.READ) == 20
+    assert allowed(buckets, Rate.READ) == 20
 
 
 def test_large_writes_cost_more() -> None:
@@ -88,10 +88,10 @@ def test_large_writes_cost_more() -> None:
 def test_only_so_many_buckets_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_BUCKETS", 2)
     buckets = Buckets(MovedClock())
-    assert taken(buckets, Rate.READ, "a") == 200
-    taken(buckets, Rate.READ, "b")
-    taken(buckets, Rate.READ, "c")
-    assert taken(buckets, Rate.READ, "a") == 200
+    assert allowed(buckets, Rate.READ, "a") == 200
+    allowed(buckets, Rate.READ, "b")
+    allowed(buckets, Rate.READ, "c")
+    assert allowed(buckets, Rate.READ, "a") == 200
 
 
 def test_each_operation_has_its_class() -> None:

@@ -128,7 +128,7 @@ class Scene:
             msgspec.json.decode(job.payload, type=Webhook) for job in await self._jobs("webhook", 1 << 62)
         ]
 
-    async def told(self) -> list[Happened]:
+    async def events(self) -> list[Happened]:
         """Return the same, short."""
         return [
             (found["EventType"], found["Identity"], found["EndpointId"])
@@ -173,7 +173,7 @@ DEBOUNCED = {"reachability_debouncing_enabled": True, "reachability_debouncing_w
 
 
 @pytest.mark.parametrize(
-    ("replaces", "window", "told"),
+    ("replaces", "window", "events"),
     [
         (False, None, (CAME,)),
         (True, None, (WENT, CAME)),
@@ -182,9 +182,9 @@ DEBOUNCED = {"reachability_debouncing_enabled": True, "reachability_debouncing_w
     ],
 )
 def test_what_an_arrival_tells(
-    replaces: bool, window: int | None, told: tuple[ReachabilityEvent, ...]
+    replaces: bool, window: int | None, events: tuple[ReachabilityEvent, ...]
 ) -> None:
-    assert on_connect(replaces, window) == told
+    assert on_connect(replaces, window) == events
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_service_that_does_not_ask_hears_nothing(
         await scene.set(**settings)
         await scene.go(await scene.come(scene.client()))
         await scene.later(60)
-        assert await scene.told() == []
+        assert await scene.events() == []
 
     play(scenario)
 
@@ -214,7 +214,7 @@ def test_clients_without_identity_or_grant_are_not_told(play: Callable[..., None
     async def scenario(scene: Scene) -> None:
         for client in (scene.client(identity=""), Client(None, "alice", "e1")):
             await scene.go(await scene.come(client))
-        assert await scene.told() == []
+        assert await scene.events() == []
 
     play(scenario)
 
@@ -225,9 +225,9 @@ def test_without_debouncing_all_is_told_at_once(play: Callable[..., None]) -> No
         await scene.come(first)
         await scene.come(second)
         await scene.go(first)
-        assert await scene.told() == [came(), came(endpoint="e2"), went()]
+        assert await scene.events() == [came(), came(endpoint="e2"), went()]
         await scene.go(second)
-        assert (await scene.told())[3:] == [went(endpoint="e2")]
+        assert (await scene.events())[3:] == [went(endpoint="e2")]
         (webhook, *_) = await scene.webhooks()
         assert (webhook.url, webhook.method, webhook.service_sid) == (URL, "POST", scene.service_sid)
         assert webhook.parameters == (
@@ -246,7 +246,7 @@ def test_a_new_connection_of_an_endpoint_ends_the_old_one(play: Callable[..., No
         old = await scene.come(scene.client())
         await scene.come(scene.client())
         await scene.go(old)
-        assert await scene.told() == [came(), went(), came()]
+        assert await scene.events() == [came(), went(), came()]
 
     play(scenario)
 
@@ -255,11 +255,11 @@ def test_debounced_a_departure_is_told_after_the_window(play: Callable[..., None
     async def scenario(scene: Scene) -> None:
         await scene.go(await scene.come(scene.client()))
         await scene.later(4.999)
-        assert await scene.told() == [came()]
+        assert await scene.events() == [came()]
         await scene.later(0.001)
-        assert await scene.told() == [came(), went()]
+        assert await scene.events() == [came(), went()]
         await scene.later(60)
-        assert await scene.told() == [came(), went()]
+        assert await scene.events() == [came(), went()]
 
     play(scenario, **DEBOUNCED)
 
@@ -271,10 +271,10 @@ def test_debounced_a_return_in_time_prevents_it(play: Callable[..., None], endpo
         await scene.later(4)
         back = await scene.come(scene.client(endpoint_id=endpoint), scene.other)
         await scene.later(60)
-        assert await scene.told() == [came(), came(endpoint=endpoint)]
+        assert await scene.events() == [came(), came(endpoint=endpoint)]
         await scene.go(back, scene.other)
         await scene.later(5)
-        assert (await scene.told())[2:] == [went(endpoint=endpoint)]
+        assert (await scene.events())[2:] == [went(endpoint=endpoint)]
 
     play(scenario, **DEBOUNCED)
 
@@ -285,9 +285,9 @@ def test_debounced_every_departure_has_its_own_window(play: Callable[..., None])
         await scene.later(4)
         await scene.go(await scene.come(scene.client()))
         await scene.later(4)
-        assert await scene.told() == [came(), came()], "the first window is over, and does not count"
+        assert await scene.events() == [came(), came()], "the first window is over, and does not count"
         await scene.later(1)
-        assert await scene.told() == [came(), came(), went()]
+        assert await scene.events() == [came(), came(), went()]
 
     play(scenario, **DEBOUNCED)
 
@@ -298,10 +298,10 @@ def test_debounced_two_tabs_on_two_nodes_are_one_identity(play: Callable[..., No
         second = await scene.come(scene.client(endpoint_id="e2"), scene.other)
         await scene.go(first)
         await scene.later(60)
-        assert await scene.told() == [came(), came(endpoint="e2")]
+        assert await scene.events() == [came(), came(endpoint="e2")]
         await scene.go(second, scene.other)
         await scene.later(5)
-        assert (await scene.told())[2:] == [went(endpoint="e2")]
+        assert (await scene.events())[2:] == [went(endpoint="e2")]
 
     play(scenario, **DEBOUNCED)
 
@@ -312,7 +312,7 @@ def test_a_client_that_moves_to_another_node_is_not_gone(play: Callable[..., Non
         await scene.come(scene.client(), scene.other)
         await scene.go(old)
         await scene.later(60)
-        assert await scene.told() == [came(), came()]
+        assert await scene.events() == [came(), came()]
 
     play(scenario, **DEBOUNCED)
 
@@ -325,9 +325,9 @@ def test_a_window_outlives_a_restart(play: Callable[..., None]) -> None:
         scene.node = presence(scene.here)
         await scene.later(3)
         await scene.come(scene.client("bob", "e2"))
-        assert went() not in await scene.told()
+        assert went() not in await scene.events()
         await scene.later(2)
-        assert sorted(await scene.told()) == sorted([came(), came("bob", "e2"), came("bob", "e2"), went()])
+        assert sorted(await scene.events()) == sorted([came(), came("bob", "e2"), came("bob", "e2"), went()])
 
     play(scenario, **DEBOUNCED)
 
@@ -342,12 +342,12 @@ def test_the_clients_of_a_killed_node_go_with_its_lease(
         await scene.later(LEASE / SECOND - 1)
         await scene.other.renew()
         await scene.come(scene.client("bob", "e2"), scene.other)
-        before = await scene.told()
+        before = await scene.events()
         assert went() not in before
         await scene.later(1)
         await scene.other.renew()
         await scene.later(after)
-        assert [one for one in await scene.told() if one not in before] == [went()]
+        assert [one for one in await scene.events() if one not in before] == [went()]
 
     play(scenario, **settings)
 
@@ -359,7 +359,7 @@ def test_a_node_that_lives_keeps_its_clients(play: Callable[..., None]) -> None:
             await scene.later(BEAT_SECONDS)
             await scene.node.renew()
             await scene.other.renew()
-        assert await scene.told() == [came()]
+        assert await scene.events() == [came()]
 
     play(scenario)
 
@@ -371,7 +371,7 @@ def test_a_node_that_was_taken_for_dead_tells_of_its_clients_again(play: Callabl
         await scene.other.renew()
         await scene.node.renew()
         await scene.other.renew()
-        assert await scene.told() == [came(), went(), came()]
+        assert await scene.events() == [came(), went(), came()]
 
     play(scenario)
 
@@ -382,14 +382,14 @@ def test_clients_that_were_there_before_the_webhooks_count(play: Callable[..., N
         early = await scene.come(scene.client())
         await scene.set(reachability_webhooks_enabled=True)
         await scene.node.renew()
-        assert await scene.told() == []
+        assert await scene.events() == []
         late = await scene.come(scene.client(endpoint_id="e2"))
         await scene.go(late)
         await scene.later(60)
-        assert await scene.told() == [came(endpoint="e2")]
+        assert await scene.events() == [came(endpoint="e2")]
         await scene.go(early)
         await scene.later(5)
-        assert (await scene.told())[1:] == [went()]
+        assert (await scene.events())[1:] == [went()]
 
     play(scenario, **DEBOUNCED)
 
@@ -401,10 +401,10 @@ def test_one_identity_is_told_of_in_order(play: Callable[..., None]) -> None:
             scene.node.connected(client)
             scene.node.disconnected(client)
         await scene.node.flush()
-        told = await scene.told()
-        assert len(told) == 2 * BATCH
-        for identity in {identity for _, identity, _ in told}:
-            mine = [event for event, of, _ in told if of == identity]
+        events = await scene.events()
+        assert len(events) == 2 * BATCH
+        for identity in {identity for _, identity, _ in events}:
+            mine = [event for event, of, _ in events if of == identity]
             assert mine == [CAME.value, WENT.value] * (len(mine) // 2)
         keys = {job.order_key for job in await scene._jobs("webhook", 1 << 62)}
         assert keys == {f"{ACCOUNT_SID} {scene.service_sid} {identity}" for identity in range(7)}
@@ -424,7 +424,7 @@ def test_a_service_that_was_removed_is_told_nothing(play: Callable[..., None]) -
         await scene.come(scene.client("carol", "e3"))
         await scene.go(client)
         await scene.later(60)
-        assert sorted(await scene.told()) == [came(), came("bob", "e2")]
+        assert sorted(await scene.events()) == [came(), came("bob", "e2")]
 
         async def find(tx: Tx) -> object:
             return await services.by_sid(tx, scene.service_sid)

@@ -185,8 +185,8 @@ async def _check(here: World, done: list[Acknowledgement]) -> None:
         key = (event.object_sid, event.event_id)
         models.setdefault(event.object_sid, Model()).apply(event, acknowledged.pop(key, None))
     assert not acknowledged, "every write has its event"
-    told = [(one.object_sid, one.event_id) for one in here.told if isinstance(one, SyncEvent)]
-    numbered = [one for one in told if one[1] is not None]
+    announced = [(one.object_sid, one.event_id) for one in here.announced if isinstance(one, SyncEvent)]
+    numbered = [one for one in announced if one[1] is not None]
     assert sorted(numbered) == sorted((event.object_sid, event.event_id) for event in log)
     await _compare(here, models)
 

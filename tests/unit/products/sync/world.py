@@ -41,8 +41,8 @@ class World:
         self.database = database
         self.clock = clock
         self.scope = scope
-        self.told: list[Any] = []
-        database.listen(self.told.extend)
+        self.announced: list[Any] = []
+        database.listen(self.announced.extend)
 
 
 @asynccontextmanager

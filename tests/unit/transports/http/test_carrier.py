@@ -32,23 +32,23 @@ from unit.transports.smpp.routes import Recorder, submission
 SECRET = "a secret of the gateway"
 
 
-def answer(status: int, body: bytes = b"", *lines: str) -> bytes:
+def response(status: int, body: bytes = b"", *lines: str) -> bytes:
     """Return a response as it goes over the wire."""
     head = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *lines, "", ""]
     return "\r\n".join(head).encode() + body
 
 
-TAKEN = answer(202, b'{"id": "g1"}')
+ACCEPTED = response(202, b'{"id": "g1"}')
 
 
 @asynccontextmanager
 async def carrier(url: str, **options: Any) -> AsyncIterator[tuple[HttpCarrier, Recorder]]:
     """Yield a started carrier, and what it receives."""
     route = HttpRoute(name="gate", url=url, secret=SECRET, **options)
-    made, heard = HttpCarrier(route, Egress(AddressGuard(allow_private=True))), Recorder()
-    await made.start(heard)
+    made, recorder = HttpCarrier(route, Egress(AddressGuard(allow_private=True))), Recorder()
+    await made.start(recorder)
     try:
-        yield made, heard
+        yield made, recorder
     finally:
         await made.stop()
 
@@ -85,8 +85,8 @@ def test_a_message_is_posted_with_its_key_and_credentials() -> None:
         head, _, body = gateway.requests[0].partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         assert first == "POST /sms?key=1 HTTP/1.1"
-        told = {"Content-Type: application/json", "Idempotency-Key: SM7", "Authorization: Basic Zm9v"}
-        assert told <= set(lines)
+        expected = {"Content-Type: application/json", "Idempotency-Key: SM7", "Authorization: Basic Zm9v"}
+        assert expected <= set(lines)
         assert json.loads(body)["text"] == "Hi €"
         assert made.shown() == {
             "name": "gate",
@@ -96,14 +96,14 @@ def test_a_message_is_posted_with_its_key_and_credentials() -> None:
             "failure": "",
         }
 
-    play(TAKEN, scenario, authorization="Basic Zm9v")
+    play(ACCEPTED, scenario, authorization="Basic Zm9v")
 
 
 UNHEARD: list[tuple[Reply | bytes, str]] = [
-    (answer(500), "the gateway answered 500"),
-    (answer(302, b"", "Location: /elsewhere"), "the gateway answered 302"),
-    (answer(200, b"<html>"), "the gateway's answer has no id"),
-    (answer(200, b'{"id": "' + b"x" * 100_000 + b'"}'), "the gateway's answer has no id"),
+    (response(500), "the gateway answered 500"),
+    (response(302, b"", "Location: /elsewhere"), "the gateway answered 302"),
+    (response(200, b"<html>"), "the gateway's answer has no id"),
+    (response(200, b'{"id": "' + b"x" * 100_000 + b'"}'), "the gateway's answer has no id"),
     (lose, "Empty reply from server"),
     (garble, ""),
     (hang, ""),
@@ -126,7 +126,7 @@ def test_what_the_gateway_may_have_is_unknown(reply: Reply | bytes, reason: str)
     play(reply, scenario, timeout=0.5 if reply in (hang, stall) else 10)
 
 
-@pytest.mark.parametrize("reply", [answer(500), answer(200), lose])
+@pytest.mark.parametrize("reply", [response(500), response(200), lose])
 def test_what_is_unknown_is_given_up_where_the_operator_says_so(reply: Reply | bytes) -> None:
     async def scenario(made: HttpCarrier, _: Peer) -> None:
         outcome = await made.submit(submission())
@@ -137,7 +137,7 @@ def test_what_is_unknown_is_given_up_where_the_operator_says_so(reply: Reply | b
 
 
 def test_a_kept_connection_that_is_lost_hands_nothing_over_twice() -> None:
-    replies = iter([TAKEN, b""])
+    replies = iter([ACCEPTED, b""])
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if reply := next(replies):
@@ -156,15 +156,15 @@ def test_a_kept_connection_that_is_lost_hands_nothing_over_twice() -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome", "ready"),
     [
-        (answer(400, b'{"error_code": 30005}'), Rejection(30005, "the gateway answered 400"), True),
-        (answer(403, b"no"), Rejection(30008, "the gateway answered 403"), True),
+        (response(400, b'{"error_code": 30005}'), Rejection(30005, "the gateway answered 400"), True),
+        (response(403, b"no"), Rejection(30008, "the gateway answered 403"), True),
         (
-            answer(429, b"", "Retry-After: 7"),
+            response(429, b"", "Retry-After: 7"),
             Deferral(7.0, "the gateway answered 429", 30017, counts=False),
             False,
         ),
-        (answer(503), Deferral(5.0, "the gateway answered 503", 30017), False),
-        (answer(401), Deferral(30.0, "the gateway answered 401", counts=False), False),
+        (response(503), Deferral(5.0, "the gateway answered 503", 30017), False),
+        (response(401), Deferral(30.0, "the gateway answered 401", counts=False), False),
     ],
 )
 def test_what_the_gateway_has_not(reply: bytes, outcome: Outcome, ready: bool) -> None:
@@ -193,12 +193,12 @@ def test_a_gateway_that_asked_for_a_pause_is_left_alone(monkeypatch: pytest.Monk
         await made.submit(submission(message_sid="SM2"))
         assert len(gateway.requests) == 2
 
-    play(answer(429, b"", "Retry-After: 60"), scenario)
+    play(response(429, b"", "Retry-After: 60"), scenario)
 
 
 def test_a_gateway_that_is_not_there_has_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
 
     async def run() -> None:
         async with carrier(f"http://127.0.0.1:{port}/") as (made, _):
@@ -215,7 +215,7 @@ def test_without_receipts_a_message_is_final_once_it_is_taken() -> None:
     async def scenario(made: HttpCarrier, _: Peer) -> None:
         assert await made.submit(submission()) == Acceptance(("",), final=True)
 
-    play(answer(204), scenario, receipts=False)
+    play(response(204), scenario, receipts=False)
 
 
 def test_the_window_bounds_what_is_under_way() -> None:
@@ -230,7 +230,7 @@ def test_the_window_bounds_what_is_under_way() -> None:
             gate.set()
         await gate.wait()
         under_way -= 1
-        writer.write(TAKEN)
+        writer.write(ACCEPTED)
 
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
         outcomes = await asyncio.gather(*(made.submit(submission(message_sid=f"SM{n}")) for n in range(9)))
@@ -243,7 +243,7 @@ def test_the_window_bounds_what_is_under_way() -> None:
 def test_who_finds_no_room_is_not_kept_waiting_for_ever() -> None:
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
         first = asyncio.create_task(made.submit(submission(message_sid="SM1")))
-        await gateway.heard.wait()
+        await gateway.received.wait()
         second = await made.submit(submission(message_sid="SM2", valid_for=0.01))
         assert second == Deferral(5.0, "the gateway is slow", counts=False)
         assert len(gateway.requests) == 1
@@ -258,7 +258,7 @@ def test_a_stop_ends_what_is_under_way_and_takes_nothing_more() -> None:
         first, second = (
             asyncio.create_task(made.submit(submission(message_sid=sid))) for sid in ("SM1", "SM2")
         )
-        await gateway.heard.wait()
+        await gateway.received.wait()
         await made.stop()
         assert await first == UnknownOutcome("the carrier was stopped", resend=False)
         stopped = Deferral(5.0, "the carrier is stopped", counts=False)
@@ -271,7 +271,7 @@ def test_a_stop_ends_what_is_under_way_and_takes_nothing_more() -> None:
 def test_who_waits_for_an_answer_may_be_cancelled() -> None:
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
         task = asyncio.create_task(made.submit(submission()))
-        await gateway.heard.wait()
+        await gateway.received.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -282,17 +282,17 @@ def test_who_waits_for_an_answer_may_be_cancelled() -> None:
 
 def test_reports_reach_the_receiver_before_they_are_acknowledged() -> None:
     async def run() -> None:
-        async with carrier("http://127.0.0.1:9/") as (made, heard):
+        async with carrier("http://127.0.0.1:9/") as (made, recorder):
             assert await made.report("receipts", b'{"id": "g1", "status": "delivered"}')
-            assert heard.receipts == [Receipt("gate", "g1", ReceiptState.DELIVERED)]
+            assert recorder.receipts == [Receipt("gate", "g1", ReceiptState.DELIVERED)]
             assert await made.report("messages", b'{"id": 7, "from": "+15005550100", "to": "+15005550006"}')
-            assert [(one.carrier, one.sender, one.id) for one in heard.inbounds] == [
+            assert [(one.carrier, one.sender, one.id) for one in recorder.inbounds] == [
                 ("gate", "+15005550100", "7")
             ]
             assert not await made.report("else", b"{}")
             with pytest.raises(BadReport):
                 await made.report("receipts", b"{}")
-            heard.failures = 1
+            recorder.failures = 1
             with pytest.raises(OSError, match="the disk is full"):
                 await made.report("receipts", b'{"id": "g1", "status": "delivered"}')
 

@@ -87,7 +87,7 @@ def test_without_receipts_an_answer_needs_no_id_and_is_final() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("event", "expected"),
     [
         ({"id": "g1", "status": "delivered"}, Receipt("gate", "g1", ReceiptState.DELIVERED)),
         (
@@ -104,12 +104,12 @@ def test_without_receipts_an_answer_needs_no_id_and_is_final() -> None:
         ),
     ],
 )
-def test_receipts(told: dict[str, object], expected: Receipt) -> None:
-    assert protocol.receipt("gate", json.dumps(told).encode()) == expected
+def test_receipts(event: dict[str, object], expected: Receipt) -> None:
+    assert protocol.receipt("gate", json.dumps(event).encode()) == expected
 
 
 def test_a_message_from_a_phone_with_a_picture() -> None:
-    told = {
+    event = {
         "id": "m1",
         "from": "+15005550100",
         "to": "+15005550006",
@@ -117,7 +117,7 @@ def test_a_message_from_a_phone_with_a_picture() -> None:
         "segments": 2,
         "media": [{"content_type": "image/png", "content": base64.b64encode(b"\x89PNG").decode()}],
     }
-    found = protocol.inbound("gate", json.dumps(told).encode())
+    found = protocol.inbound("gate", json.dumps(event).encode())
     assert (found.carrier, found.sender, found.recipient, found.text, found.segments, found.id) == (
         "gate",
         "+15005550100",

@@ -55,18 +55,18 @@ class World:
         self.url = url
         self.database: Database
         self.sandbox: Sandbox
-        self.heard: Recorder
+        self.recorder: Recorder
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
         """Run from a start to a stop; the second time it finds what the first left."""
         async with opened(self.url, migrations(products(Settings())), lambda: self.now) as self.database:
-            self.sandbox, self.heard = Sandbox(self.database), Recorder()
+            self.sandbox, self.recorder = Sandbox(self.database), Recorder()
             handlers = {JOB: self.sandbox.handler()}
             runner = Runner(self.database, handlers, lambda: self.now, RunnerOptions(poll_seconds=0.05))
             # As a node does: the jobs first.
             await runner.start()
-            await self.sandbox.start(self.heard)
+            await self.sandbox.start(self.recorder)
             try:
                 yield self
             finally:
@@ -164,25 +164,25 @@ def test_each_phone_has_its_ways(play: Play) -> None:
     assert {way[0] for way in WAYS} == {ORDINARY, *SPECIAL}
 
     async def all_of_them(world: World) -> None:
-        for number, ends, state, code, answer in WAYS:
+        for number, ends, state, code, reply in WAYS:
             sid = f"SM{number}"
             outcomes = [await world.submit(number, message_sid=sid) for _ in ends]
             assert [type(outcome) for outcome in outcomes] == ends, number
             await world.settle()
             last = outcomes[-1]
-            told = [one for one in world.heard.receipts if one.id.startswith(sid)]
-            assert [one.state for one in told] == ([state] if state else []), number
+            receipts = [one for one in world.recorder.receipts if one.id.startswith(sid)]
+            assert [one.state for one in receipts] == ([state] if state else []), number
             if isinstance(last, Acceptance):
                 assert last == Acceptance((f"{sid}.0",)), number
-                assert [one.error_code for one in told] == ([code] if state else []), number
+                assert [one.error_code for one in receipts] == ([code] if state else []), number
             else:
                 assert isinstance(last, Rejection | Deferral)
                 assert last.error_code == code, number
             got = [(one.outgoing, one.peer, one.body) for one in await world.phone(number)]
             arrived = [(False, OURS, "Hi")] if isinstance(last, Acceptance) else []
-            assert got == arrived + ([(True, OURS, answer)] if answer else []), number
-            heard = [(one.recipient, one.text) for one in world.heard.inbounds if one.sender == number]
-            assert heard == ([(OURS, answer)] if answer else []), number
+            assert got == arrived + ([(True, OURS, reply)] if reply else []), number
+            inbounds = [(one.recipient, one.text) for one in world.recorder.inbounds if one.sender == number]
+            assert inbounds == ([(OURS, reply)] if reply else []), number
 
     play(all_of_them)
 
@@ -191,17 +191,17 @@ def test_each_phone_has_its_ways(play: Play) -> None:
 def test_a_receipt_that_is_late_comes_in_its_time(play: Play) -> None:
     async def submitted(world: World) -> None:
         await world.submit("+15005552012")
-        [(due, told)] = await world.waiting()
-        assert (due, told.receipt is not None) == (10.0, True)
-        assert world.heard.receipts == []
+        [(due, report)] = await world.waiting()
+        assert (due, report.receipt is not None) == (10.0, True)
+        assert world.recorder.receipts == []
 
     async def another_start(world: World) -> None:
         world.now += 9 * SECOND
         await world.settle()
-        assert world.heard.receipts == []
+        assert world.recorder.receipts == []
         world.now += SECOND
         await world.settle()
-        assert [one.state for one in world.heard.receipts] == [DELIVERED]
+        assert [one.state for one in world.recorder.receipts] == [DELIVERED]
         assert await world.waiting() == []
 
     play(submitted, another_start)
@@ -210,16 +210,18 @@ def test_a_receipt_that_is_late_comes_in_its_time(play: Play) -> None:
 def test_what_was_to_be_told_outlives_a_restart(play: Play) -> None:
     async def submitted(world: World) -> None:
         # Nobody takes what is told: the disk is full.
-        world.heard.failures = 1_000
+        world.recorder.failures = 1_000
         for number in (ORDINARY, "+15005552014"):
             await world.submit(number, message_sid=f"SM{number}")
-        await world.heard.until(lambda: world.heard.calls >= 3)
+        await world.recorder.until(lambda: world.recorder.calls >= 3)
 
     async def another_start(world: World) -> None:
         world.now += 3600 * SECOND
-        await world.heard.until(lambda: len(world.heard.receipts) == 2 and len(world.heard.inbounds) == 1)
-        assert {one.id for one in world.heard.receipts} == {f"SM{ORDINARY}.0", "SM+15005552014.0"}
-        assert [one.text for one in world.heard.inbounds] == ["STOP"]
+        await world.recorder.until(
+            lambda: len(world.recorder.receipts) == 2 and len(world.recorder.inbounds) == 1
+        )
+        assert {one.id for one in world.recorder.receipts} == {f"SM{ORDINARY}.0", "SM+15005552014.0"}
+        assert [one.text for one in world.recorder.inbounds] == ["STOP"]
 
     play(submitted, another_start)
 
@@ -234,9 +236,9 @@ def test_what_is_handed_over_again_is_one_message_with_one_answer(play: Play) ->
             (True, 1),
             (False, 2),
         ]
-        assert len(world.heard.inbounds) == 1
+        assert len(world.recorder.inbounds) == 1
         # The receipts of the first time may have gone to nobody.
-        assert [one.id for one in world.heard.receipts] == ["SM1.0", "SM1.0"]
+        assert [one.id for one in world.recorder.receipts] == ["SM1.0", "SM1.0"]
 
     play(again)
 
@@ -264,11 +266,11 @@ def test_long_texts_come_whole_with_a_receipt_for_each_segment(play: Play) -> No
         outcome = await world.submit("+15005552015", *parts, encoding=Encoding.UCS2)
         assert outcome == Acceptance(("SM1.0", "SM1.1", "SM1.2"))
         await world.settle()
-        assert sorted(one.id for one in world.heard.receipts) == ["SM1.0", "SM1.1", "SM1.2"]
+        assert sorted(one.id for one in world.recorder.receipts) == ["SM1.0", "SM1.1", "SM1.2"]
         received, answered = await world.phone("+15005552015")
         assert (received.body, received.segments, received.encoding) == ("".join(parts), 3, "ucs2")
         assert (answered.body, answered.segments) == ("".join(parts), 3)
-        assert [(one.text, one.segments) for one in world.heard.inbounds] == [("".join(parts), 3)]
+        assert [(one.text, one.segments) for one in world.recorder.inbounds] == [("".join(parts), 3)]
 
     play(long)
 
@@ -295,7 +297,7 @@ def test_nobody_answers_a_word(play: Play) -> None:
         assert await world.sandbox.submit(message) == Acceptance(("SM1.0",))
         await world.settle()
         assert [(one.peer, one.outgoing) for one in await world.phone("+15005552014")] == [("ACME", False)]
-        assert (len(world.heard.receipts), world.heard.inbounds) == (1, [])
+        assert (len(world.recorder.receipts), world.recorder.inbounds) == (1, [])
 
     play(named)
 
@@ -306,7 +308,7 @@ def test_a_phone_is_the_same_on_every_channel(play: Play, channel: str) -> None:
     async def reached(world: World) -> None:
         await world.submit(f"{channel}:+15005552003")
         await world.settle()
-        assert [one.error_code for one in world.heard.receipts] == [30003]
+        assert [one.error_code for one in world.recorder.receipts] == [30003]
 
     play(reached)
 
@@ -320,11 +322,11 @@ def test_what_a_phone_sends_is_told_in_its_order(play: Play) -> None:
                 lambda tx, number=number: send_as_phone(tx, ACCOUNT, ORDINARY, OURS, PhoneText(str(number)))
             )
         await world.settle()
-        heard = world.heard.inbounds
-        assert [one.text for one in heard] == [str(number) for number in range(20)]
-        assert {(one.carrier, one.sender, one.recipient) for one in heard} == {("sandbox", ORDINARY, OURS)}
+        inbounds = world.recorder.inbounds
+        assert [one.text for one in inbounds] == [str(number) for number in range(20)]
+        assert {(one.carrier, one.sender, one.recipient) for one in inbounds} == {("sandbox", ORDINARY, OURS)}
         # By its id a message that is told twice is known again.
-        assert [one.id for one in heard] == [one.id for one in await world.phone(ORDINARY)]
+        assert [one.id for one in inbounds] == [one.id for one in await world.phone(ORDINARY)]
 
     play(sent)
 
@@ -347,11 +349,11 @@ def test_a_sandbox_that_never_starts_holds_up_no_job() -> None:
         sandbox = Sandbox(cast(Database, None))
         payload = msgspec.json.encode(PhoneEvent(receipt=Receipt("sandbox", "SM1.0", DELIVERED))).decode()
         job = ClaimedJob("1", JOB, payload, "", None, 1, 0)
-        telling = asyncio.ensure_future(sandbox.handler().run(job))
+        running = asyncio.ensure_future(sandbox.handler().run(job))
         await asyncio.sleep(0)
-        assert not telling.done()
+        assert not running.done()
         await sandbox.stop()
-        assert isinstance(await telling, Retry)
+        assert isinstance(await running, Retry)
 
     asyncio.run(run())
 

@@ -14,13 +14,13 @@ from trunkline.transports.smpp.settings import SmppRoute
 
 def route(**options: Any) -> SmppRoute:
     """Return a route with these options."""
-    told = {"name": "main", "host": "127.0.0.1", "system_id": "trunkline", "password": "secret", **options}
-    return SmppRoute(**told)
+    fields = {"name": "main", "host": "127.0.0.1", "system_id": "trunkline", "password": "secret", **options}
+    return SmppRoute(**fields)
 
 
 def submission(*parts: str, **more: Any) -> Submission:
     """Return a message of these segments."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "message_sid": "SM1",
         "account_sid": "AC1",
         "sender": "+15005550006",
@@ -31,7 +31,7 @@ def submission(*parts: str, **more: Any) -> Submission:
         "reference": 7,
         **more,
     }
-    return Submission(**told)
+    return Submission(**fields)
 
 
 FAST: dict[str, Any] = {
@@ -94,9 +94,9 @@ async def turns(condition: Callable[[], object]) -> None:
 @asynccontextmanager
 async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Recorder]]:
     """Yield a carrier that binds to an SMSC, and what it receives."""
-    carrier, heard = SmppCarrier(route(port=port, **{**FAST, **options})), Recorder()
-    await carrier.start(heard)
+    carrier, recorder = SmppCarrier(route(port=port, **{**FAST, **options})), Recorder()
+    await carrier.start(recorder)
     try:
-        yield carrier, heard
+        yield carrier, recorder
     finally:
         await carrier.stop()

@@ -28,10 +28,10 @@ def play(scenario: Scenario, smsc: Smsc | None = None, *, ready: bool = True, **
     """Run a scenario with a carrier that is bound, unless it is not to be waited for."""
 
     async def run(smsc: Smsc) -> None:
-        async with smsc, running(smsc.port, **options) as (carrier, heard):
+        async with smsc, running(smsc.port, **options) as (carrier, recorder):
             if ready:
                 await turns(lambda: carrier.ready)
-            await scenario(carrier, heard, smsc)
+            await scenario(carrier, recorder, smsc)
 
     smsc = smsc or Smsc()
     asyncio.run(run(smsc))
@@ -39,16 +39,16 @@ def play(scenario: Scenario, smsc: Smsc | None = None, *, ready: bool = True, **
 
 
 def submitting(
-    *messages: tuple[str, ...], answer: Callable[[Submit], Reply | None], **options: Any
+    *messages: tuple[str, ...], respond: Callable[[Submit], Reply | None], **options: Any
 ) -> list[Outcome]:
     """Return the outcomes of messages that are handed over at once."""
     outcomes: list[Outcome] = []
 
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         handed = [submission(*parts, message_sid=f"SM{at}") for at, parts in enumerate(messages)]
         outcomes.extend(await asyncio.gather(*map(carrier.submit, handed)))
 
-    play(scenario, Smsc(answer=answer), **options)
+    play(scenario, Smsc(respond=respond), **options)
     return outcomes
 
 
@@ -57,7 +57,7 @@ def first_refused(count: int, status: int) -> Callable[[Submit], Reply]:
 
 
 def test_messages_are_taken_in_their_order() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         texts = [f"message {number}" for number in range(200)]
         outcomes = await asyncio.gather(*(carrier.submit(submission(text)) for text in texts))
         assert outcomes == [Acceptance((str(number),)) for number in range(1, 201)]
@@ -67,14 +67,14 @@ def test_messages_are_taken_in_their_order() -> None:
 
 
 def test_every_part_has_its_id() -> None:
-    assert submitting(("a" * 153, "b"), ("c",), answer=takes_all) == [
+    assert submitting(("a" * 153, "b"), ("c",), respond=takes_all) == [
         Acceptance(("1", "2")),
         Acceptance(("3",)),
     ]
 
 
 def test_only_parts_that_were_not_taken_are_sent() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         message = submission("a", "b", "c", accepted_ids=("x", "", "z"))
         assert await carrier.submit(message) == Acceptance(("x", "1", "z"))
         assert [submit.text for submit in smsc.submits] == ["b"]
@@ -86,25 +86,25 @@ def test_only_parts_that_were_not_taken_are_sent() -> None:
 
 
 def test_without_receipts_being_taken_is_the_end() -> None:
-    assert submitting(("a",), answer=takes_all, receipts="none") == [Acceptance(("1",), final=True)]
+    assert submitting(("a",), respond=takes_all, receipts="none") == [Acceptance(("1",), final=True)]
 
 
 def test_a_network_that_tells_no_id_still_took_it() -> None:
-    (outcome,) = submitting(("a", "b"), answer=lambda submit: Reply())
+    (outcome,) = submitting(("a", "b"), respond=lambda submit: Reply())
     assert outcome == Acceptance(("SM0.0", "SM0.1"))
 
 
 @pytest.mark.parametrize(("base", "id"), [("as_is", "00AB"), ("response_hex", "AB")])
 def test_ids_come_in_the_routes_form(base: str, id: str) -> None:
-    (outcome,) = submitting(("a",), answer=lambda submit: Reply(message_id=id), id_base=base)
+    (outcome,) = submitting(("a",), respond=lambda submit: Reply(message_id=id), id_base=base)
     assert outcome == Acceptance(("ab" if base == "as_is" else "171",))
 
 
 @pytest.mark.parametrize("window", [1, 10])
 def test_the_window_is_kept(window: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         handed = [asyncio.create_task(carrier.submit(submission(str(number)))) for number in range(30)]
         while len(smsc.submits) < 30:
             await smsc.until(lambda: len(held) == min(window, 30 - len(smsc.submits) + len(held)))
@@ -122,7 +122,7 @@ def test_the_window_is_kept(window: int) -> None:
 
 
 def test_the_rate_is_kept() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
         await asyncio.gather(*(carrier.submit(submission("a", "b")) for _ in range(3)))
@@ -135,21 +135,21 @@ def test_what_is_throttled_is_sent_again_in_order() -> None:
     texts = [(f"{number:02}",) for number in range(40)]
     seen: list[str] = []
 
-    def answer(submit: Submit) -> Reply:
+    def respond(submit: Submit) -> Reply:
         if submit.count <= 20:
             return Reply(CommandStatus.RTHROTTLED)
         seen.append(submit.text)
         return takes_all(submit)
 
     outcomes = submitting(
-        *texts, answer=answer, window=1, rate=100_000, throttle_first=0.001, throttle_most=0.001
+        *texts, respond=respond, window=1, rate=100_000, throttle_first=0.001, throttle_most=0.001
     )
     assert outcomes == [Acceptance((str(number),)) for number in range(21, 61)]
     assert seen == [text for (text,) in texts]
 
 
 def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         handed = asyncio.create_task(carrier.submit(submission()))
         await turns(lambda: carrier.shown()["binds"][0]["throttled_to"])
         assert not carrier.ready
@@ -158,7 +158,7 @@ def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
 
     play(
         scenario,
-        Smsc(answer=first_refused(1, CommandStatus.RTHROTTLED)),
+        Smsc(respond=first_refused(1, CommandStatus.RTHROTTLED)),
         rate=100,
         throttle_first=0.05,
         throttle_most=1,
@@ -166,7 +166,7 @@ def test_throttling_pauses_the_bind_and_halves_its_rate() -> None:
 
 
 def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         outcomes = await asyncio.gather(
             carrier.submit(submission("a", valid_for=0.02)), carrier.submit(submission("b", valid_for=60.0))
         )
@@ -174,7 +174,7 @@ def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
         assert isinstance(outcomes[1], Acceptance)
 
     slow = {"throttle_first": 0.1, "throttle_most": 0.1}
-    play(scenario, Smsc(answer=first_refused(2, CommandStatus.RTHROTTLED)), **slow)
+    play(scenario, Smsc(respond=first_refused(2, CommandStatus.RTHROTTLED)), **slow)
 
 
 @pytest.mark.parametrize(
@@ -182,36 +182,36 @@ def test_a_message_that_waits_for_too_long_is_handed_back() -> None:
     [(CommandStatus.RMSGQFUL, 30017), (CommandStatus.RSYSERR, 30008), (CommandStatus.RX_T_APPN, 30008)],
 )
 def test_a_busy_network_is_tried_later_and_ever_later(status: CommandStatus, error_code: int) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         for tries, after in enumerate((5.0, 30.0, 60.0, 60.0)):
             outcome = await carrier.submit(submission(tries=tries))
             assert isinstance(outcome, Deferral)
             assert (outcome.after, outcome.error_code, outcome.counts) == (after, error_code, True)
 
-    play(scenario, Smsc(answer=lambda submit: Reply(status)))
+    play(scenario, Smsc(respond=lambda submit: Reply(status)))
 
 
 def test_a_refused_part_fails_the_message_and_tells_what_was_taken() -> None:
-    def answer(submit: Submit) -> Reply:
+    def respond(submit: Submit) -> Reply:
         return Reply(CommandStatus.RINVDSTADR) if submit.text == "b" else takes_all(submit)
 
-    (outcome,) = submitting(("a", "b", "c"), answer=answer, window=1)
+    (outcome,) = submitting(("a", "b", "c"), respond=respond, window=1)
     assert outcome == Rejection(30005, "the SMSC answers ESME_RINVDSTADR (0x0B)", ids=("1",))
 
 
 def test_the_operators_table_decides() -> None:
-    (outcome,) = submitting(("a",), answer=lambda submit: Reply(0x411), errors={"0x411": 30007})
+    (outcome,) = submitting(("a",), respond=lambda submit: Reply(0x411), errors={"0x411": 30007})
     assert outcome == Rejection(30007, "the SMSC answers status 0x411")
 
 
 def test_what_the_smsc_cannot_read_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    (outcome,) = submitting(("a",), answer=lambda submit: Reply(CommandStatus.RINVESMCLASS))
+    (outcome,) = submitting(("a",), respond=lambda submit: Reply(CommandStatus.RINVESMCLASS))
     assert isinstance(outcome, Rejection)
     assert any(record.levelno == logging.ERROR for record in caplog.records)
 
 
 def test_what_cannot_be_written_is_refused() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         outcome = await carrier.submit(submission(recipient="+" + "1" * 40))
         assert isinstance(outcome, Rejection)
         assert smsc.count == 0
@@ -221,9 +221,9 @@ def test_what_cannot_be_written_is_refused() -> None:
 
 @pytest.mark.parametrize("policy", ["resend", "fail"])
 def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         handed = asyncio.gather(*(carrier.submit(submission(str(number), "b")) for number in range(3)))
         await smsc.submitted(1)
         smsc.drop()
@@ -231,7 +231,7 @@ def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
         assert isinstance(first, UnknownOutcome)
         assert first.resend is (policy == "resend") is carrier.resends_unknown
         assert {type(one) for one in (second, third)} <= {UnknownOutcome, Deferral}
-        smsc.answer = takes_all
+        smsc.respond = takes_all
         await turns(lambda: carrier.ready)
         assert isinstance(await carrier.submit(submission()), Acceptance)
 
@@ -239,11 +239,11 @@ def test_a_reset_before_the_answer_leaves_it_unknown(policy: str) -> None:
 
 
 def test_what_waits_when_the_link_is_lost_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        smsc.answer = lambda submit: None
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        smsc.respond = lambda submit: None
         handed = asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(3)))
         await smsc.submitted(1)
-        smsc.answers_binds = False
+        smsc.responds_to_binds = False
         smsc.drop()
         first, *others = await handed
         assert isinstance(first, UnknownOutcome)
@@ -253,8 +253,8 @@ def test_what_waits_when_the_link_is_lost_is_handed_back() -> None:
 
 
 def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        smsc.answer = lambda submit: None
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        smsc.respond = lambda submit: None
         outcome = await carrier.submit(submission())
         assert outcome == UnknownOutcome("a request was not answered")
         await smsc.until(lambda: len(smsc.attempts) == 2)
@@ -263,12 +263,12 @@ def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
 
 
 def test_an_answer_that_comes_twice_does_no_harm() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         def twice(submit: Submit) -> Reply:
             submit.connection.reply(submit, Reply(message_id="1"))
             return Reply(message_id="2")
 
-        smsc.answer = twice
+        smsc.respond = twice
         assert await carrier.submit(submission()) == Acceptance(("1",))
         assert await carrier.submit(submission()) == Acceptance(("1",))
         assert len(smsc.attempts) == 1
@@ -277,7 +277,7 @@ def test_an_answer_that_comes_twice_does_no_harm() -> None:
 
 
 def test_a_broken_session_is_bound_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         outcomes = await asyncio.gather(carrier.submit(submission("a")), carrier.submit(submission("b")))
         assert isinstance(outcomes[0], Deferral)
         assert not outcomes[0].counts
@@ -285,12 +285,12 @@ def test_a_broken_session_is_bound_anew() -> None:
         await turns(lambda: carrier.ready and len(smsc.attempts) == 2)
         assert smsc.unbinds == 1
 
-    play(scenario, Smsc(answer=first_refused(1, CommandStatus.RINVBNDSTS)))
+    play(scenario, Smsc(respond=first_refused(1, CommandStatus.RINVBNDSTS)))
 
 
 def test_the_smscs_unbind_is_answered_and_bound_anew() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        assert await smsc.receiver.ask(Command.UNBIND, EmptyBody()) == 0
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        assert await smsc.receiver.request(Command.UNBIND, EmptyBody()) == 0
         await smsc.until(lambda: len(smsc.attempts) == 2)
         await turns(lambda: carrier.ready)
 
@@ -298,7 +298,7 @@ def test_the_smscs_unbind_is_answered_and_bound_anew() -> None:
 
 
 def test_a_lost_connection_is_made_again() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         for attempts in (2, 3):
             smsc.drop()
             await smsc.until(lambda attempts=attempts: len(smsc.attempts) == attempts)  # type: ignore[misc]
@@ -308,20 +308,20 @@ def test_a_lost_connection_is_made_again() -> None:
 
 
 def test_before_it_is_bound_messages_are_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         assert not carrier.ready
         outcome = await carrier.submit(submission(accepted_ids=("x",)))
         assert outcome == Deferral(1.0, "the carrier is not bound", ids=("x",), counts=False)
 
-    play(scenario, Smsc(answers_binds=False), ready=False)
+    play(scenario, Smsc(responds_to_binds=False), ready=False)
 
 
 def test_an_smsc_that_does_not_answer_the_bind_is_tried_again() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 2)
         assert carrier.shown()["binds"][0]["failure"] == "the bind was not answered"
 
-    play(scenario, Smsc(answers_binds=False), ready=False, link_timeout=0.02)
+    play(scenario, Smsc(responds_to_binds=False), ready=False, link_timeout=0.02)
 
 
 def test_an_smsc_that_is_not_there_is_tried_again() -> None:
@@ -341,7 +341,7 @@ def test_an_smsc_that_is_not_there_is_tried_again() -> None:
 def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         clock = asyncio.get_running_loop().time
         await smsc.until(lambda: len(smsc.attempts) == 1)
         begun = clock()
@@ -360,16 +360,16 @@ def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
 
 @pytest.mark.parametrize("status", [CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL])
 def test_without_transceivers_a_pair_is_bound(status: CommandStatus) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         assert [command for command, _ in smsc.attempts] == [TRANSCEIVER, TRANSMITTER, RECEIVER]
         assert await carrier.submit(submission()) == Acceptance(("1",))
         assert smsc.submits[0].connection.command == TRANSMITTER
-        await heard.until(lambda: len(heard.receipts) == 1)
+        await recorder.until(lambda: len(recorder.receipts) == 1)
         smsc.receiver.transport.abort()
         await smsc.until(lambda: len(smsc.attempts) == 5)
         assert [command for command, _ in smsc.attempts[3:]] == [TRANSMITTER, RECEIVER]
 
-    play(scenario, Smsc(refuses={TRANSCEIVER: status}, answer=delivers_all))
+    play(scenario, Smsc(refuses={TRANSCEIVER: status}, respond=delivers_all))
 
 
 def test_a_pair_may_be_asked_for() -> None:
@@ -379,7 +379,7 @@ def test_a_pair_may_be_asked_for() -> None:
 
 
 def test_a_refused_receiver_closes_its_transmitter() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 4)
         assert not carrier.ready
         await smsc.until(lambda: not smsc.peers)
@@ -388,7 +388,7 @@ def test_a_refused_receiver_closes_its_transmitter() -> None:
 
 
 def test_a_transceiver_may_be_insisted_on() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 3)
         assert {command for command, _ in smsc.attempts} == {TRANSCEIVER}
 
@@ -396,7 +396,7 @@ def test_a_transceiver_may_be_insisted_on() -> None:
 
 
 def test_the_bind_says_who_we_are() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         bind = smsc.peers[0].bind
         assert (bind.system_type, bind.interface_version) == ("VMA", 0x34)
         assert (bind.addr_ton, bind.addr_npi, bind.address_range) == (1, 2, "^1500")
@@ -405,7 +405,7 @@ def test_the_bind_says_who_we_are() -> None:
 
 
 def test_several_binds_share_the_work_and_keep_conversations_together() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await turns(lambda: all(bind["bound"] for bind in carrier.shown()["binds"]))
         phones = [f"+1500555{number:04}" for number in range(40)]
         await asyncio.gather(*(carrier.submit(submission(recipient=phone)) for phone in phones * 2))
@@ -419,18 +419,18 @@ def test_several_binds_share_the_work_and_keep_conversations_together() -> None:
 
 
 def test_a_silent_link_is_asked_about() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: smsc.peers[0].enquiries == 2)
-        smsc.answers_enquiries = False
+        smsc.responds_to_enquiries = False
         await smsc.until(lambda: len(smsc.attempts) == 2)
 
     play(scenario, enquire_link=0.02, link_timeout=0.05)
 
 
 def test_a_receipt_may_come_before_the_answer_twice_and_late() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         handed = asyncio.create_task(carrier.submit(submission()))
         await smsc.submitted(1)
         for _ in range(2):
@@ -440,91 +440,91 @@ def test_a_receipt_may_come_before_the_answer_twice_and_late() -> None:
         outcome = await handed
         assert await smsc.deliver(receipt(held[0], "A1", "UNDELIV", "001")) == CommandStatus.ROK
         assert isinstance(outcome, Acceptance)
-        assert [one.id for one in heard.receipts] == ["a1"] * 3 == list(outcome.ids) * 3
-        assert heard.receipts[-1].state is ReceiptState.UNDELIVERED
-        assert heard.receipts[-1].error_code == 30005
+        assert [one.id for one in recorder.receipts] == ["a1"] * 3 == list(outcome.ids) * 3
+        assert recorder.receipts[-1].state is ReceiptState.UNDELIVERED
+        assert recorder.receipts[-1].error_code == 30005
 
     play(scenario)
 
 
 def test_what_could_not_be_kept_is_sent_again_by_the_smsc() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        heard.failures = 1
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        recorder.failures = 1
         message = mobile("15005550100", "15005550006", "Hallo")
         assert await smsc.deliver(message) == CommandStatus.RX_T_APPN
         assert await smsc.deliver(message) == CommandStatus.ROK
-        (inbound,) = heard.inbounds
+        (inbound,) = recorder.inbounds
         assert (inbound.sender, inbound.recipient, inbound.text) == ("+15005550100", "+15005550006", "Hallo")
 
     play(scenario)
 
 
 def test_an_inbound_message_is_acknowledged_when_it_is_kept() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        heard.gate = asyncio.Event()
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        recorder.gate = asyncio.Event()
         answered = asyncio.ensure_future(smsc.deliver(mobile("1", "2", "Hallo")))
-        await heard.until(lambda: heard.calls == 1)
+        await recorder.until(lambda: recorder.calls == 1)
         # What else is on the connection goes on meanwhile.
         assert await carrier.submit(submission()) == Acceptance(("1",))
         assert not answered.done()
-        heard.gate.set()
+        recorder.gate.set()
         assert await answered == CommandStatus.ROK
 
     play(scenario)
 
 
 def test_a_flood_of_inbound_messages_is_held_up() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        heard.gate = asyncio.Event()
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        recorder.gate = asyncio.Event()
         # Each is longer than what one read brings, so that reading stops in between.
         body = mobile("1", "2", "", parameters={Tag.MESSAGE_PAYLOAD: b"x" * 60_000})
-        answers = [asyncio.ensure_future(smsc.deliver(body)) for _ in range(500)]
-        await heard.until(lambda: heard.calls >= 200)
+        responses = [asyncio.ensure_future(smsc.deliver(body)) for _ in range(500)]
+        await recorder.until(lambda: recorder.calls >= 200)
         # Turns enough to read everything, if it were read.
         for _ in range(3000):
             await asyncio.sleep(0)
-        assert 200 <= heard.calls < 250
-        heard.gate.set()
-        assert set(await asyncio.gather(*answers)) == {CommandStatus.ROK}
-        assert len(heard.inbounds) == 500
+        assert 200 <= recorder.calls < 250
+        recorder.gate.set()
+        assert set(await asyncio.gather(*responses)) == {CommandStatus.ROK}
+        assert len(recorder.inbounds) == 500
 
     play(scenario)
 
 
 def test_a_data_sm_is_heard_too() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         body = DataMessage(source="1", destination="2", parameters={Tag.MESSAGE_PAYLOAD: b"hi"})
         assert await smsc.deliver(body, Command.DATA_SM) == CommandStatus.ROK
-        assert heard.inbounds[0].text == "hi"
+        assert recorder.inbounds[0].text == "hi"
 
     play(scenario)
 
 
 def test_parts_that_wait_too_long_are_told_without_the_others() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         octets = b"\5\0\3\7\2\1" + "halb".encode("utf-16-be")
         assert (
             await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40))
             == CommandStatus.ROK
         )
-        await heard.until(lambda: bool(heard.inbounds))
-        assert (heard.inbounds[0].text, heard.inbounds[0].missing) == ("halb", True)
+        await recorder.until(lambda: bool(recorder.inbounds))
+        assert (recorder.inbounds[0].text, recorder.inbounds[0].missing) == ("halb", True)
 
     play(scenario, parts_timeout=0.05)
 
 
 def test_a_sweep_that_fails_is_done_again(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         octets = b"\5\0\3\7\2\1" + "halb".encode("utf-16-be")
         await smsc.deliver(mobile("1", "2", "", short_message=octets, esm_class=0x40))
-        heard.failures = 1
-        await heard.until(lambda: bool(heard.inbounds))
+        recorder.failures = 1
+        await recorder.until(lambda: bool(recorder.inbounds))
         assert "could not be handed on" in caplog.text
 
     play(scenario, parts_timeout=0.05)
 
 
-async def _nothing(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+async def _nothing(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
     """Check that the carrier is bound, and stopped."""
 
 
@@ -534,9 +534,9 @@ def test_a_stop_says_good_bye() -> None:
 
 
 def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         handed = asyncio.gather(*(carrier.submit(submission(str(number))) for number in range(3)))
         await smsc.submitted(1)
         stopped = asyncio.create_task(carrier.stop())
@@ -557,9 +557,9 @@ def test_a_stop_hears_the_last_answers_and_hands_back_the_rest() -> None:
 
 
 def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         handed = asyncio.create_task(carrier.submit(submission()))
         await smsc.submitted(1)
         stopped = asyncio.create_task(carrier.stop())
@@ -576,8 +576,8 @@ def test_what_is_throttled_during_a_stop_is_handed_back() -> None:
 
 
 def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        smsc.answer = lambda submit: None
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        smsc.respond = lambda submit: None
         handed = asyncio.create_task(carrier.submit(submission()))
         await smsc.submitted(1)
         smsc.receiver.transport.pause_reading()
@@ -590,10 +590,10 @@ def test_a_stop_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stop_does_not_wait_for_ever_for_what_is_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
-        heard.gate = asyncio.Event()
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        recorder.gate = asyncio.Event()
         answered = asyncio.ensure_future(smsc.deliver(mobile("1", "2", "Hallo")))
-        await heard.until(lambda: heard.calls == 1)
+        await recorder.until(lambda: recorder.calls == 1)
         await carrier.stop()
         with pytest.raises(asyncio.CancelledError):
             await answered
@@ -603,16 +603,16 @@ def test_a_stop_does_not_wait_for_ever_for_what_is_to_be_kept(monkeypatch: pytes
 
 
 def test_a_message_that_nobody_waits_for_is_not_sent() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         held: list[Submit] = []
-        smsc.answer = held.append  # type: ignore[assignment]
+        smsc.respond = held.append  # type: ignore[assignment]
         first = asyncio.create_task(carrier.submit(submission("first")))
         never = asyncio.create_task(carrier.submit(submission("never")))
         await smsc.submitted(1)
         never.cancel()
         await turns(never.done)
         last = asyncio.create_task(carrier.submit(submission("last")))
-        smsc.answer = takes_all
+        smsc.respond = takes_all
         held[0].connection.reply(held[0], Reply(message_id="1"))
         held[0].connection.flush()
         assert await asyncio.gather(first, last) == [Acceptance(("1",)), Acceptance(("2",))]
@@ -624,7 +624,7 @@ def test_a_message_that_nobody_waits_for_is_not_sent() -> None:
 
 
 def test_its_state_is_shown_without_secrets() -> None:
-    async def scenario(carrier: SmppCarrier, heard: Recorder, smsc: Smsc) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         assert carrier.shown() == {
             "name": "main",
             "kind": "smpp",

@@ -34,8 +34,8 @@ def mobile(body: ShortMessage | DataMessage, **options: Any) -> MobileMessage:
 
 
 def deliver(octets: bytes = b"hi", **more: Any) -> ShortMessage:
-    told: dict[str, Any] = {"source_ton": 1, "source": "15005550100", "destination": "12345", **more}
-    return ShortMessage(short_message=octets, **told)
+    fields: dict[str, Any] = {"source_ton": 1, "source": "15005550100", "destination": "12345", **more}
+    return ShortMessage(short_message=octets, **fields)
 
 
 def test_a_plain_message() -> None:

@@ -159,16 +159,16 @@ MALFORMED = [
 def test_a_malformed_body_is_answered_with_what_is_wrong(
     body: bytes, fault: Fault, status: CommandStatus
 ) -> None:
-    bad, answer = _broken(Command.DELIVER_SM, body)
+    bad, response = _broken(Command.DELIVER_SM, body)
     assert (bad.fault, bad.status) == (fault, status)
-    assert answer == Pdu(Command.DELIVER_SM | RESPONSE, status, 5)
+    assert response == Pdu(Command.DELIVER_SM | RESPONSE, status, 5)
 
 
 @pytest.mark.parametrize("command", [0x00, 0x99, 0x1234])
 def test_an_unknown_command_is_nacked(command: int) -> None:
-    bad, answer = _broken(command, b"")
+    bad, response = _broken(command, b"")
     assert bad.fault is Fault.COMMAND
-    assert answer == Pdu(Command.GENERIC_NACK, CommandStatus.RINVCMDID, 5)
+    assert response == Pdu(Command.GENERIC_NACK, CommandStatus.RINVCMDID, 5)
 
 
 def test_a_malformed_or_unknown_response_is_not_answered() -> None:

@@ -25,7 +25,7 @@ PLAIN = (
 DIALECT = Dialect("main")
 
 
-def told(
+def parsed(
     text: str, parameters: Parameters | None = None, dialect: Dialect = DIALECT
 ) -> tuple[object, ...] | None:
     receipt = parse_receipt(text, parameters or {}, dialect)
@@ -65,7 +65,7 @@ DELIVERED = ("1", "DELIVERED", None, "")
     ],
 )
 def test_dialects_of_the_text(text: str) -> None:
-    assert told(text) == DELIVERED
+    assert parsed(text) == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_dialects_of_the_text(text: str) -> None:
     ],
 )
 def test_done_dates(date: str, done: str) -> None:
-    assert told(f"id:1 {date} stat:DELIVRD") == ("1", "DELIVERED", None, done)
+    assert parsed(f"id:1 {date} stat:DELIVRD") == ("1", "DELIVERED", None, done)
 
 
 STATES = {
@@ -101,7 +101,7 @@ STATES = {
 
 @pytest.mark.parametrize(("word", "expected"), STATES.items())
 def test_states(word: str, expected: tuple[str, int | None]) -> None:
-    found = told(f"id:1 stat:{word} err:000")
+    found = parsed(f"id:1 stat:{word} err:000")
     assert found is not None
     assert found[1:3] == expected
 
@@ -113,7 +113,7 @@ def test_states(word: str, expected: tuple[str, int | None]) -> None:
     ),
 )
 def test_states_as_parameters(number: int, state: str) -> None:
-    found = told("", {Tag.RECEIPTED_MESSAGE_ID: b"77\0", Tag.MESSAGE_STATE: bytes((number,))})
+    found = parsed("", {Tag.RECEIPTED_MESSAGE_ID: b"77\0", Tag.MESSAGE_STATE: bytes((number,))})
     assert found is not None
     assert found[:2] == ("77", state)
 
@@ -124,7 +124,7 @@ def test_parameters_win_over_the_text() -> None:
         Tag.MESSAGE_STATE: b"\5",
         Tag.NETWORK_ERROR_CODE: b"\3\0\1",
     }
-    assert told(PLAIN, parameters) == ("ab", "UNDELIVERED", 30005, "2611210701")
+    assert parsed(PLAIN, parameters) == ("ab", "UNDELIVERED", 30005, "2611210701")
 
 
 def test_parameters_that_say_nothing_leave_it_to_the_text() -> None:
@@ -133,14 +133,14 @@ def test_parameters_that_say_nothing_leave_it_to_the_text() -> None:
         Tag.MESSAGE_STATE: b"\x63",
         Tag.NETWORK_ERROR_CODE: b"\3\0\0",
     }
-    assert told("id:1 stat:UNDELIV err:006", parameters) == ("1", "UNDELIVERED", 30003, "")
+    assert parsed("id:1 stat:UNDELIV err:006", parameters) == ("1", "UNDELIVERED", 30003, "")
 
 
 @pytest.mark.parametrize(
     "text", ["", "garbage", "id: stat:DELIVRD", "id:1", "id:1 stat:", "id:1 stat:NONSENSE"]
 )
 def test_what_tells_too_little_is_no_receipt(text: str) -> None:
-    assert told(text) is None
+    assert parsed(text) is None
 
 
 @given(st.text(max_size=300))
@@ -152,9 +152,10 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 def test_a_hostile_id_does_not_break_the_reader() -> None:
     assert (
-        told("id:" + "f" * 60_000 + " stat:DELIVRD", dialect=Dialect("main", IdBase.RECEIPT_HEX)) is not None
+        parsed("id:" + "f" * 60_000 + " stat:DELIVRD", dialect=Dialect("main", IdBase.RECEIPT_HEX))
+        is not None
     )
-    assert told("id:1 stat:" + "9" * 60_000) is None
+    assert parsed("id:1 stat:" + "9" * 60_000) is None
 
 
 @pytest.mark.parametrize(
@@ -183,8 +184,13 @@ def test_a_decimal_and_a_hexadecimal_id_differ_without_the_setting() -> None:
 def test_where_the_base_is_converted_the_id_of_the_text_counts() -> None:
     dialect = Dialect("main", IdBase.RESPONSE_HEX)
     parameters = {Tag.RECEIPTED_MESSAGE_ID: b"1A\0", Tag.MESSAGE_STATE: b"\2"}
-    assert told("id:26 stat:DELIVRD", parameters, dialect) == ("26", "DELIVERED", None, "")
-    assert told("", {**parameters, Tag.RECEIPTED_MESSAGE_ID: b"26"}, dialect) == ("26", "DELIVERED", None, "")
+    assert parsed("id:26 stat:DELIVRD", parameters, dialect) == ("26", "DELIVERED", None, "")
+    assert parsed("", {**parameters, Tag.RECEIPTED_MESSAGE_ID: b"26"}, dialect) == (
+        "26",
+        "DELIVERED",
+        None,
+        "",
+    )
 
 
 @pytest.mark.parametrize(("error", "code"), GSM_ERRORS.items())

@@ -32,7 +32,7 @@ from trunkline.transports.smpp.stream import Splitter
 
 TIMING = SessionTimeouts(link=10, response=30, silence=60)
 BIND = Command.BIND_TRANSCEIVER
-TAKEN = Command.SUBMIT_SM | RESPONSE
+ACCEPTED = Command.SUBMIT_SM | RESPONSE
 SUBMIT = b"\0" * 33
 
 
@@ -44,12 +44,12 @@ class Wire:
         self.session = SmppSession(BIND, BindRequest("me", "pw"), TIMING, window, self.now)
         if bound:
             assert [pdu.command for pdu in self.sent()] == [BIND]
-            assert self.hear(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
+            assert self.receive(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
 
     def sent(self) -> list[Pdu]:
         return [decode(whole) for whole in Splitter().feed(self.session.take_output())]
 
-    def hear(
+    def receive(
         self, command: int, sequence: int, body: Body | None = None, status: int = 0
     ) -> list[SessionEvent]:
         return self.session.received(encode(Pdu(command, status, sequence, body or EmptyBody())), self.now)
@@ -75,14 +75,16 @@ def test_it_begins_with_a_bind() -> None:
     wire = Wire(bound=False)
     assert wire.sent() == [Pdu(BIND, 0, 1, BindRequest("me", "pw"))]
     assert (wire.session.state, wire.session.free) == (SmppSessionState.BINDING, 0)
-    assert wire.hear(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
+    assert wire.receive(BIND | RESPONSE, 1, BindResponse("SMSC")) == [BindSuccess("SMSC")]
     assert (wire.session.state, wire.session.free) == (SmppSessionState.BOUND, 10)
 
 
 @pytest.mark.parametrize("command", [BIND | RESPONSE, Command.GENERIC_NACK])
 def test_a_refused_bind_ends_it(command: int) -> None:
     wire = Wire(bound=False)
-    assert wire.hear(command, 1, status=CommandStatus.RINVPASWD) == [BindRejection(CommandStatus.RINVPASWD)]
+    assert wire.receive(command, 1, status=CommandStatus.RINVPASWD) == [
+        BindRejection(CommandStatus.RINVPASWD)
+    ]
     assert (wire.session.state, wire.session.due) == (SmppSessionState.CLOSED, NEVER)
 
 
@@ -94,15 +96,15 @@ def test_a_bind_without_an_answer_ends_it() -> None:
 
 def test_answers_to_other_binds_are_skipped() -> None:
     wire = Wire(bound=False)
-    assert wire.hear(Command.BIND_RECEIVER | RESPONSE, 1, BindResponse("SMSC")) == []
-    assert wire.hear(BIND | RESPONSE, 2, BindResponse("SMSC")) == []
+    assert wire.receive(Command.BIND_RECEIVER | RESPONSE, 1, BindResponse("SMSC")) == []
+    assert wire.receive(BIND | RESPONSE, 2, BindResponse("SMSC")) == []
     assert wire.session.state is SmppSessionState.BINDING
 
 
 def test_nothing_is_taken_before_the_bind_is_answered() -> None:
     wire = Wire(bound=False)
     wire.sent()
-    assert wire.hear(Command.DELIVER_SM, 1, ShortMessage()) == []
+    assert wire.receive(Command.DELIVER_SM, 1, ShortMessage()) == []
     assert [(pdu.command, pdu.status) for pdu in wire.sent()] == [(0x80000005, CommandStatus.RINVBNDSTS)]
 
 
@@ -110,30 +112,30 @@ def test_answers_find_their_requests_in_any_order() -> None:
     wire = Wire()
     first, second = wire.submit(), wire.submit()
     assert wire.session.free == 8
-    assert wire.hear(TAKEN, second, MessageResponse("b")) == [SubmitResult(second, 0, "b")]
-    assert wire.hear(TAKEN, first, status=0x58) == [SubmitResult(first, 0x58, "")]
+    assert wire.receive(ACCEPTED, second, MessageResponse("b")) == [SubmitResult(second, 0, "b")]
+    assert wire.receive(ACCEPTED, first, status=0x58) == [SubmitResult(first, 0x58, "")]
     assert wire.session.free == 10
 
 
 def test_an_answer_that_comes_twice_or_to_nothing_is_skipped() -> None:
     wire = Wire()
     sequence = wire.submit()
-    wire.hear(TAKEN, sequence, MessageResponse("a"))
-    assert wire.hear(TAKEN, sequence, MessageResponse("a")) == []
-    assert wire.hear(TAKEN, 999, MessageResponse("a")) == []
+    wire.receive(ACCEPTED, sequence, MessageResponse("a"))
+    assert wire.receive(ACCEPTED, sequence, MessageResponse("a")) == []
+    assert wire.receive(ACCEPTED, 999, MessageResponse("a")) == []
     assert wire.session.state is SmppSessionState.BOUND
 
 
 def test_a_nack_answers_a_request() -> None:
     wire = Wire()
     sequence = wire.submit()
-    assert wire.hear(Command.GENERIC_NACK, sequence, status=3) == [SubmitResult(sequence, 3, "")]
+    assert wire.receive(Command.GENERIC_NACK, sequence, status=3) == [SubmitResult(sequence, 3, "")]
 
 
 def test_of_a_malformed_answer_the_status_counts() -> None:
     wire = Wire()
     sequence = wire.submit()
-    assert wire.session.received(frame(TAKEN, 0, sequence, b"no end"), wire.now) == [
+    assert wire.session.received(frame(ACCEPTED, 0, sequence, b"no end"), wire.now) == [
         SubmitResult(sequence, 0, "")
     ]
 
@@ -145,7 +147,7 @@ def test_the_window_is_kept() -> None:
     assert wire.session.free == 0
     with pytest.raises(AssertionError):
         wire.session.submit(SUBMIT, wire.now)
-    wire.hear(TAKEN, first, MessageResponse("a"))
+    wire.receive(ACCEPTED, first, MessageResponse("a"))
     assert wire.session.free == 1
 
 
@@ -169,9 +171,9 @@ def test_silence_is_asked_about() -> None:
     assert wire.wait(59) == []
     assert wire.sent() == []
     assert wire.wait(2) == []
-    (asked,) = wire.sent()
-    assert asked.command == Command.ENQUIRE_LINK
-    wire.hear(Command.ENQUIRE_LINK | RESPONSE, asked.sequence)
+    (request,) = wire.sent()
+    assert request.command == Command.ENQUIRE_LINK
+    wire.receive(Command.ENQUIRE_LINK | RESPONSE, request.sequence)
     assert wire.wait(55) == []
     assert wire.sent() == []
 
@@ -207,7 +209,7 @@ def test_each_pdu_has_its_own_time_to_end() -> None:
 def test_a_length_that_lies_ends_it_behind_what_was_whole(length: int) -> None:
     wire = Wire()
     sequence = wire.submit()
-    data = frame(TAKEN, 0, sequence, b"id\0") + length.to_bytes(4) + bytes(12)
+    data = frame(ACCEPTED, 0, sequence, b"id\0") + length.to_bytes(4) + bytes(12)
     events = wire.session.received(data, wire.now)
     assert events[0] == SubmitResult(sequence, 0, "id")
     assert isinstance(events[1], SessionEnd)
@@ -223,11 +225,11 @@ def test_what_the_smsc_asks_is_told_and_answered_later(
     command: Command, body: ShortMessage | DataMessage
 ) -> None:
     wire = Wire()
-    (asked,) = wire.hear(command, 77, body)
-    assert asked == DeliverRequest(command, 77, body)
+    (request,) = wire.receive(command, 77, body)
+    assert request == DeliverRequest(command, 77, body)
     assert wire.sent() == []
-    assert isinstance(asked, DeliverRequest)
-    wire.session.respond(asked, CommandStatus.RX_T_APPN)
+    assert isinstance(request, DeliverRequest)
+    wire.session.respond(request, CommandStatus.RX_T_APPN)
     assert wire.sent() == [Pdu(command | RESPONSE, CommandStatus.RX_T_APPN, 77, MessageResponse())]
 
 
@@ -269,10 +271,10 @@ def test_we_say_good_bye() -> None:
     assert wire.session.unbind(wire.now) == []
     (unbind,) = wire.sent()
     assert (unbind.command, wire.session.free) == (Command.UNBIND, 0)
-    assert wire.hear(TAKEN, sequence, MessageResponse("a")) == [SubmitResult(sequence, 0, "a")]
-    assert wire.hear(Command.DELIVER_SM, 5, ShortMessage()) == []
+    assert wire.receive(ACCEPTED, sequence, MessageResponse("a")) == [SubmitResult(sequence, 0, "a")]
+    assert wire.receive(Command.DELIVER_SM, 5, ShortMessage()) == []
     assert [pdu.status for pdu in wire.sent()] == [CommandStatus.RX_T_APPN]
-    assert wire.hear(Command.UNBIND | RESPONSE, unbind.sequence) == [SessionEnd("unbound")]
+    assert wire.receive(Command.UNBIND | RESPONSE, unbind.sequence) == [SessionEnd("unbound")]
 
 
 def test_a_good_bye_does_not_wait_for_ever() -> None:
@@ -290,16 +292,16 @@ def test_a_stop_while_binding_ends_it() -> None:
 
 def test_the_smsc_says_good_bye() -> None:
     wire = Wire()
-    assert wire.hear(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
+    assert wire.receive(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
     assert wire.sent() == [Pdu(Command.UNBIND | RESPONSE, 0, 9)]
 
 
 def test_answers_may_follow_the_smscs_good_bye() -> None:
     wire = Wire()
     first, second = wire.submit(), wire.submit()
-    assert wire.hear(Command.UNBIND, 9) == []
+    assert wire.receive(Command.UNBIND, 9) == []
     assert wire.session.free == 0
-    assert wire.hear(TAKEN, first, MessageResponse("a")) == [SubmitResult(first, 0, "a")]
+    assert wire.receive(ACCEPTED, first, MessageResponse("a")) == [SubmitResult(first, 0, "a")]
     assert wire.wait(GRACE) == [SessionEnd("unbound", (second,))]
 
 
@@ -309,8 +311,8 @@ def test_a_broken_connection_tells_what_is_unknown() -> None:
     assert wire.session.lost("reset") == [SessionEnd("reset", (sequence,))]
     assert wire.session.lost("reset") == []
     assert wire.session.expire(wire.now + 1000) == []
-    asked = DeliverRequest(Command.DELIVER_SM, 1, ShortMessage())
-    wire.session.respond(asked, 0)
+    request = DeliverRequest(Command.DELIVER_SM, 1, ShortMessage())
+    wire.session.respond(request, 0)
     assert wire.sent() == []
 
 
@@ -323,12 +325,12 @@ def test_what_follows_the_end_is_not_heard() -> None:
 
 def test_an_unbind_before_the_bind_is_answered_ends_it() -> None:
     wire = Wire(bound=False)
-    assert wire.hear(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
+    assert wire.receive(Command.UNBIND, 9) == [SessionEnd("the SMSC unbound")]
 
 
 def test_an_unbind_response_that_nobody_requested_is_skipped() -> None:
     wire = Wire()
-    assert wire.hear(Command.UNBIND | RESPONSE, 9) == []
+    assert wire.receive(Command.UNBIND | RESPONSE, 9) == []
     assert wire.session.state is SmppSessionState.BOUND
 
 

@@ -10,10 +10,12 @@ from unit.transports.smpp.routes import submission
 class HandedMessage:
     """A message of some segments, and how it ended."""
 
-    def __init__(self, *bodies: str, expires: float = 1000.0, taken: tuple[str, ...] = ()) -> None:
+    def __init__(self, *bodies: str, expires: float = 1000.0, accepted_ids: tuple[str, ...] = ()) -> None:
         self.outcomes: list[Outcome] = []
         encoded = [body.encode() for body in bodies]
-        self.message = OutboundMessage(submission(accepted_ids=taken), encoded, expires, self.outcomes.append)
+        self.message = OutboundMessage(
+            submission(accepted_ids=accepted_ids), encoded, expires, self.outcomes.append
+        )
 
     @property
     def outcome(self) -> Outcome | None:
@@ -65,7 +67,7 @@ def test_what_was_throttled_goes_back_to_its_place() -> None:
 
 
 def test_only_what_was_not_taken_is_sent() -> None:
-    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", "a3", taken=("x", "", "z"))
+    outbox, handed = SubmitQueue(), HandedMessage("a1", "a2", "a3", accepted_ids=("x", "", "z"))
     outbox.add(handed.message)
     (only,) = drain(outbox)
     assert only.body == b"a2"

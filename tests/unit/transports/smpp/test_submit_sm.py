@@ -140,8 +140,8 @@ def test_the_service_type_goes_with_each() -> None:
 def test_validity_is_told_on_demand() -> None:
     assert bodies(submission(valid_for=36_000.0), route())[0].validity == ""
     assert bodies(submission(), route(send_validity=True))[0].validity == ""
-    told = bodies(submission(valid_for=36_000.0), route(send_validity=True))[0].validity
-    assert told == "000000100000000R"
+    validity = bodies(submission(valid_for=36_000.0), route(send_validity=True))[0].validity
+    assert validity == "000000100000000R"
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class World:
     async def write(self, change: Callable[[Tx], Awaitable[Any]]) -> None:
         await self._database.write(change)
 
-    async def ask(
+    async def outcome(
         self,
         enforcement: Enforcement,
         sender: str | None = LONG_CODE,
@@ -153,18 +153,18 @@ def scenario(database_url: str, body: Callable[[World, Time], Awaitable[None]]) 
 def test_nothing_is_enforced_unless_it_is_switched_on(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         for sender in NUMBERS:
-            assert await context.ask(NONE, sender) is None
-        assert await context.ask(TOLLFREE) is None
-        assert await context.ask(Enforcement(caps=True, number_minutes=5)) is None
-        assert await context.ask(A2P, "+18005550100") is None
+            assert await context.outcome(NONE, sender) is None
+        assert await context.outcome(TOLLFREE) is None
+        assert await context.outcome(Enforcement(caps=True, number_minutes=5)) is None
+        assert await context.outcome(A2P, "+18005550100") is None
 
     scenario(database_url, body)
 
 
 def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
-        assert await context.ask(A2P) == 30034
-        assert await context.ask(A2P, service=None) == 30034
+        assert await context.outcome(A2P) == 30034
+        assert await context.outcome(A2P, service=None) == 30034
         assert not await context.registered()
         campaign = await context.register("PENDING")
         for status, code in (
@@ -177,13 +177,13 @@ def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
             await context.write(
                 lambda tx, status=status: campaigns.change_campaign(tx, campaign, status=status)
             )
-            assert await context.ask(A2P) == code, status
+            assert await context.outcome(A2P) == code, status
             assert await context.registered() is (status == "VERIFIED")
-        assert await context.ask(A2P, service=None) == 30034
+        assert await context.outcome(A2P, service=None) == 30034
         brand = context.brand
         assert brand is not None
         await context.write(lambda tx: brands.change_brand(tx, brand, status=brands.SUSPENDED))
-        assert await context.ask(A2P) == 30033
+        assert await context.outcome(A2P) == 30033
 
     scenario(database_url, body)
 
@@ -191,9 +191,9 @@ def test_us_long_codes_need_a_verified_campaign(database_url: str) -> None:
 def test_other_senders_and_countries_need_none(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         for sender in ("+16135550100", "+447400123456", "12345", None):
-            assert await context.ask(ALL, sender) is None, sender
+            assert await context.outcome(ALL, sender) is None, sender
         for country in ("CA", "GB", ""):
-            assert await context.ask(ALL, country=country) is None, country
+            assert await context.outcome(ALL, country=country) is None, country
 
     scenario(database_url, body)
 
@@ -202,14 +202,14 @@ def test_toll_free_numbers_need_a_verification(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         number = "+18005550100"
         for country, code in (("US", 30032), ("CA", 30032), ("GB", None)):
-            assert await context.ask(TOLLFREE, number, country) == code
+            assert await context.outcome(TOLLFREE, number, country) == code
         verification = Verification(new_sid("HH"), ACCOUNT, time.now, time.now, "PN1", number)
         await context.write(lambda tx: tx.insert("tollfree_verifications", verification))
-        assert await context.ask(TOLLFREE, number) == 30032
+        assert await context.outcome(TOLLFREE, number) == 30032
         approval = tollfree.approval(verification)
         await context.write(lambda tx: tollfree.change_verification(tx, verification, **approval))
-        assert await context.ask(TOLLFREE, number) is None
-        assert await context.ask(TOLLFREE, number, service=None) is None
+        assert await context.outcome(TOLLFREE, number) is None
+        assert await context.outcome(TOLLFREE, number, service=None) is None
 
     scenario(database_url, body)
 
@@ -218,12 +218,12 @@ def test_a_new_number_waits(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         await context.register()
         young = Enforcement(a2p=True, number_minutes=5)
-        assert await context.ask(A2P) is None
-        assert await context.ask(young) == 30035
+        assert await context.outcome(A2P) is None
+        assert await context.outcome(young) == 30035
         time.advance(299)
-        assert await context.ask(young) == 30035
+        assert await context.outcome(young) == 30035
         time.advance(1)
-        assert await context.ask(young) is None
+        assert await context.outcome(young) is None
 
     scenario(database_url, body)
 
@@ -231,11 +231,11 @@ def test_a_new_number_waits(database_url: str) -> None:
 def test_a_campaign_is_held_to_its_rate(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         await context.register(usecase="LOW_VOLUME")
-        assert await context.ask(CAPS, messages=225) is None
-        assert await context.ask(CAPS) == 30022
-        assert await context.ask(A2P) is None
+        assert await context.outcome(CAPS, messages=225) is None
+        assert await context.outcome(CAPS) == 30022
+        assert await context.outcome(A2P) is None
         time.advance(60)
-        assert await context.ask(CAPS) is None
+        assert await context.outcome(CAPS) is None
 
     scenario(database_url, body)
 
@@ -244,11 +244,11 @@ def test_a_brand_is_held_to_its_day(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         await context.register(skip_automatic_sec_vet=True)
         for _ in range(4):
-            assert await context.ask(CAPS, messages=500) is None
+            assert await context.outcome(CAPS, messages=500) is None
             time.advance(60)
-        assert await context.ask(CAPS) == 30023
+        assert await context.outcome(CAPS) == 30023
         time.advance(24 * 3600)
-        assert await context.ask(CAPS) is None
+        assert await context.outcome(CAPS) is None
 
     scenario(database_url, body)
 
@@ -257,6 +257,6 @@ def test_a_campaign_that_was_registered_elsewhere_has_no_known_caps(database_url
     async def body(context: World, time: Time) -> None:
         made = await context.register(usecase="LOW_VOLUME")
         await context.write(lambda tx: campaigns.change_campaign(tx, made, brand_sid=None, rate_limits=None))
-        assert await context.ask(CAPS, messages=300) is None
+        assert await context.outcome(CAPS, messages=300) is None
 
     scenario(database_url, body)

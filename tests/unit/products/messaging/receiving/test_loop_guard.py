@@ -19,11 +19,11 @@ from trunkline.products.messaging.receiving.loop_guard import (
 )
 
 
-def play(moments: list[int]) -> list[bool]:
+def play(times: list[int]) -> list[bool]:
     """Return whether a reply at each of the times, in microseconds, may go."""
     exchange = ReplyExchange()
     allowed = []
-    for now in moments:
+    for now in times:
         decision = decide_reply(exchange, now)
         exchange = decision.exchange
         allowed.append(decision.allowed)
@@ -52,8 +52,8 @@ def test_one_gap_begins_anew() -> None:
 
 def test_refusing_ends_after_the_pause_and_is_not_prolonged() -> None:
     refused = 15
-    moments = [*range(15), refused, refused + 1, refused + PAUSE - 1, refused + PAUSE]
-    assert play(moments) == [True] * 15 + [False, False, False, True]
+    times = [*range(15), refused, refused + 1, refused + PAUSE - 1, refused + PAUSE]
+    assert play(times) == [True] * 15 + [False, False, False, True]
 
 
 def test_the_end_of_the_pause_is_no_close_reply() -> None:
@@ -80,12 +80,12 @@ def test_forgetting_what_is_stale_changes_nothing(gaps: list[int]) -> None:
 
 @given(st.lists(st.integers(0, 62), max_size=150))
 def test_no_more_than_fifteen_go_in_a_close_row(gaps: list[int]) -> None:
-    moments = []
+    times = []
     now = 0
     for gap in gaps:
         now += gap * SECOND // 2
-        moments.append(now)
-    sent = [moment for moment, allowed in zip(moments, play(moments), strict=True) if allowed]
+        times.append(now)
+    sent = [moment for moment, allowed in zip(times, play(times), strict=True) if allowed]
     row = 1
     for before, moment in pairwise(sent):
         row = row + 1 if moment - before < CLOSE else 1

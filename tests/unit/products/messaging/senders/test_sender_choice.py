@@ -105,18 +105,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("wish", "pool", "sender", "reason"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("need", "pool", "sender", "reason"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_cases(wish: SenderRequest, pool: list[Candidate], sender: Candidate | None, reason: Reason) -> None:
-    assert choose_sender(pool, wish) == choose_sender(pool[::-1], wish) == Choice(sender, reason)
+def test_cases(need: SenderRequest, pool: list[Candidate], sender: Candidate | None, reason: Reason) -> None:
+    assert choose_sender(pool, need) == choose_sender(pool[::-1], need) == Choice(sender, reason)
 
 
 def test_without_geomatch_areas_do_not_matter() -> None:
-    wish = msgspec.structs.replace(TO_US, area_code_geomatch=False)
+    need = msgspec.structs.replace(TO_US, area_code_geomatch=False)
     busy = msgspec.structs.replace(SF, queued=1)
-    assert choose_sender([busy, NY], wish) == Choice(NY, Reason.COUNTRY)
+    assert choose_sender([busy, NY], need) == Choice(NY, Reason.COUNTRY)
     # The country does.
-    assert choose_sender([TORONTO, busy], wish).sender == busy
+    assert choose_sender([TORONTO, busy], need).sender == busy
 
 
 def test_the_code_of_a_message_without_sender() -> None:
@@ -124,8 +124,8 @@ def test_the_code_of_a_message_without_sender() -> None:
 
 
 def test_countries_that_refuse_alphas_are_the_operators() -> None:
-    wish = msgspec.structs.replace(TO_FR, alpha_countries=AlphaCountries(frozenset({"FR"}), frozenset()))
-    assert choose_sender([ALPHA, ALPHA_FR, PARIS], wish).sender == PARIS
+    need = msgspec.structs.replace(TO_FR, alpha_countries=AlphaCountries(frozenset({"FR"}), frozenset()))
+    assert choose_sender([ALPHA, ALPHA_FR, PARIS], need).sender == PARIS
 
 
 def test_media_need_a_sender_for_mms() -> None:
@@ -170,9 +170,9 @@ def test_round_robin_uses_all() -> None:
     assert used == sorted(set(used)) * 3
 
 
-def kept(wish: SenderRequest, sender: Candidate, *others: Candidate) -> Choice:
+def kept(need: SenderRequest, sender: Candidate, *others: Candidate) -> Choice:
     """Return the choice when ``sender`` served the recipient before."""
-    return choose_sender([*others, sender], msgspec.structs.replace(wish, sticky=sender.sid))
+    return choose_sender([*others, sender], msgspec.structs.replace(need, sticky=sender.sid))
 
 
 def test_sticky_keeps_a_worse_sender() -> None:
@@ -201,9 +201,9 @@ def test_sticky_to_a_foreign_number_is_superseded_by_a_native_sender() -> None:
 
 
 def test_sticky_is_forgotten_with_its_sender() -> None:
-    wish = msgspec.structs.replace(TO_US, sticky="PN-gone")
-    assert choose_sender([SF], wish) == Choice(SF, Reason.AREA_CODE, forget=True)
-    assert choose_sender([], wish) == Choice(None, Reason.NONE, forget=True)
+    need = msgspec.structs.replace(TO_US, sticky="PN-gone")
+    assert choose_sender([SF], need) == Choice(SF, Reason.AREA_CODE, forget=True)
+    assert choose_sender([], need) == Choice(None, Reason.NONE, forget=True)
 
 
 def test_sticky_is_forgotten_when_the_sender_cannot_reach_the_recipient() -> None:
@@ -265,7 +265,7 @@ POOLS = st.lists(NUMBERS | OTHERS, max_size=7).map(
     lambda pool: [msgspec.structs.replace(one, sid=f"S{place}") for place, one in enumerate(pool)]
 )
 WISHES = st.builds(
-    lambda wish, **more: msgspec.structs.replace(wish, **more),
+    lambda need, **more: msgspec.structs.replace(need, **more),
     st.sampled_from(RECIPIENTS),
     media=st.booleans(),
     converts=st.booleans(),
@@ -276,8 +276,8 @@ WISHES = st.builds(
 
 @settings(max_examples=500, deadline=None)
 @given(POOLS, WISHES)
-def test_services_agree_with_the_model(pool: list[Candidate], wish: SenderRequest) -> None:
-    chosen = choose_sender(pool, wish)
-    assert (chosen.sender.sid if chosen.sender else None) == best(pool, wish)
+def test_services_agree_with_the_model(pool: list[Candidate], need: SenderRequest) -> None:
+    chosen = choose_sender(pool, need)
+    assert (chosen.sender.sid if chosen.sender else None) == best(pool, need)
     assert (chosen.sender is None) == (chosen.reason is Reason.NONE)
-    assert chosen.forget == (wish.sticky is not None and chosen.reason is not Reason.STICKY)
+    assert chosen.forget == (need.sticky is not None and chosen.reason is not Reason.STICKY)

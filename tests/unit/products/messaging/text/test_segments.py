@@ -69,11 +69,11 @@ def test_parts_fit_and_are_as_full_as_can_be(text: str) -> None:
         assert sizes[0] <= SINGLE[found.encoding]
         return
     assert sum(sizes) > SINGLE[found.encoding]
-    room = JOINED[found.encoding]
+    space = JOINED[found.encoding]
     for part, size, following in zip(found.parts, sizes, found.parts[1:], strict=False):
         assert part
-        assert size <= room < size + units(following[0], found.encoding)
-    assert 0 < sizes[-1] <= room
+        assert size <= space < size + units(following[0], found.encoding)
+    assert 0 < sizes[-1] <= space
 
 
 @given(st.text("ab€[|", max_size=700))

@@ -47,7 +47,7 @@ class Connection:
     async def drained(self) -> None:
         """Return at once: the client reads everything."""
 
-    def told(self) -> list[tuple[str, Any]]:
+    def events(self) -> list[tuple[str, Any]]:
         """Return the messages that were sent, as event types with the id, or for outcomes the status of each."""
         return [(body["event_type"], _gist(body["events"][0])) for _, body in self.sent]
 

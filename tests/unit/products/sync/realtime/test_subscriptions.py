@@ -56,7 +56,7 @@ def test_what_cannot_be_subscribed_fails_alone(play: Play, kind: str, prefix: st
         peer = table.connect()
         bad = {"object_sid": prefix + "0" * 32, "object_type": kind, "last_event_id": 3}
         await table.establish(peer, bad, subject(good, -1), correlation_id="x")
-        assert peer.told() == [("subscription_failed", code), ("subscription_established", "completed")]
+        assert peer.events() == [("subscription_failed", code), ("subscription_established", "completed")]
         assert {body["correlation_id"] for _, body in peer.sent} == {"x"}
         assert table.live.hub.topics() == (good.sid,)
 
@@ -68,7 +68,7 @@ def test_an_event_id_below_all_numbers_is_one_of_a_client_that_knows_nothing(pla
         row = await table.create(ObjectKind.LIST)
         peer = table.connect()
         await table.establish(peer, subject(row, -(10**30)))
-        assert peer.told() == [("subscription_established", "completed")]
+        assert peer.events() == [("subscription_established", "completed")]
 
     play(scene)
 
@@ -81,14 +81,14 @@ def test_a_client_that_knows_what_never_was_must_begin_anew(play: Play) -> None:
         stream = await table.create(ObjectKind.STREAM)
         peer = table.connect()
         await table.establish(peer, subject(log, 1), subject(document, 10**30), subject(stream, 5))
-        assert peer.told() == [
+        assert peer.events() == [
             ("subscription_failed", 54150),
             ("subscription_failed", 54100),
             ("subscription_established", "completed"),
         ]
         assert table.live.hub.topics() == (stream.sid,)
         await table.establish(peer, subject(log, 0), subject(document, 0))
-        assert peer.told()[3:] == [("subscription_established", "completed")] * 2
+        assert peer.events()[3:] == [("subscription_established", "completed")] * 2
 
     play(scene)
 
@@ -111,7 +111,7 @@ def test_connection_has_a_limit(play: Play) -> None:
         one, two = await table.create(ObjectKind.LIST), await table.create(ObjectKind.MAP)
         peer = table.connect()
         await table.establish(peer, subject(one), subject(two), subject(one))
-        outcomes = [outcome for _, outcome in peer.told()]
+        outcomes = [outcome for _, outcome in peer.events()]
         assert outcomes == ["completed", 54419, "completed"]
 
     play(scene)
@@ -126,10 +126,10 @@ def test_long_replay_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch)
             await table.push(row.sid)
         peer = table.connect()
         await table.establish(peer, subject(row, -1))
-        assert [outcome for _, outcome in peer.told()] == [0, 1, 2, "interrupted"]
+        assert [outcome for _, outcome in peer.events()] == [0, 1, 2, "interrupted"]
         assert peer.sent[-1][1]["events"][0]["last_event_id"] == 2
         await table.establish(peer, subject(row, 2))
-        assert [outcome for _, outcome in peer.told()][4:] == [3, 4, "completed"]
+        assert [outcome for _, outcome in peer.events()][4:] == [3, 4, "completed"]
 
     play(scene)
 
@@ -145,7 +145,7 @@ def test_replay_of_large_data_comes_in_parts(play: Play, monkeypatch: pytest.Mon
         for expected in ([0], [1, 2], [3]):
             before = len(peer.sent)
             await table.establish(peer, subject(row, known))
-            *replayed, _ = [outcome for _, outcome in peer.told()[before:]]
+            *replayed, _ = [outcome for _, outcome in peer.events()[before:]]
             assert replayed == expected
             known = expected[-1]
 
@@ -161,7 +161,7 @@ def test_items_stand_in_for_a_log_that_was_trimmed(play: Play) -> None:
         await table.forget(row.sid, 2)
         peer = table.connect()
         await table.establish(peer, subject(row, 0))
-        assert peer.told() == [
+        assert peer.events() == [
             ("list_item_added", 2),
             ("list_item_added", 3),
             ("list_item_removed", 4),
@@ -182,8 +182,8 @@ def test_events_follow_the_replay_in_order_from_concurrent_writers(play: Play) -
 
         await asyncio.gather(*(table.push(row.sid) for _ in range(40)), join())
         for one in (peer, late):
-            await until(lambda one=one: len(one.told()) == 41)
-            ids = [outcome for what, outcome in one.told() if what == "list_item_added"]
+            await until(lambda one=one: len(one.events()) == 41)
+            ids = [outcome for what, outcome in one.events() if what == "list_item_added"]
             assert ids == list(range(40))
 
     play(scene)
@@ -201,8 +201,8 @@ def test_author_hears_no_echo_but_how_far_it_is(play: Play) -> None:
         assert len(author.sent) == 1
         for held in table.live.end_request(author):
             author.send(held)
-        assert author.told()[1:] == [("list_noop", 0), ("list_item_added", 1)]
-        assert other.told()[1:] == [("list_item_added", 0), ("list_item_added", 1)]
+        assert author.events()[1:] == [("list_noop", 0), ("list_item_added", 1)]
+        assert other.events()[1:] == [("list_item_added", 0), ("list_item_added", 1)]
 
     play(scene)
 
@@ -216,7 +216,7 @@ def test_author_that_is_not_subscribed_yet_is_not_moved_on(play: Play) -> None:
         await table.push(row.sid, actor=Actor("alice", author.endpoint_id, author.id))
         assert table.live.end_request(author) == ()
         await table.establish(author, subject(row, -1))
-        assert author.told()[:2] == [("list_item_added", 0), ("list_noop", 1)]
+        assert author.events()[:2] == [("list_item_added", 0), ("list_noop", 1)]
 
     play(scene)
 
@@ -231,7 +231,7 @@ def test_write_of_a_lost_connection_is_told_to_the_next_one(play: Play) -> None:
         await table.establish(back, subject(row, -1))
         await table.push(row.sid, actor=Actor("alice", "same"))
         table.live.end_request(lost)
-        assert back.told()[1:] == [("list_item_added", 0)]
+        assert back.events()[1:] == [("list_item_added", 0)]
 
     play(scene)
 
@@ -248,10 +248,10 @@ def test_loss_of_read_ends_a_subscription_at_once(play: Play) -> None:
         peer, stranger = table.connect("one"), table.connect("two", "mallory")
         for one in (peer, stranger):
             await table.establish(one, subject(row, -1))
-        assert stranger.told() == [("subscription_failed", 54007)]
+        assert stranger.events() == [("subscription_failed", 54007)]
         await table.here.database.write(lambda tx: access_control.revoke(tx, service, row.sid, "alice"))
         await until(lambda: len(peer.sent) == 2)
-        assert peer.told()[1:] == [("subscription_failed", 54007)]
+        assert peer.events()[1:] == [("subscription_failed", 54007)]
         assert peer.sent[-1][1]["correlation_id"] is None
         assert table.live.hub.topics() == ()
 
@@ -270,7 +270,7 @@ def test_removal_of_an_object_nobody_told_of_is_found(play: Play) -> None:
         await table.here.database.write(drop)
         table.live.catch_up()
         await until(lambda: len(peer.sent) == 2)
-        assert peer.told()[1:] == [("subscription_failed", 54100)]
+        assert peer.events()[1:] == [("subscription_failed", 54100)]
 
     play(scene)
 
@@ -283,7 +283,7 @@ def test_removal_is_told_and_cancel_needs_nothing(play: Play) -> None:
         await table.here.database.write(
             lambda tx: objects.remove(tx, table.here.scope, ObjectKind.MAP, row.sid)
         )
-        assert peer.told()[1:] == [("map_removed", None)]
+        assert peer.events()[1:] == [("map_removed", None)]
         body = f'{{"action":"cancel","correlation_id":2,"requests":[{{"object_sid":"{row.sid}","object_type":"map"}}]}}'
         await table.take(peer, body.encode())
         assert table.live.hub.topics() == ()

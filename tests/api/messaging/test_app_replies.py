@@ -18,12 +18,12 @@ from api.messaging.apps import (
     PHONE,
     App,
     alerts,
-    answer,
     app,
     codes,
     messages,
     receive,
     replies,
+    response,
     settle,
     twiml,
 )
@@ -90,9 +90,9 @@ def test_a_reply_goes_back_through_the_service(api: Api, web: App) -> None:
         (twiml("<Say>x</Say>", "<Message>y</Message>"), ["y"], ["14110"]),
         (twiml('<Message colour="red">y</Message>'), ["y"], ["12200"]),
         (twiml(*["<Message>x</Message>"] * 11), ["x"] * 10, ["14109"]),
-        (answer("only text", 200, "Content-Type: text/plain; charset=utf-8"), ["only text"], []),
-        (answer("<Response><Message>x</Message></Response>", 200, "Content-Type: text/html"), ["x"], []),
-        (answer("", 204, "X-Empty: 1"), [], []),
+        (response("only text", 200, "Content-Type: text/plain; charset=utf-8"), ["only text"], []),
+        (response("<Response><Message>x</Message></Response>", 200, "Content-Type: text/html"), ["x"], []),
+        (response("", 204, "X-Empty: 1"), [], []),
         (EMPTY, [], []),
     ],
 )
@@ -114,25 +114,27 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><Response><Mess
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (answer("", 500), "11200"),
-        (answer("", 404), "11200"),
-        (answer("<Response><Message>", 200), "12100"),
-        (answer("no markup", 200), "12100"),
-        (answer("<Reply/>", 200), "12102"),
-        (answer('<?xml version="1.1"?><Response/>', 200), "12101"),
-        (answer("{}", 200, "Content-Type: application/json"), "12300"),
-        (answer("x", 200, "X-No-Type: 1"), "12300"),
-        (answer(BOMB), "12100"),
-        (answer(OUTSIDE), "12100"),
-        (answer("<Response>" + "<a>" * 10_000 + "</Response>"), "12100"),
-        (answer("<Response>" + " " * 70_000 + "</Response>"), "11750"),
-        (answer(b"x" * 10 * 1024 * 1024), "11750"),
+        (response("", 500), "11200"),
+        (response("", 404), "11200"),
+        (response("<Response><Message>", 200), "12100"),
+        (response("no markup", 200), "12100"),
+        (response("<Reply/>", 200), "12102"),
+        (response('<?xml version="1.1"?><Response/>', 200), "12101"),
+        (response("{}", 200, "Content-Type: application/json"), "12300"),
+        (response("x", 200, "X-No-Type: 1"), "12300"),
+        (response(BOMB), "12100"),
+        (response(OUTSIDE), "12100"),
+        (response("<Response>" + "<a>" * 10_000 + "</Response>"), "12100"),
+        (response("<Response>" + " " * 70_000 + "</Response>"), "11750"),
+        (response(b"x" * 10 * 1024 * 1024), "11750"),
         (
-            answer(gzip.compress(b" " * 10_000_000), 200, "Content-Type: text/xml", "Content-Encoding: gzip"),
+            response(
+                gzip.compress(b" " * 10_000_000), 200, "Content-Type: text/xml", "Content-Encoding: gzip"
+            ),
             "12100",
         ),
-        (answer("", 302, "Location: /sms"), "11215"),
-        (answer("", 302, "Location: file:///etc/passwd"), "11100"),
+        (response("", 302, "Location: /sms"), "11215"),
+        (response("", 302, "Location: file:///etc/passwd"), "11100"),
         (b"garbage\r\n\r\n", "11206"),
     ],
 )
@@ -143,9 +145,9 @@ def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: by
     assert got is not None
     assert got["status"] == "received"
     assert bodies(api) == ["hi"]
-    asked = next(one for one in web.asked if one.path == "/fallback")
-    assert (asked.form["ErrorCode"], asked.form["ErrorUrl"]) == (code, web.url())
-    assert asked.form["Body"] == "Hi"
+    request = next(one for one in web.requests if one.path == "/fallback")
+    assert (request.form["ErrorCode"], request.form["ErrorUrl"]) == (code, web.url())
+    assert request.form["Body"] == "Hi"
     [alert] = alerts(api)
     assert (alert["error_code"], alert["log_level"]) == (code, "error")
     assert (alert["resource_sid"], alert["request_url"]) == (got["sid"], alert["request_url"])
@@ -160,9 +162,9 @@ def test_who_answers_too_slowly_is_not_waited_for(api: Api, web: App, reply: Any
     got = receive(api, US)
     assert got is not None
     assert bodies(api) == ["hi"]
-    asked = next(one for one in web.asked if one.path == "/fallback")
+    request = next(one for one in web.requests if one.path == "/fallback")
     # What drips on a quick machine is too long before its time is over.
-    assert asked.form["ErrorCode"] in (("11203", "11750") if reply is drip else ("11200", "11203"))
+    assert request.form["ErrorCode"] in (("11203", "11750") if reply is drip else ("11200", "11203"))
 
 
 def test_one_that_hangs_holds_up_no_other(api: Api, web: App) -> None:
@@ -218,12 +220,12 @@ def test_a_certificate_that_nobody_trusts(api: Api, web: App, tmp_path: Path) ->
         receive(api, US_MMS)
     finally:
         api.run(running.__aexit__(None, None, None))
-    [asked] = web.asked
-    assert (asked.form["ErrorCode"], server.requests, codes(api)) == ("11237", [], ["11237"])
+    [request] = web.requests
+    assert (request.form["ErrorCode"], server.requests, codes(api)) == ("11237", [], ["11237"])
 
 
 def test_when_the_fallback_fails_too_there_is_no_reply(api: Api, web: App) -> None:
-    web.routes |= {"/sms": answer("", 503), "/fallback": answer("<Response", 200)}
+    web.routes |= {"/sms": response("", 503), "/fallback": response("<Response", 200)}
     got = receive(api, US)
     assert got is not None
     assert got["status"] == "received"
@@ -233,9 +235,9 @@ def test_when_the_fallback_fails_too_there_is_no_reply(api: Api, web: App) -> No
 def test_no_one_is_told_the_credentials_of_a_url(api: Api, web: App) -> None:
     first, fallback = web.url("/down#rc=0", user="joe:secret@"), web.url("/fallback")
     service(api, own(api, US_MMS), InboundRequestUrl=first, FallbackUrl=fallback)
-    web.routes["/down"] = answer("", 500)
+    web.routes["/down"] = response("", 500)
     receive(api, US_MMS)
-    assert web.asked[-1].form["ErrorUrl"] == web.url("/down")
+    assert web.requests[-1].form["ErrorUrl"] == web.url("/down")
     assert {one["request_url"] for one in alerts(api)} == {web.url("/down")}
 
 
@@ -254,10 +256,10 @@ def test_bad_overrides_are_warnings(api: Api, web: App) -> None:
 def test_overrides_ask_again_with_one_token(api: Api, web: App) -> None:
     own(api, US_MMS)
     service(api, own(api, US_MMS), InboundRequestUrl=web.url("/again#rc=3&rp=5xx&tt=5000"))
-    web.routes["/again"] = answer("", 500)
+    web.routes["/again"] = response("", 500)
     receive(api, US_MMS)
     assert web.paths() == ["/again"] * 4
-    assert len({one.headers["i-twilio-idempotency-token"] for one in web.asked}) == 1
+    assert len({one.headers["i-twilio-idempotency-token"] for one in web.requests}) == 1
 
 
 def test_redirects_are_asked_with_the_same_parameters(api: Api, web: App) -> None:
@@ -270,14 +272,14 @@ def test_redirects_are_asked_with_the_same_parameters(api: Api, web: App) -> Non
     got = receive(api, US)
     assert got is not None
     assert bodies(api) == ["a", "c"]
-    _, asked = [one for one in web.asked if one.path != "/status"][:2]
-    assert (asked.method, asked.form["x"], asked.form["MessageSid"]) == ("GET", "1", got["sid"])
+    _, request = [one for one in web.requests if one.path != "/status"][:2]
+    assert (request.method, request.form["x"], request.form["MessageSid"]) == ("GET", "1", got["sid"])
 
 
 def test_a_circle_of_redirects_ends(api: Api, web: App) -> None:
     web.routes["/sms"] = twiml("<Redirect>/sms</Redirect>")
     assert receive(api, US) is not None
-    assert len(web.asked) == 11
+    assert len(web.requests) == 11
     assert codes(api) == ["14106"]
 
 
@@ -308,28 +310,28 @@ def test_replies_are_listed_and_sent_in_their_order(
 def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
     web.routes |= {
         "/sms": twiml('<Message action="/action" method="POST">a</Message>', "<Message>b</Message>"),
-        "/action": [twiml("<Message>c</Message>"), answer("ok", 200, "Content-Type: text/plain")],
+        "/action": [twiml("<Message>c</Message>"), response("ok", 200, "Content-Type: text/plain")],
     }
     receive(api, US)
     assert bodies(api) == ["a", "c"]
     [first] = [one for one in replies(api) if one["body"] == "a"]
-    told = next(one for one in web.asked if one.path == "/action")
-    assert (told.form["MessageSid"], told.form["MessageStatus"]) == (first["sid"], "queued")
+    request = next(one for one in web.requests if one.path == "/action")
+    assert (request.form["MessageSid"], request.form["MessageStatus"]) == (first["sid"], "queued")
     reaches(api, first["sid"], "delivered")
     settle(api)
-    states = [one.form["MessageStatus"] for one in web.asked if one.path == "/action"]
+    states = [one.form["MessageStatus"] for one in web.requests if one.path == "/action"]
     assert states[1:] == ["queued", "sent", "delivered"]
     assert bodies(api) == ["a", "c"]
 
 
 @pytest.mark.parametrize(
-    "said", [answer("ok", 200, "Content-Type: text/plain"), answer("", 500), answer("<x")]
+    "body", [response("ok", 200, "Content-Type: text/plain"), response("", 500), response("<x")]
 )
 @ONE_ENGINE
-def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, said: bytes) -> None:
+def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, body: bytes) -> None:
     web.routes |= {
         "/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"),
-        "/action": said,
+        "/action": body,
     }
     receive(api, US)
     assert bodies(api) == ["a", "b"]
@@ -342,8 +344,8 @@ def test_status_callbacks_of_a_reply(api: Api, web: App) -> None:
     [reply] = replies(api)
     reaches(api, reply["sid"], "delivered")
     settle(api)
-    told = [one.form["MessageStatus"] for one in web.asked if one.path == "/mine"]
-    assert told == ["queued", "sent", "delivered"]
+    reported = [one.form["MessageStatus"] for one in web.requests if one.path == "/mine"]
+    assert reported == ["queued", "sent", "delivered"]
 
 
 def test_other_senders_and_recipients(api: Api, web: App) -> None:
@@ -395,7 +397,7 @@ def test_what_the_sdk_writes_is_carried_out(api: Api, web: App) -> None:
     second.body("second")
     second.body(" part")
     made.redirect(web.url("/next"), method="GET")
-    web.routes |= {"/sms": answer(str(made)), "/next": HI}
+    web.routes |= {"/sms": response(str(made)), "/next": HI}
     receive(api, US)
     assert bodies(api) == ["first & <foremost>", "hi", "second part"]
     assert alerts(api) == []
@@ -406,7 +408,7 @@ def test_a_reply_with_a_picture(api: Api, web: App) -> None:
     service(api, own(api, US_MMS, mms=True, rate=10_000_000), InboundRequestUrl=web.url("/sms"))
     web.routes |= {
         "/sms": twiml("<Message><Body>look</Body><Media>cat.png</Media></Message>"),
-        "/cat.png": answer(b"png", 200, "Content-Type: image/png"),
+        "/cat.png": response(b"png", 200, "Content-Type: image/png"),
     }
     receive(api, US_MMS)
     [reply] = replies(api)
@@ -420,20 +422,20 @@ def test_a_repeated_job_sends_nothing_twice(api: Api, web: App) -> None:
     got = receive(api, US)
     assert got is not None
     before = replies(api)
-    tokens = [one.headers["i-twilio-idempotency-token"] for one in web.asked if one.path == "/sms"]
+    tokens = [one.headers["i-twilio-idempotency-token"] for one in web.requests if one.path == "/sms"]
 
     async def again(tx: Tx) -> None:
         await tx.run("UPDATE messages SET status = 'receiving' WHERE sid = :sid", sid=got["sid"])
-        told = InboundJob(got["account_sid"], got["sid"])
-        await enqueue(tx, Job(INBOUND_JOB, msgspec.json.encode(told).decode()))
+        job = InboundJob(got["account_sid"], got["sid"])
+        await enqueue(tx, Job(INBOUND_JOB, msgspec.json.encode(job).decode()))
 
     api.run(api.node.database.write(again))
     settle(api)
     assert {one["sid"] for one in replies(api)} == {one["sid"] for one in before}
     assert len(before) == 2
     assert len([one for one in web.paths() if one == "/sms"]) == 2
-    asked = [one.headers["i-twilio-idempotency-token"] for one in web.asked if one.path == "/sms"]
-    assert asked == tokens * 2
+    sent = [one.headers["i-twilio-idempotency-token"] for one in web.requests if one.path == "/sms"]
+    assert sent == tokens * 2
 
 
 def test_a_job_that_ended_is_not_told_again(api: Api, web: App) -> None:

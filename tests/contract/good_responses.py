@@ -1,4 +1,4 @@
-"""Good answers, as the seed pages and the vendor's documents show them, for tests to start from."""
+"""Good responses, as the seed pages and the vendor's documents show them, for tests to start from."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ class Caller:
 
     def send(self, **form: Any) -> Any:
         """Create a message; with the good sender and a text unless other values are given."""
-        asked = {"To": TO, "From": GOOD, "Body": "Hello", **form}
-        asked = {name: value for name, value in asked.items() if value is not None}
-        return self.api.post(self.messages, asked, auth=self.auth)
+        fields = {"To": TO, "From": GOOD, "Body": "Hello", **form}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        return self.api.post(self.messages, fields, auth=self.auth)
 
 
 @pytest.fixture
@@ -60,14 +60,14 @@ CASES: list[tuple[dict[str, Any], int, int]] = [
 
 def test_magic_numbers(caller: Caller) -> None:
     for form, status, code in CASES:
-        answer = caller.send(**form)
-        assert (answer.status_code, answer.json()["code"]) == (status, code), (form, answer.text)
+        response = caller.send(**form)
+        assert (response.status_code, response.json()["code"]) == (status, code), (form, response.text)
 
 
 def test_a_rehearsed_message_is_answered_and_not_kept(caller: Caller, api: Api) -> None:
-    answer = caller.send(Body="☂" * 71, StatusCallback="http://127.0.0.1:9/", ProvideFeedback="true")
-    assert answer.status_code == 201
-    made = answer.json()
+    response = caller.send(Body="☂" * 71, StatusCallback="http://127.0.0.1:9/", ProvideFeedback="true")
+    assert response.status_code == 201
+    made = response.json()
     assert (made["account_sid"], made["from"], made["to"]) == (caller.auth[0], GOOD, TO)
     assert (made["status"], made["num_segments"]) == ("queued", "2")
     media = caller.send(Body=None, MediaUrl="https://example.com/a.png").json()
