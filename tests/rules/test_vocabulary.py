@@ -66,6 +66,26 @@ def test_the_fields_words_pass(text: str) -> None:
     assert list(words.names(source(text, "src/trunkline/core/department.py"))) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("def ask(): ...", "tests/smsc.py"),
+        ("def test_it(said): ...", "tests/unit/test_x.py"),
+        ("def test_it():\n    told = 1", "tests/unit/test_x.py"),
+        ("", "tests/unit/test_answers.py"),
+        ("", "benchmarks/desk.py"),
+    ],
+)
+def test_a_private_word_in_tests_and_benchmarks_is_caught(text: str, path: str) -> None:
+    assert len(list(words.names(source(text, path)))) == 1
+
+
+def test_the_name_of_a_test_is_a_sentence_and_free() -> None:
+    text = "def test_who_asks_is_told(): ..."
+    assert list(words.names(source(text, "tests/unit/test_x.py"))) == []
+    assert list(words.names(source(text)))
+
+
 def test_a_column_keeps_its_name() -> None:
     assert list(words.names(source("class Entry(Row, frozen=True):\n    taken: str"))) == []
     assert list(words.names(source("class Entry(Struct, frozen=True):\n    taken: str")))

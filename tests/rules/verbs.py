@@ -97,7 +97,7 @@ NAMES = {
     "verdicts": "decisions, outcomes",
     "wish": "request",
 }
-"""From a word that no name in ``src`` contains to the field's word."""
+"""From a word that no name contains to the field's word."""
 
 TYPE_NAMES = {
     "line": "entry, connection",
