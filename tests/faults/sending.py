@@ -62,10 +62,7 @@ class World:
 
     def notified(self) -> set[tuple[str, str]]:
         """Return the reported states of each message."""
-        return {
-            (one.parameters["MessageSid"], one.parameters["MessageStatus"])
-            for one in self.app.outgoing_requests
-        }
+        return {(one.parameters["MessageSid"], one.parameters["MessageStatus"]) for one in self.app.webhooks}
 
 
 @asynccontextmanager

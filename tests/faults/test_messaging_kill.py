@@ -197,7 +197,7 @@ def callbacks(world: World, sent: set[str]) -> None:
     """Check that each state was reported, with the same token each time, in the order of the states."""
     tokens: dict[tuple[str, str], set[str]] = {}
     order: dict[str, list[str]] = {}
-    for token, parameters in world.app.outgoing_requests:
+    for token, parameters in world.app.webhooks:
         sid, status = parameters["MessageSid"], parameters["MessageStatus"]
         tokens.setdefault((sid, status), set()).add(token)
         if status not in order.setdefault(sid, []):
