@@ -139,12 +139,10 @@ def test_a_port_that_another_server_has_is_named(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         port = str(httpx.URL(server.url).port)
         message = refused(tmp_path, "--port", port, "--proxy-port", "0", "--data-dir", "other")
-        assert (
-            f"127.0.0.1:{port} is taken by a running Trunkline; end it, or choose another --port" in message
-        )
+        assert f"127.0.0.1:{port} is used by a running Trunkline; end it, or choose another --port" in message
         port = str(httpx.URL(server.proxy_url).port)
         message = refused(tmp_path, "--port", "0", "--proxy-port", port, "--data-dir", "other")
-        assert f"127.0.0.1:{port} is taken by the CONNECT proxy of a running Trunkline" in message
+        assert f"127.0.0.1:{port} is used by the CONNECT proxy of a running Trunkline" in message
 
 
 def test_commands_find_the_running_server(tmp_path: Path) -> None:
@@ -226,7 +224,7 @@ def test_a_taken_port_of_another_program_is_told(tmp_path: Path) -> None:
         listener.listen(1)
         port = listener.getsockname()[1]
         message = refused(tmp_path, "--port", str(port), "--proxy-port", "-1")
-    assert f"127.0.0.1:{port} is taken by another program" in message
+    assert f"127.0.0.1:{port} is used by another program" in message
 
 
 def _begin(server: Server, body: bytes, length: int) -> socket.socket:

@@ -141,9 +141,9 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
         return await _wait(carrier, seconds)
     try:
         async with asyncio.timeout(seconds):
-            typer.echo(f"the gateway is there: it answers OPTIONS with {await carrier.probe()}")
+            typer.echo(f"the gateway is there: it responds to OPTIONS with {await carrier.probe()}")
     except (EgressError, TimeoutError) as error:
-        typer.echo(f"the gateway cannot be reached: {error or 'no answer'}")
+        typer.echo(f"the gateway cannot be reached: {error or 'no response'}")
         return False
     return True
 
@@ -151,13 +151,13 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
 async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submission, seconds: float) -> bool:
     outcome = await carrier.submit(submission)
     fields = repr(outcome).removeprefix(type(outcome).__name__)
-    typer.echo(f"the network answers: {_OUTCOMES[type(outcome)]}{fields}")
+    typer.echo(f"the network responds: {_OUTCOMES[type(outcome)]}{fields}")
     receiver.ids = outcome.ids
     receiver.submitted.set()
     if not isinstance(outcome, Acceptance):
         return False
     if isinstance(carrier, HttpCarrier):
-        typer.echo("a gateway tells the server of deliveries, not this test")
+        typer.echo("a gateway reports deliveries to the server, not to this test")
     elif not outcome.final:
         try:
             await asyncio.wait_for(receiver.ended.wait(), seconds)

@@ -97,7 +97,7 @@ def _flags(values: dict[str, Any]) -> list[str]:
 
 def _start_error(error: OSError, settings: Settings) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "; ".join(_occupied_ports(settings)) or "its port was taken for a moment: try again"
+        return "; ".join(_occupied_ports(settings)) or "its port was used for a moment: try again"
     if error.errno == errno.EACCES and not error.filename:
         return f"ports below 1024 need a privilege: {settings.server.port}, {settings.server.proxy_port}"
     return reason(error)
@@ -108,6 +108,6 @@ def _occupied_ports(settings: Settings) -> list[str]:
     for option, port in (("--port", settings.server.port), ("--proxy-port", settings.server.proxy_port)):
         if port > 0 and (there := probe_port(settings.server.host, port)) is not PortState.FREE:
             found.append(
-                f"{settings.server.host}:{port} is taken by {there.value}; end it, or choose another {option}"
+                f"{settings.server.host}:{port} is used by {there.value}; end it, or choose another {option}"
             )
     return found

@@ -165,7 +165,7 @@ def check_header(token: Token) -> None:
     if token.header.get("cty") != CONTENT_TYPE:
         raise InvalidToken(Rule.HEADER, f'cty is not "{CONTENT_TYPE}"')
     if "crit" in token.header:
-        raise InvalidToken(Rule.HEADER, "crit asks for an extension, and none is known")
+        raise InvalidToken(Rule.HEADER, "crit requires an extension, and none is supported")
 
 
 def issuer(token: Token) -> tuple[str, str]:

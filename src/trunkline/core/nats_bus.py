@@ -158,7 +158,7 @@ class NatsBus:
                 # Subscriptions count from when the server has them.
                 await _reached(self._client)
         except Exception as error:
-            raise BusUnreachable(f"the bus does not answer ({type(error).__name__})") from error
+            raise BusUnreachable(f"the bus does not respond ({type(error).__name__})") from error
         self._stopping = False
         self._sending = asyncio.create_task(self._send(self._client))
 

@@ -84,13 +84,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "trunkline_requests",
-            "API requests answered.",
+            "API requests with a response.",
             ("product", "operation", "status"),
             registry=self.registry,
         )
         self._seconds = Histogram(
             "trunkline_request_seconds",
-            "Time from a request's head to its answer, in seconds.",
+            "Time from a request's head to its response, in seconds.",
             ("product",),
             registry=self.registry,
             buckets=_BUCKETS,

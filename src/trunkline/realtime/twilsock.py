@@ -60,14 +60,14 @@ def decode(message: bytes) -> Packet:
     start = line.end()
     end = start + int(line[1])
     if not message.startswith(b"\r\n", end):
-        raise FrameError("the header does not end where its size says")
+        raise FrameError("the header does not end at its size")
     header = _header(message[start:end])
     body = end + 2
     stop = body + header.payload_size
     if stop > len(message):
-        raise FrameError("the payload is shorter than its size says")
+        raise FrameError("the payload is shorter than its size")
     if stop != len(message) and message[stop:] != b"\r\n":
-        raise FrameError("the payload is longer than its size says")
+        raise FrameError("the payload is longer than its size")
     return Packet(header, message[body:stop])
 
 

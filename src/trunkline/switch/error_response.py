@@ -26,7 +26,7 @@ TOO_LARGE = ErrorResponse(
 NOT_CONNECT = ErrorResponse(
     HTTPStatus.METHOD_NOT_ALLOWED,
     20004,
-    "This port is a proxy that answers CONNECT only, to *.twilio.com:443.",
+    "This port is a proxy that serves CONNECT only, to *.twilio.com:443.",
 )
 TOO_MANY = ErrorResponse(HTTPStatus.SERVICE_UNAVAILABLE, 20503, "The proxy has too many open connections.")
 

@@ -144,7 +144,7 @@ class ConnectProxy:
                 case ConnectRequest():
                     return await self._establish(sock, outcome.host)
                 case ErrorResponse():
-                    self._log.info("the proxy answers %d: %s", outcome.status, outcome.message)
+                    self._log.info("the proxy responds with %d: %s", outcome.status, outcome.message)
                     await _send_error(sock, outcome)
         except OSError as reason:
             self._log.debug("a connection to the proxy ended early: %r", reason)

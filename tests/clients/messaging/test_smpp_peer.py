@@ -196,7 +196,7 @@ def test_a_refused_recipient() -> None:
 
 def test_a_silent_smsc() -> None:
     async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
-        assert await carrier.submit(submission()) == UnknownOutcome("a request was not answered")
+        assert await carrier.submit(submission()) == UnknownOutcome("a request had no response")
         await sim.until("bind", 2)
 
     play(scenario, {"silent": True}, response_timeout=0.2)

@@ -216,7 +216,7 @@ def test_a_gateway_is_tried(cli: Cli) -> None:
         configure(gate, port)
         ended = cli("carrier", "test", "gate")
         assert (ended.code, ended.err, methods) == (0, "", ["OPTIONS"])
-        assert "the gateway is there: it answers OPTIONS with 405" in ended.out
+        assert "the gateway is there: it responds to OPTIONS with 405" in ended.out
         assert SECRET not in ended.out
         ended = cli("carrier", "test", "gate", "--to", TO, "--from", FROM)
         assert (ended.code, methods) == (0, ["OPTIONS", "OPTIONS", "POST"])

@@ -193,7 +193,7 @@ def test_a_bus_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         # Bound, but nobody listens: the port refuses, and nobody else gets it.
         listener.bind(("127.0.0.1", 0))
         bus = NatsBus(f"nats://127.0.0.1:{listener.getsockname()[1]}")
-        with pytest.raises(BusUnreachable, match="does not answer"):
+        with pytest.raises(BusUnreachable, match="does not respond"):
             asyncio.run(bus.start())
     assert not bus.connected
 

@@ -59,7 +59,7 @@ def durability(inspection: Inspection) -> DoctorFinding:
     """Check that committed changes survive a power cut."""
     if inspection.weak:
         return failed(
-            "durability", ", ".join(inspection.weak), "a power cut loses answered writes: switch it back"
+            "durability", ", ".join(inspection.weak), "a power cut loses acknowledged writes: switch it back"
         )
     return ok("durability", "no setting of the database weakens it")
 

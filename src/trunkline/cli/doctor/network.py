@@ -31,13 +31,13 @@ def port(name: str, host: str, number: int) -> DoctorFinding:
     except OSError as error:
         return failed(name, f"{host}:{number}: {reason(error)}", "choose another host or port")
     if state is PortState.OTHER_PROGRAM:
-        return failed(name, f"{host}:{number} is taken by another program", "end it, or choose another port")
+        return failed(name, f"{host}:{number} is used by another program", "end it, or choose another port")
     if state is PortState.UNREADY:
         return warned(
             name, f"{host}:{number} is {state.value}", "see /_trunkline/health and its log for the reason"
         )
     if state is PortState.FREE:
-        return ok(name, f"{host}:{number} is free" if number else "a free one is taken at the start")
+        return ok(name, f"{host}:{number} is free" if number else "a free one is chosen at the start")
     return ok(name, f"{host}:{number} is {state.value}")
 
 
@@ -54,6 +54,6 @@ async def bus(url: str) -> DoctorFinding:
     except BusUnreachable as error:
         return failed(name, str(error), remedy)
     except TimeoutError:
-        return failed(name, f"the bus does not answer within {BUS_SECONDS:.0f} s", remedy)
+        return failed(name, f"the bus does not respond within {BUS_SECONDS:.0f} s", remedy)
     await connection.stop()
-    return ok(name, "answers")
+    return ok(name, "responds")

@@ -54,7 +54,7 @@ async def inspect_database(url: str) -> Inspection:
         finally:
             connection.close()
     except apsw.Error as error:
-        raise StorageError(f"cannot look into {path}: {error}") from error
+        raise StorageError(f"cannot inspect {path}: {error}") from error
 
 
 def _inspect_sqlite(connection: apsw.Connection) -> Inspection:
@@ -83,9 +83,9 @@ async def _inspect_postgres(url: str) -> Inspection:
         finally:
             await connection.close()
     except TimeoutError as error:
-        raise StorageError(f"PostgreSQL does not answer within {INSPECT_SECONDS:.0f} s") from error
+        raise StorageError(f"PostgreSQL does not respond within {INSPECT_SECONDS:.0f} s") from error
     except (asyncpg.PostgresError, OSError) as error:
-        raise StorageError(f"cannot look into the PostgreSQL database: {error}") from error
+        raise StorageError(f"cannot inspect the PostgreSQL database: {error}") from error
     except (asyncpg.InterfaceError, ValueError) as error:
         # The driver's error about an address may repeat its password.
         raise StorageError("cannot understand the address of the PostgreSQL database") from error

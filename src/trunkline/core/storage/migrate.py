@@ -53,7 +53,7 @@ def due(migrations: Sequence[Migration], applied: Collection[tuple[str, int]]) -
     if unknown:
         named = ", ".join(f"{component} {number}" for component, number in unknown)
         raise NewerDatabase(
-            f"the database was written by a newer version of Trunkline: this one does not know its "
+            f"the database was written by a newer version of Trunkline: this one does not have its "
             f"migration {named}; nothing was changed"
         )
     components = list(dict.fromkeys(migration.component for migration in migrations))

@@ -148,7 +148,7 @@ class PostgresDatabase:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await self.read(ping)
         except (StorageError, TimeoutError) as error:
-            raise Unavailable("the database does not answer") from error
+            raise Unavailable("the database does not respond") from error
 
     def _open_pools(self) -> tuple[Pool, Pool]:
         if self._pools is None:

@@ -141,7 +141,7 @@ class SqliteDatabase:
         except Unavailable:
             raise
         except StorageError as error:
-            raise Unavailable("the database does not answer") from error
+            raise Unavailable("the database does not respond") from error
 
     def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
         try:

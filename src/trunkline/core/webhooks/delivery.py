@@ -183,7 +183,7 @@ def _with_error_code(result: AttemptResult, response: EgressResponse) -> Attempt
     """Return the result with its error code; success is 2xx, once redirects were followed (doc)."""
     if 200 <= response.status < 300:
         return result
-    text = f"the answer has the status {response.status}"
+    text = f"the response has the status {response.status}"
     return msgspec.structs.replace(result, error_code=FAILED_RESPONSE, error_text=text)
 
 

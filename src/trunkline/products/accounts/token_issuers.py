@@ -96,7 +96,7 @@ def _wanted(product: str) -> GrantName:
     try:
         return GrantName(product)
     except ValueError:
-        raise InvalidToken(Rule.GRANTS, "no grant leads to the product that was asked for") from None
+        raise InvalidToken(Rule.GRANTS, "no grant leads to the requested product") from None
 
 
 async def _find_signer(tx: Tx, key_sid: str) -> _Signer:

@@ -112,7 +112,9 @@ class HttpCarrier:
             receipts=route.receipts,
             resend=self.resends_unknown,
         )
-        self._failure = "" if 200 <= response.status < 300 else f"the gateway answered {response.status}"
+        self._failure = (
+            "" if 200 <= response.status < 300 else f"the gateway responded with {response.status}"
+        )
         if isinstance(outcome, Deferral):
             self._pause_for(outcome.after)
         return outcome

@@ -98,13 +98,13 @@ def request(submission: Submission) -> bytes:
 def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resend: bool) -> Outcome:
     """Return the outcome of a response."""
     response = _parse_response(body)
-    reason = f"the gateway answered {status}"
+    reason = f"the gateway responded with {status}"
     if 200 <= status < 300:
         id = str(response.id if response.id is not None else "")
         if _NAME.fullmatch(id):
             return Acceptance((id,), final=not receipts)
         return (
-            UnknownOutcome("the gateway's answer has no id", resend=resend)
+            UnknownOutcome("the gateway's response has no id", resend=resend)
             if receipts
             else Acceptance(("",), True)
         )

@@ -154,7 +154,7 @@ async def _receive(tx: Tx, submission: Submission) -> Outcome:
     if known is None or not known.arrived:
         await _reply(tx, submission, behaviour)
     if behaviour.reaction is Reaction.UNKNOWN and tries == 1:
-        return UnknownOutcome("the sandbox lost the answer")
+        return UnknownOutcome("the sandbox lost the response")
     await _enqueue_receipts(tx, submission, behaviour)
     return Acceptance(_ids(submission))
 

@@ -192,7 +192,7 @@ class SmscConnector:
                 self.failure = str(error)
                 rejected = error.status in _CREDENTIALS
             except (OSError, TimeoutError, BindFailed) as error:
-                self.failure = str(error) or "the SMSC does not answer"
+                self.failure = str(error) or "the SMSC does not respond"
             finally:
                 await self._close()
             if rejected:
@@ -292,7 +292,7 @@ class SmscConnector:
         flight = self._in_flight.pop(result.sequence)
         message, now = flight.segment.message, asyncio.get_running_loop().time()
         rule = rule_for(result.status, message.submission.sender_kind, self._context.errors)
-        reason = f"the SMSC answers {status_name(result.status)}"
+        reason = f"the SMSC responds with {status_name(result.status)}"
         match rule.action:
             case StatusAction.ACCEPT:
                 self._throttle.accepted(flight.epoch, now)

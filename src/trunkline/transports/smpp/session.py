@@ -178,9 +178,9 @@ class SmppSession:
         if self.state is SmppSessionState.CLOSED:
             return []
         if self.state in (SmppSessionState.BINDING, SmppSessionState.UNBINDING) and now >= self._deadline:
-            self._end("the bind was not answered" if self.state is SmppSessionState.BINDING else "unbound")
+            self._end("the bind had no response" if self.state is SmppSessionState.BINDING else "unbound")
         elif now >= self._oldest:
-            self._end("a request was not answered")
+            self._end("a request had no response")
         elif self._begun is not None and now >= self._begun + timing.link:
             self._end("a PDU did not end")
         elif self._enquired is not None and now >= self._enquired + timing.link:

@@ -175,7 +175,7 @@ def test_a_port_is_taken_or_switched_off(cli: Cli) -> None:
         result = finding(cli, "API port", "--port", str(listener.getsockname()[1]))
         thread.join()
     assert result[0] == "fail"
-    assert result[1].endswith("is taken by another program")
+    assert result[1].endswith("is used by another program")
     assert finding(cli, "proxy port", "--proxy-port", "-1")[:2] == ("ok", "switched off")
 
 

@@ -62,7 +62,7 @@ def _bus(bus: _Bus, monkeypatch: pytest.MonkeyPatch) -> tuple[Level, str]:
 
 def test_a_bus_that_answers_is_left_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = _Bus()
-    assert _bus(bus, monkeypatch) == (Level.OK, "answers")
+    assert _bus(bus, monkeypatch) == (Level.OK, "responds")
     assert bus.stopped
 
 

@@ -56,7 +56,7 @@ def test_an_empty_database_stays_empty(database_url: str) -> None:
 
 
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot look into"):
+    with pytest.raises(StorageError, match="cannot inspect"):
         _inspect(f"sqlite:///{tmp_path}/x.db")
     assert list(tmp_path.iterdir()) == []
 

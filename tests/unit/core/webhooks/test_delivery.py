@@ -291,7 +291,7 @@ def test_credentials_wait_until_they_are_asked_for_and_are_sent_once(
         challenged = status(401, challenge)
         async with world(database_url) as one, peer(flaky(challenged, challenged)) as server:
             finished = await one.send(server.url("/").replace("//", "//u:p@"))
-        assert (finished.error_code, finished.error_text) == (11200, "the answer has the status 401")
+        assert (finished.error_code, finished.error_text) == (11200, "the response has the status 401")
         assert len(server.requests) == requests
 
     run(body)
@@ -423,9 +423,9 @@ def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:
             webhook = Webhook(ACCOUNT, server.url(), token="t")
             outcomes = [await one.delivery.run_job(job(webhook, attempts)) for attempts in (1, 2, 3)]
             assert [without_write(outcome) for outcome in outcomes] == [
-                Retry(60, "the answer has the status 500"),
-                Retry(600, "the answer has the status 500"),
-                DeadLetter("the answer has the status 500"),
+                Retry(60, "the response has the status 500"),
+                Retry(600, "the response has the status 500"),
+                DeadLetter("the response has the status 500"),
             ]
             assert await one.attempts() == []
             await settle(one, *outcomes)

@@ -100,10 +100,10 @@ def test_a_message_is_posted_with_its_key_and_credentials() -> None:
 
 
 UNHEARD: list[tuple[Reply | bytes, str]] = [
-    (response(500), "the gateway answered 500"),
-    (response(302, b"", "Location: /elsewhere"), "the gateway answered 302"),
-    (response(200, b"<html>"), "the gateway's answer has no id"),
-    (response(200, b'{"id": "' + b"x" * 100_000 + b'"}'), "the gateway's answer has no id"),
+    (response(500), "the gateway responded with 500"),
+    (response(302, b"", "Location: /elsewhere"), "the gateway responded with 302"),
+    (response(200, b"<html>"), "the gateway's response has no id"),
+    (response(200, b'{"id": "' + b"x" * 100_000 + b'"}'), "the gateway's response has no id"),
     (lose, "Empty reply from server"),
     (garble, ""),
     (hang, ""),
@@ -156,15 +156,15 @@ def test_a_kept_connection_that_is_lost_hands_nothing_over_twice() -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome", "ready"),
     [
-        (response(400, b'{"error_code": 30005}'), Rejection(30005, "the gateway answered 400"), True),
-        (response(403, b"no"), Rejection(30008, "the gateway answered 403"), True),
+        (response(400, b'{"error_code": 30005}'), Rejection(30005, "the gateway responded with 400"), True),
+        (response(403, b"no"), Rejection(30008, "the gateway responded with 403"), True),
         (
             response(429, b"", "Retry-After: 7"),
-            Deferral(7.0, "the gateway answered 429", 30017, counts=False),
+            Deferral(7.0, "the gateway responded with 429", 30017, counts=False),
             False,
         ),
-        (response(503), Deferral(5.0, "the gateway answered 503", 30017), False),
-        (response(401), Deferral(30.0, "the gateway answered 401", counts=False), False),
+        (response(503), Deferral(5.0, "the gateway responded with 503", 30017), False),
+        (response(401), Deferral(30.0, "the gateway responded with 401", counts=False), False),
     ],
 )
 def test_what_the_gateway_has_not(reply: bytes, outcome: Outcome, ready: bool) -> None:
@@ -184,7 +184,7 @@ def test_a_gateway_that_asked_for_a_pause_is_left_alone(monkeypatch: pytest.Monk
         nonlocal now
         await made.submit(submission(message_sid="SM1"))
         waited = await made.submit(submission(message_sid="SM2"))
-        assert waited == Deferral(60.0, "the gateway answered 429", counts=False)
+        assert waited == Deferral(60.0, "the gateway responded with 429", counts=False)
         assert len(gateway.requests) == 1
         now += 59.9
         assert not made.ready

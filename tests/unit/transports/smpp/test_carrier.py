@@ -196,12 +196,12 @@ def test_a_refused_part_fails_the_message_and_tells_what_was_taken() -> None:
         return Reply(CommandStatus.RINVDSTADR) if submit.text == "b" else takes_all(submit)
 
     (outcome,) = submitting(("a", "b", "c"), respond=respond, window=1)
-    assert outcome == Rejection(30005, "the SMSC answers ESME_RINVDSTADR (0x0B)", ids=("1",))
+    assert outcome == Rejection(30005, "the SMSC responds with ESME_RINVDSTADR (0x0B)", ids=("1",))
 
 
 def test_the_operators_table_decides() -> None:
     (outcome,) = submitting(("a",), respond=lambda submit: Reply(0x411), errors={"0x411": 30007})
-    assert outcome == Rejection(30007, "the SMSC answers status 0x411")
+    assert outcome == Rejection(30007, "the SMSC responds with status 0x411")
 
 
 def test_what_the_smsc_cannot_read_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
@@ -256,7 +256,7 @@ def test_a_silent_smsc_leaves_it_unknown_and_is_bound_to_anew() -> None:
     async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         smsc.respond = lambda submit: None
         outcome = await carrier.submit(submission())
-        assert outcome == UnknownOutcome("a request was not answered")
+        assert outcome == UnknownOutcome("a request had no response")
         await smsc.until(lambda: len(smsc.attempts) == 2)
 
     play(scenario, response_timeout=0.02)
@@ -319,7 +319,7 @@ def test_before_it_is_bound_messages_are_handed_back() -> None:
 def test_an_smsc_that_does_not_answer_the_bind_is_tried_again() -> None:
     async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
         await smsc.until(lambda: len(smsc.attempts) == 2)
-        assert carrier.shown()["binds"][0]["failure"] == "the bind was not answered"
+        assert carrier.shown()["binds"][0]["failure"] == "the bind had no response"
 
     play(scenario, Smsc(responds_to_binds=False), ready=False, link_timeout=0.02)
 

@@ -133,7 +133,7 @@ def test_a_peer_that_keeps_the_socket_open_is_cut() -> None:
         )
         connection = SmscConnection(binding, owner)
         connection.connection_made(transport)
-        with pytest.raises(BindFailed, match="the bind was not answered"):
+        with pytest.raises(BindFailed, match="the bind had no response"):
             await connection.bound
         async with asyncio.timeout(5):
             while transport.calls != ["close", "abort"]:

@@ -91,7 +91,7 @@ def test_a_refused_bind_ends_it(command: int) -> None:
 def test_a_bind_without_an_answer_ends_it() -> None:
     wire = Wire(bound=False)
     assert wire.wait(9.9) == []
-    assert wire.wait(0.2) == [SessionEnd("the bind was not answered")]
+    assert wire.wait(0.2) == [SessionEnd("the bind had no response")]
 
 
 def test_answers_to_other_binds_are_skipped() -> None:
@@ -157,7 +157,7 @@ def test_a_request_without_an_answer_ends_it() -> None:
     wire.now += 20
     second = wire.submit()
     assert wire.wait(9) == []
-    assert wire.wait(2) == [SessionEnd("a request was not answered", (first, second))]
+    assert wire.wait(2) == [SessionEnd("a request had no response", (first, second))]
 
 
 def test_sequence_numbers_go_round() -> None:

@@ -224,7 +224,7 @@ class Conversation:
 
     def _read(self, response: EgressResponse, url: str) -> TwimlDocument:
         if response.truncated:
-            raise TwimlError(TOO_LARGE, "the answer is longer than 64 KiB")
+            raise TwimlError(TOO_LARGE, "the response is longer than 64 KiB")
         kind = response.header("content-type") or ""
         return read_twiml(response.body, kind, url=url, number=self._message.recipient)
 

@@ -60,7 +60,7 @@ def read_twiml(content: bytes, content_type: str, *, url: str, number: str) -> T
     """Return the verbs and problems of the response of ``url``. ``number`` is the one that was written to: numbers
     without a plus sign are of its country. Raise TwimlError if it is no TwiML, and nothing else."""
     if len(content) > MAX_CONTENT:
-        raise TwimlError(11750, f"the answer has {len(content)} bytes, at most {MAX_CONTENT}")
+        raise TwimlError(11750, f"the response has {len(content)} bytes, at most {MAX_CONTENT}")
     if not content.strip():
         return TwimlDocument()
     kind, charset = _content_type(content_type)

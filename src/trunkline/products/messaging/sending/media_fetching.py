@@ -192,7 +192,7 @@ def _cancel(tasks: Sequence[asyncio.Task[_Attachment]]) -> None:
 
 async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
     if not 200 <= response.status < 300:
-        raise MediaUnavailable(_BAD_RESPONSE, f"the answer has the status {response.status}", url)
+        raise MediaUnavailable(_BAD_RESPONSE, f"the response has the status {response.status}", url)
     kind = _kind(response)
     if not kinds.is_allowed(kind):
         return _Attachment(url, kind, await _count(response))

@@ -117,7 +117,7 @@ async def _apply_to_segment(tx: Tx, part: _SegmentOfReceipt, receipt: Receipt) -
     if message is None:
         return
     if message.status != MessageStatus.SENT:
-        log.info("message %s is %s; a later receipt says: %s", message.sid, message.status, receipt.text)
+        log.info("message %s is %s; a later receipt reports: %s", message.sid, message.status, receipt.text)
         return
     await tx.run(
         "UPDATE message_parts SET state = :state WHERE message_sid = :sid AND part = :part",
