@@ -53,10 +53,10 @@ def test_a_listed_command_executes_operations(path: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from trunkline.products.messaging.numbers.management import add_number",
+        "from trunkline.products.messaging.numbers.inventory_changes import add_number",
         "from trunkline.products.messaging import facade",
         "from trunkline.core.jobs.administration import retry_job",
-        "from trunkline.cli.database import with_database",
+        "from trunkline.cli.data_access import with_database",
         "def late():\n    import trunkline.core.storage.database",
     ],
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.database import with_database
+from trunkline.cli.data_access import with_database
 from trunkline.cli.errors import fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table

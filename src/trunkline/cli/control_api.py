@@ -22,7 +22,7 @@ from trunkline.api.router import Router
 from trunkline.app.data import open_blobs
 from trunkline.app.outgoing_requests import open_delivery, open_egress
 from trunkline.app.products import open_accounts, products
-from trunkline.cli.database import with_database
+from trunkline.cli.data_access import with_database
 from trunkline.cli.errors import fail
 from trunkline.control import control_product
 from trunkline.core.clock import system_clock

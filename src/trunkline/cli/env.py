@@ -8,7 +8,7 @@ import typer
 
 from trunkline.app.data import CA_DIRECTORY, open_authority
 from trunkline.cli.addresses import url
-from trunkline.cli.database import no_account, with_database
+from trunkline.cli.data_access import no_account, with_database
 from trunkline.cli.errors import exit_on_error, fail
 from trunkline.cli.options import DATA, with_settings
 from trunkline.products.accounts import facade

@@ -20,9 +20,9 @@ from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
 from trunkline.realtime.border import Peer, PeerListener, Verifier
-from trunkline.realtime.dispatch import TunnelDispatcher
 from trunkline.realtime.gateway import ConnectionLimits, GatewayServices, RealtimeGateway
 from trunkline.realtime.product import RealtimeProduct
+from trunkline.realtime.tunnel_dispatcher import TunnelDispatcher
 
 CATCH_UP_SECONDS = 2.0
 """The pause between two comparisons of subscribers with the log: one query for 500 objects with subscribers."""

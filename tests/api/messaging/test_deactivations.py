@@ -15,7 +15,7 @@ from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.core.clock import SECOND
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
+from trunkline.products.messaging.compliance.deactivations import DeactivationFiles
 from trunkline.products.messaging.lifecycle.message import Message
 
 PATH = f"{V1}/Deactivations"

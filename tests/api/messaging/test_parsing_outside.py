@@ -13,7 +13,7 @@ from api.messaging.stock import own
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import facade
 from trunkline.products.messaging.control import opt_outs
-from trunkline.products.messaging.numbers import buying, management
+from trunkline.products.messaging.numbers import buying, inventory_changes
 
 NUMBERS = "/_trunkline/numbers"
 MINE, FREE, PHONE = "+14155550110", "+14155550111", "+14155550123"
@@ -44,7 +44,7 @@ def parsed(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return watched_function
 
     monkeypatch.setattr(api.node.database, "write", watched)
-    for module in (management, facade, buying, opt_outs):
+    for module in (inventory_changes, facade, buying, opt_outs):
         monkeypatch.setattr(module, "parse_recipient", watching(module.parse_recipient))
     monkeypatch.setattr(facade, "segment", watching(facade.segment))
     return seen

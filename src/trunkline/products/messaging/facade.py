@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import services
-from trunkline.products.messaging.numbers.management import MAX_RATE
+from trunkline.products.messaging.numbers.inventory_changes import MAX_RATE
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient

@@ -19,7 +19,7 @@ from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.sids import new_token
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.products.manifest import Context, GaugeValue, Runtime
-from trunkline.products.messaging.compliance.deactivation_files import DeactivationFiles
+from trunkline.products.messaging.compliance.deactivations import DeactivationFiles
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.links.clicks import Clicks
 from trunkline.products.messaging.media.addresses import ShortMediaAddresses

@@ -17,10 +17,11 @@ from msgspec import UNSET
 from trunkline.api.errors import ApiError, missing
 from trunkline.api.operation import Call, Operation, fetch
 from trunkline.api.params import Given, Parser, date
+from trunkline.api.public import PublicRequest, PublicResponse
 from trunkline.api.views import Json, Urls
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, Clock
 from trunkline.core.secrets import BadMasterKey, Vault
-from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.database import Database, Row, Tx
 
 TOO_OLD, NOT_YET, BAD_FORMAT = 30113, 30114, 30115
 UNKNOWN_HANDSET = 30005
@@ -36,6 +37,7 @@ REPORT_DAYS = 3
 DAY = 24 * 3600 * SECOND
 _EPOCH = datetime.date(1970, 1, 1)
 _LABEL = "deactivations"
+_STARTS = (b"/v1/Deactivations/", b"/messaging/v1/Deactivations/")
 
 
 def _day() -> Parser:
@@ -134,6 +136,37 @@ async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
         day=day,
     )
     return [one.number for one in found]
+
+
+class DeactivationFiles:
+    """The handler of the files, for every bearer of the address of one: text, one number a line (doc). Implements
+    ``trunkline.api.public.Public``."""
+
+    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+
+    def claims(self, raw_path: bytes) -> bool:
+        """Return whether the path is a file's, with or without the product's prefix."""
+        return raw_path.startswith(_STARTS)
+
+    async def respond(self, request: PublicRequest) -> PublicResponse | None:
+        """Return the file; None if the address is invalid or has expired. Raise ApiError 20004."""
+        if request.method != "GET":
+            raise ApiError(20004, headers={"Allow": "GET, HEAD"})
+        token = request.path.rpartition("/")[2]
+        file = decode_address(self._vault, token, self._clock())
+        if file is None:
+            return None
+        found = await self._database.scan(lambda tx: numbers(tx, file.account_sid, file.day))
+        body = "".join(f"{number}\n" for number in found).encode()
+        headers = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+        }
+        return PublicResponse(200, headers, body)
 
 
 async def page_deactivated(tx: Tx, account_sid: str, day: int, after: str, limit: int) -> list[str]:

@@ -33,9 +33,9 @@ from trunkline.api.params import Given, Parser, boolean, choice, required, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.lanes import MILLI
-from trunkline.products.messaging.numbers import inventory, management
+from trunkline.products.messaging.numbers import inventory, inventory_changes
 from trunkline.products.messaging.numbers.inventory import Number, NumberUnavailable
-from trunkline.products.messaging.numbers.management import (
+from trunkline.products.messaging.numbers.inventory_changes import (
     MAX_RATE,
     BadNumber,
     NumberExists,
@@ -114,7 +114,7 @@ async def make_number(_: PrepareContext, call: Call[NewNumber]) -> Number:
     text = given.pop("number")
     kind = NumberType(given.pop("kind")) if "kind" in given else None
     try:
-        return management.make_number(text, NumberOptions(kind=kind, **given))
+        return inventory_changes.make_number(text, NumberOptions(kind=kind, **given))
     except BadNumber as error:
         raise invalid("Number", str(error)) from None
 
@@ -122,7 +122,7 @@ async def make_number(_: PrepareContext, call: Call[NewNumber]) -> Number:
 async def add(tx: Tx, call: Call[Number]) -> Number:
     """Add a number. Raise ApiError 20409 for one that is in the inventory."""
     try:
-        return await management.add_number(tx, call.input, call.account_sid)
+        return await inventory_changes.add_number(tx, call.input, call.account_sid)
     except NumberExists:
         raise ApiError(20409, f"{call.input.number} is in the inventory already") from None
 
@@ -141,7 +141,7 @@ async def assign(tx: Tx, call: Call[str]) -> Number | None:
     """Assign a number to the named account, or to nobody. Raise ApiError 20409 if another request assigned it just
     now."""
     try:
-        return await management.assign_number(tx, call.input, call.account_sid)
+        return await inventory_changes.assign_number(tx, call.input, call.account_sid)
     except UnknownNumber:
         return None
     except NumberUnavailable:
@@ -155,7 +155,7 @@ async def remove(tx: Tx, call: Call[str]) -> bool:
 
 def _address(text: str) -> str:
     try:
-        return management.parse_address(text)
+        return inventory_changes.parse_address(text)
     except BadNumber:
         return text
 

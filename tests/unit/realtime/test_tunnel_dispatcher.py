@@ -16,12 +16,12 @@ from trunkline.api.router import Router
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
 from trunkline.realtime.border import TunnelReply, TunnelRequest
-from trunkline.realtime.dispatch import TunnelDispatcher
 from trunkline.realtime.objects.live_delivery import LiveDelivery
 from trunkline.realtime.objects.reads import ObjectReads
 from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.realtime.tunnel import json_fields
+from trunkline.realtime.tunnel_dispatcher import TunnelDispatcher
 from unit.realtime.objects.memory import Client, MemoryDatabase, MemorySource, frame, map_sid
 
 SERVICES = {"chat": "IS1", "ip_messaging": "IS1", "data_sync": "IS2"}
