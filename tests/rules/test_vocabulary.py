@@ -25,6 +25,10 @@ def test_a_class_name_stands_in_one_module() -> None:
     assert not (found := list(words.classes(EVERYTHING))), "\n".join(found)
 
 
+def test_a_module_name_stands_once_in_a_package() -> None:
+    assert not (found := list(words.modules(EVERYTHING))), "\n".join(found)
+
+
 def test_a_short_module_has_its_reason() -> None:
     assert not (found := list(words.short_modules(EVERYTHING, EVERYTHING))), "\n".join(found)
 
@@ -174,6 +178,31 @@ def test_what_waits_is_found(use: str) -> None:
 def test_one_class_name_in_two_modules_is_caught() -> None:
     one, two = source("class A: ...", "src/a.py"), source("class A: ...\nclass B: ...", "src/b.py")
     assert list(words.classes([one, two])) == ["src/a.py:1: class A stands in src/b.py:1, too"]
+
+
+def _named(*paths: str) -> list[str]:
+    return list(words.modules([source("", f"src/trunkline/{path}") for path in paths]))
+
+
+def test_one_module_name_in_two_folders_of_a_package_is_caught() -> None:
+    assert _named("core/jobs/queue.py", "core/queue.py") == [
+        "src/trunkline/core/jobs/queue.py:1: module queue stands in src/trunkline/core/queue.py, too"
+    ]
+    assert _named("products/fax/pages/links.py", "products/fax/links.py")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("core/queue.py", "realtime/queue.py"),
+        ("products/fax/links.py", "products/post/links.py"),
+        ("products/fax/pages/schema.py", "products/fax/schema.py"),
+        ("products/fax/pages/links.py", "products/fax/control/links.py"),
+        ("transports/fax/carrier.py", "transports/post/carrier.py"),
+    ],
+)
+def test_parallel_modules_pass(paths: tuple[str, str]) -> None:
+    assert _named(*paths) == []
 
 
 def test_a_short_module_used_once_is_caught() -> None:

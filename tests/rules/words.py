@@ -19,6 +19,10 @@ from rules.source import ROOT, Function, Source, sources
 SHORT_MODULE = 40
 THEORY_SENTENCES = 5
 
+PARALLELS = frozenset({"__init__", "schema", "carrier", "settings"})
+"""Modules that stand in several folders of a package, each about its own folder; ``control`` has those of the API of
+what the other folders hold."""
+
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -190,6 +194,20 @@ def classes(found: Iterable[Source]) -> Iterator[str]:
             yield f"{places[0]}: class {name} stands in {', '.join(places[1:])}, too"
 
 
+def modules(found: Iterable[Source]) -> Iterator[str]:
+    """Yield the modules of one name in a product, or in another package of ``src``."""
+    at: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for source in found:
+        path = PurePosixPath(source.path)
+        folders = path.parent.parts[2:]
+        package = folders[: 2 if folders[:1] == ("products",) else 1]
+        if path.stem not in PARALLELS and "control" not in folders[len(package) :]:
+            at[(*package, path.stem)].append(source.path)
+    for name, places in sorted(at.items()):
+        if len(places) > 1:
+            yield f"{places[0]}:1: module {name[-1]} stands in {', '.join(places[1:])}, too"
+
+
 def _has_logic(source: Source) -> bool:
     return any(isinstance(node, Function) for node in ast.walk(source.tree))
 
@@ -244,6 +262,7 @@ def offences(found: list[Source], everything: list[Source]) -> Iterator[str]:
         for rule in RULES if source in served else TEST_RULES:
             yield from rule(source)
     yield from classes(served)
+    yield from modules(served)
     yield from short_modules(served, everything)
 
 
