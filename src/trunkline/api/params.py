@@ -249,20 +249,31 @@ def read(kind: type[T], query: Fields, body: Fields = ()) -> T:
     """Return the typed input. A name in the body hides the same name in the query. Raise ApiError for a bad or missing
     parameter."""
     slots = _slots(kind)
-    found: dict[str, list[str]] = {}
-    for source in (query, body):
-        if not source:
-            continue
-        here: dict[str, list[str]] = {}
-        for name, value in source:
-            if name in slots:
-                here.setdefault(name, []).append(value)
-        found.update(here)
-    values = {slot.field: _value(slot, found[name]) for name, slot in slots.items() if name in found}
+    if not slots:
+        return kind()
+    found = _texts(slots, body)
+    if query:
+        found = _texts(slots, query) | found
+    values = {}
+    for name, slot in slots.items():
+        texts = found.get(name)
+        if texts is not None:
+            values[slot.field] = _value(slot, texts)
     for slot in slots.values():
-        if slot.required and values.get(slot.field) in (None, UNSET):
+        if slot.required is not None and values.get(slot.field) is None:
             raise ApiError(slot.required.code) if slot.required.code else missing(slot.name)
     return kind(**values)
+
+
+def _texts(slots: dict[str, _Slot], fields: Fields) -> dict[str, list[str]]:
+    """Return the values of the known names, in the order of the request."""
+    found: dict[str, list[str]] = {}
+    for name, value in fields:
+        if name in found:
+            found[name].append(value)
+        elif name in slots:
+            found[name] = [value]
+    return found
 
 
 def _value(slot: _Slot, texts: list[str]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +59,14 @@ class ConnectionLimits:
     max_connections: int = 100_000
 
 
+_ids = random.Random()  # noqa: S311
+
+
 def event_frame(message_type: str, payload: bytes) -> bytes:
     """Return the frame of a notification; ``payload`` is JSON. Made once, it may go to any number of connections."""
-    return binary_frame(server_packets.notification("TM" + new_token(), message_type, payload))
+    # The id is unique, not secret; the operating system's random source would cost as much as all else of the frame.
+    id = f"TM{_ids.getrandbits(128):032x}"
+    return binary_frame(server_packets.notification(id, message_type, payload))
 
 
 class RealtimeGateway:

@@ -81,7 +81,7 @@ def json_fields(body: bytes, verbatim: frozenset[str], code: int) -> Fields:
 
 
 def _field(raw: msgspec.Raw, verbatim: bool) -> str | None:
-    value = bytes(raw).decode()
+    value = str(raw, "utf-8")
     if verbatim:
         return value
     if value == "null":

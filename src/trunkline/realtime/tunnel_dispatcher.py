@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from trunkline.api.router import Router
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.realtime.twilsock import JSON
+
+_PLAIN = re.compile("[A-Za-z0-9/]*")
 
 
 class TunnelDispatcher:
@@ -47,7 +50,7 @@ class TunnelDispatcher:
     def _located(
         self, product: RealtimeProduct, peer: Peer, request: TunnelRequest, segments: tuple[str, ...]
     ) -> Request:
-        path = "/" + "/".join(map(_quoted, segments))
+        path = _joined(segments)
         return Request(
             self._router.match_tunnel(product.name, request.method, segments, path),
             _principal(peer, request),
@@ -64,9 +67,13 @@ def _end_request(product: RealtimeProduct, peer: Peer) -> tuple[bytes, ...]:
     return () if product.delivery is None else product.delivery.end_request(peer)
 
 
-def _quoted(segment: str) -> str:
-    # Most segments are SIDs, which need no quoting.
-    return segment if segment.isascii() and segment.isalnum() else quote(segment, safe="")
+def _joined(segments: tuple[str, ...]) -> str:
+    """Return the path of decoded segments."""
+    path = "/" + "/".join(segments)
+    # Most paths consist of SIDs, which need no quoting; a slash within a segment does.
+    if path.count("/") == len(segments) and _PLAIN.fullmatch(path):
+        return path
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
 def _principal(peer: Peer, request: TunnelRequest) -> Principal:

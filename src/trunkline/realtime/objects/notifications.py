@@ -69,7 +69,7 @@ def _item(event: ObjectEvent, kind: str, what: str) -> Json:
     }
     if what != "item_removed":
         body["date_expires"] = date_or_none(event.date_expires)
-        name = quote(str(position), safe="")
+        name = str(position) if kind == "list" else quote(str(position), safe="")
         body["item_url"] = f"{BASE}/Services/{event.service_sid}/{path}/{event.object_sid}/Items/{name}"
     return body
 
