@@ -94,7 +94,7 @@ class NatsBus:
     CLOSE_SECONDS = 1
     RECONNECT_SECONDS = 0.5
     PING_SECONDS = 10
-    """Two unanswered pings are a lost connection."""
+    """Two pings without a reply are a lost connection."""
     MAX_WAITING = 10_000
     """The most messages that wait to be sent; further ones are dropped."""
 

@@ -2,7 +2,7 @@
 
 Rules (RFC 6455, and bounds of our own):
 
-- Client frames are masked, at most 1 MiB a message (else 1009); control frames are answered, fragments joined.
+- Client frames are masked, at most 1 MiB a message (else 1009); control frames have a reply, fragments joined.
 - ``send`` accepts whole server frames, so that one frame is built once for all receivers. Frames are joined and
   written once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
   connection is aborted, and the client catches up by replay.

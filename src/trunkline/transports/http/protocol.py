@@ -11,7 +11,7 @@ unknown: the gateway may have the message or not.
 The gateway posts a receipt, ``{"id", "status", "error_code", "done_date"}`` with the status delivered, undelivered or
 enroute, to ``/_trunkline/carriers/<name>/receipts``, and a message from a phone, ``{"id", "from", "to", "text",
 "segments", "media"}`` with each medium's ``content_type`` and base64 ``content``, to
-``/_trunkline/carriers/<name>/messages``. Each is answered 204 once it is durable, and may come twice.
+``/_trunkline/carriers/<name>/messages``. Each has the response 204 once it is durable, and may come twice.
 """
 
 from __future__ import annotations
