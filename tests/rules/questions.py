@@ -24,7 +24,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         "api/execution.py",
         r"class OperationExecutor\b",
     ),
-    ("What makes a request with a mutation id run once?", "api/mutation_ids.py", r"def read_mutation\b"),
+    ("What makes a request with a mutation id run once?", "core/mutation_claims.py", r"def claim\b"),
     # Core
     ("Where are secrets encrypted?", "core/secrets.py", r"AESGCM"),
     (
