@@ -65,7 +65,7 @@ class Bare:
         self._order = order
 
     async def write(self, burst: int) -> None:
-        """Order a burst; there is no answer."""
+        """Order a burst; there is no response."""
         self._order.send(b"%d\n" % burst)
 
 

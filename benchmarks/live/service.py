@@ -73,7 +73,7 @@ async def in_turns(work: list[Any], at_once: int = _AT_ONCE) -> None:
 
 
 async def post(caller: Caller, path: str, form: Mapping[str, str]) -> Any:
-    """Post a form on a connection of its own; the answer's value."""
+    """Post a form on a connection of its own. Return the response's value."""
     connection = await caller.connect()
     response = await connection.send(caller.request("POST", path, form))
     connection.close()

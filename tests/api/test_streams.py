@@ -16,7 +16,7 @@ from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Empty, Mount, PrepareContext, Product, create, fetch
 from trunkline.api.public import PublicRequest, PublicResponse
-from trunkline.api.response_bodies import ResponseBody
+from trunkline.api.response_content import ResponseContent
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import Blob, BlobMissing, BlobStore, delete_blob
@@ -56,11 +56,11 @@ class Files:
     async def fetch(self, tx: Tx, call: Call[Empty]) -> Blob | None:
         return self.stored.get(call.path["Key"])
 
-    def content(self, blob: Blob, blobs: BlobStore) -> ResponseBody:
+    def content(self, blob: Blob, blobs: BlobStore) -> ResponseContent:
         def read(start: int, end: int) -> Any:
             return blobs.read(blob.key, start, end)
 
-        return ResponseBody("text/plain", blob.size, read)
+        return ResponseContent("text/plain", blob.size, read)
 
     def mount(self) -> Mount:
         return Mount(
@@ -193,7 +193,7 @@ class BrokenPublic:
         return raw_path == b"/public"
 
     async def respond(self, request: PublicRequest) -> PublicResponse:
-        return PublicResponse(200, {}, content=ResponseBody("text/plain", 10, self.read))
+        return PublicResponse(200, {}, content=ResponseContent("text/plain", 10, self.read))
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         yield b"first"

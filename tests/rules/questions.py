@@ -64,7 +64,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     # Products
     ("Where is a main account suspended?", "products/accounts/accounts.py", r"def update_account\b"),
     ("Where are the permissions of a Chat role listed?", "products/chat/permissions.py", r"sendMessage"),
-    ("Where is a Sync permission checked?", "products/sync/access_control.py", r"def require\b"),
+    ("Where is a Sync permission checked?", "products/sync/permissions.py", r"def require\b"),
     ("What removes expired Sync objects?", "products/sync/expiry.py", r"def purge\b"),
     ("What limits writes of one Sync object to 20 a second?", "products/sync/limits.py", r"54009"),
     ("Where is a STOP keyword recognised?", "products/messaging/opt_outs/keywords.py", r"STOPALL"),

@@ -56,7 +56,7 @@ def test_a_listed_command_executes_operations(path: str) -> None:
         "from trunkline.products.messaging.numbers.inventory_changes import add_number",
         "from trunkline.products.messaging import facade",
         "from trunkline.core.jobs.administration import retry_job",
-        "from trunkline.cli.data_access import with_database",
+        "from trunkline.cli.open_database import with_database",
         "def late():\n    import trunkline.core.storage.database",
     ],
 )

@@ -53,7 +53,7 @@ INTERFACE = "trunkline.core.storage.database"
 ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "apsw", "asyncpg", "sqlite3")
 
 PURE = (
-    "api/response_bodies.py",
+    "api/response_content.py",
     "api/error_codes.py",
     "api/errors.py",
     "api/form_data.py",

@@ -34,7 +34,7 @@ IDLE = {
 
 _HEADING = re.compile(r"## (?P<heading>.+)")
 _TEST = re.compile(r"`(?P<path>tests/[\w/]+\.py)::(?P<name>test_\w+)`")
-_SETTING = "stored and answered"
+_SETTING = "stored and returned"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def test_every_property_has_an_effect_and_a_test() -> None:
             "Messaging: usecase: there is no",
         ),
         ('| "[OBSOLETE]": stored', "| stored", "Messaging: fallback_to_long_code: only what"),
-        ("| tokens need permissions", "| stored and answered; tokens", "Sync: acl_enabled: only what"),
+        ("| tokens need permissions", "| stored and returned; tokens", "Sync: acl_enabled: only what"),
         (
             "| the method of the fallback, `GET` or `POST` |",
             "|  |",

@@ -16,7 +16,7 @@ from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, 
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Access, Credential, Principal
-from trunkline.api.response_bodies import ResponseBody
+from trunkline.api.response_content import ResponseContent
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
 from trunkline.core import mutation_claims
@@ -47,7 +47,7 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
-    content: ResponseBody | None = None
+    content: ResponseContent | None = None
 
 
 class OperationExecutor:

@@ -24,7 +24,7 @@ from trunkline.api.params import Fields
 from trunkline.api.principal import Principal
 from trunkline.api.public import Public, PublicRequest
 from trunkline.api.request_bodies import Receive
-from trunkline.api.response_bodies import ResponseBody, Selection, select
+from trunkline.api.response_content import ResponseContent, Selection, select
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import Conflict, Database, Unavailable
@@ -315,7 +315,7 @@ def _lines(named: Mapping[str, str]) -> headers.Headers:
     return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
-async def _open_stream(content: ResponseBody, state: _RequestState, scope: Scope) -> _Stream:
+async def _open_stream(content: ResponseContent, state: _RequestState, scope: Scope) -> _Stream:
     """Return the selected part of a content with its first piece read: storage that fails is an error response still.
     Raise ApiError with status 416."""
     head = scope["method"] == "HEAD"

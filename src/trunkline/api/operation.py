@@ -15,7 +15,7 @@ import msgspec
 from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.paging import OLDEST_FIRST, Order, PagingCodes, Window
 from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
-from trunkline.api.response_bodies import ResponseBody
+from trunkline.api.response_content import ResponseContent
 from trunkline.api.views import View
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.secrets import Vault
@@ -129,7 +129,7 @@ class Operation(msgspec.Struct, frozen=True):
     """True for a read of many rows, which SQLite makes off the event loop."""
     max_upload: int = 0
     """Bytes up to which the body is streamed to ``prepare`` or ``handler``; 0 where it is read as parameters."""
-    content: Callable[[Any, BlobStore], ResponseBody] | None = None
+    content: Callable[[Any, BlobStore], ResponseContent] | None = None
     """The function that makes the streamed body of a fetch from its row and the store of large contents, in place of
     ``view``."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.api.response_bodies import ResponseBody
+from trunkline.api.response_content import ResponseContent
 
 
 class PublicRequest(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class PublicResponse(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    content: ResponseBody | None = None
+    content: ResponseContent | None = None
 
 
 class Public(Protocol):

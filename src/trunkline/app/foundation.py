@@ -99,9 +99,11 @@ class Foundation:
         await self.database.start()
 
     async def start(self) -> None:
-        """Find or make the first account, and connect the bus. Raise StorageError, BusUnreachable or BadMasterKey."""
-        await self.accounts.start()
+        """Connect the bus, and find or make the first account. Raise StorageError, BusUnreachable or BadMasterKey."""
+        await self.accounts.check_master_key()
         await self.bus.start()
+        # After all that may fail: the token of a new account is printed once, by the start that makes it.
+        await self.accounts.start()
         self._mutations.start()
         await self.blobs.start()
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.data_access import with_database
 from trunkline.cli.errors import fail
+from trunkline.cli.open_database import with_database
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso

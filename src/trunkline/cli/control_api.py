@@ -22,8 +22,8 @@ from trunkline.api.router import Router
 from trunkline.app.data import open_blobs
 from trunkline.app.outgoing_requests import open_delivery, open_egress
 from trunkline.app.products import open_accounts, products
-from trunkline.cli.data_access import with_database
 from trunkline.cli.errors import fail
+from trunkline.cli.open_database import with_database
 from trunkline.control import control_product
 from trunkline.core.clock import system_clock
 from trunkline.core.egress.client import Egress

@@ -8,8 +8,8 @@ import typer
 
 from trunkline.app.data import CA_DIRECTORY, open_authority
 from trunkline.cli.addresses import url
-from trunkline.cli.data_access import no_account, with_database
 from trunkline.cli.errors import exit_on_error, fail
+from trunkline.cli.open_database import no_account, with_database
 from trunkline.cli.options import DATA, with_settings
 from trunkline.products.accounts import facade
 from trunkline.settings import Settings

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.account import check_name
-from trunkline.cli.data_access import with_database
+from trunkline.cli.open_database import with_database
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs
 from trunkline.core.dates import iso

@@ -11,8 +11,8 @@ import msgspec
 import typer
 
 from trunkline.app.products import products, service_finders
-from trunkline.cli.data_access import with_database
 from trunkline.cli.errors import fail
+from trunkline.cli.open_database import with_database
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, printable
 from trunkline.core import access_tokens

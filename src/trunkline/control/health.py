@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trunkline.api.operation import Call, Operation, OperationKind, handled
-from trunkline.api.response_bodies import ResponseBody, in_memory
+from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.nats_bus import Bus
@@ -89,5 +89,5 @@ def _readiness(found: Readiness, urls: Urls) -> Json:
     return {"live": True, "ready": found.ready, "checks": msgspec.structs.asdict(found)}
 
 
-def _as_metrics(metrics: bytes, _: BlobStore) -> ResponseBody:
+def _as_metrics(metrics: bytes, _: BlobStore) -> ResponseContent:
     return in_memory(_METRICS, metrics)

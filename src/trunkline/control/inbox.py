@@ -33,7 +33,7 @@ from trunkline.api.operation import (
     handled,
 )
 from trunkline.api.params import Given, text
-from trunkline.api.response_bodies import ResponseBody, in_memory
+from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
@@ -179,7 +179,7 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def _page(page: bytes, _: BlobStore) -> ResponseBody:
+def _page(page: bytes, _: BlobStore) -> ResponseContent:
     return in_memory(_HTML, page)
 
 

@@ -6,11 +6,13 @@ lower case.
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 from functools import cache
 
 ANY = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+_unique = random.Random()  # noqa: S311
 
 
 def new_sid(prefix: str) -> str:
@@ -21,6 +23,12 @@ def new_sid(prefix: str) -> str:
 def new_token() -> str:
     """Return a fresh auth token or key secret: 32 hex digits, 128 random bits."""
     return secrets.token_hex(16)
+
+
+def new_packet_id() -> str:
+    """Return a unique id for a packet. It is not secret: the operating system's random source would cost as much as
+    all else of a packet."""
+    return f"TM{_unique.getrandbits(128):032x}"
 
 
 @cache

@@ -57,20 +57,20 @@ class RealtimeDoor:
 
     def __init__(
         self,
-        parts: DoorServices,
+        services: DoorServices,
         key: bytes,
         products: Sequence[RealtimeProduct],
         limits: ConnectionLimits | None = None,
     ) -> None:
-        self._parts = parts
+        self._services = services
         self._products = products
         self._deliveries = [product.delivery for product in products if product.delivery]
-        tunnel = TunnelDispatcher(parts.executor, parts.router, products)
+        tunnel = TunnelDispatcher(services.executor, services.router, products)
         self.gateway = RealtimeGateway(
-            GatewayServices(parts.verifier, tunnel, self, parts.clock), key, limits
+            GatewayServices(services.verifier, tunnel, self, services.clock), key, limits
         )
         self._tasks = [PeriodicTask("checks of keys", self._check_keys, SWEEP_SECONDS, SWEEP_SECONDS)]
-        if parts.database.name == "postgresql":
+        if services.database.name == "postgresql":
             catching_up = PeriodicTask("missed events", self._catch_up, CATCH_UP_SECONDS, CATCH_UP_SECONDS)
             self._tasks.append(catching_up)
         self._resuming: asyncio.TimerHandle | None = None
@@ -94,14 +94,14 @@ class RealtimeDoor:
         """Record that a client is logged in."""
         for delivery in self._deliveries:
             delivery.connected(peer)
-        for listener in self._parts.listeners:
+        for listener in self._services.listeners:
             listener.connected(peer)
 
     def disconnected(self, peer: Peer) -> None:
         """Record that a client is gone."""
         for delivery in self._deliveries:
             delivery.disconnected(peer)
-        for listener in self._parts.listeners:
+        for listener in self._services.listeners:
             listener.disconnected(peer)
 
     def revoke(self, account_sid: str, key_sid: str | None) -> None:
@@ -137,6 +137,6 @@ class RealtimeDoor:
         keys = {peer.grant.key_sid for peer in self.gateway.peers()}
         if not keys:
             return
-        dead = await self._parts.database.read(lambda tx: self._parts.dead_keys(tx, keys))
+        dead = await self._services.database.read(lambda tx: self._services.dead_keys(tx, keys))
         if dead:
             self.gateway.close_where(lambda grant: grant.key_sid in dead)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from uvicorn.server import ServerState
 
 from trunkline.api.errors import ApiError, not_found
 from trunkline.core.clock import Clock
-from trunkline.core.sids import new_token
+from trunkline.core.sids import new_packet_id, new_token
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import Peer, PeerListener, RequestTunnel, Verifier
 from trunkline.realtime.connection import Predicate, RealtimeConnection
@@ -59,25 +58,20 @@ class ConnectionLimits:
     max_connections: int = 100_000
 
 
-_ids = random.Random()  # noqa: S311
-
-
 def event_frame(message_type: str, payload: bytes) -> bytes:
     """Return the frame of a notification; ``payload`` is JSON. Made once, it may go to any number of connections."""
-    # The id is unique, not secret; the operating system's random source would cost as much as all else of the frame.
-    id = f"TM{_ids.getrandbits(128):032x}"
-    return binary_frame(server_packets.notification(id, message_type, payload))
+    return binary_frame(server_packets.notification(new_packet_id(), message_type, payload))
 
 
 class RealtimeGateway:
     """All connections of this node. ``key`` signs continuation tokens; nodes that share clients share it."""
 
-    def __init__(self, parts: GatewayServices, key: bytes, limits: ConnectionLimits | None = None) -> None:
+    def __init__(self, services: GatewayServices, key: bytes, limits: ConnectionLimits | None = None) -> None:
         self.rules = SessionRules(Seal(key, new_token), new_token)
-        self.verifier = parts.verifier
-        self.tunnel = parts.tunnel
-        self.clock = parts.clock
-        self._lifecycle = parts.lifecycle
+        self.verifier = services.verifier
+        self.tunnel = services.tunnel
+        self.clock = services.clock
+        self._lifecycle = services.lifecycle
         self._limits = limits or ConnectionLimits()
         self._connections: set[RealtimeConnection] = set()
         self._endpoints: dict[str, RealtimeConnection] = {}

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from trunkline.core.clock import SECOND, Clock, system_clock
-from trunkline.switch import authority_files, certificate_profiles
+from trunkline.switch import authority_files, certificates
 from trunkline.switch.request_parser import served_host
 
 CACHED_HOSTS = 256
@@ -54,7 +54,7 @@ class Authority:
     @property
     def certificate_pem(self) -> bytes:
         """The CA's certificate in PEM, for programs that must trust it."""
-        return certificate_profiles.pem(self._certificate)
+        return certificates.pem(self._certificate)
 
     def context_for(self, host: str) -> ssl.SSLContext:
         """Return a server-side TLS context with a certificate for exactly `host`, issued on first use.
@@ -75,9 +75,9 @@ class Authority:
         return cached.context
 
     def _issue(self, host: str, now: datetime) -> _CachedContext:
-        leaf_key = certificate_profiles.new_key()
-        leaf = certificate_profiles.server_certificate(host, leaf_key, (self._key, self._certificate), now)
-        chain = certificate_profiles.key_pem(leaf_key) + certificate_profiles.pem(leaf) + self.certificate_pem
+        leaf_key = certificates.new_key()
+        leaf = certificates.server_certificate(host, leaf_key, (self._key, self._certificate), now)
+        chain = certificates.key_pem(leaf_key) + certificates.pem(leaf) + self.certificate_pem
         return _CachedContext(_server_context(chain), leaf.not_valid_after_utc - _RENEW_BEFORE)
 
 

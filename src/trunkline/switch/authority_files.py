@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from trunkline.core.atomic_files import create_file
-from trunkline.switch import certificate_profiles
+from trunkline.switch import certificates
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     Raise AuthorityError if the file is not such a key or cannot be made private.
     """
     if not path.exists():
-        create_file(path, certificate_profiles.key_pem(certificate_profiles.new_key()), 0o600)
+        create_file(path, certificates.key_pem(certificates.new_key()), 0o600)
     _make_private(path)
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
@@ -44,8 +44,8 @@ def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime)
     Raise AuthorityError if the file is not a certificate of this key, or has expired.
     """
     if not path.exists():
-        issued = certificate_profiles.authority_certificate(key, now)
-        create_file(path, certificate_profiles.pem(issued), 0o644)
+        issued = certificates.authority_certificate(key, now)
+        create_file(path, certificates.pem(issued), 0o644)
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as reason:

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from trunkline.core.clock import SECOND
 from trunkline.switch import authority as module
-from trunkline.switch import authority_files, certificate_profiles
+from trunkline.switch import authority_files, certificates
 from trunkline.switch.authority import Authority
 from trunkline.switch.authority_files import AuthorityError
 from unit.switch.running import TIMEOUT, strict_context
@@ -117,11 +117,9 @@ def chain_with_the_key_in(directory: Path, host: str) -> tuple[ssl.SSLContext, x
     now = datetime.now(UTC)
     key = authority_files.load_key(directory / "ca.key")
     ca = authority_files.load_certificate(directory / "ca.pem", key, now)
-    leaf_key = certificate_profiles.new_key()
-    leaf = certificate_profiles.server_certificate(host, leaf_key, (key, ca), now)
-    chain = (
-        certificate_profiles.key_pem(leaf_key) + certificate_profiles.pem(leaf) + certificate_profiles.pem(ca)
-    )
+    leaf_key = certificates.new_key()
+    leaf = certificates.server_certificate(host, leaf_key, (key, ca), now)
+    chain = certificates.key_pem(leaf_key) + certificates.pem(leaf) + certificates.pem(ca)
     path = directory / "stolen.pem"
     path.write_bytes(chain)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -187,13 +185,13 @@ def test_the_authority_is_made_once_and_found_again(tmp_path: Path) -> None:
 def test_processes_that_race_get_one_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Everybody has found no key before anybody makes one.
     everybody = threading.Barrier(8)
-    make = certificate_profiles.new_key
+    make = certificates.new_key
 
     def together() -> ec.EllipticCurvePrivateKey:
         everybody.wait(TIMEOUT)
         return make()
 
-    monkeypatch.setattr(certificate_profiles, "new_key", together)
+    monkeypatch.setattr(certificates, "new_key", together)
     with ThreadPoolExecutor(8) as pool:
         opened = list(pool.map(Authority.open, [tmp_path] * 8))
     assert len({authority.certificate_pem for authority in opened}) == 1
@@ -240,9 +238,9 @@ def test_an_expired_authority_is_refused_and_its_last_certificates_end_with_it(t
     clock.now = (int(ca.not_valid_after_utc.timestamp()) - 1) * SECOND
     assert Authority.open(tmp_path, clock=clock).certificate_pem == authority.certificate_pem
     key = authority_files.load_key(tmp_path / "ca.key")
-    last = certificate_profiles.server_certificate(
+    last = certificates.server_certificate(
         "sync.twilio.com",
-        certificate_profiles.new_key(),
+        certificates.new_key(),
         (key, ca),
         ca.not_valid_after_utc - timedelta(days=1),
     )

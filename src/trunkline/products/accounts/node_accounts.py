@@ -32,9 +32,12 @@ class NodeAccounts:
             raise RuntimeError("the node is not started")
         return self._first
 
-    async def start(self) -> None:
-        """Find or make the first account. Raise BadMasterKey if the accounts were sealed under another master key."""
+    async def check_master_key(self) -> None:
+        """Raise BadMasterKey if the accounts were sealed under another master key."""
         await facade.check_master_key(self._database, self._vault)
+
+    async def start(self) -> None:
+        """Find or make the first account."""
         sid, token = self._settings.account_sid, self._settings.auth_token
         self._first = await facade.first_account(self._database, self._vault, sid, token)
 

@@ -13,7 +13,7 @@ from trunkline.products.sync import (
     documents,
     list_items,
     map_items,
-    permissions,
+    permission_resource,
     services,
     streams,
 )
@@ -28,13 +28,13 @@ from trunkline.settings.sync import SyncSettings
 OPERATIONS: tuple[Operation, ...] = (
     *services.OPERATIONS,
     *documents.OPERATIONS,
-    *permissions.operations(ObjectKind.DOCUMENT),
+    *permission_resource.operations(ObjectKind.DOCUMENT),
     *collections.operations(ObjectKind.LIST),
     *list_items.OPERATIONS,
-    *permissions.operations(ObjectKind.LIST),
+    *permission_resource.operations(ObjectKind.LIST),
     *collections.operations(ObjectKind.MAP),
     *map_items.OPERATIONS,
-    *permissions.operations(ObjectKind.MAP),
+    *permission_resource.operations(ObjectKind.MAP),
     *streams.OPERATIONS,
 )
 

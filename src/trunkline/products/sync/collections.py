@@ -14,8 +14,8 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, ttl
-from trunkline.products.sync.access_control import Flag
 from trunkline.products.sync.objects import Creation, Object, unique_name
+from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.types import ObjectKind
 

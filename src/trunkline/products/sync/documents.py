@@ -13,12 +13,12 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, revisions, ttl
-from trunkline.products.sync.access_control import Flag
 from trunkline.products.sync.data import EMPTY, payload
 from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.event_types import EventType
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.objects import Creation, Object, unique_name
+from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.scope import Scope, enter
 from trunkline.realtime.objects.object_views import raw
 from trunkline.realtime.objects.types import ObjectKind

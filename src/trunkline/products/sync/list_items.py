@@ -14,10 +14,10 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
 from trunkline.products.sync import item_parameters as parameters
 from trunkline.products.sync import items, objects
-from trunkline.products.sync.access_control import Flag
 from trunkline.products.sync.data import payload
 from trunkline.products.sync.item_parameters import Seconds, change, if_match, tag
 from trunkline.products.sync.items import LIST_CODES, Item, ItemPosition
+from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.scope import enter
 from trunkline.realtime.objects.reads import BOUNDS, ORDER, item_index, starting
 from trunkline.realtime.objects.types import ObjectKind

@@ -14,11 +14,11 @@ from trunkline.api.paging import Window
 from trunkline.api.params import Parser
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.sync import access_control, ttl
-from trunkline.products.sync.access_control import Flag
+from trunkline.products.sync import permissions, ttl
 from trunkline.products.sync.data import EMPTY
 from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.event_types import EventType, SyncEvent
+from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import SyncService
@@ -93,7 +93,7 @@ async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | N
     if found is None:
         raise missing(kind, name)
     if flag is not None and kind is not ObjectKind.STREAM:
-        await access_control.require(tx, scope, found.sid, flag)
+        await permissions.require(tx, scope, found.sid, flag)
     return found
 
 
@@ -123,7 +123,7 @@ async def claim(tx: Tx, scope: Scope, kind: ObjectKind, name: str, pushed: int =
     )
     if claimed is None:
         raise missing(kind, name)
-    await access_control.require(tx, scope, claimed.sid, Flag.WRITE)
+    await permissions.require(tx, scope, claimed.sid, Flag.WRITE)
     return claimed
 
 
@@ -157,8 +157,8 @@ async def create(tx: Tx, scope: Scope, kind: ObjectKind, given: Creation) -> Obj
     await tx.insert("sync_objects", made)
     announce_expiry(tx, made.date_expires)
     if scope.actor.identity is not None and kind is not ObjectKind.STREAM:
-        everything = access_control.Permission(made.sid, scope.actor.identity, True, True, True, tx.now)
-        await access_control.grant(tx, scope.service.sid, everything)
+        everything = permissions.Permission(made.sid, scope.actor.identity, True, True, True, tx.now)
+        await permissions.grant(tx, scope.service.sid, everything)
     await record(tx, scope.service, event(made, scope.actor, EventType(f"{kind.value}_created"), tx.now))
     return made
 

@@ -1,124 +1,94 @@
-"""Permissions of Documents, Lists and Maps: the rights of an identity on one object.
+"""Access control: the rights of an actor on an object, as a rule, and the rows of ``sync_permissions``.
 
-``access_control`` enforces them.
+REST credentials may do everything. An access token may too, unless the Service has its access control on: then only
+what its identity was granted (doc). Flags do not imply each other. Streams have no permissions (spec).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from urllib.parse import quote
-
-import msgspec
-from msgspec import UNSET
+import enum
 
 from trunkline.api.errors import ApiError
-from trunkline.api.operation import Call, Empty, Operation, delete, fetch, listing, update
-from trunkline.api.paging import Order
-from trunkline.api.params import Given, boolean, required
-from trunkline.api.views import Json, Urls
-from trunkline.core.storage.database import Tx, columns
-from trunkline.products.sync import access_control, objects
-from trunkline.products.sync.access_control import Permission
-from trunkline.products.sync.objects import Object
-from trunkline.products.sync.scope import enter
-from trunkline.realtime.objects.types import ObjectKind
-
-BY_CREATION = Order("date_created", "identity")
-MAX_IDENTITY = 256
-INVALID_IDENTITY = 54351
-MISSING = 54354
+from trunkline.core.storage.database import Row, Tx, columns, placeholders
+from trunkline.products.sync.scope import Scope
+from trunkline.products.sync.services import AccessChanged
 
 
-class SetPermission(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a write: always all three flags (spec)."""
+class Flag(enum.Enum):
+    """The rights of a permission (doc): to fetch and subscribe; to change data, items and expiry; to delete."""
 
-    read: Annotated[Given[bool], boolean(), required()] = UNSET
-    write: Annotated[Given[bool], boolean(), required()] = UNSET
-    manage: Annotated[Given[bool], boolean(), required()] = UNSET
-
-
-class ObjectPermission(msgspec.Struct, frozen=True):
-    """A permission with its object."""
-
-    target: Object
-    permission: Permission
-
-    @property
-    def date_created(self) -> int:
-        """The date of the first write of the permission."""
-        return self.permission.date_created
-
-    @property
-    def identity(self) -> str:
-        """The identity of the permission."""
-        return self.permission.identity
+    READ = "read"
+    WRITE = "write"
+    MANAGE = "manage"
 
 
-def view(granted: ObjectPermission, urls: Urls) -> Json:
-    """Return the Permission resource; its URL has the object's SID however the object was addressed."""
-    target, permission = granted.target, granted.permission
-    traits = ObjectKind(target.kind).traits
-    name = quote(permission.identity, safe="")
-    return {
-        "account_sid": target.account_sid,
-        "service_sid": target.service_sid,
-        f"{target.kind}_sid": target.sid,
-        "identity": permission.identity,
-        "read": permission.may_read,
-        "write": permission.may_write,
-        "manage": permission.may_manage,
-        "url": urls.to("Services", target.service_sid, traits.path, target.sid, "Permissions", name),
-    }
+class Permission(Row, frozen=True):
+    """A row of ``sync_permissions``."""
+
+    object_sid: str
+    identity: str
+    may_read: bool
+    may_write: bool
+    may_manage: bool
+    date_created: int
+
+    def grants(self, flag: Flag) -> bool:
+        """Return whether ``flag`` is set."""
+        return {Flag.READ: self.may_read, Flag.WRITE: self.may_write, Flag.MANAGE: self.may_manage}[flag]
 
 
-def operations(kind: ObjectKind) -> tuple[Operation, ...]:
-    """Return the operations of one kind's permissions."""
-
-    async def fetch_permission(tx: Tx, call: Call[Empty]) -> ObjectPermission:
-        target, identity = await _addressed(tx, call, kind)
-        found = await access_control.find(tx, target.sid, identity)
-        if found is None:
-            raise ApiError(MISSING)
-        return ObjectPermission(target, found)
-
-    async def page_permissions(tx: Tx, call: Call[Empty]) -> list[ObjectPermission]:
-        target = await objects.find(tx, await enter(tx, call), kind, call.path["Sid"])
-        rows = await tx.all(
-            Permission,
-            f"SELECT {columns(Permission)} FROM sync_permissions"
-            f" WHERE object_sid = :object_sid {call.window.tail}",
-            object_sid=target.sid,
-            **call.window.values,
-        )
-        return [ObjectPermission(target, row) for row in rows]
-
-    async def set_permission(tx: Tx, call: Call[SetPermission]) -> ObjectPermission:
-        target, identity = await _addressed(tx, call, kind)
-        flags = call.input
-        wanted = Permission(
-            target.sid, identity, flags.read is True, flags.write is True, flags.manage is True, tx.now
-        )
-        await access_control.grant(tx, target.service_sid, wanted)
-        return ObjectPermission(target, wanted)
-
-    async def delete_permission(tx: Tx, call: Call[Empty]) -> bool:
-        target, identity = await _addressed(tx, call, kind)
-        if not await access_control.revoke(tx, target.service_sid, target.sid, identity):
-            raise ApiError(MISSING)
+def allowed(scope: Scope, permission: Permission | None, flag: Flag) -> bool:
+    """Return whether the actor has a right, given its identity's permission on the object, if it has one."""
+    if scope.actor.identity is None or not scope.service.acl_enabled:
         return True
+    return permission is not None and permission.grants(flag)
 
-    everything = f"/Services/{{ServiceSid}}/{kind.traits.path}/{{Sid}}/Permissions"
-    one = f"{everything}/{{Identity+}}"
-    return (
-        listing(everything, "permissions", page_permissions, view, maximum=100, order=BY_CREATION),
-        fetch(one, fetch_permission, view),
-        update(one, set_permission, view, SetPermission),
-        delete(one, delete_permission),
+
+async def require(tx: Tx, scope: Scope, object_sid: str, flag: Flag) -> None:
+    """Raise ApiError 54007 unless the actor may."""
+    if allowed(scope, None, flag):
+        return
+    if not allowed(scope, await find(tx, object_sid, scope.actor.name), flag):
+        raise ApiError(54007)
+
+
+async def find(tx: Tx, object_sid: str, identity: str) -> Permission | None:
+    """Return the identity's permission on an object."""
+    return await tx.one(
+        Permission,
+        f"SELECT {columns(Permission)} FROM sync_permissions"
+        " WHERE object_sid = :object_sid AND identity = :identity",
+        object_sid=object_sid,
+        identity=identity,
     )
 
 
-async def _addressed(tx: Tx, call: Call[Any], kind: ObjectKind) -> tuple[Object, str]:
-    identity = call.path["Identity"]
-    if not 1 <= len(identity) <= MAX_IDENTITY:
-        raise ApiError(INVALID_IDENTITY)
-    return await objects.find(tx, await enter(tx, call), kind, call.path["Sid"]), identity
+async def grant(tx: Tx, service_sid: str, permission: Permission) -> None:
+    """Set all three flags; none set is the same as no permission (doc)."""
+    if not (permission.may_read or permission.may_write or permission.may_manage):
+        await revoke(tx, service_sid, permission.object_sid, permission.identity)
+        return
+    await tx.run(
+        f"INSERT INTO sync_permissions ({columns(Permission)}) VALUES ({placeholders(Permission)})"
+        " ON CONFLICT (object_sid, identity) DO UPDATE SET may_read = excluded.may_read,"
+        " may_write = excluded.may_write, may_manage = excluded.may_manage",
+        object_sid=permission.object_sid,
+        identity=permission.identity,
+        may_read=permission.may_read,
+        may_write=permission.may_write,
+        may_manage=permission.may_manage,
+        date_created=permission.date_created,
+    )
+    tx.announce(AccessChanged(service_sid, permission.object_sid, permission.identity))
+
+
+async def revoke(tx: Tx, service_sid: str, object_sid: str, identity: str) -> bool:
+    """Remove all rights of an identity. Return whether it had any."""
+    gone = await tx.run(
+        "DELETE FROM sync_permissions WHERE object_sid = :object_sid AND identity = :identity",
+        object_sid=object_sid,
+        identity=identity,
+    )
+    if gone:
+        tx.announce(AccessChanged(service_sid, object_sid, identity))
+    return bool(gone)

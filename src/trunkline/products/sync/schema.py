@@ -83,7 +83,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (object_sid, identity)
             )""",
-            # permissions.page_permissions
+            # permission_resource.page_permissions
             """CREATE INDEX sync_permissions_by_creation
                 ON sync_permissions (object_sid, date_created, identity)""",
             """CREATE TABLE sync_events (

@@ -225,14 +225,22 @@ def test_the_limit_on_a_transfer_moves_by_its_pauses() -> None:
     async def body() -> None:
         transfer = Transfer(AddressGuard(), EgressRequest("GET", "http://x/"), None, leads=False)
         now = asyncio.get_running_loop().time()
+        timer = TransferTimer(partial(transfer.left_in_total, now - 500), lambda: True)
         transfer.paused, transfer._paused_at = True, now - 400
-        assert transfer.left_in_total(now - 500, now) > 0, "it ends when its caller goes on"
+        timer._check()
+        assert not timer.expired, "it ends when its caller goes on"
+        timer.stop()
         transfer._paused_at = now - 600
         transfer.active_at = now
         transfer._curl = pycurl.Curl()
         transfer._resume()
         assert transfer.left_in_total(now - 500, now) == pytest.approx(100, abs=5)
-        assert transfer.left_in_total(now - 700, now) < 0
+        timer._check()
+        assert not timer.expired
+        timer.stop()
+        late = TransferTimer(partial(transfer.left_in_total, now - 700), lambda: True)
+        late._check()
+        assert late.expired
 
     run(body)
 

@@ -35,11 +35,11 @@ def test_the_first_account_is_made_at_the_start(database_url: str) -> None:
     asyncio.run(main())
 
 
-def test_another_master_key_stops_the_start(database_url: str) -> None:
+def test_another_master_key_is_refused(database_url: str) -> None:
     async def main() -> None:
         async with opened(database_url, MIGRATIONS) as database:
             await node_accounts(database).start()
             with pytest.raises(BadMasterKey):
-                await node_accounts(database, b"o" * 32).start()
+                await node_accounts(database, b"o" * 32).check_master_key()
 
     asyncio.run(main())

@@ -17,7 +17,7 @@ from trunkline.api.errors import invalid, missing
 from trunkline.api.operation import FOR_ACCOUNT, FOR_OPERATOR, Call, Empty, Operation, create, delete, fetch
 from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
 from trunkline.api.params import Given, text
-from trunkline.api.response_bodies import ResponseBody, in_memory
+from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
@@ -77,7 +77,7 @@ async def fetch_certificate(tx: Tx, call: Call[Empty]) -> str | None:
     return call.vault.open(certificate_label(domain.sid), domain.certificate)
 
 
-def _as_pem(pem: str, _: BlobStore) -> ResponseBody:
+def _as_pem(pem: str, _: BlobStore) -> ResponseContent:
     return in_memory(_PEM, pem.encode())
 
 

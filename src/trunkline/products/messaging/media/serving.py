@@ -16,7 +16,7 @@ from trunkline.api.auth import Directory, basic, unauthorized, wrong_credentials
 from trunkline.api.errors import ApiError, not_found
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.public import PublicRequest, PublicResponse
-from trunkline.api.response_bodies import ResponseBody
+from trunkline.api.response_content import ResponseContent
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products.messaging.media import store
@@ -114,4 +114,4 @@ def stream_medium(stored: StoredMedium, blobs: BlobStore) -> PublicResponse:
 
     media_type = medium.content_type if _KIND.fullmatch(medium.content_type) else "application/octet-stream"
     reader = read if medium.blob is None else partial(blobs.read, medium.blob)
-    return PublicResponse(200, {}, content=ResponseBody(media_type, medium.size, reader, _HEADERS))
+    return PublicResponse(200, {}, content=ResponseContent(media_type, medium.size, reader, _HEADERS))

@@ -10,7 +10,7 @@ from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.localities import locality_of
 from trunkline.products.messaging.numbers.number_types import NumberType, capabilities_of, country_of, type_of
-from trunkline.products.messaging.numbers.parsing import parse_recipient
+from trunkline.products.messaging.numbers.parsing import Recipient, parse_recipient
 
 MAX_RATE = 100_000
 
@@ -42,17 +42,12 @@ class NumberOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_address(text: str) -> str:
     """Return a number in the form in which messages have it. Raise BadNumber if it is not an address."""
-    found = parse_recipient(text)
-    if found is None:
-        raise BadNumber(f"{text} is no number, no short code and no address of another channel")
-    return found.address
+    return _parse(text).address
 
 
 def make_number(text: str, options: NumberOptions) -> Number:
     """Return a number with its options, and with what is likely where they are silent. Raise BadNumber."""
-    found = parse_recipient(text)
-    if found is None:
-        raise BadNumber(f"{text} is no number, no short code and no address of another channel")
+    found = _parse(text)
     likely = type_of(found)
     kind = options.kind or likely
     if kind.prefix != likely.prefix:
@@ -98,4 +93,11 @@ async def _give(tx: Tx, address: str, kind: str, account_sid: str) -> Number:
         return await inventory.assign_number(tx, address, kind, account_sid)
     found = await inventory.find_number(tx, address)
     assert found is not None
+    return found
+
+
+def _parse(text: str) -> Recipient:
+    found = parse_recipient(text)
+    if found is None:
+        raise BadNumber(f"{text} is no number, no short code and no address of another channel")
     return found

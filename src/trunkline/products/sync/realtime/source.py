@@ -14,12 +14,12 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.sync import access_control, items, objects, services
-from trunkline.products.sync.access_control import Flag
+from trunkline.products.sync import items, objects, permissions, services
 from trunkline.products.sync.event_log import LoggedEvent
 from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.items import Item, ItemPosition
 from trunkline.products.sync.objects import Object
+from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope, enter
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot, gone
@@ -166,7 +166,7 @@ class SyncSource:
         if row.service_sid != service_sid or row.kind == ObjectKind.STREAM.value:
             return None
         try:
-            await access_control.require(tx, Scope(service, Actor(identity)), sid, Flag.READ)
+            await permissions.require(tx, Scope(service, Actor(identity)), sid, Flag.READ)
         except ApiError as error:
             return Denial(error)
         return None

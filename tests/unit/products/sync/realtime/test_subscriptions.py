@@ -11,7 +11,7 @@ import pytest
 from engines import Engine
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Tx
-from trunkline.products.sync import access_control, objects
+from trunkline.products.sync import objects, permissions
 from trunkline.products.sync.scope import Actor
 from trunkline.realtime.objects import replay
 from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
@@ -249,7 +249,7 @@ def test_loss_of_read_ends_a_subscription_at_once(play: Play) -> None:
         for one in (peer, stranger):
             await table.establish(one, subject(row, -1))
         assert stranger.events() == [("subscription_failed", 54007)]
-        await table.here.database.write(lambda tx: access_control.revoke(tx, service, row.sid, "alice"))
+        await table.here.database.write(lambda tx: permissions.revoke(tx, service, row.sid, "alice"))
         await until(lambda: len(peer.sent) == 2)
         assert peer.events()[1:] == [("subscription_failed", 54007)]
         assert peer.sent[-1][1]["correlation_id"] is None

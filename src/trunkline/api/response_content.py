@@ -12,7 +12,7 @@ from trunkline.api.errors import ApiError
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-class ResponseBody(msgspec.Struct, frozen=True):
+class ResponseContent(msgspec.Struct, frozen=True):
     """A body of ``size`` bytes. ``read`` yields those from its first argument until before its second."""
 
     media_type: str
@@ -21,17 +21,17 @@ class ResponseBody(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-def in_memory(media_type: str, body: bytes) -> ResponseBody:
-    """Return a ResponseBody that is a few bytes in memory."""
+def in_memory(media_type: str, body: bytes) -> ResponseContent:
+    """Return a ResponseContent that is a few bytes in memory."""
 
     async def read(start: int, end: int) -> AsyncGenerator[bytes, None]:
         yield body[start:end]
 
-    return ResponseBody(media_type, len(body), read)
+    return ResponseContent(media_type, len(body), read)
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """The part of a ResponseBody that a request selects, with the status and headers of its response."""
+    """The part of a ResponseContent that a request selects, with the status and headers of its response."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,7 +39,7 @@ class Selection(msgspec.Struct, frozen=True):
     end: int
 
 
-def select(content: ResponseBody, requested: str) -> Selection:
+def select(content: ResponseContent, requested: str) -> Selection:
     """Return the range that a Range header requests, or everything if it is empty, not understood, or more than one
     range. Raise ApiError with status 416 if the content has no such bytes."""
     headers = {

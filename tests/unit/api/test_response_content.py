@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from trunkline.api.errors import ApiError
-from trunkline.api.response_bodies import ResponseBody, select
+from trunkline.api.response_content import ResponseContent, select
 
 
 async def nothing(start: int, end: int) -> AsyncGenerator[bytes, None]:
     yield b""
 
 
-CONTENT = ResponseBody("image/png", 10, nothing, {"X-Content-Type-Options": "nosniff"})
+CONTENT = ResponseContent("image/png", 10, nothing, {"X-Content-Type-Options": "nosniff"})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_range_outside_is_a_416(requested: str) -> None:
 
 
 def test_an_empty_content_has_no_ranges() -> None:
-    empty = ResponseBody("image/png", 0, nothing)
+    empty = ResponseContent("image/png", 0, nothing)
     assert select(empty, "").headers["Content-Length"] == "0"
     with pytest.raises(ApiError):
         select(empty, "bytes=0-")
