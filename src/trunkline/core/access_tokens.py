@@ -20,6 +20,7 @@ import base64
 import enum
 import hmac
 import re
+import sys
 from typing import Any
 
 import msgspec
@@ -264,7 +265,7 @@ def _claim(name: GrantName, value: Any) -> GrantClaim:
     texts = [value["service_sid"], *(one for one in fields.values() if one is not None)]
     if not all(isinstance(one, str) and "\0" not in one for one in texts):
         raise InvalidToken(Rule.GRANTS, f"the grant {name.value} has a field that is no text")
-    return GrantClaim(value["service_sid"], **fields)
+    return GrantClaim(sys.intern(value["service_sid"]), **fields)
 
 
 def names_service(name: GrantName, service: str) -> bool:

@@ -44,7 +44,7 @@ class Presence:
         self._products = [product for product in products if product.presence]
         self.listeners = {product.name: product.presence for product in products if product.presence}
         self._node = new_token()
-        self._here: dict[str, list[Endpoint]] = {}
+        self._here: dict[str, tuple[Endpoint, ...]] = {}
         self._recorded: set[tuple[str, str]] = set()
         self._changes: list[_Change] = []
         self._flushing = asyncio.Lock()
@@ -107,10 +107,10 @@ class Presence:
 
     # The inside
 
-    def _endpoints(self, peer: Peer) -> list[Endpoint]:
+    def _endpoints(self, peer: Peer) -> tuple[Endpoint, ...]:
         grant = peer.grant
         if not grant.identity:
-            return []
+            return ()
         found = []
         for product in self._products:
             service_sid = next(
@@ -128,7 +128,7 @@ class Presence:
                         self._node,
                     )
                 )
-        return found
+        return tuple(found)
 
     def _enqueue(self, changes: Iterable[_Change]) -> None:
         self._changes += changes

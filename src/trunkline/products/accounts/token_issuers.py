@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -82,11 +83,12 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
                 raise
     # Chat's client asks under either name, whichever its token has (client).
     by_name = {name.value: one for name in GrantName for one in services if one.product == name.product}
+    # Many connections share these texts: each is kept once.
     return Grant(
-        account_sid=account_sid,
-        services={name: services[one] for name, one in by_name.items()},
+        account_sid=sys.intern(account_sid),
+        services={name: sys.intern(services[one]) for name, one in by_name.items()},
         identity=identity,
-        key_sid=key_sid,
+        key_sid=sys.intern(key_sid),
         expires_at=expires_at,
         claims={name: claims[one] for name, one in by_name.items()},
     )

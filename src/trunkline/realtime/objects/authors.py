@@ -87,24 +87,44 @@ class Authors:
 
 class Subscriber:
     """A connection as the hub's receiver. ``send`` is the connection's own, or collects frames while they are held.
-    ``established`` are the topics whose replay is over: of these the client has all events that were sent."""
+    The established topics are those whose replay is over: of these the client has all events that were sent."""
 
-    __slots__ = ("_held", "established", "id", "peer", "send")
+    __slots__ = ("_established", "_held", "id", "peer", "send")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.id = peer.id
         self.send: Callable[[bytes], None] = peer.send
-        self.established: set[str] = set()
-        self._held: list[bytes] = []
+        # Most connections have few topics and never hold a frame: both are made at their first use.
+        self._established: set[str] | None = None
+        self._held: list[bytes] | None = None
+
+    def establish(self, topic: str) -> None:
+        """Record that the replay of a topic is over."""
+        if self._established is None:
+            self._established = set()
+        self._established.add(topic)
+
+    def forget(self, topic: str) -> None:
+        """Record that a subscription to a topic begins anew or has ended."""
+        if self._established is not None:
+            self._established.discard(topic)
+
+    def has_established(self, topic: str) -> bool:
+        """Return whether the replay of a topic is over."""
+        return self._established is not None and topic in self._established
 
     def hold(self) -> None:
         """Collect frames from now on."""
+        if self._held is None:
+            self._held = []
         self.send = self._held.append
 
     def release(self) -> tuple[bytes, ...]:
         """Send directly again. Return the frames that were held, which must go out before any other."""
-        held, self._held = tuple(self._held), []
+        if self._held is None:
+            return ()
+        held, self._held = tuple(self._held), None
         self.send = self.peer.send
         return held
 

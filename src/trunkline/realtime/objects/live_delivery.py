@@ -91,7 +91,7 @@ class LiveDelivery:
     def begin(self, peer: Peer, topic: str) -> Subscription:
         """Subscribe a connection, in replay."""
         subscriber = self.subscriber(peer)
-        subscriber.established.discard(topic)
+        subscriber.forget(topic)
         return self.hub.begin(subscriber, topic)
 
     def establish(self, subscription: Subscription, last: int | None) -> None:
@@ -100,13 +100,13 @@ class LiveDelivery:
         if last is not None:
             self.authors.reached(topic, last)
             if (subscriber := self._subscribers.get(subscription.receiver.id)) is not None:
-                subscriber.established.add(topic)
+                subscriber.establish(topic)
         self.hub.establish(subscription, last)
 
     def cancel(self, peer: EventReceiver, topic: str) -> None:
         """End a subscription."""
         if (subscriber := self._subscribers.get(peer.id)) is not None:
-            subscriber.established.discard(topic)
+            subscriber.forget(topic)
         self.hub.cancel(peer, topic)
 
     def send(self, receiver: EventReceiver, payload: bytes) -> None:
@@ -150,7 +150,7 @@ class LiveDelivery:
         if event.event_id is None or not event.item_revision:
             return
         follows = self.authors.follows(event.object_sid, event.event_id, event.previous_id)
-        if subscriber is not None and follows and event.object_sid in subscriber.established:
+        if subscriber is not None and follows and subscriber.has_established(event.object_sid):
             self.send(subscriber, notifications.noop(event))
 
     def _made(self, event: ObjectEvent, author: str | None) -> TopicEvent:
