@@ -8,6 +8,9 @@
 # Tests of all processors, stolen from each other as they fall idle.
 TOGETHER = -n auto --dist worksteal --durations=20
 
+# Hundreds of servers start in the tests: without bytecode on disk each of them would compile every module.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What `run`, `test` and `bench` pass on: make run ARGS="--port 9000", make test ARGS="tests/unit -k paging"
 ARGS ?=
 
