@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from trunkline.realtime.objects import authors as module
-from trunkline.realtime.objects.authors import Authors
+from trunkline.realtime.objects.authors import Authors, Subscriber
 from trunkline.realtime.objects.types import ObjectEvent
+from unit.realtime.objects.memory import Client
 
 EVENT = ObjectEvent(
     type="list_item_added",
@@ -91,3 +92,29 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for event in events:
             authors.author(event)
     assert [authors.remembered(event) for event in events] == [None, "one", "one"]
+
+
+def test_frames_of_two_writes_are_held_until_their_response_in_order() -> None:
+    client = Client("alice", {})
+    subscriber = Subscriber(client)
+    subscriber.send(b'"before"')
+    subscriber.hold()
+    subscriber.send(b'"one"')
+    subscriber.hold()
+    subscriber.send(b'"two"')
+    assert client.sent == ["before"]
+    assert subscriber.release() == (b'"one"', b'"two"')
+    subscriber.send(b'"after"')
+    assert client.sent == ["before", "after"]
+    assert subscriber.release() == ()
+
+
+def test_a_topic_is_established_until_it_is_forgotten() -> None:
+    subscriber = Subscriber(Client("alice", {}))
+    subscriber.forget("ES1")
+    assert not subscriber.has_established("ES1")
+    subscriber.establish("ES1")
+    subscriber.establish("ES2")
+    subscriber.forget("ES1")
+    assert not subscriber.has_established("ES1")
+    assert subscriber.has_established("ES2")
