@@ -29,6 +29,7 @@ from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
 
 DRAIN_SECONDS = 8
+"""The time in which requests in flight are finished, the pause of ``IDLE_SECONDS`` included."""
 IDLE_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 75
 
@@ -76,7 +77,7 @@ class Server:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS - IDLE_SECONDS,  # type: ignore[arg-type]
             backlog=2048,
         )
         self._uvicorn = _Uvicorn(config)

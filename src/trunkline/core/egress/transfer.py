@@ -147,8 +147,8 @@ class Transfer:
         return seconds if waits else self.active_at + seconds - now
 
     def left_in_total(self, deadline: float, now: float) -> float:
-        """Return the seconds until ``deadline``, in the loop's time. Pauses, which are the
-        caller's, do not count and do not end the transfer."""
+        """Return the seconds until ``deadline``, in the loop's time. Pauses, which are the caller's, do not count and
+        do not end the transfer."""
         left = deadline + self._paused_seconds(now) - now
         # During a pause ``left`` stays as it is, and may be as good as nothing.
         return max(left, _PAUSE_CHECK) if self.paused else left
