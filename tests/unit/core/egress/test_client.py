@@ -107,6 +107,39 @@ def test_the_guard_sees_the_address_behind_the_name(host: str) -> None:
     run(body)
 
 
+ODD_HOSTS = (
+    *("127.0.1", "127.0.0.1.", "127.1.", "localhost.", "LOCALHOST", "0", "0.0.0.0", "0x0", "00"),
+    *("0177.0.0.1", "0177.1", "017700000001", "0x7f.1", "0x7f.0.0.0x1", "0X7F000001", "0x7f000001."),
+    *("127.0.0.01", "127.000.000.001", "127.0.0.0x1", "127.00000001", "0x000000007f000001", "127.65535"),
+    *(
+        "１２７.０.０.１",
+        "127。0。0。1",
+        "⑫7.0.0.1",
+        "𝟏𝟐𝟕.𝟎.𝟎.𝟏",
+        "ｌocalhost",
+        "127.0.0.1\u00ad",
+        "１２７.1",
+    ),
+    *("[::1]", "[0:0:0:0:0:0:0:1]", "[::127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:0:127.0.0.1]", "[::]"),
+    *("[::1%25lo]", "[::1%lo]", "[fe80::1%25lo]", "[fe80::1%lo]", "[fe80::1%1]", "[ff02::1%25lo]"),
+    *("[64:ff9b::127.0.0.1]", "[64:ff9b:1::127.0.0.1]", "[2002:7f00:1::]", "[2001::80ff:fffe]"),
+    *("a@127.0.0.1", "1.1.1.1@127.0.0.1", "4294967297", "127.0.0.257", "127..1", "0x", "[::1", "[v1.x]"),
+)
+"""This machine and its network in every notation, and hosts that are none."""
+
+
+def test_no_notation_of_an_address_passes_the_guard() -> None:
+    async def body() -> None:
+        async with peer() as server, client(guard=AddressGuard()) as egress:
+            got = {host: await failure(egress, f"http://{host}:{server.port}/") for host in ODD_HOSTS}
+        assert server.connections == 0
+        refusals = {Failure.ADDRESS_REFUSED, Failure.BAD_URL, Failure.BAD_HOST}
+        assert {host: why for host, why in got.items() if why not in refusals} == {}
+        assert all(got[host] is Failure.ADDRESS_REFUSED for host in ODD_HOSTS[:9])
+
+    run(body)
+
+
 def test_a_redirect_is_an_answer() -> None:
     async def body() -> None:
         async with (
