@@ -64,6 +64,10 @@ ERROR_CODES: dict[int, ErrorCode] = {
     21422: ErrorCode(400, "PhoneNumber is not available"),
     21451: ErrorCode(400, "Invalid area code"),
     21452: ErrorCode(400, "No phone numbers found in area code"),
+    21470: ErrorCode(400, "Invalid AccountSid"),
+    21471: ErrorCode(400, "Account does not exist"),
+    21472: ErrorCode(400, "Account is not active"),
+    21474: ErrorCode(400, "API User must be the parent account to transfer phone numbers."),
     21603: ErrorCode(400, "A 'From' phone number is required"),
     21604: ErrorCode(400, "A 'To' phone number is required"),
     21606: ErrorCode(

@@ -54,7 +54,8 @@ class Access(enum.Enum):
 
 class Principal(msgspec.Struct, frozen=True):
     """The caller of an operation. ``account_sid`` is the account it acts on; ``owner_sid`` that account's parent
-    (itself for a main account); ``policy`` what a restricted key may do. The operator acts on the account that the
+    (itself for a main account); ``policy`` what a restricted key may do. ``parent`` is True if the credentials are
+    those of ``owner_sid`` itself, also where they reach a subaccount. The operator acts on the account that the
     request names, or on the whole server: then ``account_sid`` is empty.
 
     An access token has an ``identity``, an ``endpoint`` (the id of its client, if known), the ``connection`` over
@@ -70,6 +71,7 @@ class Principal(msgspec.Struct, frozen=True):
     endpoint: str | None = None
     connection: str = ""
     service_sid: str | None = None
+    parent: bool = False
 
     def may(self, access: Access) -> bool:
         """Return whether the credential's kind is enough; the policy of a restricted key is a check of its own."""

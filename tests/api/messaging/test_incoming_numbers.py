@@ -23,6 +23,7 @@ from api.messaging.inventory import (
     service,
     subaccount,
 )
+from trunkline.products.accounts import facade
 
 APPLICATIONS = f"{ACCOUNT}/Applications"
 
@@ -242,29 +243,69 @@ def test_the_list_is_filtered_and_paged(api: Api) -> None:
     assert found == made
 
 
-def test_a_number_moves_within_the_main_account(api: Api) -> None:
+def test_a_number_moves_within_the_main_account_without_its_configuration(api: Api) -> None:
     application = api.post(f"{APPLICATIONS}.json").json()["sid"]
-    made = buy(api, SmsUrl="https://example.com/sms", SmsApplicationSid=application)
+    form = {wire(name): sent for name, (sent, _) in SETTINGS.items()}
+    made = buy(api, **form, SmsApplicationSid=application, VoiceApplicationSid=application)
     mine = service(api)
     assert api.post(pool(mine), {"PhoneNumberSid": made["sid"]}).status_code == 201
-    other, stranger = subaccount(api), "AC" + "9" * 32
-    assert_error(api.post(made["uri"], {"AccountSid": stranger}), 400, 20001)
+    other = subaccount(api)
+    theirs = f"/2010-04-01/Accounts/{other[0]}/IncomingPhoneNumbers/{made['sid']}.json"
     moved = api.post(made["uri"], {"AccountSid": other[0]}).json()
-    assert (moved["sid"], moved["account_sid"], moved["sms_url"]) == (made["sid"], other[0], made["sms_url"])
-    assert moved["sms_application_sid"] == ""
+    fresh = buy(api, GB)
+    kept = {"sid": made["sid"], "friendly_name": "Front desk", "account_sid": other[0]}
+    changing = {"phone_number", "capabilities", "date_created", "date_updated", "uri", *kept}
+    assert {name: moved[name] for name in kept} == kept
+    assert {name: moved[name] for name in moved if name not in changing} == {
+        name: fresh[name] for name in fresh if name not in changing
+    }
     assert_error(api.get(made["uri"]), 404, 20404)
     assert api.get(pool(mine)).json()["phone_numbers"] == []
-    theirs = f"/2010-04-01/Accounts/{other[0]}/IncomingPhoneNumbers/{made['sid']}.json"
     assert api.get(theirs, auth=other).json() == moved
-    api.post(f"/2010-04-01/Accounts/{other[0]}.json", {"Status": "suspended"})
+    # The parent moves it on from one subaccount to another, and configures it for its new owner.
+    third = subaccount(api)
+    on = api.post(theirs, {"AccountSid": third[0], "SmsUrl": "https://example.com/third"}).json()
+    assert (on["account_sid"], on["sms_url"]) == (third[0], "https://example.com/third")
+    there = f"/2010-04-01/Accounts/{third[0]}/IncomingPhoneNumbers/{made['sid']}.json"
+    assert_error(api.post(there, {"AccountSid": ACCOUNT_SID, "SmsApplicationSid": sid("AP")}), 400, 21218)
+    key = api.run(facade.create_key(api.node.database, api.node.vault, ACCOUNT_SID, "main", main=True))
+    back = api.post(
+        there, {"AccountSid": ACCOUNT_SID, "SmsApplicationSid": application}, auth=(key[0].sid, key[1])
+    ).json()
+    assert (back["account_sid"], back["sms_application_sid"]) == (ACCOUNT_SID, application)
+
+
+def test_only_the_parent_moves_a_number_and_only_to_an_active_account_of_its_own(api: Api) -> None:
+    made, third, closed = buy(api), subaccount(api), subaccount(api)
+    other = subaccount(api)
+    moved = api.post(made["uri"], {"AccountSid": other[0]}).json()
+    sub = f"/2010-04-01/Accounts/{other[0]}/Keys.json"
+    keys = [
+        (key["sid"], key["secret"]) for key in (api.post(sub).json(), api.post(f"{ACCOUNT}/Keys.json").json())
+    ]
+    main = api.run(facade.create_key(api.node.database, api.node.vault, other[0], "main", main=True))
+    for auth in (other, keys[0], (main[0].sid, main[1])):
+        for target in (ACCOUNT_SID, third[0], "AC" + "9" * 32):
+            form = {"AccountSid": target, "SmsUrl": "https://example.com/sms"}
+            assert_error(api.post(moved["uri"], form, auth=auth), 400, 21474)
+        assert api.post(moved["uri"], {"AccountSid": other[0]}, auth=auth).json()["account_sid"] == other[0]
+    api.post(f"/2010-04-01/Accounts/{third[0]}.json", {"Status": "suspended"})
+    api.post(f"/2010-04-01/Accounts/{closed[0]}.json", {"Status": "closed"})
     back = buy(api, GB)
-    assert_error(api.post(back["uri"], {"AccountSid": other[0]}), 400, 20001)
-    key = api.post(f"{ACCOUNT}/Keys.json").json()
-    assert_error(
-        api.post(back["uri"], {"AccountSid": subaccount(api)[0]}, auth=(key["sid"], key["secret"])),
-        400,
-        20001,
-    )
+    assert_error(api.post(back["uri"], {"AccountSid": other[0]}, auth=keys[1]), 400, 21474)
+    stranger = api.run(facade.create_main_account(api.node.database, api.node.vault, "stranger"))
+    for target, code in (
+        ("AC" + "9" * 32, 21471),
+        (stranger.account.sid, 21471),
+        (second_pair(api)[0], 21471),
+        (third[0], 21472),
+        (closed[0], 21472),
+        (sid("MG"), 21470),
+        ("AC1", 21470),
+    ):
+        assert_error(api.post(back["uri"], {"AccountSid": target, "SmsMethod": "GET"}), 400, code)
+    assert api.get(back["uri"]).json() == back
+    assert api.get(moved["uri"], auth=other).json()["sms_url"] == ""
 
 
 def test_a_released_number_can_be_bought_again(api: Api) -> None:

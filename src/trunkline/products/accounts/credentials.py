@@ -65,7 +65,7 @@ class AccountDirectory:
             if secondary is None or not self._fits(sid, secondary, token):
                 return None
         await self._require_active(tx, entry)
-        return Principal(entry.sid, entry.owner_account_sid, Credential.AUTH_TOKEN)
+        return _principal(entry, Credential.AUTH_TOKEN)
 
     async def _by_test_token(self, tx: Tx, sid: str, token: str) -> Principal | None:
         found = await tx.one(TestCredentials, _TEST, sid=sid)
@@ -89,7 +89,7 @@ class AccountDirectory:
             return None
         await self._require_active(tx, account)
         policy = frozenset(msgspec.json.decode(entry.policy)["allow"]) if entry.policy else frozenset()
-        return Principal(account.sid, account.owner_account_sid, Credential(entry.kind), entry.sid, policy)
+        return _principal(account, Credential(entry.kind), entry.sid, policy)
 
     async def _require_active(self, tx: Tx, account: _AccountEntry) -> None:
         owner: _AccountEntry | None = account
@@ -113,3 +113,13 @@ class AccountDirectory:
         if await reach_account(tx, principal.account_sid, account_sid) is None:
             return None
         return msgspec.structs.replace(principal, account_sid=account_sid)
+
+
+def _principal(
+    account: _AccountEntry,
+    credential: Credential,
+    key_sid: str | None = None,
+    policy: frozenset[str] = frozenset(),
+) -> Principal:
+    owner = account.owner_account_sid
+    return Principal(account.sid, owner, credential, key_sid, policy, parent=owner == account.sid)

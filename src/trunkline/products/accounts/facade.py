@@ -33,12 +33,12 @@ __all__ = [
     "AccountStatus",
     "UnknownAccount",
     "all_accounts",
-    "are_related",
     "change_status",
     "check_master_key",
     "create_key",
     "create_main_account",
     "find_credentials",
+    "find_related",
     "first_account",
     "is_active",
     "record_alert",
@@ -194,14 +194,15 @@ async def is_active(tx: Tx, account_sid: str) -> bool:
 
 
 _RELATED = """
-SELECT other.sid FROM accounts a JOIN accounts other ON other.owner_account_sid = a.owner_account_sid
-WHERE a.sid = :sid AND other.sid = :other AND other.status = 'active'
+SELECT other.status FROM accounts a JOIN accounts other ON other.owner_account_sid = a.owner_account_sid
+WHERE a.sid = :sid AND other.sid = :other
 """
 
 
-async def are_related(tx: Tx, account_sid: str, other_sid: str) -> bool:
-    """Return whether the other account is active and belongs to the same main account, or is it."""
-    return await tx.value(_RELATED, sid=account_sid, other=other_sid) is not None
+async def find_related(tx: Tx, account_sid: str, other_sid: str) -> AccountStatus | None:
+    """Return the status of the other account if it belongs to the same main account, or is it; else None."""
+    status: str | None = await tx.value(_RELATED, sid=account_sid, other=other_sid)
+    return None if status is None else AccountStatus(status)
 
 
 async def signing_token(database: Database, vault: Vault, account_sid: str) -> str | None:

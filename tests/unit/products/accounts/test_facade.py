@@ -72,7 +72,7 @@ def test_a_given_account_is_made_with_its_token_and_then_keeps_its_own(database_
         again = await facade.first_account(database, VAULT, SID, "another")
         assert (again.auth_token, again.created) == (TOKEN, False)
         assert {account.sid for account in await facade.all_accounts(database)} == {SID, other.account.sid}
-        assert await log_in(database, SID, TOKEN) == Principal(SID, SID, Credential.AUTH_TOKEN)
+        assert await log_in(database, SID, TOKEN) == Principal(SID, SID, Credential.AUTH_TOKEN, parent=True)
 
     play(database_url, scenario)
 
@@ -124,7 +124,7 @@ def test_a_key_of_either_kind_is_made(database_url: str, main: bool, kind: Crede
         await facade.first_account(database, VAULT, SID, TOKEN)
         key, secret = await facade.create_key(database, VAULT, SID, "mine", main=main)
         assert key.friendly_name == "mine"
-        assert await log_in(database, key.sid, secret) == Principal(SID, SID, kind, key.sid)
+        assert await log_in(database, key.sid, secret) == Principal(SID, SID, kind, key.sid, parent=True)
         assert await log_in(database, key.sid, TOKEN) is None
         with pytest.raises(facade.UnknownAccount):
             await facade.create_key(database, VAULT, "AC" + "9" * 32, "", main=main)

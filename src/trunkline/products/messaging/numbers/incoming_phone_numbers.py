@@ -11,14 +11,15 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET
 
-from trunkline.api.errors import invalid
+from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
 from trunkline.api.params import Given, Parser, boolean, text
-from trunkline.api.principal import Access
+from trunkline.api.principal import Access, Principal
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.accounts import facade as accounts
+from trunkline.products.accounts.facade import AccountStatus
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.buying import Purchase, buy_number, read_purchase
 from trunkline.products.messaging.numbers.inventory import Number
@@ -133,19 +134,29 @@ async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: NumberType | Non
 
 
 async def update_number(tx: Tx, call: Call[NumberSettings]) -> Number | None:
-    """Change the given settings and no others; ``AccountSid`` moves the number to another account of the same main
-    account (doc). Raise ApiError 20001 for any other account, 21218 for an unknown application."""
-    sid, target = call.path["Sid"], call.input.account_sid
-    if await find(tx, call.account_sid, sid) is None:
+    """Change the given settings and no others; ``AccountSid`` moves the number first (doc), so that the given settings
+    are the new owner's. Raise ApiError 21218 for an application that the owner does not have, and as ``_move``."""
+    sid, owner, target = call.path["Sid"], call.account_sid, call.input.account_sid
+    if await find(tx, owner, sid) is None:
         return None
-    await change_settings(tx, call.account_sid, sid, call.input)
-    if not isinstance(target, str) or target == call.account_sid:
-        return await find(tx, call.account_sid, sid)
-    full = call.principal.may(Access.MAIN)
-    if not full or not await accounts.are_related(tx, call.account_sid, target):
-        raise invalid("AccountSid", "must be an active account of the same main account")
-    await inventory.transfer_number(tx, call.account_sid, sid, target)
-    return await find(tx, target, sid)
+    if isinstance(target, str) and target != owner:
+        await _move(tx, call.principal, sid, target)
+        owner = target
+    await change_settings(tx, owner, sid, call.input)
+    return await find(tx, owner, sid)
+
+
+async def _move(tx: Tx, principal: Principal, sid: str, target: str) -> None:
+    """Move a number to another account of the same main account. Raise ApiError 21474 unless the main account
+    requests it, 21471 for any other account, 21472 for one that is not active (doc)."""
+    if not principal.parent or not principal.may(Access.MAIN):
+        raise ApiError(21474)
+    status = await accounts.find_related(tx, principal.account_sid, target)
+    if status is None:
+        raise ApiError(21471)
+    if status is not AccountStatus.ACTIVE:
+        raise ApiError(21472)
+    await inventory.transfer_number(tx, principal.account_sid, sid, target)
 
 
 async def delete_number(tx: Tx, call: Call[Empty]) -> bool:

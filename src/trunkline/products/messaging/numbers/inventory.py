@@ -128,13 +128,13 @@ async def release_number(tx: Tx, account_sid: str, sid: str) -> bool:
 
 
 async def transfer_number(tx: Tx, account_sid: str, sid: str, to: str) -> None:
-    """Transfer an account's number to another account; it keeps its SID and URLs, and leaves its pool and the
-    applications of the previous account (inferred)."""
+    """Transfer an account's number to another account: it keeps its SID and its name, leaves its pool, and loses all
+    other settings. Webhooks to the previous owner's URLs would be signed by the new one (inferred)."""
     await lock_number(tx, sid)
     await leave_pool(tx, account_sid, sid)
     await tx.run(
-        "UPDATE numbers SET account_sid = :to, sms_application_sid = NULL, voice_application_sid = NULL,"
-        " date_updated = :now WHERE account_sid = :account_sid AND sid = :sid",
+        "UPDATE numbers SET account_sid = :to, settings = '{}', sms_application_sid = NULL,"
+        " voice_application_sid = NULL, date_updated = :now WHERE account_sid = :account_sid AND sid = :sid",
         account_sid=account_sid,
         sid=sid,
         to=to,

@@ -27,7 +27,7 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     phone_number: Annotated[Given[str | None], text(clears=True)] = UNSET
     area_code: Annotated[Given[str | None], text(clears=True)] = UNSET
-    account_sid: Annotated[Given[str | None], sid("AC")] = UNSET
+    account_sid: Annotated[Given[str | None], sid("AC", code=21470)] = UNSET
     friendly_name: Annotated[Given[str], text(0, MAX_NAME, code=20002)] = UNSET
     api_version: Annotated[Given[str], choice(*VERSIONS)] = UNSET
     sms_application_sid: Annotated[Given[str | None], sid("AP", code=21218)] = UNSET
