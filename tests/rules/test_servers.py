@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,13 +117,15 @@ def test_a_failing_test_ends_the_server_without_waiting(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     sys.platform != "linux" and "CI" not in os.environ, reason="only Linux ends a process with its parent"
 )
-def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path, forked: bool) -> None:
     outlived = PROGRAM.format(before="", after="").replace("SIGTERM", "SIGUSR1")
+    of_program = "" if forked else f', "--extra", "1", command=[sys.executable, "-c", {outlived!r}]'
     starter = f"""
 import sys
 from pathlib import Path
 from servers import Server
-server = Server(Path({str(tmp_path)!r}), "--extra", "1", command=[sys.executable, "-c", {outlived!r}])
+server = Server(Path({str(tmp_path)!r}){of_program})
 server.start()
 print(server.pid, flush=True)
 sys.stdin.read()
@@ -137,3 +140,28 @@ sys.stdin.read()
         assert select.select([left], [], [], servers.STOP_SECONDS)[0], "the server outlived its starter"
     finally:
         os.close(left)
+
+
+def test_a_forked_server_is_what_the_command_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEFT_BEHIND", "from a test before")
+    with Server(tmp_path, environment={"ONLY_HERE": "1"}) as first:
+        pass
+    monkeypatch.delenv("LEFT_BEHIND")
+    with Server(tmp_path, "--log-level", "debug", environment={"ONLY_HERE": "1"}) as server:
+        shown = Path(f"/proc/{server.pid}")
+        assert server.data_dir == first.data_dir
+        assert (shown / "cwd").readlink() == tmp_path
+        assert {(shown / f"fd/{number}").readlink() for number in (1, 2)} == {server.log}
+        assert (shown / "fd/0").readlink() == Path(os.devnull)
+        refused = Server(tmp_path)
+        with pytest.raises(ServerFailed, match=r"(?s)ended before it was ready.*in use by another process"):
+            refused.start()
+    assert server.log.read_text().count("\n") > 3
+
+
+def test_a_forked_server_that_dies_is_noticed(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.start()
+    os.kill(server.pid, signal.SIGKILL)
+    with pytest.raises(ServerFailed, match="ended with -9"):
+        server.stop()
