@@ -11,7 +11,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.http import ApiApplication
-from trunkline.api.operation import Call, Empty, Mount, Product, fetch
+from trunkline.api.operation import Call, Empty, Mount, Product, fetch, update
 from trunkline.api.principal import Access, Principal, Scheme
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
@@ -44,8 +44,10 @@ MOUNT = Mount(
     "v1",
     (
         fetch("/Basic", show_caller, view),
+        update("/Basic", show_caller, view, Empty),
         fetch("/Token", show_caller, view, schemes=TOKEN),
         fetch("/Both", show_caller, view, schemes=BOTH),
+        update("/Both", show_caller, view, Empty, schemes=BOTH),
         fetch("/Main", show_caller, view, schemes=BOTH, access=Access.MAIN),
     ),
     grant="chat",
@@ -81,10 +83,15 @@ class Caller:
         return self._api.run(self._api.node.database.write(sign))
 
     def __call__(
-        self, path: str, token: str | None = None, auth: tuple[str, str] | None = None
+        self,
+        path: str,
+        token: str | None = None,
+        auth: tuple[str, str] | None = None,
+        method: str = "GET",
+        **marks: str,
     ) -> httpx.Response:
-        headers = {} if token is None else {"X-Twilio-Token": token}
-        request = self._http.get(path, headers=headers, auth=auth)  # type: ignore[arg-type]
+        headers = {**marks, **({} if token is None else {"X-Twilio-Token": token})}
+        request = self._http.request(method, path, headers=headers, auth=auth)  # type: ignore[arg-type]
         response: httpx.Response = self._api.run(request)
         return response
 
@@ -95,10 +102,10 @@ def call(api: Api) -> Caller:
 
 
 def test_a_mount_that_accepts_tokens_names_their_grant() -> None:
-    for operation in MOUNT.operations[1:]:
+    for operation in MOUNT.operations[2:]:
         with pytest.raises(ValueError, match="grant"):
             Mount("tests", "v1", (operation,))
-    Mount("tests", "v1", MOUNT.operations[:1])
+    Mount("tests", "v1", MOUNT.operations[:2])
 
 
 @pytest.mark.parametrize("path", ["/Token", "/Both"])
@@ -132,6 +139,16 @@ def test_credentials_of_a_scheme_that_the_route_does_not_list_are_none(
     response = call(path, call.token() if with_token else None, auth)
     assert (response.status_code, response.json()["code"]) == (401, 20003)
     assert response.headers["www-authenticate"] == 'Basic realm="Twilio API"'
+
+
+def test_a_page_of_another_origin_has_its_token_and_nothing_of_the_browsers(call: Caller) -> None:
+    page = {"method": "POST", "Origin": "https://app.example"}
+    assert call("/Both", call.token(), **page).json()["credential"] == "access token"
+    assert call("/Both", call.token(), PAIR, **page).json()["credential"] == "access token"
+    for path, token in (("/Both", None), ("/Both", ""), ("/Basic", call.token()), ("/Basic", "x")):
+        refused = call(path, token, PAIR, **page)
+        assert (refused.status_code, refused.json()["code"]) == (403, 20403), (path, token)
+    assert call("/Basic", None, PAIR, method="POST").json()["credential"] == "auth token"
 
 
 def test_a_token_has_no_full_access(call: Caller) -> None:

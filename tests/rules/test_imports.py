@@ -53,6 +53,7 @@ INTERFACE = "trunkline.core.storage.database"
 ENGINES = ("trunkline.core.storage.sqlite", "trunkline.core.storage.postgres", "apsw", "asyncpg", "sqlite3")
 
 PURE = (
+    "api/cross_origin.py",
     "api/response_content.py",
     "api/error_codes.py",
     "api/errors.py",
@@ -62,6 +63,7 @@ PURE = (
     "api/public.py",
     "core/access_tokens.py",
     "core/dates.py",
+    "core/origins.py",
     "core/egress/cookies.py",
     "core/egress/guard.py",
     "core/egress/http_message.py",

@@ -9,11 +9,14 @@ listener's default product. The prefix comes first so that it works on a host th
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
 from trunkline.api.errors import ApiError, invalid
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 UNAMBIGUOUS = {
     ("2010-04-01",): "api",
@@ -60,6 +63,16 @@ def segments_of(raw_path: bytes) -> tuple[str, ...]:
 def is_control(raw_path: bytes) -> bool:
     """Return whether a path is one of the control API. With an escape in the prefix it is none."""
     return raw_path == _CONTROL_PATH or raw_path.startswith(_CONTROL_PATH + b"/")
+
+
+def is_within(peer: str, networks: Networks) -> bool:
+    """Return whether an address, empty if it is unknown, is in one of the networks."""
+    if not networks or not peer:
+        return False
+    address = ip_address(peer)
+    # A listener for both families shows an IPv4 peer as ::ffff:a.b.c.d.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)
 
 
 def resolve(

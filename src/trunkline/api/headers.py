@@ -8,8 +8,10 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 
+ANY_ORIGIN: Headers = [(b"access-control-allow-origin", b"*")]
+"""The origins that may read a response without credentials: all."""
+
 _FIXED: Headers = [
-    (b"access-control-allow-origin", b"*"),
     (
         b"access-control-allow-headers",
         b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, "
@@ -27,13 +29,31 @@ def new_request_id() -> str:
     return "RQ" + secrets.token_hex(16)
 
 
-def standard(request_id: str, host: str = "", concurrent: int = 0, seconds: float = 0.0) -> Headers:
+def readable_by(allowed: frozenset[str], origin: str | None) -> Headers:
+    """Return the headers by which a browser decides which page may read a response. One of the ``allowed`` origins is
+    named, so that its page may use credentials; then a cache must distinguish them."""
+    if not allowed:
+        return ANY_ORIGIN
+    named = (
+        [(b"access-control-allow-origin", origin.encode())] if origin in allowed and origin else ANY_ORIGIN
+    )
+    return [*named, (b"vary", b"Origin")]
+
+
+def standard(
+    request_id: str,
+    host: str = "",
+    concurrent: int = 0,
+    seconds: float = 0.0,
+    readers: Headers = ANY_ORIGIN,
+) -> Headers:
     """Return the standard headers: ``host`` is the product's label, ``concurrent`` the account's requests in flight,
-    ``seconds`` the duration of the request."""
+    ``seconds`` the duration of the request, ``readers`` the origins that may read the response."""
     return [
         (b"twilio-concurrent-requests", b"%d" % concurrent),
         (b"twilio-request-id", request_id.encode()),
         (b"twilio-request-duration", b"%.3f" % seconds),
+        *readers,
         *_FIXED,
         (b"x-api-domain", f"{host or 'api'}.twilio.com".encode()),
     ]

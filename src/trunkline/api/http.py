@@ -5,7 +5,6 @@ Every error response is JSON with the documented headers: no redirect, no HTML, 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -14,14 +13,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.api import addressing, form_data, headers, request_bodies
+from trunkline.api import addressing, cross_origin, form_data, headers, request_bodies
 from trunkline.api.addressing import RequestAddress
 from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
 from trunkline.api.concurrency import FailedLogins, InFlight
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.params import Fields
-from trunkline.api.principal import Principal
+from trunkline.api.principal import Principal, Scheme
 from trunkline.api.public import Public, PublicRequest
 from trunkline.api.request_bodies import Receive
 from trunkline.api.response_content import ResponseContent, Selection, select
@@ -58,7 +57,11 @@ class HttpDoor(msgspec.Struct, frozen=True):
     operator_token: str = ""
     limits: HttpLimits = HttpLimits()
     default_product: str = ""
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    trusted_proxies: addressing.Networks = ()
+    browser_origins: frozenset[str] = frozenset()
+    """The origins whose pages may use a browser's credentials."""
+    public_origins: frozenset[str] = frozenset()
+    """The origins of the server beside the ones of the Host that a request names."""
     log_requests: bool = False
 
 
@@ -69,6 +72,7 @@ class _RequestState:
         "address",
         "concurrent",
         "counted",
+        "cross_origin",
         "fields",
         "match",
         "private",
@@ -87,6 +91,7 @@ class _RequestState:
         self.match: Match | None = None
         self.concurrent = 0
         self.counted: str | None = None
+        self.cross_origin = False
 
     def header(self, name: bytes) -> str:
         return self.fields.get(name, b"").decode("latin-1")
@@ -121,8 +126,9 @@ class ApiApplication:
         if scope["type"] != "http":
             return
         state = _RequestState(scope)
+        state.cross_origin = self._is_cross_origin(state, scope)
         if (
-            not state.private
+            not (state.private or state.cross_origin)
             and self._door.public.claims(scope["raw_path"])
             and await self._public(state, scope, send)
         ):
@@ -152,7 +158,8 @@ class ApiApplication:
         if state.private:
             lines = headers.private(state.sid) + more
         else:
-            lines = headers.standard(state.sid, host, state.concurrent, seconds) + more
+            readers = headers.readable_by(self._door.browser_origins, self._origin(scope))
+            lines = headers.standard(state.sid, host, state.concurrent, seconds, readers) + more
         if stream is not None:
             status = stream.selection.status
             try:
@@ -174,6 +181,8 @@ class ApiApplication:
 
     async def _respond(self, state: _RequestState, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
+        if state.cross_origin and not state.header(b"x-twilio-token"):
+            raise ApiError(20403, cross_origin.MESSAGE)
         if state.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
             raise ApiError(20001, "More than one Host header")
         state.address = address = addressing.resolve(
@@ -189,6 +198,9 @@ class ApiApplication:
             address.host, "GET" if method == "HEAD" else method, address.segments, address.path
         )
         route = match.route
+        if state.cross_origin and Scheme.TOKEN not in route.operation.schemes:
+            # The token would be ignored, and what the browser added would count.
+            raise ApiError(20403, cross_origin.MESSAGE)
         principal = await self._authenticator.authenticate(
             route.operation.schemes, route.mount.grant, state.header, _peer(scope)
         )
@@ -222,15 +234,31 @@ class ApiApplication:
         except Conflict:
             raise ApiError(20409) from None
 
+    def _is_cross_origin(self, state: _RequestState, scope: Scope) -> bool:
+        """Return whether a page of another origin sent a request that changes something with the browser's
+        credentials."""
+        if b"origin" not in state.fields and b"sec-fetch-site" not in state.fields:
+            return False
+        if not cross_origin.uses_browser(scope["method"], scope["headers"], control=state.private):
+            return False
+        hosts = [state.header(b"host")]
+        if self._is_proxied(scope):
+            hosts.append(state.header(b"x-forwarded-host").partition(",")[0].strip())
+        own = cross_origin.own_origins(self._scheme(state, scope), hosts) | self._door.public_origins
+        return cross_origin.is_cross_origin(scope["headers"], own, self._door.browser_origins)
+
+    def _origin(self, scope: Scope) -> str | None:
+        return cross_origin.read_origin(scope["headers"]) if self._door.browser_origins else None
+
     def _scheme(self, state: _RequestState, scope: Scope) -> str:
         forwarded = state.header(b"x-forwarded-proto").lower()
-        if forwarded in ("http", "https") and self._door.trusted_proxies and scope.get("client"):
-            peer = ipaddress.ip_address(scope["client"][0])
-            # A listener for both families shows an IPv4 peer as ::ffff:a.b.c.d.
-            peer = getattr(peer, "ipv4_mapped", None) or peer
-            if any(peer in network for network in self._door.trusted_proxies):
-                return forwarded
+        if forwarded in ("http", "https") and self._is_proxied(scope):
+            return forwarded
         return str(scope["scheme"])
+
+    def _is_proxied(self, scope: Scope) -> bool:
+        """Return whether the peer is a proxy whose headers are trusted."""
+        return addressing.is_within(_peer(scope), self._door.trusted_proxies)
 
     async def _fields(self, state: _RequestState, receive: Receive) -> Fields:
         body = await self._body(state, receive, self._door.limits.body_bytes)

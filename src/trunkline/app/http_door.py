@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
 
+from trunkline.api.cross_origin import own_origins
 from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
 from trunkline.api.operation import Operation, Product
 from trunkline.api.public import PublicPaths
@@ -42,9 +44,17 @@ def open_application(
         ),
         default_product=settings.default_product,
         trusted_proxies=settings.proxy_networks(),
+        browser_origins=settings.allowed_origins(),
+        public_origins=_origin_of(foundation.address.url),
         log_requests=settings.log_requests and settings.lowest_level in ("debug", "info"),
     )
     return ApiApplication(door)
+
+
+def _origin_of(url: str) -> frozenset[str]:
+    """Return the origin of the public address, if one is configured."""
+    parts = urlsplit(url)
+    return own_origins(parts.scheme, [parts.netloc])
 
 
 def _of_node(foundation: Foundation) -> Iterator[Operation]:

@@ -46,7 +46,7 @@ class Realtime:
             listeners=(self.presence, self),
         )
         limits = ConnectionLimits(
-            origins=settings.browser_origins(), max_connections=settings.max_connections
+            origins=settings.allowed_origins(), max_connections=settings.max_connections
         )
         key = foundation.vault.derived("realtime continuation")
         self.door = RealtimeDoor(door, key, products, limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import Networks, at_least, between, hidden, matches, networks, one_of
+from trunkline.settings.values import Networks, at_least, between, hidden, matches, networks, one_of, origins
 
 PRODUCTS = ("sync", "notify", "messaging", "chat")
 """The products that SDKs have a domain for, in the order of the startup message."""
@@ -53,8 +53,14 @@ class ServerSettings:
     )
     trusted_proxies: str = option(
         "127.0.0.0/8,::1/128",
-        "Networks whose X-Forwarded-Proto is trusted, separated by commas.",
+        "Networks whose X-Forwarded-Proto and X-Forwarded-Host are trusted, separated by commas.",
         check=networks,
+    )
+    browser_origins: str = option(
+        "",
+        "Origins whose pages may use credentials that a browser holds, such as https://app.example,",
+        "separated by commas; others only read.",
+        check=origins,
     )
     max_body_bytes: int = option(
         2 * 1024 * 1024, "Largest request body in bytes; a larger one is a 413.", check=at_least(1)
@@ -81,6 +87,10 @@ class ServerSettings:
     def proxy_networks(self) -> Networks:
         """Return the networks of ``trusted_proxies``."""
         return networks(self.trusted_proxies)
+
+    def allowed_origins(self) -> frozenset[str]:
+        """Return the origins of ``browser_origins``."""
+        return origins(self.browser_origins)
 
     @property
     def lowest_level(self) -> str:

@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
+from trunkline.core.origins import canonical_origin
+
 T = TypeVar("T")
 
 Check = Callable[[Any], object]
@@ -21,7 +23,6 @@ Tables = tuple[dict[str, Any], ...]
 MAX_DELAY = 7 * 24 * 3600
 """Seconds between two attempts to deliver a webhook."""
 
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 _PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
 _PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
 _MASK = "***"
@@ -93,9 +94,10 @@ def retry_delays(text: str) -> tuple[float, ...]:
     return _listed(text, _delay, f"whole numbers from 1 to {MAX_DELAY}")
 
 
-def browser_origins(text: str) -> frozenset[str]:
-    """Return the origins of browsers' pages that ``text`` lists. Raise ValueError if one is malformed."""
-    return frozenset(_listed(text, _origin, "origins such as https://app.example"))
+def origins(text: str) -> frozenset[str]:
+    """Return the origins of browsers' pages that ``text`` lists, as browsers write them. Raise ValueError if one is
+    malformed."""
+    return frozenset(_listed(text, canonical_origin, "origins such as https://app.example"))
 
 
 def nearest(names: Iterable[str], allowed: Iterable[str]) -> list[str]:
@@ -133,9 +135,3 @@ def _delay(text: str) -> float:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_DELAY):
         raise ValueError(text)
     return float(text)
-
-
-def _origin(text: str) -> str:
-    if not _ORIGIN.fullmatch(text):
-        raise ValueError(text)
-    return text

@@ -138,6 +138,25 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
         ("egress_ca_file", "/nowhere/ca.pem"),
         ("realtime_origins", "app.example"),
         ("realtime_origins", "https://app.example/path"),
+        ("realtime_origins", "*"),
+        ("realtime_origins", "null"),
+        ("realtime_origins", "https://*.app.example"),
+        ("realtime_origins", "https://app.example/"),
+        ("realtime_origins", "https://app.example:0"),
+        ("realtime_origins", "https://app.example:65536"),
+        ("realtime_origins", "https://me@app.example"),
+        ("realtime_origins", "https://bücher.example"),
+        ("realtime_origins", "https://app.example https://b.example"),
+        ("browser_origins", "*"),
+        ("browser_origins", "null"),
+        ("browser_origins", "https://*.app.example"),
+        ("browser_origins", "https://app.example/"),
+        ("browser_origins", "https://app.example:0"),
+        ("browser_origins", "https://app.example:65536"),
+        ("browser_origins", "https://me@app.example"),
+        ("browser_origins", "https://bücher.example"),
+        ("browser_origins", "https://app.example https://b.example"),
+        ("browser_origins", "https://app.example/path"),
         ("max_connections", "0"),
         ("dev", "maybe"),
         ("dev", ""),
@@ -172,6 +191,7 @@ def test_a_value_that_cannot_be_names_its_option(name: str, text: str) -> None:
         ("webhook_retry_schedule", "1, 604800"),
         ("webhook_networks", "10.1.0.0/16, fd00::/8, 192.168.1.7"),
         ("realtime_origins", "https://app.example, http://localhost:3000, capacitor://localhost"),
+        ("browser_origins", "https://app.example, http://[::1]:3000,"),
     ],
 )
 def test_a_value_at_the_edge_is_taken(name: str, text: str) -> None:
@@ -182,15 +202,17 @@ def test_lists_are_read() -> None:
     texts = {
         "webhook_retry_schedule": "60, 600,3600",
         "webhook_networks": "10.1.0.0/16,fd00::/8",
-        "realtime_origins": "https://a.example, https://b.example:8443",
+        "realtime_origins": "https://A.example:443, https://b.example:8443",
+        "browser_origins": "http://localhost:80, https://c.example",
     }
     settings = load({}, {variable(name): text for name, text in texts.items()})
     assert settings.webhooks.retry_delays() == (60.0, 600.0, 3600.0)
     assert [str(network) for network in settings.webhooks.reachable_networks()] == ["10.1.0.0/16", "fd00::/8"]
-    assert settings.realtime.browser_origins() == {"https://a.example", "https://b.example:8443"}
+    assert settings.realtime.allowed_origins() == {"https://a.example", "https://b.example:8443"}
+    assert settings.server.allowed_origins() == {"http://localhost", "https://c.example"}
     nothing = load({}, {})
     assert (nothing.webhooks.retry_delays(), nothing.webhooks.reachable_networks()) == ((), ())
-    assert nothing.realtime.browser_origins() == frozenset()
+    assert nothing.realtime.allowed_origins() == frozenset()
 
 
 def test_a_refusal_does_not_repeat_a_secret(folder: Path) -> None:
