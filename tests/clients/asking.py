@@ -86,10 +86,18 @@ class Agent:
         self._process.communicate(timeout=RESPONSE_SECONDS)
 
     def request(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the agent's reply to a request. Raise AssertionError when the agent ends, or is silent for 60 s."""
+        """Return the agent's reply to a request. Raise as ``response``."""
+        self.begin(question)
+        return self.response()
+
+    def begin(self, question: Mapping[str, Any]) -> None:
+        """Send a request. Read its ``response`` before the next one."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(question, default=_encoded).encode() + b"\n")
         self._process.stdin.flush()
+
+    def response(self) -> dict[str, Any]:
+        """Return the reply to the last request. Raise AssertionError when the agent ends, or is silent for 60 s."""
         return dict(json.loads(self._line(), object_hook=_revived))
 
     def _line(self) -> bytes:

@@ -64,9 +64,10 @@ class Relay {
     this.sockets = new Set();
     this.open = true;
     this.budget = Infinity;
+    this.target = port;
     this.server = net.createServer((near) => {
       if (!this.open) return near.destroy();
-      const far = net.connect(port, host);
+      const far = net.connect(this.target, host);
       for (const [one, other] of [[near, far], [far, near]]) {
         this.sockets.add(one);
         one.on("data", (piece) => this.pass(piece, other));
@@ -106,7 +107,9 @@ class Relay {
     for (const socket of [...this.sockets]) socket.destroy();
   }
 
-  release() {
+  // Let in again what comes, to another port if one is given.
+  release(port = this.target) {
+    this.target = port;
     this.open = true;
   }
 
@@ -119,13 +122,16 @@ class Relay {
 class World {
   constructor(modules, packageName, told) {
     this.told = told;
-    this.twilio = require(path.join(modules, "twilio"));
-    this.jsonwebtoken = require(path.join(modules, "jsonwebtoken"));
+    this.modules = modules;
     this.sync = require(path.join(modules, packageName));
     this.server = new URL(told.url);
     this.clients = [];
     this.relays = [];
     this.log = [];
+  }
+
+  get twilio() {
+    return require(path.join(this.modules, "twilio"));
   }
 
   // A token as the SDK makes it.
@@ -139,9 +145,10 @@ class World {
 
   // The same with other claims, signed with another secret if one is given.
   forged(claims, secret = this.told.key_secret) {
-    const { iat, ...payload } = this.jsonwebtoken.decode(this.token());
+    const jsonwebtoken = require(path.join(this.modules, "jsonwebtoken"));
+    const { iat, ...payload } = jsonwebtoken.decode(this.token());
     const header = { cty: "twilio-fpa;v=1", typ: "JWT" };
-    return this.jsonwebtoken.sign({ ...payload, ...claims }, secret, { algorithm: "HS256", noTimestamp: true, header });
+    return jsonwebtoken.sign({ ...payload, ...claims }, secret, { algorithm: "HS256", noTimestamp: true, header });
   }
 
   // A client, not yet connected. Its events are in ``events``.
@@ -187,7 +194,7 @@ class World {
 
   // What of an object the server's events go to.
   core(entity) {
-    return Object.values(entity).find((one) => one?.subscriptionState !== undefined);
+    return [entity, ...Object.values(entity)].find((one) => one?.subscriptionState !== undefined);
   }
 
   // Wait until the server confirmed an object's subscription; answers its events.

@@ -85,7 +85,7 @@ def test_events_reach_everybody_but_the_author(run: Run) -> None:
     async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
         if incoming.method == "PUT":
             for id in (1, 2):
-                made.hub.publish("MP1", TopicEvent(id, lambda id=id: event(f"event {id}"), peer.id))
+                made.hub.publish("MP1", TopicEvent(id, lambda _, id=id: event(f"event {id}"), peer.id))
             return TunnelReply(201, then=(event("noop"),))
         made.hub.establish(made.hub.begin(peer, "MP1"), 0)
         return TunnelReply(200)

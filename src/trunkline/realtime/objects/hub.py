@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol
 
 MAX_HELD = 1000
 
-Frame = Callable[[], bytes]
+Frame = Callable[[int], bytes]
+"""The maker of an event's bytes for a protocol version."""
 
 
 class EventReceiver(Protocol):
@@ -37,7 +38,8 @@ class EventReceiver(Protocol):
 
 class TopicEvent(NamedTuple):
     """An event of a topic. ``author`` is the id of the connection that caused it; ``frame`` makes the bytes, and is
-    called at most once a delivery to all; ``previous`` is the id of the event before it, None for ``id`` - 1."""
+    called at most once a version and delivery to all; ``previous`` is the id of the event before it, None for ``id``
+    - 1."""
 
     id: int | None
     frame: Frame
@@ -46,13 +48,15 @@ class TopicEvent(NamedTuple):
 
 
 class Subscription:
-    """A connection's subscription to a topic. ``last`` is the id of the last event that it has."""
+    """A connection's subscription to a topic. ``version`` is the protocol version in which its client reads events,
+    ``last`` the id of the last event that it has."""
 
-    __slots__ = ("held", "last", "newest", "receiver", "replaying", "topic")
+    __slots__ = ("held", "last", "newest", "receiver", "replaying", "topic", "version")
 
-    def __init__(self, receiver: EventReceiver, topic: str) -> None:
+    def __init__(self, receiver: EventReceiver, topic: str, version: int) -> None:
         self.receiver = receiver
         self.topic = topic
+        self.version = version
         self.last: int | None = None
         self.newest: int | None = None
         self.replaying = True
@@ -90,6 +94,10 @@ class Hub:
         """Return the subscribers of a topic."""
         return tuple(one.receiver for one in self._topics.get(topic, {}).values())
 
+    def subscription(self, receiver: EventReceiver, topic: str) -> Subscription | None:
+        """Return a connection's subscription to a topic."""
+        return self._topics.get(topic, {}).get(receiver.id)
+
     def topics(self) -> tuple[str, ...]:
         """Return the topics with subscribers."""
         return tuple(self._topics)
@@ -109,10 +117,10 @@ class Hub:
         if after is not None:
             self._missed(topic, after)
 
-    def begin(self, receiver: EventReceiver, topic: str) -> Subscription:
+    def begin(self, receiver: EventReceiver, topic: str, version: int = 4) -> Subscription:
         """Subscribe in replay, in place of a subscription of the same connection to the topic. Read the events to
         replay after this, and end with ``establish``."""
-        made = Subscription(receiver, topic)
+        made = Subscription(receiver, topic, version)
         self._topics.setdefault(topic, {})[receiver.id] = made
         self._of.setdefault(receiver.id, {})[topic] = made
         return made
@@ -195,7 +203,7 @@ class Hub:
                 return
             one.last = event.id
         if one.receiver.id != event.author:
-            one.receiver.send(frame())
+            one.receiver.send(frame(one.version))
 
 
 def _hold(one: Subscription, event: TopicEvent) -> None:
@@ -213,12 +221,13 @@ def _leaves_hole(event: TopicEvent, last: int) -> bool:
 
 
 def _once(make: Frame) -> Frame:
-    made: list[bytes] = []
+    made: dict[int, bytes] = {}
 
-    def frame() -> bytes:
-        if not made:
-            made.append(make())
-        return made[0]
+    def frame(version: int) -> bytes:
+        found = made.get(version)
+        if found is None:
+            found = made[version] = make(version)
+        return found
 
     return frame
 

@@ -25,6 +25,7 @@ from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
 from trunkline.realtime.objects.authors import Authors, Subscriber
 from trunkline.realtime.objects.hub import EventReceiver, Hub, Subscription, TopicEvent
+from trunkline.realtime.objects.notifications import Outcome
 from trunkline.realtime.objects.source import ObjectSource
 from trunkline.realtime.objects.types import Denial, ObjectEvent, gone, kind_of
 
@@ -88,11 +89,11 @@ class LiveDelivery:
         """Return the loss of access since ``start``, if there was one."""
         return self._establishing.pop((peer.id, topic), None)
 
-    def begin(self, peer: Peer, topic: str) -> Subscription:
-        """Subscribe a connection, in replay."""
+    def begin(self, peer: Peer, topic: str, version: int = notifications.LISTED) -> Subscription:
+        """Subscribe a connection, in replay. ``version`` is the form in which its client reads events."""
         subscriber = self.subscriber(peer)
         subscriber.forget(topic)
-        return self.hub.begin(subscriber, topic)
+        return self.hub.begin(subscriber, topic, version)
 
     def establish(self, subscription: Subscription, last: int | None) -> None:
         """End the replay of a subscription at the event ``last`` (None for Streams)."""
@@ -151,13 +152,19 @@ class LiveDelivery:
             return
         follows = self.authors.follows(event.object_sid, event.event_id, event.previous_id)
         if subscriber is not None and follows and subscriber.has_established(event.object_sid):
-            self.send(subscriber, notifications.noop(event))
+            self.send(subscriber, notifications.noop(event, self._version(subscriber, event.object_sid)))
+
+    def _version(self, receiver: EventReceiver, topic: str) -> int:
+        subscription = self.hub.subscription(receiver, topic)
+        return notifications.LISTED if subscription is None else subscription.version
 
     def _made(self, event: ObjectEvent, author: str | None) -> TopicEvent:
         kind = notifications.message_type(event)
-        return TopicEvent(
-            event.event_id, lambda: self._frame(kind, notifications.live(event)), author, event.previous_id
-        )
+
+        def frame(version: int) -> bytes:
+            return self._frame(kind, notifications.live(event, version))
+
+        return TopicEvent(event.event_id, frame, author, event.previous_id)
 
     def _missed(self, topic: str, after: int) -> None:
         self._persist(partial(self._fill, topic))
@@ -172,7 +179,8 @@ class LiveDelivery:
                 behind = self.hub.fill(topic, made, after)
             for subscription in behind:
                 # The source no longer has the missing events: the client requests its state by itself.
-                self.send(subscription.receiver, notifications.canceled(topic, kind_of(topic).value, None))
+                outcome = Outcome(topic, kind_of(topic).value, subscription.version)
+                self.send(subscription.receiver, outcome.canceled())
                 self.cancel(subscription.receiver, topic)
 
     async def _recheck(self, service_sid: str, object_sid: str, identity: str) -> None:
@@ -214,10 +222,10 @@ class LiveDelivery:
                 self._end(topic, peer, Denial(gone(topic)))
 
     def _end(self, topic: str, peer: Peer, denial: Denial) -> None:
+        outcome = Outcome(topic, kind_of(topic).value, self._version(peer, topic))
         self.cancel(peer, topic)
         if not denial.silent:
-            payload = notifications.failed(topic, kind_of(topic).value, denial.error, None)
-            self.send(self.subscriber(peer), payload)
+            self.send(self.subscriber(peer), outcome.failed(denial.error))
 
     def _persist(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(retry_storage("subscribers", work, log=log))

@@ -2,11 +2,13 @@
 
 Live events of Documents, Lists and Maps go under message types of their own; Stream messages, replays and outcomes
 under ``twilio.sync.event``, which clients take as strictly ordered (client).
+
+A notification has one event, in the form of its subscription's protocol version: clients that request version 3 read
+it as ``event``, those of version 4 a list, ``events`` (client).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +27,10 @@ _LIVE = {
     "map": "com.twilio.rtd.cds.map",
     "stream": ORDERED,
 }
-VERSION = 4
+SINGLE = 3
+"""The protocol version in which a notification has its event by itself."""
+LISTED = 4
+"""The protocol version in which a notification has a list of events."""
 BASE = "https://cds.us1.twilio.com/v3"
 """The start of the URLs in events: clients send later requests there, and only the path counts (client)."""
 
@@ -74,70 +79,71 @@ def _item(event: ObjectEvent, kind: str, what: str) -> Json:
     return body
 
 
-def live(event: ObjectEvent) -> bytes:
+def version_of(_: str, requested: str) -> int:
+    """Return the protocol version for the one that a client requests. An older one than 4 means 3; a newer one, or a
+    text that is no number, means 4: an error would make clients repeat their batch for ever (client)."""
+    try:
+        return SINGLE if float(requested) < LISTED else LISTED
+    except ValueError:
+        return LISTED
+
+
+def live(event: ObjectEvent, version: int) -> bytes:
     """Return the notification of a live event."""
-    return msgspec.json.encode(
-        {
-            "event_type": event.type,
-            "event_protocol_version": VERSION,
-            "events": [described(event)],
-            "strictly_ordered": False,
-        }
-    )
+    content = _versioned(version, described(event))
+    return msgspec.json.encode({"event_type": event.type, **content, "strictly_ordered": False})
 
 
-def replayed(event: ObjectEvent, correlation_id: Any) -> bytes:
-    """Return the notification of an event that a client missed."""
-    return _correlated(event.type, correlation_id, [described(event)])
-
-
-def noop(event: ObjectEvent) -> bytes:
+def noop(event: ObjectEvent, version: int) -> bytes:
     """Return the notification that only advances an author's event id: it does not receive its own change (client)."""
     kind = event.kind
-    body = {
+    body: Json = {
         "id": event.event_id,
         f"{kind}_sid": event.object_sid,
         f"{kind}_revision": event.object_revision,
     }
-    return msgspec.json.encode(
-        {"event_type": f"{kind}_noop", "event_protocol_version": VERSION, "events": [body]}
-    )
+    return msgspec.json.encode({"event_type": f"{kind}_noop", **_versioned(version, body)})
 
 
-def established(
-    subjects: Sequence[tuple[str, str, int | None]], correlation_id: Any, *, interrupted: bool = False
-) -> bytes:
-    """Return the notification of new subscriptions: the SID and kind of each object, and the last event that the
-    client has."""
-    status = "interrupted" if interrupted else "completed"
-    events = [
-        {"object_sid": sid, "object_type": kind, "replay_status": status, "last_event_id": last}
-        for sid, kind, last in subjects
-    ]
-    return _correlated("subscription_established", correlation_id, events)
+class Outcome(msgspec.Struct, frozen=True):
+    """The notifications of a request for a subscription: the SID and kind of its object, the protocol version, and the
+    correlation id, None for changes that nobody requested."""
+
+    sid: str
+    kind: str
+    version: int
+    correlation_id: Any = None
+
+    def replayed(self, event: ObjectEvent) -> bytes:
+        """Return the notification of an event that the client missed."""
+        return self._correlated(event.type, described(event))
+
+    def established(self, last_event_id: int | None, *, interrupted: bool = False) -> bytes:
+        """Return the notification of a new subscription whose client has all events up to ``last_event_id``."""
+        status = "interrupted" if interrupted else "completed"
+        return self._of("subscription_established", replay_status=status, last_event_id=last_event_id)
+
+    def failed(self, error: ApiError) -> bytes:
+        """Return the notification of a subscription that is refused or has ended: 404 for an object that is gone, 403
+        without permission (client)."""
+        reason = {"status": error.status, "code": error.code, "message": error.message}
+        return self._of("subscription_failed", error=reason)
+
+    def canceled(self) -> bytes:
+        """Return the notification of a cancelled subscription; if it is uncorrelated, the client subscribes again at
+        once (client)."""
+        return self._of("subscription_canceled")
+
+    def _of(self, event_type: str, **more: Any) -> bytes:
+        return self._correlated(event_type, {"object_sid": self.sid, "object_type": self.kind, **more})
+
+    def _correlated(self, event_type: str, body: Json) -> bytes:
+        content = _versioned(self.version, body)
+        return msgspec.json.encode(
+            {"event_type": event_type, "correlation_id": self.correlation_id, **content}
+        )
 
 
-def failed(sid: str, kind: str, error: ApiError, correlation_id: Any) -> bytes:
-    """Return the notification of a subscription that is refused or has ended: 404 for an object that is gone, 403
-    without permission (client)."""
-    reason = {"status": error.status, "code": error.code, "message": error.message}
-    return _correlated(
-        "subscription_failed", correlation_id, [{"object_sid": sid, "object_type": kind, "error": reason}]
-    )
-
-
-def canceled(sid: str, kind: str, correlation_id: Any) -> bytes:
-    """Return the notification of a cancelled subscription; if it is uncorrelated, the client subscribes again at once
-    (client)."""
-    return _correlated("subscription_canceled", correlation_id, [{"object_sid": sid, "object_type": kind}])
-
-
-def _correlated(kind: str, correlation_id: Any, events: Sequence[Json]) -> bytes:
-    return msgspec.json.encode(
-        {
-            "event_type": kind,
-            "correlation_id": correlation_id,
-            "event_protocol_version": VERSION,
-            "events": events,
-        }
-    )
+def _versioned(version: int, body: Json) -> Json:
+    event: Json = {"event": body} if version == SINGLE else {"events": [body]}
+    return {"event_protocol_version": version, **event}

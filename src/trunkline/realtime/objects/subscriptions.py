@@ -23,6 +23,7 @@ from trunkline.core.storage.database import Database, Tx
 from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
 from trunkline.realtime.objects.live_delivery import LiveDelivery
+from trunkline.realtime.objects.notifications import Outcome
 from trunkline.realtime.objects.replay import Snapshot
 from trunkline.realtime.objects.types import ObjectKind, check_sid
 
@@ -65,13 +66,15 @@ def _json(decoder: msgspec.json.Decoder[Any]) -> Parser:
 
 
 class SubscriptionBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a request. ``correlation_id`` is echoed as it came: clients compare it (client)."""
+    """The body of a request. ``correlation_id`` is echoed as it came: clients compare it (client). The outcomes and
+    all events have the form of ``event_protocol_version``."""
 
     action: Annotated[
         Given[str], choice("establish", "cancel", code=INVALID_JSON), required(INVALID_JSON)
     ] = UNSET
     requests: Annotated[Given[list[SubscriptionRequest]], _json(_REQUESTS), required(INVALID_JSON)] = UNSET
     correlation_id: Annotated[Given[Any], _json(_ANY)] = UNSET
+    event_protocol_version: Annotated[Given[int], Parser(notifications.version_of)] = UNSET
 
 
 class Subscriptions:
@@ -99,38 +102,38 @@ class Subscriptions:
     async def handle(self, peer: Peer, service_sid: str, batch: SubscriptionBatch) -> Json:
         """Carry out a batch. Return the body of the reply."""
         correlation_id = None if batch.correlation_id is UNSET else batch.correlation_id
+        version = (
+            notifications.LISTED if batch.event_protocol_version is UNSET else batch.event_protocol_version
+        )
         requests = batch.requests if isinstance(batch.requests, list) else ()
         for request in requests:
+            outcome = Outcome(request.object_sid, request.object_type, version, correlation_id)
             if batch.action == "establish":
-                await self._establish(peer, service_sid, request, correlation_id)
+                await self._establish(peer, service_sid, request, outcome)
             else:
-                self._cancel(peer, request, correlation_id)
+                self._live.cancel(peer, request.object_sid)
+                self._live.send(peer, outcome.canceled())
         if self._live.peer(peer.id) is None:
             self._live.disconnected(peer)
         limits = self._limits
         body: Json = {"estimated_delivery_in_ms": limits.delivery_ms, "max_batch_size": limits.batch}
         return body if limits.ttl is None else body | {"ttl_in_s": limits.ttl}
 
-    def _cancel(self, peer: Peer, request: SubscriptionRequest, correlation_id: Any) -> None:
-        sid, kind = request.object_sid, request.object_type
-        self._live.cancel(peer, sid)
-        self._live.send(peer, notifications.canceled(sid, kind, correlation_id))
-
     async def _establish(
-        self, peer: Peer, service_sid: str, request: SubscriptionRequest, correlation_id: Any
+        self, peer: Peer, service_sid: str, request: SubscriptionRequest, outcome: Outcome
     ) -> None:
-        sid, kind = request.object_sid, request.object_type
+        sid = request.object_sid
         self._live.start(peer, sid)
         try:
-            await self._begin(peer, service_sid, request, correlation_id)
+            await self._begin(peer, service_sid, request, outcome)
         except ApiError as error:
             self._live.cancel(peer, sid)
-            self._live.send(peer, notifications.failed(sid, kind, error, correlation_id))
+            self._live.send(peer, outcome.failed(error))
         finally:
             self._live.finish(peer, sid)
 
     async def _begin(
-        self, peer: Peer, service_sid: str, request: SubscriptionRequest, correlation_id: Any
+        self, peer: Peer, service_sid: str, request: SubscriptionRequest, outcome: Outcome
     ) -> None:
         sid, kind = request.object_sid, _kind(request.object_type)
         check_sid(kind, sid)
@@ -143,27 +146,24 @@ class Subscriptions:
         # No event comes before 0, and a database accepts no number that is far below.
         known = None if known is None else max(known, -1)
         # Subscribed before the snapshot is read, so that no event falls between the two.
-        subscription = self._live.begin(peer, sid)
+        subscription = self._live.begin(peer, sid, outcome.version)
 
         async def read(tx: Tx) -> Snapshot:
             viewer = await self._live.source.viewer(tx, service_sid, peer.grant.identity)
             return await replay.snapshot(tx, self._live.source, viewer, kind, sid, known)
 
         snapshot = await self._database.read(read)
-        await self._replay(peer, snapshot, correlation_id)
+        await self._replay(peer, snapshot, outcome)
         if denial := self._live.finish(peer, sid):
             raise denial.error
         last = snapshot.last_event_id
-        payload = notifications.established(
-            [(sid, kind.value, last)], correlation_id, interrupted=not snapshot.complete
-        )
-        self._live.send(peer, payload)
+        self._live.send(peer, outcome.established(last, interrupted=not snapshot.complete))
         if not snapshot.complete:
             self._live.cancel(peer, sid)
             return
         self._live.establish(subscription, last)
 
-    async def _replay(self, peer: Peer, snapshot: Snapshot, correlation_id: Any) -> None:
+    async def _replay(self, peer: Peer, snapshot: Snapshot, outcome: Outcome) -> None:
         """Send the missed events, no faster than the client reads. The connection has the results of its own writes
         of an item from their responses; an older removal, sent now, would undo them (client)."""
         live = self._live
@@ -175,9 +175,9 @@ class Subscriptions:
         for count, event in enumerate(snapshot.missed):
             newest = own.get((event.item_index, event.item_key))
             if newest is not None and event.event_id is not None and event.event_id <= newest:
-                payload = notifications.noop(event)
+                payload = notifications.noop(event, outcome.version)
             else:
-                payload = notifications.replayed(event, correlation_id)
+                payload = outcome.replayed(event)
             live.send(peer, payload)
             if count % DRAIN_EVERY == 0:
                 await peer.drained()

@@ -215,7 +215,18 @@ class Client:
 
     def received(self) -> list[tuple[str, Any]]:
         """Return the type of each notification, with the event's id, or the status of an outcome."""
-        return [(body["event_type"], _gist(body["events"][0])) for body in self.sent]
+        return [(body["event_type"], _gist(the_event(body))) for body in self.sent]
+
+
+def the_event(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the one event of a notification, which stands where its protocol version has it."""
+    if body["event_protocol_version"] == 3:
+        assert "events" not in body
+        single: dict[str, Any] = body["event"]
+        return single
+    assert "event" not in body
+    (listed,) = body["events"]
+    return dict(listed)
 
 
 def _gist(event: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 from trunkline.core.storage.database import Database
 from trunkline.realtime.objects.live_delivery import LiveDelivery
+from trunkline.realtime.objects.notifications import version_of
 from trunkline.realtime.objects.subscriptions import (
     SubscriptionBatch,
     SubscriptionLimits,
@@ -38,10 +39,14 @@ class Stage:
         self.live.connected(client)
         return client
 
-    async def subscribe(self, client: Client, known: int | None = None, sid: str = ROSTER) -> Any:
+    async def subscribe(
+        self, client: Client, known: int | None = None, sid: str = ROSTER, version: int = 4
+    ) -> Any:
         """Subscribe to a Map. Return the reply."""
         requests = [SubscriptionRequest(sid, "map", known)]
-        batch = SubscriptionBatch(action="establish", requests=requests, correlation_id=7)
+        batch = SubscriptionBatch(
+            action="establish", requests=requests, correlation_id=7, event_protocol_version=version
+        )
         return await self.subscriptions.handle(client, SERVICE, batch)
 
     def change(self, identity: str, data: str | None = "{}", *, publish: bool = True) -> int:
@@ -224,3 +229,63 @@ def test_events_are_read_as_they_are_sent() -> None:
         assert msgspec.json.encode(event["item_data"]) == b'{"n":1.0}'
 
     play(scene)
+
+
+def versions(client: Client) -> list[int]:
+    """Return the protocol version of each notification."""
+    return [body["event_protocol_version"] for body in client.sent]
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_each_subscription_has_its_own_version(version: int) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.change("alice")
+        stage.source.change("other", "alice", "{}")
+        other, client = map_sid("other"), stage.connect("alice")
+        await stage.subscribe(client, 0, version=version)
+        await stage.subscribe(client, 0, other, version=7 - version)
+        stage.change("bob")
+        stage.live.publish(stage.source.change("other", "bob", "{}"))
+        assert versions(client) == [version, version, 7 - version, 7 - version, version, 7 - version]
+        # The newest request counts.
+        await stage.subscribe(client, version=7 - version)
+        stage.change("carol")
+        assert versions(client)[6:] == [7 - version] * 2
+        # A loss of access is reported in the form of its subscription, too.
+        for name in ("general", "other"):
+            stage.source.change(name, "alice", None)
+            stage.live.recheck(SERVICE, map_sid(name))
+        await until(lambda: len(client.sent) == 10)
+        assert versions(client)[8:] == [7 - version] * 2
+        assert client.received()[8:] == [("subscription_failed", 54200)] * 2
+
+    play(scene)
+
+
+def test_one_event_reaches_subscribers_of_both_versions() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.change("alice")
+        old, new = stage.connect("alice"), stage.connect("bob")
+        stage.change("bob")
+        await stage.subscribe(old, version=3)
+        await stage.subscribe(new)
+        stage.change("carol", publish=False)
+        last = stage.change("dave")
+        await until(lambda: len(old.sent) == 3 and len(new.sent) == 3)
+        assert old.received() == new.received()
+        assert old.received()[-1] == ("map_item_added", last)
+        assert (set(versions(old)), set(versions(new))) == ({3}, {4})
+
+    play(scene)
+
+
+VERSIONS = {
+    3: ("3", "2", "0", "-1", "3.0"),
+    4: ("4", "5", "1e9", "1e999", "", "three", "nan", "true", "{}", "[3]"),
+}
+
+
+def test_version_of_a_request() -> None:
+    for version, requested in VERSIONS.items():
+        for text in requested:
+            assert version_of("EventProtocolVersion", text) == version, text

@@ -19,6 +19,7 @@ from trunkline.products.sync.scope import Actor, Scope
 from trunkline.realtime.objects.subscriptions import SubscriptionBatch, SubscriptionLimits, Subscriptions
 from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.world import ACCOUNT_SID, World
+from unit.realtime.objects.memory import the_event
 
 PATIENCE = 20.0
 NOBODY = Actor()
@@ -49,7 +50,7 @@ class Connection:
 
     def events(self) -> list[tuple[str, Any]]:
         """Return the messages that were sent, as event types with the id, or for outcomes the status of each."""
-        return [(body["event_type"], _gist(body["events"][0])) for _, body in self.sent]
+        return [(body["event_type"], _gist(the_event(body))) for _, body in self.sent]
 
 
 def _gist(event: dict[str, Any]) -> Any:
@@ -78,9 +79,11 @@ class Table:
         self.live.connected(made)
         return made
 
-    async def establish(self, peer: Connection, *subjects: dict[str, Any], correlation_id: Any = 1) -> None:
+    async def establish(
+        self, peer: Connection, *subjects: dict[str, Any], correlation_id: Any = 1, **more: Any
+    ) -> None:
         """Send a batch."""
-        batch = {"action": "establish", "correlation_id": correlation_id, "requests": subjects}
+        batch = {"action": "establish", "correlation_id": correlation_id, "requests": subjects, **more}
         await self.take(peer, msgspec.json.encode(batch))
 
     async def take(self, peer: Connection, body: bytes) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from engines import Engine
@@ -203,6 +205,44 @@ def test_author_hears_no_echo_but_how_far_it_is(play: Play) -> None:
             author.send(held)
         assert author.events()[1:] == [("list_noop", 0), ("list_item_added", 1)]
         assert other.events()[1:] == [("list_item_added", 0), ("list_item_added", 1)]
+
+    play(scene)
+
+
+def test_older_clients_get_one_event_a_notification(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "CHUNK", 2)
+    old: dict[str, Any] = {"event_protocol_version": 3}
+
+    async def scene(table: Table) -> None:
+        row = await table.create(ObjectKind.LIST)
+        for _ in range(3):
+            await table.push(row.sid)
+        peer = table.connect()
+        missing = {"object_sid": "ES" + "0" * 32, "object_type": "list", "last_event_id": None}
+        await table.establish(peer, subject(row, -1), missing, **old)
+        await table.establish(peer, subject(row, 1), **old)
+        table.live.begin_request(peer)
+        await table.push(row.sid, actor=Actor("alice", peer.endpoint_id, peer.id))
+        for held in table.live.end_request(peer):
+            peer.send(held)
+        await table.push(row.sid)
+        gone = {"action": "cancel", "correlation_id": 2, "requests": [subject(row)], **old}
+        await table.take(peer, msgspec.json.encode(gone))
+        assert peer.events() == [
+            ("list_item_added", 0),
+            ("list_item_added", 1),
+            ("subscription_established", "interrupted"),
+            ("subscription_failed", 54150),
+            ("list_item_added", 2),
+            ("subscription_established", "completed"),
+            ("list_noop", 3),
+            ("list_item_added", 4),
+            ("subscription_canceled", None),
+        ]
+        assert {body["event_protocol_version"] for _, body in peer.sent} == {3}
+        # A later request of the same connection may differ.
+        await table.establish(peer, subject(row, 3))
+        assert [body["event_protocol_version"] for _, body in peer.sent[9:]] == [4, 4]
 
     play(scene)
 
