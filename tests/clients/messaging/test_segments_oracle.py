@@ -1,8 +1,7 @@
 """Segments and smart encoding against the vendor's own calculator.
 
-It differs from Trunkline in three ways that are meant: it never parts the code points of a grapheme, like those of a
-family of four, where the contract keeps surrogate pairs only; it replaces some spaces by two; and it replaces what it
-can even when the text stays UCS-2.
+It differs from Trunkline in three ways that are meant: it leaves a grapheme whole that no segment can hold; it
+replaces some spaces by two; and it replaces what it can even when the text stays UCS-2.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,9 @@ import pytest
 
 from contract import require_node
 from trunkline.core.gsm import BASIC, ESCAPE, EXTENSION, is_gsm
-from trunkline.products.messaging.text.segments import segment
+from trunkline.products.messaging.text.grapheme_classes import _RANGES, GraphemeClass
+from trunkline.products.messaging.text.graphemes import split_graphemes
+from trunkline.products.messaging.text.segments import JOINED, segment, units
 from trunkline.products.messaging.text.smart import TABLE, smart_encode
 from trunkline.transports.base import Encoding
 
@@ -36,7 +38,32 @@ ALPHABETS = (
 )
 """Characters each of which is a grapheme, in whatever order."""
 
-FAMILY = "👨\u200d👩\u200d👧\u200d👦"
+JOINED_TEXTS = (
+    *(
+        "👨\u200d👩\u200d👧\u200d👦",
+        "👩🏽\u200d❤️\u200d💋\u200d👨🏿",
+        "👩🏿\u200d🚀",
+        "🧑\u200d🦰",
+        "🏳️\u200d🌈",
+        "👁️\u200d🗨️",
+    ),
+    *("🇩🇪", "🇫🇷", "🇦", "🏴\U000e0067\U000e0062\U000e007f", "👍🏽", "☝🏿", "🫱🏻", "🏽", "#️⃣", "❤️", "❤️\u0301"),
+    *(
+        "e\u0301",
+        "a\u0300\u0301\u0302",
+        "각",
+        "가",
+        "\u1100\u1161\u11a8",
+        "\u1100",
+        "\u11a8",
+        "क्षि",
+        "ক্ষ",
+        "நி",
+        "กำ",
+    ),
+    *("\u0600", "\u200d", "\u200c", "\r\n", "\n", "\t", "\ufeff", "я", "中", "a", "€", "😀"),
+)
+"""Joined emoji, flags, skin tones, marks, letters of Hangul, conjuncts of India, line ends."""
 
 
 class Figures(msgspec.Struct):
@@ -98,23 +125,30 @@ def test_every_character_has_the_same_alphabet() -> None:
         assert is_gsm(character) is (figures.encoding == "GSM-7"), f"U+{ord(character):04X}"
 
 
-def test_any_text_whose_graphemes_are_single_is_cut_as_the_calculator_does() -> None:
+def test_texts_of_joined_characters_are_cut_as_the_calculator_does() -> None:
+    chance = random.Random("joined")
+    texts = ["".join(chance.choices(JOINED_TEXTS, k=chance.randint(1, 60))) for _ in range(2_000)]
+    edges = [chr(code) for kind in _RANGES for code in edges_of(kind) if not 0xD800 <= code <= 0xDFFF]
+    texts += ["".join(chance.choices(edges, k=chance.randint(1, 90))) for _ in range(1_000)]
+    for text, figures in zip(texts, calculate(texts), strict=True):
+        assert list(split_graphemes(text)) == figures.graphemes, ascii(text)
+        if all(units(one, Encoding.UCS2) <= JOINED[Encoding.UCS2] for one in figures.graphemes):
+            agree(text, figures)
+
+
+def edges_of(kind: GraphemeClass) -> Iterator[int]:
+    """Yield the first and the last character of every range of a class."""
+    for one in _RANGES[kind].split():
+        first, _, last = one.partition("-")
+        yield from (int(first, 16), int(last or first, 16))
+
+
+def test_any_text_is_cut_as_the_calculator_does() -> None:
     chance = random.Random("any")
     codes = [code for code in range(0x20, 0x1FAFF) if not 0xD800 <= code <= 0xDFFF]
     texts = ["".join(map(chr, chance.choices(codes, k=chance.randint(60, 200)))) for _ in range(150)]
-    compared = 0
     for text, figures in zip(texts, calculate(texts), strict=True):
-        if all(len(one) == 1 for one in figures.graphemes):
-            agree(text, figures)
-            compared += 1
-    assert compared > 20
-
-
-def test_a_grapheme_of_several_code_points_may_be_parted() -> None:
-    text = "я" * 65 + FAMILY
-    [figures] = calculate([text])
-    assert figures.parts == ["я" * 65, FAMILY]
-    assert segment(text).parts == ("я" * 65 + "👨", FAMILY[1:])
+        agree(text, figures)
 
 
 def test_the_table_of_look_alikes_is_the_calculators() -> None:

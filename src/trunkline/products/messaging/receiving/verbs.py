@@ -2,7 +2,7 @@
 
 1. Names are case-sensitive; URLs may be relative to the document's own (doc).
 2. A verb that cannot be carried out is omitted, with a problem: 14101 to, 14102 from, 14103 body, 14104 method,
-   14105 status callback, 14109 too many messages, 14110 unknown verb (doc).
+   14105 status callback, 14109 too many messages, 14110 unknown verb (doc). ``Sms`` is the old name of ``Message``.
 3. Anything without a meaning, like an unknown attribute, is ignored, with the problem 12200 (doc).
 """
 
@@ -28,6 +28,7 @@ MAX_BODY = 1600
 MAX_PROBLEMS = 20
 """Problems of one document that are reported; the others are not."""
 
+_MESSAGES = ("Message", "Sms")
 _MESSAGE_ATTRIBUTES = frozenset({"to", "from", "action", "method", "statusCallback"})
 _HARMLESS = ("xmlns", "xsi:", "xml:")
 
@@ -116,10 +117,11 @@ class VerbReader:
             return None
 
     def _known(self, root: Element) -> list[Element]:
+        known = (*_MESSAGES, "Redirect")
         for element in root.elements:
-            if element.name not in ("Message", "Redirect"):
+            if element.name not in known:
                 self._report(14110, f"{element.name[:100]} is no verb for messages")
-        return [one for one in root.elements if one.name in ("Message", "Redirect")]
+        return [one for one in root.elements if one.name in known]
 
     def _redirect(self, element: Element) -> RedirectVerb | None:
         self._report_attributes(element, frozenset({"method"}))
@@ -149,7 +151,7 @@ class VerbReader:
         urls = []
         for one in element.elements:
             if one.name not in ("Body", "Media"):
-                self._report(12200, f"Message cannot hold {one.name[:100]}")
+                self._report(12200, f"{element.name} cannot hold {one.name[:100]}")
             if one.name != "Media":
                 continue
             self._report_attributes(one, frozenset())

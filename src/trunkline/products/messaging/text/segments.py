@@ -1,15 +1,18 @@
 """Segmentation of a text into the segments that the network carries. Pure.
 
-A message of one segment has 140 octets; in a longer one a header occupies 6 of them in each segment (doc). A
-character of two units, an escaped one of GSM 03.38 or a surrogate pair of UCS-2, is never cut in two: the segment
-before it stays shorter (doc).
+A message of one segment has 140 octets; in a longer one a header occupies 6 of them in each segment (doc). An escaped
+character of GSM 03.38 and a grapheme of UCS-2 are never cut in two: the segment before them stays shorter (doc,
+client). Only a grapheme that no segment can hold is cut, between its characters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from trunkline.core.gsm import is_gsm, septets
+from trunkline.products.messaging.text.graphemes import split_graphemes
 from trunkline.transports.base import Encoding
 
 SINGLE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
@@ -17,8 +20,6 @@ SINGLE = {Encoding.GSM7: 160, Encoding.UCS2: 70}
 
 JOINED = {Encoding.GSM7: 153, Encoding.UCS2: 67}
 """Units of each segment of a longer one (doc)."""
-
-_LAST_OF_ONE_UNIT = "\uffff"
 
 
 class Segmentation(msgspec.Struct, frozen=True):
@@ -40,18 +41,31 @@ def units(text: str, encoding: Encoding) -> int:
     """Return the number of septets or UTF-16 code units of ``text``."""
     if encoding is Encoding.GSM7:
         return septets(text)
-    return len(text) + sum(character > _LAST_OF_ONE_UNIT for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, encoding: Encoding) -> tuple[str, ...]:
     capacity = JOINED[encoding]
-    double = {one for one in set(text) if units(one, encoding) == 2}
+    costs: dict[str, int] = {}
     parts = []
-    start = used = 0
-    for place, character in enumerate(text):
-        cost = 2 if character in double else 1
+    start = end = used = 0
+    for piece in _pieces(text, encoding):
+        cost = costs.get(piece) or costs.setdefault(piece, units(piece, encoding))
         if used + cost > capacity:
-            parts.append(text[start:place])
-            start, used = place, 0
+            parts.append(text[start:end])
+            start, used = end, 0
         used += cost
+        end += len(piece)
     return (*parts, text[start:])
+
+
+def _pieces(text: str, encoding: Encoding) -> Iterator[str]:
+    """Yield the pieces of ``text`` that are never cut in two."""
+    if encoding is Encoding.GSM7:
+        yield from text
+        return
+    for grapheme in split_graphemes(text):
+        if len(grapheme) == 1 or units(grapheme, encoding) <= JOINED[encoding]:
+            yield grapheme
+        else:
+            yield from grapheme

@@ -85,6 +85,25 @@ GOOD: list[tuple[str, list[Verb]]] = [
     ('<Message action="">a</Message>', [MessageVerb("a")]),
     ("<Message>" + "a" * 1600 + "</Message>", [MessageVerb("a" * 1600)]),
     ("<Message>😀é</Message>", [MessageVerb("😀é")]),
+    ("<Sms>Hi</Sms>", [MessageVerb("Hi")]),
+    ("<Sms>a</Sms><Message>b</Message><Sms>c</Sms>", [MessageVerb("a"), MessageVerb("b"), MessageVerb("c")]),
+    (
+        '<Sms to="+14155550111" from="+14155550112" action="/done" method="GET" statusCallback="/s">a</Sms>',
+        [
+            MessageVerb(
+                "a",
+                to="+14155550111",
+                sender="+14155550112",
+                action="https://app.example.test/done",
+                method="GET",
+                status_callback="https://app.example.test/s",
+            )
+        ],
+    ),
+    (
+        "<Sms><Body>a</Body><Media>https://m.test/1</Media></Sms><Redirect>b</Redirect>",
+        [MessageVerb("a", ("https://m.test/1",)), RedirectVerb("https://app.example.test/sms/b")],
+    ),
 ]
 
 
@@ -101,6 +120,15 @@ BAD: list[tuple[str, list[Verb], list[int]]] = [
     ('<Message from="!">a</Message>', [], [14102]),
     ('<Message from="123456789">a</Message>', [], [14102]),
     ("<Message/>", [], [14103]),
+    ("<Sms/>", [], [14103]),
+    ('<Sms to="nobody">a</Sms>', [], [14101]),
+    ("<Sms>a<Number>b</Number></Sms>", [MessageVerb("a")], [12200]),
+    ("<sms>a</sms><SMS>b</SMS>", [], [14110, 14110]),
+    (
+        "<Sms>a</Sms>" * 6 + "<Message>b</Message>" * 5,
+        [MessageVerb("a")] * 6 + [MessageVerb("b")] * 4,
+        [14109],
+    ),
     ("<Message><Body> </Body></Message>", [], [14103]),
     ("<Message>" + "a" * 1601 + "</Message>", [], [14103]),
     ("<Message><Body>" + "a" * 1600 + "</Body><Body>b</Body></Message>", [], [14103]),
@@ -111,7 +139,6 @@ BAD: list[tuple[str, list[Verb], list[int]]] = [
     ('<Message action="http://[">a</Message>', [], [14105]),
     ("<Dial>1</Dial><Message>a</Message>", [MessageVerb("a")], [14110]),
     ("<message>a</message>", [], [14110]),
-    ("<Sms>a</Sms>", [], [14110]),
     ("text<Message>a</Message>", [MessageVerb("a")], [12200]),
     ('<Message To="+14155550111">a</Message>', [MessageVerb("a")], [12200]),
     ('<Message>a<Body x="1">b</Body></Message>', [MessageVerb("ab")], [12200]),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.core.gsm import EXTENSION
+from trunkline.products.messaging.text.graphemes import split_graphemes
 from trunkline.products.messaging.text.segments import JOINED, SINGLE, segment, units
 from trunkline.transports.base import Encoding
 
@@ -35,6 +36,12 @@ VECTORS = [
     ("a\tb", UCS, [3]),
     ("€" * 80, GSM, [80]),
     ("€" * 81, GSM, [76, 5]),
+    ("я" * 65 + "👨‍👩‍👧‍👦", UCS, [65, 7]),
+    ("я" * 66 + "🇩🇪" + "я", UCS, [66, 3]),
+    ("я" * 66 + "e\u0301" + "я" * 3, UCS, [66, 5]),
+    ("я" * 66 + "\r\n" + "я" * 3, UCS, [67, 4]),
+    ("e" + "\u0301" * 99, UCS, [67, 33]),
+    ("я" + "😀" + "\u0301" * 68, UCS, [66, 4]),
     # In UCS-2 the characters of the extension take one unit like all others.
     ("€" * 70 + "я", UCS, [67, 4]),
 ]
@@ -72,7 +79,8 @@ def test_parts_fit_and_are_as_full_as_can_be(text: str) -> None:
     space = JOINED[found.encoding]
     for part, size, following in zip(found.parts, sizes, found.parts[1:], strict=False):
         assert part
-        assert size <= space < size + units(following[0], found.encoding)
+        whole = next(split_graphemes(following)) if found.encoding is UCS else following[0]
+        assert size <= space < size + units(whole, found.encoding)
     assert 0 < sizes[-1] <= space
 
 
