@@ -7,11 +7,13 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 
 from faults.integrity import damage
@@ -28,6 +30,7 @@ REFUSALS = 25
 """So many refusals show that the disk is full for good, not for the moment."""
 
 MAX_CHANGES = 20_000
+PATIENCE = 20.0
 
 
 class Disk(Protocol):
@@ -113,6 +116,11 @@ def test_a_full_disk_refuses_writes_until_there_is_space(
             asyncio.run(_change(server, writer, refusals=REFUSALS))
             found = asyncio.run(shown(server, SYNC))
             assert not (lies := ledger.lies(found)), lies
+            assert _readiness(server) == (503, "not writable")
+        # Without traffic: the health tries a change itself, once a second.
+        deadline = time.monotonic() + PATIENCE
+        while _readiness(server) != (200, "ok"):
+            assert time.monotonic() < deadline, "the server stays not ready although there is space"
         assert {(response.status, response.json()["code"]) for response in writer.refused} == {(503, 20503)}
         record_property("acknowledged with a full disk", ledger.count.acknowledged)
         writer.refused.clear()
@@ -123,6 +131,12 @@ def test_a_full_disk_refuses_writes_until_there_is_space(
         assert not (lies := ledger.lies(asyncio.run(shown(server, SYNC)))), lies
         assert not damage(server.data_dir / "trunkline.db")
     print(ledger.count)
+
+
+def _readiness(server: Server) -> tuple[int, str]:
+    """Return the status of the readiness, and the state of the storage."""
+    response = httpx.get(server.url + "/_trunkline/health/ready", trust_env=False)
+    return response.status_code, response.json()["checks"]["storage"]
 
 
 async def _change(server: Server, writer: Writer, refusals: int) -> None:

@@ -19,6 +19,7 @@ from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
 from trunkline.api.concurrency import FailedLogins, InFlight
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
+from trunkline.api.failures import rejection_of
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal, Scheme
 from trunkline.api.public import Public, PublicRequest
@@ -26,7 +27,7 @@ from trunkline.api.request_bodies import Receive
 from trunkline.api.response_content import ResponseContent, Selection, select
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Conflict, Database, Unavailable
+from trunkline.core.storage.database import Conflict, Database
 from trunkline.core.telemetry import Metrics, log_request
 
 Scope = MutableMapping[str, Any]
@@ -324,14 +325,7 @@ def _peer(scope: Scope) -> str:
 def _error_response(error: Exception, state: _RequestState) -> tuple[int, bytes, headers.Headers]:
     """Return status, body and further headers for an error. One that the client did not cause is logged, and reported
     without detail."""
-    if isinstance(error, ApiError):
-        rejection = error
-    elif isinstance(error, Unavailable):
-        log.error("storage is unavailable: %s", error, extra={"fields": {"request_id": state.sid}})
-        rejection = ApiError(20503, headers={"Retry-After": "1"})
-    else:
-        log.error("a request failed", exc_info=error, extra={"fields": {"request_id": state.sid}})
-        rejection = ApiError(20500)
+    rejection = rejection_of(error, log, "a request", request_id=state.sid)
     lines = _lines(rejection.headers)
     if b"expect" in state.fields and "Connection" not in rejection.headers:
         # The client may keep back the body that it announced: what follows on the line could be anything.

@@ -1,7 +1,8 @@
 """Health and metrics: ``/_trunkline/health``, ``…/health/live``, ``…/health/ready`` and ``/_trunkline/metrics``.
 
-They are open to everybody and show no secret. A node is live if its process responds. It is ready if the database and
-the bus respond too and the node is not stopping; otherwise the status is 503.
+They are open to everybody and show no secret. A node is live if its process responds. It is ready if it can serve:
+the database responds, accepts changes and is not damaged, and the node is not stopping; otherwise the status is 503.
+The bus is reported apart: without it a node serves on, and all nodes lose it at once.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.nats_bus import Bus
-from trunkline.core.storage.database import Database, StorageError
+from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError
 from trunkline.core.telemetry import Metrics
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """The states of the parts of a node: ``ok``, or the reason why it is not ready."""
+    """The states of the parts of a node: ``ok``, or the reason why it is not. Storage and node must be ok for it to be
+    ready; the bus need not."""
 
     storage: str
-    bus: str
     node: str
+    bus: str
 
     @property
     def ready(self) -> bool:
-        """True if every part is ok."""
-        return (self.storage, self.bus, self.node) == ("ok", "ok", "ok")
+        """True if the node can serve."""
+        return (self.storage, self.node) == ("ok", "ok")
 
 
 class Health:
@@ -42,23 +44,36 @@ class Health:
         self._bus = bus
         self._metrics = metrics
         self.stopping = False
+        self._ready = metrics.gauge(
+            "trunkline_ready", "1 if the node can serve, as its readiness says, else 0."
+        )
+        metrics.watch(
+            "trunkline_bus_connected",
+            "1 if the bus between nodes is connected, or none is configured, else 0.",
+            lambda: float(self._bus.connected),
+        )
 
     async def readiness(self, call: Call[Any]) -> Readiness:
         """Return the states of the node's parts."""
         return Readiness(
             storage=await self._storage(),
-            bus="ok" if self._bus.connected else "disconnected",
             node="stopping" if self.stopping else "ok",
+            bus="ok" if self._bus.connected else "disconnected",
         )
 
     async def metrics(self, call: Call[Any]) -> bytes:
         """Return the node's metrics in Prometheus' text format."""
         self._metrics.queue.set(self._database.queued)
+        self._ready.set((await self.readiness(call)).ready)
         return self._metrics.render()
 
     async def _storage(self) -> str:
         try:
             await self._database.check()
+        except DamagedData:
+            return "damaged"
+        except NotWritable:
+            return "not writable"
         except StorageError:
             return "unavailable"
         return "ok"
@@ -86,7 +101,8 @@ def _open(path: str, run: Any, view: Any = None, **more: Any) -> Operation:
 
 
 def _readiness(found: Readiness, urls: Urls) -> Json:
-    return {"live": True, "ready": found.ready, "checks": msgspec.structs.asdict(found)}
+    checks = {"storage": found.storage, "node": found.node}
+    return {"live": True, "ready": found.ready, "checks": checks, "bus": found.bus}
 
 
 def _as_metrics(metrics: bytes, _: BlobStore) -> ResponseContent:

@@ -3,7 +3,8 @@
 1. One asyncio task calls ``action``, then waits: for ``seconds``, or for as long as the action returned, unless
    ``wake`` ends the wait. A wake during the action starts it once more as soon as it returns.
 2. After a StorageError, which is logged as a warning, or any other exception, which is logged with its traceback, the
-   task pauses and goes on. No wake shortens that pause.
+   task pauses and goes on. No wake shortens that pause. The same StorageError again is not logged until an action has
+   succeeded: an outage is one line for each task.
 3. ``stop`` cancels the task and waits for its end. A transaction under way is committed or undone as a whole.
 4. ``retry_storage`` is for work that is done once and that others wait for: it is repeated after each StorageError,
    with the same pause, until it succeeds or its caller is cancelled. Any other exception ends it.
@@ -46,6 +47,7 @@ class PeriodicTask:
         self._log = log
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._logged = ""
 
     def start(self, *, at_once: bool = False, after: float | None = None) -> None:
         """Begin, with the action ``at_once`` or with a wait: of ``after`` seconds, else of the usual ones."""
@@ -71,9 +73,12 @@ class PeriodicTask:
             try:
                 chosen = await self._action()
                 pause = self._seconds if chosen is None else chosen
+                self._logged = ""
                 continue
             except StorageError as error:
-                self._log.warning("%s wait for the database: %s", self._name, error)
+                if self._logged != str(error):
+                    self._log.warning("%s wait for the database: %s", self._name, error)
+                self._logged = str(error)
             except Exception:
                 self._log.exception("%s failed and are tried again", self._name)
             await asyncio.sleep(self._retry_seconds)
@@ -86,11 +91,15 @@ class PeriodicTask:
 
 
 async def retry_storage(name: str, action: Callable[[], Awaitable[T]], *, log: logging.Logger = log) -> T:
-    """Return the result of ``action``, called again until the storage accepts it. Each failure is written to ``log``,
-    the owner's, under ``name``, a plural. Raise whatever else the action raises."""
+    """Return the result of ``action``, called again until the storage accepts it. A failure is written to ``log``, the
+    owner's, under ``name``, a plural, unless it is the same as the one before. Raise whatever else the action raises.
+    """
+    logged = ""
     while True:
         try:
             return await action()
         except StorageError as error:
-            log.warning("%s wait for the database: %s", name, error)
+            if logged != str(error):
+                log.warning("%s wait for the database: %s", name, error)
+            logged = str(error)
             await asyncio.sleep(RETRY_SECONDS)

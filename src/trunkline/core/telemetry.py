@@ -100,9 +100,13 @@ class Metrics:
         )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
+    def gauge(self, name: str, help: str) -> Gauge:
+        """Return a new gauge."""
+        return Gauge(name, help, registry=self.registry)
+
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show the result of ``value`` whenever the metrics are rendered."""
-        Gauge(name, help, registry=self.registry).set_function(value)
+        self.gauge(name, help).set_function(value)
 
     def observe(self, product: str, operation: str, status: int, seconds: float) -> None:
         """Count one request."""

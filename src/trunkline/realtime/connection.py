@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from trunkline.api.errors import ApiError
+from trunkline.api.failures import rejection_of
 from trunkline.core.access_tokens import Grant, InvalidToken
 from trunkline.core.clock import Clock
 from trunkline.realtime.border import RequestTunnel, TooManyLogins, TunnelReply, Verifier
@@ -236,11 +237,8 @@ class RealtimeConnection:
                 return
         try:
             reply = await self._gateway.tunnel.request(self, effect.request)
-        except ApiError as error:
-            reply = _refused(error)
-        except Exception:
-            log.exception("a tunnelled request failed")
-            reply = _refused(ApiError(20500))
+        except Exception as error:
+            reply = _refused(rejection_of(error, log, "a tunnelled request", connection=self.id))
         self._perform(self._session.replied(reply, self._gateway.clock()))
 
 

@@ -18,7 +18,7 @@ from trunkline.api.router import Router
 from trunkline.control.health import Health
 from trunkline.core.nats_bus import Bus
 from trunkline.core.secrets import Vault
-from trunkline.core.storage.database import Database, Unavailable
+from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError, Unavailable
 from trunkline.core.telemetry import Metrics
 
 
@@ -26,12 +26,12 @@ class Storage:
     """A database that answers, or not."""
 
     def __init__(self) -> None:
-        self.well = True
+        self.error: StorageError | None = None
         self.queued = 7
 
     async def check(self) -> None:
-        if not self.well:
-            raise Unavailable("password=s3cret")
+        if self.error is not None:
+            raise self.error
 
 
 class FakeBus:
@@ -84,17 +84,26 @@ def test_a_node_is_ready_when_all_is_well(path: str) -> None:
     assert body(response) == {
         "live": True,
         "ready": True,
-        "checks": {"storage": "ok", "bus": "ok", "node": "ok"},
+        "checks": {"storage": "ok", "node": "ok"},
+        "bus": "ok",
     }
 
 
 @pytest.mark.parametrize(
-    ("part", "state"), [("storage", "unavailable"), ("bus", "disconnected"), ("node", "stopping")]
+    ("part", "error", "state"),
+    [
+        ("storage", Unavailable("password=s3cret"), "unavailable"),
+        ("storage", NotWritable("password=s3cret"), "not writable"),
+        ("storage", DamagedData("password=s3cret"), "damaged"),
+        ("storage", StorageError("password=s3cret"), "unavailable"),
+        ("node", None, "stopping"),
+    ],
 )
-def test_a_node_is_not_ready_while_a_part_is_unwell_but_it_lives(part: str, state: str) -> None:
+def test_a_node_that_cannot_serve_is_not_ready_but_it_lives(
+    part: str, error: StorageError | None, state: str
+) -> None:
     node = Node()
-    node.storage.well = part != "storage"
-    node.bus.connected = part != "bus"
+    node.storage.error = error
     node.health.stopping = part == "node"
     response = node.get("/health/ready")
     assert response is not None
@@ -105,6 +114,28 @@ def test_a_node_is_not_ready_while_a_part_is_unwell_but_it_lives(part: str, stat
     live = node.get("/health/live")
     assert live is not None
     assert (live[0], body(live)) == (200, {"live": True})
+    assert metrics(node)["trunkline_ready"] == "0.0"
+
+
+def test_a_node_without_its_bus_serves_and_reports_the_bus_apart() -> None:
+    node = Node()
+    node.bus.connected = False
+    response = node.get("/health/ready")
+    assert response is not None
+    assert response[0] == 200
+    assert body(response)["ready"] is True
+    assert body(response)["bus"] == "disconnected"
+    assert metrics(node) | {"trunkline_ready": "1.0", "trunkline_bus_connected": "0.0"} == metrics(node)
+    node.bus.connected = True
+    assert metrics(node)["trunkline_bus_connected"] == "1.0"
+
+
+def metrics(node: Node) -> dict[str, str]:
+    """Return the values of the metrics without labels."""
+    response = node.get("/metrics")
+    assert response is not None
+    lines = [line for line in response[2].decode().splitlines() if line[0] != "#" and "{" not in line]
+    return dict(line.rsplit(" ", 1) for line in lines)
 
 
 def test_metrics_are_shown_as_prometheus_reads_them() -> None:

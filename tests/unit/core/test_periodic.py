@@ -165,6 +165,20 @@ def test_it_goes_on_after_a_failure(
     assert logged == [("trunkline.owner", level, text)]
 
 
+def test_an_outage_is_logged_once_until_the_work_succeeds(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        away = Unavailable("away")
+        work = Work(away, away, Unavailable("full"), 0, away)
+        task = PeriodicTask("things", work, NEVER, retry_seconds=0)
+        task.start(at_once=True)
+        await work.until(6)
+        await task.stop()
+
+    scenario(run)
+    reasons = [record.getMessage().rpartition(" ")[2] for record in caplog.records]
+    assert reasons == ["away", "full", "away"]
+
+
 def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:
     async def run() -> None:
         work = Work(Unavailable("gone"))
@@ -211,7 +225,7 @@ def test_work_that_is_done_once_is_repeated_until_the_storage_accepts_it(
         assert await retry_storage("things", work, log=logging.getLogger("owner")) == 3.0
         assert work.calls == 3
         messages = [(one.name, one.getMessage()) for one in caplog.records]
-        assert messages == [("owner", "things wait for the database: away")] * 2
+        assert messages == [("owner", "things wait for the database: away")]
         with pytest.raises(ZeroDivisionError):
             await retry_storage("things", Work(ZeroDivisionError()))
 

@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from trunkline.api.errors import ApiError
 from trunkline.api.uvicorn_protocol import HttpProtocol
+from trunkline.core.storage.database import DamagedData, Unavailable
 from trunkline.realtime.border import Peer, TunnelReply, TunnelRequest
 from trunkline.realtime.connection import MOST_WAITING
 from trunkline.realtime.gateway import ConnectionLimits
@@ -66,7 +67,7 @@ def test_errors_of_the_tunnel_are_http_errors(run: Run) -> None:
     async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
         if incoming.segments == ("busy",):
             raise ApiError(20429, headers={"Retry-After": "1"})
-        raise ZeroDivisionError
+        raise {"away": Unavailable, "damaged": DamagedData}.get(incoming.segments[0], ZeroDivisionError)
 
     async def test() -> None:
         async with world() as made, clients(made, "alice") as [one]:
@@ -77,6 +78,9 @@ def test_errors_of_the_tunnel_are_http_errors(run: Run) -> None:
             got = await one.request("GET", "/bug")
             assert (got.header["status"]["code"], got.header["http_status"]["code"]) == (200, 500)
             assert (await one.request("GET", "/bug")).payload["status"] == 500
+            # Clients repeat a 503 by themselves, and a 500 not.
+            assert (await one.request("GET", "/away")).payload["code"] == 20503
+            assert (await one.request("GET", "/damaged")).payload["code"] == 20500
 
     run(test())
 

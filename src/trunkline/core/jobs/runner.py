@@ -40,7 +40,7 @@ from trunkline.core.jobs.outcomes import (
 )
 from trunkline.core.jobs.queue import JobsDue
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
+from trunkline.core.storage.database import DamagedData, Database, StorageError, Tx, Unavailable
 
 log = logging.getLogger("trunkline.jobs")
 
@@ -97,6 +97,7 @@ class Runner:
         self._loop: asyncio.Task[None] | None = None
         self._stop: asyncio.Task[None] | None = None
         self._renew_at = 0
+        self._logged = ""
 
     @property
     def running(self) -> int:
@@ -156,19 +157,29 @@ class Runner:
             try:
                 turn = await self._turn(settled)
             except Unavailable as error:
-                log.warning("jobs wait for the storage: %s", error)
+                self._log_once(error)
                 self._settled = settled + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
-            except Exception:
-                log.exception("the runner of jobs failed; it goes on")
+            except Exception as error:
+                if isinstance(error, DamagedData):
+                    self._log_once(error)
+                else:
+                    log.exception("the runner of jobs failed; it goes on")
                 self._settled = await self._settle_one_by_one(settled) + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
+            self._logged = ""
             for job in turn.claimed:
                 self._begin(job)
             if not (turn.more or self._wake.is_set()):
                 await self._pause(self._rest(turn.next_due))
+
+    def _log_once(self, error: StorageError) -> None:
+        """Log a failure of the storage, unless the turn before failed likewise."""
+        if self._logged != str(error):
+            log.warning("jobs wait for the storage: %s", error)
+        self._logged = str(error)
 
     async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
         now = self._clock()

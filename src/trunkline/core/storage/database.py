@@ -50,6 +50,14 @@ class Unavailable(StorageError):
     """The engine is closed, out of reach, or its queue is full; safe to try again."""
 
 
+class NotWritable(Unavailable):
+    """The engine accepts no changes for now: its disk is full or read-only, or a commit failed. Nothing was changed."""
+
+
+class DamagedData(StorageError):
+    """The engine found that its stored data are damaged; trying again does not help."""
+
+
 class OutcomeUnknown(StorageError):
     """The connection was lost during the commit: the change may or may not have been made."""
 
@@ -188,5 +196,6 @@ class Database(Protocol):
         ...
 
     async def check(self) -> None:
-        """Raise Unavailable if the database does not respond."""
+        """Raise Unavailable if the database does not respond, NotWritable if the last commit failed and one more does,
+        DamagedData if damage was found since the start."""
         ...

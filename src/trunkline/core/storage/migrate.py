@@ -24,9 +24,11 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     number BIGINT NOT NULL,
     applied_at BIGINT NOT NULL,
     PRIMARY KEY (room, number)
-)
+);
+CREATE TABLE IF NOT EXISTS storage_probe (id BIGINT PRIMARY KEY, filler TEXT NOT NULL);
 """
-"""The statement that creates the table of the applied migrations."""
+"""The statements that create the engines' own tables: the applied migrations, and the one that ``condition`` writes to
+for a try whether changes are accepted."""
 
 _WORDS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|\bAS\s+TEXT\b|\bTEXT\b|\bBLOB\b")
 _POSTGRES = {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA"}

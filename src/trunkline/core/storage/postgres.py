@@ -20,9 +20,12 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from trunkline.core.clock import Clock
+from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import (
     Action,
+    DamagedData,
     Listener,
+    NotWritable,
     OutcomeUnknown,
     StorageError,
     T,
@@ -81,6 +84,7 @@ class PostgresDatabase:
         self._max_queue = max_queue
         self._pools: tuple[Pool, Pool] | None = None
         self._listeners: list[Listener] = []
+        self._condition = StorageCondition()
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -125,6 +129,12 @@ class PostgresDatabase:
         self._idle.clear()
         try:
             return await self._write(pool, action)
+        except DamagedData as error:
+            self._condition.damaged(error)
+            raise
+        except NotWritable as error:
+            self._condition.refused(error.__cause__ or error)
+            raise
         finally:
             self._writes -= 1
             if not self._writes:
@@ -139,7 +149,8 @@ class PostgresDatabase:
         return await self._view(self._open_pools()[1], action)
 
     async def check(self) -> None:
-        """Raise Unavailable if the database does not respond within 5 s."""
+        """Raise Unavailable if the database does not respond within 5 s, NotWritable if the last commit failed and one
+        more does, DamagedData if damage was found since the start."""
 
         async def ping(tx: Tx) -> None:
             await tx.value("SELECT count(*) FROM schema_migrations")
@@ -147,6 +158,9 @@ class PostgresDatabase:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await self.read(ping)
+                await self._condition.probe(self.write)
+        except (NotWritable, DamagedData):
+            raise
         except (StorageError, TimeoutError) as error:
             raise Unavailable("the database does not respond") from error
 
@@ -158,25 +172,31 @@ class PostgresDatabase:
     async def _write(self, pool: Pool, action: Action[T]) -> T:
         for _ in range(_ATTEMPTS):
             async with _PooledConnection(pool) as connection:
-                await _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                await _begin(connection)
                 try:
                     tx = PostgresTx(connection, self._clock(), writable=True)
                     result = await self._run(tx, action)
                     await _commit(connection)
                 except RetryableError:
                     continue
+                if tx.changed:
+                    self._condition.accepted()
                 if tx.announced:
                     notify(self._listeners, tx.announced)
                 return result
         raise Unavailable("the change kept meeting others")
 
     async def _view(self, pool: Pool, action: Action[T]) -> T:
-        async with _PooledConnection(pool) as connection:
-            try:
-                return await self._run(PostgresTx(connection, self._clock(), single=True), action)
-            except SecondQuery:
-                await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return await self._run(PostgresTx(connection, self._clock()), action)
+        try:
+            async with _PooledConnection(pool) as connection:
+                try:
+                    return await self._run(PostgresTx(connection, self._clock(), single=True), action)
+                except SecondQuery:
+                    await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    return await self._run(PostgresTx(connection, self._clock()), action)
+        except DamagedData as error:
+            self._condition.damaged(error)
+            raise
 
     async def _run(self, tx: PostgresTx, action: Action[T]) -> T:
         result = await action(tx)
@@ -252,6 +272,16 @@ class _PooledConnection:
 
 async def _reset(_: Connection) -> None:
     """Do nothing: a lease leaves no trace on its connection, and the driver's own reset costs a round trip."""
+
+
+async def _begin(connection: Connection) -> None:
+    """Begin a transaction that may write. Raise NotWritable on a server that only repeats another one's changes."""
+    try:
+        await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    except asyncpg.FeatureNotSupportedError as error:
+        raise NotWritable("the PostgreSQL server is a read-only standby") from error
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
 
 
 async def _execute(connection: Connection, sql: str) -> None:

@@ -15,7 +15,16 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
-from trunkline.core.storage.database import Conflict, R, Row, StorageError, T, Unavailable
+from trunkline.core.storage.database import (
+    Conflict,
+    DamagedData,
+    NotWritable,
+    R,
+    Row,
+    StorageError,
+    T,
+    Unavailable,
+)
 from trunkline.core.storage.rows import insertion, reader
 
 Connection: TypeAlias = (
@@ -31,6 +40,14 @@ _TRY_AGAIN = (
     # Another node changed the schema, as in a rolling upgrade: statements prepared before are invalid.
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
+)
+_UNWRITABLE = (asyncpg.DiskFullError,)
+# A page fails its checksum or an index its checks; a file cannot be read; a table's file is gone.
+_DAMAGED = (
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
+    asyncpg.PostgresIOError,
+    asyncpg.UndefinedFileError,
 )
 _OUT_OF_REACH = (
     OSError,
@@ -61,12 +78,13 @@ class SecondQuery(BaseException):
 
 
 class PostgresTx:
-    """The ``Tx`` of PostgreSQL. ``failed`` is the first error that a call raised: after it nothing is committed.
+    """The ``Tx`` of PostgreSQL. ``failed`` is the first error that a call raised: after it nothing is committed;
+    ``changed`` is true once rows were changed.
 
     With ``single`` only one query is allowed; the next raises SecondQuery.
     """
 
-    __slots__ = ("_connection", "_queried", "_single", "announced", "failed", "now", "writable")
+    __slots__ = ("_connection", "_queried", "_single", "announced", "changed", "failed", "now", "writable")
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
@@ -80,6 +98,7 @@ class PostgresTx:
         self.writable = writable
         self.announced: list[Any] = []
         self.failed: StorageError | None = None
+        self.changed = False
 
     async def one(self, row: type[R], sql: str, /, **values: Any) -> R | None:
         """Return the first row of the result, or None."""
@@ -99,12 +118,15 @@ class PostgresTx:
         """Carry out a change and return the number of rows that it touched. Raise Conflict if it breaks a rule."""
         status: str = await self._query(self._connection.execute, sql, values)
         count = status.rpartition(" ")[2]
-        return int(count) if count.isdigit() else 0
+        rows = int(count) if count.isdigit() else 0
+        self.changed |= rows > 0
+        return rows
 
     async def insert(self, table: str, row: Row, /) -> None:
         """Insert ``row`` into ``table``. Raise Conflict if it breaks a rule."""
         sql = insertion(table, type(row), _marker)
         await self._call(self._connection.execute, sql, [getattr(row, n) for n in row.__struct_fields__])
+        self.changed = True
 
     async def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
         """Carry out one change for each of ``rows``. Raise Conflict if one of them breaks a rule of the schema."""
@@ -131,6 +153,7 @@ class PostgresTx:
         if rows:
             # The driver sends the rows in as few packets as they fit into, without a round trip for each.
             await self._call(self._connection.executemany, text, [rows])
+            self.changed = True
 
     async def _query(self, method: Callable[..., Awaitable[T]], sql: str, values: dict[str, Any]) -> T:
         text, names = numbered(sql)
@@ -171,6 +194,10 @@ def translate(error: Exception) -> StorageError:
         return Conflict("the change breaks a uniqueness or reference rule")
     if isinstance(error, _TRY_AGAIN):
         return RetryableError("the change met another one")
+    if isinstance(error, _DAMAGED):
+        return DamagedData("the stored data are damaged")
+    if isinstance(error, _UNWRITABLE):
+        return NotWritable("the database accepts no changes at the moment")
     if isinstance(error, _OUT_OF_REACH) or _is_closed(error):
         return Unavailable("the database cannot be used at the moment")
     return StorageError("the database refused the statement")

@@ -22,7 +22,8 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, Listener, StorageError, T, Tx, Unavailable
+from trunkline.core.storage.condition import StorageCondition
+from trunkline.core.storage.database import Action, DamagedData, Listener, StorageError, T, Tx, Unavailable
 from trunkline.core.storage.migrate import REGISTER, Migration, due
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
@@ -65,7 +66,9 @@ class SqliteDatabase:
         self._clock = clock
         self._max_queue = max_queue
         self._shared = shared
+        self._condition = StorageCondition()
         self._lock: int | None = None
+        self._inode = (0, 0)
         self._writer: SqliteWriter | None = None
         self._listeners: list[Listener] = []
         self._connections: list[apsw.Connection] = []
@@ -99,7 +102,10 @@ class SqliteDatabase:
         # of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
-        self._writer = SqliteWriter(self._connections[0], self._clock, self._max_queue, self._listeners)
+        self._inode = _inode(self._path)
+        self._writer = SqliteWriter(
+            self._connections[0], self._clock, self._max_queue, self._listeners, self._condition
+        )
 
     async def stop(self) -> None:
         """Finish the writes that were accepted and the scans that run, then close."""
@@ -115,7 +121,11 @@ class SqliteDatabase:
         """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         if self._writer is None:
             raise Unavailable("the database is closed")
-        return await self._writer.write(action)
+        try:
+            return await self._writer.write(action)
+        except DamagedData as error:
+            self._condition.damaged(error)
+            raise
 
     async def read(self, action: Action[T], /) -> T:
         """Run ``action`` on one snapshot, on this thread: the event loop waits, so it must be quick."""
@@ -131,17 +141,22 @@ class SqliteDatabase:
         return await loop.run_in_executor(self._scanner, self._view, self._connections[2], action)
 
     async def check(self) -> None:
-        """Raise Unavailable if the database does not respond."""
+        """Raise Unavailable if the database does not respond or its file is gone, NotWritable if the last commit failed
+        and one more does, DamagedData if damage was found since the start."""
 
         async def ping(tx: Tx) -> None:
             await tx.value("SELECT count(*) FROM schema_migrations")
 
         try:
             await self.read(ping)
-        except Unavailable:
+        except (Unavailable, DamagedData):
             raise
         except StorageError as error:
             raise Unavailable("the database does not respond") from error
+        # SQLite goes on in a file that was removed, and all of it is lost at the end.
+        if _inode(self._path) != self._inode:
+            raise Unavailable("the database's file was removed or replaced")
+        await self._condition.probe(self.write)
 
     def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
         try:
@@ -150,6 +165,9 @@ class SqliteDatabase:
             raise translate(error) from error
         try:
             return advance(action, SqliteTx(connection, self._clock()))
+        except DamagedData as error:
+            self._condition.damaged(error)
+            raise
         finally:
             # After some errors SQLite has ended the transaction by itself.
             if connection.in_transaction:
@@ -179,7 +197,7 @@ class SqliteDatabase:
             if connection.execute(with_register).fetchall():
                 applied = connection.execute("SELECT room, number FROM schema_migrations").fetchall()
             pending = due(self._migrations, {(component, number) for component, number in applied})
-            connection.execute(REGISTER)
+            connection.execute(REGISTER).fetchall()
             for migration in pending:
                 for statement in migration.statements:
                     connection.execute(statement).fetchall()
@@ -199,6 +217,15 @@ class SqliteDatabase:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    """Return the identity of a file, (0, 0) if it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _acquire_lock(path: Path, *, shared: bool) -> int:

@@ -8,7 +8,17 @@ from typing import Any
 import apsw
 import msgspec
 
-from trunkline.core.storage.database import Action, Conflict, R, Row, StorageError, T, Unavailable
+from trunkline.core.storage.database import (
+    Action,
+    Conflict,
+    DamagedData,
+    NotWritable,
+    R,
+    Row,
+    StorageError,
+    T,
+    Unavailable,
+)
 from trunkline.core.storage.rows import insertion, reader
 
 _BROKEN_RULES = frozenset(
@@ -18,11 +28,13 @@ _PASSING = (
     apsw.BusyError,
     apsw.CantOpenError,
     apsw.ConnectionClosedError,
-    apsw.FullError,
     apsw.InterruptError,
-    apsw.IOError,
     apsw.LockedError,
+    apsw.NoMemError,
 )
+_UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.NoLFSError, apsw.PermissionsError, apsw.ReadOnlyError)
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+_UNREADABLE = frozenset({apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_CORRUPTFS})
 # Errors of the driver for a value that SQLite cannot hold, such as an integer over 64 bits.
 _REFUSED = (apsw.Error, OverflowError, TypeError, UnicodeError)
 
@@ -108,7 +120,10 @@ class SqliteTx:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> StorageError:
-        failure = translate(error)
+        if isinstance(error, apsw.ReadOnlyError) and not self.writable:
+            failure = StorageError("a read cannot change anything")
+        else:
+            failure = translate(error)
         if self.failed is None:
             self.failed = failure
         return failure
@@ -136,6 +151,10 @@ def translate(error: Exception) -> StorageError:
     """Return the storage error for an error of SQLite or its driver; it repeats neither SQL nor values."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _BROKEN_RULES:
         return Conflict("the change breaks a uniqueness or reference rule")
+    if isinstance(error, _DAMAGED) or getattr(error, "extendedresult", 0) in _UNREADABLE:
+        return DamagedData("the stored data are damaged")
+    if isinstance(error, _UNWRITABLE):
+        return NotWritable("the database accepts no changes at the moment")
     if isinstance(error, _PASSING):
         return Unavailable("the database cannot be used at the moment")
     return StorageError("the database refused the statement")

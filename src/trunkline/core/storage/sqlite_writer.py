@@ -5,7 +5,8 @@
 2. Each operation runs in a savepoint of its own, so its failure undoes nothing of its neighbours.
 3. After the COMMIT one call into the event loop delivers the whole batch: it passes events to the listeners and
    resolves the futures.
-4. If BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays.
+4. If BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays. The database's condition
+   records it, and the next commit that changes something.
 5. An operation whose caller cancelled it before its turn is skipped; later it is committed like the others.
 6. ``stop`` lets the thread finish the queue; the future ``_stopped`` is the last that it resolves.
 """
@@ -22,8 +23,9 @@ from typing import Any
 import apsw
 
 from trunkline.core.clock import Clock
-from trunkline.core.storage.database import Action, Listener, T, Unavailable, notify
-from trunkline.core.storage.sqlite_tx import SqliteTx, advance
+from trunkline.core.storage.condition import StorageCondition
+from trunkline.core.storage.database import Action, DamagedData, Listener, NotWritable, T, Unavailable, notify
+from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 
 BATCH = 500
 """The most operations that share one commit, so that the first of them waits shortly."""
@@ -44,8 +46,14 @@ class SqliteWriter:
     """The writer on ``connection``, which it owns until ``stop`` returns; all methods belong to one event loop."""
 
     def __init__(
-        self, connection: apsw.Connection, clock: Clock, max_queue: int, listeners: Sequence[Listener] = ()
+        self,
+        connection: apsw.Connection,
+        clock: Clock,
+        max_queue: int,
+        listeners: Sequence[Listener] = (),
+        condition: StorageCondition | None = None,
     ) -> None:
+        self._condition = condition or StorageCondition()
         self._listeners = listeners
         self._connection = connection
         self._clock = clock
@@ -101,6 +109,7 @@ class SqliteWriter:
         return batch, True
 
     def _commit(self, batch: list[_Operation]) -> None:
+        before = self._connection.total_changes()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for operation in batch:
@@ -109,6 +118,11 @@ class SqliteWriter:
             self._connection.execute("COMMIT")
         except Exception as error:
             self._abandon(batch, error)
+        else:
+            if self._connection.total_changes() != before and not any(
+                isinstance(operation.error, NotWritable) for operation in batch
+            ):
+                self._condition.accepted()
 
     def _step(self, operation: _Operation) -> None:
         execute = self._connection.execute
@@ -119,6 +133,8 @@ class SqliteWriter:
             operation.announced = tx.announced
         except BaseException as error:
             operation.error = error
+            if isinstance(error, NotWritable):
+                self._condition.refused(error.__cause__ or error)
             # Fails if SQLite rolled everything back by itself, as it may when the disk is full: then the caller
             # fails the whole batch.
             execute("ROLLBACK TO operation")
@@ -127,8 +143,17 @@ class SqliteWriter:
     def _abandon(self, batch: list[_Operation], cause: Exception) -> None:
         with suppress(apsw.Error):
             self._connection.execute("ROLLBACK")
+        damage = translate(cause)
+        if isinstance(damage, DamagedData):
+            damage.__cause__ = cause
+            self._condition.damaged(damage)
+        else:
+            self._condition.refused(cause)
         for operation in batch:
-            operation.error = Unavailable("the commit failed; nothing was changed")
+            if isinstance(damage, DamagedData):
+                operation.error = DamagedData("the stored data are damaged; nothing was changed")
+            else:
+                operation.error = NotWritable("the commit failed; nothing was changed")
             operation.error.__cause__ = cause
 
     def _deliver(self, batch: list[_Operation]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from engines import opened
 from trunkline.core.clock import system_clock
-from trunkline.core.storage.database import Database, StorageError, Tx, Unavailable
+from trunkline.core.storage.database import Database, NotWritable, StorageError, Tx, Unavailable
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.sqlite import SqliteDatabase
 from trunkline.core.storage.sqlite_writer import BATCH, SqliteWriter
@@ -126,7 +126,7 @@ def test_a_failing_commit_fails_the_whole_batch_and_the_next_one_works(tmp_path:
             results = await asyncio.gather(
                 *(made.write(add(str(n))) for n in range(5)), return_exceptions=True
             )
-            assert [type(result) for result in results] == [Unavailable] * 5
+            assert [type(result) for result in results] == [NotWritable] * 5
             commits.failing = False
             assert await made.write(sids) is None
             assert await made.write(add("after")) == 1
@@ -149,7 +149,7 @@ def test_a_transaction_that_sqlite_ended_by_itself_fails_the_whole_batch(tmp_pat
             gate.open()
             await asyncio.gather(*first)
             results = await asyncio.gather(*rest, return_exceptions=True)
-            assert [type(result) for result in results] == [Unavailable] * 3
+            assert [type(result) for result in results] == [NotWritable] * 3
             assert await made.write(sids) is None
 
     run(test())

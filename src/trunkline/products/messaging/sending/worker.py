@@ -111,13 +111,16 @@ class Worker:
 
     async def run(self) -> None:
         """Work until the lane is empty or belongs to another node."""
-        going = True
+        going, logged = True, ""
         while going:
             self._wake.clear()
             try:
                 going = await self._go_on()
+                logged = ""
             except StorageError as error:
-                log.warning("messages wait for the storage: %s", error)
+                if logged != str(error):
+                    log.warning("messages wait for the storage: %s", error)
+                logged = str(error)
                 await self._pause(_STORAGE_PAUSE)
             except Exception:
                 log.exception("a sender's queue failed; it goes on")
