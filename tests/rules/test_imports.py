@@ -109,6 +109,7 @@ PURE = (
     "realtime/twilsock.py",
     "realtime/websocket_frames.py",
     "switch/environment.py",
+    "switch/environment_forms.py",
     "switch/error_response.py",
     "switch/request_parser.py",
     "transports/base.py",

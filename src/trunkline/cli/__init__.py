@@ -8,14 +8,35 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("serve", "config", "doctor", "account", "key", "token", "number", "carrier", "jobs", "env", "ca")
+COMMANDS = (
+    "serve",
+    "config",
+    "doctor",
+    "account",
+    "key",
+    "token",
+    "number",
+    "carrier",
+    "jobs",
+    "env",
+    "exec",
+    "ca",
+)
 """The commands in the order of the help. Each is the module of its name, with ``run`` or, for several commands
 under one name, ``app``."""
 
 
 def main() -> None:
     """Run the command line."""
-    build(*sys.argv[1:2])(prog_name="trunkline")
+    try:
+        build(*sys.argv[1:2])(prog_name="trunkline")
+    except BaseException as ended:
+        failed = not isinstance(ended, SystemExit) or ended.code
+        if failed and sys.argv[1:2] == ["env"] and not sys.stdout.isatty():
+            from trunkline.switch.environment_forms import failing_output
+
+            typer.echo(failing_output(sys.argv[2:]))
+        raise
 
 
 def build(name: str = "") -> typer.Typer:
@@ -32,7 +53,9 @@ def build(name: str = "") -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=command)
         else:
-            app.command(command)(module.run)
+            # The first argument that is no option begins another program's command line.
+            settings = {"allow_interspersed_args": False} if command == "exec" else None
+            app.command(command, context_settings=settings)(module.run)
     return app
 
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from enum import Enum
+from ipaddress import ip_address
 
 ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 """Hosts that mean every address of the machine."""
@@ -16,10 +17,27 @@ _PROXY_ERROR_CODE = 20004
 
 
 def url(host: str, port: int) -> str:
-    """Return the address for clients on this machine. All addresses are reached by loopback, and a name that Node's SDK
-    would rewrite is replaced by its number."""
-    shown = "127.0.0.1" if host in ANY else _kept_by_node(host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    """Return the address of the API for clients on this machine. A name that Node's SDK would rewrite is replaced by
+    its number."""
+    return url_of(_kept_by_node(local_host(host)), port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address of a host and port."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def local_host(host: str) -> str:
+    """Return the host under which this machine reaches a listener on ``host``: all addresses by loopback."""
+    return "127.0.0.1" if host in ANY else host
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host names the machine that uses the name."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _kept_by_node(host: str) -> str:

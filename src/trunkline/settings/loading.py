@@ -75,14 +75,22 @@ def effective(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envi
         raise BadSetting(f"{error} ({origins[error.option]})", error.option) from None
 
 
+def settings_file(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of the settings, if there is one. Raise BadSetting if the named one is missing."""
+    named = environment.get(f"{PREFIX}CONFIG")
+    path = Path(named or FILE)
+    if path.is_file():
+        return path
+    if named:
+        raise BadSetting(f"{PREFIX}CONFIG names {named}, which is not a file")
+    return None
+
+
 def _read_file(environment: Mapping[str, str]) -> dict[str, tuple[Any, ValueOrigin]]:
     """Return the values of the file, with the table of each. Raise BadSetting if it cannot be read, or has an unknown
     table or option, or an option twice or in the table of another group."""
-    named = environment.get(f"{PREFIX}CONFIG")
-    path = Path(named or FILE)
-    if not path.is_file():
-        if named:
-            raise BadSetting(f"{PREFIX}CONFIG names {named}, which is not a file")
+    path = settings_file(environment)
+    if path is None:
         return {}
     try:
         document = tomllib.loads(path.read_text())

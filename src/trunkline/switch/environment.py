@@ -2,50 +2,99 @@
 
 The variables, as the SDKs and their HTTP libraries read them:
 
-- `HTTPS_PROXY` routes Python's requests here, and with it the `twilio` package. Of two spellings requests
-  uses the one in lower case, so that one is set, too: an old value of it would lead to the real service.
-- `HTTP_PROXY` is the only name that the Node package reads, also for its https requests.
-- `REQUESTS_CA_BUNDLE` makes requests trust the CA. It *replaces* requests' list of CAs for the whole program;
-  that takes nothing away, because every https request of the program comes to this proxy, which serves
-  only *.twilio.com.
-- `NODE_EXTRA_CA_CERTS` makes Node trust the CA *besides* its own list. The Node package's own
-  `TWILIO_CA_BUNDLE` has no effect as soon as a proxy is set.
-- `NO_PROXY`, in both spellings, keeps the program's requests to its own machine away from the proxy.
-
-`SSL_CERT_FILE` is not among them: it would replace the CAs of every other TLS client in the program, and
-the one SDK that would read it, Python's asynchronous client, does not read proxy variables.
+- `HTTPS_PROXY` routes Python's requests here, and with it the `twilio` package; Go, Ruby, PHP, .NET and curl read it,
+  too. `HTTP_PROXY` is the only name that the Node package reads, also for its https requests. `ALL_PROXY` stands for
+  both where they are not set. Each is set in both spellings: libraries prefer one or the other, and an old value of it
+  would lead to the real service.
+- `NO_PROXY`, in both spellings, keeps the program's requests to its own machine, and to the server itself, away from
+  the proxy. An old value may have named hosts of the real service.
+- `NODE_USE_ENV_PROXY` makes Node's own fetch read these variables, from 22.21 and 24.5 on. Older ones ignore them.
+- `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the certificates that OpenSSL trusts (Python, Ruby, .NET, PHP's streams),
+  and Go; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` those of requests and curl. This takes nothing away, because the
+  proxy serves only *.twilio.com. It adds a safeguard: a client that ignores proxy variables, such as Python's
+  asynchronous one, trusts no certificate of the real service, so that its requests fail before they are sent.
+- `NODE_EXTRA_CA_CERTS` makes Node trust the CA; with `--use-openssl-ca` in `NODE_OPTIONS` it trusts nothing besides,
+  for the same reason. The Node package's own `TWILIO_CA_BUNDLE` has no effect as soon as a proxy is set.
+- `TWILIO_ACCOUNT_SID` and `TWILIO_AUTH_TOKEN` are void at the real service.
 """
 
 from __future__ import annotations
 
-import shlex
+import re
+from collections.abc import Mapping
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
-_LOCAL = "localhost,127.0.0.1,::1"
+import msgspec
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+_OPENSSL_CA = "--use-openssl-ca"
+
+REMOVED = ("TWILIO_REGION", "TWILIO_EDGE", "TWILIO_CA_BUNDLE", "NODE_TLS_REJECT_UNAUTHORIZED")
+"""Variables that must not be set: those that lead to another region of the real service, or that make Node accept any
+certificate."""
+
+_OWNER_SID = re.compile(r"(AC|SK)[0-9a-f]{32}")
+_FOREIGN_SECRET = re.compile(r"TWILIO_.*(SECRET|TOKEN)")
 
 
-def variables(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: str) -> dict[str, str]:
-    """Return the variables by name, in the order of printing.
+class ProxyAddress(msgspec.Struct, frozen=True):
+    """The proxy as the program sees it: its own address (`http://127.0.0.1:8081`), and the PEM file of the CA."""
 
-    `proxy_url` is the proxy's own address (`http://127.0.0.1:8081`), `ca_path` the PEM file of the CA.
-    Raise ValueError if `ca_path` is not absolute: the program may be started from any directory.
+    url: str
+    ca: PurePath
+
+
+def credentials(account_sid: str, auth_token: str) -> dict[str, str]:
+    """Return the variables with the credentials alone."""
+    return {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
+
+
+def variables(
+    proxy: ProxyAddress, account_sid: str, auth_token: str, node_options: str = ""
+) -> dict[str, str]:
+    """Return the variables by name, in the order of printing. ``node_options`` is the present value of `NODE_OPTIONS`,
+    to which one is added.
+
+    Raise ValueError if the path of the CA is not absolute: the program may be started from any directory.
     """
-    if not ca_path.is_absolute():
-        raise ValueError(f"the path of the CA is not absolute: {ca_path}")
+    if not proxy.ca.is_absolute():
+        raise ValueError(f"the path of the CA is not absolute: {proxy.ca}")
+    host = urlsplit(proxy.url).hostname or ""
+    direct = ",".join(dict.fromkeys((*_LOCAL, host)))
+    certificate = str(proxy.ca)
+    options = node_options.split()
     return {
-        "TWILIO_ACCOUNT_SID": account_sid,
-        "TWILIO_AUTH_TOKEN": auth_token,
-        "HTTPS_PROXY": proxy_url,
-        "https_proxy": proxy_url,
-        "HTTP_PROXY": proxy_url,
-        "NO_PROXY": _LOCAL,
-        "no_proxy": _LOCAL,
-        "REQUESTS_CA_BUNDLE": str(ca_path),
-        "NODE_EXTRA_CA_CERTS": str(ca_path),
+        **credentials(account_sid, auth_token),
+        **_in_both_spellings("HTTPS_PROXY", proxy.url),
+        **_in_both_spellings("HTTP_PROXY", proxy.url),
+        **_in_both_spellings("ALL_PROXY", proxy.url),
+        **_in_both_spellings("NO_PROXY", direct),
+        "NODE_USE_ENV_PROXY": "1",
+        "SSL_CERT_FILE": certificate,
+        "SSL_CERT_DIR": str(proxy.ca.parent),
+        "CURL_CA_BUNDLE": certificate,
+        "REQUESTS_CA_BUNDLE": certificate,
+        "NODE_EXTRA_CA_CERTS": certificate,
+        "NODE_OPTIONS": node_options if _OPENSSL_CA in options else f"{node_options} {_OPENSSL_CA}".strip(),
     }
 
 
-def export_commands(proxy_url: str, ca_path: PurePath, account_sid: str, auth_token: str) -> list[str]:
-    """Return the variables as POSIX shell commands for `eval "$(trunkline env)"`; raise as `variables` does."""
-    found = variables(proxy_url, ca_path, account_sid, auth_token)
-    return [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
+def owner_sids(environment: Mapping[str, str]) -> set[str]:
+    """Return the SIDs of accounts and keys that the variables of an environment hold."""
+    return {value for value in environment.values() if _OWNER_SID.fullmatch(value)}
+
+
+def foreign(environment: Mapping[str, str], known: set[str]) -> list[str]:
+    """Return the names of the variables with credentials that are not ``known`` here, the SIDs of accounts and keys:
+    with them a program that reaches the real service would be served. Secrets are not recognizable: they count as
+    foreign by their names where a SID is, unless there is a key of this server to which they may belong."""
+    sids = owner_sids(environment)
+    found = [name for name, value in environment.items() if value in sids - known]
+    if not found or any(sid.startswith("SK") for sid in sids & known):
+        return found
+    return found + [name for name in environment if name not in found and _FOREIGN_SECRET.fullmatch(name)]
+
+
+def _in_both_spellings(name: str, value: str) -> dict[str, str]:
+    return {name: value, name.lower(): value}

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from trunkline.cli.addresses import PortState, probe_port, url
+from trunkline.cli.addresses import PortState, is_loopback, probe_port, url
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,21 @@ from trunkline.cli.addresses import PortState, probe_port, url
 )
 def test_an_address_is_one_for_clients(host: str, shown: str) -> None:
     assert url(host, 80) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "itself"),
+    [
+        ("127.9.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("a.localhost", True),
+        ("10.1.2.3", False),
+        ("a.test", False),
+    ],
+)
+def test_loopback_names_the_machine_that_uses_it(host: str, itself: bool) -> None:
+    assert is_loopback(host) is itself
 
 
 @pytest.mark.parametrize("host", ["trunkline.test", "a.b.c.d.e.test"])

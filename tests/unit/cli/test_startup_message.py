@@ -33,7 +33,11 @@ def test_the_first_start_shows_the_account_and_lines_for_each_sdk() -> None:
         'client.api.baseUrl = "http://127.0.0.1:8080/api";',
         'client.monitor.baseUrl = "http://127.0.0.1:8080/monitor";',
         f'curl -u "{SID}:{TOKEN}" http://127.0.0.1:8080/sync/v1/Services',
-        'eval "$(trunkline env)"',
+        "Inbox of the virtual phones at http://127.0.0.1:8080/_trunkline/inbox",
+        "Log-in for pages at http://127.0.0.1:8080/_trunkline/login, with an account SID and its auth token",
+        "Health at http://127.0.0.1:8080/_trunkline/health",
+        "trunkline exec -- python app.py",
+        'eval "$(trunkline env || echo false)"',
     ):
         assert line in lines
 
@@ -69,13 +73,38 @@ def test_a_configured_token_that_does_not_count_is_told() -> None:
 
 def test_without_a_proxy_none_is_shown() -> None:
     shown = startup_message(msgspec.structs.replace(STARTED, proxy_port=None), FIRST)
-    assert "proxy" not in shown
-    assert "trunkline env" not in shown
+    assert "CONNECT proxy" not in shown
+    assert "trunkline exec" not in shown
+    assert 'eval "$(trunkline env || echo false)"' in shown
 
 
-def test_env_is_shown_with_the_flags_that_find_this_server() -> None:
-    started = msgspec.structs.replace(STARTED, flags=["--data-dir", "my data"])
-    assert "eval \"$(trunkline env --data-dir 'my data')\"" in startup_message(started, FIRST)
+@pytest.mark.parametrize("first", [FIRST, AGAIN])
+def test_commands_are_shown_as_they_find_this_server(first: AccountCredentials) -> None:
+    started = msgspec.structs.replace(
+        STARTED,
+        program=["/opt/my tools/trunkline"],
+        flags=["--data-dir", "/my data"],
+        settings_file="/etc/t.toml",
+    )
+    shown = startup_message(started, first)
+    program = "TRUNKLINE_CONFIG=/etc/t.toml '/opt/my tools/trunkline'"
+    assert f"  {program} exec --data-dir '/my data' -- python app.py\n" in shown
+    assert f"  eval \"$({program} env --data-dir '/my data' || echo false)\"\n" in shown
+
+
+def test_refused_webhooks_are_told_with_the_remedy() -> None:
+    refused = "Webhooks to this machine and to private networks are refused"
+    shown = startup_message(STARTED, AGAIN)
+    assert refused in shown
+    assert "--dev" in shown
+    assert "webhook_networks" in shown
+    developing = startup_message(msgspec.structs.replace(STARTED, local_webhooks=True), AGAIN)
+    assert refused not in developing
+    assert "may reach this machine" in developing
+
+
+def test_without_the_sandbox_there_is_no_inbox() -> None:
+    assert "inbox" not in startup_message(msgspec.structs.replace(STARTED, inbox=False), FIRST)
 
 
 @pytest.mark.parametrize(

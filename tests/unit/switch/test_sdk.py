@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.switch.environment import variables
+from trunkline.switch.environment import ProxyAddress, variables
 from unit.switch.running import TIMEOUT, Start
 
 SID = "AC" + "1" * 32
@@ -72,7 +72,8 @@ def proxied(start: Start) -> Any:
 
 
 def run(program: str, proxied: Any, **more: str) -> str:
-    environment = variables(f"http://127.0.0.1:{proxied.port}", proxied.ca_path, SID, "the token")
+    address = ProxyAddress(f"http://127.0.0.1:{proxied.port}", proxied.ca_path)
+    environment = variables(address, SID, "the token")
     ended = subprocess.run(
         [sys.executable, "-c", program],
         env={**more, **environment},

@@ -3,6 +3,8 @@ master key."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from trunkline.api.principal import Credential
@@ -41,6 +43,7 @@ __all__ = [
     "find_related",
     "first_account",
     "is_active",
+    "known_sids",
     "record_alert",
     "rotate_token",
     "signing_token",
@@ -149,6 +152,21 @@ async def find_credentials(database: Database, vault: Vault, sid: str) -> Accoun
     if sid:
         raise UnknownAccount(sid)
     return None
+
+
+_KNOWN = """
+SELECT sid FROM accounts WHERE sid = :sid UNION SELECT sid FROM test_credentials WHERE sid = :sid
+UNION SELECT sid FROM api_keys WHERE sid = :sid
+"""
+
+
+async def known_sids(database: Database, sids: Iterable[str]) -> set[str]:
+    """Return those of the SIDs that accounts, test credentials or keys have here."""
+
+    async def find(tx: Tx) -> set[str]:
+        return {sid for sid in sids if await tx.value(_KNOWN, sid=sid)}
+
+    return await database.read(find)
 
 
 async def rotate_token(database: Database, vault: Vault, account_sid: str) -> AccountCredentials:
