@@ -12,6 +12,7 @@ from trunkline.api.addressing import CONTROL
 from trunkline.api.operation import Operation
 from trunkline.api.principal import Access
 from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.products.accounts import facade
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import NumberUnavailable
 
@@ -23,7 +24,6 @@ OPEN = {
     ("GET", "/health"),
     ("GET", "/health/ready"),
     ("GET", "/health/live"),
-    ("GET", "/metrics"),
     ("POST", "/carriers/{Name}/{Report}"),
 }
 """Open to everybody; the last one checks the carrier's own secret."""
@@ -45,6 +45,7 @@ ACCOUNTS = {
     ("GET", "/domains/{Sid}/certificate"),
 }
 OPERATORS = {
+    ("GET", "/metrics"),
     ("GET", "/carriers"),
     ("GET", "/jobs"),
     ("GET", "/jobs/{Id}"),
@@ -102,6 +103,16 @@ def test_every_operation_with_every_kind_of_credentials(api: Api, monkeypatch: p
     monkeypatch.setattr(api.node.application._failures, "hold", pass_at_once)
     other = api.post("/2010-04-01/Accounts.json").json()
     key = api.post(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Keys.json").json()
+    form = {
+        "AccountSid": ACCOUNT_SID,
+        "KeyType": "restricted",
+        "Policy": '{"allow": ["/twilio/control/jobs/read"]}',
+    }
+    restricted = api.post("/iam/v1/Keys", form).json()
+    main, secret = api.run(
+        facade.create_key(api.node.database, api.node.vault, ACCOUNT_SID, "main", main=True)
+    )
+    test = api.run(facade.test_credentials(api.node.database, api.node.vault, ACCOUNT_SID))
     account = (ACCOUNT_SID, "f" * 32)
     denied, refused = {401}, {403}
     for method, path in sorted(ACCOUNTS | OPERATORS):
@@ -110,8 +121,11 @@ def test_every_operation_with_every_kind_of_credentials(api: Api, monkeypatch: p
             (None, denied),
             ((ACCOUNT_SID, "0" * 32), denied),
             ((key["sid"], key["secret"]), denied),
+            ((restricted["sid"], restricted["secret"]), denied),
+            (test, denied),
             (("operator", "0" * 32), denied),
             (account, None if own else refused),
+            ((main.sid, secret), None if own else refused),
             ((other["sid"], other["auth_token"]), None if own else refused),
         ):
             got = status(api, method, path, auth)

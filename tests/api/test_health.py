@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
 
 
 def test_a_started_node_is_ready_and_says_so_without_credentials(api: Api) -> None:
@@ -24,9 +24,17 @@ def test_a_node_that_stops_is_alive_but_not_ready(api: Api) -> None:
 
 def test_the_metrics_count_what_was_answered(api: Api) -> None:
     api.get("/sync/v1/Services")
-    response = api.get("/_trunkline/metrics", auth=None)
+    response = api.get("/_trunkline/metrics", auth=OPERATOR)
     assert response.headers["content-type"].startswith("text/plain")
     assert 'operation="sync.services.list",product="sync",status="200"} 1.0' in response.text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_metrics_are_the_operators_and_need_no_database(api: Api) -> None:
+    assert_error(api.get("/_trunkline/metrics", auth=None), 401, 20003)
+    assert_error(api.get("/_trunkline/metrics"), 403, 20403)
+    api.run(api.node.database.stop())
+    assert b"trunkline_storage_queue" in api.get("/_trunkline/metrics", auth=OPERATOR).content
 
 
 def test_other_origins_get_no_leave_to_read_the_control_api(api: Api) -> None:

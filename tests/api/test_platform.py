@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
+from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
 from trunkline.api.execution import OperationExecutor
 from trunkline.core.storage.database import OutcomeUnknown, StorageError, Unavailable
 from trunkline.core.telemetry import JsonFormatter
@@ -153,7 +153,7 @@ def test_a_fault_in_the_control_api_is_told_in_json_too(
         raise ZeroDivisionError("s3cret")
 
     monkeypatch.setattr(api.node.metrics, "render", break_down)
-    response = api.get("/_trunkline/metrics", auth=None)
+    response = api.get("/_trunkline/metrics", auth=OPERATOR)
     assert_error(response, 500, 20500)
     assert b"s3cret" not in response.content
     assert logs.objects()[-1]["request_id"] == response.headers["twilio-request-id"]
@@ -196,7 +196,7 @@ class TestSecrets:
             api.get(SERVICES, auth=(key["sid"], key["secret"])),
             api.get(SERVICES, auth=(ACCOUNT_SID, guessed)),
             api.get(SERVICES, auth=(key["sid"], guessed)),
-            api.get("/_trunkline/metrics", auth=None),
+            api.get("/_trunkline/metrics", auth=OPERATOR),
             api.get("/_trunkline/health", auth=None),
         ]
         accounts = api.get("/2010-04-01/Accounts.json")
@@ -221,7 +221,7 @@ class TestSecrets:
 
 def test_the_metrics_names_do_not_grow_with_what_clients_ask_for(api: Api) -> None:
     def series() -> set[str]:
-        text = api.get("/_trunkline/metrics", auth=None).text
+        text = api.get("/_trunkline/metrics", auth=OPERATOR).text
         return {line.rpartition(" ")[0] for line in text.splitlines() if "_created" not in line}
 
     api.get("/nope")

@@ -78,6 +78,7 @@ PURE = (
     "products/messaging/compliance/campaign_content.py",
     "products/messaging/compliance/limits.py",
     "products/messaging/compliance/tollfree_content.py",
+    "products/messaging/links/own_hosts.py",
     "products/messaging/links/pem.py",
     "products/messaging/media/kinds.py",
     "products/messaging/numbers/area_codes.py",

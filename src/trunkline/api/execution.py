@@ -186,24 +186,16 @@ class OperationExecutor:
         )
 
     async def _caller(self, request: Request) -> Principal:
-        """Return the acting caller of a step or handler outside the operation's transaction."""
-        if "AccountSid" in request.match.path or request.principal.credential is Credential.OPERATOR:
-            return await self._database.read(lambda tx: self._acting(tx, request))
-        return request.principal
+        """Return the acting caller of a step or handler outside the operation's transaction. Only another account is
+        read: metrics and carriers are shown while the database is away."""
+        if _named_account(request) is None:
+            return request.principal
+        return await self._database.read(lambda tx: self._acting(tx, request))
 
     async def _acting(self, tx: Tx, request: Request) -> Principal:
-        """Return the caller acting on the account that the request names. 2010 paths carry it (doc): the caller's own,
-        or a subaccount of it. The operator names any account as a parameter; an account's part needs one."""
-        named = request.match.path.get("AccountSid")
-        if request.principal.credential is Credential.OPERATOR:
-            named = _parameter(request, "AccountSid")
-            operation = request.match.route.operation
-            if not named and operation.access is not Access.OPERATOR:
-                bodiless = operation.kind in (OperationKind.FETCH, OperationKind.LIST, OperationKind.DELETE)
-                raise missing("AccountSid", "query" if bodiless else "post body")
-            if not named:
-                return request.principal
-        if named is None or named == request.principal.account_sid:
+        """Return the caller acting on the account that the request names."""
+        named = _named_account(request)
+        if named is None:
             return request.principal
         acting = await self._directory.reach(tx, request.principal, named)
         if acting is None and request.principal.credential is Credential.OPERATOR:
@@ -242,6 +234,19 @@ class OperationExecutor:
 OPERATOR_ONLY = (
     "This belongs to the server: use the operator's token, as a bearer token or as the password of operator"
 )
+
+
+def _named_account(request: Request) -> str | None:
+    """Return the account that the request names, None for the caller's own. 2010 paths carry it (doc): the caller's, or
+    a subaccount of it. The operator names any account as a parameter; an account's part needs one."""
+    named = request.match.path.get("AccountSid")
+    if request.principal.credential is Credential.OPERATOR:
+        named = _parameter(request, "AccountSid")
+        operation = request.match.route.operation
+        if not named and operation.access is not Access.OPERATOR:
+            bodiless = operation.kind in (OperationKind.FETCH, OperationKind.LIST, OperationKind.DELETE)
+            raise missing("AccountSid", "query" if bodiless else "post body")
+    return named if named and named != request.principal.account_sid else None
 
 
 def _parameter(request: Request, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 
 from trunkline.core import mutation_claims
@@ -26,7 +27,7 @@ def products(settings: Settings, clock: Clock = system_clock) -> tuple[Manifest,
     return (
         accounts.manifest(settings.accounts),
         chat.manifest(settings.chat),
-        messaging.manifest(settings.messaging),
+        messaging.manifest(settings.messaging, (settings.server.host, socket.gethostname())),
         notify.manifest(settings.notify),
         sync.manifest(settings.sync, clock),
     )

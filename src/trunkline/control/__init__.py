@@ -1,7 +1,7 @@
 """The control API below ``/_trunkline``: operations that belong to no single product, a module a resource.
 
-Health and metrics are open. An account's credentials reach the account's webhook log and inbox. The operator's token
-reaches carriers and jobs. Products add operations of their own by their manifests.
+Health is open. An account's credentials reach the account's webhook log and inbox. The operator's token reaches
+metrics, carriers and jobs. Products add operations of their own by their manifests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Health and metrics: ``/_trunkline/health``, ``…/health/live``, ``…/health/ready`` and ``/_trunkline/metrics``.
 
-They are open to everybody and show no secret. A node is live if its process responds. It is ready if it can serve:
-the database responds, accepts changes and is not damaged, and the node is not stopping; otherwise the status is 503.
+Health is open to everybody and shows no secret. Metrics are the operator's: they count the requests of all accounts. A
+node is live if its process responds. It is ready if it can serve: the database responds, accepts changes and is not
+damaged, and the node is not stopping; otherwise the status is 503.
 The bus is reported apart: without it a node serves on, and all nodes lose it at once.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.api.operation import Call, Operation, OperationKind, handled
+from trunkline.api.operation import FOR_OPERATOR, Call, Operation, OperationKind, handled
 from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import BlobStore
@@ -88,7 +89,7 @@ class Health:
                 for path in ("/health", "/health/ready")
             ),
             _open("/health/live", _live, view=lambda _result, _urls: {"live": True}),
-            _open("/metrics", self.metrics, content=_as_metrics),
+            handled(OperationKind.FETCH, "/metrics", self.metrics, None, content=_as_metrics, **FOR_OPERATOR),
         )
 
 

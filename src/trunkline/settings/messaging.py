@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trunkline.settings.option import option
 from trunkline.settings.tables import Price, parse_carriers, parse_prices, parse_routes
 from trunkline.settings.values import BadSetting, at_least, one_of
-from trunkline.transports.options import CarrierOptions, SandboxRoute
+from trunkline.transports.options import CarrierOptions, SandboxRoute, host_of
 from trunkline.transports.routing import RouteRule
 
 APPROVALS = ("auto", "manual")
@@ -112,3 +112,8 @@ class MessagingSettings:
             if route.carrier not in names:
                 message = f"carrier_routes: no carrier is called {route.carrier}"
                 raise BadSetting(message, "carrier_routes")
+
+    @property
+    def carrier_hosts(self) -> tuple[str, ...]:
+        """The host names or URLs of the carriers; the sandbox has an empty one."""
+        return tuple(map(host_of, self.carriers))

@@ -26,3 +26,10 @@ CarrierOptions = NetworkRoute | SandboxRoute
 
 KINDS: Mapping[str, type[CarrierOptions]] = {"smpp": SmppRoute, "http": HttpRoute, "sandbox": SandboxRoute}
 """The kinds of carriers by the ``kind`` of their table."""
+
+
+def host_of(options: CarrierOptions) -> str:
+    """Return the host name or URL by which a carrier is reached; an empty text for the sandbox."""
+    if isinstance(options, SandboxRoute):
+        return ""
+    return options.host if isinstance(options, SmppRoute) else options.url

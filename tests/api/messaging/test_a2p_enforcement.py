@@ -43,6 +43,14 @@ def test_a_campaign_lets_messages_through(api: Api) -> None:
     assert ended(api, MessagingServiceSid=service_sid) == ("failed", 30033)
 
 
+def test_a_mock_campaign_which_no_operator_has_approved_lets_nothing_through(api: Api) -> None:
+    number = own(api, "+14155550122")
+    service_sid = service(api, number)
+    made = campaign(api, service_sid, brand(api, Mock="true")["sid"])
+    assert made["campaign_status"] == "VERIFIED"
+    assert ended(api, MessagingServiceSid=service_sid) == ("failed", 30034)
+
+
 def test_a_verification_lets_messages_through(api: Api) -> None:
     number = own(api, "+18005550123", kind="toll-free")
     assert ended(api, From=number.number) == ("failed", 30032)

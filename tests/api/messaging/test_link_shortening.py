@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from api.messaging.domains import (
     visit,
 )
 from api.messaging.inventory import second_pair, subaccount
-from api.messaging.stock import service
+from api.messaging.outcomes import reaches
+from api.messaging.stock import US, own, send, service
 
 URL = f"http://127.0.0.1:8080{LINKS}"
 UNKNOWN = "DN" + "0" * 32
@@ -43,7 +45,7 @@ def test_the_operator_gives_lists_and_takes_domains(api: Api) -> None:
     assert re.fullmatch("DN[0-9a-f]{32}", sid)
     assert give(api) == sid, "what the account has already is answered"
     api.clock.advance(1)
-    other = give(api, "127.0.0.1:8443")
+    other = give(api, "127.example.com:8443")
     shown = {
         "sid": sid,
         "name": NAME,
@@ -54,8 +56,11 @@ def test_the_operator_gives_lists_and_takes_domains(api: Api) -> None:
     }
     found = api.get(CONTROL).json()["domains"]
     assert (found[0], found[1]["sid"]) == (shown, other)
-    claimed = {"Name": NAME, "AccountSid": subaccount(api)[0]}
-    assert_error(api.post(CONTROL, claimed, auth=OPERATOR), 400, 20001)
+    mine = subaccount(api)[0]
+    for claim in (NAME, f"{NAME.upper()}.", f"{NAME}:8443", "127.example.com", "127.example.com:8444"):
+        claimed = {"Name": claim, "AccountSid": mine}
+        message = assert_error(api.post(CONTROL, claimed, auth=OPERATOR), 400, 20001)["message"]
+        assert message == "Invalid parameter Name: another account has this domain", claim
     assert api.delete(f"{CONTROL}/{other}", auth=OPERATOR).status_code == 204
     assert_error(api.delete(f"{CONTROL}/{other}", auth=OPERATOR), 404, 20404)
     assert [one["sid"] for one in api.get(CONTROL).json()["domains"]] == [sid]
@@ -71,6 +76,7 @@ def test_what_is_no_domain_and_who_may_not_ask(api: Api) -> None:
         "a b",
         "a_b",
         "exämple.com",
+        "ｔｗｉｌｉｏ.com",
         "http://a.b",
         "a.b/c",
         "a.b:0",
@@ -99,6 +105,54 @@ def test_what_is_no_domain_and_who_may_not_ask(api: Api) -> None:
         response = api.request(method, CONTROL + path)
         assert_error(response, 405, 20004)
         assert response.headers["allow"] == allowed
+
+
+def rename(api: Api, name: str) -> None:
+    """Give the one domain a name that the checks of today refuse."""
+    api.run(api.node.database.write(lambda tx: tx.run("UPDATE link_domains SET name = :name", name=name)))
+
+
+class TestOwnHosts:
+    """A server under a public address."""
+
+    @pytest.fixture
+    def settings_overrides(self) -> dict[str, Any]:
+        return {"public_url": "https://Trunkline.example.com:8443", "host": "node.internal"}
+
+    @ONE_ENGINE
+    def test_no_account_has_a_host_of_the_server(self, api: Api) -> None:
+        for name in (
+            "trunkline.example.com",
+            "TRUNKLINE.example.com.:443",
+            "node.internal:8080",
+            "localhost:8080",
+            "127.0.0.1",
+            "api.twilio.com",
+            "sync.trunkline.example.com",
+            socket.gethostname(),
+        ):
+            form = {"Name": name, "AccountSid": ACCOUNT_SID}
+            message = assert_error(api.post(CONTROL, form, auth=OPERATOR), 400, 20001)["message"]
+            assert message.startswith("Invalid parameter Name: "), name
+            assert "server" in message or "address" in message, message
+
+    def test_a_claim_from_before_leads_to_no_page_of_the_account(self, api: Api) -> None:
+        sid = give(api)
+        config = f"{LINKS}/Domains/{sid}/Config"
+        assert api.post(config, {"FallbackUrl": "https://evil.example"}).status_code == 201
+        assert visit(api, "/").headers["location"] == "https://evil.example"
+        for name in ("trunkline.example.com", "trunkline.example.com:8443", "node.internal", "localhost"):
+            rename(api, name)
+            for spelling in (name, name.upper(), f"{name.partition(':')[0]}.:8443"):
+                led = visit(api, "/", spelling)
+                assert "location" not in led.headers, spelling
+                assert_error(visit(api, "/AAAAAAAAAA", spelling), 404, 20404)
+        mine = service(api, own(api, US, rate=10_000_000))
+        assert associate(api, sid, mine).status_code == 201
+        form = {"MessagingServiceSid": mine, "Body": "https://example.com", "ShortenUrls": "true"}
+        assert reaches(api, send(api, **form)["sid"], "failed")["error_code"] == 30103
+        api.post(config, {"ContinueOnFailure": "true"})
+        assert reaches(api, send(api, **form)["sid"], "delivered")["body"] == "https://example.com"
 
 
 def test_a_configuration_is_made_changed_and_shown_below_its_service(api: Api) -> None:

@@ -340,10 +340,10 @@ def test_a_domain_leads_only_over_its_own_name(api: Api) -> None:
 
 @ONE_ENGINE
 def test_a_name_with_a_port(api: Api) -> None:
-    shop = Shop(api, "localhost:8080", DisableHttps="true")
+    shop = Shop(api, "go.localhost:8080", DisableHttps="true")
     path = shop.link("https://example.com")
-    assert visit(api, path, "localhost:8080").status_code == 302
-    assert_error(visit(api, path, "localhost:9090"), 404, 20404)
+    assert visit(api, path, "go.localhost:8080").status_code == 302
+    assert_error(visit(api, path, "go.localhost:9090"), 404, 20404)
 
 
 def test_a_deleted_service_leaves_its_links(api: Api, web: App) -> None:

@@ -287,6 +287,8 @@ def test_what_was_rejected_is_verified_at_once_when_handed_in_again(api: Api) ->
 def test_a_mock_brand_has_mock_campaigns(manual: None, api: Api) -> None:
     made = campaign(api, service(api), brand(api, Mock="true")["sid"])
     assert (made["mock"], made["campaign_status"]) == (True, "VERIFIED")
+    shown = api.get(f"/messaging/v1/Services/{made['messaging_service_sid']}").json()
+    assert shown["us_app_to_person_registered"] is False, "a mock campaign registers nothing"
 
 
 def test_a_sole_proprietor_has_one_campaign(api: Api) -> None:

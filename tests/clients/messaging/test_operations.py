@@ -25,6 +25,7 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance.reviews import Decision, DecisionKind, decide_review
 from trunkline.products.messaging.links.domains import add_domain
+from trunkline.products.messaging.links.own_hosts import own_hosts
 
 pytestmark = pytest.mark.parametrize("sdk", ["python", "python-async", "node"])
 """6.10 has few of them; those are tried with each resource."""
@@ -87,7 +88,7 @@ def stock(server: Server, account: Account) -> dict[str, str]:
                 account_sid=account.sid,
                 sid=sid,
             )
-        return (await add_domain(tx, account.sid, f"d{digits}.example.com")).sid
+        return (await add_domain(tx, account.sid, f"d{digits}.example.com", own_hosts(()))).sid
 
     domain_sid: str = beside(server, lambda database, _: database.write(add))
     return {

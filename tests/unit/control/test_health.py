@@ -13,7 +13,7 @@ from trunkline.api.auth import Directory
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.operation import Mount, PrepareContext, Product
-from trunkline.api.principal import NOBODY
+from trunkline.api.principal import NOBODY, OPERATOR
 from trunkline.api.router import Router
 from trunkline.control.health import Health
 from trunkline.core.nats_bus import Bus
@@ -63,7 +63,8 @@ class Node:
             if error.status == 404:
                 return None
             raise
-        response = await self._executor.handle(Request(match, NOBODY, "", path))
+        principal = OPERATOR if match.route.operation.schemes else NOBODY
+        response = await self._executor.handle(Request(match, principal, "", path))
         if response.content is None:
             return response.status, b"application/json", response.body
         pieces = [piece async for piece in response.content.read(0, response.content.size)]

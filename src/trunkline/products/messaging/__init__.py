@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from trunkline.api.operation import Mount, Operation, Product, Style
@@ -20,6 +21,7 @@ from trunkline.products.messaging.compliance import schema as compliance_schema
 from trunkline.products.messaging.lifecycle import schema as messages_schema
 from trunkline.products.messaging.links import associations, certificates, configs
 from trunkline.products.messaging.links import schema as links_schema
+from trunkline.products.messaging.links.own_hosts import own_hosts
 from trunkline.products.messaging.media import addresses as media_addresses
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
@@ -51,9 +53,11 @@ MIGRATIONS = (
 )
 
 
-def manifest(settings: MessagingSettings) -> Manifest:
-    """Return Messaging's manifest."""
+def manifest(settings: MessagingSettings, hosts: Sequence[str] = ()) -> Manifest:
+    """Return Messaging's manifest. ``hosts`` are the names of the machine and its listener, over which no short link
+    leads, as over the public address and the carriers'."""
     rules = read_rules(settings)
+    own = own_hosts((settings.public_url, *settings.carrier_hosts, *hosts))
     mounts = (
         Mount("messaging", "v1", _operations(settings, rules)),
         Mount("api", "2010-04-01", _older_operations(rules), style=Style.FLAT, suffix=True),
@@ -62,8 +66,8 @@ def manifest(settings: MessagingSettings) -> Manifest:
         Product("messaging", mounts),
         MIGRATIONS,
         blob_references=media_schema.BLOBS,
-        control=control.OPERATIONS,
-        run=partial(runtime.run, settings),
+        control=control.operations(own),
+        run=partial(runtime.run, settings, own),
     )
 
 

@@ -22,6 +22,7 @@ from trunkline.products.manifest import Context, GaugeValue, Runtime
 from trunkline.products.messaging.compliance.deactivations import DeactivationFiles
 from trunkline.products.messaging.compliance.enforcement import Enforcement
 from trunkline.products.messaging.links.clicks import Clicks
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 from trunkline.products.messaging.media.addresses import ShortMediaAddresses
 from trunkline.products.messaging.media.moving import MOVE_JOB, MediaMover
 from trunkline.products.messaging.media.serving import MediaFiles
@@ -46,7 +47,7 @@ log = logging.getLogger("trunkline.messaging")
 class Messaging:
     """Sending and receiving on one node. It implements ``CarrierListener`` for its carriers and ``Component``."""
 
-    def __init__(self, settings: MessagingSettings, context: Context) -> None:
+    def __init__(self, settings: MessagingSettings, own: OwnHosts, context: Context) -> None:
         self.carriers = context.carriers
         self._database = context.database
         self._stocks = settings.sandbox_numbers and context.sandboxed
@@ -70,7 +71,7 @@ class Messaging:
             enforcement=enforcement,
             prices=prices,
         )
-        chooser = SenderSelector(self.carriers, context.address, enforcement)
+        chooser = SenderSelector(self.carriers, context.address, enforcement, own)
         self._dispatcher = Dispatcher(self._context, chooser.choose_sender)
         self._fetcher = MediaFetcher(context.database, context.blobs, context.egress)
         receiving = ReceivingContext(context.database, context.delivery, context.clock, read_rules(settings))
@@ -120,16 +121,16 @@ class Messaging:
         await self._dispatcher.release_lanes()
 
 
-def run(settings: MessagingSettings, context: Context) -> Runtime:
+def run(settings: MessagingSettings, own: OwnHosts, context: Context) -> Runtime:
     """Return Messaging on a node."""
-    messaging = Messaging(settings, context)
+    messaging = Messaging(settings, own, context)
     mover = MediaMover(context.database, context.blobs)
     return Runtime(
         jobs=messaging.handlers() | {MOVE_JOB: mover.handler()},
         public=(
             MediaFiles(context.database, context.blobs, context.directory, protected=settings.protect_media),
             ShortMediaAddresses(context.database, context.blobs),
-            Clicks(context.database),
+            Clicks(context.database, own),
             DeactivationFiles(context.database, context.vault, context.clock),
         ),
         components=(messaging, mover),

@@ -64,6 +64,12 @@ class Campaign(Row, frozen=True):
     rate_limits: str | None = None
     errors: str = "[]"
 
+    @property
+    def registers(self) -> bool:
+        """True if carriers let the Service's messages through. A mock campaign is for tests of the API alone (doc):
+        nobody has reviewed it."""
+        return self.status == VERIFIED and not self.mock
+
 
 class CampaignView(msgspec.Struct, frozen=True):
     """A campaign for a response. ``extended`` is true if the extended fields are requested."""
@@ -161,7 +167,7 @@ async def add_campaign(tx: Tx, campaign: Campaign) -> None:
     if await campaign_of_service(tx, campaign.account_sid, campaign.service_sid):
         raise ApiError(20409, "The Messaging Service has a campaign already")
     await tx.insert("a2p_campaigns", campaign)
-    await _update_service(tx, campaign, campaign.status == VERIFIED)
+    await _update_service(tx, campaign, campaign.registers)
 
 
 async def fetch_campaign(tx: Tx, call: Call[Empty]) -> CampaignView | None:
@@ -266,9 +272,10 @@ async def change_campaign(tx: Tx, campaign: Campaign, **changes: Any) -> Campaig
     """Write some of a campaign's columns."""
     changes["date_updated"] = tx.now
     await update_row(tx, "a2p_campaigns", campaign.account_sid, campaign.sid, changes)
+    updated = msgspec.structs.replace(campaign, **changes)
     if "status" in changes:
-        await _update_service(tx, campaign, changes["status"] == VERIFIED)
-    return msgspec.structs.replace(campaign, **changes)
+        await _update_service(tx, updated, updated.registers)
+    return updated
 
 
 def operations(at_once: bool) -> tuple[Operation, ...]:

@@ -73,7 +73,7 @@ async def _campaign_error(
     )
     if campaign.status == campaigns.SUSPENDED or (brand and brand.status == brands.SUSPENDED):
         return SUSPENDED
-    if campaign.status != campaigns.VERIFIED:
+    if not campaign.registers:
         return UNREGISTERED
     if enforcement.number_minutes and await _is_new(tx, campaign, sender, enforcement.number_minutes):
         return CONFIGURING
@@ -128,6 +128,6 @@ async def _in_day(tx: Tx, brand: Brand) -> int:
 
 
 async def registered(tx: Tx, account_sid: str, service_sid: str) -> bool:
-    """Return whether a Service has a verified campaign."""
+    """Return whether a Service has a verified campaign that is no mock one."""
     campaign = await campaigns.campaign_of_service(tx, account_sid, service_sid)
-    return campaign is not None and campaign.status == campaigns.VERIFIED
+    return campaign is not None and campaign.registers

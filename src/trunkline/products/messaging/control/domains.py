@@ -7,6 +7,7 @@ TLS for the name. An account sees its own; only the operator adds and removes, n
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -24,6 +25,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.links import domains
 from trunkline.products.messaging.links.domains import BadDomain, Domain, certificate_label
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 
 _PEM = "application/x-pem-file"
 
@@ -54,12 +56,13 @@ async def list_domains(tx: Tx, call: Call[PageParameters]) -> TokenPage[Domain]:
     return paging.token_page(found, size, paging.OLDEST_FIRST.key)
 
 
-async def add_domain(tx: Tx, call: Call[NewDomain]) -> Domain:
-    """Add a domain to an account. Raise ApiError 20001 for a bad name, and for one that another account has."""
+async def add_domain(own: OwnHosts, tx: Tx, call: Call[NewDomain]) -> Domain:
+    """Add a domain to an account. Raise ApiError 20001 for a bad name, for a host of the server's own, and for one that
+    another account has."""
     if not call.account_sid:
         raise missing("AccountSid")
     try:
-        return await domains.add_domain(tx, call.account_sid, call.input.name or "")
+        return await domains.add_domain(tx, call.account_sid, call.input.name or "", own)
     except BadDomain as error:
         raise invalid("Name", str(error)) from None
 
@@ -81,16 +84,17 @@ def _as_pem(pem: str, _: BlobStore) -> ResponseContent:
     return in_memory(_PEM, pem.encode())
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    fetch(
-        "/domains",
-        list_domains,
-        token_page_view("domains", view),
-        input=PageParameters,
-        **FOR_ACCOUNT,
-    ),
-    create("/domains", add_domain, view, NewDomain, **FOR_OPERATOR),
-    delete("/domains/{Sid}", remove_domain, **FOR_OPERATOR),
-    fetch("/domains/{Sid}/certificate", fetch_certificate, None, content=_as_pem, **FOR_ACCOUNT),
-)
-"""The operations of domains."""
+def operations(own: OwnHosts) -> tuple[Operation, ...]:
+    """Return the operations of domains."""
+    return (
+        fetch(
+            "/domains",
+            list_domains,
+            token_page_view("domains", view),
+            input=PageParameters,
+            **FOR_ACCOUNT,
+        ),
+        create("/domains", partial(add_domain, own), view, NewDomain, **FOR_OPERATOR),
+        delete("/domains/{Sid}", remove_domain, **FOR_OPERATOR),
+        fetch("/domains/{Sid}/certificate", fetch_certificate, None, content=_as_pem, **FOR_ACCOUNT),
+    )

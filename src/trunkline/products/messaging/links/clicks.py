@@ -16,6 +16,7 @@ from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.accounts.facade import record_alert
 from trunkline.products.messaging.lifecycle.message import find_message, visible_recipient
 from trunkline.products.messaging.links.domains import Domain, domain_by_name, note_reached
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 from trunkline.products.messaging.links.shortening import ShortLink, find_short_link
 
 TO_FALLBACK = 30104
@@ -49,8 +50,9 @@ class _Visit(msgspec.Struct, frozen=True):
 class Clicks:
     """The short links of all domains, and the unknown paths beside them. Implements ``trunkline.api.public.Public``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, own: OwnHosts) -> None:
         self._database = database
+        self._own = own
         self._warned: dict[str, int] = {}
 
     def claims(self, raw_path: bytes) -> bool:
@@ -58,12 +60,15 @@ class Clicks:
         return _PATH.fullmatch(raw_path) is not None
 
     async def respond(self, request: PublicRequest) -> PublicResponse | None:
-        """Return a redirect to the link's address, else to the domain's fallback URL; None if the Host is no domain. A
-        HEAD gets the same response, but is no click: previews send it (inferred)."""
+        """Return a redirect to the link's address, else to the domain's fallback URL; None if the Host is no domain, or
+        the server's own, which an account may have had before the settings named it. A HEAD gets the same response,
+        but is no click: previews send it (inferred)."""
         named = _HOST.fullmatch(request.authority.lower())
         if request.method != "GET" or named is None:
             return None
         host, port = named[1], named[2] or ""
+        if self._own.reason(host):
+            return None
         matched = _CODE.fullmatch(request.path)
         code = matched[1] if matched else ""
 

@@ -5,17 +5,30 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?=[^:]{{1,253}}(:|$)){_LABEL}(\.{_LABEL})*(:(?P<port>[1-9][0-9]{{0,4}}))?")
+_NAME = re.compile(
+    rf"(?=[^:]{{1,254}}(:|$))(?P<host>{_LABEL}(\.{_LABEL})*)\.?(:(?P<port>[1-9][0-9]{{0,4}}))?"
+)
+_MAX_HOST = 253
 _MAX_PORT = 65_535
 
 
 class BadDomain(ValueError):
     """The text is no domain name, or another account has it."""
+
+
+class DomainName(msgspec.Struct, frozen=True):
+    """A domain's name as it is stored, in lower case, and the host in it. They differ by a port."""
+
+    name: str
+    host: str
 
 
 class Domain(Row, frozen=True):
@@ -59,19 +72,36 @@ def certificate_label(sid: str) -> str:
     return f"link domain certificate {sid}"
 
 
-async def add_domain(tx: Tx, account_sid: str, name: str) -> Domain:
-    """Give an account a domain; return the one that it has already. Raise BadDomain for a bad or a taken name."""
-    name = name.strip().lower()
-    read = _NAME.fullmatch(name)
-    if read is None or int(read["port"] or 1) > _MAX_PORT:
+def read_name(text: str) -> DomainName:
+    """Return the name of a domain, however it is written. Raise BadDomain if the text is none; one beyond ASCII is
+    written as DNS has it, ``xn--…``."""
+    read = _NAME.fullmatch(text.strip().lower())
+    if read is None or len(read["host"]) > _MAX_HOST or int(read["port"] or 1) > _MAX_PORT:
         raise BadDomain("a domain is a host name, with a port where it is not the usual one")
-    await tx.lock(f"link domain {name}")
-    known = await domain_by_name(tx, name)
-    if known is not None and known.account_sid != account_sid:
+    host, port = read["host"], read["port"]
+    return DomainName(f"{host}:{port}" if port else host, host)
+
+
+_CLAIMED = """
+SELECT sid FROM link_domains
+WHERE (name = :host OR name LIKE :with_port) AND account_sid <> :account_sid LIMIT 1
+"""
+
+
+async def add_domain(tx: Tx, account_sid: str, name: str, own: OwnHosts) -> Domain:
+    """Give an account a domain; return the one that it has already. Raise BadDomain for a bad name, for one of the
+    server's own hosts, and for a host that another account has, under whatever port."""
+    read = read_name(name)
+    if reason := own.reason(read.host):
+        raise BadDomain(reason)
+    await tx.lock(f"link domain {read.host}")
+    names = {"host": read.host, "with_port": f"{read.host}:%"}
+    if await tx.value(_CLAIMED, account_sid=account_sid, **names) is not None:
         raise BadDomain("another account has this domain")
+    known = await domain_by_name(tx, read.name)
     if known is not None:
         return known
-    domain = Domain(new_sid("DN"), account_sid, name, tx.now, tx.now)
+    domain = Domain(new_sid("DN"), account_sid, read.name, tx.now, tx.now)
     await tx.insert("link_domains", domain)
     return domain
 

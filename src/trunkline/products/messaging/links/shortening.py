@@ -11,7 +11,8 @@ from trunkline.core.clock import SECOND
 from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
-from trunkline.products.messaging.links.domains import Domain, domain_of_service
+from trunkline.products.messaging.links.domains import Domain, domain_of_service, read_name
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 from trunkline.products.messaging.text.urls import TextUrl, find_urls, replace_urls
 
 LENGTH = 10
@@ -61,17 +62,17 @@ DELETE FROM short_links WHERE (domain_sid, code) IN (
 """
 
 
-async def shorten(tx: Tx, message: Message, body: str) -> str:
+async def shorten(tx: Tx, message: Message, body: str, own: OwnHosts) -> str:
     """Return the body with short links; one that leads over the domain already stays. Raise ShorteningFailed if the
-    Service has no domain, and if the domain's certificate has expired or a link is no URL; in the latter cases the
-    domain's configuration may have the body returned unchanged instead."""
+    Service has no domain, and if the domain is a host of the server's own, its certificate has expired or a link is no
+    URL; in the latter cases the domain's configuration may have the body returned unchanged instead."""
     links = find_urls(body)
     if not links:
         return body
     domain = await domain_of_service(tx, message.account_sid, message.service_sid or "")
     if domain is None:
         raise ShorteningFailed(FAILED)
-    code = _obstacle(domain, links, tx.now)
+    code = FAILED if own.reason(read_name(domain.name).host) else _obstacle(domain, links, tx.now)
     if code is not None:
         if domain.continue_on_failure:
             return body

@@ -27,6 +27,7 @@ from trunkline.products.messaging.lifecycle.message import (
 )
 from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
 from trunkline.products.messaging.lifecycle.status_changes import change_status, fail_message
+from trunkline.products.messaging.links.own_hosts import OwnHosts
 from trunkline.products.messaging.links.shortening import ShorteningFailed, shorten
 from trunkline.products.messaging.media.addresses import as_text
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
@@ -60,12 +61,16 @@ class SelectionFailed(Exception):
 
 
 class SenderSelector:
-    """The selector of senders; ``enforcement`` holds the operator's rules for traffic to the US."""
+    """The selector of senders; ``enforcement`` holds the operator's rules for traffic to the US, ``own`` the hosts over
+    which no short link leads."""
 
-    def __init__(self, carriers: Carriers, address: PublicAddress, enforcement: Enforcement) -> None:
+    def __init__(
+        self, carriers: Carriers, address: PublicAddress, enforcement: Enforcement, own: OwnHosts
+    ) -> None:
         self._carriers = carriers
         self._address = address
         self._enforcement = enforcement
+        self._own = own
 
     async def choose_sender(self, tx: Tx, entry: QueueEntry) -> None:
         """Give the message its sender and a place in that sender's lane, or fail it."""
@@ -169,7 +174,8 @@ class SenderSelector:
         options = message.parsed_options
         if options.shorten_urls:
             try:
-                options = msgspec.structs.replace(options, sent_body=await shorten(tx, message, message.body))
+                short = await shorten(tx, message, message.body, self._own)
+                options = msgspec.structs.replace(options, sent_body=short)
             except ShorteningFailed as failed:
                 raise SelectionFailed(failed.code) from None
         if message.num_media > 0 or options.send_as_mms:
