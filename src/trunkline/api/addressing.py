@@ -8,13 +8,13 @@ listener's default product. The prefix comes first so that it works on a host th
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
 from trunkline.api.errors import ApiError, invalid
+from trunkline.core.http_syntax import is_authority
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -33,8 +33,6 @@ _CONTROL_PATH = b"/" + CONTROL.encode()
 
 _URL_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
 """The characters of a requested path that a URL holds unescaped: only bytes beyond ASCII need escapes."""
-
-_HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class RequestAddress(msgspec.Struct, frozen=True):
@@ -85,7 +83,7 @@ def resolve(
     base = f"{scheme}://{authority}"
     if is_control(raw_path):
         return RequestAddress(CONTROL, segments[1:], path, base)
-    if not _HOST.fullmatch(authority):
+    if not is_authority(authority.encode("latin-1")):
         raise ApiError(20001, "Invalid Host header")
     if segments and segments[0] in hosts and segments[0] != CONTROL:
         prefix, slash, rest = path[1:].partition("/")

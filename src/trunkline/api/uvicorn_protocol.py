@@ -1,7 +1,9 @@
-"""uvicorn's HTTP/1.1 protocol with bounds in bytes and in time, and JSON errors.
+"""uvicorn's HTTP/1.1 protocol with bounds in bytes and in time, strict framing, and JSON errors.
 
 A head over 64 KiB is 413, one that does not arrive in time is 408, anything that is not HTTP is 400; each closes the
-connection. So does, in silence, a body that trickles in after the response. The rest is uvicorn's.
+connection. So does, in silence, a body that trickles in after the response. Trailers are dropped: they are no header
+fields. An offer to upgrade to anything but a WebSocket is ignored, with its body read as that of any request. The rest
+is uvicorn's.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.api import headers
 from trunkline.api.errors import ApiError
+from trunkline.api.request_heads import announced_body, checked_target, unknown_coding
 
 MAX_HEAD_BYTES = 64 * 1024
 """Bound on a head, and again on what a chunked body carries beside its data, such as trailers."""
@@ -21,6 +25,14 @@ MAX_HEAD_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 """Seconds for which the rest of a rejected request is read and dropped: to close earlier would reset the connection,
 and discard the response with it."""
+
+
+CODINGS = {
+    "Empty Transfer-Encoding",
+    "Invalid `Transfer-Encoding` header value",
+    "Request has invalid `Transfer-Encoding`",
+}
+"""The parser's words for a Transfer-Encoding that it refuses itself."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -34,6 +46,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_open = False
         self._overhead = 0
         self._body_seen = False
+        self._unread: tuple[bytes, bytes] | None = None
+        self._resuming = False
         self._rejected = False
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -54,7 +68,8 @@ class HttpProtocol(HttpToolsProtocol):
         # A piece in which a head begins may hold an earlier body too; it counts when the head is whole.
         counts = self._message_open
         self._body_seen = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._rejected or not self._message_open:
             return
         if self._body_seen:
@@ -72,16 +87,32 @@ class HttpProtocol(HttpToolsProtocol):
         self._message_open = self._head_open = True
         self._overhead = 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header field; drop a trailer."""
+        if self._head_open:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Hand a complete head on, unless it is too large."""
+        """Hand a complete head on, unless it breaks a rule."""
         self._head_open = False
         self._overhead = 0
+        if self._resuming:
+            return
         self._stop_clock()
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > MAX_HEAD_BYTES:
-            self._reject(ApiError(20413, "Request header fields too large"))
-        if not self._rejected:
-            super().on_headers_complete()
+        version = self.parser.get_http_version()
+        try:
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+                raise ApiError(20413, "Request header fields too large")
+            self.url = checked_target(version, self.parser.get_method(), self.url, self.headers)
+        except ApiError as error:
+            self._reject(error)
+            return
+        if version == "1.0":
+            # Such a client knows neither interim responses nor upgrades (RFC 9110, sections 7.8 and 10.1.1).
+            self.expect_100_continue = False
+        if self.parser.should_upgrade():
+            self._unread = announced_body(self.headers)
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on, unless the request was rejected."""
@@ -91,6 +122,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Hand the end of the body on, unless the request was rejected."""
+        if self._unread:
+            # The parser reads no body behind an offer to upgrade.
+            return
         self._message_open = False
         self._stop_clock()
         if not self._rejected:
@@ -102,12 +136,41 @@ class HttpProtocol(HttpToolsProtocol):
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
 
-    def send_400_response(self, msg: str) -> None:
-        """Reject what is not HTTP, in JSON."""
-        self._reject(ApiError(20001, msg))
+    def _should_upgrade(self) -> bool:
+        return super()._should_upgrade() and self.parser.get_http_version() != "1.0"
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Ignore an offer to upgrade, as HTTP allows, without a log entry."""
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._rejected:
+                self._end_of_offer(data[offer.args[0] :])
+        except httptools.HttpParserError as error:
+            if not self._rejected:
+                self._reject(
+                    unknown_coding() if str(error) in CODINGS else ApiError(20001, f"Not HTTP: {error}")
+                )
+
+    def _end_of_offer(self, rest: bytes) -> None:
+        """Go on behind a head that offers to upgrade. The parser takes ``rest`` for another protocol; unless it is a
+        WebSocket, a new parser reads it: as the body that the head announces, or as the next request."""
+        unread, self._unread = self._unread, None
+        if self._should_upgrade():
+            if rest or unread:
+                self._reject(
+                    ApiError(20001, "An upgrade has no body, and nothing follows it before its response")
+                )
+            else:
+                self.handle_websocket_upgrade()
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        if unread:
+            self._resuming = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b: %b\r\n\r\n" % unread)
+            self._resuming = False
+        if rest:
+            self._feed(rest)
 
     def _start_clock(self) -> None:
         self._stop_clock()

@@ -23,6 +23,7 @@ def malformed(message: str) -> ErrorResponse:
 TOO_LARGE = ErrorResponse(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, 20413, "The request head is over 16 KiB."
 )
+UNKNOWN_CODING = ErrorResponse(HTTPStatus.NOT_IMPLEMENTED, 20501, "The only Transfer-Encoding is chunked.")
 NOT_CONNECT = ErrorResponse(
     HTTPStatus.METHOD_NOT_ALLOWED,
     20004,

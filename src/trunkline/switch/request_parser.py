@@ -6,7 +6,9 @@ The rules (RFC 9112, RFC 9110 section 9.3.6):
 - bytes after the head belong to the tunnel and are never read
 - a target is `host:port`; only port 443 of names below twilio.com is served, whatever their case,
   with or without the root's dot at the end
-- header fields are checked for form and otherwise ignored: Python's client sends none
+- HTTP/1.1 has one Host, HTTP/1.0 at most one (Python's client up to 3.11 sends none); a body has no meaning here and is
+  refused, and a Transfer-Encoding other than chunked as everywhere
+- other header fields are checked for form and otherwise ignored
 """
 
 from __future__ import annotations
@@ -16,15 +18,23 @@ from typing import Final
 
 import msgspec
 
-from trunkline.switch.error_response import NOT_CONNECT, TOO_LARGE, ErrorResponse, foreign_target, malformed
+from trunkline.core.http_syntax import is_authority, is_chunked
+from trunkline.switch.error_response import (
+    NOT_CONNECT,
+    TOO_LARGE,
+    UNKNOWN_CODING,
+    ErrorResponse,
+    foreign_target,
+    malformed,
+)
 
 MAX_HEAD: Final = 16 * 1024
 """Bytes of the longest head, its empty line included."""
 
 _LINE_END = re.compile(rb"\r?\n")
 _END = re.compile(rb"\r?\n\r?\n")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.[01]")
-_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.([01])")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
 _AUTHORITY = re.compile(r"(.+):([0-9]{1,5})")
 _SERVED = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+twilio\.com", re.IGNORECASE)
 
@@ -69,10 +79,35 @@ def _parse(head: bytes) -> ConnectRequest | ErrorResponse:
     line = _REQUEST_LINE.fullmatch(first)
     if line is None:
         return malformed("The request line is malformed.")
-    if not all(_FIELD.fullmatch(field) for field in fields):
-        return malformed("A header field is malformed.")
+    values: dict[bytes, list[bytes]] = {}
+    for field in fields:
+        parts = _FIELD.fullmatch(field)
+        if parts is None:
+            return malformed("A header field is malformed.")
+        values.setdefault(parts[1].lower(), []).append(parts[2].strip(b" \t"))
     method, target = line[1], line[2].decode("ascii")
-    return _target(target) if method == b"CONNECT" else NOT_CONNECT
+    error = _fields_error(values, needs_host=line[3] == b"1")
+    if error is None and method != b"CONNECT":
+        error = NOT_CONNECT
+    return error or _body_error(values) or _target(target)
+
+
+def _fields_error(values: dict[bytes, list[bytes]], *, needs_host: bool) -> ErrorResponse | None:
+    hosts = values.get(b"host", [])
+    if len(hosts) > 1 or (needs_host and not hosts):
+        return malformed("HTTP/1.1 has one Host header.")
+    if hosts and not is_authority(hosts[0]):
+        return malformed("The Host header is malformed.")
+    codings = values.get(b"transfer-encoding")
+    return UNKNOWN_CODING if codings is not None and not is_chunked(codings) else None
+
+
+def _body_error(values: dict[bytes, list[bytes]]) -> ErrorResponse | None:
+    if b"transfer-encoding" in values or any(
+        value.strip(b"0") for value in values.get(b"content-length", ())
+    ):
+        return malformed("A CONNECT has no body.")
+    return None
 
 
 def _target(target: str) -> ConnectRequest | ErrorResponse:

@@ -23,9 +23,11 @@ class Echo:
     def __init__(self) -> None:
         self.go, self.waiting = asyncio.Event(), asyncio.Event()
         self.seen: list[str] = []
+        self.fields: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["raw_path"]
+        self.fields = list(scope["headers"])
         body, more = b"", path != b"/early"
         while more:
             message = await receive()
@@ -91,7 +93,6 @@ GARBAGE = [
     b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
     b"CONNECT h:443 HTTP/1.1 x\r\n\r\n",
 ]
 
@@ -130,6 +131,144 @@ def test_a_head_without_measure_is_refused_and_the_answer_arrives(head: bytes) -
             reply = await line.reply()
         check_rejection(reply, 413, 20413)
         await sending
+
+    play(scenario)
+
+
+POST = b"POST /a HTTP/1.1\r\nHost: h\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+UNCLEAR = {
+    # Message format, RFC 9112 section 2: line ends and what stands before the fields.
+    "bare LF": (b"GET /a HTTP/1.1\nHost: h\n\n", 400),
+    "bare LF after a field": (b"GET /a HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", 400),
+    "bare LF at the end": (b"GET /a HTTP/1.1\r\nHost: h\r\n\n", 400),
+    "bare CR": (b"GET /a HTTP/1.1\r\nHost: h\r\nX: y\rz\r\n\r\n", 400),
+    "space before the first field": (b"GET /a HTTP/1.1\r\n Host: h\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET /a\r\n\r\n", 505),
+    "HTTP/2.0": (b"GET /a HTTP/2.0\r\nHost: h\r\n\r\n", 505),
+    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    # Targets, section 3.
+    "no Host": (b"GET /a HTTP/1.1\r\n\r\n", 400),
+    "two Hosts": (b"GET /a HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", 400),
+    "two Hosts, HTTP/1.0": (b"GET /a HTTP/1.0\r\nHost: h\r\nHost: i\r\n\r\n", 400),
+    "a Host that is none": (b"GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    "CONNECT": (b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 400),
+    "a fragment": (b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    # Fields, section 5.
+    "a space before the colon": (b"GET /a HTTP/1.1\r\nHost : h\r\n\r\n", 400),
+    "a folded line": (b"GET /a HTTP/1.1\r\nHost: h\r\nX: y\r\n z\r\n\r\n", 400),
+    # Framing, section 6.
+    "gzip": (POST + b"Transfer-Encoding: gzip\r\n\r\nx", 501),
+    "identity": (POST + b"Transfer-Encoding: identity\r\n\r\nx", 501),
+    "no coding": (POST + b"Transfer-Encoding:\r\n\r\nx", 501),
+    "gzip, chunked": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "chunked, gzip": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 501),
+    "chunked, chunked": (POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501),
+    "chunked with parameter": (POST + b"Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", 501),
+    "chunked in quotes": (POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n', 501),
+    "xchunked": (POST + b"TRANSFER-ENCODING: xCHUNKED\r\n\r\n0\r\n\r\n", 501),
+    "gzip, then chunked": (
+        POST + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
+    "chunked twice": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
+    "a folded coding": (POST + b"Transfer-Encoding: gzip,\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+    "gzip, HTTP/1.0": (b"POST /a HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\nx", 501),
+    "chunked, HTTP/1.0": (b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunked and a length": (
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a length and chunked": (
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a coding in the head of a GET": (
+        b"GET /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: br\r\n\r\n",
+        501,
+    ),
+    "the same length twice": (POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde", 400),
+    "lengths in a list": (POST + b"Content-Length: 5, 5\r\n\r\nabcde", 400),
+    "+5": (POST + b"Content-Length: +5\r\n\r\nabcde", 400),
+    "0x5": (POST + b"Content-Length: 0x5\r\n\r\nabcde", 400),
+    "no length": (POST + b"Content-Length:\r\n\r\nabcde", 400),
+    # Chunks, section 7.1.
+    "bare LF after a size": (CHUNKED + b"1\nx\r\n0\r\n\r\n", 400),
+    "bare LF after data": (CHUNKED + b"1\r\nx\n0\r\n\r\n", 400),
+    "bare LF in an extension": (CHUNKED + b"1;a\nb\r\nx\r\n0\r\n\r\n", 400),
+    "a space after a size": (CHUNKED + b"1 \r\nx\r\n0\r\n\r\n", 400),
+    "-1": (CHUNKED + b"-1\r\nx\r\n0\r\n\r\n", 400),
+    "0x1": (CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n", 400),
+    "a size beyond 64 bits": (CHUNKED + b"10000000000000001\r\nx\r\n0\r\n\r\n", 400),
+    "more data than the size": (CHUNKED + b"1\r\nxy\r\n0\r\n\r\n", 400),
+}
+
+
+def test_a_head_that_two_readers_may_understand_differently_is_refused() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        statuses = {}
+        for name, (sent, _) in UNCLEAR.items():
+            line = await server.connect()
+            await line.send(sent)
+            reply = await line.reply()
+            assert reply.json()["code"] == {400: 20001}.get(reply.status, 20000 + reply.status), name
+            assert reply.fields["connection"] == "close", name
+            statuses[name] = reply.status
+            line.close()
+        assert statuses == {name: status for name, (_, status) in UNCLEAR.items()}
+
+    play(scenario)
+
+
+def test_the_target_names_the_host_before_the_header_does() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"GET http://other:8?x=1 HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n")
+        assert (await line.reply()).body == b"GET / 0"
+        assert echo.fields == [(b"host", b"other:8"), (b"a", b"b")]
+
+    play(scenario)
+
+
+def test_trailers_are_no_header_fields() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(CHUNKED + b"1\r\nx\r\n0\r\nHost: other\r\nAuthorization: Basic eDp5\r\n\r\n")
+        assert (await line.reply()).body == b"POST /a 1"
+        assert echo.fields == [(b"host", b"h"), (b"transfer-encoding", b"chunked")]
+
+    play(scenario)
+
+
+def test_a_client_of_http_1_0_gets_no_interim_answer() -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(b"POST /a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", b"x")
+        assert (await line.reply()).body == b"POST /a 1"
+
+    play(scenario)
+
+
+OFFER = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        POST + OFFER + b"Content-Length: 3\r\n\r\nabc",
+        POST + OFFER + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        POST + OFFER.replace(b"h2c", b"websocket") + b"Content-Length: 3\r\n\r\nabc",
+    ],
+)
+def test_the_body_behind_an_offer_to_upgrade_is_no_request(offer: bytes) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        for pieces in ([offer + GET], [offer[:-3], offer[-3:], GET]):
+            line = await server.connect()
+            await line.send(*pieces)
+            assert [(await line.reply()).body for _ in range(2)] == [b"POST /a 3", b"GET /a 0"]
 
     play(scenario)
 

@@ -109,6 +109,44 @@ def test_a_bad_upgrade_is_refused_in_json(run: Run, change: tuple[bytes, bytes])
     run(test())
 
 
+def test_an_upgrade_keeps_the_rules_of_any_head(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made:
+            for sent, put, status in (
+                (b"Host: localhost\r\n", b"", 400),
+                (b"Host: localhost\r\n", b"Host: localhost\r\nHost: localhost\r\n", 400),
+                (b"Host: localhost", b"Host: local host", 400),
+                (b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\nabc", 400),
+                (b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+                (b"\r\n\r\n", b"\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+                (b"\r\n\r\n", b"\r\n\r\n\x82\x80\0\0\0\0", 400),
+            ):
+                async with raw(made, HEAD.replace(sent, put)) as one, asyncio.timeout(TIMEOUT):
+                    assert (await one.reader.read()).startswith(b"HTTP/1.1 %d " % status)
+            assert len(made.gateway) == 0
+
+    run(test())
+
+
+def test_an_upgrade_may_name_its_host_in_the_target(run: Run) -> None:
+    async def test() -> None:
+        head = HEAD.replace(b"GET /v3", b"GET http://other/v3")
+        async with world() as made, raw(made, head) as one, asyncio.timeout(TIMEOUT):
+            assert (await one.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+    run(test())
+
+
+def test_http_1_0_has_no_upgrade(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, raw(made, HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")) as one:
+            async with asyncio.timeout(TIMEOUT):
+                assert not (await one.reader.read()).startswith(b"HTTP/1.1 101 ")
+            assert len(made.gateway) == 0
+
+    run(test())
+
+
 def test_bytes_may_come_one_at_a_time(run: Run) -> None:
     async def test() -> None:
         async with world() as made, raw(made) as one:

@@ -77,7 +77,7 @@ class RunningProxy:
 
 
 def connect_head(host: str = "sync.twilio.com") -> bytes:
-    return f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode()
+    return f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode()
 
 
 def read_established(sock: socket.socket) -> bytes:

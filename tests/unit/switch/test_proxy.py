@@ -130,10 +130,13 @@ def test_a_head_and_hello_that_come_byte_by_byte(start: Start) -> None:
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
     [
-        (b"CONNECT api.example.com:443 HTTP/1.1\r\n\r\n", 403, 20403),
-        (b"CONNECT sync.twilio.com:80 HTTP/1.1\r\n\r\n", 403, 20403),
+        (b"CONNECT api.example.com:443 HTTP/1.0\r\n\r\n", 403, 20403),
+        (b"CONNECT sync.twilio.com:80 HTTP/1.0\r\n\r\n", 403, 20403),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 405, 20004),
-        (b"POST http://h/ HTTP/1.1\r\nContent-Length: 30000\r\n\r\n" + b"b" * 30000, 405, 20004),
+        (b"GET http://h/ HTTP/1.1\r\n\r\n", 400, 20001),
+        (b"CONNECT sync.twilio.com:443 HTTP/1.1\r\n\r\n", 400, 20001),
+        (b"POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501, 20501),
+        (b"POST http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n" + b"b" * 30000, 405, 20004),
         (b"CONNECT sync.twilio.com HTTP/1.1\r\n\r\n", 400, 20001),
         (b"\x16\x03\x01\x00\xa5\x01", 400, 20001),
         (b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nX: " + b"x" * 40000 + b"\r\n\r\n", 431, 20413),
@@ -154,7 +157,7 @@ def test_refusals(start: Start, sent: bytes, status: int, code: int) -> None:
 
 def test_a_refused_client_that_stays_is_closed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LINGER_SECONDS", 0.01)
-    assert start().exchange(b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+    assert start().exchange(b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 405 ")
 
 
 @pytest.mark.parametrize("sent", [b"", b"CONNECT sync.twilio.com:443 HTT"])

@@ -20,7 +20,7 @@ def outcome(data: bytes) -> ConnectRequest | ErrorResponse:
 
 
 def connect(target: str) -> ConnectRequest | ErrorResponse:
-    return outcome(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode("latin-1"))
+    return outcome(f"CONNECT {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode("latin-1"))
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,11 @@ def connect(target: str) -> ConnectRequest | ErrorResponse:
     [
         (PYTHON, "sync.twilio.com"),
         (NODE, "api.twilio.com"),
-        (b"CONNECT sync.twilio.com:443 HTTP/1.1\n\n", "sync.twilio.com"),
-        (b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nX-Empty:\r\nX: \xe9\t\r\n\r\n", "sync.twilio.com"),
+        (b"CONNECT sync.twilio.com:443 HTTP/1.1\nhost:h\n\n", "sync.twilio.com"),
+        (
+            b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost:\tother \r\nX-Empty:\r\nX: \xe9\t\r\n\r\n",
+            "sync.twilio.com",
+        ),
     ],
 )
 def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: str) -> None:
@@ -86,9 +89,10 @@ def test_other_targets_are_refused(target: str) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 3\r\n\r\n",
-        b"connect sync.twilio.com:443 HTTP/1.1\r\n\r\n",
+        b"connect sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\n\r\n",
         b"OPTIONS * HTTP/1.0\r\n\r\n",
     ],
 )
@@ -104,29 +108,54 @@ def test_other_methods_are_refused(head: bytes) -> None:
         b"\r\n\r\n",
         b"CONNECT\r\n\r\n",
         b"CONNECT sync.twilio.com:443\r\n\r\n",
-        b"CONNECT  sync.twilio.com:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT  sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\n\r\n",
         b"CONNECT sync.twilio.com:443 HTTP/1.1 \r\n\r\n",
         b"CONNECT sync.twilio.com:443 HTTP/2\r\n\r\n",
         b"CONNECT sync.twilio.com:443 http/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com HTTP/1.1\r\n\r\n",
-        b"CONNECT :443 HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com: HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com:+443 HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com:\xb2 HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com:4433333 HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com\x00:443 HTTP/1.1\r\n\r\n",
-        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nno colon\r\n\r\n",
+        b"CONNECT sync.twilio.com HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT :443 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com: HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:+443 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:\xb2 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:4433333 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com\x00:443 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n",
         b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost : x\r\n\r\n",
         b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
-        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: a\rb\r\n\r\n",
-        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n",
         b"CONNECT sync.twilio.com:443 HTTP/1.1\r\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost:\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nhost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.0\r\nHost: h\r\nHost: h\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n",
+        b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET http://sync.twilio.com/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     ],
 )
 def test_malformed_heads_are_refused(head: bytes) -> None:
     response = outcome(head)
     assert isinstance(response, ErrorResponse)
     assert (response.status, response.code) == (HTTPStatus.BAD_REQUEST, 20001)
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "GET"])
+@pytest.mark.parametrize(
+    "coding", ["gzip", "gzip, chunked", "chunked\r\ntransfer-encoding: chunked", "", "identity"]
+)
+def test_a_coding_other_than_chunked_is_unknown(method: str, coding: str) -> None:
+    head = f"{method} sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: {coding}\r\n\r\n"
+    response = outcome(head.encode())
+    assert isinstance(response, ErrorResponse)
+    assert (response.status, response.code) == (HTTPStatus.NOT_IMPLEMENTED, 20501)
+
+
+def test_a_length_of_nothing_is_no_body() -> None:
+    head = b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+    assert outcome(head) == ConnectRequest("sync.twilio.com")
 
 
 @pytest.mark.parametrize("first", [b"\x16\x03\x01\x02\x00", b" ", b"\r\n", b"\x00"])
@@ -137,7 +166,7 @@ def test_what_cannot_become_a_head_is_refused_at_its_first_byte(first: bytes) ->
 
 
 def padded(length: int) -> bytes:
-    start, end = b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nX: ", b"\r\n\r\n"
+    start, end = b"CONNECT sync.twilio.com:443 HTTP/1.1\r\nHost: h\r\nX: ", b"\r\n\r\n"
     return start + b"x" * (length - len(start) - len(end)) + end
 
 
