@@ -139,13 +139,29 @@ def test_the_creators_identity_may_do_everything_and_nobody_else(clients: Client
         assert clients.request("alice", "DELETE", f"{kind}/own")[0] == 204
 
 
-def test_streams_are_for_every_token(clients: Clients) -> None:
-    clients.api.post(f"{clients.rest}/Streams", {"UniqueName": "s"})
-    for identity in ("bob", None):
-        assert clients.request(identity, "GET", "Streams/s")[0] == 200
-        assert clients.request(identity, "POST", "Streams/s", {"Ttl": "0"})[0] == 200
-        assert clients.request(identity, "POST", "Streams/s/Messages", DATA)[0] == 201
-    assert clients.request("bob", "DELETE", "Streams/s")[0] == 204
+def test_streams_are_open_to_every_token_and_removed_by_their_creator(clients: Clients) -> None:
+    # REST's own name is no identity, and a token may be without one: neither has created anything.
+    creators: list[str | None] = [None, "alice", "system", ""]
+    for creator in creators:
+        if creator is None:
+            clients.api.post(f"{clients.rest}/Streams", {"UniqueName": "s"})
+        else:
+            assert clients.request(creator, "POST", "Streams", {"UniqueName": "s"})[0] == 201
+        for identity in ("alice", "bob", "system", "", None):
+            assert clients.request(identity, "GET", "Streams/s")[0] == 200
+            assert clients.request(identity, "POST", "Streams/s/Messages", DATA)[0] == 201
+            if identity != "alice" or creator != "alice":
+                assert clients.request(identity, "POST", "Streams/s", {"Ttl": "9"}) == FORBIDDEN
+                assert clients.request(identity, "DELETE", "Streams/s") == FORBIDDEN
+        assert clients.api.get(f"{clients.rest}/Streams/s").json()["date_expires"] is None
+        if creator == "alice":
+            assert clients.request("alice", "POST", "Streams/s", {"Ttl": "9"})[0] == 200
+            assert clients.request("alice", "DELETE", "Streams/s")[0] == 204
+        else:
+            assert clients.api.post(f"{clients.rest}/Streams/s", {"Ttl": "9"}).status_code == 200
+            assert clients.api.delete(f"{clients.rest}/Streams/s").status_code == 204
+    assert clients.request("bob", "DELETE", "Streams/s") == (404, 54300)
+    assert clients.request("bob", "DELETE", f"Streams/TO{'0' * 32}") == (404, 54250)
 
 
 def test_a_token_without_identity_gets_nothing_under_access_control(clients: Clients) -> None:
@@ -160,6 +176,9 @@ def test_without_access_control_every_token_may_do_everything(api: Api) -> None:
         for method, below, form in [*groups["read"], *groups["write"]]:
             assert clients.request("bob", method, path + below, form)[0] < 300, (method, path + below)
         assert clients.request("bob", "DELETE", path)[0] == 204
+    clients.api.post(f"{clients.rest}/Streams", {"UniqueName": "s"})
+    assert clients.request("bob", "POST", "Streams/s", {"Ttl": "9"})[0] == 200
+    assert clients.request("bob", "DELETE", "Streams/s")[0] == 204
 
 
 def test_the_author_of_a_change_is_told(clients: Clients) -> None:

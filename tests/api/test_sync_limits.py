@@ -19,28 +19,33 @@ def burst(api: Api, count: int, path: str, form: dict[str, str]) -> list[Any]:
     return responses
 
 
-def check(responses: list[Any], good: int, allowance: int) -> None:
-    """Check that about ``good`` of the responses are good, up to ``allowance`` more; the others state when to
-    come back.
+def check(responses: list[Any], good: int, allowance: int, name: str) -> None:
+    """Check that about ``good`` of the responses are good, up to ``allowance`` more; the others name the limit and
+    state when to come back.
     """
     refused = [response for response in responses if response.status_code == 429]
     assert good <= len(responses) - len(refused) <= good + allowance
     for response in refused:
-        assert_error(response, 429, 54009)
+        assert assert_error(response, 429, 54009)["message"] == f"Rate limit exceeded for {name}"
         assert int(response.headers["Retry-After"]) >= 1
 
 
 def test_writes_to_one_document_are_bounded(api: Api) -> None:
     one, other = (api.post(DOCUMENTS).json()["url"] for _ in range(2))
-    check(burst(api, 300, one, {"Data": "{}"}), 200, 90)
+    check(burst(api, 300, one, {"Data": "{}"}), 200, 90, f"write-document-{one[-34:]}")
     assert api.post(other, {"Data": "{}"}).status_code == 200
     assert api.get(one).status_code == 200
     assert api.get(one).json()["revision"] != "0"
 
 
 def test_messages_of_one_stream_are_bounded(api: Api) -> None:
-    path = api.post(f"{SERVICES}/default/Streams").json()["links"]["messages"]
-    check(burst(api, 400, path, {"Data": "{}"}), 300, 99)
+    stream = api.post(f"{SERVICES}/default/Streams").json()
+    check(
+        burst(api, 400, stream["links"]["messages"], {"Data": "{}"}),
+        300,
+        99,
+        f"message-stream-{stream['sid']}",
+    )
 
 
 @pytest.mark.parametrize("settings_overrides", [{"sync_limits": False}])

@@ -137,7 +137,6 @@ ERROR_CODES: dict[int, ErrorCode] = {
     35125: ErrorCode(400, "The account has reached its limit of scheduled messages"),
     35126: ErrorCode(400, "Invalid ScheduleType"),
     # Programmable Chat
-    20161: ErrorCode(400, "Update request carries no parameters"),
     50000: ErrorCode(400, "FriendlyName not provided"),
     50003: ErrorCode(400, "Friendly name too long"),
     50050: ErrorCode(403, "Service instance not found"),

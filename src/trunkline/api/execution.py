@@ -11,7 +11,7 @@ import msgspec
 
 from trunkline.api import mutation_ids, paging, params
 from trunkline.api.auth import CHALLENGE, Directory, unauthorized, wrong_credentials
-from trunkline.api.errors import ApiError, invalid, missing, not_found
+from trunkline.api.errors import ApiError, invalid, missing
 from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, PrepareContext, Style
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
@@ -206,9 +206,7 @@ class OperationExecutor:
 
     @staticmethod
     def _missing(request: Request) -> ApiError:
-        mount = request.match.route.mount
-        path = request.path if mount.names_version else request.path.removeprefix(f"/{mount.version}")
-        return not_found(path)
+        return request.match.route.mount.missing(request.path)
 
     def _render(self, request: Request, result: Any, window: Window | None) -> Response:
         operation, mount = request.match.route.operation, request.match.route.mount

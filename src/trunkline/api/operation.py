@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from trunkline.api.errors import ApiError, not_found
 from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.paging import OLDEST_FIRST, Order, PagingCodes, Window
 from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
@@ -217,7 +218,7 @@ class Mount(msgspec.Struct, frozen=True):
     suffix: bool = False
     """True if a path may end in ``.json``."""
     names_version: bool = True
-    """True if the text of a 404 names the path with the version in front (seen on the real services)."""
+    """True if the text of a 404 names the path with the version in front; not so for Sync, Chat and Notify (seen)."""
     private: bool = False
     """True for the control API: no page of another origin may call it, nothing may cache it."""
     grant: str = ""
@@ -229,6 +230,10 @@ class Mount(msgspec.Struct, frozen=True):
         """Raise ValueError if operations accept access tokens, and no grant is named."""
         if not self.grant and any(Scheme.TOKEN in operation.schemes for operation in self.operations):
             raise ValueError(f"{self.host}/{self.version}: access tokens need the name of their grant")
+
+    def missing(self, path: str) -> ApiError:
+        """Return the error for a route or resource that does not exist: 404, code 20404."""
+        return not_found(path if self.names_version else path.removeprefix(f"/{self.version}") or "/")
 
 
 class Product(msgspec.Struct, frozen=True):

@@ -112,7 +112,7 @@ def _match(found: tuple[Mount, _Node] | None, method: str, rest: tuple[str, ...]
         rest = (*rest[:-1], rest[-1].removesuffix(".json"))
     located = _walk(root, rest, 0, ())
     if located is None:
-        raise not_found(path)
+        raise mount.missing(path)
     node, values, greedy = located
     if greedy and path.endswith("/"):
         values = (*values[:-1], values[-1] + "/")

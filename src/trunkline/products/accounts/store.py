@@ -175,9 +175,9 @@ async def page_keys(tx: Tx, account_sid: str, window: Window) -> list[Key]:
 
 
 async def change_key(tx: Tx, account_sid: str, sid: str, changes: dict[str, Any]) -> Key | None:
-    """Set columns of a key and return it."""
-    changes = {**changes, "date_updated": tx.now}
-    await update_row(tx, "api_keys", account_sid, sid, changes)
+    """Set columns of a key, if any are given, and return it."""
+    if changes:
+        await update_row(tx, "api_keys", account_sid, sid, {**changes, "date_updated": tx.now})
     return await find_key(tx, account_sid, sid)
 
 

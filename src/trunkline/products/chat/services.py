@@ -188,15 +188,13 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[ChatService]:
 
 
 async def update_service(tx: Tx, call: Call[msgspec.Struct]) -> ChatService | None:
-    """Change the given settings, leaf by leaf. Raise ApiError 20161 if none is given (doc), and 50100, 50101 or 50102
-    for a default role that does not exist or has the other type."""
+    """Change the given settings, leaf by leaf; with none given nothing changes (seen). Raise ApiError 50100, 50101 or
+    50102 for a default role that does not exist or has the other type."""
     changes = given(call.input)
-    if not changes:
-        raise ApiError(20161)
     await lock_service(tx, call.path["Sid"])
     service = await find_service(tx, call.account_sid, call.path["Sid"])
-    if service is None:
-        return None
+    if service is None or not changes:
+        return service
     await _check_roles(tx, service, changes)
     if filters := changes.get("webhook_filters"):
         changes["webhook_filters"] = encoded(list(dict.fromkeys(filters)))

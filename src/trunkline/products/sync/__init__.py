@@ -45,7 +45,8 @@ def manifest(settings: SyncSettings, clock: Clock) -> Manifest:
     buckets = Buckets(clock) if settings.sync_limits else None
     if buckets is not None:
         operations = tuple(limited(operation, buckets) for operation in OPERATIONS)
-    mount = Mount("sync", "v1", operations, codes=PagingCodes(size=54454, token=54453))
+    codes = PagingCodes(size=54454, token=54453)
+    mount = Mount("sync", "v1", operations, codes=codes, names_version=False)
     announcements = (SyncEvent, services.AccessChanged)
     return Manifest(
         Product("sync", (mount,)),

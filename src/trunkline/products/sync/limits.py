@@ -19,8 +19,10 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, Operation, OperationKind
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.rates import TokenBuckets
+from trunkline.realtime.objects.types import ObjectKind
 
 MAX_BUCKETS = 100_000
+_LABELS = {kind.traits.path: kind.value for kind in ObjectKind}
 KIB = 1024
 
 
@@ -43,6 +45,11 @@ class Rate(enum.Enum):
         """Microseconds whose uses may come at once."""
         return self.value[1] * SECOND
 
+    @property
+    def label(self) -> str:
+        """The name of the class in error texts."""
+        return self.value[2]
+
 
 class Buckets:
     """A bucket for each class and key; the least recently used ones are dropped beyond 100,000."""
@@ -51,15 +58,20 @@ class Buckets:
         self._clock = clock
         self._buckets: TokenBuckets[tuple[Rate, str]] = TokenBuckets(MAX_BUCKETS)
 
-    def take(self, rate: Rate, key: str, cost: float = 1.0) -> None:
-        """Use up ``cost``. Raise ApiError 54009 with the seconds to wait when there is less."""
+    def take(self, rate: Rate, key: str, cost: float = 1.0, subject: str = "") -> None:
+        """Use up ``cost``. Raise ApiError 54009 with the seconds to wait when there is less; its text names the limit
+        by its class and ``subject``, such as ``write-map-MP…`` (seen)."""
         now = self._clock()
         burst = rate.burst
         bucket = self._buckets.get((rate, key), rate.rate, burst)
         # The clock may have been set back: a bucket is never more than empty.
         bucket.full_at = min(bucket.full_at, now + burst)
         if wait := bucket.wait(now, cost):
-            raise ApiError(54009, headers={"Retry-After": str(math.ceil(wait / SECOND))})
+            raise ApiError(
+                54009,
+                f"Rate limit exceeded for {rate.label}-{subject}",
+                headers={"Retry-After": str(math.ceil(wait / SECOND))},
+            )
         bucket.spend(cost, now)
 
 
@@ -86,15 +98,18 @@ def limited(operation: Operation, buckets: Buckets) -> Operation:
     if rate is None:
         return operation
     kind = operation.path.split("/")[3]
+    label = "service" if rate is Rate.CREATION else _LABELS[kind]
 
     def limit(call: Call[Any]) -> None:
         path = call.path
-        names = [call.account_sid, path["ServiceSid"]]
+        service, identity = path["ServiceSid"], path.get("Identity", "")
+        names = [call.account_sid, service]
+        subject = service if rate is Rate.CREATION else path["Sid"]
         if rate is not Rate.CREATION:
-            names += [kind, path["Sid"]]
+            names += [kind, subject]
         if rate is Rate.PERMISSION:
-            names.append(path.get("Identity", ""))
-        weighs = rate is Rate.WRITE
-        buckets.take(rate, "\n".join(names), cost(getattr(call.input, "data", None)) if weighs else 1.0)
+            names.append(identity)
+        used = cost(getattr(call.input, "data", None)) if rate is Rate.WRITE else 1.0
+        buckets.take(rate, "\n".join(names), used, f"{label}-{subject}{identity and '-'}{identity}")
 
     return msgspec.structs.replace(operation, limit=limit)

@@ -79,7 +79,7 @@ _CLAIM = (
 
 async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | None = None) -> Object:
     """Return the object that ``name``, a SID or unique name, addresses. Raise ApiError 54100, 54150, 54200, 54250 or
-    54300, and 54007 if the actor lacks ``flag``; None requires none, and Streams never require one."""
+    54300, and 54007 if the actor lacks ``flag``; None requires none."""
     by_sid = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_SID}"
     by_name = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_NAME}"
     found = await tx.one(
@@ -92,7 +92,9 @@ async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | N
     )
     if found is None:
         raise missing(kind, name)
-    if flag is not None and kind is not ObjectKind.STREAM:
+    if flag is not None and kind is ObjectKind.STREAM:
+        permissions.require_creator(scope, found.created_by, flag)
+    elif flag is not None:
         await permissions.require(tx, scope, found.sid, flag)
     return found
 

@@ -1,7 +1,10 @@
 """Access control: the rights of an actor on an object, as a rule, and the rows of ``sync_permissions``.
 
 REST credentials may do everything. An access token may too, unless the Service has its access control on: then only
-what its identity was granted (doc). Flags do not imply each other. Streams have no permissions (spec).
+what its identity was granted (doc). Flags do not imply each other.
+
+Streams have no permissions (spec): every token may read them and publish, and the identity that created one may set its
+expiry and delete it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import enum
 
 from trunkline.api.errors import ApiError
 from trunkline.core.storage.database import Row, Tx, columns, placeholders
-from trunkline.products.sync.scope import Scope
+from trunkline.products.sync.scope import SYSTEM, Scope
 from trunkline.products.sync.services import AccessChanged
 
 
@@ -49,6 +52,15 @@ async def require(tx: Tx, scope: Scope, object_sid: str, flag: Flag) -> None:
     if allowed(scope, None, flag):
         return
     if not allowed(scope, await find(tx, object_sid, scope.actor.name), flag):
+        raise ApiError(54007)
+
+
+def require_creator(scope: Scope, created_by: str, flag: Flag) -> None:
+    """Raise ApiError 54007 unless the actor may use a right on a Stream that ``created_by`` made."""
+    if flag is Flag.READ or allowed(scope, None, flag):
+        return
+    # A token may have no identity, or the one that REST credentials stand as.
+    if scope.actor.name != created_by or created_by in ("", SYSTEM):
         raise ApiError(54007)
 
 

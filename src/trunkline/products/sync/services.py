@@ -109,11 +109,11 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[SyncService]:
 
 
 async def update_service(tx: Tx, call: Call[SyncServiceSettings]) -> SyncService:
-    """Change the given settings. Raise ApiError 54010 if there are none (inferred), 54050 or 54056."""
+    """Change the given settings; with none given nothing changes (seen). Raise ApiError 54050 or 54056."""
     changes = given(call.input)
-    if not changes:
-        raise ApiError(54010)
     service = await find(tx, call.account_sid, call.path["Sid"])
+    if not changes:
+        return service
     changes["date_updated"] = tx.now
     await tx.run(
         f"UPDATE sync_services SET {assignments(tuple(changes))} WHERE sid = :sid", sid=service.sid, **changes

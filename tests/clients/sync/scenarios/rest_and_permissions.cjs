@@ -79,6 +79,12 @@ exports["50 permissions decide who reads, writes and removes"] = async (world) =
   const stream = await world.client("bob").stream("open");
   await world.live(stream);
   await stream.publishMessage({ n: 1 });
+  const theirs = await world.client("carol").stream("open");
+  await theirs.publishMessage({ n: 2 });
+  await world.refused(theirs.setTtl(60), 403, 54007);
+  await world.refused(theirs.removeStream(), 403, 54007);
+  await stream.setTtl(60);
+  await stream.removeStream();
 };
 
 exports["51 what one makes is one's own"] = async (world) => {

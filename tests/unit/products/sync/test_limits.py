@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from trunkline.api.errors import ApiError
+from trunkline.api.operation import Call, Empty
+from trunkline.api.principal import Credential, Principal
 from trunkline.core.clock import SECOND
+from trunkline.core.secrets import Vault
 from trunkline.products import sync
 from trunkline.products.sync import limits
-from trunkline.products.sync.limits import Buckets, Rate, cost, rate_of
+from trunkline.products.sync.limits import Buckets, Rate, cost, limited, rate_of
 
 
 class MovedClock:
@@ -65,6 +68,35 @@ def test_the_refusal_says_when_to_come_back() -> None:
     assert refused.value.headers == {"Retry-After": "1"}
     clock.now += SECOND
     buckets.take(Rate.WRITE, "k", 10.0)
+
+
+NAMES = {
+    ("GET", "/Lists/{Sid}/Items"): "read-list-one",
+    ("GET", "/Documents/{Sid}"): "read-document-one",
+    ("POST", "/Maps/{Sid}/Items"): "write-map-one",
+    ("DELETE", "/Streams/{Sid}"): "write-stream-one",
+    ("POST", "/Streams/{Sid}/Messages"): "message-stream-one",
+    ("GET", "/Maps/{Sid}/Permissions"): "permission-map-one",
+    ("POST", "/Maps/{Sid}/Permissions/{Identity+}"): "permission-map-one-bob",
+    ("POST", "/Maps"): "creation-service-IS1",
+}
+
+
+def test_the_refusal_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rate, "burst", property(lambda _: 0))
+    operations = {
+        (one.method, one.path.removeprefix("/Services/{ServiceSid}")): one for one in sync.OPERATIONS
+    }
+    principal = Principal("AC1", "AC1", Credential.AUTH_TOKEN)
+    for place, name in NAMES.items():
+        path = {"ServiceSid": "IS1"}
+        path |= {"Sid": "one"} if "{Sid}" in place[1] else {}
+        path |= {"Identity": "bob"} if "{Identity+}" in place[1] else {}
+        limit = limited(operations[place], Buckets(MovedClock())).limit
+        assert limit is not None
+        with pytest.raises(ApiError) as refused:
+            limit(Call(principal, path, Empty(), Vault(b"k" * 32)))
+        assert refused.value.message == f"Rate limit exceeded for {name}"
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:

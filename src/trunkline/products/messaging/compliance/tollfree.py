@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, missing
 from trunkline.api.operation import Call, Empty, Operation, create, delete, fetch, listing, update
-from trunkline.api.params import Given, Parser, boolean, choice, many, sid, text
+from trunkline.api.params import Given, Parser, boolean, choice, given, many, sid, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
@@ -179,8 +179,8 @@ async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> list[Ver
 
 
 async def update_verification(at_once: bool, tx: Tx, call: Call[TollfreeParameters]) -> Verification | None:
-    """Edit a verification, which submits it again. Raise ApiError 20001 while it is in review, and for a rejected
-    one that may not be edited, or no longer (inferred code)."""
+    """Edit a verification, which submits it again; with nothing given nothing changes (inferred). Raise ApiError 20001
+    while it is in review, and for a rejected one that may not be edited, or no longer (inferred code)."""
     verification = await find_verification(tx, call.account_sid, call.path["Sid"])
     if verification is None:
         return None
@@ -188,6 +188,8 @@ async def update_verification(at_once: bool, tx: Tx, call: Call[TollfreeParamete
         raise ApiError(20001, "A verification cannot be edited while it is in review")
     if verification.status == REJECTED and not _editable(verification, tx.now):
         raise ApiError(20001, "This rejected verification cannot be edited: make a new one")
+    if not given(call.input):
+        return verification
     content = changed(msgspec.json.decode(verification.content, type=TollfreeContent), call.input)
     status = approval(verification) if at_once else {**_NOT_REJECTED, "status": PENDING_REVIEW}
     return await change_verification(

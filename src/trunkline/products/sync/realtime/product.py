@@ -46,8 +46,8 @@ class SyncRealtime:
             name="sync",
             grants=("data_sync",),
             mounts=(
-                Mount("cds", "v3", objects, codes=codes, tunnel=True),
-                Mount("cds", "v4", (subscriptions.operation(),), tunnel=True),
+                Mount("cds", "v3", objects, codes=codes, tunnel=True, names_version=False),
+                Mount("cds", "v4", (subscriptions.operation(),), tunnel=True, names_version=False),
             ),
             base_url=BASE,
             path=full_path,
