@@ -62,7 +62,8 @@ def open_accounts(
 def open_carriers(settings: Settings, database: Database) -> Carriers:
     """Return the carriers. They are the node's, since the control API and every product may use them; their options
     stand in Messaging's table."""
-    return carriers.open_carriers(settings.messaging.carriers, settings.messaging.carrier_routes, database)
+    found, routes = settings.messaging.carriers, settings.messaging.carrier_routes
+    return carriers.open_carriers(found, routes, database, settings.webhooks.egress_ca_file)
 
 
 def public_address(settings: Settings) -> PublicAddress:

@@ -24,25 +24,26 @@ MIGRATIONS = (*phones.MIGRATIONS, *segment_store.MIGRATIONS)
 
 
 def open_carriers(
-    carriers: Sequence[CarrierOptions], routes: Sequence[RouteRule], database: Database
+    carriers: Sequence[CarrierOptions], routes: Sequence[RouteRule], database: Database, ca_file: str = ""
 ) -> RoutingTable:
-    """Return the carriers, not started; the sandbox if none is configured."""
+    """Return the carriers, not started; the sandbox if none is configured. ``ca_file`` replaces the certificates that
+    requests to gateways trust."""
     opened: list[Carrier] = [
         Sandbox(database)
         if isinstance(route, SandboxRoute)
-        else open_carrier(route, DatabaseSegmentStore(database))
+        else open_carrier(route, DatabaseSegmentStore(database), ca_file)
         for route in carriers or (SandboxRoute(),)
     ]
     return RoutingTable(opened, routes)
 
 
-def open_carrier(route: NetworkRoute, segments: SegmentStore | None = None) -> Carrier:
+def open_carrier(route: NetworkRoute, segments: SegmentStore | None = None, ca_file: str = "") -> Carrier:
     """Return a carrier to connect to, not started. ``segments`` stores those of inbound messages; without it they are
-    kept in memory."""
+    kept in memory. ``ca_file`` replaces the certificates that requests to a gateway trust."""
     if isinstance(route, SmppRoute):
         return SmppCarrier(route, segments)
     # The operator named this address: it may be on the operator's own network.
-    return HttpCarrier(route, Egress(AddressGuard(allow_private=True)))
+    return HttpCarrier(route, Egress(AddressGuard(allow_private=True), ca_file=ca_file))
 
 
 def job_handlers(carriers: Sequence[Carrier]) -> dict[str, Handler]:

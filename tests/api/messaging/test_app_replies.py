@@ -139,7 +139,9 @@ OUTSIDE = '<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><Response><Mess
     ],
 )
 @ONE_ENGINE
-def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: bytes, code: str) -> None:
+def test_what_is_no_answer_leads_to_the_fallback(
+    api: Api, web: App, content: bytes, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
     web.routes |= {"/sms": content, "/fallback": HI}
     got = receive(api, US)
     assert got is not None
@@ -153,6 +155,8 @@ def test_what_is_no_answer_leads_to_the_fallback(api: Api, web: App, content: by
     assert (alert["resource_sid"], alert["request_url"]) == (got["sid"], alert["request_url"])
     assert f"MessageSid={got['sid']}" in alert["request_variables"]
     assert len(alert["response_body"]) <= 16 * 1024
+    [logged] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f" failed at {web.url()}: {code} " in logged
 
 
 @pytest.mark.parametrize("reply", [hang, stall, drip])
@@ -328,7 +332,9 @@ def test_an_action_may_go_on_with_other_twiml(api: Api, web: App) -> None:
     "body", [response("ok", 200, "Content-Type: text/plain"), response("", 500), response("<x")]
 )
 @ONE_ENGINE
-def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App, body: bytes) -> None:
+def test_an_action_that_answers_no_twiml_is_a_status_callback(
+    api: Api, web: App, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     web.routes |= {
         "/sms": twiml('<Message action="/action">a</Message>', "<Message>b</Message>"),
         "/action": body,
@@ -336,6 +342,9 @@ def test_an_action_that_answers_no_twiml_is_a_status_callback(api: Api, web: App
     receive(api, US)
     assert bodies(api) == ["a", "b"]
     assert "/fallback" not in web.paths()
+    logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert bool(logged) is (b"ok" not in body)
+    assert all(f" failed at {web.url('/action')}: 1" in line for line in logged)
 
 
 def test_status_callbacks_of_a_reply(api: Api, web: App) -> None:

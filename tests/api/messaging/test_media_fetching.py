@@ -245,7 +245,9 @@ class TestGuarded:
         return {"dev": False}
 
     @ONE_ENGINE
-    def test_private_addresses_are_refused(self, api: Api, web: App) -> None:
+    def test_private_addresses_are_refused(
+        self, api: Api, web: App, caplog: pytest.LogCaptureFixture
+    ) -> None:
         for url in (
             web.url("/cat.png"),
             "http://10.0.0.1/",
@@ -255,6 +257,12 @@ class TestGuarded:
             shown = outcome(api, web, url)
             assert (shown["status"], shown["error_code"]) == ("failed", 11205)
         assert (web.requests, codes(api)) == ([], ["11205"] * 4)
+        logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert len(logged) == 4
+        assert (
+            f" failed at {web.url('/cat.png')}: 11205 connections to 127.0.0.1 are not allowed" in logged[0]
+        )
+        assert all("webhook_networks" in line for line in logged)
 
 
 def test_a_failure_is_called_back(api: Api, web: App) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -10,6 +11,7 @@ from trunkline.core.clock import SECOND, Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status, shown_url
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, JobOutcome, Retry, Success, Write
 from trunkline.core.storage.database import Database, Tx
@@ -19,6 +21,8 @@ from trunkline.core.webhooks.overrides import OverrideProblem, RetryCondition, R
 from trunkline.core.webhooks.request import MAX_REDIRECTS, SignedRequest, Signer
 from trunkline.core.webhooks.signing_tokens import SigningToken
 from trunkline.core.webhooks.webhook import Webhook, with_token
+
+log = logging.getLogger("trunkline.webhooks")
 
 FAILED_RESPONSE = 11200
 """The debugger's code of a response that is no success (doc)."""
@@ -75,12 +79,19 @@ class Delivery:
 
     async def run_job(self, job: ClaimedJob) -> JobOutcome:
         """Deliver the webhook of a job. A failure is final, unless the options have a schedule."""
-        result, record = await self._deliver(msgspec.json.decode(job.payload, type=Webhook))
-        if result is None or result.delivered or not self._options.schedule:
+        webhook = msgspec.json.decode(job.payload, type=Webhook)
+        result, record = await self._deliver(webhook)
+        if result is None or result.delivered:
             return Success(record)
-        if job.attempts > len(self._options.schedule):
+        schedule = self._options.schedule
+        if job.attempts == 1 or not schedule:
+            # Once for each webhook: the repetitions are recorded, and end as a dead job.
+            _log_failure(webhook, result, schedule)
+        if not schedule:
+            return Success(record)
+        if job.attempts > len(schedule):
             return DeadLetter(result.error_text, record)
-        return Retry(self._options.schedule[job.attempts - 1], result.error_text, record)
+        return Retry(schedule[job.attempts - 1], result.error_text, record)
 
     async def deliver(self, webhook: Webhook) -> AttemptResult | None:
         """Send the webhook, with its retries, and return the result of the last attempt; None if the account is not
@@ -88,6 +99,8 @@ class Delivery:
         result, record = await self._deliver(webhook)
         if record is not None:
             await self._database.write(record)
+        if result is not None and not result.delivered:
+            _log_failure(webhook, result)
         return result
 
     async def _deliver(self, webhook: Webhook) -> tuple[AttemptResult | None, Write | None]:
@@ -175,6 +188,30 @@ class Delivery:
         return write
 
 
+def _log_failure(webhook: Webhook, result: AttemptResult, schedule: Sequence[float] = ()) -> None:
+    """Log a webhook whose attempts failed. The attempts, with all of their content, are the account's to see."""
+    remedy = REMEDIES[result.failure] if result.failure else remedy_of_status(_status(result))
+    if schedule:
+        remedy += f"; it is tried again in {schedule[0]:g} s, and at most {len(schedule)} times"
+    reason = f"{result.error_code} {result.error_text}"
+    if result.redirects and result.failure is not Failure.BAD_URL:
+        reason += f", at {shown_url(result.url)} after {result.redirects} redirects"
+    log_failure(
+        log,
+        f"the webhook {webhook.event}".strip(),
+        webhook.url,
+        reason,
+        remedy,
+        account_sid=webhook.account_sid,
+        service_sid=webhook.service_sid,
+        idempotency_token=webhook.token,
+    )
+
+
+def _status(result: AttemptResult) -> int:
+    return result.response.status if result.response else 0
+
+
 def _failed(result: AttemptResult, failure: Failure, text: str) -> AttemptResult:
     return msgspec.structs.replace(result, failure=failure, error_code=failure.code, error_text=text)
 
@@ -192,7 +229,7 @@ def _is_retried(result: AttemptResult, policy: RetryPolicy) -> bool:
         return result.failure not in _PERMANENT and (
             (RetryCondition.CONNECT if result.failure.before_request else RetryCondition.READ) in policy.on
         )
-    status = result.response.status if result.response else 0
+    status = _status(result)
     return (
         (RetryCondition.CLIENT_ERROR in policy.on and 400 <= status < 500)
         or (RetryCondition.SERVER_ERROR in policy.on and 500 <= status < 600)

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from time import monotonic
 from typing import Any
 
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.failure import EgressError
+from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.egress.remedies import REMEDIES
 from trunkline.transports.base import CarrierListener, Deferral, Outcome, Submission, UnknownOutcome
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
+
+log = logging.getLogger("trunkline.http")
 
 _CONNECT = 5.0
 
@@ -100,7 +104,8 @@ class HttpCarrier:
         except EgressError as error:
             reason = "the carrier was stopped"
             if not self._stopping:
-                reason = self._failure = error.message
+                reason = error.message
+                self._note(reason, _remedy(error.failure))
             if error.failure.before_request:
                 self._pause_for(protocol.PAUSE)
                 return Deferral(protocol.PAUSE, reason, counts=False)
@@ -112,12 +117,21 @@ class HttpCarrier:
             receipts=route.receipts,
             resend=self.resends_unknown,
         )
-        self._failure = (
-            "" if 200 <= response.status < 300 else f"the gateway responded with {response.status}"
-        )
+        works = 200 <= response.status < 300
+        failure = "" if works else f"the gateway responded with {response.status}"
+        refused = response.status in (401, 403)
+        self._note(failure, "correct its authorization" if refused else "see the log of the gateway")
         if isinstance(outcome, Deferral):
             self._pause_for(outcome.after)
         return outcome
+
+    def _note(self, failure: str, remedy: str) -> None:
+        """Keep the failure of the last message, if it failed, and log where failures begin and end."""
+        if failure and not self._failure:
+            log.warning("%s: messages to %s fail: %s; %s", self.name, self._route.address, failure, remedy)
+        elif self._failure and not failure:
+            log.info("%s: the gateway accepts messages again", self.name)
+        self._failure = failure
 
     async def probe(self) -> int:
         """Request the gateway's options, and return the status. Raise EgressError if there is no response."""
@@ -154,3 +168,9 @@ class HttpCarrier:
         else:
             return False
         return True
+
+
+def _remedy(failure: Failure) -> str:
+    if failure is Failure.ADDRESS_REFUSED:
+        return "gateways have public or private addresses, not link-local ones"
+    return REMEDIES[failure]

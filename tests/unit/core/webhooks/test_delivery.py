@@ -43,6 +43,8 @@ TOKEN = "f" * 32
 MIGRATIONS = (*schema.MIGRATIONS, *attempts.MIGRATIONS)
 PARAMETERS = (("Body", "Grüße & 世界"), ("To", "b"), ("To", "a"), ("Empty", ""))
 PATIENCE = 20.0
+ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""The log is not stored: one engine is enough."""
 
 
 class World:
@@ -444,6 +446,84 @@ def test_without_a_schedule_a_failure_is_final(database_url: str) -> None:
             assert [attempt.error_code for attempt in await one.attempts()] == [11200]
 
     run(body)
+
+
+FAILURES = [
+    (status(500), "#rc=3&rp=all", "11200 the response has the status 500; see the log of the receiver"),
+    (status(404), "", "11200 the response has the status 404; correct the path"),
+    (
+        status(302, "Location: http://user:pw@localhost:1/x?y"),
+        "",
+        "http://localhost:1/x after 1 redirects; start the",
+    ),
+    (status(302, "Location: /again"), "", "11215 more than 5 redirects"),
+    (b"nonsense\r\n\r\n", "", "11206 "),
+]
+
+
+@pytest.mark.parametrize(("reply", "fragment", "reason"), FAILURES)
+@ONE_ENGINE
+def test_a_failed_webhook_is_logged_once(
+    database_url: str, caplog: pytest.LogCaptureFixture, reply: bytes, fragment: str, reason: str
+) -> None:
+    async def body() -> None:
+        async with world(database_url) as one, peer(reply) as server:
+            url = server.url("/hook?key=secret" + fragment).replace("//", "//u:secret@")
+            await one.send(url, event="message.status")
+            await one.delivery.run_job(job(Webhook(ACCOUNT, url, event="message.status"), 1))
+            shown = f"the webhook message.status failed at {server.url('/hook')}: "
+        for record in caplog.records:
+            assert record.levelname == "WARNING"
+            assert record.getMessage().startswith(shown)
+            assert reason in record.getMessage()
+            assert "secret" not in record.getMessage()
+            assert record.fields["account_sid"] == ACCOUNT  # type: ignore[attr-defined]
+        assert len(caplog.records) == 2
+
+    run(body)
+
+
+@ONE_ENGINE
+def test_a_refused_address_is_logged_with_its_remedy(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body() -> None:
+        async with world(database_url, guard=AddressGuard()) as one:
+            await one.send("http://127.0.0.1:9/hook#rc=5&rp=all")
+
+    run(body)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the webhook failed at http://127.0.0.1:9/hook: 11205 connections to 127.0.0.1 are not allowed; "
+        "list its network in webhook_networks; --dev allows this machine and private networks"
+    )
+
+
+@ONE_ENGINE
+def test_what_is_tried_again_is_logged_the_first_time(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body() -> None:
+        async with (
+            world(database_url, DeliveryOptions(schedule=(60, 600))) as one,
+            peer(status(500)) as server,
+        ):
+            for attempts in (1, 2, 3):
+                await one.delivery.run_job(job(Webhook(ACCOUNT, server.url(), token="t"), attempts))
+
+    run(body)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("; it is tried again in 60 s, and at most 2 times")
+
+
+@ONE_ENGINE
+def test_what_is_delivered_is_not_logged(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        async with world(database_url) as one, peer(flaky(status(500), OK)) as server:
+            assert (await one.send(server.url("/#rp=5xx"))).delivered
+
+    run(body)
+    assert caplog.records == []
 
 
 async def jobs_left(one: World) -> list[StoredJob]:

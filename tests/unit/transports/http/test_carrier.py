@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
+from trunkline.transports import carriers
 from trunkline.transports.base import (
     Acceptance,
     Deferral,
@@ -194,6 +196,49 @@ def test_a_gateway_that_asked_for_a_pause_is_left_alone(monkeypatch: pytest.Monk
         assert len(gateway.requests) == 2
 
     play(response(429, b"", "Retry-After: 60"), scenario)
+
+
+def test_failures_are_logged_where_they_begin_and_end(caplog: pytest.LogCaptureFixture) -> None:
+    replies = iter([response(403, b"no"), response(400), ACCEPTED])
+
+    async def flaky(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(next(replies))
+
+    async def scenario(made: HttpCarrier, gateway: Peer) -> None:
+        for _ in range(3):
+            await made.submit(submission())
+        where = gateway.url("/sms")
+        assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            (
+                "WARNING",
+                f"gate: messages to {where} fail: the gateway responded with 403; correct its authorization",
+            ),
+            ("INFO", "gate: the gateway accepts messages again"),
+        ]
+
+    with caplog.at_level(logging.INFO, "trunkline.http"):
+        play(flaky, scenario)
+
+
+def test_a_gateway_at_a_forbidden_address_is_told() -> None:
+    async def run() -> None:
+        async with carrier("http://169.254.1.1/") as (made, _):
+            assert isinstance(await made.submit(submission()), Deferral)
+
+    asyncio.run(run())
+
+
+def test_the_trusted_certificates_are_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    class Client(Egress):
+        def __init__(self, guard: AddressGuard, *, ca_file: str = "", verify: bool = True) -> None:
+            given.append(ca_file)
+
+    monkeypatch.setattr(carriers, "Egress", Client)
+    route = HttpRoute(name="gate", url="https://gate.test", secret=SECRET)
+    carriers.open_carriers([route], [], None, "ca.pem")  # type: ignore[arg-type]
+    assert given == ["ca.pem"]
 
 
 def test_a_gateway_that_is_not_there_has_nothing() -> None:

@@ -12,6 +12,7 @@ request and no reply.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
@@ -22,6 +23,7 @@ import msgspec
 from trunkline.core.clock import Clock
 from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
 from trunkline.core.egress.http_message import EgressResponse
+from trunkline.core.egress.remedies import log_failure
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.attempts import AttemptResult
@@ -46,6 +48,9 @@ TOO_MANY_REDIRECTS = 14106
 TOO_MANY_MESSAGES = 14109
 TOO_LARGE = 11750
 
+log = logging.getLogger("trunkline.webhooks")
+
+_REMEDY = "correct what the app responds with; the Alert has the response"
 _DOCUMENTS = ("text/xml", "application/xml")
 _SHOWN = 16 * 1024
 
@@ -137,6 +142,7 @@ class Conversation:
                 if self._redirects > MAX_REDIRECTS:
                     text = f"more than {MAX_REDIRECTS} documents redirect to others"
                     self._report(TwimlProblem(TOO_MANY_REDIRECTS, text), "error", request_url=verb.url)
+                    self._log(verb.url, f"{TOO_MANY_REDIRECTS} {text}")
                     return
                 verbs = deque(await self._document(InboundWebhook(verb.url, verb.method), self._params))
                 continue
@@ -161,6 +167,7 @@ class Conversation:
             script = self._read(finished.response, finished.url)
         except TwimlError as error:
             self._report(TwimlProblem(error.code, error.text), "error", **about)
+            self._log(finished.url, f"{error.code} {error.text}")
             raise DocumentUnavailable(error.code, finished.url) from None
         for problem in script.problems:
             self._report(problem, "warning", **about)
@@ -184,7 +191,8 @@ class Conversation:
             return ()
         try:
             return self._read(response, finished.url).verbs
-        except TwimlError:
+        except TwimlError as error:
+            self._log(finished.url, f"{error.code} {error.text}")
             return ()
 
     async def _send_pending(self) -> list[ReplyResult]:
@@ -227,6 +235,13 @@ class Conversation:
             raise TwimlError(TOO_LARGE, "the response is longer than 64 KiB")
         kind = response.header("content-type") or ""
         return read_twiml(response.body, kind, url=url, number=self._message.recipient)
+
+    def _log(self, url: str, reason: str) -> None:
+        """Log a response that is of no use; the delivery logs requests without a usable response."""
+        message = self._message
+        log_failure(
+            log, "the TwiML", url, reason, _REMEDY, account_sid=message.account_sid, message=message.sid
+        )
 
     def _report(self, problem: TwimlProblem, level: str, **about: str) -> None:
         self._alerts.append(PendingAlert(problem, level, about))

@@ -24,6 +24,7 @@ from trunkline.core.blobs.store import Blob, BlobStore, BlobTooLarge, delete_blo
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, Timeouts
+from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status
 from trunkline.core.egress.streaming import ResponseStream
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
@@ -53,6 +54,7 @@ _HEADERS = (("Accept", "*/*"), ("User-Agent", "TwilioProxy/1.1"))
 _BAD_RESPONSE = 11200
 _TOO_MANY_REDIRECTS = 11215
 _EMPTY = 11770
+_CONTENT = "send an attachment of a kind that messages may have (docs/messaging.md), of at most 5 MiB in all"
 _PAUSE = 5.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -60,9 +62,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 class MediaUnavailable(Exception):
     """The error for an attachment that cannot be fetched; ``again`` is true if the next attempt may succeed."""
 
-    def __init__(self, code: int, text: str, url: str, *, again: bool = False) -> None:
+    def __init__(self, code: int, text: str, url: str, remedy: str, *, again: bool = False) -> None:
         super().__init__(text)
-        self.code, self.url, self.again = code, url, again
+        self.code, self.url, self.remedy, self.again = code, url, remedy, again
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -153,15 +155,26 @@ class MediaFetcher:
                             return await _store(url, response, blobs)
                 except EgressError as error:
                     again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
-                    raise MediaUnavailable(error.failure.code, error.message, url, again=again) from None
+                    remedy = REMEDIES[error.failure]
+                    raise MediaUnavailable(
+                        error.failure.code, error.message, url, remedy, again=again
+                    ) from None
                 try:
                     here = urljoin(here, location)
                 except ValueError as error:
-                    raise MediaUnavailable(Failure.BAD_URL.code, str(error), url) from None
-        raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url)
+                    failure = Failure.BAD_URL
+                    raise MediaUnavailable(failure.code, str(error), url, REMEDIES[failure]) from None
+        raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url, REMEDIES[Failure.REDIRECTS])
 
     async def _fail(self, message: Message, refused: MediaUnavailable) -> None:
-        log.info("message %s has no attachment: %s", message.sid, refused)
+        log_failure(
+            log,
+            f"the attachment of message {message.sid}",
+            refused.url,
+            f"{refused.code} {refused}",
+            refused.remedy,
+            account_sid=message.account_sid,
+        )
 
         async def write(tx: Tx) -> None:
             entry = await message_queue.find_entry(tx, message.sid)
@@ -192,7 +205,8 @@ def _cancel(tasks: Sequence[asyncio.Task[_Attachment]]) -> None:
 
 async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
     if not 200 <= response.status < 300:
-        raise MediaUnavailable(_BAD_RESPONSE, f"the response has the status {response.status}", url)
+        text = f"the response has the status {response.status}"
+        raise MediaUnavailable(_BAD_RESPONSE, text, url, remedy_of_status(response.status))
     kind = _kind(response)
     if not kinds.is_allowed(kind):
         return _Attachment(url, kind, await _count(response))
@@ -209,9 +223,10 @@ def _check(media: Sequence[_Attachment]) -> None:
     too_large = sum(one.size for one in media) > kinds.MAX_MESSAGE
     code = kinds.TOO_LARGE if too_large else kinds.rejection_code([(one.kind, one.size) for one in media])
     if code:
-        raise MediaUnavailable(code, "the attachment has a kind or size that no message may have", last.url)
+        text = "the attachment has a kind or size that no message may have"
+        raise MediaUnavailable(code, text, last.url, _CONTENT)
     if not last.size:
-        raise MediaUnavailable(_EMPTY, "the attachment is empty", last.url)
+        raise MediaUnavailable(_EMPTY, "the attachment is empty", last.url, _CONTENT)
 
 
 async def _count(response: ResponseStream) -> int:

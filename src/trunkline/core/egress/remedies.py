@@ -1,0 +1,72 @@
+"""The remedies of failed outgoing requests, and the line by which the log reports one.
+
+A line has the reason, the remedy, and the URL without credentials, query and fragment. It stays one line whatever a
+peer sent, since logs are JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from trunkline.core.egress.failure import Failure
+from trunkline.core.egress.target import BadUrl, locate, without_credentials
+
+_RECEIVER = "see the log of the receiver"
+_SLOW = "let the receiver respond faster"
+_THERE = "start the receiver, or correct host and port"
+_PROTOCOL = "check that this port speaks HTTP, with TLS for https and without it for http"
+
+REMEDIES = {
+    Failure.BAD_URL: "correct the URL: http:// or https://, a host, no spaces",
+    Failure.BAD_HOST: "correct the host, or the name service of this machine",
+    Failure.ADDRESS_REFUSED: (
+        "list its network in webhook_networks; --dev allows this machine and private networks"
+    ),
+    Failure.CONNECT_TIMEOUT: _THERE,
+    Failure.CONNECT_REFUSED: _THERE,
+    Failure.CONNECT_FAILED: _THERE,
+    Failure.TLS_HANDSHAKE: _PROTOCOL,
+    Failure.TLS_WRONG_NAME: "give the receiver a certificate for the host of the URL",
+    Failure.TLS_EXPIRED: "renew the certificate of the receiver, or set the clock of this machine",
+    Failure.TLS_UNTRUSTED: "name a file with the certificate's CA in egress_ca_file",
+    Failure.READ_TIMEOUT: _SLOW,
+    Failure.TOTAL_TIMEOUT: _SLOW,
+    Failure.BROKEN_OFF: _RECEIVER,
+    Failure.PROTOCOL: _PROTOCOL,
+    Failure.REDIRECTS: "name the address that the redirects lead to",
+    Failure.HTTP_VERSION: _PROTOCOL,
+    Failure.CLIENT_CERTIFICATE: "do not require a client certificate",
+    Failure.STREAM_REFUSED: _RECEIVER,
+    Failure.STREAM_RESET: _RECEIVER,
+    Failure.POOL_CLOSED: "none: this server stops",
+}
+"""From a failure to what ends it."""
+
+
+def remedy_of_status(status: int) -> str:
+    """Return what ends responses with a status that is no success."""
+    if 300 <= status < 400:
+        return REMEDIES[Failure.REDIRECTS]
+    if status in (401, 403, 407):
+        return "put the receiver's credentials into the URL, or correct its check of the signature"
+    if status in (404, 405, 410):
+        return "correct the path of the URL, or its method"
+    return _RECEIVER
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as logs show it: a path may distinguish receivers, the rest may be secret. Raise BadUrl if it is
+    none: then its parts cannot be distinguished."""
+    locate(url)
+    return without_credentials(url).partition("?")[0]
+
+
+def log_failure(log: logging.Logger, subject: str, url: str, reason: str, remedy: str, **fields: str) -> None:
+    """Log a request that failed for good, or for the first of several times, in one line at level warning."""
+    try:
+        shown = shown_url(url)
+    except BadUrl:
+        # The reason, too, may repeat a password.
+        shown, reason = "a malformed URL", "it cannot be understood"
+    given = {name: value for name, value in fields.items() if value}
+    log.warning("%s failed at %s: %s; %s", subject, shown, reason, remedy, extra={"fields": given})

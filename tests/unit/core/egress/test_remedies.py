@@ -1,0 +1,60 @@
+"""The remedies of failed requests, and the line that the log gets."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from trunkline.core.egress.failure import Failure
+from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status
+from trunkline.core.telemetry import JsonFormatter
+
+log = logging.getLogger("trunkline.test")
+
+
+def test_every_failure_has_a_remedy() -> None:
+    assert REMEDIES.keys() == set(Failure)
+    assert all(REMEDIES.values())
+    assert "--dev" in REMEDIES[Failure.ADDRESS_REFUSED]
+    assert "webhook_networks" in REMEDIES[Failure.ADDRESS_REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (302, "redirects"),
+        (401, "credentials"),
+        (403, "signature"),
+        (404, "path"),
+        (405, "method"),
+        (500, "log"),
+    ],
+)
+def test_a_status_has_a_remedy(status: int, word: str) -> None:
+    assert word in remedy_of_status(status)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://h.test/hook", "http://h.test/hook"),
+        ("https://user:secret@h.test:8443/a/b?token=secret#rc=1", "https://h.test:8443/a/b"),
+        ("http://[::1]:9/?secret", "http://[::1]:9/"),
+        ("http://user:secret/word@h.test/", "a malformed URL"),
+        ("http://h.test/\nsecret", "a malformed URL"),
+        ("secret", "a malformed URL"),
+    ],
+)
+def test_a_line_has_the_place_and_no_secret(url: str, place: str, caplog: pytest.LogCaptureFixture) -> None:
+    malformed = place == "a malformed URL"
+    log_failure(
+        log, "the webhook x", url, "cannot read secret" if malformed else "refused", "mend it", event=""
+    )
+    (record,) = caplog.records
+    reason = "it cannot be understood" if malformed else "refused"
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == f"the webhook x failed at {place}: {reason}; mend it"
+    line = JsonFormatter().format(record)
+    assert "secret" not in line
+    assert "event" not in line
