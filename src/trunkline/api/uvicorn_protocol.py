@@ -136,6 +136,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
 
+    def abort_idle(self) -> None:
+        """End a connection whose client does not end it, unless a response is on its way."""
+        if (
+            self.cycle is None or self.cycle.response_complete
+        ) and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _should_upgrade(self) -> bool:
         return super()._should_upgrade() and self.parser.get_http_version() != "1.0"
 

@@ -2,8 +2,9 @@
 
 ``Server.run`` starts the node, binds the API's socket, starts the CONNECT proxy and uvicorn, and waits for SIGTERM or
 SIGINT. Then the node drains, the proxy stops, and uvicorn accepts no more connections: each open one ends with its next
-response, or after half a second if it is idle, and requests in flight have 8 s. The node stops last. If any step fails,
-the later ones are skipped and whatever was started is stopped.
+response, or after half a second if it is idle, and requests in flight have 8 s. Idle clients are not waited for,
+neither for the end of TLS nor for the reply to a close frame. The node stops last. If any step fails, the later ones
+are skipped and whatever was started is stopped.
 """
 
 from __future__ import annotations
@@ -28,32 +29,53 @@ from trunkline.core.atomic_files import replace_file
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy
 
-DRAIN_SECONDS = 8
+log = logging.getLogger("trunkline.server")
+
+DRAIN_SECONDS = 8.0
 """The time in which requests in flight are finished, the pause of ``IDLE_SECONDS`` included."""
 IDLE_SECONDS = 0.5
+"""The pause in which idle connections may still get a request: to close them at once would cut one on its way."""
+CLOSE_SECONDS = 0.25
+"""The time that clients of idle connections have to end TLS."""
 KEEP_ALIVE_SECONDS = 75
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with a pause before
-    idle connections are closed."""
+    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with its own end."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let every connection end with its next response, then close those that stay idle. Closing idle ones at once
-        would cut requests that are on their way."""
+        """End every connection, those with a request in flight after its response, and cut what is left in the end."""
         for server in self.servers:
             server.close()
-        self.server_state.default_headers.append((b"connection", b"close"))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + IDLE_SECONDS
-        # Nothing but this set shows that a connection has ended.
-        while self.server_state.connections and loop.time() < deadline:  # noqa: ASYNC110
+        state = self.server_state
+        state.default_headers.append((b"connection", b"close"))
+        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        for connection in tuple(state.connections):
+            if not isinstance(connection, HttpProtocol):
+                connection.shutdown()
+        await self._all_ended(deadline - DRAIN_SECONDS + IDLE_SECONDS)
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        await self._all_ended(deadline - DRAIN_SECONDS + IDLE_SECONDS + CLOSE_SECONDS)
+        for connection in tuple(state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.abort_idle()
+        if not await self._all_ended(deadline):
+            log.warning("the stop cuts off %d requests", len(state.tasks))
+            for task in tuple(state.tasks):
+                task.cancel()
+
+    async def _all_ended(self, deadline: float) -> bool:
+        """Wait for the end of every connection and request; return whether it came in time."""
+        loop, state = asyncio.get_running_loop(), self.server_state
+        # Nothing but these sets shows that a connection has ended.
+        while (busy := bool(state.connections or state.tasks)) and loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        await super().shutdown(sockets)
+        return not busy
 
 
 class Server:
@@ -77,7 +99,6 @@ class Server:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=DRAIN_SECONDS - IDLE_SECONDS,  # type: ignore[arg-type]
             backlog=2048,
         )
         self._uvicorn = _Uvicorn(config)

@@ -146,7 +146,9 @@ class RealtimeConnection:
         self._gateway.lost(self)
 
     def drain(self) -> None:
-        """Send the client away: the server stops."""
+        """Send the client away: the server stops. Do nothing the second time."""
+        if self._session.offloading:
+            return
         reconnect_ms = self._gateway.reconnect_ms()
         self._perform(self._session.offload(reconnect_ms, self._gateway.clock(), DRAIN_PATIENCE))
 

@@ -8,7 +8,7 @@ Packets, results and the time go in; effects come out, in the order in which the
 - 180 s before the token expires the client is warned, once per token; when it expires, ``close`` 410.
 - Every 30 s a ``ping`` packet; a client that lets two pass without any packet is cut off.
 - A message that is no packet closes with 406. After a ``close`` the client has 0.3 s to acknowledge, then 1 s to hang
-  up.
+  up; while the server stops, 0.3 s.
 
 Times are microseconds. Numbers: 180 s doc; 0.3 s, 10 s, 30 s and two misses inferred.
 """
@@ -309,14 +309,19 @@ class RealtimeSession:
         self._end_by = self.due = now + ACK_WITHIN
         return [SendPacket(server_packets.close(self._close_id, status, reconnect_ms))]
 
+    @property
+    def offloading(self) -> bool:
+        """True from ``offload`` on."""
+        return self._offload_ms > 0
+
     def offload(self, reconnect_ms: int, now: int, patience: int) -> Effects:
         """Return the effects of a server that stops. A running request gets its response first, if that takes
         no longer than ``patience``; requests behind it are dropped, which the client sees by the missing reply."""
+        self._offload_ms = max(reconnect_ms, 1)
         if self.state is RealtimeSessionState.WAITING:
             return self._hang_up(now)
         if self.state is not RealtimeSessionState.OPEN:
             return []
-        self._offload_ms = max(reconnect_ms, 1)
         if self._busy is None:
             return self.close(server_packets.OFFLOAD, now, self._offload_ms)
         self._queue = None
@@ -333,7 +338,7 @@ class RealtimeSession:
     def _hang_up(self, now: int) -> Effects:
         self.state = RealtimeSessionState.ENDED
         self._busy = self._queue = None
-        self._end_by = self.due = now + HANG_UP_WITHIN
+        self._end_by = self.due = now + (ACK_WITHIN if self._offload_ms else HANG_UP_WITHIN)
         return [HangUp()]
 
     def _packet_id(self) -> str:

@@ -33,7 +33,7 @@ _RETRY_ACCEPT_SECONDS = 1.0
 class ConnectProxy:
     """A listener for CONNECT requests. Each tunnel, decrypted, gets a new protocol from `protocol_factory`.
 
-    `head_seconds` limits the time for a request's head, `tls_seconds` the time for the TLS handshake.
+    `head_seconds` limits the time for a request's head, `tls_seconds` the time for the TLS handshake, and for its end.
     `max_connections` limits the open connections, tunnels in use included; one more gets a 503.
     """
 
@@ -170,7 +170,12 @@ class ConnectProxy:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=self._tls_seconds
+                lambda: protocol,
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=self._tls_seconds,
+                # It includes the time in which the client reads the end of a response.
+                ssl_shutdown_timeout=self._tls_seconds,
             )
         except OSError as reason:
             self._log.debug("no TLS with a client of the proxy: %r", reason)

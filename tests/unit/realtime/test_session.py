@@ -25,7 +25,7 @@ from trunkline.realtime.effects import (
     VerifyToken,
 )
 from trunkline.realtime.server_packets import OFFLOAD, WITHDRAWN, unauthorized
-from trunkline.realtime.session import SECOND, RealtimeSession
+from trunkline.realtime.session import ACK_WITHIN, SECOND, RealtimeSession
 from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 START = 1_000 * SECOND
@@ -484,7 +484,9 @@ def test_going_away_does_not_wait_for_ever() -> None:
 
 
 def test_who_is_not_logged_in_is_just_hung_up_on() -> None:
-    assert new_session().offload(2500, START, SECOND) == [HangUp()]
+    session = new_session()
+    assert session.offload(2500, START, SECOND) == [HangUp()]
+    assert session.due == START + ACK_WITHIN
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ _NO_TRANSCEIVERS = (CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL)
 _MAX_DELIVERIES = 200
 """InboundMessage messages of a connection that may be under way; then nothing more is read."""
 _RESPONSE_SECONDS = 3.0
-_UNBIND_SECONDS = 1.5
+_UNBIND_SECONDS = 0.5
 """The seconds for which a stop waits for responses, and then for the response to its unbind."""
 _RETRY_SECONDS = 1.0
 
