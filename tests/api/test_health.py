@@ -65,7 +65,7 @@ def test_the_control_api_is_not_reached_by_another_spelling(api: Api, path: str,
 
 
 def test_unknown_control_paths_and_methods_are_refused_in_json(api: Api) -> None:
-    for path in ("/_trunkline", "/_trunkline/nope", "/_trunklines/health", "/_trunkline/../v1/Services"):
+    for path in ("/_trunkline/nope", "/_trunklines/health", "/_trunkline/../v1/Services"):
         assert_error(api.run(api._client.client.get(f"http://h{path}")), 404, 20404)
     response = api.post("/_trunkline/health")
     assert_error(response, 405, 20004)

@@ -61,7 +61,6 @@ class TestDefaultProduct:
 
 
 UNKNOWN = [
-    ("/", "/"),
     ("/sync", "/"),
     ("/sync/v1", "/"),
     ("/sync/v1/", "/"),
@@ -203,3 +202,39 @@ def test_parameters_may_stand_in_the_query_and_the_body_counts_first(api: Api) -
 def test_a_list_call_with_a_forms_content_type_and_no_body_is_served(api: Api) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert api.get("/sync/v1/Services", headers=kind).status_code == 200
+
+
+class TestLinks:
+    """The page of links, at the root of a host that names no product."""
+
+    @pytest.fixture
+    def settings_overrides(self) -> dict[str, Any]:
+        return {"default_product": "sync"}
+
+    def test_a_page_shows_where_everything_is(self, api: Api) -> None:
+        for path in ("/", "/_trunkline", "/_trunkline/", "http://trunk.example/"):
+            page = api.get(path, auth=None)
+            assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            for name in ("inbox", "login", "health", "metrics"):
+                assert f'href="/_trunkline/{name}"' in page.text
+            assert (
+                f"{'http://trunk.example' if 'trunk.' in path else 'http://127.0.0.1:8080'}/sync/v1"
+                in page.text
+            )
+            head = api.run(api._client.client.head(path))
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == page.headers["content-length"]
+
+    def test_a_client_that_accepts_json_gets_it(self, api: Api) -> None:
+        for path in ("/", "/_trunkline/"):
+            links = api.get(path, auth=None, headers={"Accept": "application/json"}).json()
+            assert links["inbox"] == "http://127.0.0.1:8080/_trunkline/inbox"
+            assert "http://127.0.0.1:8080/api/2010-04-01" in links["apis"]
+            assert len(links["apis"]) == len(set(links["apis"]))
+
+    def test_a_products_root_and_other_methods_stay_errors(self, api: Api) -> None:
+        for path in ("http://sync.twilio.com/", "https://api.twilio.com/", "/sync", "/sync/"):
+            assert_error(api.get(path), 404, 20404)
+        for method in ("POST", "DELETE"):
+            for path in ("/", "/_trunkline"):
+                assert_error(api.request(method, path), 405, 20004)

@@ -45,14 +45,14 @@ def product_of(host: str, path: str) -> tuple[str, str] | None:
 def check_http_response(response: httpx.Response) -> None:
     """Check a response whose body has been read. Raise AssertionError as `check_response` does.
 
-    The control API's own paths are not checked. If neither host nor path names a product, only an error may
-    come.
+    The control API's own paths, and the root of a host that names no product, are not checked. If neither host
+    nor path names a product, only an error may come.
     """
     request = response.request
     path = request.url.raw_path.decode().partition("?")[0]
-    if path.startswith(OUTSIDE):
-        return
     host = request.headers.get("host", request.url.host).rpartition("@")[2]
+    if path.startswith(OUTSIDE) or (path == "/" and product_of(host, path) is None):
+        return
     product, inner = product_of(host, path) or ("unknown product", path)
     check_response(
         product, request.method, inner, response.status_code, dict(response.headers), response.content

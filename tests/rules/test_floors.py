@@ -12,7 +12,8 @@ from rules.test_imports import imported
 
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "accounts": (
-        ("schema", "store", "alerts"),
+        ("schema", "sessions"),
+        ("store", "alerts"),
         ("accounts", "token_issuers", "webhook_alerts", "auth_tokens", "credentials", "keys"),
         ("iam_keys",),
         ("facade",),

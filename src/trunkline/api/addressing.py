@@ -91,7 +91,8 @@ def resolve(
     label = authority.partition(".")[0].partition(":")[0].lower()
     if label in hosts and label != CONTROL:
         return RequestAddress(label, segments, path, base)
-    return RequestAddress(_only_owner(segments) or default, segments, path, base)
+    # The root of a host that names no product is no product's either.
+    return RequestAddress(_only_owner(segments) or (default if segments else ""), segments, path, base)
 
 
 def _only_owner(segments: tuple[str, ...]) -> str | None:

@@ -1,10 +1,11 @@
 """Credentials by scheme: from the headers of a request to its Principal.
 
 A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), an access
-token in ``X-Twilio-Token``, and the operator's token (as a bearer token, or Basic with the user name ``operator``). A
-route that does not list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused
-credentials (doc): 401 with code 20003 and ``WWW-Authenticate``; a rejected access token: the code of the rule that it
-breaks. ``Operation.access`` decides afterwards whether the Principal may use the route.
+token in ``X-Twilio-Token``, the operator's token (as a bearer token, or Basic with the user name ``operator``), and a
+browser's session, if there is no Authorization header; a change also needs the session's CSRF token. A route that does
+not list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused credentials (doc):
+401 with code 20003 and ``WWW-Authenticate``; a rejected access token: the code of the rule that it breaks.
+``Operation.access`` decides afterwards whether the Principal may use the route.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import binascii
 from collections.abc import Callable
 from typing import Protocol
 
+from trunkline.api import sessions
 from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import NOBODY, OPERATOR, Credential, Principal, Scheme
+from trunkline.api.sessions import CSRF_HEADER, LOGIN_PATH, Sessions, is_csrf_token, read_cookie
 from trunkline.core.access_tokens import Grant, InvalidToken
 from trunkline.core.secrets import same
 from trunkline.core.sids import is_sid
@@ -30,6 +33,8 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
 class Directory(Protocol):
     """The store of credentials."""
+
+    sessions: Sessions
 
     async def authenticate(self, tx: Tx, username: str, password: str) -> Principal | None:
         """Return the principal of a correct pair of user name and password, else None. Raise ApiError 20005 if the
@@ -125,17 +130,27 @@ class Authenticator:
         self._operator_token = operator_token
 
     async def authenticate(
-        self, schemes: frozenset[Scheme], product: str, header: Callable[[bytes], str], address: str
+        self,
+        schemes: frozenset[Scheme],
+        product: str,
+        header: Callable[[bytes], str],
+        address: str,
+        writes: bool = False,
     ) -> Principal:
         """Return the principal of a request to a route with these ``schemes``. ``product`` names the grant that an
-        access token must have, ``header`` returns a header's value or an empty text, ``address`` is the client's.
-        Raise ApiError 20003, 20005 or a code of ``trunkline.core.access_tokens.Rule``."""
+        access token must have, ``header`` returns a header's value or an empty text, ``address`` is the client's,
+        ``writes`` is True for a change. Raise ApiError 20003, 20005, 20403 for a change by a session without its CSRF
+        token, or a code of ``trunkline.core.access_tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
             return await self._by_token(token, product, address)
         if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:
             return await self._by_operator_token(secret, address)
         if not schemes:
             return NOBODY
+        if Scheme.SESSION in schemes and not header(b"authorization"):
+            session_id = read_cookie(header(b"cookie"), self._directory.sessions.cookie)
+            if session_id:
+                return await self._by_session(session_id, header(CSRF_HEADER) if writes else None)
         if Scheme.BASIC not in schemes:
             raise unauthorized("Authentication Error - No credentials provided")
         username, password = basic(header(b"authorization"))
@@ -154,6 +169,18 @@ class Authenticator:
             await self._failures.hold(address)
             raise unauthorized(detail="The operator's token was incorrect.")
         return OPERATOR
+
+    async def _by_session(self, session_id: str, csrf: str | None) -> Principal:
+        """Return the principal of a session. ``csrf`` is the token of a change, None for a read."""
+
+        store = self._directory.sessions
+        principal = await sessions.run(self._database, lambda tx: store.resume(tx, session_id))
+        if principal is None:
+            # Without a challenge: no browser must ask for credentials that it then adds to the requests of all pages.
+            raise ApiError(20003, detail=f"The session has ended. Log in at {LOGIN_PATH}.")
+        if csrf is not None and not is_csrf_token(session_id, csrf):
+            raise ApiError(20403, "The X-CSRF-Token of the session is missing or wrong")
+        return principal
 
     async def _by_token(self, token: str, product: str, address: str) -> Principal:
         try:

@@ -8,7 +8,7 @@ origin's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from trunkline.core.origins import canonical_origin
@@ -56,6 +56,12 @@ def is_cross_origin(
     if origin in allowed:
         return False
     return any(site not in _OWN_SITES for site in sites) or (origin is not None and origin not in own)
+
+
+def is_browser(fields: Mapping[bytes, bytes]) -> bool:
+    """Return whether a request is probably a browser's."""
+    marks = (b"sec-fetch-site", b"sec-fetch-mode", b"cookie", b"x-csrf-token")
+    return any(mark in fields for mark in marks) or b"text/html" in fields.get(b"accept", b"")
 
 
 def uses_browser(method: str, headers: Iterable[tuple[bytes, bytes]], *, control: bool) -> bool:

@@ -41,13 +41,14 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A status, a JSON body (empty for 204) or a ``content`` that is streamed, and headers beyond the standard
-    ones."""
+    """A status, a body (empty for 204), JSON unless ``media_type`` is another, or a ``content`` that is streamed, and
+    headers beyond the standard ones."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
     content: ResponseContent | None = None
+    media_type: str = "application/json"
 
 
 class OperationExecutor:
@@ -108,9 +109,12 @@ class OperationExecutor:
             self._vault,
             window or ONE,
             request.headers,
+            base=request.base,
             upload=request.upload,
         )
         result = await handler(call)
+        if isinstance(result, Response):
+            return result
         if result is None or result is False:
             raise self._missing(request)
         return self._render(request, result, window)
@@ -124,7 +128,16 @@ class OperationExecutor:
         if target is not None:
             mutation = mutation_ids.read_mutation(request.headers, principal, target, match.path)
             reserved = mutation.resource_sid if mutation and target.prefix else ""
-        call = Call(principal, match.path, typed, self._vault, ONE, request.headers, reserved, request.upload)
+        call = Call(
+            principal,
+            match.path,
+            typed,
+            self._vault,
+            ONE,
+            request.headers,
+            reserved,
+            upload=request.upload,
+        )
         try:
             if operation.prepare is not None and mutation is not None:
                 result = await self._execute_leased(request, call, mutation, operation.prepare)

@@ -60,8 +60,13 @@ def standard(
 
 
 def private(request_id: str) -> Headers:
-    """Return the headers of every response of the control API: no page of another origin may read it."""
-    return [(b"twilio-request-id", request_id.encode()), (b"cache-control", b"no-store")]
+    """Return the headers of every response of the control API: no page of another origin may read or embed it."""
+    return [
+        (b"twilio-request-id", request_id.encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    ]
 
 
 def content(kind: bytes, length: int) -> Headers:

@@ -147,13 +147,13 @@ class ApiApplication:
             response = await self._respond(state, scope, receive)
             if response.content is not None:
                 stream = await _open_stream(response.content, state, scope)
-            status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
             self._leave(state)
-            status, body, more = _error_response(error, state)
-            if status == 401 and state.match and not state.match.route.operation.schemes:
-                # The operation checks a secret of its own.
-                await self._failures.hold(_peer(scope))
+            response = _error_response(error, state)
+        if response.status == 401 and state.match and not state.match.route.operation.schemes:
+            # The operation checks a secret of its own.
+            response = await self._hold(response, state, scope)
+        status, body, more = response.status, response.body, _lines(response.headers)
         seconds = time.perf_counter() - state.started
         host = state.address.host if state.address else ""
         if state.private:
@@ -170,9 +170,17 @@ class ApiApplication:
         else:
             self._leave(state)
             if status != 204:
-                lines += headers.content(headers.JSON, len(body))
+                lines += headers.content(response.media_type.encode(), len(body))
             await _send(scope, send, status, lines, body)
             self._observe(state, scope, status, seconds)
+
+    async def _hold(self, response: Response, state: _RequestState, scope: Scope) -> Response:
+        """Return the response to wrong credentials after the delay of the address, or another if too many wait."""
+        try:
+            await self._failures.hold(_peer(scope))
+        except ApiError as busy:
+            return _error_response(busy, state)
+        return response
 
     def _leave(self, state: _RequestState) -> None:
         """Count a request no longer as in flight."""
@@ -203,8 +211,13 @@ class ApiApplication:
             # The token would be ignored, and what the browser added would count.
             raise ApiError(20403, cross_origin.MESSAGE)
         principal = await self._authenticator.authenticate(
-            route.operation.schemes, route.mount.grant, state.header, _peer(scope)
+            route.operation.schemes,
+            route.mount.grant,
+            state.header,
+            _peer(scope),
+            route.operation.writes,
         )
+        state.private = state.private or route.mount.private
         if not state.private:
             state.concurrent = self._in_flight.count(principal.account_sid)
             state.concurrent = self._in_flight.enter(principal.account_sid)
@@ -306,10 +319,11 @@ class ApiApplication:
                 stream = await _open_stream(response.content, state, scope)
             status, body, more = response.status, response.body, _lines(response.headers)
         except Exception as error:
-            status, body, more = _error_response(error, state)
-            more += headers.content(headers.JSON, len(body))
-            if status == 401 and state.header(b"authorization"):
-                await self._failures.hold(_peer(scope))
+            rejected = _error_response(error, state)
+            if rejected.status == 401 and state.header(b"authorization"):
+                rejected = await self._hold(rejected, state, scope)
+            status, body = rejected.status, rejected.body
+            more = _lines(rejected.headers) + headers.content(headers.JSON, len(body))
         if stream is not None:
             await _send_stream(scope, send, lines, stream)
         else:
@@ -322,15 +336,17 @@ def _peer(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _error_response(error: Exception, state: _RequestState) -> tuple[int, bytes, headers.Headers]:
-    """Return status, body and further headers for an error. One that the client did not cause is logged, and reported
-    without detail."""
+def _error_response(error: Exception, state: _RequestState) -> Response:
+    """Return the response to an error. One that the client did not cause is logged, and reported without detail."""
     rejection = rejection_of(error, log, "a request", request_id=state.sid)
-    lines = _lines(rejection.headers)
-    if b"expect" in state.fields and "Connection" not in rejection.headers:
+    more = dict(rejection.headers)
+    if b"expect" in state.fields:
         # The client may keep back the body that it announced: what follows on the line could be anything.
-        lines.append((b"connection", b"close"))
-    return rejection.status, rejection.body(), lines
+        more.setdefault("Connection", "close")
+    if state.private and cross_origin.is_browser(state.fields):
+        # A browser would ask for credentials, and then add them to the requests of every page.
+        more.pop("WWW-Authenticate", None)
+    return Response(rejection.status, rejection.body(), more)
 
 
 def _lines(named: Mapping[str, str]) -> headers.Headers:

@@ -38,7 +38,8 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
     """The input of an action: the caller, the path's variables by their names, the typed parameters, the vault that
     opens and seals secrets, for a list its window, and the request's headers by lower-case name. ``reserved_sid`` is
     the SID for the resource that a creation with a mutation id makes, empty in all other calls. ``upload`` yields the
-    request's body where the operation streams it; only ``prepare`` reads it."""
+    request's body where the operation streams it; only ``prepare`` reads it. ``base`` is the address at which a
+    handler's client reached the server."""
 
     principal: Principal
     path: dict[str, str]
@@ -47,6 +48,7 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
     window: Window = ONE
     headers: Mapping[str, str] = {}
     reserved_sid: str = ""
+    base: str = ""
     upload: AsyncIterator[bytes] | None = None
 
     @property
@@ -73,7 +75,8 @@ seconds and may read; no transaction, lock or writer is held meanwhile. It raise
 
 
 Handler = Callable[[Call[Any]], Awaitable[Any]]
-"""The whole of an operation that needs no transaction, or has transactions of its own. It may read an upload."""
+"""The whole of an operation that needs no transaction, or has transactions of its own. It may read an upload, and may
+return the whole Response."""
 
 
 class OperationKind(enum.Enum):

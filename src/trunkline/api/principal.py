@@ -33,10 +33,12 @@ class Scheme(enum.Enum):
     """An access token in ``X-Twilio-Token``."""
     OPERATOR = "operator"
     """The operator's token: ``Authorization: Bearer``, or Basic with the user name ``operator``."""
+    SESSION = "session"
+    """The cookie of a browser that has logged in."""
 
 
 BASIC_ONLY = frozenset({Scheme.BASIC})
-CONTROL_SCHEMES = frozenset({Scheme.BASIC, Scheme.OPERATOR})
+CONTROL_SCHEMES = frozenset({Scheme.BASIC, Scheme.OPERATOR, Scheme.SESSION})
 """The schemes of the control API. An operation without any scheme is open to everybody."""
 
 

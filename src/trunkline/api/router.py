@@ -65,11 +65,11 @@ class Router:
     @property
     def hosts(self) -> frozenset[str]:
         """The first host labels (or path prefixes) under which something is mounted."""
-        return frozenset(host for host, _ in self._roots)
+        return frozenset(host for host, _ in self._roots if host)
 
     def _add(self, root: _Node, product: str, mount: Mount, operation: Operation) -> None:
         node, variables, names = root, [], [product]
-        for segment in operation.path.strip("/").split("/"):
+        for segment in filter(None, operation.path.strip("/").split("/")):
             if segment.endswith("+}"):
                 variables.append(segment[1:-2])
                 node.rest = node.rest or _Node()
@@ -90,9 +90,7 @@ class Router:
     def match(self, host: str, method: str, segments: tuple[str, ...], path: str) -> Match:
         """Return the operation for ``segments`` (the version first, if the mount has one). ``path`` is for the error
         text. Raise ApiError 20404 for an unknown path, 20004 for another method on a known one (doc)."""
-        if not segments:
-            raise not_found(path)
-        found = self._roots.get((host, segments[0]))
+        found = self._roots.get((host, segments[0])) if segments else None
         if found is None:
             return _match(self._roots.get((host, "")), method, segments, path)
         return _match(found, method, segments[1:], path)

@@ -54,7 +54,7 @@ class Foundation:
         self.egress = open_egress(settings)
         if settings.server.dev:
             log.warning("development: webhooks may reach this machine and private networks")
-        self.accounts = open_accounts(settings, self.database, self.vault, manifests)
+        self.accounts = open_accounts(settings, self.database, self.vault, manifests, self.operator_token)
         self.carriers = open_carriers(settings, self.database)
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)

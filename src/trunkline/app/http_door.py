@@ -11,8 +11,10 @@ from trunkline.api.operation import Operation, Product
 from trunkline.api.public import PublicPaths
 from trunkline.app.foundation import Foundation
 from trunkline.app.realtime_door import Realtime
-from trunkline.control import control_product, inbox
+from trunkline.control import control_product, inbox, start_product
 from trunkline.control.carriers import CarrierResource
+from trunkline.control.links import Links
+from trunkline.control.login import PageLogin
 from trunkline.products.manifest import Manifest, Runtime
 from trunkline.settings.server import ServerSettings
 from trunkline.transports.sandbox.carrier import Sandbox
@@ -22,7 +24,9 @@ def routed_products(foundation: Foundation, manifests: Sequence[Manifest]) -> li
     """Return what the router serves: the products, and the control API."""
     control = [operation for manifest in manifests for operation in manifest.control]
     products = [manifest.product for manifest in manifests]
-    return [*products, control_product(control, _of_node(foundation))]
+    of_node = tuple(_of_node(foundation))
+    links = Links([operation.path.strip("/") for operation in of_node], products).operation()
+    return [*products, control_product(control, (links, *of_node)), start_product(links)]
 
 
 def open_application(
@@ -62,5 +66,8 @@ def _of_node(foundation: Foundation) -> Iterator[Operation]:
     carriers = foundation.carriers.all
     yield from foundation.health.operations()
     yield from CarrierResource(carriers).operations()
+    login = PageLogin(foundation.database, foundation.accounts.directory.sessions)
+    yield from login.operations()
     if any(isinstance(carrier, Sandbox) for carrier in carriers):
+        yield inbox.page(login)
         yield from inbox.OPERATIONS

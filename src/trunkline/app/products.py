@@ -53,10 +53,14 @@ def service_finders(manifests: Iterable[Manifest]) -> dict[str, ServiceFinder]:
 
 
 def open_accounts(
-    settings: Settings, database: Database, vault: Vault, manifests: Iterable[Manifest]
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    manifests: Iterable[Manifest],
+    operator_token: str = "",
 ) -> NodeAccounts:
     """Return the accounts, against which every request, token and connection is checked."""
-    return NodeAccounts(settings.accounts, database, vault, service_finders(manifests))
+    return NodeAccounts(settings.accounts, database, vault, service_finders(manifests), operator_token)
 
 
 def open_carriers(settings: Settings, database: Database) -> Carriers:

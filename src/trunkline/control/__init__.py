@@ -18,3 +18,8 @@ def control_product(of_products: Iterable[Operation], of_node: Iterable[Operatio
     its health, carriers and inbox. The others need the database alone, and the command line has them, too."""
     operations = (*of_node, *jobs.OPERATIONS, *webhooks.OPERATIONS, *of_products)
     return Product("control", (Mount(CONTROL, "", operations, private=True),))
+
+
+def start_product(links: Operation) -> Product:
+    """Return the page at the root of a host that names no product."""
+    return Product("start", (Mount("", "", (links,), private=True),))

@@ -13,13 +13,13 @@ The page and the paths that it calls show one account's messages alone:
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
+from trunkline.api.execution import Response
 from trunkline.api.operation import (
     FOR_ACCOUNT,
     Call,
@@ -32,10 +32,10 @@ from trunkline.api.operation import (
     fetch,
     handled,
 )
-from trunkline.api.params import Given, text
-from trunkline.api.response_content import ResponseContent, in_memory
+from trunkline.api.params import Given, sid, text
 from trunkline.api.views import Json
-from trunkline.core.blobs.store import BlobStore
+from trunkline.control.html_pages import html_response, read_file
+from trunkline.control.login import PageLogin, PageSession
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging import facade as messaging
@@ -52,7 +52,6 @@ MAX_UPLOAD = 8 * 1024 * 1024
 """The bytes of a message from a phone, attachments included."""
 
 _MAX_ADDRESS = 64
-_HTML = "text/html; charset=utf-8"
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
@@ -89,9 +88,20 @@ class SentMessage(msgspec.Struct, frozen=True):
     phone: str
 
 
-async def show_page(call: Call[Empty]) -> bytes:
+class InboxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameter of the page, by which the operator names the account."""
+
+    account_sid: Annotated[Given[str], sid("AC", clears=False)] = UNSET
+
+    @property
+    def query(self) -> str:
+        """The query of the page's address."""
+        return f"?AccountSid={self.account_sid}" if self.account_sid else ""
+
+
+async def show_page(call: Call[InboxPage], session: PageSession) -> Response:
     """Return the page."""
-    return files(__package__).joinpath("inbox.html").read_bytes()
+    return html_response(read_file("inbox.html").replace("{csrf}", session.csrf))
 
 
 async def list_phones(call: Call[Empty]) -> list[dict[str, str]]:
@@ -179,12 +189,12 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def _page(page: bytes, _: BlobStore) -> ResponseContent:
-    return in_memory(_HTML, page)
+def page(login: PageLogin) -> Operation:
+    """Return the operation of the page."""
+    return login.page("/inbox", show_page, InboxPage)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    handled(OperationKind.FETCH, "/inbox", show_page, None, content=_page, **FOR_ACCOUNT),
     handled(
         OperationKind.FETCH,
         "/inbox/phones",

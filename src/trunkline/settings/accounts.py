@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import at_least, hidden, matches
+from trunkline.settings.values import at_least, between, hidden, matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,12 @@ class AccountSettings:
         "Auth token of the first account; empty generates one.",
         check=matches(r"[!-~]{16,}", "at least 16 letters, digits or signs of ASCII, without spaces"),
         secret=hidden,
+    )
+    session_idle_minutes: float = option(
+        60.0, "Minutes after which a browser that was idle must log in again.", check=between(1, 1440)
+    )
+    session_hours: float = option(
+        12.0, "Hours after which a browser must log in again in any case.", check=between(0.1, 720)
     )
     alert_days: int = option(
         30, "Days that the alerts of the debugger are kept for /v1/Alerts.", check=at_least(1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.browser import Browser
 from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import inbound, messages, replies, settle
 from api.messaging.contents import content_of
@@ -199,7 +200,6 @@ def test_accounts_have_phones_of_their_own(api: Api) -> None:
     assert len(lines(api)) == 1
     for auth in (None, (ACCOUNT_SID, "0" * 32)):
         for method, path in (
-            ("GET", INBOX),
             ("GET", LINES),
             ("POST", LINES),
             ("DELETE", LINES),
@@ -207,7 +207,6 @@ def test_accounts_have_phones_of_their_own(api: Api) -> None:
         ):
             refused = api.request(method, path, auth=auth)
             assert_error(refused, 401, 20003)
-            # So that a browser asks for the account and its token.
             assert refused.headers["www-authenticate"].startswith("Basic ")
 
 
@@ -221,19 +220,22 @@ def test_the_special_phones_are_told(api: Api) -> None:
 
 @ONE_ENGINE
 def test_the_page_runs_its_own_script_and_no_other(api: Api) -> None:
+    browser = Browser(api)
+    browser.log_in()
     for path in (INBOX, f"{INBOX}/"):
-        page = api.get(path)
+        page = browser.get(path)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    policy = page.headers["content-security-policy"]
+    for kind in ("script", "style"):
+        [content] = re.findall(rf"<{kind}>(.*?)</{kind}>", page.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"; {kind}-src 'sha256-{digest}';" in policy
     [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
-    [policy] = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', page.text)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert policy.startswith("default-src 'none';")
     # The operator's page names its account in each call.
     assert re.search(
         r"get\(\"AccountSid\"\).*searchParams\.set\(\"AccountSid\", account\)", script, re.DOTALL
     )
-    assert script.count("fetch(url, options)") == script.count("fetch(") == 1
+    assert script.count("fetch(url, {") == script.count("fetch(") == 1
     # Nothing comes from elsewhere.
     assert re.findall(r"https?://|//[a-z]|@import|url\(", page.text) == []
     # Texts of phones are never read as HTML.

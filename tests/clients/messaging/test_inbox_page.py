@@ -30,7 +30,13 @@ PICTURES = "TRUNKLINE_TEST_PICTURES"
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Answers a message with its text."""
+    """An app that replies with a message's text, and a page of an origin of its own."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -79,6 +85,7 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
             "auth_token": server.auth_token,
             "phone": PHONE,
             "number": number,
+            "foreign": [hook, hook.replace("127.0.0.1", "localhost")],
         }
         ended = subprocess.run(
             command,
@@ -88,4 +95,7 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
             text=True,
             timeout=120,
         )
+        with httpx.Client(base_url=server.url, auth=auth, timeout=30) as client:
+            assert client.get("/sync/v1/Services").json()["services"] == []
+            assert len(client.get("/2010-04-01/Accounts.json").json()["accounts"]) == 1
     assert json.loads(ended.stdout or '""') == "passed", ended.stdout + ended.stderr

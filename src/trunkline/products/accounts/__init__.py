@@ -6,6 +6,7 @@ from trunkline.api.operation import Mount, Product, Style
 from trunkline.api.principal import CredentialRevoked
 from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
 from trunkline.products.accounts.schema import MIGRATIONS
+from trunkline.products.accounts.sessions import SessionSweeper
 from trunkline.products.accounts.webhook_alerts import AlertSweeper
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.settings.accounts import AccountSettings
@@ -22,6 +23,8 @@ def manifest(settings: AccountSettings) -> Manifest:
     """Return the manifest of accounts."""
 
     def run(context: Context) -> Runtime:
-        return Runtime(components=(AlertSweeper(context.database, settings.alert_days),))
+        return Runtime(
+            components=(AlertSweeper(context.database, settings.alert_days), SessionSweeper(context.database))
+        )
 
     return Manifest(Product("accounts", _MOUNTS), MIGRATIONS, (CredentialRevoked,), run=run)

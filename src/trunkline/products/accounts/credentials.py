@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import Credential, Principal
+from trunkline.api.sessions import Sessions
 from trunkline.core.secrets import Vault, same
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.products.accounts.sessions import BrowserSessions, SessionLimits
 from trunkline.products.accounts.store import (
     TestCredentials,
     find_account,
@@ -39,37 +43,46 @@ _KEY = f"SELECT {columns(_KeyEntry)} FROM api_keys WHERE sid = :sid"
 
 _TEST = f"SELECT {columns(TestCredentials)} FROM test_credentials WHERE sid = :sid"
 
+Fits = Callable[[str], bool]
+"""The check of a secret."""
+
 _FULL = (Credential.AUTH_TOKEN, Credential.MAIN_KEY)
 
 
 class AccountDirectory:
-    """The directory of principals by their credentials."""
+    """The directory of principals by their credentials, and by the sessions of browsers."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, limits: SessionLimits | None = None, operator_token: str = "") -> None:
         self._vault = vault
+        self.sessions: Sessions = BrowserSessions(
+            self._identify, vault, limits or SessionLimits(), operator_token
+        )
 
     async def authenticate(self, tx: Tx, username: str, password: str) -> Principal | None:
         """Return the principal of a correct pair: account SID and auth token (primary or secondary), the pair of an
         account's test credentials, or key SID and secret. Raise ApiError 20005 if the account, or its parent, is not
         active."""
-        if username.startswith("AC"):
-            return await self._by_token(tx, username, password)
-        return await self._by_key(tx, username, password)
+        return await self._identify(tx, username, lambda secret: same(secret, password))
 
-    async def _by_token(self, tx: Tx, sid: str, token: str) -> Principal | None:
+    async def _identify(self, tx: Tx, username: str, fits: Fits) -> Principal | None:
+        if username.startswith("AC"):
+            return await self._by_token(tx, username, fits)
+        return await self._by_key(tx, username, fits)
+
+    async def _by_token(self, tx: Tx, sid: str, fits: Fits) -> Principal | None:
         entry = await tx.one(_AccountEntry, _ACCOUNT, sid=sid)
         if entry is None:
-            return await self._by_test_token(tx, sid, token)
-        if not self._fits(sid, entry.auth_token, token):
+            return await self._by_test_token(tx, sid, fits)
+        if not fits(self._open(sid, entry.auth_token)):
             secondary = await tx.value(_SECONDARY, sid=sid)
-            if secondary is None or not self._fits(sid, secondary, token):
+            if secondary is None or not fits(self._open(sid, secondary)):
                 return None
         await self._require_active(tx, entry)
         return _principal(entry, Credential.AUTH_TOKEN)
 
-    async def _by_test_token(self, tx: Tx, sid: str, token: str) -> Principal | None:
+    async def _by_test_token(self, tx: Tx, sid: str, fits: Fits) -> Principal | None:
         found = await tx.one(TestCredentials, _TEST, sid=sid)
-        if found is None or not self._fits(sid, found.auth_token, token):
+        if found is None or not fits(self._open(sid, found.auth_token)):
             return None
         account = await tx.one(_AccountEntry, _ACCOUNT, sid=found.account_sid)
         if account is None:
@@ -77,12 +90,12 @@ class AccountDirectory:
         await self._require_active(tx, account)
         return Principal(sid, sid, Credential.TEST)
 
-    def _fits(self, sid: str, sealed: bytes, token: str) -> bool:
-        return same(self._vault.open(token_label(sid), sealed), token)
+    def _open(self, sid: str, sealed: bytes) -> str:
+        return self._vault.open(token_label(sid), sealed)
 
-    async def _by_key(self, tx: Tx, sid: str, secret: str) -> Principal | None:
+    async def _by_key(self, tx: Tx, sid: str, fits: Fits) -> Principal | None:
         entry = await tx.one(_KeyEntry, _KEY, sid=sid)
-        if entry is None or not same(self._vault.open(secret_label(sid), entry.secret), secret):
+        if entry is None or not fits(self._vault.open(secret_label(sid), entry.secret)):
             return None
         account = await tx.one(_AccountEntry, _ACCOUNT, sid=entry.account_sid)
         if account is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trunkline.core.clock import SECOND
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.delivery import WebhookAlert
 from trunkline.products.accounts import facade, token_issuers, webhook_alerts
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.facade import AccountCredentials
+from trunkline.products.accounts.sessions import SessionLimits
 from trunkline.products.accounts.token_issuers import Finders, TokenVerifier
 from trunkline.settings.accounts import AccountSettings
 
@@ -17,12 +19,23 @@ from trunkline.settings.accounts import AccountSettings
 class NodeAccounts:
     """The accounts of a node. Access tokens may name the Services that ``finders`` find, by grant."""
 
-    def __init__(self, settings: AccountSettings, database: Database, vault: Vault, finders: Finders) -> None:
+    def __init__(
+        self,
+        settings: AccountSettings,
+        database: Database,
+        vault: Vault,
+        finders: Finders,
+        operator_token: str = "",
+    ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
         self._first: AccountCredentials | None = None
-        self.directory = AccountDirectory(vault)
+        limits = SessionLimits(
+            idle=round(settings.session_idle_minutes * 60 * SECOND),
+            total=round(settings.session_hours * 3600 * SECOND),
+        )
+        self.directory = AccountDirectory(vault, limits, operator_token)
         self.verifier = TokenVerifier(database, vault, finders)
 
     @property

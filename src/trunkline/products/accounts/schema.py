@@ -79,4 +79,22 @@ MIGRATIONS = (
             "CREATE INDEX alerts_by_age ON alerts (date_created)",
         ),
     ),
+    Migration(
+        "accounts",
+        4,
+        (
+            """CREATE TABLE browser_sessions (
+                id_hash TEXT PRIMARY KEY,
+                account_sid TEXT REFERENCES accounts (sid) ON DELETE CASCADE,
+                username TEXT NOT NULL,
+                proof TEXT NOT NULL,
+                date_created BIGINT NOT NULL,
+                date_expires BIGINT NOT NULL
+            )""",
+            # sessions.end_sessions
+            "CREATE INDEX browser_sessions_by_account ON browser_sessions (account_sid)",
+            # sessions.SessionSweeper
+            "CREATE INDEX browser_sessions_by_end ON browser_sessions (date_expires)",
+        ),
+    ),
 )

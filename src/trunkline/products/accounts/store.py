@@ -12,6 +12,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
 from trunkline.core.storage.database import Row, Tx, assignments, columns
+from trunkline.products.accounts.sessions import end_sessions
 
 MAX_NAME = 64
 """Characters of the friendly name of an account or a key (doc)."""
@@ -127,6 +128,7 @@ async def change_account(tx: Tx, account_sid: str, changes: dict[str, Any]) -> N
     )
     if changes.get("status", "active") == "active":
         return
+    await end_sessions(tx, account_sid)
     for below in await tx.all(
         _Sid, "SELECT sid FROM accounts WHERE sid = :sid OR owner_account_sid = :sid", sid=account_sid
     ):
