@@ -19,7 +19,14 @@ from benchmarks.machine import SERVER_CORE, on_core
 from benchmarks.messaging.codec import FIELDS, OURS, SMPPLIB
 from benchmarks.messaging.server import TEXT, phone, smpp
 from smsc import Smsc
-from trunkline.transports.base import Encoding, InboundMessage, Receipt, SenderKind, Submission
+from trunkline.transports.base import (
+    CarrierProblem,
+    Encoding,
+    InboundMessage,
+    Receipt,
+    SenderKind,
+    Submission,
+)
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.settings import SmppRoute
 
@@ -40,7 +47,14 @@ class _Deaf:
     async def receipt(self, receipt: Receipt) -> None:
         """Do nothing."""
 
+    async def awaits(self, receipt: Receipt) -> bool:
+        """Return False."""
+        return False
+
     async def inbound(self, inbound: InboundMessage) -> None:
+        """Do nothing."""
+
+    async def problem(self, problem: CarrierProblem) -> None:
         """Do nothing."""
 
 

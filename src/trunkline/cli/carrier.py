@@ -23,6 +23,7 @@ from trunkline.settings import Settings
 from trunkline.transports.base import (
     Acceptance,
     Carrier,
+    CarrierProblem,
     Deferral,
     InboundMessage,
     Receipt,
@@ -106,13 +107,19 @@ class _TestReceiver:
 
     async def receipt(self, receipt: Receipt) -> None:
         # It may arrive before the outcome that has its id.
-        await self.submitted.wait()
-        if receipt.id not in self.ids:
+        if not await self.awaits(receipt):
             typer.echo("a receipt for another message came; it is left to the server")
             raise ConnectionError("only a test")
         typer.echo(f"receipt for {receipt.id}: {receipt.state.value} {receipt.text}".rstrip())
         if receipt.state is not ReceiptState.ENROUTE:
             self.ended.set()
+
+    async def awaits(self, receipt: Receipt) -> bool:
+        await self.submitted.wait()
+        return not set(self.ids).isdisjoint(receipt.ids)
+
+    async def problem(self, problem: CarrierProblem) -> None:
+        typer.echo(problem.text)
 
     async def inbound(self, inbound: InboundMessage) -> None:
         typer.echo(f"a message from {inbound.sender} to {inbound.recipient} came; it is left to the server")

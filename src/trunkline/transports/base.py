@@ -109,8 +109,9 @@ class ReceiptState(Enum):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A delivery receipt for the segment that ``carrier`` accepted as ``id``. ``error_code`` is the API's, for an
-    undelivered segment; ``done_date`` is ``YYMMDDhhmm`` or empty; ``text`` is the network's, for the log."""
+    """A delivery receipt for the segment that ``carrier`` accepted as ``id``, or as one of ``other_ids`` where the
+    network's ids contradict each other. ``error_code`` is the API's, for an undelivered segment; ``done_date`` is
+    ``YYMMDDhhmm`` or empty; ``text`` is the network's, for the log."""
 
     carrier: str
     id: str
@@ -118,6 +119,21 @@ class Receipt(msgspec.Struct, frozen=True):
     error_code: int | None = None
     done_date: str = ""
     text: str = ""
+    other_ids: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that it may be for, the most probable first."""
+        return (self.id, *self.other_ids)
+
+
+class CarrierProblem(msgspec.Struct, frozen=True):
+    """A problem of a carrier that its operator has to mend. ``number`` is the one of ours that it concerns, as the
+    network wrote it, and empty if it concerns all."""
+
+    carrier: str
+    text: str
+    number: str = ""
 
 
 MAX_MEDIA = 30
@@ -155,8 +171,16 @@ class CarrierListener(Protocol):
         """Record the state of a segment."""
         ...
 
+    async def awaits(self, receipt: Receipt) -> bool:
+        """Return whether the network accepted a segment with one of the receipt's ids."""
+        ...
+
     async def inbound(self, inbound: InboundMessage) -> None:
         """Accept a message from a phone."""
+        ...
+
+    async def problem(self, problem: CarrierProblem) -> None:
+        """Raise an Alert for a problem, unless there was one of this carrier just now."""
         ...
 
 

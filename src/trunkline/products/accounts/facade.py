@@ -44,6 +44,7 @@ __all__ = [
     "first_account",
     "is_active",
     "known_sids",
+    "oldest_account",
     "record_alert",
     "rotate_token",
     "signing_token",
@@ -97,6 +98,12 @@ async def first_account(database: Database, vault: Vault, sid: str, token: str) 
         return AccountCredentials(made, vault.open(token_label(made.sid), made.auth_token), created=True)
 
     return await database.write(find_or_make)
+
+
+async def oldest_account(tx: Tx) -> str | None:
+    """Return the SID of the oldest main account, which is the operator's; None if there is none yet."""
+    account = await tx.one(Account, _FIRST)
+    return None if account is None else account.sid
 
 
 async def create_main_account(database: Database, vault: Vault, friendly_name: str) -> AccountCredentials:

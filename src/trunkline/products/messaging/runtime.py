@@ -30,7 +30,8 @@ from trunkline.products.messaging.numbers.sandbox_numbers import stock_sandbox
 from trunkline.products.messaging.policy import read_rules
 from trunkline.products.messaging.receiving.conversation import ReceivingContext
 from trunkline.products.messaging.receiving.inbound import INBOUND_JOB, InboundHandler
-from trunkline.products.messaging.sending import accept
+from trunkline.products.messaging.sending import accept, receipt_handling
+from trunkline.products.messaging.sending.carrier_problems import CarrierProblems
 from trunkline.products.messaging.sending.context import SendingContext
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
 from trunkline.products.messaging.sending.handover_results import ResultRecorder
@@ -39,7 +40,7 @@ from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.sender_assignment import SenderSelector
 from trunkline.products.messaging.sending.shared_rates import SharedRates
 from trunkline.settings.messaging import MessagingSettings
-from trunkline.transports.base import InboundMessage, Receipt
+from trunkline.transports.base import CarrierProblem, InboundMessage, Receipt
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -76,6 +77,7 @@ class Messaging:
         self._fetcher = MediaFetcher(context.database, context.blobs, context.egress)
         receiving = ReceivingContext(context.database, context.delivery, context.clock, read_rules(settings))
         self._inbound = InboundHandler(receiving, context.blobs, context.address)
+        self._problems = CarrierProblems(context.database, context.clock)
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -95,9 +97,17 @@ class Messaging:
         """Record a carrier's receipt for a part."""
         await self._dispatcher.receipt(receipt)
 
+    async def awaits(self, receipt: Receipt) -> bool:
+        """Return whether a message waits for a receipt. Raise StorageError if the storage is unavailable."""
+        return await self._database.read(lambda tx: receipt_handling.is_awaited(tx, receipt))
+
     async def inbound(self, inbound: InboundMessage) -> None:
         """Store a message from a phone."""
         await self._inbound.inbound(inbound)
+
+    async def problem(self, problem: CarrierProblem) -> None:
+        """Raise an Alert for a problem of a carrier."""
+        await self._problems.report(problem)
 
     async def start(self) -> None:
         """Fill the sandbox's inventory, connect the carriers and begin to send. Raise StorageError if the database

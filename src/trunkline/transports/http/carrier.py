@@ -19,13 +19,22 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
-from trunkline.transports.base import CarrierListener, Deferral, Outcome, Submission, UnknownOutcome
+from trunkline.transports.base import (
+    CarrierListener,
+    CarrierProblem,
+    Deferral,
+    Outcome,
+    Submission,
+    UnknownOutcome,
+)
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
 
 log = logging.getLogger("trunkline.http")
 
 _CONNECT = 5.0
+_SHOWN = 300
+"""Bytes of an unreadable report that are logged."""
 
 
 class HttpCarrier:
@@ -161,12 +170,21 @@ class HttpCarrier:
         Return False for another kind. Raise BadReport if the body is invalid.
         """
         assert self._listener is not None, "the carrier was not started"
-        if kind == "receipts":
-            await self._listener.receipt(protocol.receipt(self.name, body))
-        elif kind == "messages":
-            await self._listener.inbound(protocol.inbound(self.name, body))
-        else:
+        if kind not in ("receipts", "messages"):
             return False
+        try:
+            if kind == "receipts":
+                await self._listener.receipt(protocol.receipt(self.name, body))
+            else:
+                await self._listener.inbound(protocol.inbound(self.name, body))
+        except protocol.BadReport as error:
+            shown = body[:_SHOWN].decode("utf-8", "replace")
+            log.warning(
+                "%s: a report to %s cannot be read: %s; it begins with %r", self.name, kind, error, shown
+            )
+            text = f"The gateway's report to {kind} cannot be read: {error}. It begins with {shown!r}"
+            await self._listener.problem(CarrierProblem(self.name, text))
+            raise
         return True
 
 

@@ -8,15 +8,16 @@ message. 429 means later, as does 503, which uses up one of the message's tries 
 message, and ``{"error_code": …}`` may give the reason. After any other status, 408 and 425 too, the outcome is
 unknown: the gateway may have the message or not.
 
-The gateway posts a receipt, ``{"id", "status", "error_code", "done_date"}`` with the status delivered, undelivered or
-enroute, to ``/_trunkline/carriers/<name>/receipts``, and a message from a phone, ``{"id", "from", "to", "text",
-"segments", "media"}`` with each medium's ``content_type`` and base64 ``content``, to
+The gateway posts a receipt, ``{"id", "status", "error_code", "done_date"}`` with the status delivered, enroute or one
+of a failure, such as undelivered, to ``/_trunkline/carriers/<name>/receipts``, and a message from a phone, ``{"id",
+"from", "to", "text", "segments", "media"}`` with each medium's ``content_type`` and base64 ``content``, to
 ``/_trunkline/carriers/<name>/messages``. Each has the response 204 once it is durable, and may come twice.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -33,6 +34,7 @@ from trunkline.transports.base import (
     Submission,
     UnknownOutcome,
 )
+from trunkline.transports.done_dates import done_date
 
 MAX_PAUSE = 600.0
 """The longest pause that a gateway may request, in seconds."""
@@ -52,6 +54,16 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _CONGESTED = 30017
 _REFUSED = 30008
 _ERROR_CODES = range(10_000, 100_000)
+_ERROR_CODE = re.compile(r"[1-9]\d{4}", re.ASCII)
+_STATES = {
+    "delivered": ReceiptState.DELIVERED,
+    "read": ReceiptState.DELIVERED,
+    **dict.fromkeys(
+        ("accepted", "buffered", "enroute", "pending", "queued", "scheduled", "sending", "sent", "submitted"),
+        ReceiptState.ENROUTE,
+    ),
+}
+"""The states that are no failure."""
 
 
 class BadReport(ValueError):
@@ -65,9 +77,9 @@ class _GatewayResponse(msgspec.Struct, frozen=True):
 
 class _Receipt(msgspec.Struct, frozen=True):
     id: str | int
-    status: ReceiptState
-    error_code: int | None = None
-    done_date: str = ""
+    status: Annotated[str, msgspec.Meta(min_length=1)]
+    error_code: int | str | None = None
+    done_date: str | int = ""
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -125,11 +137,12 @@ def receipt(carrier: str, body: bytes) -> Receipt:
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadReport(str(error)) from None
     id = _checked("id", str(report.id))
+    state = _STATES.get(report.status.strip().lower(), ReceiptState.UNDELIVERED)
     code = None
-    if report.status is ReceiptState.UNDELIVERED:
-        code = report.error_code if report.error_code in _ERROR_CODES else _REFUSED
-    done = report.done_date if report.done_date.isascii() and report.done_date.isdigit() else ""
-    return Receipt(carrier, id, report.status, code, done[:10])
+    if state is ReceiptState.UNDELIVERED:
+        written = str(report.error_code)
+        code = int(written) if _ERROR_CODE.fullmatch(written) else _REFUSED
+    return Receipt(carrier, id, state, code, done_date(str(report.done_date)))
 
 
 def inbound(carrier: str, body: bytes) -> InboundMessage:
@@ -144,7 +157,7 @@ def inbound(carrier: str, body: bytes) -> InboundMessage:
         carrier,
         _checked("from", report.sender),
         _checked("to", report.recipient),
-        report.text,
+        report.text.removeprefix("\ufeff"),
         max(1, min(report.segments, 255)),
         media=report.media,
         id=_checked("id", str(report.id)) if report.id != "" else "",

@@ -1,58 +1,57 @@
 """The handler of deliver_sm and data_sm: a receipt or a message for the listener, or a segment of a long message.
 
-The status that ``handle`` returns is sent to the SMSC only once the effect is durable. A message that could not be
-stored is rejected for now, so that the SMSC sends it again; one that cannot be read is rejected for good.
+1. The status that ``handle`` returns is sent to the SMSC only once the effect is durable. A message that could not be
+   stored is rejected for now, so that the SMSC sends it again; none is rejected for good.
+2. A receipt that cannot be read is logged with its octets, and is a problem for the operator; it is acknowledged, since
+   it would not become readable.
+3. A text in the form of a receipt that is not announced as one is a receipt if a message waits for it, and else a
+   person's text. Since a receipt may overtake the response with its id, that is asked twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from trunkline.core.clock import SECOND, Clock
-from trunkline.transports.base import CarrierListener, InboundMessage
+from trunkline.transports.base import CarrierListener, CarrierProblem, InboundMessage, Receipt
 from trunkline.transports.smpp.commands import CommandStatus
-from trunkline.transports.smpp.deliver_sm import (
-    Concatenation,
-    MobileMessage,
-    ReceiptMessage,
-    UnreadableMessage,
-    parse,
-)
+from trunkline.transports.smpp.deliver_sm import Concatenation, MobileMessage, ReceiptMessage, parse
 from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
-from trunkline.transports.smpp.reassembly import complete, join, segment_of
+from trunkline.transports.smpp.reassembly import complete, join, repeated, segment_of
 from trunkline.transports.smpp.receipts import Dialect, IdBase, parse_receipt
 from trunkline.transports.smpp.segment_store import SegmentStore
 from trunkline.transports.smpp.settings import SmppRoute
 
 log = logging.getLogger("trunkline.smpp")
 
+_SHOWN = 300
+"""Octets of an unreadable receipt that are logged."""
+
 
 class DeliverHandler:
-    """The handler of one route."""
+    """The handler of one route. ``patience`` is the seconds for which a text that looks like a receipt waits for a
+    message that it is for."""
 
     def __init__(
-        self, route: SmppRoute, listener: CarrierListener, segments: SegmentStore, clock: Clock
+        self,
+        route: SmppRoute,
+        listener: CarrierListener,
+        segments: SegmentStore,
+        clock: Clock,
+        patience: float = 1.0,
     ) -> None:
         self._route = route
         self._listener = listener
         self._store = segments
         self._clock = clock
+        self._patience = patience
         self._dialect = Dialect(route.name, IdBase(route.id_base), route.receipt_error_table)
 
     async def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:
         """Handle a message of the SMSC, and return the status to respond with."""
         try:
-            found = parse(body, self._route)
-        except UnreadableMessage as error:
-            log.warning("%s: a message from %s cannot be read: %s", self._route.name, body.source, error)
-            return CommandStatus.RX_P_APPN
-        try:
-            if isinstance(found, ReceiptMessage):
-                await self._receipt(found)
-            elif isinstance(found, MobileMessage):
-                await self._mobile(found)
-            else:
-                log.info("%s: a handset's acknowledgement from %s", self._route.name, body.source)
+            await self._handle(body)
         except Exception:
             log.exception(
                 "%s: a message of the SMSC could not be stored; it is requested again", self._route.name
@@ -64,30 +63,66 @@ class DeliverHandler:
         """Pass on incomplete messages whose missing segments are overdue."""
         before = self._clock() - int(self._route.parts_timeout * SECOND)
         for segments in await self._store.stale(self._route.name, before):
-            log.warning(
-                "%s: segments of a message from %s never came", self._route.name, segments[0].key.sender
+            key = segments[0].key
+            if repeated(segments, await self._store.passed(key)):
+                log.info("%s: segments of a message from %s came again", self._route.name, key.sender)
+            else:
+                log.warning("%s: segments of a message from %s never came", self._route.name, key.sender)
+                await self._listener.inbound(join(segments))
+            await self._store.close(segments, self._clock())
+
+    async def _handle(self, body: ShortMessage | DataMessage) -> None:
+        found = parse(body, self._route)
+        if isinstance(found, ReceiptMessage):
+            await self._receipt(found)
+        elif found.receipt is not None and (receipt := await self._awaited(found.receipt)) is not None:
+            await self._listener.receipt(receipt)
+        elif not isinstance(found, MobileMessage):
+            log.info("%s: a handset's acknowledgement from %s", self._route.name, body.source)
+        elif found.concatenation is not None:
+            await self._segment(found, found.concatenation)
+        else:
+            await self._listener.inbound(
+                InboundMessage(self._route.name, found.sender, found.recipient, found.text)
             )
-            await self._listener.inbound(join(segments))
-            await self._store.remove(segments[0].key)
 
     async def _receipt(self, report: ReceiptMessage) -> None:
-        receipt = parse_receipt(report.text, report.parameters, self._dialect)
-        if receipt is None:
-            log.warning("%s: a receipt without id or state: %.200r", self._route.name, report.text)
+        receipt = self._parse(report)
+        if receipt is not None:
+            await self._listener.receipt(receipt)
             return
-        await self._listener.receipt(receipt)
+        octets = report.octets[:_SHOWN].hex()
+        log.warning(
+            "%s: a receipt for a message from %s cannot be read: it has no id; its octets: %s; its parameters: %s",
+            self._route.name,
+            report.number,
+            octets,
+            {f"0x{tag:04X}": value[:_SHOWN].hex() for tag, value in report.parameters.items()},
+        )
+        text = f"A delivery receipt cannot be read, and its message stays sent: it has no id. Its octets: {octets}"
+        await self._listener.problem(CarrierProblem(self._route.name, text, report.number))
 
-    async def _mobile(self, mobile: MobileMessage) -> None:
-        if mobile.concatenation is None:
-            await self._listener.inbound(
-                InboundMessage(self._route.name, mobile.sender, mobile.recipient, mobile.text)
-            )
-        else:
-            await self._segment(mobile, mobile.concatenation)
+    async def _awaited(self, report: ReceiptMessage) -> Receipt | None:
+        """Return the receipt that a text is if a message waits for it."""
+        receipt = self._parse(report)
+        if receipt is None:
+            return None
+        if not await self._listener.awaits(receipt):
+            await asyncio.sleep(self._patience)
+            if not await self._listener.awaits(receipt):
+                return None
+        return receipt
+
+    def _parse(self, report: ReceiptMessage) -> Receipt | None:
+        return parse_receipt(report.found, report.parameters, self._dialect, intermediate=report.intermediate)
 
     async def _segment(self, mobile: MobileMessage, concatenation: Concatenation) -> None:
         segment = segment_of(self._route.name, mobile, concatenation, self._clock())
         stored = await self._store.add(segment)
-        if complete(stored):
+        if not complete(stored):
+            return
+        if repeated(stored, await self._store.passed(segment.key)):
+            log.info("%s: a message from %s came again", self._route.name, mobile.sender)
+        else:
             await self._listener.inbound(join(stored))
-            await self._store.remove(segment.key)
+        await self._store.close(stored, self._clock())

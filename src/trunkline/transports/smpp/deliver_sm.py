@@ -1,7 +1,9 @@
 """The content of a deliver_sm or data_sm: a receipt, a message, or a segment of one. Pure.
 
-An address of the international type gets its plus sign, one of the national type the route's country prefix; others
-are left as the network wrote them.
+1. An address of the international type gets its plus sign, one of the national type the route's country prefix; others
+   are left as the network wrote them.
+2. Every message can be read. One that announces a user data header and has none is a text from its first octet on.
+3. A text that looks like a receipt and is not announced as one may be a person's: it comes with both meanings.
 """
 
 from __future__ import annotations
@@ -13,22 +15,22 @@ import msgspec
 from trunkline.transports.smpp.alphabet import Alphabet, alphabet_of, decode
 from trunkline.transports.smpp.commands import ACKNOWLEDGEMENTS, INTERMEDIATE, RECEIPT, TYPE, UDHI, Tag
 from trunkline.transports.smpp.pdu_bodies import DataMessage, Parameters, ShortMessage
+from trunkline.transports.smpp.receipts import MAX_OCTETS, ReceiptText, read_text
 from trunkline.transports.smpp.settings import SmppRoute
+from trunkline.transports.smpp.shift_tables import NO_SHIFTS, Shifts
 
 _INTERNATIONAL = 1
 _NATIONAL = 2
 _CONCATENATED_8 = 0x00
 _CONCATENATED_16 = 0x08
+_SINGLE_SHIFT = 0x24
+_LOCKING_SHIFT = 0x25
 _DEFAULTS = {
     "unpacked": Alphabet.GSM,
     "packed": Alphabet.GSM_PACKED,
     "latin1": Alphabet.LATIN1,
     "ascii": Alphabet.ASCII,
 }
-
-
-class UnreadableMessage(Exception):
-    """A message that cannot be decoded, this time or another; the text is the reason."""
 
 
 class Concatenation(msgspec.Struct, frozen=True):
@@ -39,9 +41,21 @@ class Concatenation(msgspec.Struct, frozen=True):
     number: int
 
 
+class ReceiptMessage(msgspec.Struct, frozen=True):
+    """A delivery receipt, not parsed yet. ``number`` is the sender of the message that it is for; ``intermediate`` if
+    it is not the last."""
+
+    found: ReceiptText
+    parameters: Parameters
+    octets: bytes = b""
+    number: str = ""
+    intermediate: bool = False
+
+
 class MobileMessage(msgspec.Struct, frozen=True):
     """A message from a phone, or with ``concatenation`` a segment of one. ``header_octets`` is the length of the user
-    data header that was cut off in front of ``octets``."""
+    data header that was cut off in front of ``octets``. ``receipt`` is what it is instead if a message waits for
+    that."""
 
     sender: str
     recipient: str
@@ -49,72 +63,99 @@ class MobileMessage(msgspec.Struct, frozen=True):
     alphabet: Alphabet
     header_octets: int = 0
     concatenation: Concatenation | None = None
+    shifts: Shifts = NO_SHIFTS
+    receipt: ReceiptMessage | None = None
 
     @property
     def text(self) -> str:
         """The decoded text."""
-        return decode(self.octets, self.alphabet, self.header_octets)
-
-
-class ReceiptMessage(msgspec.Struct, frozen=True):
-    """A delivery receipt, not parsed yet."""
-
-    text: str
-    parameters: Parameters
+        return decode(self.octets, self.alphabet, self.header_octets, self.shifts)
 
 
 class HandsetAcknowledgement(msgspec.Struct, frozen=True):
-    """A handset's own acknowledgement, which adds nothing to receipts."""
+    """A handset's own acknowledgement, which adds nothing to receipts. Some networks mark their receipts so:
+    ``receipt`` is what it is if a message waits for that."""
+
+    receipt: ReceiptMessage | None = None
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """A user data header: its length with its own octet, and its elements."""
+
+    octets: int = 0
+    concatenation: Concatenation | None = None
+    shifts: Shifts = NO_SHIFTS
 
 
 def parse(
     body: ShortMessage | DataMessage, route: SmppRoute
 ) -> MobileMessage | ReceiptMessage | HandsetAcknowledgement:
-    """Return the content of a message. Raise UnreadableMessage if it cannot be decoded."""
-    octets = body.parameters.get(Tag.MESSAGE_PAYLOAD)
-    if octets is None:
-        octets = body.short_message if isinstance(body, ShortMessage) else b""
+    """Return the content of a message."""
+    # An empty payload stands beside the text in some networks.
+    octets = body.parameters.get(Tag.MESSAGE_PAYLOAD) or (
+        body.short_message if isinstance(body, ShortMessage) else b""
+    )
     kind = body.esm_class & TYPE
-    if kind in (RECEIPT, INTERMEDIATE) or Tag.RECEIPTED_MESSAGE_ID in body.parameters:
-        alphabet = alphabet_of(body.data_coding, Alphabet.LATIN1)
-        return ReceiptMessage(decode(octets, alphabet or Alphabet.LATIN1).strip("\0"), body.parameters)
-    if kind in ACKNOWLEDGEMENTS:
-        return HandsetAcknowledgement()
     alphabet = alphabet_of(body.data_coding, _DEFAULTS[route.default_coding])
-    if alphabet is None:
-        raise UnreadableMessage(f"data_coding 0x{body.data_coding:02X} is not supported")
-    concatenation, header = _sar(body.parameters), 0
-    if body.esm_class & UDHI:
-        header, from_udh = _udh(octets)
-        concatenation = from_udh or concatenation
+    header = _header(octets, alphabet) if body.esm_class & UDHI else _Header()
+    recipient = _address(body.destination, body.destination_ton, route)
+
+    def receipt() -> ReceiptMessage:
+        declared = Alphabet.LATIN1 if body.data_coding == 0 else alphabet
+        found = read_text(octets, declared, header.octets)
+        return ReceiptMessage(found, body.parameters, octets, recipient, kind == INTERMEDIATE)
+
+    if kind & ~INTERMEDIATE == RECEIPT or kind == INTERMEDIATE or Tag.RECEIPTED_MESSAGE_ID in body.parameters:
+        return receipt()
+    unmarked = receipt() if _may_be_receipt(octets, alphabet) else None
+    if unmarked is not None and not unmarked.found.complete:
+        unmarked = None
+    if kind in ACKNOWLEDGEMENTS:
+        return HandsetAcknowledgement(unmarked)
     return MobileMessage(
         _address(body.source, body.source_ton, route),
-        _address(body.destination, body.destination_ton, route),
-        octets[header:],
+        recipient,
+        octets[header.octets :],
         alphabet,
-        header,
-        concatenation,
+        header.octets,
+        header.concatenation or _sar(body.parameters),
+        header.shifts,
+        unmarked,
     )
 
 
-def _udh(octets: bytes) -> tuple[int, Concatenation | None]:
-    """Return the length of the user data header with its own octet, and the concatenation in it; other elements are
-    skipped."""
+def _may_be_receipt(octets: bytes, alphabet: Alphabet) -> bool:
+    """Return whether it is worth while to read a text as a receipt: whether it has the names of its keys in ASCII, or
+    in UTF-16, which is that with NULs."""
+    plain = octets[:MAX_OCTETS].replace(b"\0", b"").lower()
+    return alphabet is Alphabet.GSM_PACKED or (b"id:" in plain and b"stat:" in plain)
+
+
+def _header(octets: bytes, alphabet: Alphabet) -> _Header:
+    """Return the user data header in front of a text; elements without a meaning here are skipped. Return an empty one
+    if the octets are none, but a text from the first on."""
     end = 1 + octets[0] if octets else 1
     if end > len(octets):
-        raise UnreadableMessage("the user data header goes beyond the message")
-    concatenation, at = None, 1
+        return _Header()
+    concatenation, shifts, at = None, NO_SHIFTS, 1
     while at + 2 <= end:
         element, size = octets[at], octets[at + 1]
         value = octets[at + 2 : at + 2 + size]
         at += 2 + size
         if at > end:
-            raise UnreadableMessage("an element goes beyond the user data header")
+            return _Header()
         if element == _CONCATENATED_8 and size == 3:
             concatenation = _concatenation(*value)
         elif element == _CONCATENATED_16 and size == 4:
             concatenation = _concatenation(*struct.unpack(">HBB", value))
-    return end, concatenation
+        elif element == _SINGLE_SHIFT and size == 1:
+            shifts = msgspec.structs.replace(shifts, single=value[0])
+        elif element == _LOCKING_SHIFT and size == 1:
+            shifts = msgspec.structs.replace(shifts, locking=value[0])
+    if at == 1 and alphabet is Alphabet.UCS2:
+        # It is the first half of a Latin letter.
+        return _Header()
+    return _Header(end, concatenation, shifts)
 
 
 def _sar(parameters: Parameters) -> Concatenation | None:

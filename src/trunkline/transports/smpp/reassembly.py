@@ -2,19 +2,27 @@
 
 1. Parts belong together when carrier, sender, recipient, reference and total are the same.
 2. Their octets are joined before they are read, so that a character cut in two is whole again; packed septets alone
-   are decoded segment by segment, because each is padded behind its own header.
+   are decoded segment by segment, because each is padded behind its own header, and so are segments with tables of
+   different languages. The byte order mark of the first segment counts for all.
 3. A segment that comes twice counts once: with its last content, and the time at which it came first.
+4. Segments that were part of a message that was passed on, with the same content, make no second one: the network sends
+   the last segment again when it lost our response.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from itertools import groupby
 
 import msgspec
 
 from trunkline.transports.base import InboundMessage
 from trunkline.transports.smpp.alphabet import Alphabet, decode
 from trunkline.transports.smpp.deliver_sm import Concatenation, MobileMessage
+from trunkline.transports.smpp.shift_tables import NO_SHIFTS, Shifts
+
+_MARKS = (b"\xfe\xff", b"\xff\xfe")
 
 
 class SegmentKey(msgspec.Struct, frozen=True):
@@ -36,6 +44,12 @@ class InboundSegment(msgspec.Struct, frozen=True):
     alphabet: Alphabet
     header_octets: int
     received: int
+    shifts: Shifts = NO_SHIFTS
+
+    @property
+    def digest(self) -> str:
+        """The content, shortened."""
+        return sha256(self.octets).hexdigest()
 
 
 def segment_of(
@@ -44,7 +58,13 @@ def segment_of(
     """Return the segment that a message with a concatenation is."""
     key = SegmentKey(carrier, mobile.sender, mobile.recipient, concatenation.reference, concatenation.total)
     return InboundSegment(
-        key, concatenation.number, mobile.octets, mobile.alphabet, mobile.header_octets, received
+        key,
+        concatenation.number,
+        mobile.octets,
+        mobile.alphabet,
+        mobile.header_octets,
+        received,
+        mobile.shifts,
     )
 
 
@@ -52,6 +72,11 @@ def complete(segments: Iterable[InboundSegment]) -> bool:
     """Return whether no segment of the message is missing."""
     numbers = {segment.number: segment.key.total for segment in segments}
     return bool(numbers) and len(numbers) == next(iter(numbers.values()))
+
+
+def repeated(segments: Iterable[InboundSegment], digests: Mapping[int, str]) -> bool:
+    """Return whether all segments belong to a message that was passed on, whose ``digests`` are by their numbers."""
+    return all(digests.get(segment.number) == segment.digest for segment in segments)
 
 
 def join(segments: Iterable[InboundSegment]) -> InboundMessage:
@@ -72,13 +97,23 @@ def join(segments: Iterable[InboundSegment]) -> InboundMessage:
 
 
 def _text(segments: list[InboundSegment]) -> str:
-    text, held, alphabet = "", b"", segments[0].alphabet
-    for segment in segments:
-        if segment.alphabet is not alphabet or segment.alphabet is Alphabet.GSM_PACKED:
-            text += decode(held, alphabet)
-            held, alphabet = b"", segment.alphabet
+    text = ""
+    for (alphabet, shifts, header), run in groupby(segments, _reading):
+        octets = [segment.octets for segment in run]
         if alphabet is Alphabet.GSM_PACKED:
-            text += decode(segment.octets, alphabet, segment.header_octets)
+            text += "".join(decode(one, alphabet, header, shifts) for one in octets)
         else:
-            held += segment.octets
-    return text + decode(held, alphabet)
+            if alphabet is Alphabet.UCS2:
+                octets[1:] = map(_without_mark, octets[1:])
+            text += decode(b"".join(octets), alphabet, 0, shifts)
+    return text
+
+
+def _reading(segment: InboundSegment) -> tuple[Alphabet, Shifts, int]:
+    """Return how a segment is read; those that are read alike are read together."""
+    packed = segment.alphabet is Alphabet.GSM_PACKED
+    return segment.alphabet, segment.shifts, segment.header_octets if packed else 0
+
+
+def _without_mark(octets: bytes) -> bytes:
+    return octets[2:] if octets.startswith(_MARKS) else octets

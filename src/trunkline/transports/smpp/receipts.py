@@ -1,20 +1,25 @@
 """Delivery receipts in their dialects: the text of SMPP 3.4's appendix B, optional parameters, or both. Pure.
 
 1. Optional parameters win over the text, but for the id where the route converts its base: there the text's counts,
-   because the base of that one is configured.
+   because the base of that one is configured. The other id is kept beside it, for a receipt that only that one matches.
 2. An id is compared without regard to case, leading zeros and spaces; one whose base is converted, as a decimal.
-3. An error code of the operator's table wins over a state of that table, and both over the tables here.
+3. A final receipt whose state is neither delivered nor on its way reports a failure, whatever its word or number is;
+   one without a state does, too, unless it counts a delivery and has no error.
+4. An error code of the operator's table wins over a state of that table, and both over the tables here.
+5. The alphabet of the text is the one in which it has an id and a state, because data_coding is often wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 import msgspec
 
 from trunkline.transports.base import Receipt, ReceiptState
+from trunkline.transports.done_dates import done_date
+from trunkline.transports.smpp.alphabet import Alphabet, decode
 from trunkline.transports.smpp.commands import Tag
 from trunkline.transports.smpp.pdu_bodies import Parameters
 
@@ -39,8 +44,12 @@ GSM_ERRORS: Mapping[str, int] = {
 absent, illegal, teleservice not provisioned, illegal equipment, barred, absent, busy (inferred)."""
 
 
+MAX_OCTETS = 1024
+"""The octets of a receipt's text that are read."""
+
+
 class MessageState(Enum):
-    """The message_state, by its names in receipts."""
+    """The message_state, by its names in receipts; the last is of SMPP 5.0."""
 
     SCHEDULED = 0
     ENROUTE = 1
@@ -51,21 +60,58 @@ class MessageState(Enum):
     ACCEPTD = 6
     UNKNOWN = 7
     REJECTD = 8
+    SKIPPED = 9
 
 
-_WORDS = {state.name: state for state in MessageState} | {
+_STATES = {name: state for state in MessageState for name in (state.name, str(state.value))} | {
+    "SCHEDLD": MessageState.SCHEDULED,
+    "BUFFERED": MessageState.ENROUTE,
+    "BUFFERD": MessageState.ENROUTE,
+    "BUFFRED": MessageState.ENROUTE,
+    "EN_ROUTE": MessageState.ENROUTE,
+    "PENDING": MessageState.ENROUTE,
+    "QUEUED": MessageState.ENROUTE,
+    "SENT": MessageState.ENROUTE,
+    "SUBMITD": MessageState.ENROUTE,
+    "SUBMITTED": MessageState.ENROUTE,
     "DELIVERED": MessageState.DELIVRD,
+    "DELIVERD": MessageState.DELIVRD,
+    "DELIVRED": MessageState.DELIVRD,
+    "DLVRD": MessageState.DELIVRD,
     "UNDELIVERABLE": MessageState.UNDELIV,
     "UNDELIVERED": MessageState.UNDELIV,
     "ACCEPTED": MessageState.ACCEPTD,
     "REJECTED": MessageState.REJECTD,
 }
-_NUMBERS = {str(state.value): state for state in MessageState}
 _WAITING = (MessageState.SCHEDULED, MessageState.ENROUTE, MessageState.ACCEPTD)
-_CODES = {MessageState.EXPIRED: _UNREACHABLE, MessageState.REJECTD: _BLOCKED}
-_KEY = re.compile(r"(?:^|(?<=\s))(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):", re.IGNORECASE)
+_CODES = {
+    MessageState.EXPIRED: _UNREACHABLE,
+    MessageState.REJECTD: _BLOCKED,
+    MessageState.DELETED: UNKNOWN_ERROR,
+    MessageState.UNKNOWN: UNKNOWN_ERROR,
+}
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9_])(id|sub|dlvrd|submit[ _\x11]?date|done[ _\x11]?date|stat(?:us|e)?|err(?:or)?|text)\s*[:=]",
+    re.IGNORECASE,
+)
+_NAMES = {
+    "submitdate": "submit date",
+    "donedate": "done date",
+    "error": "err",
+    "status": "stat",
+    "state": "stat",
+}
+_AROUND = " \0\t\r\n\"',;|\ufeff"
 _HEX = re.compile(r"(?:0x)?[0-9a-f]{1,64}")
-_DATE = re.compile(r"\d{10}(?:\d\d)?")
+_ALPHABETS = (
+    Alphabet.LATIN1,
+    Alphabet.UCS2,
+    Alphabet.UCS2_LITTLE,
+    Alphabet.GSM,
+    Alphabet.GSM_PACKED,
+)
+"""The alphabets in which a text is read, one after the other, until it is a receipt. Read in another one, the
+underscore of the GSM alphabet is 0x11."""
 
 
 class IdBase(Enum):
@@ -97,21 +143,58 @@ def receipt_id(id: str, base: IdBase) -> str:
     return _canonical(id, hexadecimal=base is IdBase.RECEIPT_HEX)
 
 
-def parse_receipt(text: str, parameters: Parameters, dialect: Dialect) -> Receipt | None:
-    """Return the receipt in a deliver_sm or data_sm; None if it has no id or no state."""
-    fields = _fields(text)
-    id = _id(fields, parameters, dialect.id_base)
-    state = _state(fields, parameters)
-    if not id or state is None:
+class ReceiptText(msgspec.Struct, frozen=True):
+    """The text of a receipt and the value of each of its keys."""
+
+    text: str
+    fields: dict[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """True if it has an id and a state."""
+        return bool(self.fields.get("id") and self.fields.get("stat"))
+
+
+def read_text(octets: bytes, declared: Alphabet, header_octets: int = 0) -> ReceiptText:
+    """Return the text of a receipt's octets in the first alphabet in which it has an id and a state, beginning with
+    the ``declared`` one; else in the one in which it has most keys. ``header_octets`` is the length of a user data
+    header in front of it, which may be there without being announced."""
+    best = None
+    for text in _readings(octets[:MAX_OCTETS], declared, header_octets):
+        reading = ReceiptText(text, _fields(text))
+        if reading.complete:
+            return reading
+        if best is None or len(best.fields) < len(reading.fields):
+            best = reading
+    return best or ReceiptText("", {})
+
+
+def parse_receipt(
+    found: ReceiptText, parameters: Parameters, dialect: Dialect, *, intermediate: bool = False
+) -> Receipt | None:
+    """Return the receipt in a deliver_sm or data_sm; None if it has no id. An ``intermediate`` one without a known
+    state reports that the message is on its way."""
+    fields, text = found.fields, found.text
+    ids = _ids(fields, parameters, dialect.id_base)
+    if not ids:
         return None
-    date = _DATE.match(fields.get("done date", ""))
-    done_date = date[0][:10] if date else ""
+    id, others = ids[0], ids[1:]
+    word, state = _state(fields, parameters)
+    error = _network_error(fields, parameters)
+    if state is None and intermediate:
+        state = MessageState.ENROUTE
+    if state is None and not word and not error and fields.get("dlvrd", "").strip("0"):
+        state = MessageState.DELIVRD
     if state in _WAITING:
-        return Receipt(dialect.carrier, id, ReceiptState.ENROUTE, text=text)
+        return Receipt(dialect.carrier, id, ReceiptState.ENROUTE, text=text, other_ids=others)
+    date = done_date(fields.get("done date", ""))
     if state is MessageState.DELIVRD:
-        return Receipt(dialect.carrier, id, ReceiptState.DELIVERED, done_date=done_date, text=text)
-    code = _error_code(state, _network_error(fields, parameters), dialect.errors)
-    return Receipt(dialect.carrier, id, ReceiptState.UNDELIVERED, code, done_date, text)
+        return Receipt(dialect.carrier, id, ReceiptState.DELIVERED, None, date, text, others)
+    names = (error, word, state.name if state else "")
+    code = next((dialect.errors[name] for name in names if name in dialect.errors), None)
+    if code is None:
+        code = _CODES[state] if state in _CODES else GSM_ERRORS.get(error, UNKNOWN_ERROR)
+    return Receipt(dialect.carrier, id, ReceiptState.UNDELIVERED, code, date, text, others)
 
 
 def canonical_error(code: str) -> str:
@@ -120,56 +203,73 @@ def canonical_error(code: str) -> str:
 
 
 def _canonical(id: str, *, hexadecimal: bool) -> str:
-    plain = id.strip(" \0\t\r\n").lower()
+    plain = id.strip(_AROUND).lower()
     if hexadecimal and _HEX.fullmatch(plain):
         return str(int(plain, 16))
     return plain.lstrip("0") or plain[:1]
 
 
+def _readings(octets: bytes, declared: Alphabet, header_octets: int) -> Iterator[str]:
+    """Yield the texts that the octets may be. A header that nothing announces is tried last."""
+    hidden = 1 + octets[0] if octets and not header_octets else 0
+    for header in dict.fromkeys((header_octets, 0, hidden if hidden < len(octets) else 0)):
+        for alphabet in dict.fromkeys((declared, *_ALPHABETS)):
+            yield decode(octets[header:], alphabet, header).strip("\0")
+
+
 def _fields(text: str) -> dict[str, str]:
-    """Return the value of each key; the first of a key counts, and nothing behind ``text:`` is a key."""
+    """Return the value of each key; the first of a key counts, and behind ``text:`` one that did not come before."""
     found: dict[str, str] = {}
     keys = list(_KEY.finditer(text))
     for number, key in enumerate(keys):
-        name = key[1].lower().replace("_", " ")
-        name = {"submitdate": "submit date", "donedate": "done date"}.get(name, name)
-        if name == "text":
-            break
+        name = re.sub("[_\x11]", " ", key[1].lower())
+        name = _NAMES.get(name, name)
         end = keys[number + 1].start() if number + 1 < len(keys) else len(text)
-        words = text[key.end() : end].split()
-        found.setdefault(name, words[0] if words else "")
+        value = text[key.end() : end]
+        if name != "done date":
+            value = next(iter(value.split()), "")
+        found.setdefault(name, value.strip(_AROUND))
     return found
 
 
-def _id(fields: dict[str, str], parameters: Parameters, base: IdBase) -> str:
-    parameter = parameters.get(Tag.RECEIPTED_MESSAGE_ID, b"").decode("latin-1")
-    texts = (fields.get("id", ""), parameter)
-    if base is IdBase.AS_IS:
-        texts = (parameter, fields.get("id", ""))
-    ids = (receipt_id(text, base) for text in texts)
-    return next((id for id in ids if id), "")
+def _ids(fields: dict[str, str], parameters: Parameters, base: IdBase) -> tuple[str, ...]:
+    """Return the canonical forms of the ids that the receipt may be for, the most probable first."""
+    parameter = parameters.get(Tag.RECEIPTED_MESSAGE_ID, b"").decode("latin-1").partition("\0")[0]
+    ids = [receipt_id(parameter, base), receipt_id(fields.get("id", ""), base)]
+    if base is not IdBase.AS_IS:
+        # The parameter may repeat the id as the response had it.
+        ids = [*reversed(ids), response_id(parameter, base)]
+    return tuple(dict.fromkeys(id for id in ids if id))
 
 
-def _state(fields: dict[str, str], parameters: Parameters) -> MessageState | None:
-    parameter = parameters.get(Tag.MESSAGE_STATE, b"")
-    if len(parameter) == 1 and parameter[0] <= MessageState.REJECTD.value:
-        return MessageState(parameter[0])
-    word = fields.get("stat", "").upper()
-    return _WORDS.get(word) or _NUMBERS.get(word.lstrip("0") or word[:1])
+def _state(fields: dict[str, str], parameters: Parameters) -> tuple[str, MessageState | None]:
+    """Return the word of the state as in the operator's table, and the state, None for one that no table has."""
+    written = fields.get("stat", "").upper().strip(".")
+    words = (
+        _state_parameter(parameters.get(Tag.MESSAGE_STATE, b"")),
+        canonical_error(written) or written[:1],
+    )
+    state = next((_STATES[word] for word in words if word in _STATES), None)
+    return words[1] or words[0], state
+
+
+def _state_parameter(parameter: bytes) -> str:
+    """Return a message_state, which is a number of one octet in most networks, as a word or digits."""
+    text = parameter.rstrip(b"\0")
+    if text.isdigit() or (len(text) > 1 and text.isalpha()):
+        return text.decode().lstrip("0").upper() or "0"
+    return str(int.from_bytes(parameter[-4:])) if parameter else ""
 
 
 def _network_error(fields: dict[str, str], parameters: Parameters) -> str:
+    """Return the error code, of network_error_code where that is set: a type in front of a number of two octets, or of
+    digits; or digits alone."""
     parameter = parameters.get(Tag.NETWORK_ERROR_CODE, b"")
-    if len(parameter) == 3 and any(parameter[1:]):
-        return str(int.from_bytes(parameter[1:]))
-    return canonical_error(fields.get("err", ""))
-
-
-def _error_code(state: MessageState, error: str, operators: Mapping[str, int]) -> int:
-    if error in operators:
-        return operators[error]
-    if state.name in operators:
-        return operators[state.name]
-    if state is MessageState.UNDELIV:
-        return GSM_ERRORS.get(error, UNKNOWN_ERROR)
-    return _CODES.get(state, UNKNOWN_ERROR)
+    whole, number = parameter.rstrip(b"\0"), parameter[1:].rstrip(b"\0")
+    if len(whole) > 1 and whole.isalnum():
+        code = whole.decode()
+    elif len(number) > 1 and number.isdigit():
+        code = number.decode()
+    else:
+        code = str(int.from_bytes(parameter[1:] if len(parameter) > 2 else parameter))
+    return canonical_error(code) or canonical_error(fields.get("err", ""))

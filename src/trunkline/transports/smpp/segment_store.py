@@ -1,8 +1,10 @@
 """The store of inbound segments that wait for the others of their message.
 
 A segment is acknowledged to the SMSC once it is stored, because many SMSCs send the next one only then: so the store
-must be durable, lest a segment is lost with its node. Any node may join the segments in the database. The store in
-memory is for callers that can do without.
+must be durable, lest a segment is lost with its node. Any node may join the segments in the database. The contents of
+the segments of a message that was passed on are remembered for an hour, in a shortened form, because an SMSC that lost
+the response to the last one sends it again, perhaps to another node. The store in memory is for callers that can do
+without.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
 from trunkline.transports.smpp.alphabet import Alphabet
 from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
+from trunkline.transports.smpp.shift_tables import Shifts
 
 MIGRATIONS = (
     Migration(
@@ -38,7 +42,31 @@ MIGRATIONS = (
             "CREATE INDEX smpp_parts_by_age ON smpp_parts (carrier, received)",
         ),
     ),
+    Migration(
+        "smpp",
+        2,
+        (
+            "ALTER TABLE smpp_parts ADD COLUMN single_shift BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE smpp_parts ADD COLUMN locking_shift BIGINT NOT NULL DEFAULT 0",
+            """CREATE TABLE smpp_passed_parts (
+                carrier TEXT NOT NULL,
+                sender TEXT NOT NULL,
+                recipient TEXT NOT NULL,
+                reference BIGINT NOT NULL,
+                total BIGINT NOT NULL,
+                number BIGINT NOT NULL,
+                digest TEXT NOT NULL,
+                passed BIGINT NOT NULL,
+                PRIMARY KEY (carrier, sender, recipient, reference, total, number)
+            )""",
+            # DatabaseSegmentStore.close
+            "CREATE INDEX smpp_passed_parts_by_age ON smpp_passed_parts (passed)",
+        ),
+    ),
 )
+
+MEMORY = 3600 * SECOND
+"""The time for which the segments of a message that was passed on are recognized."""
 
 _BATCH = 100
 """Overdue messages that are returned at once."""
@@ -55,6 +83,19 @@ class _Row(Row, frozen=True):
     alphabet: str
     header_octets: int
     received: int
+    single_shift: int
+    locking_shift: int
+
+
+class _PassedRow(Row, frozen=True):
+    carrier: str
+    sender: str
+    recipient: str
+    reference: int
+    total: int
+    number: int
+    digest: str
+    passed: int
 
 
 _KEY = (
@@ -68,9 +109,26 @@ ORDER BY received LIMIT :limit
 """
 _ADD = f"""
 INSERT INTO smpp_parts ({columns(_Row)})
-VALUES (:carrier, :sender, :recipient, :reference, :total, :number, :octets, :alphabet, :header_octets, :received)
+VALUES (
+    :carrier, :sender, :recipient, :reference, :total, :number, :octets, :alphabet, :header_octets, :received,
+    :single_shift, :locking_shift
+)
 ON CONFLICT (carrier, sender, recipient, reference, total, number)
-DO UPDATE SET octets = excluded.octets, alphabet = excluded.alphabet, header_octets = excluded.header_octets
+DO UPDATE SET octets = excluded.octets, alphabet = excluded.alphabet, header_octets = excluded.header_octets,
+    single_shift = excluded.single_shift, locking_shift = excluded.locking_shift
+"""
+_PASSED = f"SELECT {columns(_PassedRow)} FROM smpp_passed_parts WHERE {_KEY} AND passed >= :since"
+_PASS = f"""
+INSERT INTO smpp_passed_parts ({columns(_PassedRow)})
+VALUES (:carrier, :sender, :recipient, :reference, :total, :number, :digest, :passed)
+ON CONFLICT (carrier, sender, recipient, reference, total, number)
+DO UPDATE SET digest = excluded.digest, passed = excluded.passed
+"""
+_FORGET = """
+DELETE FROM smpp_passed_parts WHERE (carrier, sender, recipient, reference, total, number) IN (
+    SELECT carrier, sender, recipient, reference, total, number FROM smpp_passed_parts WHERE passed < :before
+    ORDER BY passed LIMIT :limit
+)
 """
 
 
@@ -82,8 +140,13 @@ class SegmentStore(Protocol):
         key and number is replaced, but for its time."""
         ...
 
-    async def remove(self, key: SegmentKey) -> None:
-        """Remove the segments of a message."""
+    async def passed(self, key: SegmentKey) -> dict[int, str]:
+        """Return the digests of the segments, by their numbers, of a message with this key that was passed on."""
+        ...
+
+    async def close(self, segments: list[InboundSegment], passed: int) -> None:
+        """Remove the segments of a message that was passed on at this time, in microseconds since 1970 UTC, and
+        remember what they were."""
         ...
 
     async def stale(self, carrier: str, before: int) -> list[list[InboundSegment]]:
@@ -97,6 +160,7 @@ class MemorySegmentStore:
 
     def __init__(self) -> None:
         self._segments: dict[SegmentKey, dict[int, InboundSegment]] = {}
+        self._passed: dict[SegmentKey, tuple[int, dict[int, str]]] = {}
 
     async def add(self, segment: InboundSegment) -> list[InboundSegment]:
         """Add a segment, and return all of its message."""
@@ -106,9 +170,16 @@ class MemorySegmentStore:
         stored[segment.number] = segment
         return list(stored.values())
 
-    async def remove(self, key: SegmentKey) -> None:
-        """Remove the segments of a message."""
+    async def passed(self, key: SegmentKey) -> dict[int, str]:
+        """Return the digests of a message that was passed on."""
+        return self._passed.get(key, (0, {}))[1]
+
+    async def close(self, segments: list[InboundSegment], passed: int) -> None:
+        """Remove the segments of a message that was passed on."""
+        key = segments[0].key
         self._segments.pop(key, None)
+        self._passed = {one: kept for one, kept in self._passed.items() if kept[0] >= passed - MEMORY}
+        self._passed[key] = passed, {segment.number: segment.digest for segment in segments}
 
     async def stale(self, carrier: str, before: int) -> list[list[InboundSegment]]:
         """Return the segments of messages that are overdue."""
@@ -135,11 +206,27 @@ class DatabaseSegmentStore:
 
         return [_segment(stored) for stored in await self._database.write(write)]
 
-    async def remove(self, key: SegmentKey) -> None:
-        """Remove the segments of a message. Raise StorageError if that is not durable."""
-        await self._database.write(
-            lambda tx: tx.run(f"DELETE FROM smpp_parts WHERE {_KEY}", **msgspec.structs.asdict(key))
-        )
+    async def passed(self, key: SegmentKey) -> dict[int, str]:
+        """Return the digests of a message that was passed on. Raise StorageError if they cannot be read."""
+
+        async def read(tx: Tx) -> list[_PassedRow]:
+            return await tx.all(_PassedRow, _PASSED, since=tx.now - MEMORY, **msgspec.structs.asdict(key))
+
+        return {row.number: row.digest for row in await self._database.read(read)}
+
+    async def close(self, segments: list[InboundSegment], passed: int) -> None:
+        """Remove the segments of a message that was passed on. Raise StorageError if that is not durable."""
+        key = msgspec.structs.asdict(segments[0].key)
+
+        async def write(tx: Tx) -> None:
+            await tx.run(_FORGET, before=tx.now - MEMORY, limit=2 * len(segments))
+            await tx.run(f"DELETE FROM smpp_parts WHERE {_KEY}", **key)
+            await tx.run_many(
+                _PASS,
+                [{**key, "number": one.number, "digest": one.digest, "passed": passed} for one in segments],
+            )
+
+        await self._database.write(write)
 
     async def stale(self, carrier: str, before: int) -> list[list[InboundSegment]]:
         """Return the segments of messages that are overdue. Raise StorageError if they cannot be read."""
@@ -165,11 +252,19 @@ def _row(segment: InboundSegment) -> _Row:
         alphabet=segment.alphabet.value,
         header_octets=segment.header_octets,
         received=segment.received,
+        single_shift=segment.shifts.single,
+        locking_shift=segment.shifts.locking,
     )
 
 
 def _segment(stored: _Row) -> InboundSegment:
     key = SegmentKey(stored.carrier, stored.sender, stored.recipient, stored.reference, stored.total)
     return InboundSegment(
-        key, stored.number, stored.octets, Alphabet(stored.alphabet), stored.header_octets, stored.received
+        key,
+        stored.number,
+        stored.octets,
+        Alphabet(stored.alphabet),
+        stored.header_octets,
+        stored.received,
+        Shifts(stored.single_shift, stored.locking_shift),
     )

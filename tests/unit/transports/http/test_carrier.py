@@ -335,8 +335,11 @@ def test_reports_reach_the_receiver_before_they_are_acknowledged() -> None:
                 ("gate", "+15005550100", "7")
             ]
             assert not await made.report("else", b"{}")
-            with pytest.raises(BadReport):
-                await made.report("receipts", b"{}")
+            for kind in ("receipts", "messages"):
+                with pytest.raises(BadReport):
+                    await made.report(kind, b'{"colour": "red"}' + b" " * 60_000)
+            assert all("red" in one.text and len(one.text) < 1_000 for one in recorder.problems)
+            assert len(recorder.problems) == 2
             recorder.failures = 1
             with pytest.raises(OSError, match="the disk is full"):
                 await made.report("receipts", b'{"id": "g1", "status": "delivered"}')

@@ -102,6 +102,16 @@ def test_without_receipts_an_answer_needs_no_id_and_is_final() -> None:
             {"id": "g1", "status": "enroute", "error_code": 30003, "done_date": "today"},
             Receipt("gate", "g1", ReceiptState.ENROUTE),
         ),
+        (
+            {"id": "g1", "status": "Delivered", "done_date": "2026-01-02T15:04:05Z"},
+            Receipt("gate", "g1", ReceiptState.DELIVERED, None, "2601021504"),
+        ),
+        (
+            {"id": "g1", "status": "lost", "error_code": "30003", "done_date": 202601021504},
+            Receipt("gate", "g1", ReceiptState.UNDELIVERED, 30003, "2601021504"),
+        ),
+        ({"id": "g1", "status": "QUEUED"}, Receipt("gate", "g1", ReceiptState.ENROUTE)),
+        ({"id": "g1", "status": "failed"}, Receipt("gate", "g1", ReceiptState.UNDELIVERED, 30008)),
     ],
 )
 def test_receipts(event: dict[str, object], expected: Receipt) -> None:
@@ -113,7 +123,7 @@ def test_a_message_from_a_phone_with_a_picture() -> None:
         "id": "m1",
         "from": "+15005550100",
         "to": "+15005550006",
-        "text": "Hi",
+        "text": "\ufeffHi",
         "segments": 2,
         "media": [{"content_type": "image/png", "content": base64.b64encode(b"\x89PNG").decode()}],
     }
@@ -136,7 +146,8 @@ def test_a_message_from_a_phone_with_a_picture() -> None:
         b"{",
         b"[]",
         b"{}",
-        b'{"id": "x", "status": "lost"}',
+        b'{"id": "x", "status": ""}',
+        b'{"id": "x", "status": 5}',
         b'{"from": "", "to": "+15005550006"}',
         b'{"id": "", "status": "delivered"}',
         b'{"id": "\\u0000", "status": "delivered"}',

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from trunkline.transports.base import Encoding, InboundMessage, Receipt, SenderKind, Submission
+from trunkline.transports.base import (
+    CarrierProblem,
+    Encoding,
+    InboundMessage,
+    Receipt,
+    SenderKind,
+    Submission,
+)
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.settings import SmppRoute
 
@@ -51,6 +58,9 @@ class Recorder:
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
         self.inbounds: list[InboundMessage] = []
+        self.problems: list[CarrierProblem] = []
+        self.awaited: set[str] = set()
+        """The ids that messages wait for."""
         self.failures = 0
         self.gate: asyncio.Event | None = None
         self.calls = 0
@@ -61,10 +71,19 @@ class Recorder:
         await self._take()
         self.receipts.append(receipt)
 
+    async def awaits(self, receipt: Receipt) -> bool:
+        """Return whether one of its ids is awaited."""
+        return not self.awaited.isdisjoint(receipt.ids)
+
     async def inbound(self, inbound: InboundMessage) -> None:
         """Keep a message."""
         await self._take()
         self.inbounds.append(inbound)
+
+    async def problem(self, problem: CarrierProblem) -> None:
+        """Keep a problem."""
+        await self._take()
+        self.problems.append(problem)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so that a call changes."""

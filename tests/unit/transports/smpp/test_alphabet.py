@@ -13,8 +13,6 @@ from trunkline.transports.smpp.alphabet import (
     alphabet_of,
     decode,
     encode,
-    pack,
-    unpack,
 )
 
 GSM_TEXTS = st.text(st.sampled_from(BASIC.replace("\x1b", "") + "".join(EXTENSION)), max_size=160)
@@ -70,10 +68,22 @@ def test_what_another_alphabet_lacks_is_refused(alphabet: Alphabet, text: str) -
     [
         (b"a\x1b", Alphabet.GSM, "a "),
         (b"a\x1b\x1b\x65", Alphabet.GSM, "a €"),
+        (b"a\xe4", Alphabet.GSM, "aä"),
+        (b"a\xc3\xa4", Alphabet.GSM, "aä"),
+        (b"a\x81", Alphabet.LATIN1, "a\x81"),
+        (b"a\x80", Alphabet.LATIN1, "a€"),
+        (b"\xef\xbb\xbfa", Alphabet.LATIN1, "a"),
+        (b"\xef\xbb\xbf\xe4", Alphabet.LATIN1, "ï»¿ä"),
+        (b"\xff\xfea\0", Alphabet.ASCII, "a"),
+        (b"\x04\x4f", Alphabet.UCS2_LITTLE, "伄"),
+        (b"\x82\xa0\x82", Alphabet.JAPANESE, "あ\ufffd"),
+        (b"\xa4\xa2\xfd", Alphabet.KOREAN, "ㄲ\ufffd"),
+        (b"\x1b$)C\x0e>H\x0f", Alphabet.KOREAN, "안"),
+        (b"$3$", Alphabet.JAPANESE, "$3$"),
+        (b"a\tb\r\n", Alphabet.BINARY, "a\tb\r\n"),
+        (b"", Alphabet.BINARY, ""),
         (b"\x1bA", Alphabet.GSM, "A"),
-        (b"a\xe4", Alphabet.GSM, "a\ufffd"),
-        (b"\x1b\xe4", Alphabet.GSM, "\ufffd"),
-        (b"a\xe4", Alphabet.ASCII, "a\ufffd"),
+        (b"a\xe4", Alphabet.ASCII, "aä"),
         (b"\x04\x4f\x04", Alphabet.UCS2, "я\ufffd"),
         (b"\x00\xff", Alphabet.BINARY, "AP8="),
     ],
@@ -87,7 +97,7 @@ def test_septets_survive_the_round_trip(text: str) -> None:
     assert decode(encode(text, Alphabet.GSM), Alphabet.GSM) == text
 
 
-@given(GSM_TEXTS.map(lambda text: text + "."), st.sampled_from([0, 6, 7]))
+@given(GSM_TEXTS.map(lambda text: text.rstrip("\r")), st.sampled_from([0, 6, 7]))
 def test_packed_septets_survive_the_round_trip(text: str, header: int) -> None:
     octets = encode(text, Alphabet.GSM_PACKED, header)
     assert decode(octets, Alphabet.GSM_PACKED, header) == text
@@ -105,10 +115,35 @@ def test_a_full_part_fits_the_air() -> None:
     assert 7 + len(encode("a" * 152, Alphabet.GSM_PACKED, 7)) == 140
 
 
-def test_padding_is_no_character() -> None:
-    assert unpack(pack(b"\x31" * 7)) == b"\x31" * 7
-    assert unpack(pack(b"\x31" * 7 + b"\r")) == b"\x31" * 7
-    assert unpack(pack(b"\x31" * 8)) == b"\x31" * 8
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("1234567", "31d98c56b3dd1a"),
+        ("1234567\r", "31d98c56b3dd1a0d"),
+        ("1234567@", "31d98c56b3dd00"),
+        ("1234567\r\n", "31d98c56b3dd1a0a"),
+        ("123456\r", "31d98c56b3351a"),
+        ("12345678", "31d98c56b3dd70"),
+        ("123456789", "31d98c56b3dd7039"),
+    ],
+)
+def test_seven_bits_that_are_left_are_a_carriage_return(text: str, octets: str) -> None:
+    assert encode(text, Alphabet.GSM_PACKED).hex() == octets
+    assert decode(bytes.fromhex(octets), Alphabet.GSM_PACKED) == text
+
+
+@pytest.mark.parametrize("header", [0, 6, 7])
+def test_packed_texts_of_every_length_come_back(header: int) -> None:
+    for length in range(158 - -(-header * 8 // 7)):
+        for tail in ("", "@", "a\r"):
+            text = "x" * length + tail
+            assert decode(encode(text, Alphabet.GSM_PACKED, header), Alphabet.GSM_PACKED, header) == text
+    assert decode(encode("a" * 70_000, Alphabet.GSM_PACKED), Alphabet.GSM_PACKED) == "a" * 70_000
+
+
+def test_a_full_segment_has_no_room_for_a_second_carriage_return() -> None:
+    assert len(encode("a" * 159 + "\r", Alphabet.GSM_PACKED)) == 140
+    assert len(encode("a" * 152 + "\r", Alphabet.GSM_PACKED, 6)) == 134
 
 
 CODINGS = {
@@ -118,18 +153,33 @@ CODINGS = {
     0x03: Alphabet.LATIN1,
     0x04: Alphabet.BINARY,
     0x08: Alphabet.UCS2,
-    0x05: None,
-    0x0D: None,
+    0x05: Alphabet.JAPANESE,
+    0x06: Alphabet.CYRILLIC,
+    0x07: Alphabet.HEBREW,
+    0x09: Alphabet.JAPANESE,
+    0x0A: Alphabet.JAPANESE,
+    0x0B: Alphabet.LATIN1,
+    0x0D: Alphabet.JAPANESE_EXTENDED,
+    0x0E: Alphabet.KOREAN,
+    0x0F: Alphabet.LATIN1,
     0x10: Alphabet.GSM,
     0x13: Alphabet.GSM,
     0x14: Alphabet.BINARY,
     0x17: Alphabet.BINARY,
     0x18: Alphabet.UCS2,
     0x1B: Alphabet.UCS2,
-    0x1C: None,
-    0x20: None,
-    0x3F: None,
-    0x40: None,
+    0x1C: Alphabet.GSM,
+    0x20: Alphabet.BINARY,
+    0x3F: Alphabet.BINARY,
+    0x40: Alphabet.GSM,
+    0x44: Alphabet.BINARY,
+    0x48: Alphabet.UCS2,
+    0x5B: Alphabet.UCS2,
+    0x60: Alphabet.BINARY,
+    0x7B: Alphabet.BINARY,
+    0x80: Alphabet.LATIN1,
+    0xBF: Alphabet.LATIN1,
+    0xC0: Alphabet.LATIN1,
     0xC8: Alphabet.LATIN1,
     0xD0: Alphabet.LATIN1,
     0xE0: Alphabet.UCS2,
@@ -141,7 +191,7 @@ CODINGS = {
 
 
 @pytest.mark.parametrize(("data_coding", "alphabet"), CODINGS.items())
-def test_data_coding_names_an_alphabet(data_coding: int, alphabet: Alphabet | None) -> None:
+def test_data_coding_names_an_alphabet(data_coding: int, alphabet: Alphabet) -> None:
     assert alphabet_of(data_coding, Alphabet.LATIN1) is alphabet
 
 

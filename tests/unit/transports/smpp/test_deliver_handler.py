@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import struct
 
+import msgspec
 import pytest
 
 from trunkline.core.clock import SECOND
-from trunkline.transports.base import ReceiptState
+from trunkline.transports.base import Receipt, ReceiptState
 from trunkline.transports.smpp.commands import CommandStatus, Tag
 from trunkline.transports.smpp.deliver_handler import DeliverHandler
 from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
@@ -21,10 +22,11 @@ RECEIPT = ShortMessage(esm_class=4, short_message=b"id:1 stat:DELIVRD")
 class World:
     """A route that receives, with a clock of its own."""
 
-    def __init__(self) -> None:
-        self.now = 1_000 * SECOND
-        self.recorder = Recorder()
-        self.handler = DeliverHandler(route(), self.recorder, MemorySegmentStore(), lambda: self.now)
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self.now = 10_000 * SECOND
+        self.recorder = recorder or Recorder()
+        self.store = MemorySegmentStore()
+        self.handler = DeliverHandler(route(), self.recorder, self.store, lambda: self.now, patience=0)
 
     def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:
         return asyncio.run(self.handler.handle(body))
@@ -52,13 +54,65 @@ def test_a_message_is_told() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"id: stat:"])
-def test_a_receipt_that_tells_nothing_is_logged_and_acknowledged(
+def test_a_receipt_that_tells_nothing_is_logged_with_its_octets_and_reported(
     text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World()
-    assert world.handle(ShortMessage(esm_class=4, short_message=text)) == CommandStatus.ROK
+    body = ShortMessage(esm_class=4, short_message=text, destination="15005550006", destination_ton=1)
+    assert world.handle(body) == CommandStatus.ROK
     assert world.recorder.receipts == []
-    assert "a receipt without id or state" in caplog.text
+    assert "cannot be read" in caplog.text
+    assert text.hex() in caplog.text
+    (problem,) = world.recorder.problems
+    assert (problem.carrier, problem.number) == ("main", "+15005550006")
+    assert text.hex() in problem.text
+
+
+def test_the_octets_of_an_unreadable_receipt_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.handle(ShortMessage(esm_class=4, parameters={Tag.MESSAGE_PAYLOAD: b"x" * 60_000}))
+    assert len(caplog.text) < 3_000
+    assert len(world.recorder.problems[0].text) < 1_000
+
+
+def test_a_receipt_without_a_state_fails_its_message() -> None:
+    world = World()
+    assert world.handle(ShortMessage(esm_class=4, short_message=b"id:1 stat:")) == CommandStatus.ROK
+    assert [receipt.state for receipt in world.recorder.receipts] == [ReceiptState.UNDELIVERED]
+
+
+@pytest.mark.parametrize("esm_class", [0x00, 0x08, 0x40])
+def test_an_unmarked_receipt_counts_for_an_id_that_is_awaited(esm_class: int) -> None:
+    world = World()
+    world.recorder.awaited = {"1"}
+    body = ShortMessage(esm_class=esm_class, short_message=b"id:0001 stat:UNDELIV err:001")
+    assert world.handle(body) == CommandStatus.ROK
+    assert [receipt.error_code for receipt in world.recorder.receipts] == [30005]
+    assert world.recorder.inbounds == []
+
+
+def test_a_text_like_a_receipt_is_a_message_for_an_id_that_nobody_awaits() -> None:
+    world = World()
+    world.recorder.awaited = {"2"}
+    world.handle(ShortMessage(short_message=b"id:1 stat:DELIVRD"))
+    world.handle(ShortMessage(short_message=b"id: stat: what is that?"))
+    world.handle(ShortMessage(esm_class=8, short_message=b"id:1 stat:DELIVRD"))
+    assert world.recorder.receipts == []
+    assert [one.text for one in world.recorder.inbounds] == ["id:1 stat:DELIVRD", "id: stat: what is that?"]
+
+
+def test_an_unmarked_receipt_may_overtake_the_response_with_its_id() -> None:
+    class Late(Recorder):
+        """A receiver that has the id only when it is asked again."""
+
+        async def awaits(self, receipt: Receipt) -> bool:
+            known = await super().awaits(receipt)
+            self.awaited = {"1"}
+            return known
+
+    world = World(Late())
+    world.handle(ShortMessage(short_message=b"id:1 stat:DELIVRD"))
+    assert len(world.recorder.receipts) == 1
 
 
 def test_a_handsets_acknowledgement_is_acknowledged() -> None:
@@ -67,10 +121,14 @@ def test_a_handsets_acknowledgement_is_acknowledged() -> None:
     assert world.recorder.calls == 0
 
 
-def test_what_cannot_be_read_is_refused_for_good(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("data_coding", range(256))
+def test_no_message_is_refused_for_good(data_coding: int) -> None:
     world = World()
-    assert world.handle(ShortMessage(data_coding=0x20, short_message=b"x")) == CommandStatus.RX_P_APPN
-    assert "cannot be read" in caplog.text
+    for esm_class in (0x00, 0x40):
+        body = ShortMessage(data_coding=data_coding, esm_class=esm_class, short_message=b"\x9a\xffx")
+        assert world.handle(body) == CommandStatus.ROK
+    assert len(world.recorder.inbounds) == 2
+    assert all(one.text for one in world.recorder.inbounds)
 
 
 @pytest.mark.parametrize("body", [RECEIPT, ShortMessage(short_message=b"hi"), segment(1, 2)])
@@ -148,3 +206,49 @@ def test_parts_sent_again_make_the_same_message() -> None:
     world.now += SECOND
     world.handle(segment(2, 2))
     assert [inbound.id for inbound in world.recorder.inbounds] == [first]
+
+
+@pytest.mark.parametrize("numbers", [(3,), (1,), (1, 2, 3), (3, 2, 1, 3), (2, 2)])
+def test_parts_sent_again_after_the_message_make_no_second_one(numbers: tuple[int, ...]) -> None:
+    world = World()
+    for number in (1, 2, 3):
+        world.handle(segment(number))
+    for number in numbers:
+        world.now += SECOND
+        assert world.handle(segment(number)) == CommandStatus.ROK
+    world.now += 1_000 * SECOND
+    asyncio.run(world.handler.flush_stale())
+    assert [inbound.text for inbound in world.recorder.inbounds] == [TEXT]
+    assert asyncio.run(world.store.stale("main", world.now)) == []
+
+
+def test_parts_sent_again_after_an_incomplete_message_make_no_second_one() -> None:
+    world = World()
+    for _ in range(2):
+        world.handle(segment(1))
+        world.now += 301 * SECOND
+        asyncio.run(world.handler.flush_stale())
+    assert [inbound.missing for inbound in world.recorder.inbounds] == [True]
+
+
+def test_a_new_message_with_an_old_reference_is_one() -> None:
+    world = World()
+    for first, text in ((segment(1, 2), "segment 1. segment 2. "), (segment(9, 9), "")):
+        if not text:
+            first = msgspec.structs.replace(segment(1, 2), short_message=bytes((5, 0, 3, 7, 2, 1)) + b"\0n")
+        world.handle(first)
+        world.handle(segment(2, 2))
+        world.now += SECOND
+    assert [inbound.text for inbound in world.recorder.inbounds] == ["segment 1. segment 2. ", "nsegment 2. "]
+
+
+def test_what_was_passed_on_is_recognized_for_an_hour() -> None:
+    world = World()
+    for _ in range(2):
+        world.handle(segment(1, 2))
+        world.handle(segment(2, 2))
+        world.now += 3_601 * SECOND
+        other = msgspec.structs.replace(segment(1, 2), source="15005550101")
+        world.handle(other)
+        world.handle(msgspec.structs.replace(segment(2, 2), source="15005550101"))
+    assert [inbound.sender for inbound in world.recorder.inbounds].count("+15005550100") == 2

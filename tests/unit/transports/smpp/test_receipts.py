@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.transports.base import Receipt, ReceiptState
+from trunkline.transports.smpp.alphabet import Alphabet, encode
 from trunkline.transports.smpp.commands import Tag
 from trunkline.transports.smpp.pdu_bodies import Parameters
 from trunkline.transports.smpp.receipts import (
@@ -15,6 +16,7 @@ from trunkline.transports.smpp.receipts import (
     IdBase,
     canonical_error,
     parse_receipt,
+    read_text,
     receipt_id,
     response_id,
 )
@@ -25,15 +27,24 @@ PLAIN = (
 DIALECT = Dialect("main")
 
 
+def read(
+    text: str, parameters: Parameters | None = None, dialect: Dialect = DIALECT, *, intermediate: bool = False
+) -> Receipt | None:
+    octets = text.encode("latin-1", "replace")
+    return parse_receipt(
+        read_text(octets, Alphabet.LATIN1), parameters or {}, dialect, intermediate=intermediate
+    )
+
+
 def parsed(
     text: str, parameters: Parameters | None = None, dialect: Dialect = DIALECT
 ) -> tuple[object, ...] | None:
-    receipt = parse_receipt(text, parameters or {}, dialect)
+    receipt = read(text, parameters, dialect)
     return receipt and (receipt.id, receipt.state.name, receipt.error_code, receipt.done_date)
 
 
 def undelivered(stat: str, err: str = "000", dialect: Dialect = DIALECT) -> int | None:
-    receipt = parse_receipt(f"id:1 stat:{stat} err:{err}", {}, dialect)
+    receipt = read(f"id:1 stat:{stat} err:{err}", {}, dialect)
     assert receipt is not None
     assert receipt.state is ReceiptState.UNDELIVERED
     return receipt.error_code
@@ -41,7 +52,7 @@ def undelivered(stat: str, err: str = "000", dialect: Dialect = DIALECT) -> int 
 
 def test_the_form_of_the_specification() -> None:
     expected = Receipt("main", "123456789", ReceiptState.DELIVERED, None, "2611210701", PLAIN)
-    assert parse_receipt(PLAIN, {}, DIALECT) == expected
+    assert read(PLAIN) == expected
 
 
 DELIVERED = ("1", "DELIVERED", None, "")
@@ -62,6 +73,18 @@ DELIVERED = ("1", "DELIVERED", None, "")
         "id:1 stat:002",
         "id:1 stat:DELIVRD Text:id:2 stat:UNDELIV",
         "id:1 stat:DELIVRD id:2 stat:UNDELIV",
+        "id:1,sub:001,dlvrd:001,stat:DELIVRD,err:000",
+        "id:1;stat:DELIVRD;text:id:2",
+        'id:"1" stat:"DELIVRD"',
+        "id : 1 stat : DELIVRD",
+        "id=1 stat=DELIVRD",
+        "id:1 status:DELIVERED error:0",
+        "id:1 stat:DELIVERD",
+        "id:1 stat:DELIVRED.",
+        "id:1 stat:DLVRD",
+        "text:Hello id:1 stat:DELIVRD",
+        "id:1 sub:001 dlvrd:001 err:000 text:",
+        "id:1 dlvrd:1",
     ],
 )
 def test_dialects_of_the_text(text: str) -> None:
@@ -69,18 +92,11 @@ def test_dialects_of_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("date", "done"),
-    [
-        ("done date:261121070105", "2611210701"),
-        ("done_date:2611210701", "2611210701"),
-        ("donedate:2611210701", "2611210701"),
-        ("Done Date:2611210701", "2611210701"),
-        ("done date:26112107", ""),
-        ("done date:soon", ""),
-    ],
+    "date", ["done date:261121070105", "done_date:2611210701", "donedate:2611210701", "Done Date:2611210701"]
 )
-def test_done_dates(date: str, done: str) -> None:
-    assert parsed(f"id:1 {date} stat:DELIVRD") == ("1", "DELIVERED", None, done)
+def test_done_dates(date: str) -> None:
+    assert parsed(f"id:1 {date} stat:DELIVRD") == ("1", "DELIVERED", None, "2611210701")
+    assert parsed(f"id:1 {date} stat:UNDELIV") == ("1", "UNDELIVERED", 30008, "2611210701")
 
 
 STATES = {
@@ -96,6 +112,14 @@ STATES = {
     "UNDELIVERABLE": ("UNDELIVERED", 30008),
     "REJECTD": ("UNDELIVERED", 30004),
     "REJECTED": ("UNDELIVERED", 30004),
+    "BUFFERED": ("ENROUTE", None),
+    "SKIPPED": ("UNDELIVERED", 30008),
+    "FAILED": ("UNDELIVERED", 30008),
+    "BLACKLST": ("UNDELIVERED", 30008),
+    "NONSENSE": ("UNDELIVERED", 30008),
+    "9": ("UNDELIVERED", 30008),
+    "77": ("UNDELIVERED", 30008),
+    "": ("UNDELIVERED", 30008),
 }
 
 
@@ -109,7 +133,7 @@ def test_states(word: str, expected: tuple[str, int | None]) -> None:
 @pytest.mark.parametrize(
     ("number", "state"),
     list(
-        enumerate(("ENROUTE", "ENROUTE", "DELIVERED", *["UNDELIVERED"] * 3, "ENROUTE", *["UNDELIVERED"] * 2))
+        enumerate(("ENROUTE", "ENROUTE", "DELIVERED", *["UNDELIVERED"] * 3, "ENROUTE", *["UNDELIVERED"] * 14))
     ),
 )
 def test_states_as_parameters(number: int, state: str) -> None:
@@ -136,18 +160,118 @@ def test_parameters_that_say_nothing_leave_it_to_the_text() -> None:
     assert parsed("id:1 stat:UNDELIV err:006", parameters) == ("1", "UNDELIVERED", 30003, "")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "garbage", "id: stat:DELIVRD", "id:1", "id:1 stat:", "id:1 stat:NONSENSE"]
-)
-def test_what_tells_too_little_is_no_receipt(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "garbage", "id: stat:DELIVRD", "stat:DELIVRD"])
+def test_without_an_id_it_is_no_receipt(text: str) -> None:
     assert parsed(text) is None
 
 
-@given(st.text(max_size=300))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_an_intermediate_receipt_without_a_known_state_is_on_its_way() -> None:
+    for text in ("id:1", "id:1 stat:", "id:1 stat:NONSENSE"):
+        found = read(text, intermediate=True)
+        assert found is not None
+        assert found.state is ReceiptState.ENROUTE
+    final = read("id:1 stat:DELIVRD", intermediate=True)
+    assert final is not None
+    assert final.state is ReceiptState.DELIVERED
+
+
+UDH = bytes.fromhex("050003070201")
+BOM = "\ufeff"
+READINGS = {
+    "as declared": PLAIN.encode(),
+    "UTF-16, the most significant octet first": PLAIN.encode("utf-16-be"),
+    "UTF-16, the least significant octet first": PLAIN.encode("utf-16-le"),
+    "a mark in front": (BOM + PLAIN).encode("utf-16-le"),
+    "UTF-8 with a mark": (BOM + PLAIN).encode(),
+    "GSM": encode(PLAIN.replace("done date", "done_date"), Alphabet.GSM),
+    "packed GSM": encode(PLAIN, Alphabet.GSM_PACKED),
+    "an end of NULs": PLAIN.encode() + b"\0\0",
+    "a header that nothing announces": UDH + PLAIN.encode(),
+    "a header in front of UTF-16": UDH + PLAIN.encode("utf-16-be"),
+    "a header in front of packed GSM": UDH + encode(PLAIN, Alphabet.GSM_PACKED, len(UDH)),
+    "other text in Latin-1": PLAIN.encode() + b" caf\xe9",
+}
+
+
+@pytest.mark.parametrize("declared", list(Alphabet), ids=lambda one: one.value)
+@pytest.mark.parametrize("octets", READINGS.values(), ids=list(READINGS))
+def test_the_alphabet_is_the_one_in_which_it_can_be_read(octets: bytes, declared: Alphabet) -> None:
+    receipt = parse_receipt(read_text(octets, declared), {}, DIALECT)
+    assert receipt is not None
+    assert (receipt.id, receipt.state, receipt.done_date) == (
+        "123456789",
+        ReceiptState.DELIVERED,
+        "2611210701",
+    )
+
+
+def test_an_announced_header_may_be_missing() -> None:
+    for octets in (PLAIN.encode(), UDH + PLAIN.encode()):
+        assert read_text(octets, Alphabet.UCS2, len(UDH)).fields["id"] == "0123456789"
+
+
+@given(st.binary(max_size=200), st.sampled_from(list(Alphabet)), st.integers(0, 20), st.binary(max_size=5))
+def test_no_octets_break_the_reader(octets: bytes, declared: Alphabet, header: int, parameter: bytes) -> None:
+    parameters = {
+        Tag.MESSAGE_STATE: parameter,
+        Tag.NETWORK_ERROR_CODE: parameter,
+        Tag.RECEIPTED_MESSAGE_ID: parameter,
+    }
     for base in IdBase:
-        parse_receipt(text, {}, Dialect("main", base))
-        parse_receipt(f"id:{text} stat:{text} err:{text}", {}, Dialect("main", base))
+        for found in (read_text(octets, declared, header), read_text(PLAIN.encode() + octets, declared)):
+            for given_parameters in ({}, parameters):
+                parse_receipt(found, given_parameters, Dialect("main", base))
+
+
+@given(st.text(max_size=100), st.binary(max_size=4))
+def test_every_receipt_with_an_id_has_a_state(word: str, parameter: bytes) -> None:
+    assert read(f"id:7 stat:{word}", {Tag.MESSAGE_STATE: parameter}) is not None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "code"),
+    [
+        (b"\3\0\6", 30003),
+        (b"006", 30003),
+        (b"\x0306", 30003),
+        (b"6", 30008),
+        (b"\6", 30003),
+        (b"\0\6", 30003),
+        (b"0006\0", 30003),
+        (b"\3\1\0", 30008),
+        (b"\3\0\0", 30005),
+        (b"000", 30005),
+        (b"", 30005),
+        (b"ABC", 30007),
+    ],
+)
+def test_network_error_codes_in_their_forms(parameter: bytes, code: int) -> None:
+    found = read(
+        "id:1 stat:UNDELIV err:001",
+        {Tag.NETWORK_ERROR_CODE: parameter},
+        Dialect("main", errors={"ABC": 30007}),
+    )
+    assert found is not None
+    assert found.error_code == code
+
+
+@pytest.mark.parametrize(
+    ("parameter", "state"),
+    [
+        (b"\2", "DELIVERED"),
+        (b"2", "DELIVERED"),
+        (b"\0\2", "DELIVERED"),
+        (b"\0", "ENROUTE"),
+        (b"DELIVRD\0", "DELIVERED"),
+        (b"\x63", "DELIVERED"),
+        (b"", "DELIVERED"),
+        (b"\5", "UNDELIVERED"),
+    ],
+)
+def test_message_states_in_their_forms(parameter: bytes, state: str) -> None:
+    found = parsed("id:1 stat:DELIVRD", {Tag.MESSAGE_STATE: parameter})
+    assert found is not None
+    assert found[1] == state
 
 
 def test_a_hostile_id_does_not_break_the_reader() -> None:
@@ -155,7 +279,7 @@ def test_a_hostile_id_does_not_break_the_reader() -> None:
         parsed("id:" + "f" * 60_000 + " stat:DELIVRD", dialect=Dialect("main", IdBase.RECEIPT_HEX))
         is not None
     )
-    assert parsed("id:1 stat:" + "9" * 60_000) is None
+    assert parsed("id:1 stat:" + "9" * 60_000) == ("1", "UNDELIVERED", 30008, "")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +303,18 @@ def test_ids_of_answers_and_receipts_come_to_one_form(base: IdBase, response: st
 
 def test_a_decimal_and_a_hexadecimal_id_differ_without_the_setting() -> None:
     assert response_id("1a", IdBase.AS_IS) != receipt_id("26", IdBase.AS_IS)
+
+
+def test_ids_that_contradict_each_other_are_all_kept() -> None:
+    parameters = {Tag.RECEIPTED_MESSAGE_ID: b"1A\0", Tag.MESSAGE_STATE: b"\2"}
+    for base, ids in (
+        (IdBase.AS_IS, ("1a", "27")),
+        (IdBase.RESPONSE_HEX, ("27", "1a", "26")),
+        (IdBase.RECEIPT_HEX, ("39", "26", "1a")),
+    ):
+        found = read("id:27 stat:DELIVRD", parameters, Dialect("main", base))
+        assert found is not None
+        assert found.ids == ids
 
 
 def test_where_the_base_is_converted_the_id_of_the_text_counts() -> None:
@@ -209,6 +345,19 @@ def test_the_operators_table_wins() -> None:
     assert undelivered("REJECTD", "000", dialect) == 30007
     assert undelivered("REJECTD", "006", dialect) == 30005
     assert undelivered("UNDELIV", "001", dialect) == 30005
+
+
+def test_the_operators_table_has_words_that_no_other_has() -> None:
+    dialect = Dialect(
+        "main", errors={"BLACKLST": 30004, "FAILED": 30007, "UNDELIVERABLE": 30006, "SKIPPED": 30017}
+    )
+    assert undelivered("BlackLst", dialect=dialect) == 30004
+    assert undelivered("FAILED", dialect=dialect) == 30007
+    assert undelivered("UNDELIVERABLE", dialect=dialect) == 30006
+    found = read("id:1", {Tag.MESSAGE_STATE: b"\x09"}, dialect)
+    assert found is not None
+    assert found.error_code == 30017
+    assert undelivered("FAILED", "006") == 30003
 
 
 @pytest.mark.parametrize(

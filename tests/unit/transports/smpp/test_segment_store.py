@@ -9,10 +9,12 @@ import asyncio
 import msgspec
 
 from engines import opened
+from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.database import Database
 from trunkline.transports.smpp.alphabet import Alphabet
 from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
-from trunkline.transports.smpp.segment_store import MIGRATIONS, DatabaseSegmentStore
+from trunkline.transports.smpp.segment_store import MEMORY, MIGRATIONS, DatabaseSegmentStore
+from trunkline.transports.smpp.shift_tables import Shifts
 
 KEY = SegmentKey("main", "+15005550100", "+15005550006", 7, 3)
 
@@ -40,8 +42,18 @@ async def _keep_and_forget(database: Database) -> None:
     # Sent again: what it says counts, and when it came first.
     again = await one.add(segment(2, b"new", received=9_000))
     assert again == [segment(1, b"\x04\x1f\xd8"), segment(2, b"new", received=1_000)]
-    await one.remove(KEY)
-    assert await other.add(segment(3)) == [segment(3)]
+    assert await other.passed(KEY) == {}
+    await one.close(again, system_clock())
+    assert await other.passed(KEY) == {part.number: part.digest for part in again}
+    assert await other.passed(elsewhere.key) == {}
+    shifted = msgspec.structs.replace(segment(3), shifts=Shifts(2, 3))
+    assert await other.add(shifted) == [shifted]
+    await other.close([shifted], system_clock())
+    # Parts are recognized for an hour; later ones are removed with the next message.
+    await one.close([segment(1), segment(2)], system_clock() - MEMORY - SECOND)
+    assert await other.passed(KEY) == {3: shifted.digest}
+    await other.close([elsewhere], system_clock())
+    assert await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM smpp_passed_parts")) == 2
 
 
 def test_what_waits_too_long_is_found_whole(database_url: str) -> None:

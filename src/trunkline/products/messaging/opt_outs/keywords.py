@@ -1,6 +1,7 @@
 """Opt-out keywords: STOP, START and HELP, by default and under Advanced Opt-Out, and their replies. Pure.
 
-1. A keyword is the whole message, trimmed, in any case, and one word: ``STOP PLEASE`` is none (doc).
+1. A keyword is the whole message, trimmed, in any case, and one word: ``STOP PLEASE`` is none (doc). Characters without
+   a width, which phones and programs add unseen, do not count, nor does the width of letters.
 2. Without Advanced Opt-Out every sender has the default keywords and replies (doc).
 3. With it a Service has sets of keywords: the standard sets, in any number of languages, and sets of countries,
    which are searched first; a word that the sets of the author's country lack is searched in the standard sets
@@ -10,7 +11,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -47,6 +50,17 @@ REPLIES = {
 
 RESERVED = {KeywordKind.STOP: ("STOP",), KeywordKind.START: ("START", "UNSTOP"), KeywordKind.HELP: ("HELP",)}
 """Keywords that a Service can neither omit nor give another meaning (doc)."""
+
+_MAX_WRITTEN = 4 * MAX_KEYWORD
+"""Characters of a text that may be a keyword among others that do not count."""
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+)
+"""Characters that Unicode has for nobody to see, and those that stand for something that could not be read."""
+_BLANKS = " \t\n\r\f\v\x85\u1680\u2028\u2029\u2800"
+"""White space, as it is after its normalization, and a sign of Braille without dots."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -89,7 +103,7 @@ def find_keyword(
     word = _plain(body)
     for place in (country, "") if country else ("",):
         for one in sets:
-            if one.country == place and any(_plain(keyword) == word for keyword in one.keywords):
+            if one.country == place and any(_plain_keyword(keyword) == word for keyword in one.keywords):
                 return KeywordMatch(one.kind, one.reply, one.language)
     return None
 
@@ -127,7 +141,7 @@ def _check_one(one: KeywordSet) -> None:
     if not one.keywords:
         raise KeywordError(f"{_name(one)}: there is no keyword")
     for word in one.keywords:
-        if len(word.split()) != 1 or len(word) > MAX_KEYWORD:
+        if len(word.split()) != 1 or len(word) > MAX_KEYWORD or not _plain(word):
             raise KeywordError(
                 f"{_name(one)}: {word[:40]!r} is not one word of at most {MAX_KEYWORD} characters"
             )
@@ -147,7 +161,13 @@ def _check_unique(sets: tuple[KeywordSet, ...]) -> None:
 
 
 def _plain(word: str) -> str:
-    return word.strip().casefold()
+    if len(word) > _MAX_WRITTEN:
+        return word
+    return unicodedata.normalize("NFKC", _UNSEEN.sub("", word)).strip(_BLANKS).casefold()
+
+
+_plain_keyword = lru_cache(4096)(_plain)
+"""The same for keywords, of which there are few."""
 
 
 def _name(one: KeywordSet) -> str:

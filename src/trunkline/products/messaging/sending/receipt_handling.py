@@ -66,22 +66,28 @@ DELETE FROM early_receipts WHERE (carrier, id, receipt) IN (
 
 async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
     """Apply a receipt, or store it for a while if its id is not recorded yet."""
-    part = await tx.one(_SegmentOfReceipt, _PART, carrier=receipt.carrier, id=receipt.id)
+    part = await _find_segment(tx, receipt)
     if part is not None:
         await _apply_to_segment(tx, part, receipt)
         return
     pruned = await tx.run(_PRUNE, before=tx.now - EARLY_RECEIPT_LIFETIME, limit=_PRUNED)
     if pruned:
-        log.info("%d receipts belonged to no message", pruned)
-    await tx.run(
-        "INSERT INTO early_receipts (carrier, id, receipt, date_created)"
-        " VALUES (:carrier, :id, :receipt, :now) ON CONFLICT DO NOTHING",
-        carrier=receipt.carrier,
-        id=receipt.id,
-        receipt=msgspec.json.encode(receipt).decode(),
-        now=tx.now,
-    )
+        log.warning("%d receipts belonged to no message; their ids may need the carrier's id_base", pruned)
+    for id in receipt.ids:
+        await tx.run(
+            "INSERT INTO early_receipts (carrier, id, receipt, date_created)"
+            " VALUES (:carrier, :id, :receipt, :now) ON CONFLICT DO NOTHING",
+            carrier=receipt.carrier,
+            id=id,
+            receipt=msgspec.json.encode(receipt).decode(),
+            now=tx.now,
+        )
     tx.announce(MessagesDue(tx.now))
+
+
+async def is_awaited(tx: Tx, receipt: Receipt) -> bool:
+    """Return whether a segment was accepted with one of the receipt's ids."""
+    return await _find_segment(tx, receipt) is not None
 
 
 async def apply_early_receipts(tx: Tx, carrier: str, id: str) -> None:
@@ -106,6 +112,14 @@ async def reconcile(tx: Tx, limit: int) -> int | None:
         "SELECT id FROM early_receipts WHERE date_created > :since LIMIT 1", since=tx.now - RECONCILE_WINDOW
     )
     return None if waiting is None else tx.now + _AGAIN
+
+
+async def _find_segment(tx: Tx, receipt: Receipt) -> _SegmentOfReceipt | None:
+    for id in receipt.ids:
+        part = await tx.one(_SegmentOfReceipt, _PART, carrier=receipt.carrier, id=id)
+        if part is not None:
+            return part
+    return None
 
 
 async def _apply_to_segment(tx: Tx, part: _SegmentOfReceipt, receipt: Receipt) -> None:

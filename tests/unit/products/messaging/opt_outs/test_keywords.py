@@ -43,6 +43,39 @@ def test_default_keywords(kind: KeywordKind, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "\ufeffSTOP",
+        "STOP\ufeff",
+        "\u200bSTOP\u200b",
+        "\u200eSTOP\u200f",
+        "ST\u00adOP",
+        "\u2066STOP\u2069",
+        "STOP\ufe0f",
+        "\u00a0STOP\u3000",
+        "\u2028STOP\u2029",
+        "\u2800STOP\u3164",
+        "STOP\x00\x1f\x85",
+        "STOP\ufffd",
+        "\ufffcSTOP",
+        "ＳＴＯＰ",
+        "ｓｔｏｐ\u3000",
+        " \t\v\f\r\n\u2003stop\u202f\u205f\u1680",
+        "STOP" + "\u200b" * 900,
+    ],
+)
+def test_what_nobody_sees_around_a_keyword_does_not_count(body: str) -> None:
+    assert kind_of(body) is STOP
+
+
+def test_a_keyword_must_be_seen() -> None:
+    with pytest.raises(KeywordError):
+        check_keyword_sets((*STANDARD, KeywordSet(STOP, ("\u200b",), "", "es")))
+    for body in ("", "\u200b", "\ufeff", "a" * 2_000):
+        assert kind_of(body) is None
+
+
+@pytest.mark.parametrize(
     "body", ["", " ", "STOP PLEASE", "STOP.", "please stop", "STOPP", "S TOP", "BAJA", "😀"]
 )
 def test_other_texts_are_no_keywords(body: str) -> None:

@@ -1,0 +1,78 @@
+"""Reports of carriers: receipts by either of two ids, and the Alerts of what cannot be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api
+from api.messaging.outcomes import hooks, reaches
+from api.messaging.stock import US, own, send
+from trunkline.transports.base import CarrierProblem, Receipt, ReceiptState
+
+__all__ = ["hooks"]
+
+pytestmark = pytest.mark.usefixtures("hooks")
+
+SILENT = "+15005552013"
+"""The phone without receipts."""
+
+
+def alerts(api: Api) -> list[tuple[str, str]]:
+    """Return the codes and texts of the account's Alerts, newest first."""
+    found: list[dict[str, Any]] = api.get("/monitor/v1/Alerts").json()["alerts"]
+    return [(one["error_code"], one["alert_text"]) for one in found]
+
+
+def report(api: Api, **fields: str) -> None:
+    """Report a problem of a carrier."""
+    api.run(api.messaging.problem(CarrierProblem("main", **fields)))
+
+
+def test_a_problem_is_an_alert_every_ten_minutes(api: Api) -> None:
+    other = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "of another"}).json()["sid"]
+    own(api, US, other)
+    report(api, text="first")
+    report(api, text="second", number=US)
+    report(api, text="third", number=US)
+    api.run(api.messaging.problem(CarrierProblem("other", "of another carrier", "+19")))
+    assert sorted(alerts(api)) == [("30008", "main: first"), ("30008", "other: of another carrier")]
+    api.clock.advance(600)
+    report(api, text="fourth", number=US)
+    assert len(alerts(api)) == 2, "the Alert is for the owner of the number"
+    token = api.get(f"/2010-04-01/Accounts/{other}.json").json()["auth_token"]
+    found = api.get("/monitor/v1/Alerts", auth=(other, token)).json()["alerts"]
+    assert [one["alert_text"] for one in found] == ["main: fourth (2 more since the last Alert)"]
+    api.clock.advance(-3_600)
+    report(api, text="after the clock was put back")
+    assert len(alerts(api)) == 3
+
+
+def test_a_receipt_counts_by_each_of_its_ids(api: Api) -> None:
+    own(api, US)
+    sid = send(api, From=US, To=SILENT)["sid"]
+    reaches(api, sid, "sent")
+    read = "SELECT {} FROM message_parts WHERE message_sid = :sid"
+    id, carrier = (
+        api.run(api.node.database.read(lambda tx, of=of: tx.value(read.format(of), sid=sid)))  # type: ignore[misc]
+        for of in ("id", "carrier")
+    )
+    receipt = Receipt(carrier, "of-no-message", ReceiptState.UNDELIVERED, 30003)
+    assert not api.run(api.messaging.awaits(receipt))
+    known = Receipt(carrier, "of-no-message", ReceiptState.UNDELIVERED, 30003, other_ids=(id,))
+    assert api.run(api.messaging.awaits(known))
+    api.run(api.messaging.receipt(known))
+    assert reaches(api, sid, "undelivered")["error_code"] == 30003
+
+
+def test_a_receipt_that_overtakes_is_kept_under_each_of_its_ids(api: Api) -> None:
+    own(api, US)
+    receipt = Receipt("main", "a", ReceiptState.DELIVERED, other_ids=("b",))
+    api.run(api.messaging.receipt(receipt))
+    sid = send(api, From=US, To=SILENT)["sid"]
+    reaches(api, sid, "sent")
+    rename = "UPDATE message_parts SET carrier = 'main', id = 'b' WHERE message_sid = :sid"
+    api.run(api.node.database.write(lambda tx: tx.run(rename, sid=sid)))
+    reaches(api, sid, "delivered")
+    assert api.get(f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}.json").json()["status"] == "delivered"
