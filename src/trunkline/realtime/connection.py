@@ -186,6 +186,7 @@ class RealtimeConnection:
                     self._gateway.spawn(self._run(effect))
                 case Login(endpoint_id=endpoint_id):
                     self.endpoint_id = endpoint_id
+                    self._socket.widen()
                     self._gateway.opened(self)
                 case HangUp():
                     self._socket.close()

@@ -3,6 +3,8 @@
 Rules (RFC 6455, and bounds of our own):
 
 - Client frames are masked, at most 1 MiB a message (else 1009); control frames have a reply, fragments joined.
+- Until ``widen``, which is called when a client has logged in, a message has at most 32 KiB, and everything together,
+  control frames included, 64 KiB (else 1009). The longest token has 16 KiB; clients send 1 to 2 KiB (captured).
 - ``send`` accepts whole server frames, so that one frame is built once for all receivers. Frames are joined and
   written once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
   connection is aborted, and the client catches up by replay.
@@ -28,7 +30,10 @@ from trunkline.realtime.websocket_frames import ClientFrame, FrameReader
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_QUEUED_BYTES = 4 * 1024 * 1024
 MAX_QUEUED_FRAMES = 1000
+MAX_EARLY_MESSAGE_BYTES = 32 * 1024
+MAX_EARLY_BYTES = 64 * 1024
 _MAX_FRAGMENTS = 1024
+_WIDE = -1
 
 
 class WebSocketListener(Protocol):
@@ -89,10 +94,12 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_door",
+        "_early_bytes",
         "_fragments",
         "_fragments_opcode",
         "_inbound",
         "_listener",
+        "_max_message_bytes",
         "_paused",
         "_queue",
         "_queued_bytes",
@@ -108,6 +115,8 @@ class WebSocket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._listener: WebSocketListener | None = None
         self._upgraded = False
+        self._early_bytes = 0
+        self._max_message_bytes = MAX_EARLY_MESSAGE_BYTES
         self._inbound: FrameReader | None = None
         self._queue: list[bytes] | None = None
         self._queued_bytes = 0
@@ -139,6 +148,11 @@ class WebSocket(asyncio.Protocol):
         inbound = self._inbound
         if inbound is None:
             return
+        if self._early_bytes != _WIDE:
+            self._early_bytes += len(data)
+            if self._early_bytes > MAX_EARLY_BYTES:
+                self._fail(CloseCode.MESSAGE_TOO_BIG)
+                return
         try:
             for got in inbound.feed(data):
                 self._take(got)
@@ -229,6 +243,13 @@ class WebSocket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def widen(self) -> None:
+        """Read messages of the full size from now on."""
+        self._early_bytes = _WIDE
+        self._max_message_bytes = MAX_MESSAGE_BYTES
+        if self._inbound is not None:
+            self._inbound.max_bytes = MAX_MESSAGE_BYTES
+
     def pause_reading(self) -> None:
         """Read no more from the client for now."""
         if self._transport is not None and not self._transport.is_closing():
@@ -258,7 +279,7 @@ class WebSocket(asyncio.Protocol):
             return
         self._transport.write(upgrade.response)
         self._upgraded = True
-        self._inbound = FrameReader(MAX_MESSAGE_BYTES)
+        self._inbound = FrameReader(self._max_message_bytes)
         self._listener = self._door.open(self)
 
     def _refuse(self, error: ApiError) -> None:
@@ -287,8 +308,8 @@ class WebSocket(asyncio.Protocol):
             raise ProtocolError("a fragment of no message")
         self._fragments.append(data)
         size = sum(map(len, self._fragments))
-        if size > MAX_MESSAGE_BYTES or len(self._fragments) > _MAX_FRAGMENTS:
-            raise PayloadTooBig(size, MAX_MESSAGE_BYTES)
+        if size > self._max_message_bytes or len(self._fragments) > _MAX_FRAGMENTS:
+            raise PayloadTooBig(size, self._max_message_bytes)
         if fin:
             whole, self._fragments = b"".join(self._fragments), None
             self._hand_on(self._fragments_opcode, whole)

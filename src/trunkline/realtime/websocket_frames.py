@@ -37,12 +37,12 @@ class ClientFrame(NamedTuple):
 
 
 class FrameReader:
-    """The bytes of a connection, cut into frames of at most ``max_bytes`` of payload."""
+    """The bytes of a connection, cut into frames of at most ``max_bytes`` of payload, which may be changed."""
 
-    __slots__ = ("_max_bytes", "_needed", "_rest")
+    __slots__ = ("_needed", "_rest", "max_bytes")
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._rest: bytearray | None = None
         self._needed = 0
 
@@ -82,6 +82,6 @@ class FrameReader:
         if start > size:
             return start, 0
         length = int.from_bytes(data[at + 2 : start], "big")
-        if length > self._max_bytes:
-            raise PayloadTooBig(length, self._max_bytes)
+        if length > self.max_bytes:
+            raise PayloadTooBig(length, self.max_bytes)
         return start + 4, length

@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 from websockets.frames import Close, Frame, Opcode
 
+from trunkline.core.access_tokens import MAX_LENGTH
 from trunkline.realtime import websocket as module
-from trunkline.realtime.websocket import MAX_MESSAGE_BYTES, MAX_QUEUED_FRAMES, binary_frame
+from trunkline.realtime.websocket import (
+    MAX_EARLY_BYTES,
+    MAX_EARLY_MESSAGE_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_QUEUED_FRAMES,
+    binary_frame,
+)
 from unit.realtime.conftest import Run
 from unit.realtime.running import TIMEOUT, World, blocked_socket, client, clients, event, world
 from unit.realtime.wire import init, packet, parse
@@ -48,9 +55,12 @@ class Raw:
                 [size] = struct.unpack("!Q", await self.reader.readexactly(8))
             return first, await self.reader.readexactly(size)
 
-    async def close_code(self) -> int:
-        """Return the code of the close frame that comes next, after which the connection ends."""
+    async def close_code(self, behind: int = 0) -> int:
+        """Return the code of the close frame that comes next, or after frames that begin with ``behind``; after it the
+        connection ends."""
         first, data = await self.frame()
+        while first == behind:
+            first, data = await self.frame()
         assert first == 0x88
         async with asyncio.timeout(TIMEOUT):
             assert await self.reader.read() == b""
@@ -182,7 +192,7 @@ def test_many_packets_may_come_at_once(run: Run) -> None:
 def test_empty_messages_are_garbage_however_many(run: Run) -> None:
     async def test() -> None:
         async with world() as made, raw(made) as one:
-            one.writer.write(masked(2, b"") * 50_000)
+            one.writer.write(masked(2, b"") * 10_000)
             assert await one.code() == 406
             made.advance(0.4)
             one.writer.write(masked(8, struct.pack("!H", 1000)))
@@ -202,23 +212,64 @@ def test_empty_messages_are_garbage_however_many(run: Run) -> None:
         (masked(2, b"one", fin=False) + masked(2, b"two"), 1002),
         (b"\x89\xfe\0\x7e\0\0\0\0" + b"x" * 126, 1002),
         (b"\x88\x81\0\0\0\0x", 1002),
-        (b"\x82\xff" + struct.pack("!Q", MAX_MESSAGE_BYTES + 1), 1009),
+        (b"\x82\xff" + struct.pack("!Q", MAX_EARLY_MESSAGE_BYTES + 1), 1009),
+        (b"\x82\xfe" + struct.pack("!H", MAX_EARLY_MESSAGE_BYTES + 1), 1009),
         (b"\x82\xff" + b"\xff" * 8, 1009),
-        (masked(2, b"x" * 600_000, fin=False) + masked(0, b"x" * 600_000), 1009),
+        (masked(2, b"x" * 20_000, fin=False) + masked(0, b"x" * 20_000), 1009),
+        (masked(9, b"x" * 125) * (MAX_EARLY_BYTES // 131 + 1), 1009),
         (masked(2, b"x", fin=False) + masked(0, b"x", fin=False) * 2000, 1009),
         (masked(8, struct.pack("!H", 1001)), 1001),
         (masked(8, b""), 1000),
     ],
     # Masks are random, names must not be.
-    ids=[f"case{number}" for number in range(14)],
+    ids=[f"case{number}" for number in range(16)],
 )
 def test_what_ends_the_connection(run: Run, frames: bytes, code: int) -> None:
     async def test() -> None:
         async with world() as made, raw(made) as one:
             one.writer.write(frames)
-            assert await one.close_code() == code
+            assert await one.close_code(behind=0x8A) == code
             await made.until(lambda: len(made.gateway) == 0)
             assert made.state.connections == set()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        b"\x82\xff" + struct.pack("!Q", MAX_MESSAGE_BYTES + 1),
+        masked(2, b"x" * 600_000, fin=False) + masked(0, b"x" * 600_000),
+    ],
+    ids=["one frame", "fragments"],
+)
+def test_a_client_that_has_logged_in_sends_at_most_a_mebibyte(run: Run, frames: bytes) -> None:
+    async def test() -> None:
+        async with world() as made, raw(made) as one:
+            one.writer.write(masked(2, init("alice")))
+            assert await one.code() == 200
+            one.writer.write(frames)
+            assert await one.close_code() == 1009
+
+    run(test())
+
+
+def test_a_client_whose_token_is_being_verified_has_not_logged_in(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, raw(made) as one:
+            made.verifying = asyncio.Event()
+            one.writer.write(masked(2, init("alice")) + masked(2, packet("x", payload=b"x" * 20_000)) * 4)
+            assert await one.close_code() == 1009
+            made.verifying.set()
+
+    run(test())
+
+
+def test_the_longest_token_may_log_in(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, raw(made) as one:
+            one.writer.write(masked(2, init("a" * MAX_LENGTH, continuation_token="c" * 8_000)))
+            assert await one.code() == 200
 
     run(test())
 
