@@ -97,6 +97,9 @@ def test_the_list_is_filtered_and_newest_first(api: Api) -> None:
     assert codes(api, StartDate=at(0)[:10]) == ["11205", "12200", "11200"]
     assert codes(api, EndDate=at(2)[:10]) == ["11205", "12200", "11200"]
     assert codes(api, EndDate=at(-2 * DAY)[:10]) == []
+    assert codes(api, StartDate=at(0)[:7], EndDate=at(0)[:4]) == ["11205", "12200", "11200"]
+    assert codes(api, StartDate="0001-01-01", EndDate="9999-12-31") == ["11205", "12200", "11200"]
+    assert codes(api, EndDate="1960") == []
     page = api.get(ALERTS, {"PageSize": "2", "LogLevel": "error"}).json()
     assert [one["error_code"] for one in page["alerts"]] == ["11205", "11200"]
     assert page["meta"]["next_page_url"] is None
@@ -107,7 +110,7 @@ def test_the_list_is_filtered_and_newest_first(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"LogLevel": "fatal"}, {"StartDate": "yesterday"}, {"EndDate": "2020-13-01"}, {"EndDate": "9999-12-31"}],
+    [{"LogLevel": "fatal"}, {"StartDate": "yesterday"}, {"EndDate": "2020-13-01"}, {"EndDate": "0000-12-31"}],
 )
 def test_bad_filters(api: Api, query: dict[str, str]) -> None:
     assert_error(api.get(ALERTS, query), 400, 20001)

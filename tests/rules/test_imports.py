@@ -83,6 +83,7 @@ PURE = (
     "products/messaging/links/own_hosts.py",
     "products/messaging/links/pem.py",
     "products/messaging/media/kinds.py",
+    "products/messaging/messages/time_filters.py",
     "products/messaging/numbers/area_codes.py",
     "products/messaging/numbers/localities.py",
     "products/messaging/numbers/number_types.py",

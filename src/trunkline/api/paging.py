@@ -23,6 +23,11 @@ from trunkline.api.params import Fields, Given, integer, text
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
+MAX_NUMBER = 2**31 - 1
+"""The largest number of a page: it is multiplied by its size, which must not overflow where clients hold it."""
+_LARGE_DIGITS = 18
+LARGE: int = 10**_LARGE_DIGITS
+"""The number that stands for itself and all that are larger: databases hold it, and no row has it."""
 
 Key = tuple[int, str]
 """A sort key: an integer (such as a creation time) and a text that breaks ties (such as a SID)."""
@@ -146,30 +151,43 @@ def decode(token: str, code: int) -> Cursor:
 def window(query: Fields, order: Order, maximum: int, codes: PagingCodes) -> Window:
     """Return the window that ``PageSize``, ``Page`` and ``PageToken`` request, its size at most ``maximum``."""
     values = dict(query)
-    size = _count(values.get("PageSize"), "PageSize", codes.size, 1)
-    number = _count(values.get("Page"), "Page", 20001, 0)
+    size = _size(values.get("PageSize"), codes.size)
+    number = _page_number(values.get("Page"))
     token = values.get("PageToken")
     cursor = decode(token, codes.token) if token else None
     if cursor and order.chosen:
         order = msgspec.structs.replace(order, descending=cursor.descending)
-    return Window(order, min(DEFAULT_SIZE if size is None else size, maximum), number or 0, cursor)
+    return Window(order, min(size, maximum), number, cursor)
 
 
-def _count(value: str | None, name: str, code: int, low: int) -> int | None:
-    if value is None or (value == "" and low == 0):
+def _size(value: str | None, code: int) -> int:
+    """Return the requested size, whatever the list's maximum. Raise ApiError ``code`` for none of at least 1."""
+    size = DEFAULT_SIZE if value is None else natural(value)
+    if not size:
+        raise invalid("PageSize", "must be an integer of at least 1") if code == 20001 else ApiError(code)
+    return size
+
+
+def _page_number(value: str | None) -> int:
+    number = natural(value) if value else 0
+    if number is None or number > MAX_NUMBER:
+        raise invalid("Page", f"must be an integer from 0 to {MAX_NUMBER}")
+    return number
+
+
+def natural(value: str) -> int | None:
+    """Return the number that decimal digits write, ``LARGE`` for all beyond; None for any other text."""
+    if not value.isascii() or not value.isdigit():
         return None
-    digits = 18 if low else 9
-    # A page's number is multiplied by its size: what clients hold in 32 or 64 bits must not overflow.
-    if not value.isascii() or not value.isdigit() or len(value) > digits or int(value) < low:
-        raise invalid(name, f"must be an integer of at least {low}") if code == 20001 else ApiError(code)
-    return int(value)
+    digits = value.lstrip("0")
+    return int(digits or "0") if len(digits) <= _LARGE_DIGITS else LARGE
 
 
 def query_string(filters: str, size: int, number: int, cursor: Cursor | None) -> str:
     """Return the query of a page's URL: the filters first, as the vendor's samples have it (spec)."""
     start = f"{filters}&" if filters else ""
     token = f"&PageToken={encode(cursor)}" if cursor else ""
-    return f"{start}PageSize={size}&Page={number}{token}"
+    return f"{start}PageSize={size}&Page={min(number, MAX_NUMBER)}{token}"
 
 
 BEGINNING: Key = (-1, "")

@@ -32,7 +32,7 @@ from trunkline.api.operation import (
     fetch,
     handled,
 )
-from trunkline.api.params import Given, sid, text
+from trunkline.api.params import Given, Parser, integer, sid, text
 from trunkline.api.views import Json
 from trunkline.control.html_pages import html_response, read_file
 from trunkline.control.login import PageLogin, PageSession
@@ -46,6 +46,7 @@ from trunkline.transports.sandbox.carrier import PhoneText, send_as_phone
 from trunkline.transports.sandbox.phones import SandboxMessage
 
 MAX_PAGE = 1000
+DEFAULT_PAGE = 100
 MAX_BODY = 1600
 """Characters that a phone may send."""
 MAX_UPLOAD = 8 * 1024 * 1024
@@ -60,7 +61,7 @@ class InboxFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     phone: Annotated[Given[str], text()] = UNSET
     since: Annotated[Given[str], text()] = UNSET
-    page_size: Annotated[Given[str], text()] = UNSET
+    page_size: Annotated[Given[int | None], Parser(integer(1, MAX_PAGE).parse, clears=True)] = UNSET
 
 
 class PhoneMessage(msgspec.Struct, frozen=True):
@@ -111,16 +112,14 @@ async def list_phones(call: Call[Empty]) -> list[dict[str, str]]:
 
 async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]:
     """Return the account's newest messages. Raise ApiError 20001 for a bad filter."""
-    size = call.input.page_size or "100"
-    if not size.isascii() or not size.isdigit() or not 1 <= int(size[:9]) <= MAX_PAGE:
-        raise invalid("PageSize", f"must be from 1 to {MAX_PAGE}")
+    size = call.input.page_size or DEFAULT_PAGE
     since = call.input.since or "0"
     if not _SECONDS.fullmatch(since):
         raise invalid("Since", "must be seconds since 1970")
     phone = call.input.phone or ""
     # A plus sign that was not escaped is a space.
     phone = f"+{phone[1:]}" if phone.startswith(" ") else phone
-    return await phones.newest(tx, call.account_sid, phone, int(size), round(float(since) * SECOND))
+    return await phones.newest(tx, call.account_sid, phone, size, round(float(since) * SECOND))
 
 
 async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessage:

@@ -7,10 +7,12 @@ milliseconds (client).
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from trunkline.core.clock import SECOND
 
@@ -18,6 +20,9 @@ _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
     re.ASCII,
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_LONG = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?", re.ASCII)
+DAY = 24 * 3600 * SECOND
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -53,17 +58,48 @@ def _rfc2822(second: int) -> str:
 
 
 def parse_date(text: str) -> int | None:
-    """Return the date that ``text`` names in ISO 8601 or RFC 2822, None if it names none or one before 1970. A date
-    without a zone is in UTC."""
+    """Return the date that ``text`` names in ISO 8601 or RFC 2822, None if it names none in the years 1 to 9999. A
+    date without a zone is in UTC."""
     # An unescaped plus sign of a zone arrives as a space.
     text = re.sub(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)", "+", text.strip()) if "T" in text else text.strip()
     try:
-        date = since_epoch(
+        return since_epoch(
             datetime.datetime.fromisoformat(text) if _ISO.fullmatch(text) else parsedate_to_datetime(text)
         )
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return date if date >= 0 else None
+
+
+class Period(NamedTuple):
+    """The time from ``start`` until before ``end``."""
+
+    start: int
+    end: int
+
+
+def parse_period(text: str) -> Period | None:
+    """Return the time that ``text`` names: a year such as ``2026``, a month such as ``2026-12``, a day, or the second
+    of a date; None if it names none in the years 1 to 9999."""
+    text = text.strip()
+    if found := _LONG.fullmatch(text):
+        return _long_period(int(found[1]), int(found[2]) if found[2] else None)
+    start = parse_date(text)
+    if start is None:
+        return None
+    if _DAY.fullmatch(text):
+        return Period(start, start + DAY)
+    start -= start % SECOND
+    return Period(start, start + SECOND)
+
+
+def _long_period(year: int, month: int | None) -> Period | None:
+    try:
+        first = datetime.datetime(year, 1 if month is None else month, 1, tzinfo=datetime.UTC)
+    except ValueError:
+        return None
+    days = 365 + calendar.isleap(year) if month is None else calendar.monthrange(year, month)[1]
+    start = since_epoch(first)
+    return Period(start, start + days * DAY)
 
 
 def since_epoch(moment: datetime.datetime) -> int:

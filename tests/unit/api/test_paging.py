@@ -161,6 +161,11 @@ def test_a_broken_token_is_refused_with_the_products_code(broken: str) -> None:
         ([("PageSize", "101")], 100, 0),
         ([("PageSize", "5000")], 100, 0),
         ([("PageSize", "007")], 7, 0),
+        ([("PageSize", "9" * 19)], 100, 0),
+        ([("PageSize", "9" * 5000)], 100, 0),
+        ([("PageSize", "0" * 5000 + "7")], 7, 0),
+        ([("Page", "0" * 5000 + "7")], 50, 7),
+        ([("Page", "2147483647")], 50, 2**31 - 1),
         ([("PageSize", "3"), ("PageSize", "4")], 4, 0),
         ([("Page", "7")], 50, 7),
         ([("Page", ""), ("PageToken", "")], 50, 0),
@@ -177,7 +182,7 @@ def test_a_maximum_below_the_usual_size_holds_when_no_size_is_given() -> None:
     assert window([], OLDEST_FIRST, 5, CODES).size == 5
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "+1", "", "abc", "1.5", "١", " 1", "9" * 19, "9" * 5000])
+@pytest.mark.parametrize("size", ["0", "-1", "+1", "", "abc", "1.5", "١", " 1", "0" * 5000])
 def test_a_size_that_is_none_is_refused_with_the_products_code(size: str) -> None:
     with pytest.raises(ApiError) as refused:
         window([("PageSize", size)], OLDEST_FIRST, 100, CODES)
@@ -187,11 +192,16 @@ def test_a_size_that_is_none_is_refused_with_the_products_code(size: str) -> Non
     assert refused.value.code == 20001
 
 
-@pytest.mark.parametrize("number", ["-1", "x", "1.0", "9" * 19])
+@pytest.mark.parametrize("number", ["-1", "x", "1.0", "2147483648", "9" * 19, "9" * 5000])
 def test_a_page_number_that_is_none_is_refused(number: str) -> None:
-    with pytest.raises(ApiError, match="Page") as refused:
+    with pytest.raises(ApiError) as refused:
         window([("Page", number)], OLDEST_FIRST, 100, CODES)
     assert refused.value.code == 20001
+    assert refused.value.message == "Invalid parameter Page: must be an integer from 0 to 2147483647"
+
+
+def test_links_name_no_page_beyond_the_last_number() -> None:
+    assert query_string("", 2, 2**31, None) == "PageSize=2&Page=2147483647"
 
 
 def test_filters_stand_in_front_and_a_first_page_has_no_token() -> None:

@@ -5,8 +5,6 @@ Trunkline itself writes them, in the transaction of their cause, and stores them
 
 from __future__ import annotations
 
-import datetime
-import re
 from typing import Annotated
 
 import msgspec
@@ -18,7 +16,7 @@ from trunkline.api.paging import NEWEST_FIRST
 from trunkline.api.params import Given, Parser, choice
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
-from trunkline.core.dates import iso, since_epoch
+from trunkline.core.dates import iso, parse_period
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row
 from trunkline.core.storage.database import Row, Tx, columns
@@ -30,8 +28,6 @@ MAX_TEXT = 16 * 1024
 
 _MORE_INFO = "https://www.twilio.com/docs/errors/"
 _FOREVER = 2**62
-_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
-_DAY = datetime.timedelta(days=1)
 
 
 class Alert(Row, frozen=True):
@@ -67,22 +63,14 @@ class AlertContext(msgspec.Struct, frozen=True):
 
 
 def _time(*, end: bool = False) -> Parser:
-    """Return a parser of times in ISO 8601, which returns microseconds since 1970; a day alone is its beginning, or
-    with ``end`` its end."""
+    """Return a parser of times into microseconds since 1970; a day, month or year alone is its beginning, or with
+    ``end`` its end. A second is whole, too: responses have whole ones."""
 
     def parse(name: str, value: str) -> int:
-        try:
-            if not _TIME.fullmatch(value):
-                raise ValueError(value)
-            moment = datetime.datetime.fromisoformat(value)
-            if end and len(value) == len("2020-01-01"):
-                moment += _DAY
-            elif end:
-                # Responses have whole seconds: the named one is part of the range.
-                moment += datetime.timedelta(seconds=1)
-            return since_epoch(moment)
-        except (ValueError, OverflowError):
-            raise invalid(name, "must be a date in ISO 8601") from None
+        period = parse_period(value)
+        if period is None:
+            raise invalid(name, "must be a date in ISO 8601, a month such as 2026-12 or a year")
+        return period.end if end else period.start
 
     return Parser(parse, clears=True)
 

@@ -28,7 +28,6 @@ INCLUDED_ITEMS = 100
 MAX_PAGE = 100
 INVALID_INDEX = 54458
 INVALID_TOKEN = 54453
-_MOST_DIGITS = 18
 
 ORDER: Parser = choice("asc", "desc", code=54451)
 BOUNDS: Parser = choice("inclusive", "exclusive", code=54452)
@@ -72,13 +71,12 @@ class MapWithItems(msgspec.Struct, frozen=True):
 
 
 def item_index(value: str) -> int:
-    """Return the index that ``value`` writes. Raise ApiError 54458 if it is no non-negative integer, and 54151 if it
-    is larger than any."""
-    if not value.isascii() or not value.isdigit():
+    """Return the index that ``value`` writes; one that is larger than any stays so. Raise ApiError 54458 if it is no
+    non-negative integer."""
+    index = paging.natural(value)
+    if index is None:
         raise ApiError(INVALID_INDEX)
-    if len(value.lstrip("0")) > _MOST_DIGITS:
-        raise ApiError(ObjectKind.LIST.traits.missing_item)
-    return int(value)
+    return index
 
 
 def starting(window: Window, start: paging.Key | None, bounds: object) -> Window:

@@ -14,10 +14,10 @@ from msgspec import UNSET
 from trunkline.api.operation import Call
 from trunkline.api.paging import NEWEST_FIRST, Order
 from trunkline.api.params import Given, Parser, named
+from trunkline.core.dates import Period
 from trunkline.core.storage.database import Tx, columns
 from trunkline.products.messaging.lifecycle.message import Message
-from trunkline.products.messaging.messages.media import filtered_range
-from trunkline.products.messaging.messages.time_filters import TimeRange, time_parser
+from trunkline.products.messaging.messages.time_filters import filtered_period, period_parser
 from trunkline.products.messaging.numbers.parsing import parse_recipient
 
 LAST_SENT_FIRST = Order("date_sent", "sid", descending=True)
@@ -38,13 +38,13 @@ class MessageFilters(msgspec.Struct, frozen=True, kw_only=True):
 
     to: Annotated[Given[str | None], _address()] = UNSET
     sender: Annotated[Given[str | None], _address(), named("From")] = UNSET
-    date_sent: Annotated[Given[int | None], time_parser()] = UNSET
-    sent_until: Annotated[Given[int | None], time_parser(), named("DateSent<")] = UNSET
-    sent_since: Annotated[Given[int | None], time_parser(), named("DateSent>")] = UNSET
+    date_sent: Annotated[Given[Period | None], period_parser()] = UNSET
+    sent_until: Annotated[Given[Period | None], period_parser(), named("DateSent<")] = UNSET
+    sent_since: Annotated[Given[Period | None], period_parser(), named("DateSent>")] = UNSET
 
 
-def _when(params: MessageFilters) -> TimeRange | None:
-    return filtered_range(params.date_sent, params.sent_since, params.sent_until)
+def _when(params: MessageFilters) -> Period | None:
+    return filtered_period(params.date_sent, params.sent_since, params.sent_until)
 
 
 def order_of(params: MessageFilters) -> Order:

@@ -10,34 +10,21 @@ from msgspec import UNSET
 from trunkline.api.operation import Call, Empty, delete, fetch, listing
 from trunkline.api.params import Given, named
 from trunkline.api.views import Json, Urls
-from trunkline.core.clock import SECOND
-from trunkline.core.dates import rfc2822
+from trunkline.core.dates import Period, rfc2822
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.media import store
 from trunkline.products.messaging.media.store import Medium
-from trunkline.products.messaging.messages.time_filters import TimeRange, range_of, time_parser
+from trunkline.products.messaging.messages.time_filters import filtered_period, period_parser
 from trunkline.products.messaging.messages.view import message_uri
 
 
 class MediaFilters(msgspec.Struct, frozen=True, kw_only=True):
     """Filters of list: a day or time of creation, and inclusive bounds (spec)."""
 
-    date_created: Annotated[Given[int | None], time_parser()] = UNSET
-    created_until: Annotated[Given[int | None], time_parser(), named("DateCreated<")] = UNSET
-    created_since: Annotated[Given[int | None], time_parser(), named("DateCreated>")] = UNSET
-
-
-def filtered_range(
-    equal: Given[int | None], since: Given[int | None], until: Given[int | None]
-) -> TimeRange | None:
-    """Return the range of time of a filter's three forms together; None if none was given."""
-    if not any(isinstance(given, int) for given in (equal, since, until)):
-        return None
-    whole = range_of(equal) if isinstance(equal, int) else TimeRange(0, store.FOREVER)
-    start = max(whole.start, since if isinstance(since, int) else 0)
-    end = min(whole.end, until - until % SECOND + SECOND if isinstance(until, int) else store.FOREVER)
-    return TimeRange(start, end)
+    date_created: Annotated[Given[Period | None], period_parser()] = UNSET
+    created_until: Annotated[Given[Period | None], period_parser(), named("DateCreated<")] = UNSET
+    created_since: Annotated[Given[Period | None], period_parser(), named("DateCreated>")] = UNSET
 
 
 def view(medium: Medium, urls: Urls) -> Json:
@@ -59,10 +46,9 @@ async def page_media(tx: Tx, call: Call[MediaFilters]) -> list[Medium] | None:
     message_sid, params = call.path["MessageSid"], call.input
     if await find_message(tx, call.account_sid, message_sid) is None:
         return None
-    when = filtered_range(params.date_created, params.created_since, params.created_until) or TimeRange(
-        0, store.FOREVER
-    )
-    return await store.page_media(tx, call.account_sid, message_sid, call.window, when.start, when.end)
+    when = filtered_period(params.date_created, params.created_since, params.created_until)
+    start, end = when or (0, store.FOREVER)
+    return await store.page_media(tx, call.account_sid, message_sid, call.window, start, end)
 
 
 async def fetch_medium(tx: Tx, call: Call[Empty]) -> Medium | None:

@@ -1,43 +1,48 @@
-"""Times in the filters of lists, and the ranges of time that they mean.
+"""Times in the filters of lists, and the time that a filter's three forms mean together. Pure.
 
-ISO 8601 and RFC 2822 are accepted, with or without a time; without a zone they are UTC (doc). For equality a day,
-and a time at midnight UTC, mean that whole day (inferred); other times mean their second.
+ISO 8601 and RFC 2822 are accepted, with or without a time; without a zone they are UTC (doc). For equality a day, and
+a time at midnight UTC, mean that whole day (inferred), a month or year all of it; other times mean their second. Bounds
+are inclusive: a day is its midnight (doc), a month or year is whole (inferred).
 """
 
 from __future__ import annotations
 
-import msgspec
-
-from trunkline.api.errors import ApiError, invalid
-from trunkline.api.params import Parser
+from trunkline.api.errors import invalid
+from trunkline.api.params import Given, Parser
 from trunkline.core.clock import SECOND
-from trunkline.core.dates import parse_date
+from trunkline.core.dates import DAY, Period, parse_period
 
-DAY = 24 * 3600 * SECOND
-
-
-class TimeRange(msgspec.Struct, frozen=True):
-    """The time from ``start`` until before ``end``, in microseconds since 1970 UTC."""
-
-    start: int
-    end: int
+FOREVER = 1 << 62
 
 
-def range_of(start: int) -> TimeRange:
-    """Return the range of a time in a filter for equality."""
-    if start % DAY == 0:
-        return TimeRange(start, start + DAY)
-    start -= start % SECOND
-    return TimeRange(start, start + SECOND)
+def period_parser() -> Parser:
+    """Return the parser of a time in a filter."""
 
-
-def time_parser(*, code: int = 0) -> Parser:
-    """Return the parser of a time into microseconds since 1970 UTC."""
-
-    def parse(name: str, value: str) -> int:
-        found = parse_date(value)
+    def parse(name: str, value: str) -> Period:
+        found = parse_period(value)
         if found is None:
-            raise ApiError(code) if code else invalid(name, "must be a date in ISO 8601 or RFC 2822")
+            raise invalid(name, "must be a date in ISO 8601 or RFC 2822, a month such as 2026-12 or a year")
         return found
 
     return Parser(parse, clears=True)
+
+
+def filtered_period(
+    equal: Given[Period | None], since: Given[Period | None], until: Given[Period | None]
+) -> Period | None:
+    """Return the time of a filter's three forms together, from 1970 on; None if none was given."""
+    if not any(isinstance(given, Period) for given in (equal, since, until)):
+        return None
+    start, end = 0, FOREVER
+    if isinstance(equal, Period):
+        start, end = max(start, equal.start), _end_of_equal(equal)
+    if isinstance(since, Period):
+        start = max(start, since.start)
+    if isinstance(until, Period):
+        is_day = until.end - until.start == DAY
+        end = min(end, until.start + SECOND if is_day else until.end)
+    return Period(start, end)
+
+
+def _end_of_equal(period: Period) -> int:
+    return max(period.end, period.start + DAY) if period.start % DAY == 0 else period.end
