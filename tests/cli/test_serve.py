@@ -206,8 +206,13 @@ def test_another_master_key_is_refused(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         pass
     key = "A" * 43 + "="
-    message = refused(tmp_path, *PORTS, "--data-dir", str(server.data_dir), "--master-key", key)
-    assert "does not open with this master key" in message
+    arguments = (*PORTS, "--data-dir", str(server.data_dir))
+    assert "the configured master_key is not the key" in refused(tmp_path, *arguments, "--master-key", key)
+    path = server.data_dir / "master.key"
+    path.unlink()
+    before = sorted(server.data_dir.rglob("*"))
+    assert f"{path} is missing" in refused(tmp_path, *arguments)
+    assert sorted(server.data_dir.rglob("*")) == before
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from trunkline.app.products import migrations
+from trunkline.app.products import master_key_check, migrations
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import SweptBlobStore
 from trunkline.core.clock import Clock, system_clock
-from trunkline.core.secrets import Vault, load_or_create, load_or_create_key, parse_key
+from trunkline.core.secrets import BadMasterKey, Vault, load_or_create, load_or_create_key, parse_key
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database
+from trunkline.core.storage.inspection import database_file
 from trunkline.core.storage.open import open_database
 from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
@@ -26,8 +28,78 @@ MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
 BLOBS_DIRECTORY = "blobs"
 OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105
+OTHERS = 0o077
+"""The bits of a mode for all users but the owner."""
 
 log = logging.getLogger("trunkline")
+
+
+async def require_master_key(settings: Settings) -> None:
+    """Raise BadMasterKey if the database has secrets and the master key is missing or another one, before anything is
+    written: a new key beside secrets that it does not open would hide the loss. Raise StorageError, OSError."""
+    path = settings.storage.data_dir / MASTER_KEY_FILE
+    require = await master_key_check(settings.storage.url)
+    if require is None:
+        return
+    shown = database_file(settings.storage.url) or "PostgreSQL"
+    vault = present_vault(settings)
+    named = "the configured master_key" if settings.storage.master_key else str(path)
+    if vault is None:
+        raise BadMasterKey(
+            f"{path} is missing, and the database ({shown}) has secrets that no other key opens: restore it from a"
+            " backup, or set master_key; nothing was changed"
+        )
+    try:
+        require(vault)
+    except BadMasterKey:
+        raise BadMasterKey(
+            f"{named} is not the key of this database ({shown}), whose secrets it does not open: restore the right"
+            " key from a backup; nothing was changed"
+        ) from None
+
+
+def present_vault(settings: Settings) -> Vault | None:
+    """Return the vault under the present master key, None if a start would make one. Raise BadMasterKey or OSError."""
+    if settings.storage.master_key:
+        return Vault(parse_key(settings.storage.master_key))
+    try:
+        return Vault(parse_key((settings.storage.data_dir / MASTER_KEY_FILE).read_text("latin-1")))
+    except FileNotFoundError:
+        return None
+
+
+def secret_paths(settings: Settings) -> Iterator[tuple[Path, int]]:
+    """Yield the existing files and directories whose contents are for the server's user alone, and the mode of each."""
+    folder = settings.storage.data_dir
+    directories = [folder / CA_DIRECTORY, folder / BLOBS_DIRECTORY]
+    if not _is_shared(folder):
+        directories.insert(0, folder)
+    files = [folder / MASTER_KEY_FILE, folder / OPERATOR_TOKEN_FILE, folder / CA_DIRECTORY / "ca.key"]
+    database = database_file(settings.storage.url)
+    if database is not None:
+        files += [database.with_name(database.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    yield from ((path, 0o700) for path in directories if os.path.isdir(path))
+    yield from ((path, 0o600) for path in files if os.path.isfile(path))
+
+
+def make_private(settings: Settings) -> None:
+    """Close to other users what ``secret_paths`` yields, with a warning for each path that was open to them."""
+    for path, mode in secret_paths(settings):
+        if stat.S_IMODE(path.stat().st_mode) & OTHERS:
+            try:
+                path.chmod(mode)
+            except OSError as error:
+                log.warning("%s is open to other users, and cannot be closed: %s", path, error.strerror)
+            else:
+                log.warning("%s was open to other users; now it is its owner's alone", path)
+
+
+def _is_shared(folder: Path) -> bool:
+    """Return whether a directory has other uses, such as the working directory or /tmp: its mode is left alone."""
+    found = folder.resolve()
+    return found in (Path.cwd(), Path.home(), Path("/")) or bool(
+        found.is_dir() and found.stat().st_mode & stat.S_ISVTX
+    )
 
 
 def open_vault(settings: Settings) -> Vault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from trunkline.core import mutation_claims
 from trunkline.core.blobs import store as blobs
@@ -11,9 +11,11 @@ from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
+from trunkline.core.storage.inspection import first_row
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks import attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
+from trunkline.products.accounts.facade import SEALED_TOKEN, check_sealed_token
 from trunkline.products.accounts.node_accounts import NodeAccounts
 from trunkline.products.manifest import Manifest, PublicAddress, ServiceFinder
 from trunkline.realtime import schema as realtime
@@ -61,6 +63,13 @@ def open_accounts(
 ) -> NodeAccounts:
     """Return the accounts, against which every request, token and connection is checked."""
     return NodeAccounts(settings.accounts, database, vault, service_finders(manifests), operator_token)
+
+
+async def master_key_check(url: str) -> Callable[[Vault], None] | None:
+    """Return what raises BadMasterKey for a vault that does not open the secrets of the database at ``url``, None if it
+    has none. No file is made or changed. Raise StorageError."""
+    row = await first_row(url, SEALED_TOKEN)
+    return None if row is None else lambda vault: check_sealed_token(vault, (row[0], row[1]))
 
 
 def open_carriers(settings: Settings, database: Database) -> Carriers:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import typer
 
-from trunkline.app.data import open_storage, open_vault
+from trunkline.app.data import open_storage, open_vault, require_master_key
 from trunkline.app.products import products
 from trunkline.cli.errors import exit_on_error, fail
 from trunkline.core.secrets import Vault
@@ -32,6 +32,7 @@ def with_database(
 
 
 async def _run_on_database(settings: Settings, work: Callable[[Database, Vault], Awaitable[T]]) -> T:
+    await require_master_key(settings)
     vault = open_vault(settings)
     database = open_storage(settings, products(settings), shared=True)
     await database.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from trunkline.app.data import CA_DIRECTORY, OPERATOR_TOKEN_FILE
+from trunkline.app.data import CA_DIRECTORY, OPERATOR_TOKEN_FILE, make_private, require_master_key
 from trunkline.app.server import Server, write_ready_file
 from trunkline.cli.addresses import ANY, PortState, probe_port
 from trunkline.cli.errors import exit_on_error, fail, reason
@@ -77,6 +77,8 @@ async def _serve(settings: Settings) -> None:
             write_ready_file(Path(settings.server.ready_file), server, first.account.sid)
         typer.echo(startup_message(_ready_server(settings, server), first, settings.accounts.auth_token))
 
+    await require_master_key(settings)
+    make_private(settings)
     await Server(settings, announce).run()
 
 

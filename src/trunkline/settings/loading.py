@@ -86,6 +86,13 @@ def settings_file(environment: Mapping[str, str] = os.environ) -> Path | None:
     return None
 
 
+def secrets_in_file(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of the secret options that the file sets. Raise BadSetting as ``load`` does."""
+    return sorted(
+        name for name, (value, _) in _read_file(environment).items() if value and OPTIONS[name].secret
+    )
+
+
 def _read_file(environment: Mapping[str, str]) -> dict[str, tuple[Any, ValueOrigin]]:
     """Return the values of the file, with the table of each. Raise BadSetting if it cannot be read, or has an unknown
     table or option, or an option twice or in the table of another group."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from trunkline.app.data import open_storage
+from trunkline.app.data import require_master_key
 from trunkline.app.products import migrations, products
-from trunkline.cli.doctor import files
-from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
+from trunkline.cli.doctor.finding import DoctorFinding, Level, failed, ok, warned
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.secrets import BadMasterKey
+from trunkline.core.storage.damage import find_damage
 from trunkline.core.storage.database import NewerDatabase, StorageError
 from trunkline.core.storage.inspection import Inspection, database_file, inspect_database
 from trunkline.core.storage.migrate import Migration, due
-from trunkline.products.accounts import facade
-from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
 from trunkline.settings.values import without_password
 
@@ -31,11 +27,10 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
         inspection = await inspect_database(settings.storage.url)
     except (StorageError, PermissionError) as error:
         return [failed(name, str(error), "see to it, or name another database_url or data_dir")]
-    manifests = products(settings)
-    checked = [schema(migrations(manifests), inspection), durability(inspection)]
-    # Opening it for the secrets would migrate it, and bring SQLite's journal into order.
-    if inspection.applied and not checked[0].remedy and not (path and inspection.weak):
-        checked.append(await secrets(settings, manifests))
+    checked = [schema(migrations(products(settings)), inspection), durability(inspection)]
+    if inspection.applied and checked[0].level is not Level.FAIL:
+        checked.append(await secrets(settings))
+        checked.append(integrity(await find_damage(settings.storage.url)))
     shown = path or without_password(settings.storage.url)
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), inspection)]
 
@@ -64,24 +59,27 @@ def durability(inspection: Inspection) -> DoctorFinding:
     return ok("durability", "no setting of the database weakens it")
 
 
-async def secrets(settings: Settings, manifests: Iterable[Manifest]) -> DoctorFinding:
+async def secrets(settings: Settings) -> DoctorFinding:
     """Check that the master key decrypts the stored secrets."""
     name = "secrets"
     try:
-        vault = files.vault(settings)
-        if vault is None:
-            return failed(name, "the master key is missing", "restore it from a backup before the next start")
-        database = open_storage(settings, manifests, shared=True)
-        await database.start()
-        try:
-            await facade.check_master_key(database, vault)
-        finally:
-            await database.stop()
+        await require_master_key(settings)
     except (BadMasterKey, UnicodeDecodeError) as error:
         return failed(name, str(error), "restore the master key that belongs to this database")
     except (StorageError, OSError) as error:
-        return failed(name, f"cannot be read: {error}", "let this user read and write the data directory")
+        return failed(name, f"cannot be read: {error}", "let this user read the data directory")
     return ok(name, "the master key opens them")
+
+
+def integrity(found: list[str]) -> DoctorFinding:
+    """Check that no page of the database is damaged."""
+    if found:
+        return failed(
+            "integrity",
+            "; ".join(found),
+            "stop the server and restore a backup; of PostgreSQL, a damaged index alone can be rebuilt (REINDEX)",
+        )
+    return ok("integrity", "no damage was found")
 
 
 def time(now: int, inspection: Inspection) -> DoctorFinding:

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
-from trunkline.app.data import MASTER_KEY_FILE, OPERATOR_TOKEN_FILE, parse_operator_token
+from trunkline.app.data import (
+    MASTER_KEY_FILE,
+    OPERATOR_TOKEN_FILE,
+    OTHERS,
+    parse_operator_token,
+    present_vault,
+    secret_paths,
+)
 from trunkline.cli.doctor.finding import DoctorFinding, failed, ok, warned
 from trunkline.cli.doctor.machine import nearest
-from trunkline.core.secrets import BadMasterKey, Vault, parse_key
+from trunkline.core.secrets import BadMasterKey
 from trunkline.settings import Settings
+from trunkline.settings.loading import secrets_in_file, settings_file
 from trunkline.settings.values import BadSetting
-
-_OTHERS = 0o077
 
 
 def findings(settings: Settings) -> list[DoctorFinding]:
     """Check everything in the order of printing."""
-    return [directory(settings.storage.data_dir), key(settings), operator_token(settings)]
+    return [
+        directory(settings.storage.data_dir),
+        key(settings),
+        operator_token(settings),
+        private_files(settings),
+        configuration(),
+    ]
 
 
 def directory(path: Path) -> DoctorFinding:
@@ -46,7 +59,7 @@ def key(settings: Settings) -> DoctorFinding:
     if not settings.storage.master_key and not _exists(path):
         return ok(name, f"{path} is made at the first start")
     try:
-        vault(settings)
+        present_vault(settings)
     except OSError as error:
         return failed(name, f"{path}: {error.strerror}", "let the server's user read it")
     except (BadMasterKey, UnicodeDecodeError) as error:
@@ -80,12 +93,35 @@ def operator_token(settings: Settings) -> DoctorFinding:
     return ok(name, f"{path} is readable, for its owner alone")
 
 
-def vault(settings: Settings) -> Vault | None:
-    """Return the vault with the present key, or None if a start would create one. Raise BadMasterKey or OSError."""
-    if settings.storage.master_key:
-        return Vault(parse_key(settings.storage.master_key))
-    path = settings.storage.data_dir / MASTER_KEY_FILE
-    return Vault(parse_key(path.read_text())) if _exists(path) else None
+def private_files(settings: Settings) -> DoctorFinding:
+    """Check that no other user may read the database, the CA's key and the attachments."""
+    name = "private files"
+    checked_apart = (MASTER_KEY_FILE, OPERATOR_TOKEN_FILE)
+    found = [
+        (path, mode)
+        for path, mode in secret_paths(settings)
+        if path.name not in checked_apart and path != settings.storage.data_dir and _open_to_others(path)
+    ]
+    if found:
+        remedy = "; ".join(f"chmod {mode:o} {path}" for path, mode in found)
+        return warned(
+            name,
+            f"{', '.join(str(path) for path, _ in found)}: open to other users",
+            f"{remedy}; the next start of the server does it, too",
+        )
+    return ok(name, "database, CA key and attachments are their owner's alone")
+
+
+def configuration(environment: Mapping[str, str] = os.environ) -> DoctorFinding:
+    """Check that no other user may read a file of settings with secrets."""
+    name = "config file"
+    path = settings_file(environment)
+    if path is None:
+        return ok(name, "none")
+    given = secrets_in_file(environment)
+    if given and _open_to_others(path):
+        return warned(name, f"{path} is open to other users and has {', '.join(given)}", f"chmod 600 {path}")
+    return ok(name, f"{path} shows no secret to other users")
 
 
 def _exists(path: Path) -> bool:
@@ -100,4 +136,4 @@ def _writable(path: Path) -> bool:
 
 
 def _open_to_others(path: Path) -> bool:
-    return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+    return bool(stat.S_IMODE(path.stat().st_mode) & OTHERS)

@@ -1,9 +1,14 @@
-"""The inspection of a database, which changes nothing in it: its migrations, and the settings that lose commits."""
+"""The inspection of a database, which changes nothing in it: its migrations, the settings that lose commits, and a row
+of one that may not be opened yet."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import apsw
 import msgspec
@@ -13,6 +18,8 @@ from trunkline.core.storage.database import StorageError
 
 if TYPE_CHECKING:
     import asyncpg
+
+T = TypeVar("T")
 
 INSPECT_SECONDS = 5.0
 """The seconds that PostgreSQL may take for the connection, and for each query."""
@@ -46,30 +53,95 @@ async def inspect_database(url: str) -> Inspection:
     password, if it cannot be opened or is no such database."""
     path = database_file(url)
     if path is None:
-        return await _inspect_postgres(url)
+        return await query_postgres(url, _query_postgres)
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = open_unchanged(path)
         try:
-            return _inspect_sqlite(connection)
+            return _inspect_sqlite(connection, path)
         finally:
             connection.close()
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise StorageError(f"cannot inspect {path}: {error}") from error
 
 
-def _inspect_sqlite(connection: apsw.Connection) -> Inspection:
+def open_unchanged(path: Path) -> apsw.Connection:
+    """Return a connection to an SQLite file that makes no file beside it. Raise apsw.Error."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() or not _has_log(path):
+        # With a log there is a server, or was one that died: its files are there, and are needed.
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    name = f"file:{quote(str(path.absolute()))}?immutable=1"
+    return apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _has_log(path: Path) -> bool:
+    """Return whether a database writes to a write-ahead log, by the versions in its header."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
+
+
+async def first_row(url: str, query: str) -> tuple[Any, ...] | None:
+    """Return the first row of ``query`` on the database at ``url``, None if there is none, or no such table. No file is
+    made or changed. Raise StorageError as ``inspect_database`` does."""
+    path = database_file(url)
+    if path is None:
+        return await query_postgres(url, lambda connection: _first_row(connection, query))
+    if not path.exists() or not path.stat().st_size:
+        return None
+    # An ordinary connection makes the files of the write-ahead log; this one reads the file as it lies there.
+    row = _read_row(f"file:{quote(str(path.absolute()))}?immutable=1", query)
+    log = path.with_name(f"{path.name}-wal")
+    if row is None and log.exists() and log.stat().st_size:
+        # So young that all is in the log: both are small.
+        with tempfile.TemporaryDirectory(prefix="trunkline-") as private:
+            for one in (path, log):
+                shutil.copyfile(one, Path(private, one.name))
+            row = _read_row(str(Path(private, path.name)), query)
+    return row
+
+
+def _read_row(name: str, query: str) -> tuple[Any, ...] | None:
+    """Return the first row; None also where a file cannot be read, which its opening reports."""
+    try:
+        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
+        try:
+            row: tuple[Any, ...] | None = connection.execute(query).fetchone()
+            return row
+        finally:
+            connection.close()
+    except apsw.Error:
+        return None
+
+
+async def _first_row(connection: asyncpg.Connection[asyncpg.Record], query: str) -> tuple[Any, ...] | None:
+    import asyncpg
+
+    try:
+        row = await connection.fetchrow(query)
+    except asyncpg.UndefinedTableError:
+        return None
+    return None if row is None else tuple(row)
+
+
+def _inspect_sqlite(connection: apsw.Connection, path: Path) -> Inspection:
     connection.set_busy_timeout(_BUSY_MS)
     registered = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
     if not connection.execute(registered).fetchall():
         return Inspection({}, [])
     applied: list[Any] = connection.execute(_APPLIED).fetchall()
-    journal = connection.execute("PRAGMA journal_mode").get
+    journal = "wal" if _has_log(path) else connection.execute("PRAGMA journal_mode").get
     # The other pragmas belong to a connection, not to the file.
     weak = [] if journal == "wal" else [f"journal_mode is {journal}"]
     return Inspection({(component, number): at for component, number, at in applied}, weak)
 
 
-async def _inspect_postgres(url: str) -> Inspection:
+async def query_postgres(
+    url: str,
+    query: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]],
+    seconds: float | None = INSPECT_SECONDS,
+) -> T:
+    """Return the result of ``query`` on a connection whose queries may take ``seconds``. Raise StorageError as
+    ``inspect_database`` does."""
     try:
         import asyncpg
     except ModuleNotFoundError as error:
@@ -77,9 +149,9 @@ async def _inspect_postgres(url: str) -> Inspection:
             "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
         ) from error
     try:
-        connection = await asyncpg.connect(url, timeout=INSPECT_SECONDS, command_timeout=INSPECT_SECONDS)
+        connection = await asyncpg.connect(url, timeout=INSPECT_SECONDS, command_timeout=seconds)
         try:
-            return await _query_postgres(connection)
+            return await query(connection)
         finally:
             await connection.close()
     except TimeoutError as error:

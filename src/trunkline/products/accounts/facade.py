@@ -29,6 +29,7 @@ from trunkline.products.accounts.store import (
 
 __all__ = [
     "MAX_NAME",
+    "SEALED_TOKEN",
     "Account",
     "AccountClosed",
     "AccountCredentials",
@@ -37,6 +38,7 @@ __all__ = [
     "all_accounts",
     "change_status",
     "check_master_key",
+    "check_sealed_token",
     "create_key",
     "create_main_account",
     "find_credentials",
@@ -72,6 +74,16 @@ _FIRST = f"""
 SELECT {columns(Account)} FROM accounts WHERE sid = owner_account_sid
 ORDER BY date_created, sid LIMIT 1
 """
+
+
+SEALED_TOKEN = "SELECT sid, auth_token FROM accounts ORDER BY date_created, sid LIMIT 1"  # noqa: S105
+"""The query for a secret that the master key must open."""
+
+
+def check_sealed_token(vault: Vault, row: tuple[str, bytes]) -> None:
+    """Raise BadMasterKey if the row of ``SEALED_TOKEN`` was sealed under another master key."""
+    sid, sealed = row
+    vault.open(token_label(sid), bytes(sealed))
 
 
 async def check_master_key(database: Database, vault: Vault) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from threading import Thread
 
 import apsw
+import asyncpg
 import pytest
 
+from engines import PostgresEngine
 from trunkline.app.node import Node
 from trunkline.app.products import migrations, products
 from trunkline.core.clock import SECOND, system_clock
@@ -74,7 +76,19 @@ def test_after_a_start_all_is_well(cli: Cli, data: Path) -> None:
     start_once()
     cli("ca")
     found = levels(cli)
-    names = ("database", "schema", "secrets", "clock", "master key", "data dir", "CA", "bus")
+    names = (
+        "database",
+        "schema",
+        "secrets",
+        "integrity",
+        "private files",
+        "config file",
+        "clock",
+        "master key",
+        "data dir",
+        "CA",
+        "bus",
+    )
     assert {name: found[name] for name in names} == dict.fromkeys(names, "ok")
 
 
@@ -126,13 +140,57 @@ def test_another_master_key_fails(cli: Cli, data: Path) -> None:
     key = data / "master.key"
     kept = key.read_text()
     key.unlink()
-    assert finding(cli, "secrets")[:2] == ("fail", "the master key is missing")
+    level, message, _ = finding(cli, "secrets")
+    assert (level, f"{key.relative_to(Path.cwd())} is missing" in message) == ("fail", True)
     assert not key.exists()
     key.write_text("A" * 43 + "=")
     key.chmod(0o600)
     assert finding(cli, "secrets")[0] == "fail"
-    assert "does not open with this master key" in finding(cli, "secrets")[1]
+    assert "is not the key of this database" in finding(cli, "secrets")[1]
     assert finding(cli, "secrets", "--master-key", kept)[0] == "ok"
+
+
+def test_a_damaged_page_fails(cli: Cli, tmp_path: Path) -> None:
+    start_once()
+    path = tmp_path / "data" / "trunkline.db"
+    assert finding(cli, "integrity")[:2] == ("ok", "no damage was found")
+    connection = apsw.Connection(str(path))
+    page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'sync_items'").get
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    files = sorted(path.parent.iterdir())
+    level, message, remedy = finding(cli, "integrity")
+    assert (level, f"page {page}" in message) == ("fail", True), message
+    assert "restore a backup" in remedy
+    assert sorted(path.parent.iterdir()) == files
+
+
+def test_an_invalid_index_and_an_unreadable_table_fail(
+    cli: Cli, postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = PostgresEngine(postgres_server)
+    url = engine.migrated_url(tmp_path, _migrations())
+    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", url)
+    assert finding(cli, "integrity")[0] == "ok"
+
+    async def damage() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(
+            "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'jobs_to_run'::regclass"
+        )
+        path = await connection.fetchval("SELECT pg_relation_filepath('sandbox_messages')")
+        folder = await connection.fetchval("SHOW data_directory")
+        await connection.close()
+        Path(folder, path).unlink()
+
+    asyncio.run(damage())
+    level, message, _ = finding(cli, "integrity")
+    assert level == "fail"
+    assert "the index jobs_to_run is invalid" in message
+    assert "the table sandbox_messages cannot be read: " in message
+    engine.drop()
 
 
 def test_a_newer_database_fails_and_is_left_alone(cli: Cli, data: Path, database_url: str) -> None:

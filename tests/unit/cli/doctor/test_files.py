@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from trunkline.app.data import make_private, present_vault
 from trunkline.cli.doctor import files, machine
 from trunkline.cli.doctor.finding import Level
 from trunkline.settings import Settings
@@ -102,8 +103,77 @@ def test_a_configured_master_key_needs_no_file(tmp_path: Path) -> None:
     assert files.key(Settings.of(data_dir=tmp_path, master_key=KEY)).message == "configured"
 
 
+def test_what_others_may_read_is_named_and_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    settings = Settings.of(data_dir=folder)
+    assert files.private_files(settings).level is Level.OK
+    names = ("trunkline.db", "trunkline.db-wal", "trunkline.db-shm", "trunkline.db.lock", "ca/ca.key")
+    for directory in ("ca", "blobs"):
+        (folder / directory).mkdir(parents=True)
+    for name in names:
+        (folder / name).touch()
+    for path in (folder, *(folder / name for name in ("ca", "blobs", *names))):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    found = files.private_files(settings)
+    assert found.level is Level.WARN
+    for name in ("ca", "blobs", *names):
+        assert f"chmod {700 if (folder / name).is_dir() else 600} {folder / name}" in found.remedy
+    make_private(settings)
+    assert files.private_files(settings).level is Level.OK
+    assert files.directory(folder).level is Level.OK
+
+
+def test_a_directory_with_other_uses_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "master.key").touch(0o644)
+    for mode, directory in ((0o755, tmp_path), (0o1777, tmp_path / "shared")):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(mode)
+        monkeypatch.chdir(tmp_path)
+        make_private(Settings.of(data_dir=directory))
+        assert directory.stat().st_mode & 0o7777 == mode
+    assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_cannot_be_closed_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "master.key").touch(0o644)
+    (tmp_path / "master.key").chmod(0o644)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    make_private(Settings.of(data_dir=tmp_path))
+    assert f"{tmp_path / 'master.key'} is open to other users, and cannot be closed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "level"),
+    [
+        (None, 0, Level.OK),
+        ("port = 9000", 0o644, Level.OK),
+        ("operator_token = 'tttttttttttttttt'", 0o600, Level.OK),
+        ("operator_token = 'tttttttttttttttt'", 0o640, Level.WARN),
+        ("[storage]\ndatabase_url = 'postgresql://u:p@h/d'", 0o644, Level.WARN),
+        ("[accounts]\nauth_token = ''", 0o644, Level.OK),
+    ],
+)
+def test_a_config_file_with_secrets_is_for_its_owner_alone(
+    tmp_path: Path, content: str | None, mode: int, level: Level
+) -> None:
+    path = tmp_path / "mine.toml"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(mode)
+    found = files.configuration({"TRUNKLINE_CONFIG": str(path)} if content else {})
+    assert found.level is level
+    if level is Level.WARN:
+        assert found.remedy == f"chmod 600 {path}"
+
+
 def test_a_missing_master_key_is_not_made(tmp_path: Path) -> None:
-    assert files.vault(Settings.of(data_dir=tmp_path)) is None
+    assert present_vault(Settings.of(data_dir=tmp_path)) is None
     assert files.key(Settings.of(data_dir=tmp_path)).level is Level.OK
     assert list(tmp_path.iterdir()) == []
 
