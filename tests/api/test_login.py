@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from api.browser import FORM, INBOX, LINES, LOGIN, LOGOUT, Browser, Pair
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
+from api.messaging.stock import US, own
 from trunkline.app.node import Node
 from trunkline.products.accounts import facade
+from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.facade import AccountStatus
 from trunkline.products.accounts.sessions import BrowserSession, SessionSweeper
 
@@ -346,6 +350,22 @@ def test_a_log_in_leads_to_no_other_server(browser: Browser) -> None:
 
 
 @ONE_ENGINE
+def test_a_browser_that_holds_basic_from_elsewhere_uses_its_session(api: Api, browser: Browser) -> None:
+    sub = api.post("/2010-04-01/Accounts.json").json()
+    browser.log_in()
+    csrf = browser.csrf()
+    basic = {
+        "Authorization": "Basic " + base64.b64encode(f"{sub['sid']}:{sub['auth_token']}".encode()).decode()
+    }
+    assert browser.get(INBOX, **basic).status_code == 200
+    own(api, US)
+    message = {"phone": "+15005550100", "to": US, "body": "Hi"}
+    for marks, status in (({}, 400), ({"X-CSRF-Token": csrf}, 202), ({"X-CSRF-Token": "0" * 64}, 403)):
+        headers = {"Cookie": browser.cookie, **basic, **marks}
+        assert api.request("POST", LINES, auth=None, json=message, headers=headers).status_code == status
+
+
+@ONE_ENGINE
 def test_credentials_in_a_header_are_refused_on_a_page_without_a_challenge(api: Api) -> None:
     bearer = {"Authorization": f"Bearer {OPERATOR[1]}"}
     for response in (
@@ -361,6 +381,22 @@ def test_credentials_in_a_header_are_refused_on_a_page_without_a_challenge(api: 
         refused = api.get(LINES, auth=None, headers=marks)
         assert_error(refused, 401, 20003)
         assert "www-authenticate" not in refused.headers
+
+
+@ONE_ENGINE
+def test_another_operators_token_ends_the_sessions_of_the_one_before(api: Api, browser: Browser) -> None:
+    browser.log_in(OPERATOR)
+    assert browser.get("/_trunkline/jobs").status_code == 200
+    for token in ("p" * 32, ""):
+        browser_sessions = AccountDirectory(api.node.vault, operator_token=token).sessions
+        assert browser_sessions.cookie == browser.cookie.partition("=")[0]
+        api.node.accounts.directory.sessions = browser_sessions
+        assert_error(browser.get("/_trunkline/jobs"), 401, 20003)
+        for wrong in ("", OPERATOR[1]):
+            opened = api.node.database.write(
+                partial(browser_sessions.open, username="operator", password=wrong)
+            )
+            assert api.run(opened) is None
 
 
 def test_the_operator_logs_in_with_its_token_and_names_an_account(api: Api, browser: Browser) -> None:

@@ -2,9 +2,10 @@
 
 A route lists the schemes that it accepts: HTTP Basic (an account SID with its auth token, or an API key), an access
 token in ``X-Twilio-Token``, the operator's token (as a bearer token, or Basic with the user name ``operator``), and a
-browser's session, if there is no Authorization header; a change also needs the session's CSRF token. A route that does
-not list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused credentials (doc):
-401 with code 20003 and ``WWW-Authenticate``; a rejected access token: the code of the rule that it breaks.
+browser's session; a change also needs the session's CSRF token. Credentials in Authorization take precedence over a
+session, unless a page's script sends the CSRF token: a browser may hold Basic from elsewhere. A route that does not
+list a scheme ignores that scheme's header; a route without schemes is open to everybody. Refused credentials (doc): 401
+with code 20003 and ``WWW-Authenticate``; a rejected access token: the code of the rule that it breaks.
 ``Operation.access`` decides afterwards whether the Principal may use the route.
 """
 
@@ -143,14 +144,14 @@ class Authenticator:
         token, or a code of ``trunkline.core.access_tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
             return await self._by_token(token, product, address)
+        if Scheme.SESSION in schemes and (header(CSRF_HEADER) or not header(b"authorization")):
+            session_id = read_cookie(header(b"cookie"), self._directory.sessions.cookie)
+            if session_id:
+                return await self._by_session(session_id, header(CSRF_HEADER) if writes else None)
         if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:
             return await self._by_operator_token(secret, address)
         if not schemes:
             return NOBODY
-        if Scheme.SESSION in schemes and not header(b"authorization"):
-            session_id = read_cookie(header(b"cookie"), self._directory.sessions.cookie)
-            if session_id:
-                return await self._by_session(session_id, header(CSRF_HEADER) if writes else None)
         if Scheme.BASIC not in schemes:
             raise unauthorized("Authentication Error - No credentials provided")
         username, password = basic(header(b"authorization"))

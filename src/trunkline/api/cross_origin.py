@@ -17,7 +17,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MESSAGE = (
     "A page of another origin may not use the credentials of a browser. The option browser_origins lists the origins"
-    " that may"
+    " that may; behind a proxy, X-Forwarded-Proto, X-Forwarded-Host and public_url give the server's own"
 )
 
 _OWN_SITES = (b"same-origin", b"none")
@@ -70,5 +70,7 @@ def uses_browser(method: str, headers: Iterable[tuple[bytes, bytes]], *, control
     must not send it either. A bearer token is set by the page itself, which has to have it."""
     if method in SAFE_METHODS:
         return False
-    given = [value.strip(b" \t")[:5].lower() for name, value in headers if name == b"authorization"]
-    return b"basic" in given or (control and not given)
+    given = [value.strip(b" \t").lower() for name, value in headers if name == b"authorization"]
+    if any(value.startswith(b"basic") for value in given):
+        return True
+    return control and not any(value.startswith(b"bearer ") for value in given)

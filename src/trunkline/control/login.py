@@ -80,10 +80,10 @@ class PageLogin:
         a log-in."""
 
         async def show(call: Call[Any]) -> Response:
-            if call.headers.get("authorization"):
-                return _refuse_basic()
             session_id = self._cookie(call)
             if not session_id or not await self._lasts(session_id):
+                if call.headers.get("authorization"):
+                    return _refuse_basic()
                 query = getattr(call.input, "query", "")
                 return see_other(f"{LOGIN_PATH}?Next={quote(f'/{CONTROL}{path}{query}', safe='')}")
             return await page(call, PageSession(session_id, csrf_token(session_id)))
@@ -121,7 +121,8 @@ class PageLogin:
         """End the session. Raise ApiError 20001 for a body that is no form."""
         form, session_id = await _read_form(call), self._cookie(call)
         if session_id and not is_csrf_token(session_id, form.get(CSRF_FIELD, "")):
-            return html_response(framed("Trunkline", f'<p class="problem">{_OLD}</p>'), 403)
+            body = f'<p class="problem">{_OLD}</p>\n<p><a href="{START_PATH}">Trunkline</a></p>'
+            return html_response(framed("Trunkline", body), 403)
         await self._end(session_id)
         return see_other(LOGIN_PATH, self._set(call, ""))
 

@@ -121,6 +121,8 @@ BASIC = [(b"authorization", b"Basic eDp5")]
         ("POST", [(b"cookie", b"a=b")], True, True),
         ("POST", [], True, True),
         ("POST", [(b"authorization", b"Bearer x")], True, False),
+        ("POST", [(b"authorization", b"odd"), (b"cookie", b"a=b")], True, True),
+        ("POST", [(b"authorization", b"odd")], False, False),
         ("POST", [(b"authorization", b"Bearer x")], False, False),
     ],
 )
