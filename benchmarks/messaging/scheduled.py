@@ -22,6 +22,7 @@ from trunkline.products.messaging.lifecycle.message import (
     MessageStatus,
     encode_options,
 )
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.sending.accept import accept_message
 
 DUE, SENT = "due", "sent"
@@ -66,7 +67,7 @@ async def _fill(database: Database, account_sid: str, service_sid: str, messages
 
         async def write(tx: Tx, start: int = start) -> None:
             for number in range(start, min(start + _AT_ONCE, messages)):
-                await accept_message(tx, _message(account_sid, service_sid, number))
+                await accept_message(tx, _message(account_sid, service_sid, number), MessageRules())
 
         await database.write(write)
 

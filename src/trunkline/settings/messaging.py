@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trunkline.settings.option import option
 from trunkline.settings.tables import Price, parse_carriers, parse_prices, parse_routes
 from trunkline.settings.values import BadSetting, at_least, one_of
-from trunkline.transports.options import CarrierOptions, SandboxRoute, host_of
+from trunkline.transports.options import CarrierOptions, SandboxRoute, host_of, lacked_characters
 from trunkline.transports.routing import RouteRule
 
 APPROVALS = ("auto", "manual")
@@ -112,6 +112,11 @@ class MessagingSettings:
             if route.carrier not in names:
                 message = f"carrier_routes: no carrier is called {route.carrier}"
                 raise BadSetting(message, "carrier_routes")
+
+    def lacked_characters(self, sender: str, recipient: str, preferred: str) -> frozenset[str]:
+        """Return the characters of the GSM alphabet that the carrier of a message lacks, so that a text with one of
+        them goes as UCS-2. ``preferred`` is the carrier of the sender's number, or empty."""
+        return lacked_characters(self.carriers, self.carrier_routes, sender, recipient, preferred)
 
     @property
     def carrier_hosts(self) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from trunkline.transports.http.settings import HttpRoute
+from trunkline.transports.routing import RouteRule, named_carrier
 from trunkline.transports.smpp.settings import SmppRoute
 
 
@@ -26,6 +27,20 @@ CarrierOptions = NetworkRoute | SandboxRoute
 
 KINDS: Mapping[str, type[CarrierOptions]] = {"smpp": SmppRoute, "http": HttpRoute, "sandbox": SandboxRoute}
 """The kinds of carriers by the ``kind`` of their table."""
+
+
+def lacked_characters(
+    carriers: Sequence[CarrierOptions],
+    rules: Sequence[RouteRule],
+    sender: str,
+    recipient: str,
+    preferred: str,
+) -> frozenset[str]:
+    """Return the characters of the GSM alphabet that the carrier of a message lacks; ``preferred`` is the one that its
+    number names."""
+    name = named_carrier(rules, sender, recipient, preferred)
+    carrier = next((one for one in carriers if not name or one.name == name), None)
+    return carrier.lacks if isinstance(carrier, SmppRoute) and ":" not in recipient else frozenset()
 
 
 def host_of(options: CarrierOptions) -> str:

@@ -7,7 +7,7 @@ is reached by the carriers alone that carry channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,6 +21,18 @@ class RouteRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     carrier: str
     prefix: str = ""
     sender: str = ""
+
+
+def named_carrier(rules: Iterable[RouteRule], sender: str, recipient: str, preferred: str) -> str:
+    """Return the name of the carrier that a number or a route names for a message; empty for the default."""
+    return preferred or next(
+        (
+            rule.carrier
+            for rule in rules
+            if recipient.startswith(rule.prefix) and sender.startswith(rule.sender)
+        ),
+        "",
+    )
 
 
 class RoutingTable:
@@ -46,15 +58,7 @@ class RoutingTable:
 
     def _candidates(self, sender: str, recipient: str, preferred: str) -> Iterator[Carrier]:
         """Yield the carrier that is named for the message, or else all of them in their order."""
-        named = preferred or next(
-            (
-                rule.carrier
-                for rule in self._rules
-                if recipient.startswith(rule.prefix) and sender.startswith(rule.sender)
-            ),
-            "",
-        )
-        if named:
+        if named := named_carrier(self._rules, sender, recipient, preferred):
             yield from (self._carriers[name] for name in (named,) if name in self._carriers)
         else:
             yield from self._carriers.values()

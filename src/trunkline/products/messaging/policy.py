@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from trunkline.settings.messaging import MessagingSettings
@@ -14,12 +16,14 @@ class MessageRules(msgspec.Struct, frozen=True):
     """The operator's rules for messages. ``countries`` are the ISO codes of the countries that may be sent to, all
     if it is empty; ``refuse_landlines`` rejects recipients that are landlines by their numbers; ``blocked_senders``
     are alphanumeric senders, in lower case, beyond those that are always rejected; ``max_scheduled`` bounds each
-    account's scheduled messages."""
+    account's scheduled messages; ``lacked_characters`` returns the characters of the GSM alphabet that the carrier of
+    a sender, a recipient and its number's preferred carrier lacks."""
 
     countries: frozenset[str] = frozenset()
     refuse_landlines: bool = True
     blocked_senders: frozenset[str] = frozenset()
     max_scheduled: int = MAX_SCHEDULED
+    lacked_characters: Callable[[str, str, str], frozenset[str]] = lambda *_: frozenset()
 
 
 def read_rules(settings: MessagingSettings) -> MessageRules:
@@ -29,6 +33,7 @@ def read_rules(settings: MessagingSettings) -> MessageRules:
         refuse_landlines=settings.refuse_landlines,
         blocked_senders=frozenset(word.lower() for word in split_list(settings.blocked_sender_ids)),
         max_scheduled=settings.max_scheduled_messages,
+        lacked_characters=settings.lacked_characters,
     )
 
 

@@ -58,7 +58,7 @@ class Messaging:
             number_minutes=settings.a2p_number_minutes,
             tollfree=settings.tollfree_enforced,
         )
-        prices = Prices(settings.prices)
+        prices, rules = Prices(settings.prices), read_rules(settings)
         self._context = SendingContext(
             database=context.database,
             clock=context.clock,
@@ -72,10 +72,10 @@ class Messaging:
             enforcement=enforcement,
             prices=prices,
         )
-        chooser = SenderSelector(self.carriers, context.address, enforcement, own)
+        chooser = SenderSelector(self.carriers, context.address, enforcement, own, rules)
         self._dispatcher = Dispatcher(self._context, chooser.choose_sender)
         self._fetcher = MediaFetcher(context.database, context.blobs, context.egress)
-        receiving = ReceivingContext(context.database, context.delivery, context.clock, read_rules(settings))
+        receiving = ReceivingContext(context.database, context.delivery, context.clock, rules)
         self._inbound = InboundHandler(receiving, context.blobs, context.address)
         self._problems = CarrierProblems(context.database, context.clock)
         self._stopping: asyncio.Task[None] | None = None

@@ -1,7 +1,8 @@
 """The connector of one bind of a route: it keeps a transceiver, or a pair of transmitter and receiver, bound.
 
 1. One task (``_run``) binds, waits until a connection ends, closes what is left, and reconnects for ever after the
-   pauses of ``Backoff``. Rejected credentials are logged as an error, and retried at the slowest.
+   pauses of ``Backoff``. Rejected credentials are logged as an error, reported as a problem, and retried at the
+   slowest; every other rejection is retried as a lost connection is.
 2. Segments are sent by ``_pump``, which never awaits: in the order in which their messages were submitted, within the
    window, the route's rate and the SMSC's throttling. It runs on each submit, response and expired wait.
 3. A response completes its segment or fails its message. When a connection ends, the outcome of the segments without a
@@ -50,7 +51,8 @@ from trunkline.transports.smpp.throttling import Backoff, Throttle
 
 log = logging.getLogger("trunkline.smpp")
 
-_CREDENTIALS = (CommandStatus.RINVPASWD, CommandStatus.RINVSYSID, CommandStatus.RBINDFAIL)
+_CREDENTIALS = (CommandStatus.RINVPASWD, CommandStatus.RINVSYSID, CommandStatus.RINVSYSTYP)
+"""The refusals of a bind that only the operator can mend; others, such as ESME_RBINDFAIL, may pass."""
 _NO_TRANSCEIVERS = (CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL)
 _MAX_DELIVERIES = 200
 """InboundMessage messages of a connection that may be under way; then nothing more is read."""
@@ -197,7 +199,10 @@ class SmscConnector:
                 await self._close()
             if rejected:
                 self.alarm = self.failure
-                log.error("%s: %s; check system_id and password", self._label, self.failure)
+                log.error("%s: %s; check system_id, password and system_type", self._label, self.failure)
+                await self._context.handler.report(
+                    f"{self.failure}; check system_id, password and system_type"
+                )
             elif not self._stopping:
                 log.warning("%s: %s", self._label, self.failure)
             await asyncio.sleep(backoff.slowest() if rejected else backoff.after(lasted))

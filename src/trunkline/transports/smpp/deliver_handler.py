@@ -71,6 +71,13 @@ class DeliverHandler:
                 await self._listener.inbound(join(segments))
             await self._store.close(segments, self._clock())
 
+    async def report(self, text: str) -> None:
+        """Report a problem of the route; log it if that is not possible now."""
+        try:
+            await self._listener.problem(CarrierProblem(self._route.name, text))
+        except Exception:
+            log.exception("%s: a problem could not be reported: %s", self._route.name, text)
+
     async def _handle(self, body: ShortMessage | DataMessage) -> None:
         found = parse(body, self._route)
         if isinstance(found, ReceiptMessage):

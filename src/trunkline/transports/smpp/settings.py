@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.core.gsm import BASIC, EXTENSION
 from trunkline.transports.smpp.receipts import canonical_error
 from trunkline.transports.smpp.status_rules import StatusRule, parse_overrides
 
@@ -36,6 +37,7 @@ _OCTETS = (
     "address_ton",
     "address_npi",
 )
+_NOT_LATIN1 = frozenset(sign for sign in (*BASIC, *EXTENSION) if sign > "\xff")
 _TEXTS = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "address_range": 40}
 
 
@@ -61,10 +63,11 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     addresses of the national type.
 
     Messages: ``text_coding`` is the coding of a text in the GSM alphabet: ``unpacked`` or ``packed`` septets with
-    data_coding 0, or ``latin1`` with 3. ``default_coding`` is the SMSC's own coding for data_coding 0.
-    ``concatenation`` joins long messages by user data headers (``udh``), by sar parameters (``sar``) or as one
-    message_payload (``payload``). ``service_type`` (5 characters) goes with each. ``send_validity`` sends the
-    message's validity period. ``parts_timeout`` bounds the wait of an inbound message's segments for the others.
+    data_coding 0, or ``latin1`` with 3, where a text with a character that Latin-1 lacks, such as €, goes as UCS-2.
+    ``default_coding`` is the SMSC's own coding for data_coding 0. ``concatenation`` joins long messages by user data
+    headers (``udh``), by sar parameters (``sar``) or as one message_payload (``payload``). ``service_type`` (5
+    characters) goes with each. ``send_validity`` sends the message's validity period. ``parts_timeout`` bounds the wait
+    of an inbound message's segments for the others.
 
     Outcomes: ``receipts`` requests ``final`` ones, ``all`` with intermediate ones, or ``none``. ``id_base`` is for
     ids that are hexadecimal in responses (``response_hex``) or in receipts (``receipt_hex``) and decimal in the other.
@@ -147,6 +150,11 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         parse_overrides(self.errors)
         if any(not 10_000 <= code <= 99_999 for code in self.receipt_errors.values()):
             raise ValueError("receipt_errors must name error codes of five digits")
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """The characters of the GSM alphabet that ``text_coding`` lacks: a text with one goes as UCS-2."""
+        return _NOT_LATIN1 if self.text_coding == "latin1" else frozenset()
 
     @property
     def address(self) -> str:

@@ -347,7 +347,9 @@ def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
         begun = clock()
         await turns(lambda: carrier.shown()["alarm"])
         assert carrier.shown()["alarm"] == "the SMSC refuses the bind: ESME_RINVPASWD (0x0E)"
-        assert "check system_id and password" in caplog.text
+        assert "check system_id, password and system_type" in caplog.text
+        await recorder.until(lambda: bool(recorder.problems))
+        assert "ESME_RINVPASWD (0x0E); check system_id, password" in recorder.problems[0].text
         assert "wrong" not in caplog.text + str(carrier.shown())
         await smsc.until(lambda: len(smsc.attempts) == 2)
         assert clock() - begun >= 0.05
@@ -356,6 +358,47 @@ def test_wrong_credentials_raise_an_alarm_and_are_tried_at_the_slowest(
         assert carrier.shown()["alarm"] == ""
 
     play(scenario, ready=False, password="wrong", reconnect_most=0.12)
+
+
+@pytest.mark.parametrize("status", [CommandStatus.RINVSYSID, CommandStatus.RINVSYSTYP])
+def test_other_faults_of_the_options_raise_an_alarm(status: CommandStatus) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        await recorder.until(lambda: bool(recorder.problems))
+        assert carrier.shown()["alarm"]
+
+    play(scenario, Smsc(refuses={TRANSCEIVER: status}), ready=False, bind="transceiver")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        CommandStatus.RBINDFAIL,
+        CommandStatus.RSYSERR,
+        CommandStatus.RMSGQFUL,
+        CommandStatus.RTHROTTLED,
+        CommandStatus.RALYBND,
+        0x0412,
+    ],
+)
+def test_a_refusal_that_may_pass_is_tried_again_soon(status: int) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        await smsc.until(lambda: len(smsc.attempts) == 3)
+        smsc.refuses.clear()
+        await turns(lambda: carrier.ready)
+        assert carrier.shown()["alarm"] == ""
+        assert recorder.problems == []
+
+    # At the slowest the next try would come after the test.
+    play(scenario, Smsc(refuses={TRANSCEIVER: status}), ready=False, bind="transceiver", reconnect_most=3_600)
+
+
+def test_a_problem_that_cannot_be_reported_does_not_end_the_binds(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
+        recorder.failures = 1
+        await smsc.until(lambda: len(smsc.attempts) == 3)
+        assert "a problem could not be reported" in caplog.text
+
+    play(scenario, Smsc(refuses={TRANSCEIVER: CommandStatus.RINVSYSID}), ready=False, bind="transceiver")
 
 
 @pytest.mark.parametrize("status", [CommandStatus.RINVCMDID, CommandStatus.RBINDFAIL])

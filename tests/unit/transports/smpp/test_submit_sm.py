@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.products.messaging.text.segments import segment
 from trunkline.transports.base import Encoding, SenderKind
 from trunkline.transports.smpp.commands import Command, Tag
 from trunkline.transports.smpp.pdu import encode_body
@@ -174,3 +175,16 @@ def test_the_sample_of_a_part() -> None:
     assert body.hex() == (
         "00050041434d450001013434373430303132333435360040000000000100080008050003070201044f"
     )
+
+
+@pytest.mark.parametrize("text", ["€" * 80, "Ω" + "a" * 200, "a" * 161, "[" * 81, "я" * 71, "ç" * 100])
+@pytest.mark.parametrize("coding", ["unpacked", "packed", "latin1"])
+def test_as_many_are_submitted_as_segments_were_counted(text: str, coding: str) -> None:
+    options = route(text_coding=coding)
+    counted = segment(text, options.lacks)
+    made = bodies(submission(*counted.parts, encoding=counted.encoding), options)
+    assert len(made) == len(counted.parts)
+    # The codings without a character send its message as UCS-2 in any case.
+    composed_for_another = segment(text)
+    again = bodies(submission(*composed_for_another.parts, encoding=composed_for_another.encoding), options)
+    assert [body.data_coding for body in again] == [body.data_coding for body in made]

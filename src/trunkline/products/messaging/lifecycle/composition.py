@@ -23,11 +23,11 @@ class Composition(msgspec.Struct, frozen=True):
         return len(self.segmented.parts)
 
 
-def compose(text: str, *, smart: bool, mms: bool) -> Composition:
-    """Return the text as it is sent: with ``smart``, look-alike characters replace those that would need UCS-2. An
-    MMS is one segment, however long its text is."""
+def compose(text: str, *, smart: bool, mms: bool, lacked: frozenset[str] = frozenset()) -> Composition:
+    """Return the text as it is sent: with ``smart``, look-alike characters replace those that would need UCS-2, which
+    a text with one of ``lacked`` needs nevertheless. An MMS is one segment, however long its text is."""
     sent = smart_encode(text) if smart else text
-    segmented = segment(sent)
+    segmented = segment(sent, lacked)
     if mms and len(segmented.parts) > 1:
         segmented = msgspec.structs.replace(segmented, parts=(sent,))
     return Composition(sent, segmented)

@@ -70,7 +70,7 @@ class MessageCreator:
         message = _message_of(tx, call, to, sender, send_at)
         try:
             validity = None if service is None else service.validity_period
-            message = await accept_message(tx, message, service_validity=validity, owned=owned)
+            message = await accept_message(tx, message, self._rules, service_validity=validity, owned=owned)
         except QueueFull:
             raise ApiError(21611, headers={"Retry-After": "1"}) from None
         if params.provide_feedback is True:

@@ -35,6 +35,7 @@ from trunkline.products.messaging.media.addresses import media_addresses
 from trunkline.products.messaging.media.store import add_medium
 from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owned_by_address
 from trunkline.products.messaging.numbers.parsing import channel_of, parse_recipient
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.receiving import stored_cookies
 from trunkline.products.messaging.receiving.conversation import Conversation, ReceivingContext, write_result
 from trunkline.products.messaging.receiving.keyword_handling import handle_keyword
@@ -104,7 +105,7 @@ class InboundHandler:
             blobs = await _write_media(inbound, store)
 
             async def write(tx: Tx) -> None:
-                if not await receive_message(tx, inbound, blobs):
+                if not await receive_message(tx, inbound, blobs, self._context.rules):
                     await delete_blobs(tx, blobs)
 
             await database.write(write)
@@ -179,7 +180,9 @@ async def is_expected(tx: Tx, inbound: InboundMessage) -> bool:
     return await _find_active_owner(tx, inbound.recipient) is not None
 
 
-async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]) -> bool:
+async def receive_message(
+    tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob], rules: MessageRules
+) -> bool:
     """Store a message with its attachments in ``blobs``, and enqueue the job of its webhook, in the documented
     order (doc). Return False for a message that was received before, or whose number has no owner."""
     if inbound.id and not await _is_new(tx, inbound):
@@ -191,7 +194,7 @@ async def receive_message(tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob]
     read = parse_recipient(inbound.sender, owned.country or "US")
     sender = inbound.sender if read is None else read.address
     body = _storable(inbound.text)
-    opt_out = await handle_keyword(tx, owned, service, sender, body)
+    opt_out = await handle_keyword(tx, owned, service, sender, body, rules)
     hooks = await webhooks_of(tx, owned, service)
     if hooks.drops:
         log.debug("a message to %s is dropped: its Service has no URL", owned.number)

@@ -21,6 +21,7 @@ from trunkline.products.messaging.numbers.parsing import AddressKind, parse_reci
 from trunkline.products.messaging.opt_outs import advanced
 from trunkline.products.messaging.opt_outs.blocks import block, is_blocked, scope_of, unblock
 from trunkline.products.messaging.opt_outs.keywords import STANDARD, KeywordKind, find_keyword, gets_reply
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
 from trunkline.products.messaging.services import MessagingService
 
@@ -30,10 +31,16 @@ SHORT_CODE = "short-code"
 
 
 async def handle_keyword(
-    tx: Tx, owned: OwnedNumber, service: MessagingService | None, sender: str, body: str
+    tx: Tx,
+    owned: OwnedNumber,
+    service: MessagingService | None,
+    sender: str,
+    body: str,
+    rules: MessageRules,
 ) -> str:
-    """Handle a message to an owned number if it is a keyword. Return the ``OptOutType`` for the webhook, which is
-    empty unless the Service has Advanced Opt-Out. Short codes have keywords only with that (doc)."""
+    """Handle a message to an owned number if it is a keyword, under the operator's rules. Return the ``OptOutType`` for
+    the webhook, which is empty unless the Service has Advanced Opt-Out. Short codes have keywords only with that
+    (doc)."""
     own = await advanced.find(tx, service.account_sid, service.sid) if service is not None else None
     enabled = own is not None and own.enabled
     if owned.kind == SHORT_CODE and not enabled:
@@ -49,12 +56,17 @@ async def handle_keyword(
     elif found.kind is KeywordKind.START:
         await unblock(tx, owned.account_sid, scope, sender)
     if found.reply and gets_reply(found.kind, opted_out=opted_out):
-        await _send_reply(tx, owned, service, sender, found.reply)
+        await _send_reply(tx, owned, service, sender, found.reply, rules)
     return found.kind.value if enabled else ""
 
 
 async def _send_reply(
-    tx: Tx, owned: OwnedNumber, service: MessagingService | None, recipient: str, body: str
+    tx: Tx,
+    owned: OwnedNumber,
+    service: MessagingService | None,
+    recipient: str,
+    body: str,
+    rules: MessageRules,
 ) -> None:
     read = parse_recipient(recipient)
     if read is None or read.kind is AddressKind.SHORT_CODE:
@@ -75,7 +87,11 @@ async def _send_reply(
     )
     try:
         await accept_message(
-            tx, message, service_validity=None if service is None else service.validity_period
+            tx,
+            message,
+            rules,
+            service_validity=None if service is None else service.validity_period,
+            owned=owned,
         )
     except QueueFull:
         log.warning("the queue of %s is full: a keyword stays without its reply", owned.number)

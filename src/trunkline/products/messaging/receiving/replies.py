@@ -99,7 +99,7 @@ async def _send(tx: Tx, inbound: Message, numbered: NumberedReply, rules: Messag
         return ReplyResult(await _fail(tx, message, REPLY_LOOP))
     try:
         validity = None if service is None else service.validity_period
-        return ReplyResult(await accept_message(tx, message, service_validity=validity, owned=owned))
+        return ReplyResult(await accept_message(tx, message, rules, service_validity=validity, owned=owned))
     except QueueFull:
         return ReplyResult(await _fail(tx, message, QUEUE_FULL))
 

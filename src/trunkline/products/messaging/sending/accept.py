@@ -13,6 +13,7 @@ from trunkline.products.messaging.lifecycle.lanes import QueueFull, lane_name, l
 from trunkline.products.messaging.lifecycle.message import Direction, Message, MessageStatus, encode_options
 from trunkline.products.messaging.lifecycle.message_queue import MessagesDue, QueueEntry, Step
 from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owned_by_account
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.services import MAX_VALIDITY
 
 __all__ = ["MEDIA_JOB", "QueueFull", "accept_message", "continue_with_media", "enter_lane"]
@@ -28,11 +29,17 @@ _STEPS = {
 
 
 async def accept_message(
-    tx: Tx, message: Message, *, service_validity: int | None = None, owned: OwnedNumber | None = None
+    tx: Tx,
+    message: Message,
+    rules: MessageRules,
+    *,
+    service_validity: int | None = None,
+    owned: OwnedNumber | None = None,
 ) -> Message:
-    """Store a new message and queue it: for now, or for ``send_at`` if its status is scheduled. With the status
-    queued it has a sender, and ``owned`` may be that sender's number if the caller has found it already.
-    ``service_validity`` is the setting of its Service. Raise QueueFull if the sender's queue has no space."""
+    """Store a new message and queue it, under the operator's rules: for now, or for ``send_at`` if its status is
+    scheduled. With the status queued it has a sender, and ``owned`` may be that sender's number if the caller has
+    found it already. ``service_validity`` is the setting of its Service. Raise QueueFull if the sender's queue has no
+    space."""
     options = message.parsed_options
     start = options.send_at if message.status == MessageStatus.SCHEDULED and options.send_at else tx.now
     validity = options.validity_period or service_validity or MAX_VALIDITY
@@ -47,10 +54,17 @@ async def accept_message(
         segments=0,
     )
     if message.status == MessageStatus.QUEUED:
-        rate = (
-            owned_rate(owned) if owned else await sender_rate(tx, message.account_sid, message.sender or "")
+        sender = message.sender or ""
+        if owned is None and _is_number(sender):
+            owned = await owned_by_account(tx, message.account_sid, sender)
+        message, entry = await enter_lane(
+            tx,
+            message,
+            entry,
+            smart=bool(options.smart_encoded),
+            rate=owned_rate(owned) if _is_number(sender) else _other_rate(sender),
+            lacked=rules.lacked_characters(sender, message.recipient, owned.carrier if owned else ""),
         )
-        message, entry = await enter_lane(tx, message, entry, smart=bool(options.smart_encoded), rate=rate)
     if options.media_urls and message.status != MessageStatus.SCHEDULED:
         entry = msgspec.structs.replace(entry, step=Step.MEDIA.value)
         await enqueue_media_job(tx, message)
@@ -78,13 +92,14 @@ async def continue_with_media(tx: Tx, message: Message) -> None:
 
 
 async def enter_lane(
-    tx: Tx, message: Message, entry: QueueEntry, *, smart: bool, rate: int
+    tx: Tx, message: Message, entry: QueueEntry, *, smart: bool, rate: int, lacked: frozenset[str]
 ) -> tuple[Message, QueueEntry]:
-    """Compose the text and reserve a place in the lane of the message's sender, whose rate is in thousandths of a
-    segment a second. Write neither row. Raise QueueFull if the lane has no space."""
+    """Compose the text, and reserve a place in the lane of the message's sender, whose rate is in thousandths of a
+    segment a second. ``lacked`` are the characters of the GSM alphabet that its carrier lacks. Write neither row. Raise
+    QueueFull if the lane has no space."""
     sender, options = message.sender or "", message.parsed_options
     text = message.body if options.sent_body is None else options.sent_body
-    composition = compose(text, smart=smart, mms=is_mms(message, options))
+    composition = compose(text, smart=smart, mms=is_mms(message, options), lacked=lacked)
     options = with_composition(options, message.body, composition)
     segments = composition.segments
     capacity = rate * lanes.CAPACITY_SECONDS // lanes.MILLI
@@ -99,11 +114,19 @@ async def enter_lane(
 
 async def sender_rate(tx: Tx, account_sid: str, sender: str) -> int:
     """Return a sender's rate in thousandths of a segment a second."""
-    if sender[:1] != "+" and not sender.isdigit():
-        return lane_rate("channel" if ":" in sender else "alpha", "", 0)
+    if not _is_number(sender):
+        return _other_rate(sender)
     return owned_rate(await owned_by_account(tx, account_sid, sender))
 
 
 def owned_rate(owned: OwnedNumber | None) -> int:
     """Return the rate of a number; that of a long code if the number was sold meanwhile."""
     return lane_rate(owned.kind, owned.country, owned.rate) if owned else lane_rate("local", "US", 0)
+
+
+def _is_number(sender: str) -> bool:
+    return sender[:1] == "+" or sender.isdigit()
+
+
+def _other_rate(sender: str) -> int:
+    return lane_rate("channel" if ":" in sender else "alpha", "", 0)

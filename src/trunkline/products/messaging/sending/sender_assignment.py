@@ -33,6 +33,7 @@ from trunkline.products.messaging.media.addresses import as_text
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
+from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.senders import sticky
 from trunkline.products.messaging.senders.candidates import PoolSender, pool_of
 from trunkline.products.messaging.senders.sender_choice import (
@@ -65,12 +66,18 @@ class SenderSelector:
     which no short link leads."""
 
     def __init__(
-        self, carriers: Carriers, address: PublicAddress, enforcement: Enforcement, own: OwnHosts
+        self,
+        carriers: Carriers,
+        address: PublicAddress,
+        enforcement: Enforcement,
+        own: OwnHosts,
+        rules: MessageRules,
     ) -> None:
         self._carriers = carriers
         self._address = address
         self._enforcement = enforcement
         self._own = own
+        self._rules = rules
 
     async def choose_sender(self, tx: Tx, entry: QueueEntry) -> None:
         """Give the message its sender and a place in that sender's lane, or fail it."""
@@ -105,6 +112,7 @@ class SenderSelector:
                 entry,
                 smart=service.smart_encoding if smart is None else smart,
                 rate=lane_rate(sender.number_kind or "alpha", sender.country, sender.rate),
+                lacked=self._rules.lacked_characters(sender.value, message.recipient, sender.carrier),
             )
         except QueueFull:
             raise SelectionFailed(QUEUE_FULL) from None

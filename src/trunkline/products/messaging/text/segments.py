@@ -29,9 +29,11 @@ class Segmentation(msgspec.Struct, frozen=True):
     parts: tuple[str, ...]
 
 
-def segment(text: str) -> Segmentation:
-    """Return the segments of ``text``, in GSM 03.38 if that has all of its characters, else in UCS-2."""
-    encoding = Encoding.GSM7 if is_gsm(text) else Encoding.UCS2
+def segment(text: str, lacked: frozenset[str] = frozenset()) -> Segmentation:
+    """Return the segments of ``text``, in GSM 03.38 if that has all of its characters, else in UCS-2. ``lacked`` are
+    characters of GSM 03.38 that its carrier cannot send in it."""
+    gsm = is_gsm(text) and lacked.isdisjoint(text)
+    encoding = Encoding.GSM7 if gsm else Encoding.UCS2
     if units(text, encoding) <= SINGLE[encoding]:
         return Segmentation(encoding, (text,))
     return Segmentation(encoding, _cut(text, encoding))

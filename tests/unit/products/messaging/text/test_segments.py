@@ -92,3 +92,10 @@ def test_gsm_units_are_counted_by_character(text: str) -> None:
 @given(st.text(max_size=200))
 def test_ucs2_units_are_those_of_utf_16(text: str) -> None:
     assert units(text, UCS) == len(text.encode("utf-16-be", "surrogatepass")) // 2
+
+
+def test_characters_that_the_carrier_lacks_need_ucs2() -> None:
+    lacked = frozenset("€Ω")
+    assert segment("a" * 100 + "€", lacked).encoding is UCS
+    assert [len(part) for part in segment("€" * 80, lacked).parts] == [67, 13]
+    assert segment("a[" * 50, lacked).encoding is GSM
