@@ -36,7 +36,7 @@ MAX_FORM = 8 * 1024
 
 _OWN_PAGE = re.compile(rf"/{CONTROL}(/[A-Za-z0-9_/-]*)?(\?AccountSid=AC[0-9a-fA-F]{{32}})?")
 _WRONG = "The SID or the secret is wrong."
-_OLD = "The form was too old. Try again."
+_OLD = "The form was too old, or the browser keeps no cookies. Try again."
 _BASIC = "This page has a log-in of its own, and takes no credentials in a header."
 
 _FORM = """<h1>Trunkline</h1>
@@ -82,10 +82,9 @@ class PageLogin:
         async def show(call: Call[Any]) -> Response:
             session_id = self._cookie(call)
             if not session_id or not await self._lasts(session_id):
-                if call.headers.get("authorization"):
-                    return _refuse_basic()
                 query = getattr(call.input, "query", "")
-                return see_other(f"{LOGIN_PATH}?Next={quote(f'/{CONTROL}{path}{query}', safe='')}")
+                form = f"{LOGIN_PATH}?Next={quote(f'/{CONTROL}{path}{query}', safe='')}"
+                return _refuse_basic(form) if call.headers.get("authorization") else see_other(form)
             return await page(call, PageSession(session_id, csrf_token(session_id)))
 
         return handled(OperationKind.FETCH, path, show, None, input=input, schemes=frozenset())
@@ -173,6 +172,6 @@ async def _read_form(call: Call[Any]) -> dict[str, str]:
     return dict(form_data.parse_body(body, call.headers.get("content-type", "")))
 
 
-def _refuse_basic() -> Response:
-    body = f'<h1>Trunkline</h1>\n<p>{_BASIC}</p>\n<p><a href="{LOGIN_PATH}">Log in</a></p>'
+def _refuse_basic(form: str) -> Response:
+    body = f'<h1>Trunkline</h1>\n<p>{_BASIC}</p>\n<p><a href="{form}">Log in</a></p>'
     return html_response(framed("Trunkline: log in", body), 401)
