@@ -48,27 +48,26 @@ async function attack(page, told) {
   await logIn(page, told);
   const seen = await page.goto(`${api}/2010-04-01/Accounts.json`);
   assert.equal(seen.status(), 200, "the browser holds credentials in Basic");
-  for (const foreign of told.foreign) {
-    for (const enctype of ["text/plain", "application/x-www-form-urlencoded"]) {
-      for (const [path, fields] of attempts(told)) {
-        await page.goto(foreign);
-        const [response] = await Promise.all([
-          page.waitForResponse((one) => one.url() === api + path && one.request().method() === "POST"),
-          page.waitForURL(api + path),
-          page.evaluate(
-            ([action, enctype, fields]) => {
-              const form = Object.assign(document.createElement("form"), { action, method: "post", enctype });
-              for (const [name, value] of Object.entries(fields)) {
-                form.append(Object.assign(document.createElement("input"), { name, value }));
-              }
-              document.body.append(form);
-              form.submit();
-            },
-            [api + path, enctype, fields],
-          ),
-        ]);
-        assert.equal(response.status(), 403, `${foreign} ${enctype} ${path}`);
-      }
+  const kinds = ["text/plain", "application/x-www-form-urlencoded"];
+  for (const [foreign, enctype] of told.foreign.map((one, index) => [one, kinds[index]])) {
+    for (const [path, fields] of attempts(told)) {
+      await page.goto(foreign);
+      const [response] = await Promise.all([
+        page.waitForResponse((one) => one.url() === api + path && one.request().method() === "POST"),
+        page.waitForURL(api + path),
+        page.evaluate(
+          ([action, enctype, fields]) => {
+            const form = Object.assign(document.createElement("form"), { action, method: "post", enctype });
+            for (const [name, value] of Object.entries(fields)) {
+              form.append(Object.assign(document.createElement("input"), { name, value }));
+            }
+            document.body.append(form);
+            form.submit();
+          },
+          [api + path, enctype, fields],
+        ),
+      ]);
+      assert.equal(response.status(), 403, `${foreign} ${enctype} ${path}`);
     }
     await page.goto(foreign);
     const read = await page.evaluate(async (url) => {
@@ -77,6 +76,15 @@ async function attack(page, told) {
     }, `${api}/sync/v1/Services`);
     assert.equal(read, "closed", "no page of another origin reads with the browser's credentials");
   }
+  // The page of a listed origin may, with a preflight and with the response.
+  await page.goto(told.listed);
+  const made = await page.evaluate(async (url) => {
+    const headers = { "If-None-Match": "x", "Content-Type": "application/x-www-form-urlencoded" };
+    const body = "FriendlyName=listed";
+    const response = await fetch(url, { method: "POST", credentials: "include", headers, body });
+    return (await response.json()).friendly_name;
+  }, `${api}/sync/v1/Services`);
+  assert.equal(made, "listed");
   await page.goto(told.url);
   await page.getByRole("button", { name: "Log out" }).click();
   await page.waitForURL("**/_trunkline/login");

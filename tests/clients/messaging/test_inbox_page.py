@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,11 @@ def app() -> Iterator[str]:
 
 def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
     command = ["node", str(DRIVER), str(require_node()), browser(), os.environ.get(PICTURES, "")]
-    with app() as hook, Server(tmp_path, "--dev") as server:
+    with ExitStack() as running:
+        hook = running.enter_context(app())
+        listed = hook.replace("127.0.0.1", "localhost")
+        options = ("--dev", "--browser-origins", listed.removesuffix("/sms"))
+        server = running.enter_context(Server(tmp_path, *options))
         auth = (server.account_sid, server.auth_token)
         account = f"/2010-04-01/Accounts/{server.account_sid}"
         with httpx.Client(base_url=server.url, auth=auth, timeout=30) as client:
@@ -85,7 +89,8 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
             "auth_token": server.auth_token,
             "phone": PHONE,
             "number": number,
-            "foreign": [hook, hook.replace("127.0.0.1", "localhost")],
+            "foreign": [hook, hook.replace("127.0.0.1", "foreign.localhost")],
+            "listed": listed,
         }
         ended = subprocess.run(
             command,
@@ -96,6 +101,7 @@ def test_a_message_arrives_and_one_answers_as_the_phone(tmp_path: Path) -> None:
             timeout=120,
         )
         with httpx.Client(base_url=server.url, auth=auth, timeout=30) as client:
-            assert client.get("/sync/v1/Services").json()["services"] == []
+            [service] = client.get("/sync/v1/Services").json()["services"]
+            assert service["friendly_name"] == "listed"
             assert len(client.get("/2010-04-01/Accounts.json").json()["accounts"]) == 1
     assert json.loads(ended.stdout or '""') == "passed", ended.stdout + ended.stderr
