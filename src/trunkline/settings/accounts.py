@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import at_least, between, hidden, matches
+from trunkline.settings.values import MAX_DAYS, between, hidden, matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,5 +30,5 @@ class AccountSettings:
         12.0, "Hours after which a browser must log in again in any case.", check=between(0.1, 720)
     )
     alert_days: int = option(
-        30, "Days that the alerts of the debugger are kept for /v1/Alerts.", check=at_least(1)
+        30, "Days that the alerts of the debugger are kept for /v1/Alerts.", check=between(1, MAX_DAYS)
     )

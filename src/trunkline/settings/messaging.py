@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trunkline.settings.option import option
 from trunkline.settings.tables import Price, parse_carriers, parse_prices, parse_routes
-from trunkline.settings.values import BadSetting, at_least, one_of
+from trunkline.settings.values import BadSetting, at_least, countries, one_of, web_address
 from trunkline.transports.options import CarrierOptions, SandboxRoute, host_of, lacked_characters
 from trunkline.transports.routing import RouteRule
 
@@ -62,9 +62,12 @@ class MessagingSettings:
         "",
         "Address under which phones and networks reach this server, for links in messages;",
         "empty uses the address that it listens on.",
+        check=web_address,
     )
     geo_permissions: str = option(
-        "", "Countries that messages may be sent to, as ISO codes separated by commas; empty allows all."
+        "",
+        "Countries that messages may be sent to, as ISO codes separated by commas; empty allows all.",
+        check=countries,
     )
     refuse_landlines: bool = option(
         True, "Refuse messages to numbers that are known to be landlines, unless they set ForceDelivery."

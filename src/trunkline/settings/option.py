@@ -84,6 +84,8 @@ class Option:
         """Return a value from the command line, the environment or the file in the option's type. The file has numbers,
         booleans and tables; everything else is text. Raise BadSetting if it has another type."""
         kind = self._kind
+        if "\0" in str(value):
+            raise BadSetting(f"{self.name} ({origin}) must be text without the character NUL")
         if type(value) is kind or (kind is float and type(value) is int):
             return value
         try:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import Networks, at_least, between, hidden, matches, networks, one_of, origins
+from trunkline.settings.values import (
+    LARGEST,
+    BadSetting,
+    Networks,
+    at_least,
+    between,
+    hidden,
+    matches,
+    nats_addresses,
+    networks,
+    one_of,
+    origins,
+    writable_path,
+)
 
 PRODUCTS = ("sync", "notify", "messaging", "chat")
 """The products that SDKs have a domain for, in the order of the startup message."""
@@ -17,8 +30,8 @@ check_operator_token = matches(r"[!-~]{16,}", "at least 16 letters, digits or si
 
 
 def _above_zero(value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError("must be above 0")
+    if not 0 < value <= LARGEST:
+        raise ValueError(f"must be above 0 and at most {LARGEST:,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +50,7 @@ class ServerSettings:
         "",
         "nats://… connects this node to the bus between nodes; it is ready only while it is connected.",
         secret=hidden,
+        check=nats_addresses,
     )
     operator_token: str = option(
         "",
@@ -76,13 +90,20 @@ class ServerSettings:
     )
     log_requests: bool = option(True, "Log a line for each request, at level info.")
     ready_file: str = option(
-        "", "Write the addresses as JSON to this file, or FIFO, once requests are accepted."
+        "",
+        "Write the addresses as JSON to this file, or FIFO, once requests are accepted.",
+        check=writable_path,
     )
     dev: bool = option(
         False,
         "Development: let webhooks reach this machine and private networks,",
         "and log everything, at level debug, regardless of log_level.",
     )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting if both listeners have the same port."""
+        if self.port == self.proxy_port > 0:
+            raise BadSetting(f"proxy_port must not be {self.port}, the port of the API", "proxy_port")
 
     def proxy_networks(self) -> Networks:
         """Return the networks of ``trusted_proxies``."""

@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
+from trunkline.core.certificates import check_certificates
+from trunkline.core.egress.target import BadUrl, locate
 from trunkline.core.origins import canonical_origin
 
 T = TypeVar("T")
@@ -23,6 +25,14 @@ Tables = tuple[dict[str, Any], ...]
 MAX_DELAY = 7 * 24 * 3600
 """Seconds between two attempts to deliver a webhook."""
 
+LARGEST = 1_000_000_000
+"""The largest number of an option without a limit of its own."""
+
+MAX_DAYS = 36_500
+"""Days that something is kept for: a century."""
+
+_NATS = re.compile(r"(nats|tls|ws|wss)://([^/?#\s@]*@)?(\[[0-9a-fA-F:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?/?")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
 _PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
 _MASK = "***"
@@ -48,11 +58,13 @@ def between(low: float, high: float) -> Check:
 
 
 def at_least(low: int) -> Check:
-    """Return the check of a number of ``low`` or more."""
+    """Return the check of a number of ``low`` or more, which storage can count with."""
 
     def check(value: int) -> None:
         if value < low:
             raise ValueError(f"must be at least {low}")
+        if value > LARGEST:
+            raise ValueError(f"must be at most {LARGEST:,}")
 
     return check
 
@@ -78,10 +90,45 @@ def matches(pattern: str, form: str) -> Check:
     return check
 
 
-def existing_file(value: str) -> None:
-    """Check that the text is empty or names a file. Raise ValueError if not."""
-    if value and not Path(value).is_file():
-        raise ValueError(f"must name a file; there is no file {value}")
+def certificate_file(value: str) -> None:
+    """Check that the text is empty or names a file with certificates. Raise ValueError if not."""
+    if value:
+        try:
+            check_certificates(value)
+        except ValueError as error:
+            raise ValueError(f"must name a file with certificates; {error}") from None
+
+
+def writable_path(value: str) -> None:
+    """Check that the text is empty or names a path in an existing directory. Raise ValueError if not."""
+    if value and not Path(value).absolute().parent.is_dir():
+        raise ValueError(f"must name a file in a directory that exists; there is no {Path(value).parent}")
+
+
+def web_address(value: str) -> None:
+    """Check that the text is empty or an http or https address to which paths can be added. Raise ValueError if not."""
+    if not value:
+        return
+    try:
+        target = locate(value)
+    except BadUrl:
+        target = None
+    if target is None or target.authorization or set(value) & set("?#"):
+        raise ValueError(
+            "must be an address such as https://sms.example.com, without credentials, query and fragment"
+        )
+
+
+def nats_addresses(value: str) -> None:
+    """Check that the text lists addresses of NATS servers. Raise ValueError, which does not repeat them, if not."""
+    for address in filter(None, map(str.strip, value.split(","))):
+        if not _NATS.fullmatch(address):
+            raise ValueError("must be nats://host:port or tls://host:port, several separated by commas")
+
+
+def countries(text: str) -> frozenset[str]:
+    """Return the ISO codes of countries, in capital letters, that ``text`` lists. Raise ValueError if one is none."""
+    return frozenset(_listed(text, _country, "ISO codes of countries such as US"))
 
 
 def networks(text: str) -> Networks:
@@ -135,3 +182,9 @@ def _delay(text: str) -> float:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_DELAY):
         raise ValueError(text)
     return float(text)
+
+
+def _country(text: str) -> str:
+    if not _COUNTRY.fullmatch(text):
+        raise ValueError(text)
+    return text.upper()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.settings.option import option
-from trunkline.settings.values import Networks, at_least, existing_file, networks, retry_delays
+from trunkline.settings.values import MAX_DAYS, Networks, between, certificate_file, networks, retry_delays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,9 @@ class WebhookSettings:
         check=retry_delays,
     )
     webhook_log_days: int = option(
-        30, "Days that attempts to deliver webhooks are kept for /_trunkline/webhooks.", check=at_least(1)
+        30,
+        "Days that attempts to deliver webhooks are kept for /_trunkline/webhooks.",
+        check=between(1, MAX_DAYS),
     )
     webhook_networks: str = option(
         "",
@@ -29,7 +31,7 @@ class WebhookSettings:
     egress_ca_file: str = option(
         "",
         "File with the certificates that outgoing requests trust (PEM), in place of the system's.",
-        check=existing_file,
+        check=certificate_file,
     )
 
     def retry_delays(self) -> tuple[float, ...]:

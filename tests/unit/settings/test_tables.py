@@ -79,7 +79,44 @@ def test_tables_come_from_flags_and_the_environment_as_json() -> None:
         ),
         (
             '[[messaging.carriers]]\nname = "main"\nhost = "a"\nsystem_id = "b"\nport = "x"',
-            "carriers: main: Expected `int`, got `str` - at `$.port` (file trunkline.toml [messaging])",
+            "carriers: main: port must be int (file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carriers]]\nname = "main"\nsystem_id = "b"',
+            "carriers: main: host is missing (file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carriers]]\nname = "main"\nhost = "a:2775"\nsystem_id = "b"',
+            "carriers: main: host must be a name or an address, without scheme and port "
+            "(file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carriers]]\nname = "main"\nhost = "a"\nsystem_id = "b"\ntls = true\n'
+            'ca_file = "trunkline.toml"',
+            "carriers: main: ca_file: trunkline.toml holds no certificates in PEM (file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carriers]]\nname = "main"\nhost = "a"\nsystem_id = "b"\nbind = "both"',
+            "carriers: main: Invalid enum value 'both' - at $.bind (file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carrier_routes]]\ncarrier = "sandbox"\nprefix = "49"',
+            "carrier_routes: sandbox: prefix must be empty, or + and the first digits of recipients; "
+            "'49' matches none (file trunkline.toml [messaging])",
+        ),
+        (
+            '[[messaging.carrier_routes]]\ncarrier = "sandbox"\n'
+            '[[messaging.carrier_routes]]\ncarrier = "sandbox"\nprefix = "+49"',
+            "carrier_routes: sandbox: a route before it matches all that it matches, that to sandbox "
+            "(file trunkline.toml [messaging])",
+        ),
+        (
+            '[[prices]]\nprice = "1"\nprefix = "1"',
+            "prices: prefix must be empty, or + and the first digits of recipients (file trunkline.toml)",
+        ),
+        (
+            '[[prices]]\nprice = "1"\n[[prices]]\nprice = "2"',
+            "prices: more than one is for the prefix (all) (file trunkline.toml)",
         ),
         (
             '[[messaging.carriers]]\nname = "main"\nhost = "a"\nsystem_id = "b"\npasword = "hush"',

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import Database, StorageError
@@ -14,6 +16,7 @@ FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:
 """The addresses that ``open_database`` supports."""
 
 _SQLITE = "sqlite:///"
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]*)(:[0-9]{1,5})?")
 _PREFIXES = (_SQLITE, "postgresql://", "postgres://")
 
 
@@ -35,6 +38,12 @@ def check_address(url: str) -> None:
     """Raise StorageError, which never repeats the address, if no engine understands it."""
     if not any(url.startswith(prefix) and url != prefix for prefix in _PREFIXES):
         raise StorageError(f"a database address is {FORMS}")
+    if not url.startswith(_SQLITE):
+        hosts = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+        if not all(_HOST.fullmatch(unquote(host)) for host in hosts.split(",")):
+            raise StorageError(
+                f"the host or port of the database is malformed; a database address is {FORMS}"
+            )
 
 
 def _postgres(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from trunkline.settings.messaging import MessagingSettings
+from trunkline.settings.values import countries
 
 MAX_SCHEDULED = 500_000
 """Scheduled messages of an account at a time (doc)."""
@@ -29,7 +30,7 @@ class MessageRules(msgspec.Struct, frozen=True):
 def read_rules(settings: MessagingSettings) -> MessageRules:
     """Return the operator's rules for messages."""
     return MessageRules(
-        countries=frozenset(code.upper() for code in split_list(settings.geo_permissions)),
+        countries=countries(settings.geo_permissions),
         refuse_landlines=settings.refuse_landlines,
         blocked_senders=frozenset(word.lower() for word in split_list(settings.blocked_sender_ids)),
         max_scheduled=settings.max_scheduled_messages,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from ipaddress import ip_address
 from typing import Literal
 
 import msgspec
 
+from trunkline.core.certificates import check_certificates
 from trunkline.core.gsm import BASIC, EXTENSION
 from trunkline.transports.smpp.receipts import canonical_error
 from trunkline.transports.smpp.status_rules import StatusRule, parse_overrides
 
+_HOST = re.compile(r"[^\s:/@\[\]]+")
 _RANGES: dict[str, tuple[float, float]] = {
     "port": (1, 65_535),
     "binds": (1, 32),
@@ -128,6 +131,8 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for option in ("name", "host", "system_id"):
             if not getattr(self, option):
                 raise ValueError(f"{option} must not be empty")
+        if not _HOST.fullmatch(self.host) and not _is_address(self.host):
+            raise ValueError("host must be a name or an address, without scheme and port")
         for option, (minimum, maximum) in _RANGES.items():
             if not minimum <= getattr(self, option) <= maximum:
                 raise ValueError(f"{option} must be from {minimum:,g} to {maximum:,g}")
@@ -142,8 +147,11 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("country_prefix must be digits")
         if (self.ca_file or self.server_name) and not self.tls:
             raise ValueError("ca_file and server_name need tls")
-        if self.ca_file and not Path(self.ca_file).is_file():
-            raise ValueError(f"ca_file: there is no file {self.ca_file}")
+        if self.ca_file:
+            try:
+                check_certificates(self.ca_file)
+            except ValueError as error:
+                raise ValueError(f"ca_file: {error}") from None
         for first, last in (("reconnect_first", "reconnect_most"), ("throttle_first", "throttle_most")):
             if getattr(self, first) > getattr(self, last):
                 raise ValueError(f"{first} must not be above {last}")
@@ -170,3 +178,11 @@ class SmppRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def receipt_error_table(self) -> dict[str, int]:
         """The codes in ``receipt_errors`` by canonical error codes and states."""
         return {canonical_error(key): code for key, code in self.receipt_errors.items()}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
