@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from trunkline.cli.errors import fail
-from trunkline.cli.open_database import with_database
+from trunkline.cli.open_database import NO_ACCOUNT, with_database
 from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso
@@ -44,6 +44,9 @@ def show_all(settings: Settings, as_json: AsJson = False) -> None:
     accounts = with_database(settings, lambda database, _: facade.all_accounts(database))
     if as_json:
         print_json([_described(account) for account in accounts])
+        return
+    if not accounts:
+        typer.echo(NO_ACCOUNT)
         return
     rows = [
         (account.sid, account.friendly_name, account.status, _owner(account), iso(account.date_created))

@@ -9,13 +9,13 @@ rejected, so that the network delivers them again to the server. The carrier is 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.errors import fail
 from trunkline.cli.options import with_settings
-from trunkline.cli.printing import AsJson, print_json, print_table
+from trunkline.cli.printing import AsJson, as_shown, label, print_fields, print_json, print_table
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.sids import new_sid
 from trunkline.products.messaging.facade import split_segments
@@ -26,12 +26,12 @@ from trunkline.transports.base import (
     CarrierProblem,
     Deferral,
     InboundMessage,
+    Outcome,
     Receipt,
     ReceiptState,
     Rejection,
     SenderKind,
     Submission,
-    UnknownOutcome,
 )
 from trunkline.transports.carriers import open_carrier
 from trunkline.transports.http.carrier import HttpCarrier
@@ -40,14 +40,6 @@ from trunkline.transports.options import NetworkRoute, SandboxRoute
 app = typer.Typer(no_args_is_help=True, help="List the configured carriers, or test one.")
 
 _POLL_SECONDS = 0.05
-_OUTCOMES: dict[type, str] = {
-    Acceptance: "Submitted",
-    Rejection: "Rejected",
-    Deferral: "Deferred",
-    UnknownOutcome: "Unknown",
-}
-"""The printed names of outcomes."""
-
 _NO_CARRIER = "no carrier is configured: messages go to the sandbox of this machine"
 
 
@@ -93,7 +85,8 @@ def test(
     route = next((route for route in settings.messaging.carriers if route.name == name), None)
     if route is None or isinstance(route, SandboxRoute):
         raise fail(f"no carrier to connect to is called {name}; `trunkline carrier list` shows them")
-    if not asyncio.run(_try(route, _submission(sender, to, text) if to else None, seconds)):
+    submission = _submission(sender, to, text) if to else None
+    if not asyncio.run(_try(route, submission, seconds, settings.webhooks.egress_ca_file)):
         raise fail(f"{name} did not work")
 
 
@@ -126,15 +119,14 @@ class _TestReceiver:
         raise ConnectionError("only a test")
 
 
-async def _try(route: NetworkRoute, submission: Submission | None, seconds: float) -> bool:
-    carrier, receiver = open_carrier(route), _TestReceiver()
+async def _try(route: NetworkRoute, submission: Submission | None, seconds: float, ca_file: str) -> bool:
+    carrier, receiver = open_carrier(route, ca_file=ca_file), _TestReceiver()
     if submission is None:
         receiver.submitted.set()
     await carrier.start(receiver)
     try:
         reached = await _reach(carrier, seconds)
-        for option, value in carrier.shown().items():
-            typer.echo(f"{option}: {value}")
+        _print_state(carrier.shown())
         if not reached or submission is None:
             return reached
         return await _send(carrier, receiver, submission, seconds)
@@ -157,8 +149,7 @@ async def _reach(carrier: Carrier, seconds: float) -> bool:
 
 async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submission, seconds: float) -> bool:
     outcome = await carrier.submit(submission)
-    fields = repr(outcome).removeprefix(type(outcome).__name__)
-    typer.echo(f"the network responds: {_OUTCOMES[type(outcome)]}{fields}")
+    typer.echo(described(outcome))
     receiver.ids = outcome.ids
     receiver.submitted.set()
     if not isinstance(outcome, Acceptance):
@@ -171,6 +162,30 @@ async def _send(carrier: Carrier, receiver: _TestReceiver, submission: Submissio
         except TimeoutError:
             typer.echo(f"no receipt came within {seconds:g} s")
     return True
+
+
+def _print_state(shown: dict[str, Any]) -> None:
+    """Print the state of a carrier, and a table of its binds."""
+    binds = shown.pop("binds", [])
+    print_fields(shown)
+    if binds:
+        headings = ("BIND", *(label(name).upper() for name in binds[0]))
+        rows = [(str(number), *map(as_shown, bind.values())) for number, bind in enumerate(binds, 1)]
+        print_table(headings, rows)
+
+
+def described(outcome: Outcome) -> str:
+    """Return an outcome as people read it."""
+    ids = f"; ids of accepted segments: {', '.join(outcome.ids)}" if outcome.ids else ""
+    match outcome:
+        case Acceptance():
+            receipts = ", and sends no receipts" if outcome.final else ""
+            return f"the network accepts the message{receipts}{ids}"
+        case Rejection():
+            return f"the network rejects the message with {outcome.error_code}: {outcome.reason}{ids}"
+        case Deferral():
+            return f"the network defers the message for {outcome.after:g} s: {outcome.reason}{ids}"
+    return f"the network does not respond, and may have the message: {outcome.reason}{ids}"
 
 
 async def _wait(carrier: Carrier, seconds: float) -> bool:

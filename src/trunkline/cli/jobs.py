@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli.control_api import run
 from trunkline.cli.options import DATA, with_settings
-from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
+from trunkline.cli.printing import AsJson, print_fields, print_json, print_table
 from trunkline.control.jobs import DEFAULT_JOBS, MAX_JOBS
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
@@ -34,6 +34,9 @@ def show_all(
     jobs = run(settings, "GET", ("jobs",), {"State": state.value, "Limit": limit})["jobs"]
     if as_json:
         print_json(jobs)
+        return
+    if not jobs:
+        typer.echo(f"no job is {state.value}")
         return
     rows = [
         (
@@ -85,4 +88,4 @@ def _show(job: dict[str, Any], as_json: bool) -> None:
         print_json(job)
         return
     shown = {**job, "due_at": _date(job["due_at"]), "created_at": _date(job["created_at"])}
-    print_pairs({name: str(value) for name, value in shown.items() if value is not None})
+    print_fields(shown)

@@ -21,6 +21,8 @@ Address = Annotated[
 ]
 Able = bool | None
 
+ADD_NUMBER = "`trunkline number add +15005550006` adds one, with --account SID for an account"
+
 
 @app.command("add")
 @with_settings(*DATA)
@@ -73,6 +75,10 @@ def show_all(
     if as_json:
         print_json(found)
         return
+    if not found:
+        whose = f"{account} has no numbers" if account else "the inventory is empty"
+        typer.echo(f"{whose}: {ADD_NUMBER}")
+        return
     rows = [
         (
             number["number"],
@@ -109,6 +115,7 @@ def assign(
 def remove(settings: Settings, number: Address) -> None:
     """Remove a number from the inventory, and from the account that has it."""
     run(settings, "DELETE", ("numbers", number), absent=_absent(number))
+    typer.echo(f"removed {read_address(number)}")
 
 
 def _absent(number: str) -> str:

@@ -19,6 +19,8 @@ from trunkline.settings import Settings
 
 T = TypeVar("T")
 
+NO_ACCOUNT = "there is no account yet: start the server once, or run `trunkline account create`"
+
 
 def with_database(
     settings: Settings, work: Callable[[Database, Vault], Awaitable[T]], *, create: bool = False
@@ -51,4 +53,4 @@ def _require_database(settings: Settings) -> None:
 
 def no_account() -> typer.Exit:
     """Return the exit of a command that needs an account if there is none."""
-    return fail("there is no account yet: start the server once, or run `trunkline account create`")
+    return fail(NO_ACCOUNT)

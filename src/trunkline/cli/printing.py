@@ -25,7 +25,33 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
     """Print names and values below each other."""
     width = max(map(len, pairs))
     for name, value in pairs.items():
-        typer.echo(f"{name:{width}}  {printable(value)}")
+        typer.echo(f"{name:{width}}  {printable(value) or 'none'}")
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Print the fields of a JSON object below each other, those that are set."""
+    print_pairs({label(name): as_shown(value) for name, value in fields.items() if value not in (None, "")})
+
+
+def label(name: str) -> str:
+    """Return a field's name as people read it."""
+    return name.replace("_", " ").capitalize()
+
+
+def as_shown(value: Any) -> str:
+    """Return a value of JSON as people read it."""
+    match value:
+        case None | "":
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list() | tuple():
+            return ", ".join(map(as_shown, value)) or "none"
+        case dict():
+            return ", ".join(f"{name} {as_shown(one)}" for name, one in value.items()) or "none"
+    return str(value)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from smsc import Reply, Smsc, Submit, background, mobile, receipt
+from trunkline.cli.carrier import described
+from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome
 from trunkline.transports.smpp.commands import CommandStatus
 from unit.cli.conftest import Cli
 
@@ -83,13 +85,13 @@ def test_carriers_and_routes_are_listed_without_secrets(cli: Cli) -> None:
     ("text", "message"),
     [
         ('[[carriers]]\nkind = "pigeon"', "kind must be smpp, http or sandbox"),
-        ('[[carriers]]\nname = "a"\nhost = "b"', "carriers: a: Object missing required field `system_id`"),
+        ('[[carriers]]\nname = "a"\nhost = "b"', "carriers: a: system_id is missing"),
         ('[[carriers]]\nhost = "b"', "carriers: a carrier without a name: "),
         ('[[carriers]]\nkind = "sandbox"\nport = 1', "the sandbox is called sandbox and has no options"),
         ('[[carriers]]\nkind = "sandbox"\n[[carriers]]\nkind = "sandbox"', "more than one is called sandbox"),
         (TWO.replace('"gate"\nkind', '"main"\nkind'), "more than one is called main"),
         (TWO.replace('carrier = "gate"', 'carrier = "none"'), "no carrier is called none"),
-        (TWO.replace('carrier = "gate"', ""), "carrier_routes: Object missing required field `carrier`"),
+        (TWO.replace('carrier = "gate"', ""), "carrier_routes: carrier is missing"),
         (TWO.replace(SECRET, "short"), "gate: secret must be at least 16 characters long"),
     ],
 )
@@ -121,7 +123,12 @@ def test_a_bind_is_tried(cli: Cli) -> None:
         configure(TWO, smsc.smsc.port)
         ended = cli("carrier", "test", "main")
         assert (ended.code, ended.err) == (0, "")
-        assert "ready: True" in ended.out
+        state, bind = ended.out.split("\nBIND")
+        assert "Ready      yes\n" in state
+        assert [line.split() for line in bind.splitlines()] == [
+            ["BOUND", "CONNECTIONS", "WAITING", "UNANSWERED", "THROTTLED", "TO", "FAILURE"],
+            ["1", "yes", "1", "0", "0", "none", "none"],
+        ]
         assert PASSWORD not in ended.out
         smsc.run(smsc.smsc.until(lambda: not smsc.smsc.peers))
         assert (smsc.smsc.count, smsc.smsc.unbinds) == (0, 1)
@@ -132,8 +139,8 @@ def test_a_wrong_password_is_told(cli: Cli) -> None:
         configure(TWO, smsc.smsc.port)
         ended = cli("carrier", "test", "main", "--seconds", "300")
     assert ended.code == 1
-    assert "ready: False" in ended.out
-    assert "alarm: the SMSC refuses the bind: ESME_RINVPASWD" in ended.out
+    assert "Ready      no\n" in ended.out
+    assert "Alarm      the SMSC refuses the bind: ESME_RINVPASWD" in ended.out
     assert "main did not work" in ended.err
 
 
@@ -174,7 +181,7 @@ def test_a_message_that_is_refused_is_told(cli: Cli) -> None:
         configure(TWO, smsc.smsc.port)
         ended = cli("carrier", "test", "main", "--to", TO, "--from", "ACME")
     assert ended.code == 1
-    assert "Rejected(error_code=30005" in ended.out
+    assert "the network rejects the message with 30005: " in ended.out
 
 
 class _Gateway(BaseHTTPRequestHandler):
@@ -220,8 +227,27 @@ def test_a_gateway_is_tried(cli: Cli) -> None:
         assert SECRET not in ended.out
         ended = cli("carrier", "test", "gate", "--to", TO, "--from", FROM)
         assert (ended.code, methods) == (0, ["OPTIONS", "OPTIONS", "POST"])
-        assert "Submitted(ids=('g1',)" in ended.out
+        assert "the network accepts the message; ids of accepted segments: g1\n" in ended.out
     ended = cli("carrier", "test", "gate")
     assert ended.code == 1
     assert "the gateway cannot be reached: " in ended.out
     assert "gate did not work" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (
+            Acceptance(("a", "b"), final=True),
+            "accepts the message, and sends no receipts; ids of accepted segments: a, b",
+        ),
+        (Rejection(30005, "unknown"), "rejects the message with 30005: unknown"),
+        (
+            Deferral(2.5, "busy", ids=("a",)),
+            "defers the message for 2.5 s: busy; ids of accepted segments: a",
+        ),
+        (UnknownOutcome("lost"), "does not respond, and may have the message: lost"),
+    ],
+)
+def test_every_outcome_is_a_sentence(outcome: Outcome, text: str) -> None:
+    assert described(outcome) == f"the network {text}"

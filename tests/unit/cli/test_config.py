@@ -73,3 +73,28 @@ def test_serve_config_and_doctor_refuse_a_file_with_the_same_words(
     assert served.err == shown.err
     (finding,) = checked.json["findings"]
     assert f"trunkline: {finding['message']}\n" == served.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[server]\nproxy_port = 8080",
+        '[server]\nnats_url = "nats://h:port"',
+        '[storage]\ndatabase_url = "postgresql://h:port/x"',
+        '[webhooks]\negress_ca_file = "trunkline.toml"',
+        '[messaging]\npublic_url = "sms.example.com"',
+        '[[messaging.carriers]]\nname = "a"\nhost = "b"',
+        '[[messaging.carrier_routes]]\ncarrier = "none"',
+        '[[messaging.prices]]\nprice = "much"',
+    ],
+)
+def test_a_bad_file_is_refused_by_all_commands_alike(cli: Cli, text: str) -> None:
+    Path("trunkline.toml").write_text(text)
+    refused = cli("config")
+    started = cli("serve")
+    checked = cli("doctor", "--json")
+    assert (refused.code, started.code, checked.code) == (1, 1, 1)
+    assert refused.err == started.err
+    [finding] = checked.json["findings"]
+    assert refused.err == f"trunkline: {finding['message']}\n"
+    assert "trunkline.toml" in finding["message"]

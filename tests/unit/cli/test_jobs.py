@@ -52,7 +52,18 @@ def test_given_up_jobs_are_listed_and_shown(cli: Cli, data: Path) -> None:
     assert cli("jobs", "list", "--state", "ready", "--json").json == []
     assert id in cli("jobs", "list").out
     assert cli("jobs", "show", id, "--json").json["payload"] == '{"a": 1}'
-    assert '{"a": 1}' in cli("jobs", "show", id).out
+    shown = dict(line.split("  ", 1) for line in cli("jobs", "show", id).out.splitlines())
+    assert {name: value.strip() for name, value in shown.items() if not name.endswith(" at")} == {
+        "Id": id,
+        "Kind": "unknown",
+        "State": "dead",
+        "Lane": "a.example",
+        "Attempts": "1",
+        "Running": "no",
+        "Reason": "no use",
+        "Payload": '{"a": 1}',
+    }
+    assert cli("jobs", "list", "--state", "ready").out == "no job is ready\n"
 
 
 def test_a_job_is_run_again_or_discarded(cli: Cli, data: Path) -> None:

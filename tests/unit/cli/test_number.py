@@ -54,7 +54,7 @@ def test_a_number_is_given_and_taken_back(cli: Cli, account: str) -> None:
     moved = cli("number", "assign", "72345", "--account", other, "--json").json
     assert (moved["account_sid"], moved["sid"] != again["sid"]) == (other, True)
     assert cli("number", "assign", "72345", "--json").json["account_sid"] is None
-    assert cli("number", "remove", "+1 (415) 555-0100").code == 0
+    assert cli("number", "remove", "+1 (415) 555-0100").out == "removed +14155550100\n"
     assert [one["number"] for one in cli("number", "list", "--json").json] == [
         "72345",
         "whatsapp:+14155550100",
@@ -72,6 +72,9 @@ def test_every_page_is_listed(cli: Cli, account: str, monkeypatch: pytest.Monkey
 
 
 def test_numbers_are_shown_to_people(cli: Cli, account: str) -> None:
+    assert cli("number", "list").out.startswith("the inventory is empty: `trunkline number add ")
+    empty = cli("number", "list", "--account", account).out
+    assert empty.startswith(f"{account} has no numbers: `trunkline number add ")
     shown = cli("number", "add", "+14155550100", "--rate", "2.5", "--account", account).out
     assert "SMS, MMS, voice" in shown
     assert "2.5/s" in shown
