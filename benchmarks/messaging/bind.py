@@ -51,8 +51,9 @@ class _Deaf:
         """Return False."""
         return False
 
-    async def inbound(self, inbound: InboundMessage) -> None:
+    async def inbound(self, inbound: InboundMessage) -> bool:
         """Do nothing."""
+        return True
 
     async def problem(self, problem: CarrierProblem) -> None:
         """Do nothing."""

@@ -199,13 +199,16 @@ def test_who_may_see_what(database_url: str) -> None:
 def test_an_entry_is_sent_again_as_the_same_event(database_url: str) -> None:
     async def body(door: Door) -> None:
         sid = await door.note(7)
-        assert await door.request("POST", f"/webhooks/{sid}/resend") == (
+        status, again = await door.request("POST", f"/webhooks/{sid}/resend")
+        assert (status, again["idempotency_token"], again.keys()) == (
             202,
-            {"idempotency_token": "token 7"},
+            "token 7",
+            {"sid", "idempotency_token"},
         )
         (job,) = await door.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
         webhook = msgspec.json.decode(job.payload, type=Webhook)
         assert (webhook.account_sid, webhook.token) == (MINE, "token 7")
+        assert (webhook.attempt_sid, again["sid"] == sid) == (again["sid"], False)
         assert webhook.url == "http://u:secret@a.example/7#rc=1"
         assert job.lane == "http://a.example:80"
 

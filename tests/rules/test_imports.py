@@ -72,6 +72,7 @@ PURE = (
     "core/gsm.py",
     "core/http_syntax.py",
     "core/rates.py",
+    "core/strict_json.py",
     "core/sids.py",
     "core/webhooks/challenges.py",
     "core/webhooks/overrides.py",

@@ -13,6 +13,8 @@ from trunkline.api.params import Fields
 
 MAX_FIELDS = 1000
 
+_JSON = "application/json"
+
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,12 +39,21 @@ def parse_body(raw: bytes, content_type: str) -> Fields:
     """Return the fields of a request body: a form, or leniently a JSON object (inferred). Raise ApiError 20001."""
     if not raw:
         return ()
-    kind = content_type.split(";", 1)[0].strip().lower()
+    kind = _media_type(content_type)
     if kind in ("", "application/x-www-form-urlencoded"):
         return parse_form(raw, "body")
-    if kind == "application/json":
+    if kind == _JSON:
         return _json(raw)
     raise ApiError(20001, "The Content-Type of the body must be application/x-www-form-urlencoded")
+
+
+def is_json(content_type: str) -> bool:
+    """Return whether a Content-Type is JSON's."""
+    return _media_type(content_type) == _JSON
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 def _json(raw: bytes) -> Fields:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.api import addressing, cross_origin, form_data, headers, request_bodies
+from trunkline.api import addressing, cross_origin, form_data, headers, params, request_bodies
 from trunkline.api.addressing import RequestAddress
 from trunkline.api.auth import AccessTokenVerifier, Authenticator, Directory
 from trunkline.api.concurrency import FailedLogins, InFlight
@@ -238,6 +238,8 @@ class ApiApplication:
             upload = self._upload(state, receive, operation.max_upload)
         elif operation.writes:
             body = await self._fields(state, receive)
+            if state.private and form_data.is_json(state.header(b"content-type")):
+                params.require_known(operation.input, body, "AccountSid")
         return await self._dispatch(
             Request(match, principal, address.base, address.path, query, body, state.named(), upload)
         )

@@ -26,6 +26,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.errors import ApiError, invalid, missing
 from trunkline.core.sids import is_sid
+from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json
 
 T = TypeVar("T")
 Given = Union[T, UnsetType]  # noqa: UP007 - a generic alias needs Union
@@ -178,6 +179,18 @@ def json_object(*, code: int = 0) -> Parser:
     return Parser(parse, clears=True)
 
 
+def json_struct(kind: type[Any], description: str) -> Parser:
+    """Return the parser of an object's JSON text into a ``kind``. The error has the ``description`` and the field."""
+
+    def parse(name: str, value: str) -> Any:
+        try:
+            return decode_json(value, kind)
+        except BadJson as error:
+            raise invalid(name, f"{description}: {error}") from None
+
+    return Parser(parse)
+
+
 def date() -> Parser:
     """Return the parser of a day such as ``2020-01-02``."""
 
@@ -243,6 +256,14 @@ def _declared(kind: type[Any]) -> dict[str, _Slot]:
 def names(kind: type[Any]) -> tuple[str, ...]:
     """Return the wire names of an input, in the order of its fields."""
     return tuple(_slots(kind))
+
+
+def require_known(kind: type[Any], fields: Fields, *also: str) -> None:
+    """Raise ApiError 20001, naming the field, for one that the input does not have, and that is not in ``also``."""
+    known = {*_slots(kind), *also}
+    for name, _ in fields:
+        if name not in known:
+            raise invalid(name[:MAX_FIELD], f"is unknown: there are {', '.join(sorted(known))}")
 
 
 def read(kind: type[T], query: Fields, body: Fields = ()) -> T:

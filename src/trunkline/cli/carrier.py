@@ -114,7 +114,7 @@ class _TestReceiver:
     async def problem(self, problem: CarrierProblem) -> None:
         typer.echo(problem.text)
 
-    async def inbound(self, inbound: InboundMessage) -> None:
+    async def inbound(self, inbound: InboundMessage) -> bool:
         typer.echo(f"a message from {inbound.sender} to {inbound.recipient} came; it is left to the server")
         raise ConnectionError("only a test")
 

@@ -38,6 +38,7 @@ from trunkline.control.html_pages import html_response, read_file
 from trunkline.control.login import PageLogin, PageSession
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
+from trunkline.core.strict_json import BadJson, decode_json
 from trunkline.products.messaging import facade as messaging
 from trunkline.transports.base import MAX_MEDIA, InboundMedia
 from trunkline.transports.sandbox import phones
@@ -64,7 +65,7 @@ class InboxFilter(msgspec.Struct, frozen=True, kw_only=True):
     page_size: Annotated[Given[int | None], Parser(integer(1, MAX_PAGE).parse, clears=True)] = UNSET
 
 
-class PhoneMessage(msgspec.Struct, frozen=True):
+class PhoneMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of a message that a phone sends."""
 
     phone: str
@@ -83,9 +84,11 @@ class ComposedMessage(msgspec.Struct, frozen=True):
 
 
 class SentMessage(msgspec.Struct, frozen=True):
-    """A message that a phone has sent: its id, and the phone's number as messages name it."""
+    """A message that a phone has sent: its id, the SID that its Message gets, None if the owner of the number drops it,
+    and the phone's number as messages name it."""
 
     id: str
+    message_sid: str | None
     phone: str
 
 
@@ -123,7 +126,7 @@ async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]
 
 
 async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessage:
-    """Return the message of the body. Raise ApiError 20001 for a body that is not such JSON."""
+    """Return the message of the body. Raise ApiError 20001 for a body that is not such JSON, naming the field."""
     # A page of another origin may send a form, but no JSON without permission.
     content_type = call.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
@@ -131,9 +134,11 @@ async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessa
     assert call.upload is not None
     body = b"".join([piece async for piece in call.upload])
     try:
-        sent = msgspec.json.decode(body, type=PhoneMessage)
-    except (msgspec.DecodeError, RecursionError):
-        raise ApiError(20001, "The body must be JSON with phone, to, body and media") from None
+        sent = decode_json(body, PhoneMessage)
+    except BadJson as error:
+        if error.field:
+            raise invalid(error.field, error.why) from None
+        raise ApiError(20001, f"The body must be JSON with phone, to, body and media: it {error}") from None
     for name, value, low, high in (
         ("phone", sent.phone.strip(), 1, _MAX_ADDRESS),
         ("to", sent.to.strip(), 1, _MAX_ADDRESS),
@@ -155,9 +160,9 @@ async def send_message(tx: Tx, call: Call[ComposedMessage]) -> SentMessage:
     sent = call.input
     if not await messaging.owns_number(tx, call.account_sid, sent.to):
         raise invalid("to", "must be a number of this account")
-    return SentMessage(
-        await send_as_phone(tx, call.account_sid, sent.phone, sent.to, sent.content), sent.phone
-    )
+    row = await send_as_phone(tx, call.account_sid, sent.phone, sent.to, sent.content)
+    stored = await messaging.stores_inbound(tx, call.account_sid, sent.to)
+    return SentMessage(row.id, row.message_sid if stored else None, sent.phone)
 
 
 async def clear(tx: Tx, call: Call[Empty]) -> bool:
@@ -212,7 +217,7 @@ OPERATIONS: tuple[Operation, ...] = (
     create(
         "/inbox/messages",
         send_message,
-        lambda sent, _urls: {"id": sent.id, "phone": sent.phone},
+        lambda sent, _urls: msgspec.structs.asdict(sent),
         Empty,
         status=202,
         prepare=compose_message,

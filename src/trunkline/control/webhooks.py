@@ -18,6 +18,7 @@ from trunkline.api.paging import TokenPage
 from trunkline.api.params import Given, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
+from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
 from trunkline.core.webhooks import attempts as attempt_table
 from trunkline.core.webhooks.attempts import Attempt
@@ -59,10 +60,15 @@ async def fetch_attempt(tx: Tx, call: Call[Empty]) -> Attempt | None:
     return await attempt_table.find(tx, call.account_sid, call.path["Sid"])
 
 
-async def resend(tx: Tx, call: Call[Empty]) -> str | None:
-    """Enqueue the webhook again, with its own idempotency token: it is still the same event."""
+async def resend(tx: Tx, call: Call[Empty]) -> Webhook | None:
+    """Enqueue the webhook again, with its own idempotency token: it is still the same event. Return it with the SID of
+    its new attempt."""
     found = await attempt_table.find(tx, call.account_sid, call.path["Sid"])
-    return None if found is None else await enqueue_webhook(tx, _webhook(found))
+    if found is None:
+        return None
+    webhook = msgspec.structs.replace(_webhook(found), attempt_sid=new_sid(attempt_table.PREFIX))
+    await enqueue_webhook(tx, webhook)
+    return webhook
 
 
 def _webhook(attempt: Attempt) -> Webhook:
@@ -117,7 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
     update(
         "/webhooks/{Sid}/resend",
         resend,
-        lambda token, _urls: {"idempotency_token": token},
+        lambda webhook, _urls: {"sid": webhook.attempt_sid, "idempotency_token": webhook.token},
         Empty,
         status=202,
         **FOR_ACCOUNT,

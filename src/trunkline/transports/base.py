@@ -140,7 +140,7 @@ MAX_MEDIA = 30
 """Attachments of a message from a phone."""
 
 
-class InboundMedia(msgspec.Struct, frozen=True):
+class InboundMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An attachment that came with a message; its type is a media type without parameters. JSON has the content in
     base64. The content is whole in memory, since a gateway reports a message as one JSON text; the limit on that text,
     8 MiB, bounds it."""
@@ -152,7 +152,8 @@ class InboundMedia(msgspec.Struct, frozen=True):
 class InboundMessage(msgspec.Struct, frozen=True):
     """A message that a phone sent. ``recipient`` is one of our numbers as the network wrote it, E.164 where that could
     be derived; ``segments`` is their number (``parts`` in JSON); ``missing`` if some of them never came. ``id`` is the
-    same if the network sends it twice, and empty without a means to detect that."""
+    same if the network sends it twice, and empty without a means to detect that. ``message_sid`` is the SID of its
+    Message where the carrier shows it, else empty."""
 
     carrier: str
     sender: str
@@ -162,6 +163,7 @@ class InboundMessage(msgspec.Struct, frozen=True):
     missing: bool = False
     media: tuple[InboundMedia, ...] = ()
     id: str = ""
+    message_sid: str = ""
 
 
 class CarrierListener(Protocol):
@@ -175,8 +177,9 @@ class CarrierListener(Protocol):
         """Return whether the network accepted a segment with one of the receipt's ids."""
         ...
 
-    async def inbound(self, inbound: InboundMessage) -> None:
-        """Accept a message from a phone."""
+    async def inbound(self, inbound: InboundMessage) -> bool:
+        """Accept a message from a phone. Return False if there is no Message of it, since its number has no owner, or
+        one that drops it; a message that came before is accepted once more."""
         ...
 
     async def problem(self, problem: CarrierProblem) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from api.browser import Browser
-from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
 from api.messaging.apps import inbound, messages, replies, settle
 from api.messaging.contents import content_of
-from api.messaging.outcomes import hooks, phone, reaches
-from api.messaging.stock import TO, US, US_MMS, own, send, service
+from api.messaging.outcomes import hooks, phone, reaches, until
+from api.messaging.stock import MESSAGES, TO, US, US_MMS, own, send, service
+from trunkline.products.messaging.lifecycle.message import Message, find_message
 from trunkline.transports.sandbox.behaviour import SPECIAL
 
 __all__ = ["hooks"]
@@ -66,8 +67,9 @@ def test_what_phones_got_and_sent_is_listed(api: Api) -> None:
         "from-phone",
         2,
     )
-    assert (answered["message_sid"], answered["encoding"]) == (None, None)
     [got] = inbound(api)
+    assert (answered["message_sid"], answered["encoding"]) == (got["sid"], None)
+    assert sent.json() == {"id": answered["id"], "message_sid": got["sid"], "phone": TO}
     assert (got["from"], got["to"], got["body"], got["num_segments"]) == (TO, US, "a" * 161, "2")
 
 
@@ -126,17 +128,81 @@ def test_a_phone_sends_attachments(api: Api) -> None:
     assert medium["content_type"] == "image/png"
     assert content_of(api, medium["sid"]) == picture
     [line] = lines(api)
-    assert line["media"] == [{"url": "", "content_type": "image/png"}]
-    for bad in (
-        [{"content_type": "image/png\r\nX: y", "content": ""}],
-        [{"content_type": "image", "content": ""}],
-        [{"content_type": "image/png", "content": "?"}],
-        [{"content_type": "image/png"}],
-        31 * media,
-        "image/png",
-    ):
+    assert (line["media"], line["message_sid"]) == ([{"url": "", "content_type": "image/png"}], got["sid"])
+    bads: list[tuple[Any, str]] = [
+        ([{"content_type": "image/png\r\nX: y", "content": ""}], "media[0].content_type"),
+        ([{"content_type": "image", "content": ""}], "media[0].content_type"),
+        ([*media, {"content_type": "image/png", "content": "?"}], "media[1].content"),
+        ([{"content_type": "image/png"}], "media[0].content"),
+        ([{**media[0], "url": "https://example.com"}], "media[0].url"),
+        (31 * media, "media"),
+        ("image/png", "media"),
+    ]
+    for bad, field in bads:
         refused = api.request("POST", LINES, json={"phone": TO, "to": US_MMS, "media": bad})
-        assert_error(refused, 400, 20001)
+        message = assert_error(refused, 400, 20001)["message"]
+        assert message.startswith(f"Invalid parameter {field}: "), message
+
+
+@ONE_ENGINE
+def test_a_wrong_field_is_named(api: Api) -> None:
+    own(api, US)
+    for change, message in (
+        ({"text": "Hi"}, "text: is unknown"),
+        ({"Body": "Hi"}, "Body: is unknown"),
+        ({"phone": 5}, "phone: must be a text, not an integer"),
+        ({"to": None}, "to: must be a text, not null"),
+        ({"body": ["Hi"]}, "body: must be a text, not a list"),
+        ({"media": {}}, "media: must be a list, not an object"),
+    ):
+        form = {"phone": TO, "to": US, "body": "Hi", **change}
+        refused = assert_error(api.request("POST", LINES, json=form), 400, 20001)
+        assert refused["message"] == f"Invalid parameter {message}"
+    refused = assert_error(api.request("POST", LINES, json={"phone": TO, "body": "Hi"}), 400, 20001)
+    assert refused["message"] == "Invalid parameter to: is missing"
+    options = {"headers": {"Content-Type": "application/json"}, "content": b'{"phone": "\xff", "to": ""}'}
+    assert_error(api.request("POST", LINES, **options), 400, 20001)
+    # Operations that take forms take JSON, too.
+    for path, form, field in (
+        ("/_trunkline/numbers", {"Number": "+14155550111", "mms": False}, "mms"),
+        ("/_trunkline/domains", {"Name": "a.example", "AccountSid": ACCOUNT_SID, "Port": 1}, "Port"),
+        ("/_trunkline/jobs/x/retry", {"Now": True}, "Now"),
+    ):
+        response = api.request("POST", path, json=form, auth=OPERATOR)
+        message = assert_error(response, 400, 20001)["message"]
+        assert message.startswith(f"Invalid parameter {field}: is unknown: there are "), message
+    made = api.request("POST", "/_trunkline/numbers", json={"Number": "+14155550111"}, auth=OPERATOR)
+    assert made.status_code == 201
+    sets = {"Sets": '{"kind": "STOP", "keywords": ["X"], "reply": "", "lang": "en"}'}
+    refused = assert_error(api.post(f"/_trunkline/opt-outs/{service(api)}", sets), 400, 20001)
+    assert refused["message"].endswith("and reply: lang is unknown")
+
+
+def test_a_message_of_a_phone_carries_its_sid_whatever_becomes_of_it(api: Api) -> None:
+    number = own(api, US, rate=10_000_000)
+
+    def shown(sent: dict[str, Any]) -> Any:
+        settle(api)
+        return next(one["message_sid"] for one in lines(api) if one["id"] == sent["id"])
+
+    for body in ("STOP", "Hi", "START"):
+        sent = write(api, body=body).json()
+        assert re.fullmatch("SM[0-9a-f]{32}", sent["message_sid"])
+        assert shown(sent) == sent["message_sid"]
+        assert api.get(f"{MESSAGES}/{sent['message_sid']}.json").json()["body"] == body
+    # A phone that replies by itself.
+    reaches(api, send(api, From=US, To="+15005552014", Body="Hi")["sid"], "delivered")
+    reply = next(one for one in lines(api, Phone="+15005552014") if one["direction"] == "from-phone")
+
+    async def stored() -> Message | None:
+        return await api.node.database.read(lambda tx: find_message(tx, ACCOUNT_SID, reply["message_sid"]))
+
+    assert until(api, stored).body == "STOP"
+    settle(api)
+    # A Service without a URL drops what comes: there is no Message.
+    service(api, number)
+    sent = write(api).json()
+    assert (sent["message_sid"], shown(sent)) == (None, None)
 
 
 @ONE_ENGINE

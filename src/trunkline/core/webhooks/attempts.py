@@ -46,6 +46,9 @@ MIGRATIONS = (
     ),
 )
 
+PREFIX = "WA"
+"""The prefix of an attempt's SID."""
+
 MAX_BODY = 16 * 1024
 """Characters of a response's body that are kept."""
 
@@ -99,9 +102,13 @@ DELETE FROM webhook_attempts WHERE sid IN (
 _LATEST = 2**62
 
 
-async def record(tx: Tx, attempt: Attempt) -> None:
-    """Add an attempt."""
+async def record(tx: Tx, attempt: Attempt, *, promised: bool = False) -> Attempt:
+    """Add an attempt and return it. One whose SID was ``promised`` gets another if the job runs a second time, and its
+    first run has used that."""
+    if promised and await find(tx, attempt.account_sid, attempt.sid) is not None:
+        attempt = msgspec.structs.replace(attempt, sid=new_sid(PREFIX))
     await tx.insert("webhook_attempts", attempt)
+    return attempt
 
 
 async def prune(tx: Tx, before: int, limit: int) -> int:
@@ -151,10 +158,10 @@ class AttemptResult(msgspec.Struct, frozen=True):
 
 
 def attempt_of(webhook: Webhook, result: AttemptResult) -> Attempt:
-    """Return the row of an attempt."""
+    """Return the row of an attempt; the first has the SID that the webhook names, if it names one."""
     response = result.response if result.failure is None else None
     return Attempt(
-        sid=new_sid("WA"),
+        sid=(webhook.attempt_sid if result.number == 1 else "") or new_sid(PREFIX),
         account_sid=webhook.account_sid,
         service_sid=webhook.service_sid,
         status=DELIVERED if result.delivered else FAILED,

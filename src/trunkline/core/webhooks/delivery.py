@@ -175,7 +175,7 @@ class Delivery:
         self._recorded += 1
 
         async def write(tx: Tx) -> None:
-            await attempts.record(tx, attempt)
+            stored = await attempts.record(tx, attempt, promised=bool(webhook.attempt_sid))
             if prunes:
                 await attempts.prune(tx, tx.now - self._options.keep_days * _DAY, _PRUNED * _PRUNE_EVERY)
             if self._alerts is None:
@@ -183,7 +183,7 @@ class Delivery:
             for problem in problems:
                 await self._alerts(tx, WebhookAlert(webhook, problem.code, problem.text))
             if result.error_code is not None:
-                await self._alerts(tx, WebhookAlert(webhook, result.error_code, result.error_text, attempt))
+                await self._alerts(tx, WebhookAlert(webhook, result.error_code, result.error_text, stored))
 
         return write
 

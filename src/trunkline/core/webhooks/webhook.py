@@ -18,7 +18,8 @@ class Webhook(msgspec.Struct, frozen=True):
     """A request to a URL that a customer configured. ``parameters`` are a form, or the query for GET; ``json`` is a
     body instead of a form. ``token`` is the idempotency token, the same on every attempt; made when empty.
     ``policy`` applies without overrides in the URL; ``counter`` names a parameter with the number of the retry, from 0;
-    ``cookie`` is the Cookie header, for the URL's own server alone."""
+    ``cookie`` is the Cookie header, for the URL's own server alone. ``attempt_sid`` is the SID of the first attempt
+    where it was promised to a caller."""
 
     account_sid: str
     url: str
@@ -31,6 +32,7 @@ class Webhook(msgspec.Struct, frozen=True):
     policy: RetryPolicy = RetryPolicy()
     counter: str = ""
     cookie: str = ""
+    attempt_sid: str = ""
 
 
 def with_token(webhook: Webhook) -> Webhook:

@@ -8,6 +8,7 @@ from trunkline.products.messaging.numbers.inventory_changes import MAX_RATE
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import parse_recipient
+from trunkline.products.messaging.receiving.webhooks import service_of, webhooks_of
 from trunkline.products.messaging.text.segments import segment
 from trunkline.transports.base import Encoding
 
@@ -19,6 +20,7 @@ __all__ = [
     "read_address",
     "service_exists",
     "split_segments",
+    "stores_inbound",
 ]
 
 
@@ -42,6 +44,12 @@ def split_segments(text: str) -> tuple[Encoding, tuple[str, ...]]:
 def count_segments(text: str) -> int:
     """Return the number of segments of a text."""
     return len(segment(text).parts)
+
+
+async def stores_inbound(tx: Tx, account_sid: str, address: str) -> bool:
+    """Return whether there will be a Message of what a phone sends to the account's number."""
+    owned = await owned_by_account(tx, account_sid, address)
+    return owned is not None and not (await webhooks_of(tx, owned, await service_of(tx, owned))).drops
 
 
 async def owns_number(tx: Tx, account_sid: str, address: str) -> bool:

@@ -101,9 +101,9 @@ class Messaging:
         """Return whether a message waits for a receipt. Raise StorageError if the storage is unavailable."""
         return await self._database.read(lambda tx: receipt_handling.is_awaited(tx, receipt))
 
-    async def inbound(self, inbound: InboundMessage) -> None:
-        """Store a message from a phone."""
-        await self._inbound.inbound(inbound)
+    async def inbound(self, inbound: InboundMessage) -> bool:
+        """Store a message from a phone; return False if it is dropped."""
+        return await self._inbound.inbound(inbound)
 
     async def problem(self, problem: CarrierProblem) -> None:
         """Raise an Alert for a problem of a carrier."""

@@ -21,6 +21,7 @@ from typing import Annotated
 
 import msgspec
 
+from trunkline.core.strict_json import BadJson, decode_json
 from trunkline.transports.base import (
     MAX_MEDIA,
     Acceptance,
@@ -75,14 +76,14 @@ class _GatewayResponse(msgspec.Struct, frozen=True):
     error_code: int | None = None
 
 
-class _Receipt(msgspec.Struct, frozen=True):
+class _Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str | int
     status: Annotated[str, msgspec.Meta(min_length=1)]
     error_code: int | str | None = None
     done_date: str | int = ""
 
 
-class _Message(msgspec.Struct, frozen=True):
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender: str = msgspec.field(name="from")
     recipient: str = msgspec.field(name="to")
     text: str = ""
@@ -133,8 +134,8 @@ def outcome(status: int, body: bytes, retry_after: str, *, receipts: bool, resen
 def receipt(carrier: str, body: bytes) -> Receipt:
     """Return the receipt in a report. Raise BadReport if it is invalid."""
     try:
-        report = msgspec.json.decode(body, type=_Receipt)
-    except (msgspec.DecodeError, RecursionError) as error:
+        report = decode_json(body, _Receipt)
+    except BadJson as error:
         raise BadReport(str(error)) from None
     id = _checked("id", str(report.id))
     state = _STATES.get(report.status.strip().lower(), ReceiptState.UNDELIVERED)
@@ -148,8 +149,8 @@ def receipt(carrier: str, body: bytes) -> Receipt:
 def inbound(carrier: str, body: bytes) -> InboundMessage:
     """Return the message in a report. Raise BadReport if it is invalid."""
     try:
-        report = msgspec.json.decode(body, type=_Message)
-    except (msgspec.DecodeError, RecursionError) as error:
+        report = decode_json(body, _Message)
+    except BadJson as error:
         raise BadReport(str(error)) from None
     if len(report.text) > MAX_TEXT or len(report.media) > MAX_MEDIA:
         raise BadReport(f"a message has at most {MAX_TEXT} characters and {MAX_MEDIA} media")

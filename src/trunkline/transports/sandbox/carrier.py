@@ -18,7 +18,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import Job, enqueue, enqueue_many
-from trunkline.core.sids import new_token
+from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.transports.base import (
     Acceptance,
@@ -35,7 +35,13 @@ from trunkline.transports.base import (
     UnknownOutcome,
 )
 from trunkline.transports.sandbox.behaviour import THROTTLED, Behaviour, Reaction, behaviour_of
-from trunkline.transports.sandbox.phones import SandboxMessage, find_delivery, hand_over_again, insert
+from trunkline.transports.sandbox.phones import (
+    SandboxMessage,
+    find_delivery,
+    forget_message,
+    hand_over_again,
+    insert,
+)
 
 NAME = "sandbox"
 JOB = "sandbox.phone"
@@ -110,18 +116,23 @@ class Sandbox:
             return Retry(_PAUSE, "the sandbox was stopped before it was started")
         if event.receipt is not None:
             await self._listener.receipt(event.receipt)
-        if event.inbound is not None:
-            await self._listener.inbound(event.inbound)
+        inbound = event.inbound
+        if inbound is not None and not await self._listener.inbound(inbound):
+            await self._database.write(lambda tx: forget_message(tx, inbound.id))
         return Success()
 
 
-async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, message: PhoneText) -> str:
-    """Send a phone's message to one of our numbers; return the id of its row in the conversation."""
+async def send_as_phone(
+    tx: Tx, account_sid: str, phone: str, peer: str, message: PhoneText
+) -> SandboxMessage:
+    """Send a phone's message to one of our numbers; return its row in the conversation, with the SID that its Message
+    gets."""
     row = _row(tx, account_sid, phone, peer)
     kinds = [{"url": "", "content_type": one.content_type} for one in message.media]
     # An immediate reply comes behind the message that it replies to.
     row = msgspec.structs.replace(
         row,
+        message_sid=new_sid("MM" if message.media else "SM"),
         outgoing=True,
         body=message.text,
         segments=message.segments,
@@ -130,10 +141,17 @@ async def send_as_phone(tx: Tx, account_sid: str, phone: str, peer: str, message
     )
     await insert(tx, row)
     inbound = InboundMessage(
-        NAME, phone, peer, message.text, segments=message.segments, media=message.media, id=row.id
+        NAME,
+        phone,
+        peer,
+        message.text,
+        segments=message.segments,
+        media=message.media,
+        id=row.id,
+        message_sid=row.message_sid,
     )
     await enqueue(tx, _job(PhoneEvent(inbound=inbound), order_key=f"phone {phone}"))
-    return row.id
+    return row
 
 
 async def _receive(tx: Tx, submission: Submission) -> Outcome:

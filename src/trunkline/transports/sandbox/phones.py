@@ -37,9 +37,9 @@ MIGRATIONS = (
 
 
 class SandboxMessage(Row, frozen=True):
-    """A row of ``sandbox_messages``: a message that a phone received or, if ``outgoing``, sent. ``peer`` is the number
-    of ours; ``media`` is JSON of links; ``tries`` counts the hand-overs, ``moment`` is the last time; until it has
-    ``arrived`` the phone does not show it."""
+    """A row of ``sandbox_messages``: a message that a phone received or, if ``outgoing``, sent. ``message_sid`` is its
+    Message, empty for one that was dropped; ``peer`` is the number of ours; ``media`` is JSON of links; ``tries``
+    counts the hand-overs, ``moment`` is the last time; until it has ``arrived`` the phone does not show it."""
 
     id: str
     account_sid: str
@@ -90,6 +90,11 @@ async def hand_over_again(tx: Tx, id: str, *, arrived: bool) -> None:
         arrived=arrived,
         now=tx.now,
     )
+
+
+async def forget_message(tx: Tx, id: str) -> None:
+    """Record that no Message came of what a phone has sent."""
+    await tx.run("UPDATE sandbox_messages SET message_sid = '' WHERE id = :id", id=id)
 
 
 async def newest(tx: Tx, account_sid: str, phone: str, limit: int, since: int = 0) -> list[SandboxMessage]:

@@ -483,6 +483,24 @@ def test_a_failed_webhook_is_logged_once(
     run(body)
 
 
+def test_a_promised_sid_is_that_of_the_first_attempt_and_of_no_other(database_url: str) -> None:
+    async def body() -> None:
+        promised = "WA" + "7" * 32
+        async with world(database_url) as one, peer(status(500)) as server:
+            webhook = Webhook(ACCOUNT, server.url("/#rc=1&rp=all"), attempt_sid=promised)
+            # The job runs a second time, as after the loss of its lease.
+            for number in (1, 2):
+                await settle(one, await one.delivery.run_job(job(webhook, number)))
+                one.now += 1
+            found = await one.attempts()
+            assert [attempt.number for attempt in found] == [1, 2, 1, 2]
+            assert [attempt.sid == promised for attempt in found] == [True, False, False, False]
+            assert len({attempt.sid for attempt in found}) == 4
+            assert [alert.attempt and alert.attempt.sid for alert in one.alerts] == [one.sid for one in found]
+
+    run(body)
+
+
 @ONE_ENGINE
 def test_a_refused_address_is_logged_with_its_remedy(
     database_url: str, caplog: pytest.LogCaptureFixture

@@ -62,6 +62,7 @@ class Recorder:
         self.awaited: set[str] = set()
         """The ids that messages wait for."""
         self.failures = 0
+        self.keeps = True
         self.gate: asyncio.Event | None = None
         self.calls = 0
         self._changed = asyncio.Event()
@@ -75,10 +76,11 @@ class Recorder:
         """Return whether one of its ids is awaited."""
         return not self.awaited.isdisjoint(receipt.ids)
 
-    async def inbound(self, inbound: InboundMessage) -> None:
+    async def inbound(self, inbound: InboundMessage) -> bool:
         """Keep a message."""
         await self._take()
         self.inbounds.append(inbound)
+        return self.keeps
 
     async def problem(self, problem: CarrierProblem) -> None:
         """Keep a problem."""

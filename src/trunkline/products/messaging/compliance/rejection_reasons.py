@@ -11,7 +11,7 @@ _ERRORS = "https://www.twilio.com/docs/api/errors/"
 """The base of a reason's link, which clients display, in the vendor's form (spec)."""
 
 
-class RejectionReason(msgspec.Struct, frozen=True):
+class RejectionReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One reason: the vendor's code, a description, and the fields that it concerns."""
 
     error_code: int

@@ -13,10 +13,9 @@ import msgspec
 from msgspec import UNSET
 
 from trunkline.api import paging, params
-from trunkline.api.errors import invalid
 from trunkline.api.operation import FOR_OPERATOR, Act, Call, Empty, Operation, fetch, update
 from trunkline.api.paging import BEGINNING, PageParameters, TokenPage
-from trunkline.api.params import Given, Parser, boolean, choice, integer, many, text
+from trunkline.api.params import Given, boolean, choice, integer, json_struct, many, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
@@ -25,15 +24,7 @@ from trunkline.products.messaging.compliance.brands import IDENTITIES
 from trunkline.products.messaging.compliance.rejection_reasons import RejectionReason
 from trunkline.products.messaging.compliance.reviews import Decision, DecisionKind, Review
 
-
-def _reason() -> Parser:
-    def parse(name: str, value: str) -> RejectionReason:
-        try:
-            return msgspec.json.decode(value, type=RejectionReason)
-        except (msgspec.DecodeError, RecursionError):
-            raise invalid(name, "must be objects with error_code, description and fields") from None
-
-    return Parser(parse)
+_REASON = json_struct(RejectionReason, "must be objects with error_code, description and fields")
 
 
 class DecisionParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +32,7 @@ class DecisionParameters(msgspec.Struct, frozen=True, kw_only=True):
     identity; whether a rejected toll-free verification may be edited."""
 
     reason: Annotated[Given[str], text(1)] = UNSET
-    errors: Annotated[Given[list[RejectionReason] | None], many(_reason())] = UNSET
+    errors: Annotated[Given[list[RejectionReason] | None], many(_REASON)] = UNSET
     brand_score: Annotated[Given[int], integer(0, 100)] = UNSET
     identity_status: Annotated[Given[str], choice(*IDENTITIES)] = UNSET
     edit_allowed: Annotated[Given[bool], boolean()] = UNSET

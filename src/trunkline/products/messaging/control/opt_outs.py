@@ -27,7 +27,7 @@ from trunkline.api.operation import (
     update,
 )
 from trunkline.api.paging import Key, TokenPage
-from trunkline.api.params import Given, Parser, boolean, integer, many, required, text
+from trunkline.api.params import Given, Parser, boolean, integer, json_struct, many, required, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
 from trunkline.core.sids import is_sid
@@ -44,16 +44,7 @@ MAX_PAGE = 500
 _SEPARATOR = " "
 
 
-def _set() -> Parser:
-    def parse(name: str, value: str) -> KeywordSet:
-        try:
-            return msgspec.json.decode(value, type=KeywordSet)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise invalid(
-                name, f"must be objects with kind, keywords and reply: {str(error)[:200]}"
-            ) from None
-
-    return Parser(parse)
+_SET = json_struct(KeywordSet, "must be objects with kind, keywords and reply")
 
 
 def _address() -> Parser:
@@ -82,7 +73,7 @@ class KeywordSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of a Service's Advanced Opt-Out."""
 
     enabled: Annotated[Given[bool], boolean()] = UNSET
-    sets: Annotated[Given[list[KeywordSet] | None], many(_set())] = UNSET
+    sets: Annotated[Given[list[KeywordSet] | None], many(_SET)] = UNSET
 
 
 class NewOptOut(msgspec.Struct, frozen=True):

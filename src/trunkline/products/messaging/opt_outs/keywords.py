@@ -67,7 +67,7 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _KIND_OF_RESERVED = {word.casefold(): kind for kind, words in RESERVED.items() for word in words}
 
 
-class KeywordSet(msgspec.Struct, frozen=True):
+class KeywordSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The keywords of a kind in a language, with their reply; an empty ``reply`` is none. ``language`` is like
     ``es`` or ``pt-BR``; ``country``, like ``MX``, is that of the authors for whom the set is, and empty in the
     standard sets."""

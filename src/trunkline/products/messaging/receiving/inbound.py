@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 from collections.abc import Sequence
 
@@ -71,6 +72,14 @@ WHERE account_sid = :account_sid AND sid = :sid AND status = 'receiving'
 """
 
 
+class Reception(enum.Enum):
+    """The reception of a message: stored, received before, or dropped without a Message."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    DROPPED = "dropped"
+
+
 class InboundJob(msgspec.Struct, frozen=True):
     """The payload of a job: the message, and the meaning of its keyword."""
 
@@ -96,19 +105,23 @@ class InboundHandler:
         self._blobs = blobs
         self._address = address
 
-    async def inbound(self, inbound: InboundMessage) -> None:
-        """Store a message durably. Raise StorageError if the storage is unavailable."""
+    async def inbound(self, inbound: InboundMessage) -> bool:
+        """Store a message durably; return False if it is dropped. Raise StorageError if the storage is unavailable."""
         database = self._context.database
-        if inbound.media and not await database.read(lambda tx: is_expected(tx, inbound)):
-            return
+        if inbound.media:
+            reception = await database.read(lambda tx: expected_reception(tx, inbound))
+            if reception is not Reception.STORED:
+                return reception is Reception.REPEATED
         async with removed_on_failure(database, self._blobs) as store:
             blobs = await _write_media(inbound, store)
 
-            async def write(tx: Tx) -> None:
-                if not await receive_message(tx, inbound, blobs, self._context.rules):
+            async def write(tx: Tx) -> Reception:
+                reception = await receive_message(tx, inbound, blobs, self._context.rules)
+                if reception is not Reception.STORED:
                     await delete_blobs(tx, blobs)
+                return reception
 
-            await database.write(write)
+            return await database.write(write) is not Reception.DROPPED
 
     def handler(self) -> Handler:
         """Return the handler of the jobs of ``INBOUND_JOB``."""
@@ -172,24 +185,25 @@ async def _write_media(inbound: InboundMessage, store: BlobStore) -> list[Blob]:
     return blobs
 
 
-async def is_expected(tx: Tx, inbound: InboundMessage) -> bool:
-    """Return whether a message was not received before, and its number has an owner."""
+async def expected_reception(tx: Tx, inbound: InboundMessage) -> Reception:
+    """Return the reception of a message, as far as it is certain before its attachments are written."""
     names = {"carrier": inbound.carrier, "id": inbound.id}
     if inbound.id and await tx.value(_FIND_ID, **names, since=tx.now - ID_LIFETIME) is not None:
-        return False
-    return await _find_active_owner(tx, inbound.recipient) is not None
+        return Reception.REPEATED
+    owned = await _find_active_owner(tx, inbound.recipient)
+    return Reception.DROPPED if owned is None else Reception.STORED
 
 
 async def receive_message(
     tx: Tx, inbound: InboundMessage, blobs: Sequence[Blob], rules: MessageRules
-) -> bool:
+) -> Reception:
     """Store a message with its attachments in ``blobs``, and enqueue the job of its webhook, in the documented
-    order (doc). Return False for a message that was received before, or whose number has no owner."""
+    order (doc). Return what became of it."""
     if inbound.id and not await _is_new(tx, inbound):
-        return False
+        return Reception.REPEATED
     owned = await _find_active_owner(tx, inbound.recipient)
     if owned is None:
-        return False
+        return Reception.DROPPED
     service = await service_of(tx, owned)
     read = parse_recipient(inbound.sender, owned.country or "US")
     sender = inbound.sender if read is None else read.address
@@ -198,7 +212,7 @@ async def receive_message(
     hooks = await webhooks_of(tx, owned, service)
     if hooks.drops:
         log.debug("a message to %s is dropped: its Service has no URL", owned.number)
-        return False
+        return Reception.DROPPED
     message = _message(tx, inbound, owned, service, _storable(sender))
     message = msgspec.structs.replace(message, body=body)
     if hooks.first is None:
@@ -214,7 +228,7 @@ async def receive_message(
         payload = msgspec.json.encode(InboundJob(message.account_sid, message.sid, opt_out)).decode()
         order = f"{message.account_sid} {message.sender} {message.recipient}"
         await enqueue(tx, Job(INBOUND_JOB, payload, order_key=order, lane=_lane(hooks.first.url)))
-    return True
+    return Reception.STORED
 
 
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
@@ -248,7 +262,7 @@ def _message(
     tx: Tx, inbound: InboundMessage, owned: OwnedNumber, service: MessagingService | None, sender: str
 ) -> Message:
     return Message(
-        sid=new_sid("MM" if inbound.media else "SM"),
+        sid=inbound.message_sid or new_sid("MM" if inbound.media else "SM"),
         account_sid=owned.account_sid,
         date_created=tx.now,
         date_updated=tx.now,
