@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.server import ServerState
 
+from trunkline.api.request_bodies import BodyMemory
 from trunkline.api.uvicorn_protocol import HttpProtocol
 
 WAIT_SECONDS = 10.0
@@ -108,9 +109,12 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(application: Any, *, head_seconds: float = 30.0) -> AsyncIterator[Server]:
+async def serving(
+    application: Any, *, head_seconds: float = 30.0, memory: BodyMemory | None = None
+) -> AsyncIterator[Server]:
     """Serve an ASGI application on a free loopback port."""
-    protocol = type("Protocol", (HttpProtocol,), {"head_seconds": head_seconds})
+    attributes = {"head_seconds": head_seconds, "memory": memory or BodyMemory()}
+    protocol = type("Protocol", (HttpProtocol,), attributes)
     config = uvicorn.Config(
         application, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False, loop="none"
     )

@@ -92,7 +92,7 @@ HEADS = [
     (get(SERVICES.encode(), HOST, b"PROPFIND"), 405, 20004),
     (get(SERVICES.encode(), HOST, b"PUT"), 405, 20004),
     (get(SERVICES.encode(), HOST, b"TRACE"), 405, 20004),
-    (get(b"*", HOST), 404, 20404),
+    (get(b"*", HOST), 400, 20001),
 ]
 
 BODIES = [
@@ -128,9 +128,13 @@ def test_every_bad_request_has_its_code_and_leaves_the_connection_usable(api: Ap
         ]:
             await line.send(request)
             try:
-                check(await line.reply(), status, code)
+                reply = await line.reply()
+                check(reply, status, code)
             except Exception as error:
                 raise AssertionError(f"after {request[:200]!r}") from error
+            if reply.fields.get("connection") == "close":
+                assert (request, status, code) in HEADS
+                line = await server.connect()
         await line.send(get(SERVICES.encode()))
         assert (await line.reply()).status == 200
 
@@ -183,8 +187,7 @@ def test_a_body_over_the_cap_is_refused_before_it_is_read(api: Api) -> None:
         request = post(b"FriendlyName=" + b"x" * (2 * MIB + 1 - 13))
         await line.send(request[: -2 * MIB])
         check(await line.reply(), 413, 20413)
-        await line.send(request[-2 * MIB :], get(SERVICES.encode()))
-        assert (await line.reply()).status == 200
+        assert await line.closed()
 
     play(api, scenario)
 
@@ -202,8 +205,7 @@ def test_a_body_over_the_cap_in_chunks_is_refused_where_it_crosses_it(api: Api) 
         chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
         await line.send(head, *[chunk] * 32, b"1\r\nx\r\n")
         check(await line.reply(), 413, 20413)
-        await line.send(b"0\r\n\r\n", get(SERVICES.encode()))
-        assert (await line.reply()).status == 200
+        assert await line.closed()
 
     play(api, scenario)
 
@@ -220,17 +222,66 @@ def test_a_body_of_the_cap_itself_is_read(api: Api) -> None:
 def test_a_stranger_is_refused_before_its_body_is_read(api: Api) -> None:
     async def scenario(server: Server) -> None:
         line = await server.connect()
-        request = post(b"x" * MIB).replace(basic(), basic("wrong"))
-        await line.send(request[:-MIB])
+        short, long = (post(b"x" * size).replace(basic(), basic("wrong")) for size in (1000, MIB))
+        await line.send(short[:-1000])
         check(await line.reply(), 401, 20003)
-        await line.send(request[-MIB:], get(SERVICES.encode()))
+        await line.send(short[-1000:], get(SERVICES.encode()))
         assert (await line.reply()).status == 200
-        waiting = await server.connect()
-        await waiting.send(request[:-MIB].replace(FORM, FORM + b"Expect: 100-continue\r\n"))
-        reply = await waiting.reply()
-        check(reply, 401, 20003)
-        assert reply.fields["connection"] == "close"
-        assert await waiting.closed()
+        for head in (long[:-MIB], short[:-1000].replace(FORM, FORM + b"Expect: 100-continue\r\n")):
+            waiting = await server.connect()
+            await waiting.send(head)
+            reply = await waiting.reply()
+            check(reply, 401, 20003)
+            assert reply.fields["connection"] == "close"
+            assert await waiting.closed()
+
+    play(api, scenario)
+
+
+REFUSED = {
+    SERVICES: 401,
+    f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json": 401,
+    "/chat/v2/Services": 401,
+    "/sync/v1/Nothing": 404,
+    "/nothing": 404,
+    "/_trunkline/inbox/messages": 401,
+    "/_trunkline/numbers": 401,
+    "/_trunkline/opt-outs": 401,
+    "/_trunkline/nothing": 404,
+    "/_trunkline/carriers/nobody/receipts": 404,
+    "/_trunkline/health": 405,
+    "/_trunkline/login": 413,
+    "/_trunkline/logout": 413,
+    f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/MM{'0' * 32}/Media/ME{'0' * 32}": 405,
+}
+"""Paths that anybody may post to, and the status of a body of 5 MB to them without credentials."""
+
+
+def test_no_door_reads_the_body_of_a_stranger(api: Api) -> None:
+    async def scenario(server: Server) -> None:
+        for coding in (b"Content-Length: 5000000\r\n", b"Transfer-Encoding: chunked\r\n"):
+            got = {}
+            for path in REFUSED:
+                line = await server.connect()
+                await line.send(b"POST %b HTTP/1.1\r\n%b%b%b\r\n" % (path.encode(), HOST, FORM, coding))
+                if path.endswith(("/login", "/logout")) and coding.startswith(b"T"):
+                    await line.send(b"2328\r\n" + b"x" * 0x2328 + b"\r\n")
+                reply = await line.reply()
+                assert reply.fields["connection"] == "close", path
+                got[path] = reply.status
+            assert got == REFUSED
+
+    play(api, scenario)
+
+
+def test_a_body_waits_until_it_is_permitted(api: Api) -> None:
+    """Send an account's credentials, which do not suffice on a path of the operator."""
+
+    async def scenario(server: Server) -> None:
+        line = await server.connect()
+        await line.send(post(b"x" * MIB, target=b"/_trunkline/numbers")[:-MIB])
+        reply = await line.reply()
+        assert (reply.status, reply.json()["code"]) == (403, 20403)
 
     play(api, scenario)
 

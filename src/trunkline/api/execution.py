@@ -60,11 +60,16 @@ class OperationExecutor:
         self._directory = directory
         self._vault = vault
 
+    @staticmethod
+    def permit(route: Route, principal: Principal) -> None:
+        """Raise ApiError if the principal may not use the route, whatever its parameters are."""
+        _permit(route, principal)
+
     async def handle(self, request: Request) -> Response:
         """Return the response to one request; a change is durable by then. Raise ApiError if it is rejected."""
         route = request.match.route
         operation = route.operation
-        _permit(route, request.principal)
+        self.permit(route, request.principal)
         typed = params.read(operation.input, request.query, request.body if operation.writes else ())
         window = None
         if operation.kind is OperationKind.LIST:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from trunkline.api.failures import rejection_of
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal, Scheme
 from trunkline.api.public import Public, PublicRequest
-from trunkline.api.request_bodies import Receive
+from trunkline.api.request_bodies import BodyMemory, HeldBody, Receive
 from trunkline.api.response_content import ResponseContent, Selection, select
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
@@ -55,6 +55,7 @@ class HttpDoor(msgspec.Struct, frozen=True):
     metrics: Metrics
     clock: Clock
     public: Public
+    bodies: BodyMemory
     operator_token: str = ""
     limits: HttpLimits = HttpLimits()
     default_product: str = ""
@@ -75,9 +76,9 @@ class _RequestState:
         "counted",
         "cross_origin",
         "fields",
+        "held",
         "match",
         "private",
-        "repeats",
         "sid",
         "started",
     )
@@ -86,12 +87,12 @@ class _RequestState:
         self.started = time.perf_counter()
         self.sid = headers.new_request_id()
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
-        self.repeats = len(self.fields) != len(scope["headers"])
         self.private = addressing.is_control(scope["raw_path"])
         self.address: RequestAddress | None = None
         self.match: Match | None = None
         self.concurrent = 0
         self.counted: str | None = None
+        self.held: HeldBody | None = None
         self.cross_origin = False
 
     def header(self, name: bytes) -> str:
@@ -183,7 +184,9 @@ class ApiApplication:
         return response
 
     def _leave(self, state: _RequestState) -> None:
-        """Count a request no longer as in flight."""
+        """Count a request no longer as in flight, and its body no longer as held."""
+        if state.held is not None:
+            state.held.release()
         if state.counted is not None:
             self._in_flight.leave(state.counted)
             state.counted = None
@@ -192,8 +195,6 @@ class ApiApplication:
         method: str = scope["method"]
         if state.cross_origin and not state.header(b"x-twilio-token"):
             raise ApiError(20403, cross_origin.MESSAGE)
-        if state.repeats and sum(name == b"host" for name, _ in scope["headers"]) > 1:
-            raise ApiError(20001, "More than one Host header")
         state.address = address = addressing.resolve(
             self._scheme(state, scope),
             state.header(b"host"),
@@ -231,15 +232,22 @@ class ApiApplication:
         assert match is not None
         assert address is not None
         operation = match.route.operation
+        self._executor.permit(match.route, principal)
         query = form_data.parse_form(scope["query_string"], "query")
         body: Fields = ()
         upload = None
-        if operation.max_upload:
-            upload = self._upload(state, receive, operation.max_upload)
-        elif operation.writes:
-            body = await self._fields(state, receive)
-            if state.private and form_data.is_json(state.header(b"content-type")):
-                params.require_known(operation.input, body, "AccountSid")
+        limits = self._door.limits
+        if operation.writes:
+            limit = operation.max_upload or limits.body_bytes
+            request_bodies.check_length(state.fields, limit)
+            state.held = HeldBody(self._door.bodies)
+            if operation.max_upload:
+                upload = request_bodies.stream_body(receive, limit, limits.body_seconds, state.held)
+            else:
+                whole = await request_bodies.read_body(receive, limit, limits.body_seconds, state.held)
+                body = form_data.parse_body(whole, state.header(b"content-type"))
+                if state.private and form_data.is_json(state.header(b"content-type")):
+                    params.require_known(operation.input, body, "AccountSid")
         return await self._dispatch(
             Request(match, principal, address.base, address.path, query, body, state.named(), upload)
         )
@@ -275,18 +283,6 @@ class ApiApplication:
     def _is_proxied(self, scope: Scope) -> bool:
         """Return whether the peer is a proxy whose headers are trusted."""
         return addressing.is_within(_peer(scope), self._door.trusted_proxies)
-
-    async def _fields(self, state: _RequestState, receive: Receive) -> Fields:
-        body = await self._body(state, receive, self._door.limits.body_bytes)
-        return form_data.parse_body(body, state.header(b"content-type"))
-
-    async def _body(self, state: _RequestState, receive: Receive, limit: int) -> bytes:
-        request_bodies.check_length(state.fields, limit)
-        return await request_bodies.read_body(receive, limit, self._door.limits.body_seconds)
-
-    def _upload(self, state: _RequestState, receive: Receive, limit: int) -> AsyncIterator[bytes]:
-        request_bodies.check_length(state.fields, limit)
-        return request_bodies.stream_body(receive, limit, self._door.limits.body_seconds)
 
     def _observe(self, state: _RequestState, scope: Scope, status: int, seconds: float) -> None:
         if state.private:

@@ -1,9 +1,15 @@
-"""Request bodies, read whole or streamed, within bounds of size and time."""
+"""Request bodies, read whole or streamed, within bounds of size, time and memory.
+
+All bodies together have a bounded memory: what has arrived counts, from its first byte until the request has its
+response. When there is no room, a body that arrives at less than ``MIN_RATE`` is cut (408), so that nobody holds the
+memory by sending little; if no body is that slow, the one that needs the room is refused (503).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from trunkline.api.errors import ApiError
@@ -13,6 +19,72 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 MIN_RATE = 64 * 1024
 """Bytes a second: a streamed body may take as long as it would take at this rate, beside the time for any body."""
 
+GRACE_SECONDS = 1.0
+"""The time after which a body is slow if it has arrived at less than ``MIN_RATE``."""
+
+MAX_MEMORY = 64 * 1024 * 1024
+"""The memory of all bodies, unless an option sets another."""
+
+
+class BodyMemory:
+    """The memory of all bodies of a node, in bytes."""
+
+    def __init__(self, limit: int = MAX_MEMORY) -> None:
+        self._limit = limit
+        self._arriving: dict[HeldBody, asyncio.Timeout] = {}
+        self._next_cut = 0.0
+        self.held = 0
+
+    def change(self, size: int) -> None:
+        """Hold ``size`` bytes more, or fewer. Raise ApiError 20503 if there is no room."""
+        if size > 0 and self.held + size > self._limit:
+            self.cut_slow()
+            if self.held + size > self._limit:
+                raise ApiError(20503, "Too many requests have bodies", headers={"Retry-After": "1"})
+        self.held += size
+
+    def cut_slow(self) -> None:
+        """End the wait for every body that is slow, at most once a second."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_cut:
+            return
+        self._next_cut = now + GRACE_SECONDS
+        for body, wait in tuple(self._arriving.items()):
+            seconds = now - body.since
+            if seconds > GRACE_SECONDS and body.size < seconds * MIN_RATE:
+                # The deadline takes effect in the next turn of the loop, and the memory is free by then.
+                wait.reschedule(now)
+                body.release()
+
+    @contextmanager
+    def waiting(self, body: HeldBody, wait: asyncio.Timeout) -> Iterator[None]:
+        """Let ``wait``, in which the body arrives, be ended when the body is slow."""
+        self._arriving[body] = wait
+        try:
+            yield
+        finally:
+            del self._arriving[body]
+
+
+class HeldBody:
+    """The part of the memory that one request holds."""
+
+    __slots__ = ("memory", "since", "size")
+
+    def __init__(self, memory: BodyMemory) -> None:
+        self.memory = memory
+        self.since = asyncio.get_running_loop().time()
+        self.size = 0
+
+    def resize(self, size: int) -> None:
+        """Hold ``size`` bytes in all. Raise ApiError 20503 if there is no room for them."""
+        self.memory.change(size - self.size)
+        self.size = size
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self.resize(0)
+
 
 def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
     """Raise ApiError 20413 if the request announces a body of more than ``limit`` bytes."""
@@ -21,36 +93,40 @@ def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
         raise ApiError(20413)
 
 
-async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
+async def read_body(receive: Receive, limit: int, seconds: float, held: HeldBody) -> bytes:
     """Return a whole body. Raise ApiError 20413 if it has more than ``limit`` bytes, 20408 if it takes more than
-    ``seconds``."""
+    ``seconds``, and as ``HeldBody.resize``."""
     chunks, size, more = [], 0, True
     try:
-        async with asyncio.timeout(seconds):
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ApiError(20408)
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise ApiError(20413)
-                chunks.append(chunk)
-                more = message.get("more_body", False)
+        async with asyncio.timeout(seconds) as wait:
+            with held.memory.waiting(held, wait):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ApiError(20408)
+                    chunk = message.get("body", b"")
+                    size += len(chunk)
+                    if size > limit:
+                        raise ApiError(20413)
+                    held.resize(size)
+                    chunks.append(chunk)
+                    more = message.get("more_body", False)
     except TimeoutError:
         raise ApiError(20408, headers={"Connection": "close"}) from None
     return b"".join(chunks)
 
 
-async def stream_body(receive: Receive, limit: int, seconds: float) -> AsyncIterator[bytes]:
-    """Yield a body in the pieces in which it arrives. Raise ApiError 20413 if it has more than ``limit`` bytes, 20408
-    if it ends early, or arrives at less than ``MIN_RATE`` after ``seconds``."""
+async def stream_body(receive: Receive, limit: int, seconds: float, held: HeldBody) -> AsyncIterator[bytes]:
+    """Yield a body in the pieces in which it arrives; all of them count as held. Raise ApiError 20413 if it has more
+    than ``limit`` bytes, 20408 if it ends early, or arrives at less than ``MIN_RATE`` after ``seconds``, and as
+    ``HeldBody.resize``."""
     loop = asyncio.get_running_loop()
     deadline, size, more = loop.time() + seconds, 0, True
     while more:
         try:
-            async with asyncio.timeout_at(deadline + size / MIN_RATE):
-                message = await receive()
+            async with asyncio.timeout_at(deadline + size / MIN_RATE) as wait:
+                with held.memory.waiting(held, wait):
+                    message = await receive()
         except TimeoutError:
             raise ApiError(20408, headers={"Connection": "close"}) from None
         if message["type"] == "http.disconnect":
@@ -59,6 +135,7 @@ async def stream_body(receive: Receive, limit: int, seconds: float) -> AsyncIter
         size += len(chunk)
         if size > limit:
             raise ApiError(20413, headers={"Connection": "close"})
+        held.resize(size)
         more = message.get("more_body", False)
         if chunk:
             yield chunk

@@ -15,7 +15,7 @@ from trunkline.core.http_syntax import is_authority, is_chunked
 Fields = list[tuple[bytes, bytes]]
 """Header fields as they were sent, their names in lower case."""
 
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
 
 def checked_target(version: str, method: bytes, target: bytes, fields: Fields) -> bytes:
@@ -36,7 +36,7 @@ def checked_target(version: str, method: bytes, target: bytes, fields: Fields) -
         raise ApiError(20001, "Missing Host header")
     if hosts:
         _check_authority(hosts[0])
-    if target[:1] == b"/" and b"#" not in target and method != b"CONNECT":
+    if target[:1] == b"/" and method != b"CONNECT":
         return target
     return _other_form(method, target, fields)
 

@@ -1,7 +1,9 @@
 """uvicorn's HTTP/1.1 protocol with bounds in bytes and in time, strict framing, and JSON errors.
 
 A head over 64 KiB is 413, one that does not arrive in time is 408, anything that is not HTTP is 400; each closes the
-connection. So does, in silence, a body that trickles in after the response. Trailers are dropped: they are no header
+connection. So does, in silence, a body that trickles in after the response; one that is long is not read to its end for
+nothing: the connection closes after the response. Heads and bodies that nobody has read yet count in the memory of all
+bodies. Trailers are dropped: they are no header
 fields. An offer to upgrade to anything but a WebSocket is ignored, with its body read as that of any request. The rest
 is uvicorn's.
 """
@@ -17,14 +19,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.api import headers
 from trunkline.api.errors import ApiError
+from trunkline.api.request_bodies import BodyMemory
 from trunkline.api.request_heads import announced_body, checked_target, unknown_coding
 
 MAX_HEAD_BYTES = 64 * 1024
 """Bound on a head, and again on what a chunked body carries beside its data, such as trailers."""
 
 LINGER_SECONDS = 2.0
-"""Seconds for which the rest of a rejected request is read and dropped: to close earlier would reset the connection,
-and discard the response with it."""
+MAX_LINGER_BYTES = 1024 * 1024
+"""Seconds, and bytes, for which the rest of a rejected request is read and dropped: to close earlier would reset the
+connection, and discard the response with it."""
+
+MAX_DROPPED_BYTES = 64 * 1024
+"""Bytes of a body up to which it is dropped after the response, so that the connection stays open."""
 
 
 CODINGS = {
@@ -36,15 +43,19 @@ CODINGS = {
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. ``head_seconds`` is set by the server that makes the class its own."""
+    """One connection. ``head_seconds`` and ``memory`` are set by the server that makes the class its own."""
 
     head_seconds = 30.0
+    memory = BodyMemory()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._message_open = False
         self._head_open = False
         self._overhead = 0
+        self._held = 0
+        self._dropped = 0
+        self._keeps_alive = False
         self._body_seen = False
         self._unread: tuple[bytes, bytes] | None = None
         self._resuming = False
@@ -59,11 +70,15 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_clock()
+        self._hold(0)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, then check the message that is still open."""
         if self._rejected or self.transport.is_closing():
+            self._dropped += len(data)
+            if self._dropped > MAX_LINGER_BYTES:
+                self.transport.close()
             return
         # A piece in which a head begins may hold an earlier body too; it counts when the head is whole.
         counts = self._message_open
@@ -78,8 +93,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._overhead += len(data)
         if self._overhead > MAX_HEAD_BYTES:
             self._reject(ApiError(20413, "Request header fields too large"))
-        elif self._head_open and self._deadline is None:
-            self._start_clock()
+        elif self._head_open:
+            self._hold(self._overhead)
+            if self._deadline is None:
+                self._start_clock()
 
     def on_message_begin(self) -> None:
         """Record that a head begins."""
@@ -110,15 +127,22 @@ class HttpProtocol(HttpToolsProtocol):
         if version == "1.0":
             # Such a client knows neither interim responses nor upgrades (RFC 9110, sections 7.8 and 10.1.1).
             self.expect_100_continue = False
+        self._hold(0)
+        self._keeps_alive = False
+        announced = announced_body(self.headers)
         if self.parser.should_upgrade():
-            self._unread = announced_body(self.headers)
+            self._unread = announced
         super().on_headers_complete()
+        if announced and not self._should_upgrade():
+            self._expect_body(announced)
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on, unless the request was rejected."""
         self._body_seen = True
         if not self._rejected:
             super().on_body(body)
+            if not self.cycle.response_complete:
+                self._hold(len(self.cycle.body))
 
     def on_message_complete(self) -> None:
         """Hand the end of the body on, unless the request was rejected."""
@@ -128,13 +152,33 @@ class HttpProtocol(HttpToolsProtocol):
         self._message_open = False
         self._stop_clock()
         if not self._rejected:
+            if self._keeps_alive and not self.cycle.response_started:
+                self.cycle.keep_alive = True
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Limit the time of a body that arrives after its response."""
+        if self.cycle.response_complete:
+            # The request stays until the next one; what nobody has read of it must not.
+            self.cycle.body = bytearray()
+        self._hold(len(self.cycle.body))
         super().on_response_complete()
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
+
+    def shutdown(self) -> None:
+        """End the connection after the response to the request in flight, at once without one."""
+        self._keeps_alive = False
+        super().shutdown()
+
+    def close_after_response(self) -> None:
+        """End the connection behind its last response, when the client has had the time to read it."""
+        if self._message_open and not self._rejected:
+            self._rejected = True
+            self.flow.resume_reading()
+            self._linger()
+        elif not self._rejected:
+            self.transport.close()
 
     def abort_idle(self) -> None:
         """End a connection whose client does not end it, unless a response is on its way."""
@@ -179,6 +223,24 @@ class HttpProtocol(HttpToolsProtocol):
         if rest:
             self._feed(rest)
 
+    def _expect_body(self, announced: tuple[bytes, bytes]) -> None:
+        """Let the connection end with the response, if that comes before the end of a long body."""
+        name, value = announced
+        self.cycle.transport = _CycleTransport(self)  # type: ignore[assignment]
+        if name == b"transfer-encoding" or int(value) > MAX_DROPPED_BYTES:
+            self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+
+    def _hold(self, size: int) -> None:
+        """Hold ``size`` bytes of the memory of all bodies; reject the request if there is no room."""
+        if size == self._held:
+            return
+        try:
+            self.memory.change(size - self._held)
+        except ApiError as error:
+            self._reject(error)
+        else:
+            self._held = size
+
     def _start_clock(self) -> None:
         self._stop_clock()
         self._deadline = self.loop.call_later(self.head_seconds, self._too_slow)
@@ -202,6 +264,7 @@ class HttpProtocol(HttpToolsProtocol):
         still in progress gets its own response instead, and then the connection closes."""
         self._rejected = True
         self._stop_clock()
+        self._hold(0)
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._respond(error)
@@ -212,16 +275,43 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             # It is this request's own body that is broken: it is over as if the client had gone.
             cycle.disconnected = True
+            cycle.body = bytearray()
             cycle.message_event.set()
             self._respond(error)
 
     def _respond(self, error: ApiError) -> None:
         body = error.body()
         lines = headers.standard(headers.new_request_id()) + headers.content(headers.JSON, len(body))
+        lines += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
         status = HTTPStatus(error.status)
         head = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode()), b"connection: close"]
         head += [name + b": " + value for name, value in (*self.server_state.default_headers, *lines)]
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        self._stop_clock()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._deadline = self.loop.call_later(min(LINGER_SECONDS, self.head_seconds), self.transport.close)
+
+
+class _CycleTransport:
+    """The transport of a request with a body: its end leaves the client time to read the response."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        """Write to the connection."""
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Return whether nothing more can be written."""
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._protocol.close_after_response()

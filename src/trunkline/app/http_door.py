@@ -9,6 +9,7 @@ from trunkline.api.cross_origin import own_origins
 from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
 from trunkline.api.operation import Operation, Product
 from trunkline.api.public import PublicPaths
+from trunkline.api.request_bodies import BodyMemory
 from trunkline.app.foundation import Foundation
 from trunkline.app.realtime_door import Realtime
 from trunkline.control import control_product, inbox, start_product
@@ -30,7 +31,11 @@ def routed_products(foundation: Foundation, manifests: Sequence[Manifest]) -> li
 
 
 def open_application(
-    settings: ServerSettings, foundation: Foundation, realtime: Realtime, runtimes: Iterable[Runtime]
+    settings: ServerSettings,
+    foundation: Foundation,
+    realtime: Realtime,
+    runtimes: Iterable[Runtime],
+    bodies: BodyMemory,
 ) -> ApiApplication:
     """Return the ASGI application. Access tokens are verified as the realtime door verifies them."""
     door = HttpDoor(
@@ -43,6 +48,7 @@ def open_application(
         clock=foundation.clock,
         operator_token=foundation.operator_token,
         public=PublicPaths([path for runtime in runtimes for path in runtime.public]),
+        bodies=bodies,
         limits=HttpLimits(
             settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests
         ),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from trunkline.api.request_bodies import BodyMemory
 from trunkline.app.foundation import Foundation
 from trunkline.app.http_door import open_application, routed_products
 from trunkline.app.products import products
@@ -45,7 +46,10 @@ class Node:
         )
         self.runner = Runner(self.database, self._job_handlers(), clock)
         self._watch()
-        self.application = open_application(settings.server, foundation, self.realtime, self._runtimes)
+        self.bodies = BodyMemory(settings.server.max_body_memory)
+        self.application = open_application(
+            settings.server, foundation, self.realtime, self._runtimes, self.bodies
+        )
         self._draining: asyncio.Future[Any] | None = None
 
     async def start(self) -> None:

@@ -60,11 +60,13 @@ class _Uvicorn(uvicorn.Server):
         await self._all_ended(deadline - DRAIN_SECONDS + IDLE_SECONDS)
         for connection in tuple(state.connections):
             connection.shutdown()
-        await self._all_ended(deadline - DRAIN_SECONDS + IDLE_SECONDS + CLOSE_SECONDS)
-        for connection in tuple(state.connections):
-            if isinstance(connection, HttpProtocol):
-                connection.abort_idle()
-        if not await self._all_ended(deadline):
+        until = deadline - DRAIN_SECONDS + IDLE_SECONDS + CLOSE_SECONDS
+        while not (ended := await self._all_ended(until)) and until < deadline:
+            for connection in tuple(state.connections):
+                if isinstance(connection, HttpProtocol):
+                    connection.abort_idle()
+            until = min(until + CLOSE_SECONDS, deadline)
+        if not ended:
             log.warning("the stop cuts off %d requests", len(state.tasks))
             for task in tuple(state.tasks):
                 task.cancel()
@@ -87,7 +89,8 @@ class Server:
         self._announce = announce
         self._socket: socket.socket | None = None
         self.proxy: ConnectProxy | None = None
-        protocol = type("Protocol", (HttpProtocol,), {"head_seconds": settings.server.request_timeout})
+        attributes = {"head_seconds": settings.server.request_timeout, "memory": self.node.bodies}
+        protocol = type("Protocol", (HttpProtocol,), attributes)
         config = uvicorn.Config(
             self.node.application,
             http=protocol,

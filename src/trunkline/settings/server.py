@@ -79,6 +79,11 @@ class ServerSettings:
     max_body_bytes: int = option(
         2 * 1024 * 1024, "Largest request body in bytes; a larger one is a 413.", check=at_least(1)
     )
+    max_body_memory: int = option(
+        64 * 1024 * 1024,
+        "Bytes of request bodies in memory over all connections; a body without room is a 503.",
+        check=at_least(64 * 1024),
+    )
     request_timeout: float = option(
         30.0, "Seconds for a request's head, and again for its body, to arrive.", check=_above_zero
     )

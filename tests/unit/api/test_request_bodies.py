@@ -10,6 +10,7 @@ import pytest
 
 from trunkline.api import request_bodies
 from trunkline.api.errors import ApiError
+from trunkline.api.request_bodies import BodyMemory, HeldBody
 
 
 class Arrivals:
@@ -34,12 +35,24 @@ async def joined(content: AsyncIterator[bytes]) -> list[bytes]:
     return [piece async for piece in content]
 
 
-def whole(arrivals: Arrivals, limit: int = 100, seconds: float = 30) -> bytes:
-    return asyncio.run(request_bodies.read_body(arrivals, limit, seconds))
+def whole(arrivals: Arrivals, limit: int = 100, seconds: float = 30, memory: int = 1000) -> bytes:
+    async def reading() -> bytes:
+        held = HeldBody(BodyMemory(memory))
+        body = await request_bodies.read_body(arrivals, limit, seconds, held)
+        assert held.memory.held == held.size == len(body)
+        return body
+
+    return asyncio.run(reading())
 
 
-def streamed(arrivals: Arrivals, limit: int = 100, seconds: float = 30) -> list[bytes]:
-    return asyncio.run(joined(request_bodies.stream_body(arrivals, limit, seconds)))
+def streamed(arrivals: Arrivals, limit: int = 100, seconds: float = 30, memory: int = 1000) -> list[bytes]:
+    async def reading() -> list[bytes]:
+        held = HeldBody(BodyMemory(memory))
+        pieces = await joined(request_bodies.stream_body(arrivals, limit, seconds, held))
+        assert held.memory.held == held.size == sum(map(len, pieces))
+        return pieces
+
+    return asyncio.run(reading())
 
 
 def test_a_body_is_read_in_its_pieces() -> None:
@@ -69,7 +82,8 @@ def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.Mo
         monkeypatch.setattr(request_bodies, "MIN_RATE", rate)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        content = request_bodies.stream_body(Arrivals(b"a" * 50, b"b"), 100, 5)
+        held = HeldBody(BodyMemory())
+        content = request_bodies.stream_body(Arrivals(b"a" * 50, b"b"), 100, 5, held)
         pieces = [await anext(content)]
         monkeypatch.setattr(loop, "time", lambda: began + 20)
         return [*pieces, *await joined(content)]
@@ -87,3 +101,47 @@ def test_an_announced_length_is_checked_before_anything_is_read() -> None:
     with pytest.raises(ApiError) as error:
         request_bodies.check_length({b"content-length": b"11"}, 10)
     assert error.value.status == 413
+
+
+@pytest.mark.parametrize("read", [whole, streamed])
+def test_a_body_without_room_is_refused(read: Any) -> None:
+    assert read(Arrivals(b"a" * 40, b"b" * 20), memory=60)
+    with pytest.raises(ApiError) as error:
+        read(Arrivals(b"a" * 40, b"b" * 20), memory=59)
+    assert (error.value.status, error.value.headers["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.parametrize("reader", [request_bodies.read_body, request_bodies.stream_body])
+def test_a_body_that_trickles_gives_way(reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two bodies wait for more, one of which has brought little in its time; the third needs the room."""
+
+    async def wait(held: HeldBody, size: int) -> None:
+        content = reader(Arrivals(b"a" * size, None), 1 << 30, 60, held)
+        await (joined(content) if reader is request_bodies.stream_body else content)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        memory, began = BodyMemory(600_000), loop.time()
+        slow, quick, third = (HeldBody(memory) for _ in range(3))
+        tasks = [asyncio.create_task(wait(slow, 100_000)), asyncio.create_task(wait(quick, 400_000))]
+        while memory.held < 500_000:
+            await asyncio.sleep(0)
+        with pytest.raises(ApiError):
+            third.resize(150_000)
+        monkeypatch.setattr(loop, "time", lambda: began + 3)
+        third.resize(150_000)
+        assert (slow.size, memory.held) == (0, 550_000)
+        with pytest.raises(ApiError) as error:
+            await tasks[0]
+        assert error.value.status == 408
+        # They are looked for once a second only.
+        monkeypatch.setattr(loop, "time", lambda: began + 3.9)
+        with pytest.raises(ApiError):
+            third.resize(300_000)
+        assert quick.size == 400_000
+        tasks[1].cancel()
+        third.release()
+        quick.release()
+        assert memory.held == 0
+
+    asyncio.run(scenario())
