@@ -13,6 +13,7 @@ import pytest
 from api.browser import FORM, INBOX, LINES, LOGIN, LOGOUT, Browser, Pair
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
 from api.messaging.stock import US, own
+from trunkline.api.concurrency import FailedLogins
 from trunkline.app.node import Node
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.credentials import AccountDirectory
@@ -291,6 +292,25 @@ def test_wrong_credentials_are_slowed_down_and_leave_nothing(
         refused = browser.log_in(pair)
         assert (refused.status_code, text in refused.text) == (403, True), refused.text
     assert browser.log_in((f" {ACCOUNT_SID} ", f"{AUTH_TOKEN}\n")).status_code == 303
+
+
+@ONE_ENGINE
+def test_a_guess_that_cannot_wait_is_a_429(
+    api: Api, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FailedLogins, "FREE", 0)
+    monkeypatch.setattr(FailedLogins, "MAX_HELD", 0)
+    assert_error(browser.log_in((ACCOUNT_SID, "0" * 32)), 429, 20429)
+    assert browser.log_in().status_code == 303
+
+
+@ONE_ENGINE
+def test_a_session_of_an_account_that_is_not_active_is_none(api: Api, browser: Browser) -> None:
+    # A log-in beside the suspension, on another node, writes its row when the others are gone.
+    browser.log_in()
+    suspend = "UPDATE accounts SET status = 'suspended'"
+    api.run(api.node.database.write(lambda tx: tx.run(suspend)))
+    assert not browser.lasts
 
 
 @ONE_ENGINE

@@ -144,10 +144,10 @@ class Authenticator:
         token, or a code of ``trunkline.core.access_tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
             return await self._by_token(token, product, address)
-        if Scheme.SESSION in schemes and (header(CSRF_HEADER) or not header(b"authorization")):
-            session_id = read_cookie(header(b"cookie"), self._directory.sessions.cookie)
-            if session_id:
-                return await self._by_session(session_id, header(CSRF_HEADER) if writes else None)
+        if (cookie := header(b"cookie")) and Scheme.SESSION in schemes:
+            csrf, session_id = header(CSRF_HEADER), read_cookie(cookie, self._directory.sessions.cookie)
+            if session_id and (csrf or not header(b"authorization")):
+                return await self._by_session(session_id, csrf if writes else None)
         if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:
             return await self._by_operator_token(secret, address)
         if not schemes:
