@@ -68,12 +68,11 @@ def _origin_of(url: str) -> frozenset[str]:
 
 
 def _of_node(foundation: Foundation) -> Iterator[Operation]:
-    """Yield the operations of the control API that need a running node; the sandbox alone has an inbox."""
+    """Yield the operations of the control API that need a running node."""
     carriers = foundation.carriers.all
     yield from foundation.health.operations()
     yield from CarrierResource(carriers).operations()
     login = PageLogin(foundation.database, foundation.accounts.directory.sessions)
     yield from login.operations()
-    if any(isinstance(carrier, Sandbox) for carrier in carriers):
-        yield inbox.page(login)
-        yield from inbox.OPERATIONS
+    others = tuple(carrier.name for carrier in carriers if not isinstance(carrier, Sandbox))
+    yield from inbox.operations(login, inbox.InboxCarriers(len(others) < len(carriers), others))

@@ -68,6 +68,8 @@ def _addresses(server: ReadyServer) -> list[str]:
         lines.append(f"CONNECT proxy at {url_of(local_host(server.host), server.proxy_port)}")
     if server.inbox:
         lines.append(f"Inbox of the virtual phones at {pages}/inbox")
+    else:
+        lines.append("Messages leave over the configured carriers; `trunkline carrier list` shows them")
     lines += [f"Log-in for pages at {pages}/login, with an account SID and its auth token"]
     lines += [f"Health at {pages}/health"]
     if server.operator_token_file:

@@ -8,6 +8,9 @@ The page and the paths that it calls show one account's messages alone:
   number of the account's; ``media`` lists attachments, each with ``content_type`` and base64 ``content``
 - ``DELETE /_trunkline/inbox/messages``: delete them
 - ``GET /_trunkline/inbox/phones``: the numbers with a behaviour of their own
+
+``note`` in the list, and on the page, is the reason why a message may be missing: it left over a carrier, or the
+account has no number. Without the sandbox there are no phones, which could receive or write.
 """
 
 from __future__ import annotations
@@ -53,8 +56,41 @@ MAX_BODY = 1600
 MAX_UPLOAD = 8 * 1024 * 1024
 """The bytes of a message from a phone, attachments included."""
 
+NO_NUMBER = "the account has no number: `trunkline number add +15005550006 --account SID` gives it one"
+"""The remedy for an account without numbers."""
+
 _MAX_ADDRESS = 64
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+class InboxCarriers(msgspec.Struct, frozen=True):
+    """The carriers of the node: whether the sandbox is among them, and the names of the others."""
+
+    sandbox: bool = True
+    others: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The reason why messages are missing; empty if every message is in the inbox."""
+        names = ", ".join(self.others)
+        if not self.sandbox:
+            return (
+                f"There are no virtual phones: messages leave over the carriers that are configured ({names}) and do "
+                "not appear here. `trunkline carrier list` shows the routes."
+            )
+        if self.others:
+            return (
+                f"Messages that leave over other carriers ({names}) do not appear here, only those of the sandbox. "
+                "`trunkline carrier list` shows the routes."
+            )
+        return ""
+
+
+class ListedMessages(msgspec.Struct, frozen=True):
+    """The messages of the list, and whether the account has a number."""
+
+    messages: list[SandboxMessage]
+    has_number: bool
 
 
 class InboxFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,17 +139,12 @@ class InboxPage(msgspec.Struct, frozen=True, kw_only=True):
         return f"?AccountSid={self.account_sid}" if self.account_sid else ""
 
 
-async def show_page(call: Call[InboxPage], session: PageSession) -> Response:
-    """Return the page."""
-    return html_response(read_file("inbox.html").replace("{csrf}", session.csrf))
-
-
 async def list_phones(call: Call[Empty]) -> list[dict[str, str]]:
     """Return the numbers with a behaviour of their own."""
     return [{"phone": phone, "behaviour": one.description} for phone, one in SPECIAL.items()]
 
 
-async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]:
+async def list_messages(tx: Tx, call: Call[InboxFilter]) -> ListedMessages:
     """Return the account's newest messages. Raise ApiError 20001 for a bad filter."""
     size = call.input.page_size or DEFAULT_PAGE
     since = call.input.since or "0"
@@ -122,7 +153,8 @@ async def list_messages(tx: Tx, call: Call[InboxFilter]) -> list[SandboxMessage]
     phone = call.input.phone or ""
     # A plus sign that was not escaped is a space.
     phone = f"+{phone[1:]}" if phone.startswith(" ") else phone
-    return await phones.newest(tx, call.account_sid, phone, size, round(float(since) * SECOND))
+    found = await phones.newest(tx, call.account_sid, phone, size, round(float(since) * SECOND))
+    return ListedMessages(found, bool(found) or await messaging.has_number(tx, call.account_sid))
 
 
 async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessage:
@@ -159,7 +191,8 @@ async def send_message(tx: Tx, call: Call[ComposedMessage]) -> SentMessage:
     """Send a message from a phone to a number of the account's. Raise ApiError 20001 if it has no such number."""
     sent = call.input
     if not await messaging.owns_number(tx, call.account_sid, sent.to):
-        raise invalid("to", "must be a number of this account")
+        known = await messaging.has_number(tx, call.account_sid)
+        raise invalid("to", "must be a number of this account" + ("" if known else f"; {NO_NUMBER}"))
     row = await send_as_phone(tx, call.account_sid, sent.phone, sent.to, sent.content)
     stored = await messaging.stores_inbound(tx, call.account_sid, sent.to)
     return SentMessage(row.id, row.message_sid if stored else None, sent.phone)
@@ -193,37 +226,41 @@ def entry(message: SandboxMessage) -> Json:
     }
 
 
-def page(login: PageLogin) -> Operation:
-    """Return the operation of the page."""
-    return login.page("/inbox", show_page, InboxPage)
+def operations(login: PageLogin, carriers: InboxCarriers) -> tuple[Operation, ...]:
+    """Return the operations of the inbox of a node with these carriers."""
 
+    async def show_page(call: Call[InboxPage], session: PageSession) -> Response:
+        """Return the page."""
+        return html_response(read_file("inbox.html").replace("{csrf}", session.csrf))
 
-OPERATIONS: tuple[Operation, ...] = (
-    handled(
-        OperationKind.FETCH,
-        "/inbox/phones",
-        list_phones,
-        lambda table, _urls: {"phones": table},
-        **FOR_ACCOUNT,
-    ),
-    fetch(
-        "/inbox/messages",
-        list_messages,
-        lambda found, _urls: {"messages": [entry(one) for one in found]},
-        input=InboxFilter,
-        scans=True,
-        **FOR_ACCOUNT,
-    ),
-    create(
-        "/inbox/messages",
-        send_message,
-        lambda sent, _urls: msgspec.structs.asdict(sent),
-        Empty,
-        status=202,
-        prepare=compose_message,
-        max_upload=MAX_UPLOAD,
-        **FOR_ACCOUNT,
-    ),
-    delete("/inbox/messages", clear, **FOR_ACCOUNT),
-)
-"""The operations of the inbox; there are none without the sandbox."""
+    async def compose(context: PrepareContext, call: Call[Empty]) -> ComposedMessage:
+        if not carriers.sandbox:
+            raise ApiError(20001, carriers.note)
+        return await compose_message(context, call)
+
+    def listed(found: ListedMessages, _: object) -> Json:
+        note = carriers.note or ("" if found.has_number else f"Nothing can be sent or received: {NO_NUMBER}.")
+        return {"messages": [entry(one) for one in found.messages], "note": note or None}
+
+    return (
+        login.page("/inbox", show_page, InboxPage),
+        handled(
+            OperationKind.FETCH,
+            "/inbox/phones",
+            list_phones,
+            lambda table, _urls: {"phones": table},
+            **FOR_ACCOUNT,
+        ),
+        fetch("/inbox/messages", list_messages, listed, input=InboxFilter, scans=True, **FOR_ACCOUNT),
+        create(
+            "/inbox/messages",
+            send_message,
+            lambda sent, _urls: msgspec.structs.asdict(sent),
+            Empty,
+            status=202,
+            prepare=compose,
+            max_upload=MAX_UPLOAD,
+            **FOR_ACCOUNT,
+        ),
+        delete("/inbox/messages", clear, **FOR_ACCOUNT),
+    )

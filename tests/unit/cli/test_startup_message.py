@@ -104,7 +104,9 @@ def test_refused_webhooks_are_told_with_the_remedy() -> None:
 
 
 def test_without_the_sandbox_there_is_no_inbox() -> None:
-    assert "inbox" not in startup_message(msgspec.structs.replace(STARTED, inbox=False), FIRST)
+    shown = startup_message(msgspec.structs.replace(STARTED, inbox=False), FIRST)
+    assert "inbox" not in shown
+    assert "Messages leave over the configured carriers" in shown
 
 
 @pytest.mark.parametrize(

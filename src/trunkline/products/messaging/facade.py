@@ -16,6 +16,7 @@ __all__ = [
     "MAX_RATE",
     "NumberType",
     "count_segments",
+    "has_number",
     "owns_number",
     "read_address",
     "service_exists",
@@ -52,6 +53,14 @@ async def stores_inbound(tx: Tx, account_sid: str, address: str) -> bool:
     return owned is not None and not (await webhooks_of(tx, owned, await service_of(tx, owned))).drops
 
 
+_ANY_NUMBER = "SELECT number FROM numbers WHERE account_sid = :account_sid LIMIT 1"
+
+
 async def owns_number(tx: Tx, account_sid: str, address: str) -> bool:
     """Return whether the account has the number with this address."""
     return await owned_by_account(tx, account_sid, address) is not None
+
+
+async def has_number(tx: Tx, account_sid: str) -> bool:
+    """Return whether the account has a number at all."""
+    return await tx.value(_ANY_NUMBER, account_sid=account_sid) is not None

@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from trunkline.api.error_codes import ERROR_CODES
 from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call, PrepareContext
 from trunkline.core.storage.database import Tx
@@ -23,6 +24,8 @@ WHERE account_sid IS NULL AND (country = 'US' OR country = 'CA') AND kind = :kin
     AND number LIKE :pattern ESCAPE '!'
 ORDER BY date_created, number LIMIT 1
 """
+
+_FOR_SALE = "SELECT number FROM numbers WHERE account_sid IS NULL LIMIT 1"
 
 
 class Purchase(msgspec.Struct, frozen=True):
@@ -66,7 +69,7 @@ async def buy_number(tx: Tx, account_sid: str, purchase: Purchase, kind: NumberT
         return await _buy_in_area(tx, account_sid, area_code, kind or NumberType.LOCAL)
     found = await inventory.find_number(tx, number)
     if found is None or (kind is not None and found.kind != kind):
-        raise ApiError(21422)
+        raise await _unavailable(tx, 21422)
     try:
         return await inventory.assign_number(tx, number, found.kind, account_sid)
     except NumberUnavailable:
@@ -77,5 +80,14 @@ async def _buy_in_area(tx: Tx, account_sid: str, area_code: str, kind: NumberTyp
     pattern = f"+1{area_code}%"
     found: str | None = await tx.value(f"{_IN_AREA} {tx.skip_locked}", kind=kind.value, pattern=pattern)
     if found is None:
-        raise ApiError(21452)
+        raise await _unavailable(tx, 21452)
     return await inventory.assign_number(tx, found, kind, account_sid)
+
+
+async def _unavailable(tx: Tx, code: int) -> ApiError:
+    """Return the error for a number that is not there; it names the remedy if there is none at all (inferred text)."""
+    if await tx.value(_FOR_SALE) is not None:
+        return ApiError(code)
+    return ApiError(
+        code, f"{ERROR_CODES[code].text}: the inventory is empty, `trunkline number add` fills it"
+    )
