@@ -36,6 +36,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "transports": frozenset({"trunkline.core", "trunkline.api"}),
     "realtime": frozenset({"trunkline.core", "trunkline.api"}),
     "control": frozenset({"trunkline.core", "trunkline.api", "trunkline.transports"}),
+    "browser_sdks": frozenset({"trunkline.core", "trunkline.api"}),
     "switch": frozenset({"trunkline.core"}),
 }
 """From a folder to what it may import besides itself. Product facades come on top, by FACADES."""
@@ -70,6 +71,7 @@ PURE = (
     "core/egress/http_message.py",
     "core/egress/target.py",
     "core/gsm.py",
+    "core/host_patterns.py",
     "core/http_syntax.py",
     "core/rates.py",
     "core/strict_json.py",

@@ -305,6 +305,7 @@ class ApiApplication:
             path,
             state.header(b"authorization"),
             state.header(b"user-agent"),
+            state.header(b"if-none-match"),
             head=scope["method"] == "HEAD",
         )
         lines: headers.Headers = [(b"twilio-request-id", state.sid.encode())]

@@ -11,7 +11,7 @@ from trunkline.api.response_content import ResponseContent
 
 
 class PublicRequest(msgspec.Struct, frozen=True):
-    """A request without an account: the Host header as received, the path as requested, and two headers. A HEAD is a
+    """A request without an account: the Host header as received, the path as requested, and three headers. A HEAD is a
     GET here, with ``head`` set."""
 
     method: str
@@ -19,6 +19,7 @@ class PublicRequest(msgspec.Struct, frozen=True):
     path: str
     authorization: str = ""
     user_agent: str = ""
+    if_none_match: str = ""
     head: bool = False
 
 

@@ -27,6 +27,7 @@ from trunkline.switch.authority import Authority
 MASTER_KEY_FILE = "master.key"
 CA_DIRECTORY = "ca"
 BLOBS_DIRECTORY = "blobs"
+SDK_DIRECTORY = "sdk"
 OPERATOR_TOKEN_FILE = "operator.token"  # noqa: S105
 OTHERS = 0o077
 """The bits of a mode for all users but the owner."""
@@ -155,6 +156,11 @@ def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manif
     if database.name == "sqlite":
         return FileBlobs(database, settings.storage.data_dir / BLOBS_DIRECTORY, references)
     return PieceBlobs(database, references)
+
+
+def sdk_directory(settings: Settings) -> Path:
+    """Return the folder of browser SDKs: the configured one, or the one in the data directory."""
+    return Path(settings.server.sdk_dir or settings.storage.data_dir / SDK_DIRECTORY)
 
 
 def open_authority(settings: Settings) -> Authority:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from trunkline.api.cross_origin import own_origins
 from trunkline.api.http import ApiApplication, HttpDoor, HttpLimits
 from trunkline.api.operation import Operation, Product
-from trunkline.api.public import PublicPaths
+from trunkline.api.public import Public, PublicPaths
 from trunkline.api.request_bodies import BodyMemory
 from trunkline.app.foundation import Foundation
 from trunkline.app.realtime_door import Realtime
@@ -16,7 +16,7 @@ from trunkline.control import control_product, inbox, start_product
 from trunkline.control.carriers import CarrierResource
 from trunkline.control.links import Links
 from trunkline.control.login import PageLogin
-from trunkline.products.manifest import Manifest, Runtime
+from trunkline.products.manifest import Manifest
 from trunkline.settings.server import ServerSettings
 from trunkline.transports.sandbox.carrier import Sandbox
 
@@ -34,7 +34,7 @@ def open_application(
     settings: ServerSettings,
     foundation: Foundation,
     realtime: Realtime,
-    runtimes: Iterable[Runtime],
+    public: Sequence[Public],
     bodies: BodyMemory,
 ) -> ApiApplication:
     """Return the ASGI application. Access tokens are verified as the realtime door verifies them."""
@@ -47,7 +47,7 @@ def open_application(
         metrics=foundation.metrics,
         clock=foundation.clock,
         operator_token=foundation.operator_token,
-        public=PublicPaths([path for runtime in runtimes for path in runtime.public]),
+        public=PublicPaths(public),
         bodies=bodies,
         limits=HttpLimits(
             settings.max_body_bytes, settings.request_timeout, settings.max_concurrent_requests

@@ -13,10 +13,12 @@ import asyncio
 from typing import Any
 
 from trunkline.api.request_bodies import BodyMemory
+from trunkline.app.data import sdk_directory
 from trunkline.app.foundation import Foundation
 from trunkline.app.http_door import open_application, routed_products
 from trunkline.app.products import products
 from trunkline.app.realtime_door import Realtime
+from trunkline.browser_sdks.scripts import SdkScripts
 from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
@@ -46,10 +48,10 @@ class Node:
         )
         self.runner = Runner(self.database, self._job_handlers(), clock)
         self._watch()
+        public = [path for runtime in self._runtimes for path in runtime.public]
+        public.append(SdkScripts(sdk_directory(settings)))
         self.bodies = BodyMemory(settings.server.max_body_memory)
-        self.application = open_application(
-            settings.server, foundation, self.realtime, self._runtimes, self.bodies
-        )
+        self.application = open_application(settings.server, foundation, self.realtime, public, self.bodies)
         self._draining: asyncio.Future[Any] | None = None
 
     async def start(self) -> None:

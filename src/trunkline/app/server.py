@@ -161,7 +161,10 @@ class Server:
         if self.settings.server.proxy_port < 0:
             return
         authority = open_authority(self.settings)
-        self.proxy = ConnectProxy(authority, self._door, log=logging.getLogger("trunkline.switch"))
+        let_through = self.settings.server.passthrough_hosts()
+        self.proxy = ConnectProxy(
+            authority, self._door, log=logging.getLogger("trunkline.switch"), let_through=let_through
+        )
         await self.proxy.start(self.settings.server.host, self.settings.server.proxy_port)
 
     def _door(self) -> asyncio.Protocol:

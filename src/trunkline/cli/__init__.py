@@ -21,6 +21,7 @@ COMMANDS = (
     "env",
     "exec",
     "ca",
+    "sdk",
 )
 """The commands in the order of the help. Each is the module of its name, with ``run`` or, for several commands
 under one name, ``app``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trunkline.core.host_patterns import HostPattern
 from trunkline.settings.option import option
 from trunkline.settings.values import (
     LARGEST,
@@ -17,6 +18,7 @@ from trunkline.settings.values import (
     networks,
     one_of,
     origins,
+    passthrough_hosts,
     writable_path,
 )
 
@@ -45,6 +47,17 @@ class ServerSettings:
         "Port of the CONNECT proxy, for moving an app by environment variables alone;",
         "0 chooses a free one, -1 switches it off.",
         check=between(-1, 65535),
+    )
+    proxy_passthrough: str = option(
+        "",
+        "Hosts that the CONNECT proxy lets through to where they really are, separated by commas:",
+        "a name or *.example.com, with a port that is 443 unless given.",
+        check=passthrough_hosts,
+    )
+    sdk_dir: str = option(
+        "",
+        "Directory of the browser SDKs that pages load, filled by trunkline sdk fetch;",
+        "empty uses sdk in the data directory.",
     )
     nats_url: str = option(
         "",
@@ -117,6 +130,10 @@ class ServerSettings:
     def allowed_origins(self) -> frozenset[str]:
         """Return the origins of ``browser_origins``."""
         return origins(self.browser_origins)
+
+    def passthrough_hosts(self) -> tuple[HostPattern, ...]:
+        """Return the hosts of ``proxy_passthrough``."""
+        return passthrough_hosts(self.proxy_passthrough)
 
     @property
     def lowest_level(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from trunkline.core.certificates import check_certificates
 from trunkline.core.egress.target import BadUrl, locate
+from trunkline.core.host_patterns import HostPattern, parse_pattern
 from trunkline.core.origins import canonical_origin
 
 T = TypeVar("T")
@@ -145,6 +146,20 @@ def origins(text: str) -> frozenset[str]:
     """Return the origins of browsers' pages that ``text`` lists, as browsers write them. Raise ValueError if one is
     malformed."""
     return frozenset(_listed(text, canonical_origin, "origins such as https://app.example"))
+
+
+def passthrough_hosts(text: str) -> tuple[HostPattern, ...]:
+    """Return the patterns of hosts that ``text`` lists. Raise ValueError if one is malformed, or one that this server
+    stands for."""
+    form = "hosts such as fonts.example or *.example.com:8443 that are none of the vendor's"
+    return _listed(text, _foreign_pattern, form)
+
+
+def _foreign_pattern(text: str) -> HostPattern:
+    pattern = parse_pattern(text)
+    if f".{pattern.name}".endswith((".twilio.com", ".media.twiliocdn.com")):
+        raise ValueError(text)
+    return pattern
 
 
 def nearest(names: Iterable[str], allowed: Iterable[str]) -> list[str]:

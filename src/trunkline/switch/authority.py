@@ -27,7 +27,7 @@ class _CachedContext(NamedTuple):
 
 
 class Authority:
-    """A CA for names below twilio.com and nothing else. `open` loads or creates it."""
+    """A CA for the served names and nothing else. `open` loads or creates it."""
 
     def __init__(
         self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, *, clock: Clock = system_clock
@@ -60,11 +60,11 @@ class Authority:
         """Return a server-side TLS context with a certificate for exactly `host`, issued on first use.
 
         It is cached, and issued again 30 days before it expires. HTTP/1.1 only, TLS 1.2 and later.
-        Raise ValueError if the name is not below twilio.com.
+        Raise ValueError if the name is not served here.
         """
         name = served_host(host)
         if name is None:
-            raise ValueError(f"not a name below twilio.com: {host!r}")
+            raise ValueError(f"not a served name: {host!r}")
         now = _utc_now(self._clock)
         cached = self._cache.pop(name, None)
         if cached is None or now >= cached.renew_at:

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from trunkline.core.atomic_files import create_file
+from trunkline.core.atomic_files import create_file, replace_file
 from trunkline.switch import certificates
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """Return the CA's certificate, issued for `key` on first use.
+    """Return the CA's certificate, issued for `key` on first use, and anew for the same key if it may not sign for all
+    served names. Programs that read it from its file trust the new one, others the old one for its own names.
 
     Raise AuthorityError if the file is not a certificate of this key, or has expired.
     """
@@ -54,7 +55,18 @@ def load_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime)
         raise AuthorityError(f"{path} does not belong to the key beside it; restore the pair or delete both")
     if now >= certificate.not_valid_after_utc:
         raise AuthorityError(f"{path} is expired; delete it and the key beside it to get new ones")
-    return certificate
+    return certificate if certificates.permits_served_names(certificate) else _reissued(path, key, now)
+
+
+def _reissued(path: Path, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    issued = certificates.authority_certificate(key, now)
+    try:
+        replace_file(path, certificates.pem(issued))
+    except OSError as reason:
+        _log.warning("%s is of an older version and cannot be replaced: %s", path, reason)
+    else:
+        _log.warning("%s is new, for the same key: it covers the hosts of browser SDKs, too", path)
+    return issued
 
 
 def _make_private(path: Path) -> None:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+SERVED_NAMES = ("twilio.com", "media.twiliocdn.com")
+"""The names that the CA may sign for, with those below them: the API's hosts, and the host of browser SDKs (client)."""
 AUTHORITY_NAME = "Trunkline local CA"
 AUTHORITY_DAYS = 3653
 """Ten years, with their leap days."""
@@ -38,7 +40,7 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def authority_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     """Return the CA's own certificate, for ten years.
 
-    It may sign server certificates only, no further CA, and only for names below twilio.com: a stolen key can
+    It may sign server certificates only, no further CA, and only for the served names: a stolen key can
     impersonate nothing else. IP addresses are excluded explicitly because a constraint on one kind of name
     leaves the other kinds unconstrained.
     """
@@ -52,6 +54,16 @@ def authority_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x50
         .add_extension(_name_constraints(), critical=True)
         .sign(key, hashes.SHA256())
     )
+
+
+def permits_served_names(certificate: x509.Certificate) -> bool:
+    """Return whether a CA's certificate lets it sign for all served names, unlike one of an older version."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return True
+    permitted = {name.value for name in found.permitted_subtrees or () if isinstance(name, x509.DNSName)}
+    return permitted >= set(SERVED_NAMES)
 
 
 def server_certificate(
@@ -100,7 +112,7 @@ def _name(common_name: str) -> x509.Name:
 
 def _name_constraints() -> x509.NameConstraints:
     return x509.NameConstraints(
-        permitted_subtrees=[x509.DNSName("twilio.com")],
+        permitted_subtrees=[x509.DNSName(name) for name in SERVED_NAMES],
         excluded_subtrees=[x509.IPAddress(IPv4Network("0.0.0.0/0")), x509.IPAddress(IPv6Network("::/0"))],
     )
 

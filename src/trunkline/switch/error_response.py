@@ -32,6 +32,22 @@ NOT_CONNECT = ErrorResponse(
 TOO_MANY = ErrorResponse(HTTPStatus.SERVICE_UNAVAILABLE, 20503, "The proxy has too many open connections.")
 
 
+class Redirect(msgspec.Struct, frozen=True):
+    """The address to which a request for a script over plain http is sent."""
+
+    location: str
+
+
+def unreachable(target: str) -> ErrorResponse:
+    """Return the error for a CONNECT to a host that is let through and cannot be reached: status 502, code 20503."""
+    return ErrorResponse(HTTPStatus.BAD_GATEWAY, 20503, f"{target[:255]} cannot be reached from this proxy.")
+
+
+def loop_target(target: str) -> ErrorResponse:
+    """Return the error for a CONNECT that leads back to the proxy: status 403, code 20403."""
+    return ErrorResponse(HTTPStatus.FORBIDDEN, 20403, f"{target[:255]} is this proxy itself.")
+
+
 def foreign_target(target: str) -> ErrorResponse:
     """Return the error for a CONNECT to a host that this server does not replace: status 403, code 20403."""
     return ErrorResponse(
@@ -39,8 +55,12 @@ def foreign_target(target: str) -> ErrorResponse:
     )
 
 
-def render(error: ErrorResponse) -> bytes:
-    """Return the whole HTTP/1.1 response, which ends the connection. The body has the vendor's four keys."""
+def render(response: ErrorResponse | Redirect) -> bytes:
+    """Return the whole HTTP/1.1 response, which ends the connection. The body of an error has the vendor's four
+    keys."""
+    if isinstance(response, Redirect):
+        return _redirect(response.location)
+    error = response
     body = msgspec.json.encode(
         {
             "code": error.code,
@@ -58,3 +78,13 @@ def render(error: ErrorResponse) -> bytes:
     if error.status is HTTPStatus.METHOD_NOT_ALLOWED:
         head.append("Allow: CONNECT")
     return "\r\n".join([*head, "", ""]).encode("ascii") + body
+
+
+def _redirect(location: str) -> bytes:
+    lines = (
+        "HTTP/1.1 307 Temporary Redirect",
+        f"Location: {location}",
+        "Content-Length: 0",
+        "Connection: close",
+    )
+    return "\r\n".join([*lines, "", ""]).encode("ascii")

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
-from trunkline.switch.error_response import ErrorResponse
-from trunkline.switch.request_parser import MAX_HEAD, ConnectRequest, parse_head
+from trunkline.core.host_patterns import HostPattern
+from trunkline.switch.request_parser import MAX_HEAD, HeadOutcome, parse_head
 
 _DRAIN_BYTES = 64 * 1024
 
 
-async def read_head(sock: socket.socket) -> ConnectRequest | ErrorResponse | None:
-    """Return the outcome of the head on the non-blocking socket, or None if the client closed before its end.
+async def read_head(sock: socket.socket, passthrough: Sequence[HostPattern] = ()) -> HeadOutcome | None:
+    """Return the outcome of the head on the non-blocking socket, or None if the client closed before its end. The hosts
+    of `passthrough` are let through.
 
     Raise OSError if the connection breaks.
     """
@@ -28,7 +30,7 @@ async def read_head(sock: socket.socket) -> ConnectRequest | ErrorResponse | Non
         peeked = await _peek(sock, MAX_HEAD - len(consumed))
         if not peeked:
             return None
-        head = parse_head(consumed + peeked)
+        head = parse_head(consumed + peeked, passthrough)
         if head is not None:
             _consume(sock, head.length - len(consumed))
             return head.outcome

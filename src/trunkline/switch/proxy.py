@@ -1,10 +1,11 @@
-"""The CONNECT proxy: TLS interception of tunnels to *.twilio.com:443.
+"""The CONNECT proxy: TLS interception of tunnels to *.twilio.com:443 and media.twiliocdn.com:443.
 
 The event loop calls ``_accept`` when a listener is readable; it accepts one connection, without waiting. One task per
 connection reads the head, within ``head_seconds``, and either sends an error response or confirms the tunnel. Until
 then the task owns the socket, and its end closes the socket, also when it is cancelled. A confirmed tunnel goes to the
 event loop, which runs TLS with a certificate for the requested host and connects it to a new protocol of the API
-server; from then on the event loop owns and closes the socket. ``stop`` ends accepting, cancels all tasks and so closes
+server; from then on the event loop owns and closes the socket. A tunnel to a host that is let through is its task's
+own until its end (``passthrough``). ``stop`` ends accepting, cancels all tasks and so closes
 every connection that has no protocol yet; the API server closes the others. A listener pauses for a second if the
 process has no file descriptor or no memory.
 """
@@ -15,13 +16,24 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from typing import NamedTuple
 
+from trunkline.core.host_patterns import HostPattern
+from trunkline.switch import passthrough
 from trunkline.switch.authority import Authority
-from trunkline.switch.error_response import TOO_MANY, ErrorResponse, render
+from trunkline.switch.error_response import (
+    TOO_MANY,
+    ErrorResponse,
+    Redirect,
+    loop_target,
+    render,
+    unreachable,
+)
 from trunkline.switch.head_reader import drain, read_head
-from trunkline.switch.request_parser import ConnectRequest
+from trunkline.switch.passthrough import LeadsBack, TunnelEnd
+from trunkline.switch.request_parser import ConnectRequest, PassthroughRequest
 
 BACKLOG = 1024
 
@@ -30,11 +42,22 @@ _LINGER_SECONDS = 1.0
 _RETRY_ACCEPT_SECONDS = 1.0
 
 
+class ProxyLimits(NamedTuple):
+    """The limits of a proxy: `head_seconds` for a request's head, `tls_seconds` for the TLS handshake, and for its end;
+    `max_connections` open at a time, tunnels in use included: one more gets a 503."""
+
+    head_seconds: float = 10.0
+    tls_seconds: float = 10.0
+    max_connections: int = 1000
+
+
+DEFAULT_LIMITS = ProxyLimits()
+
+
 class ConnectProxy:
     """A listener for CONNECT requests. Each tunnel, decrypted, gets a new protocol from `protocol_factory`.
 
-    `head_seconds` limits the time for a request's head, `tls_seconds` the time for the TLS handshake, and for its end.
-    `max_connections` limits the open connections, tunnels in use included; one more gets a 503.
+    Tunnels to the hosts of `let_through` are let through as they are.
     """
 
     def __init__(
@@ -43,16 +66,14 @@ class ConnectProxy:
         protocol_factory: Callable[[], asyncio.Protocol],
         *,
         log: logging.Logger,
-        head_seconds: float = 10.0,
-        tls_seconds: float = 10.0,
-        max_connections: int = 1000,
+        let_through: Sequence[HostPattern] = (),
+        limits: ProxyLimits = DEFAULT_LIMITS,
     ) -> None:
         self._authority = authority
         self._protocol_factory = protocol_factory
         self._log = log
-        self._head_seconds = head_seconds
-        self._tls_seconds = tls_seconds
-        self._max_connections = max_connections
+        self._let_through = tuple(let_through)
+        self._limits = limits
         self._listeners: list[socket.socket] = []
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -113,8 +134,11 @@ class ConnectProxy:
         self._admit(sock)
 
     def _admit(self, sock: socket.socket) -> None:
-        if len(self._open) >= self._max_connections and self.open_connections >= self._max_connections:
-            self._log.warning("the proxy refuses a connection: %d are open", self._max_connections)
+        if (
+            len(self._open) >= self._limits.max_connections
+            and self.open_connections >= self._limits.max_connections
+        ):
+            self._log.warning("the proxy refuses a connection: %d are open", self._limits.max_connections)
             _reject(sock)
             return
         self._open.add(sock)
@@ -127,28 +151,57 @@ class ConnectProxy:
         task.add_done_callback(lambda _: owned.close())
 
     async def _serve(self, sock: socket.socket, owned: ExitStack) -> None:
-        context = await self._respond(sock)
-        if context is None:
-            return
-        protocol = self._protocol_factory()
-        # From here the event loop owns the socket and closes it, whatever happens.
-        owned.pop_all()
-        await self._start_tls(sock, context, protocol)
+        confirmed = await self._respond(sock)
+        match confirmed:
+            case ssl.SSLContext():
+                protocol = self._protocol_factory()
+                # From here the event loop owns the socket and closes it, whatever happens.
+                owned.pop_all()
+                await self._start_tls(sock, confirmed, protocol)
+            case TunnelEnd():
+                owned.pop_all()
+                await passthrough.relay(await passthrough.accept(sock), confirmed)
 
-    async def _respond(self, sock: socket.socket) -> ssl.SSLContext | None:
-        """Read the head and send the response. Return None if the connection must be closed."""
+    async def _respond(self, sock: socket.socket) -> ssl.SSLContext | TunnelEnd | None:
+        """Read the head and send the response. Return the TLS of a tunnel that is served here, or the far end of one
+        that is let through; None if the connection must be closed."""
         try:
-            async with asyncio.timeout(self._head_seconds):
-                outcome = await read_head(sock)
+            async with asyncio.timeout(self._limits.head_seconds):
+                outcome = await read_head(sock, self._let_through)
             match outcome:
                 case ConnectRequest():
                     return await self._establish(sock, outcome.host)
+                case PassthroughRequest():
+                    return await self._pass_through(sock, outcome)
+                case Redirect():
+                    await _send(sock, outcome)
                 case ErrorResponse():
-                    self._log.info("the proxy responds with %d: %s", outcome.status, outcome.message)
-                    await _send_error(sock, outcome)
+                    await self._refuse(sock, outcome)
         except OSError as reason:
             self._log.debug("a connection to the proxy ended early: %r", reason)
         return None
+
+    async def _refuse(self, sock: socket.socket, error: ErrorResponse) -> None:
+        self._log.info("the proxy responds with %d: %s", error.status, error.message)
+        await _send(sock, error)
+
+    async def _pass_through(self, sock: socket.socket, request: PassthroughRequest) -> TunnelEnd | None:
+        target = f"{request.host}:{request.port}"
+        try:
+            end = await passthrough.connect(request.host, request.port, {self.port})
+        except LeadsBack:
+            await self._refuse(sock, loop_target(target))
+            return None
+        except OSError as reason:
+            self._log.info("the proxy cannot reach %s: %s", target, reason)
+            await self._refuse(sock, unreachable(target))
+            return None
+        try:
+            await asyncio.get_running_loop().sock_sendall(sock, _ESTABLISHED)
+        except BaseException:
+            end.writer.transport.abort()
+            raise
+        return end
 
     async def _establish(self, sock: socket.socket, host: str) -> ssl.SSLContext | None:
         try:
@@ -173,16 +226,16 @@ class ConnectProxy:
                 lambda: protocol,
                 sock,
                 ssl=context,
-                ssl_handshake_timeout=self._tls_seconds,
+                ssl_handshake_timeout=self._limits.tls_seconds,
                 # It includes the time in which the client reads the end of a response.
-                ssl_shutdown_timeout=self._tls_seconds,
+                ssl_shutdown_timeout=self._limits.tls_seconds,
             )
         except OSError as reason:
             self._log.debug("no TLS with a client of the proxy: %r", reason)
 
 
-async def _send_error(sock: socket.socket, error: ErrorResponse) -> None:
-    await asyncio.get_running_loop().sock_sendall(sock, render(error))
+async def _send(sock: socket.socket, response: ErrorResponse | Redirect) -> None:
+    await asyncio.get_running_loop().sock_sendall(sock, render(response))
     sock.shutdown(socket.SHUT_WR)
     async with asyncio.timeout(_LINGER_SECONDS):
         await drain(sock)

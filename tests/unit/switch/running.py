@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trunkline.switch.authority import Authority
-from trunkline.switch.proxy import ConnectProxy
+from trunkline.switch.proxy import ConnectProxy, ProxyLimits
 
 TIMEOUT = 20.0
 T = TypeVar("T")
@@ -118,7 +118,9 @@ def running(
         return doors[-1]
 
     authority = Authority.open(directory)
-    proxy = ConnectProxy(authority, open_door, log=LOG, **options)
+    limits = ProxyLimits(**{name: options[name] for name in ProxyLimits._fields if name in options})
+    let_through = options.get("let_through", ())
+    proxy = ConnectProxy(authority, open_door, log=LOG, let_through=let_through, limits=limits)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     found = RunningProxy(proxy, loop, 0, directory / "ca.pem", doors)

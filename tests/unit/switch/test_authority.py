@@ -159,8 +159,56 @@ def test_no_more_than_so_many_contexts_are_kept(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("host", ["example.com", "twilio.com", "*.twilio.com", ""])
 def test_other_hosts_are_not_minted(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ValueError, match="not a name below"):
+    with pytest.raises(ValueError, match="not a served name"):
         Authority.open(tmp_path).context_for(host)
+
+
+def test_the_host_of_browser_sdks_is_covered(tmp_path: Path) -> None:
+    context = Authority.open(tmp_path).context_for("media.twiliocdn.com")
+    handshake(context, strict_context(tmp_path / "ca.pem"), "media.twiliocdn.com")
+
+
+def test_a_certificate_of_an_older_version_is_made_anew_for_the_same_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(certificates, "SERVED_NAMES", ("twilio.com",))
+        Authority.open(tmp_path)
+    (tmp_path / "old.pem").write_bytes((tmp_path / "ca.pem").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        authority = Authority.open(tmp_path)
+    assert "for the same key" in caplog.text
+    assert (tmp_path / "ca.pem").read_bytes() == authority.certificate_pem
+    handshake(
+        authority.context_for("media.twiliocdn.com"),
+        strict_context(tmp_path / "ca.pem"),
+        "media.twiliocdn.com",
+    )
+    # Who trusts the old one goes on with what it covers.
+    trusting = strict_context(tmp_path / "old.pem")
+    handshake(authority.context_for("sync.twilio.com"), trusting, "sync.twilio.com")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(authority.context_for("media.twiliocdn.com"), trusting, "media.twiliocdn.com")
+    assert Authority.open(tmp_path).certificate_pem == authority.certificate_pem
+
+
+def test_a_certificate_that_cannot_be_replaced_is_told_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(certificates, "SERVED_NAMES", ("twilio.com",))
+        Authority.open(tmp_path)
+
+    def refuse(path: Path, content: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(authority_files, "replace_file", refuse)
+    with caplog.at_level(logging.WARNING):
+        authority = Authority.open(tmp_path)
+    assert "cannot be replaced" in caplog.text
+    handshake(
+        authority.context_for("sync.twilio.com"), strict_context(tmp_path / "ca.pem"), "sync.twilio.com"
+    )
 
 
 def test_the_authority_is_made_once_and_found_again(tmp_path: Path) -> None:

@@ -6,20 +6,29 @@ from http import HTTPStatus
 
 import pytest
 
-from trunkline.switch.error_response import ErrorResponse
-from trunkline.switch.request_parser import MAX_HEAD, ConnectRequest, Head, parse_head, served_host
+from trunkline.core.host_patterns import parse_pattern
+from trunkline.switch.error_response import ErrorResponse, Redirect, render
+from trunkline.switch.request_parser import (
+    MAX_HEAD,
+    ConnectRequest,
+    Head,
+    HeadOutcome,
+    PassthroughRequest,
+    parse_head,
+    served_host,
+)
 
 PYTHON = b"CONNECT sync.twilio.com:443 HTTP/1.0\r\n\r\n"
 NODE = b"CONNECT api.twilio.com:443 HTTP/1.1\r\nHost: api.twilio.com:443\r\nConnection: close\r\n\r\n"
 
 
-def outcome(data: bytes) -> ConnectRequest | ErrorResponse:
+def outcome(data: bytes) -> HeadOutcome:
     head = parse_head(data)
     assert head is not None
     return head.outcome
 
 
-def connect(target: str) -> ConnectRequest | ErrorResponse:
+def connect(target: str) -> HeadOutcome:
     return outcome(f"CONNECT {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode("latin-1"))
 
 
@@ -50,6 +59,7 @@ def test_a_head_is_read_whole_and_never_before_its_last_byte(head: bytes, host: 
         ("sync.dublin.ie1.twilio.com:443", "sync.dublin.ie1.twilio.com"),
         ("ip-messaging.twilio.com:0443", "ip-messaging.twilio.com"),
         ("a" * 63 + ".twilio.com:443", "a" * 63 + ".twilio.com"),
+        ("Media.TwilioCDN.com.:443", "media.twiliocdn.com"),
     ],
 )
 def test_served_targets(target: str, host: str) -> None:
@@ -77,6 +87,10 @@ def test_served_targets(target: str, host: str) -> None:
         "127.0.0.1:443",
         "[::1]:443",
         "localhost:443",
+        "twiliocdn.com:443",
+        "static.twiliocdn.com:443",
+        "a.media.twiliocdn.com:443",
+        "media.twiliocdn.com:80",
     ],
 )
 def test_other_targets_are_refused(target: str) -> None:
@@ -86,9 +100,71 @@ def test_other_targets_are_refused(target: str) -> None:
     assert "only to *.twilio.com:443" in response.message
 
 
+PATTERNS = (parse_pattern("fonts.example"), parse_pattern("*.example.com"), parse_pattern("localhost:9000"))
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "port"),
+    [
+        ("fonts.example:443", "fonts.example", 443),
+        ("FONTS.Example.:443", "fonts.example", 443),
+        ("a.b.example.com:443", "a.b.example.com", 443),
+        ("a_b.example.com:443", "a_b.example.com", 443),
+        ("localhost:9000", "localhost", 9000),
+    ],
+)
+def test_listed_hosts_are_let_through(target: str, host: str, port: int) -> None:
+    found = parse_head(f"CONNECT {target} HTTP/1.0\r\n\r\n".encode(), PATTERNS)
+    assert found is not None
+    assert found.outcome == PassthroughRequest(host, port)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "fonts.example:80",
+        "www.fonts.example:443",
+        "example.com:443",
+        "badexample.com:443",
+        "a.example.com:8443",
+        "user@a.example.com:443",
+        "a/b.example.com:443",
+        "..example.com:443",
+        "a.example.com.evil.example:443",
+        "localhost:443",
+        "sync.twilio.com:80",
+    ],
+)
+def test_hosts_that_are_not_listed_are_refused_as_ever(target: str) -> None:
+    head = f"CONNECT {target} HTTP/1.0\r\n\r\n".encode()
+    assert parse_head(head, PATTERNS) == parse_head(head)
+    found = parse_head(head, PATTERNS)
+    assert found is not None
+    assert isinstance(found.outcome, ErrorResponse)
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("http://media.twiliocdn.com/sdk/js/a.js?b=1", "https://media.twiliocdn.com/sdk/js/a.js?b=1"),
+        ("HTTP://SDK.Twilio.com:80/js/a.js", "https://sdk.twilio.com/js/a.js"),
+        ("http://sdk.twilio.com", "https://sdk.twilio.com/"),
+    ],
+)
+def test_scripts_over_plain_http_are_redirected(target: str, location: str) -> None:
+    for method in ("GET", "HEAD"):
+        assert outcome(f"{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()) == Redirect(location)
+    assert render(Redirect(location)).startswith(
+        f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n".encode()
+    )
+
+
 @pytest.mark.parametrize(
     "head",
     [
+        b"POST http://sdk.twilio.com/js/a.js HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET http://sdk.twilio.com.evil.example/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET http://sync.twilio.com/v1/Services HTTP/1.1\r\nHost: h\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
         b"POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 3\r\n\r\n",
