@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
@@ -217,6 +218,62 @@ class TestSecrets:
         assert line["request_id"] == response.headers["twilio-request-id"]
         assert (line["method"], line["path"], line["status"]) == ("GET", SERVICES, 200)
         assert "s3cret" not in str(line)
+
+
+CALLS = [
+    (
+        "GET",
+        "/sync/v1/Services",
+        "localhost",
+        'operation="sync.services.list",product="sync",status="200"',
+    ),
+    (
+        "GET",
+        "/v1/Services",
+        "chat.localhost",
+        'operation="chat.services.list",product="chat",status="200"',
+    ),
+    ("GET", "/v1/Keys", "localhost", 'operation="accounts.keys.list",product="accounts",status="400"'),
+    (
+        "GET",
+        "/v1/Services",
+        "localhost",
+        'operation="notify.services.list",product="notify",status="200"',
+    ),
+    ("GET", "/v1/nope", "localhost", 'operation="",product="notify",status="404"'),
+    ("PUT", "/v1/Services", "messaging.localhost", 'operation="",product="messaging",status="405"'),
+    ("GET", "/ip-messaging/v9/Services", "localhost", 'operation="",product="chat",status="404"'),
+    ("GET", "/sync", "localhost", 'operation="",product="sync",status="404"'),
+    (
+        "GET",
+        f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/SM1/Nope.json",
+        "localhost",
+        'product="messaging"',
+    ),
+    ("DELETE", f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", "localhost", 'product="messaging"'),
+    ("PUT", f"/2010-04-01/Accounts/{ACCOUNT_SID}.json", "localhost", 'product="accounts"'),
+    ("GET", f"/2010-04-01/Accounts/{ACCOUNT_SID}/Nope.json", "localhost", 'operation="",product="accounts"'),
+    ("GET", "/m/AAAAAAA", "localhost", 'product="notify",status="404"'),
+    ("GET", "/", "go.example.com", 'operation="messaging.public.fetch",product="messaging",status="404"'),
+]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_call_is_counted_for_the_product_that_serves_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = msgspec.structs.replace(api.node.application._door, default_product="notify")
+    monkeypatch.setattr(api.node.application, "_door", door)
+    domain = {"Name": "go.example.com", "AccountSid": ACCOUNT_SID}
+    assert api.post("/_trunkline/domains", domain, auth=OPERATOR).status_code == 201
+
+    def counts() -> set[str]:
+        lines = api.get("/_trunkline/metrics", auth=OPERATOR).text.splitlines()
+        return {line for line in lines if line.startswith("trunkline_requests_total{")}
+
+    for method, path, host, label in CALLS:
+        before = counts()
+        api.run(api._http.request(method, path, headers={"Host": host}))
+        (counted,) = counts() - before
+        assert label in counted, (method, path, counted)
 
 
 def test_the_metrics_names_do_not_grow_with_what_clients_ask_for(api: Api) -> None:

@@ -15,7 +15,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api
 from trunkline.api.http import ApiApplication
 from trunkline.api.operation import Call, Empty, Mount, PrepareContext, Product, create, fetch
-from trunkline.api.public import PublicRequest, PublicResponse
+from trunkline.api.public import PublicPaths, PublicRequest, PublicResponse
 from trunkline.api.response_content import ResponseContent
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
@@ -201,7 +201,9 @@ class BrokenPublic:
 
 
 def test_storage_that_fails_in_between_breaks_a_public_response_off_too(client: Client) -> None:
-    application = ApiApplication(msgspec.structs.replace(client.application._door, public=BrokenPublic()))
+    application = ApiApplication(
+        msgspec.structs.replace(client.application._door, public=PublicPaths([("files", BrokenPublic())]))
+    )
     sent: list[MutableMapping[str, Any]] = []
 
     async def send(message: MutableMapping[str, Any]) -> None:

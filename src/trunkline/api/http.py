@@ -22,7 +22,7 @@ from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.failures import rejection_of
 from trunkline.api.params import Fields
 from trunkline.api.principal import Principal, Scheme
-from trunkline.api.public import Public, PublicRequest
+from trunkline.api.public import PublicPaths, PublicRequest
 from trunkline.api.request_bodies import BodyMemory, HeldBody, Receive
 from trunkline.api.response_content import ResponseContent, Selection, select
 from trunkline.api.router import Match, Router
@@ -54,7 +54,7 @@ class HttpDoor(msgspec.Struct, frozen=True):
     database: Database
     metrics: Metrics
     clock: Clock
-    public: Public
+    public: PublicPaths
     bodies: BodyMemory
     operator_token: str = ""
     limits: HttpLimits = HttpLimits()
@@ -287,8 +287,10 @@ class ApiApplication:
     def _observe(self, state: _RequestState, scope: Scope, status: int, seconds: float) -> None:
         if state.private:
             return
-        route = state.match.route if state.match else None
+        route, address = state.match.route if state.match else None, state.address
         product, operation = (route.product, route.name) if route else ("", "")
+        if route is None and address is not None:
+            product = self._door.router.product_of(address.host, address.segments)
         self._door.metrics.observe(product, operation, status, seconds)
         if self._door.log_requests:
             path = scope["raw_path"].decode("ascii", "replace")[:512]
@@ -324,9 +326,13 @@ class ApiApplication:
             status, body = rejected.status, rejected.body
             more = _lines(rejected.headers) + headers.content(headers.JSON, len(body))
         if stream is not None:
+            status = stream.selection.status
             await _send_stream(scope, send, lines, stream)
         else:
             await _send(scope, send, status, [*lines, *more], body)
+        product = self._door.public.product_of(scope["raw_path"])
+        seconds = time.perf_counter() - state.started
+        self._door.metrics.observe(product, f"{product}.public.fetch", status, seconds)
         return True
 
 

@@ -46,19 +46,23 @@ class Public(Protocol):
 
 
 class PublicPaths:
-    """Several public doors as one. It implements ``Public``."""
+    """Several public doors, each with the name of its product, as one. It implements ``Public``."""
 
-    def __init__(self, doors: Sequence[Public]) -> None:
+    def __init__(self, doors: Sequence[tuple[str, Public]]) -> None:
         self._doors = tuple(doors)
 
     def claims(self, raw_path: bytes) -> bool:
         """Return whether the path belongs to one of the doors."""
-        return any(door.claims(raw_path) for door in self._doors)
+        return any(door.claims(raw_path) for _, door in self._doors)
+
+    def product_of(self, raw_path: bytes) -> str:
+        """Return the product of the first door that claims the path; an empty text if none does."""
+        return next((product for product, door in self._doors if door.claims(raw_path)), "")
 
     async def respond(self, request: PublicRequest) -> PublicResponse | None:
         """Return the response of the first door that claims the path and has one."""
         raw_path = request.path.encode()
-        for door in self._doors:
+        for _, door in self._doors:
             if door.claims(raw_path) and (response := await door.respond(request)) is not None:
                 return response
         return None

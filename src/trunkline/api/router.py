@@ -39,9 +39,12 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class _Node:
-    __slots__ = ("children", "rest", "routes", "variable")
+    """A place in the trie. ``products`` have operations at it or below it."""
+
+    __slots__ = ("children", "products", "rest", "routes", "variable")
 
     def __init__(self) -> None:
+        self.products: set[str] = set()
         self.children: dict[str, _Node] = {}
         self.variable: _Node | None = None
         self.rest: _Node | None = None
@@ -69,6 +72,7 @@ class Router:
 
     def _add(self, root: _Node, product: str, mount: Mount, operation: Operation) -> None:
         node, variables, names = root, [], [product]
+        node.products.add(product)
         for segment in filter(None, operation.path.strip("/").split("/")):
             if segment.endswith("+}"):
                 variables.append(segment[1:-2])
@@ -81,6 +85,7 @@ class Router:
             else:
                 names.append(segment.lower())
                 node = node.children.setdefault(segment, _Node())
+            node.products.add(product)
         route = Route(product, mount, operation, tuple(variables), f"{product}/{names[-1]}")
         if operation.method in node.routes:
             raise ValueError(f"two operations serve {operation.method} {operation.path}")
@@ -95,11 +100,31 @@ class Router:
             return _match(self._roots.get((host, "")), method, segments, path)
         return _match(found, method, segments[1:], path)
 
+    def product_of(self, host: str, segments: tuple[str, ...]) -> str:
+        """Return the product that serves the surroundings of a path at which nothing is; an empty text if several do,
+        or none."""
+        found = self._roots.get((host, segments[0])) if segments else None
+        if found is None:
+            roots = [root for (label, _), (_, root) in self._roots.items() if label == host]
+            return _only(set().union(*(root.products for root in roots)))
+        mount, node = found
+        for segment in segments[1:]:
+            name = segment.removesuffix(".json") if mount.suffix else segment
+            child = node.children.get(name) or node.variable
+            if child is None:
+                break
+            node = child
+        return _only({route.product for route in node.routes.values()}) or _only(node.products)
+
     def match_tunnel(self, product: str, method: str, segments: tuple[str, ...], path: str) -> Match:
         """Return the operation of a product's tunnel mounts for ``segments`` (the version first). Raise as
         ``match``."""
         found = self._tunnels.get((product, segments[0])) if segments else None
         return _match(found, method, segments[1:], path)
+
+
+def _only(products: set[str]) -> str:
+    return next(iter(products)) if len(products) == 1 else ""
 
 
 def _match(found: tuple[Mount, _Node] | None, method: str, rest: tuple[str, ...], path: str) -> Match:

@@ -34,10 +34,11 @@ def open_application(
     settings: ServerSettings,
     foundation: Foundation,
     realtime: Realtime,
-    public: Sequence[Public],
+    public: Sequence[tuple[str, Public]],
     bodies: BodyMemory,
 ) -> ApiApplication:
-    """Return the ASGI application. Access tokens are verified as the realtime door verifies them."""
+    """Return the ASGI application. ``public`` are the servers of public paths with the names of their products. Access
+    tokens are verified as the realtime door verifies them."""
     door = HttpDoor(
         router=realtime.router,
         directory=foundation.accounts.directory,

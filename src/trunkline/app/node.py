@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from trunkline.api.public import Public
 from trunkline.api.request_bodies import BodyMemory
 from trunkline.app.data import sdk_directory
 from trunkline.app.foundation import Foundation
@@ -48,8 +49,12 @@ class Node:
         )
         self.runner = Runner(self.database, self._job_handlers(), clock)
         self._watch()
-        public = [path for runtime in self._runtimes for path in runtime.public]
-        public.append(SdkScripts(sdk_directory(settings)))
+        public: list[tuple[str, Public]] = [
+            (manifest.name, path)
+            for manifest, runtime in zip(manifests, self._runtimes, strict=True)
+            for path in runtime.public
+        ]
+        public.append(("sdk", SdkScripts(sdk_directory(settings))))
         self.bodies = BodyMemory(settings.server.max_body_memory)
         self.application = open_application(settings.server, foundation, self.realtime, public, self.bodies)
         self._draining: asyncio.Future[Any] | None = None

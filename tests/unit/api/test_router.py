@@ -163,3 +163,24 @@ def test_tunnel_mounts_are_out_of_reach_of_http() -> None:
         assert refused.value.code == code
     with pytest.raises(ApiError):
         router.match_tunnel("sync", "GET", (), "/")
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "product"),
+    [
+        ("chat", "", "chat"),
+        ("ip-messaging", "v9/Services", "chat"),
+        ("chat", "v2/Nope", "chat"),
+        ("chat", "v2/Services/IS1/Items/a/b/c", "chat"),
+        ("api", "2010-04-01", ""),
+        ("api", "1999-01-01/Accounts", ""),
+        ("api", "2010-04-01/Accounts.json", "accounts"),
+        ("api", "2010-04-01/Accounts/AC1/Nope.json", "accounts"),
+        ("api", "2010-04-01/Accounts/AC1/Messages.json", "messaging"),
+        ("api", "2010-04-01/Accounts/AC1/Messages/SM1/Nope.json", "messaging"),
+        ("", "v2/Services", ""),
+        ("nobody", "", ""),
+    ],
+)
+def test_what_is_not_found_has_the_product_around_it(host: str, path: str, product: str) -> None:
+    assert ROUTER.product_of(host, tuple(filter(None, path.split("/")))) == product
