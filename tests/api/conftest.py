@@ -14,7 +14,7 @@ from contract import CheckedClient, NodeMissing, node_modules
 from engines import Engine
 from trunkline.app.node import Node
 from trunkline.app.products import migrations, products
-from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.clock import SECOND, Clock, WatchedClock, system_clock
 from trunkline.products.messaging.runtime import Messaging
 from trunkline.settings import Settings
 
@@ -126,7 +126,15 @@ def settings_overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
-def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> Iterator[Api]:
+def steady() -> Clock | None:
+    """Return the clock that no jump moves, for a node that watches for jumps; override this fixture."""
+    return None
+
+
+@pytest.fixture
+def api(
+    engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any], steady: Clock | None
+) -> Iterator[Api]:
     """Yield a fresh node with one account on each storage engine in turn."""
     defaults: dict[str, Any] = {
         "data_dir": tmp_path,
@@ -142,7 +150,7 @@ def api(engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any]) -> I
     settings = Settings.of(**{**defaults, "database_url": url, **settings_overrides})
     clock = TestClock()
     with asyncio.Runner() as runner:
-        node = Node(settings, clock)
+        node = Node(settings, WatchedClock(clock, steady) if steady else clock)
         runner.run(node.start())
         made = Api(node, runner, clock)
         try:

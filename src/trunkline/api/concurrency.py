@@ -57,7 +57,7 @@ class FailedLogins:
         """Record a failure and return the seconds by which its response is delayed."""
         now = self._clock()
         since, count = self._seen.pop(address, (now, 0))
-        if now - since > self.WINDOW:
+        if not since <= now <= since + self.WINDOW:
             since, count = now, 0
         self._seen[address] = (since, count + 1)
         if len(self._seen) > self.MAX_ADDRESSES:

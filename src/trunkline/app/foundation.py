@@ -17,11 +17,12 @@ from trunkline.api.operation import PrepareContext
 from trunkline.api.principal import CredentialRevoked
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.outgoing_requests import open_delivery, open_egress
-from trunkline.app.products import open_accounts, open_carriers, public_address
+from trunkline.app.products import holds, open_accounts, open_carriers, public_address
 from trunkline.control.health import Health
 from trunkline.core import mutation_claims
 from trunkline.core.clock import Clock
 from trunkline.core.cluster import Cluster
+from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.telemetry import Metrics
@@ -59,6 +60,7 @@ class Foundation:
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutation_claims.sweeper(self.database)
+        self.hold_watch = HoldWatch(self.database, clock, holds(manifests), self.accounts.record_host_alert)
         self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
         self._delivery = open_delivery(
             settings,
@@ -104,11 +106,13 @@ class Foundation:
         await self.bus.start()
         # After all that may fail: the token of a new account is printed once, by the start that makes it.
         await self.accounts.start()
+        await self.hold_watch.start()
         self._mutations.start()
         await self.blobs.start()
 
     async def stop(self) -> None:
         """Stop the sweepers, and close outgoing requests, the bus and the database."""
+        await self.hold_watch.stop()
         await self._mutations.stop()
         await self.blobs.stop()
         await self.egress.close()

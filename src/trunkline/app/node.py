@@ -20,7 +20,7 @@ from trunkline.app.http_door import open_application, routed_products
 from trunkline.app.products import products
 from trunkline.app.realtime_door import Realtime
 from trunkline.browser_sdks.scripts import SdkScripts
-from trunkline.core.clock import Clock, system_clock
+from trunkline.core.clock import Clock, WatchedClock, system_clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
 from trunkline.settings import Settings
@@ -31,6 +31,8 @@ class Node:
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.settings = settings
+        if clock is system_clock:
+            clock = WatchedClock()
         manifests = products(settings, clock)
         self._foundation = foundation = Foundation(settings, manifests, clock)
         self.vault = foundation.vault
@@ -39,6 +41,7 @@ class Node:
         self.egress = foundation.egress
         self.metrics = foundation.metrics
         self.health = foundation.health
+        self.hold_watch = foundation.hold_watch
         self.address = foundation.address
         self.accounts = foundation.accounts
         context = foundation.context()

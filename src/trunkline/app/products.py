@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from trunkline.core import mutation_claims
 from trunkline.core.blobs import store as blobs
 from trunkline.core.clock import Clock, system_clock
+from trunkline.core.jobs import queue as jobs_queue
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.inspection import first_row
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks import attempts
@@ -47,6 +49,18 @@ def migrations(manifests: Iterable[Manifest]) -> list[Migration]:
         carriers.MIGRATIONS,
     ]
     return [migration for group in groups for migration in group]
+
+
+def holds(manifests: Iterable[Manifest]) -> list[Hold]:
+    """Return the stored moments that hold work back: those of the core, of each product, and of the carriers."""
+    groups = [
+        jobs_queue.HOLDS,
+        mutation_claims.HOLDS,
+        realtime.HOLDS,
+        *(manifest.holds for manifest in manifests),
+        carriers.HOLDS,
+    ]
+    return [hold for group in groups for hold in group]
 
 
 def service_finders(manifests: Iterable[Manifest]) -> dict[str, ServiceFinder]:

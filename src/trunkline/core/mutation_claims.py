@@ -19,6 +19,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns, placeholders
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 
 LIFETIME = 10 * 60 * SECOND
@@ -51,6 +52,12 @@ MIGRATIONS = (
             "CREATE INDEX mutations_by_expiry ON mutations (expires_at)",
         ),
     ),
+)
+
+
+HOLDS = (
+    Hold("mutations", until="expires_at", span=LIFETIME, where="executed"),
+    Hold("mutations", until="expires_at", span=LEASE, where="NOT executed"),
 )
 
 

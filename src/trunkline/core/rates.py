@@ -4,7 +4,8 @@
    needs no work.
 2. A token may be spent ahead of its time, as long as all that was spent fits into ``burst`` microseconds. A bucket
    whose burst holds at most one token spends none ahead: it is free again 1/rate seconds after each token.
-3. ``spend`` does not check. A caller that may spend more than the bucket holds, such as a long message, waits until
+3. A time before the last one is from a clock that was set back, and takes ``full_at`` with it.
+4. ``spend`` does not check. A caller that may spend more than the bucket holds, such as a long message, waits until
    the bucket is out of debt.
 """
 
@@ -22,22 +23,25 @@ K = TypeVar("K", bound=Hashable)
 
 
 class TokenBucket(msgspec.Struct, gc=False):
-    """A bucket of ``rate`` tokens a second, 0 for no limit. It is full again at ``full_at``."""
+    """A bucket of ``rate`` tokens a second, 0 for no limit. It is full again at ``full_at``, as of ``since``."""
 
     rate: float
     burst: int = 0
     full_at: int = 0
+    since: int = 0
 
     def wait(self, now: int, tokens: float = 0) -> int:
         """Return the microseconds until ``tokens`` may be spent; without them, until the bucket is out of debt."""
         if not self.rate:
             return 0
+        self._follow(now)
         ahead = max(self.full_at - now, 0) + self.duration(tokens)
         return max(ahead - self._allowance, 0)
 
     def spend(self, tokens: float, now: int) -> None:
         """Count tokens that are spent now."""
         if self.rate:
+            self._follow(now)
             self.full_at = max(self.full_at, now) + self.duration(tokens)
 
     def at_once(self) -> int:
@@ -47,6 +51,11 @@ class TokenBucket(msgspec.Struct, gc=False):
     def duration(self, tokens: float) -> int:
         """Return the microseconds in which a bucket with a rate gains ``tokens``."""
         return int(tokens * SECOND / self.rate)
+
+    def _follow(self, now: int) -> None:
+        if now < self.since:
+            self.full_at -= self.since - now
+        self.since = now
 
     @property
     def _allowance(self) -> int:

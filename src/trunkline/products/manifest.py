@@ -24,6 +24,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.realtime.product import RealtimeProduct
@@ -97,8 +98,8 @@ def _nothing(context: Context) -> Runtime:
 
 class Manifest(msgspec.Struct, frozen=True):
     """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, its operations
-    in the ``control`` API, how it runs, the columns that refer to blobs, and by grant the finders of the Services that
-    access tokens name."""
+    in the ``control`` API, how it runs, the columns that refer to blobs, by grant the finders of the Services that
+    access tokens name, and the moments of its tables that hold work back."""
 
     product: Product
     migrations: tuple[Migration, ...] = ()
@@ -107,6 +108,7 @@ class Manifest(msgspec.Struct, frozen=True):
     run: Callable[[Context], Runtime] = _nothing
     blob_references: tuple[BlobReference, ...] = ()
     finders: Mapping[str, ServiceFinder] = {}
+    holds: tuple[Hold, ...] = ()
 
     @property
     def name(self) -> str:

@@ -158,6 +158,11 @@ class RealtimeConnection:
         """Let the session handle the time."""
         self._perform(self._session.tick(now))
 
+    def follow(self, now: int) -> None:
+        """Take the session's timers back with a clock that was set back, and arm the gateway's."""
+        self._session.follow(now)
+        self._gateway.arm(self, self._session.due)
+
     def close_if(self, predicate: Predicate, status: PacketStatus) -> None:
         """Close the connection if its grant fits, or the grant of the token that is being verified."""
         if self._vetoes is not None:

@@ -18,16 +18,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Success
 from trunkline.core.jobs.queue import Job, enqueue
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.realtime.product import Endpoint, PresenceListener
+from trunkline.realtime.schema import LEASE
 
 KIND = "presence_absence"
 """The kind of the job that waits for the end of a grace."""
-LEASE = 20 * SECOND
-"""The time after which a node that does not renew its lease counts as gone (inferred)."""
 
 Listeners = Mapping[str, PresenceListener]
 """From a product to its listener."""

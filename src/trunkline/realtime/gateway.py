@@ -18,7 +18,7 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from trunkline.api.errors import ApiError, not_found
-from trunkline.core.clock import Clock
+from trunkline.core.clock import JUMP, Clock
 from trunkline.core.sids import new_packet_id, new_token
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import Peer, PeerListener, RequestTunnel, Verifier
@@ -77,6 +77,7 @@ class RealtimeGateway:
         self._endpoints: dict[str, RealtimeConnection] = {}
         self._wheel: TimerWheel[RealtimeConnection] = TimerWheel()
         self._timer: asyncio.TimerHandle | None = None
+        self._ticked_at = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: Flusher | None = None
         self._drained = 0
@@ -119,8 +120,17 @@ class RealtimeGateway:
     def tick(self) -> None:
         """Let all connections that are due handle the time. The timer calls this ten times a second."""
         now = self.clock()
+        if now <= self._ticked_at - JUMP:
+            self._follow(now)
+        self._ticked_at = now
         for connection in self._wheel.due(now):
             connection.tick(now)
+
+    def _follow(self, now: int) -> None:
+        """Take the timers of all connections back with a clock that was set back."""
+        for connection in self._connections:
+            self._wheel.remove(connection)
+            connection.follow(now)
 
     # For WebSockets
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from trunkline.core.clock import SECOND
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+
+LEASE = 20 * SECOND
+"""The time after which a node that does not renew its lease counts as gone (inferred)."""
 
 MIGRATIONS = (
     Migration(
@@ -38,3 +43,5 @@ MIGRATIONS = (
         ),
     ),
 )
+
+HOLDS = (Hold("realtime_nodes", until="until", span=LEASE),)

@@ -267,6 +267,15 @@ class RealtimeSession:
         self._arm()
         return effects
 
+    def follow(self, now: int) -> None:
+        """Take the timers back with a clock that was set back: none lies further ahead than it may. A token still
+        expires at its own time."""
+        if self._next_ping != NEVER:
+            self._next_ping = min(self._next_ping, now + PING_EVERY)
+        if self._end_by != NEVER:
+            self._end_by = min(self._end_by, now + INIT_WITHIN)
+        self._arm()
+
     def _tick_open(self, now: int) -> Effects:
         assert self.grant is not None
         if now >= self._end_by:

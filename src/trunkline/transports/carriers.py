@@ -21,6 +21,7 @@ from trunkline.transports.smpp.segment_store import DatabaseSegmentStore, Segmen
 from trunkline.transports.smpp.settings import SmppRoute
 
 MIGRATIONS = (*phones.MIGRATIONS, *segment_store.MIGRATIONS)
+HOLDS = segment_store.HOLDS
 
 
 def open_carriers(

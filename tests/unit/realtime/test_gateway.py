@@ -85,6 +85,19 @@ def test_errors_of_the_tunnel_are_http_errors(run: Run) -> None:
     run(test())
 
 
+def test_pings_and_the_wait_for_a_log_in_go_on_after_the_clock_was_set_back(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, clients(made, "alice") as [one], client(made) as stranger:
+            await made.until(lambda: len(made.gateway) == 2)
+            made.advance(1)
+            made.advance(-3 * 3600)
+            made.advance(31)
+            assert (await one.receive()).header["method"] == "ping"
+            assert await stranger.ended() == 1000
+
+    run(test())
+
+
 def test_events_reach_everybody_but_the_author(run: Run) -> None:
     async def handler(peer: Peer, incoming: TunnelRequest) -> TunnelReply:
         if incoming.method == "PUT":

@@ -20,18 +20,18 @@ from trunkline.core.jobs.queue import order_lock
 from trunkline.core.storage.database import Row, Tx, columns
 
 _CLAIM = f"""
-UPDATE jobs SET holder = :holder, due = :until, attempts = attempts + 1, parked = FALSE
+UPDATE jobs SET holder = :holder, due = :until, since = :now, attempts = attempts + 1, parked = FALSE
 WHERE id IN (SELECT id FROM picked) RETURNING {columns(ClaimedJob)}
 """
 _DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :limit"
 _PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :limit"
 _HELD = "id = :id AND holder = :holder AND attempts = :attempts"
 _FINISH = f"DELETE FROM jobs WHERE {_HELD}"
-_RENEW = f"UPDATE jobs SET due = :until WHERE {_HELD}"
-_POSTPONE = f"UPDATE jobs SET due = :due, holder = NULL, reason = :reason WHERE {_HELD}"
+_RENEW = f"UPDATE jobs SET due = :until, since = :now WHERE {_HELD}"
+_POSTPONE = f"UPDATE jobs SET due = :due, since = :now, holder = NULL, reason = :reason WHERE {_HELD}"
 _KILL = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
 _REQUEUE = f"""
-UPDATE jobs SET due = :due, holder = NULL, parked = :parked, attempts = attempts - 1 WHERE {_HELD}
+UPDATE jobs SET due = :due, since = :now, holder = NULL, parked = :parked, attempts = attempts - 1 WHERE {_HELD}
 """
 _NEXT = "SELECT id FROM jobs WHERE order_key = :order_key AND state = 'waiting' ORDER BY place LIMIT 1"
 _READY = """
@@ -83,6 +83,7 @@ async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, limit: int) -> list[
     return await tx.all(
         ClaimedJob,
         f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_CLAIM}",
+        now=tx.now,
         kind=lane.kind,
         lane=lane.lane,
         limit=limit,
@@ -105,7 +106,11 @@ async def end_leases(tx: Tx) -> None:
 
 async def renew(tx: Tx, lease: Lease, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob]:
     """Renew the leases of ``jobs``; return those that this node does not hold any more."""
-    return [job for job in jobs if not await tx.run(_RENEW, until=lease.until, **_held(job, lease.holder))]
+    return [
+        job
+        for job in jobs
+        if not await tx.run(_RENEW, until=lease.until, now=tx.now, **_held(job, lease.holder))
+    ]
 
 
 async def settle(tx: Tx, holder: str, settled: Sequence[SettledJob], park_seconds: float) -> None:
@@ -133,12 +138,12 @@ async def settle(tx: Tx, holder: str, settled: Sequence[SettledJob], park_second
                 finished = bool(await tx.run(_KILL, now=tx.now, reason=clipped(outcome.reason), **held))
             case Retry():
                 due = tx.now + max(0, int(outcome.after * SECOND))
-                await tx.run(_POSTPONE, due=due, reason=clipped(outcome.reason), **held)
+                await tx.run(_POSTPONE, due=due, now=tx.now, reason=clipped(outcome.reason), **held)
             case Requeue():
-                await tx.run(_REQUEUE, due=tx.now, parked=False, **held)
+                await tx.run(_REQUEUE, due=tx.now, now=tx.now, parked=False, **held)
             case NoCapacity():
                 due = tx.now + int(park_seconds * SECOND)
-                await tx.run(_REQUEUE, due=due, parked=True, **held)
+                await tx.run(_REQUEUE, due=due, now=tx.now, parked=True, **held)
         if isinstance(outcome, Success | DeadLetter | Retry) and outcome.also is not None:
             await outcome.also(tx)
         if finished and job.order_key:

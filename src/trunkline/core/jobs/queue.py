@@ -5,7 +5,8 @@
 3. Of the jobs with one ``order_key`` only the first unfinished one is ``ready``, the others are ``waiting``. A
    transaction that reads or changes the order of a key holds that key's lock.
 4. Any node may claim a job from ``due`` on. A claim moves ``due`` to the end of the lease, so a lease that ended is a
-   job that is due. ``holder`` and ``attempts`` together name one lease.
+   job that is due. ``holder`` and ``attempts`` together name one lease. ``since`` is the time at which ``due`` was set
+   to lie ahead: a clock that is set back takes ``due`` with it.
 5. A job whose lane is full is ``parked``: a node where the lane has capacity may claim it at any time.
 """
 
@@ -18,6 +19,7 @@ import msgspec
 
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.holds import Hold
 
 
 class JobState(Enum):
@@ -58,6 +60,10 @@ class StoredJob(Row, frozen=True):
     attempts: int
     reason: str
     created: int
+    since: int
+
+
+HOLDS = (Hold("jobs", until="due", since="since", where="state <> 'dead'"),)
 
 
 class JobsDue(msgspec.Struct, frozen=True):
@@ -134,4 +140,5 @@ def _stored(job: Job, last: int | None, now: int) -> StoredJob:
         attempts=0,
         reason="",
         created=now,
+        since=now,
     )

@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.clock import SECOND, Clock
+from trunkline.core.clock import SECOND, Clock, has_passed
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import JobLane, Lease, SettledJob
 from trunkline.core.jobs.limits import ConcurrencyLimits
@@ -96,7 +96,7 @@ class Runner:
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
         self._stop: asyncio.Task[None] | None = None
-        self._renew_at = 0
+        self._renewed_at = 0
         self._logged = ""
 
     @property
@@ -111,7 +111,7 @@ class Runner:
         for lane in await self._database.read(claims.parked_lanes):
             self._limits.add_parked(lane)
         self._database.listen(self._on_events)
-        self._renew_at = self._clock() + self._half_lease
+        self._renewed_at = self._clock()
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -185,7 +185,8 @@ class Runner:
         now = self._clock()
         free = min(self._limits.free, self._options.batch)
         lanes = self._limits.claimable(free)
-        held = [job for job, _ in self._running.values()] if now >= self._renew_at else []
+        renews = has_passed(self._renewed_at, self._half_lease, now)
+        held = [job for job, _ in self._running.values()] if renews else []
 
         async def write(tx: Tx) -> _Turn:
             lease = Lease(self._options.node, tx.now + 2 * self._half_lease)
@@ -204,8 +205,8 @@ class Runner:
             return _Turn(claimed, emptied, lost, await claims.next_due(tx), more)
 
         turn = await self._database.write(write)
-        if now >= self._renew_at:
-            self._renew_at = now + self._half_lease
+        if renews:
+            self._renewed_at = now
         for lane in turn.emptied:
             self._limits.remove_parked(lane)
         for job in turn.lost:
@@ -231,7 +232,7 @@ class Runner:
 
     def _rest(self, due: int | None) -> float:
         """Return the seconds until the next turn, unless an event begins one before."""
-        times = [self._renew_at] if self._running else []
+        times = [self._renewed_at + self._half_lease] if self._running else []
         if due is not None and self._limits.free:
             times.append(due)
         pause = min(((time - self._clock()) / SECOND for time in times), default=self._options.poll_seconds)

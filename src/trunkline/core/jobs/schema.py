@@ -34,4 +34,12 @@ MIGRATIONS = (
             "CREATE INDEX jobs_dead ON jobs (created, id) WHERE state = 'dead'",
         ),
     ),
+    Migration(
+        "jobs",
+        2,
+        (
+            "ALTER TABLE jobs ADD COLUMN since BIGINT NOT NULL DEFAULT 0",
+            "UPDATE jobs SET since = created",
+        ),
+    ),
 )

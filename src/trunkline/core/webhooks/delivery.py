@@ -136,7 +136,8 @@ class Delivery:
             return _failed(result, Failure.BAD_URL, str(error))
         signer = Signer(webhook, token, self._options.region, parameters)
         result = await self._follow(signer, target, policy, deadline, result)
-        return msgspec.structs.replace(result, duration=self._clock() - started)
+        # The clock may have been set back meanwhile.
+        return msgspec.structs.replace(result, duration=max(self._clock() - started, 0))
 
     async def _follow(
         self, signer: Signer, target: Target, policy: RetryPolicy, deadline: int, result: AttemptResult
@@ -165,7 +166,7 @@ class Delivery:
         return _with_error_code(result, response)
 
     def _outgoing(self, request: SignedRequest, policy: RetryPolicy, deadline: int) -> EgressRequest:
-        left = max(0.001, (deadline - self._clock()) / SECOND)
+        left = max(0.001, min(deadline - self._clock(), policy.total * _MILLISECOND) / SECOND)
         timeouts = Timeouts(min(policy.connect / 1000, left), min(policy.read / 1000, left), left)
         return EgressRequest(request.method, request.url, request.headers, request.body, timeouts)
 

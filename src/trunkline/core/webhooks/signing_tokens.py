@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from trunkline.core.clock import SECOND, Clock
+from trunkline.core.clock import SECOND, Clock, has_passed
 
 SigningToken = Callable[[str], Awaitable[str | None]]
 """A lookup of the primary auth token of an account; None if the account is suspended or closed."""
@@ -29,7 +29,7 @@ class SigningTokens:
         """Return the primary auth token of an account; None, which is not cached, if the account is not active."""
         now = self._clock()
         cached = self._cache.get(account_sid)
-        if cached is not None and now < cached[1]:
+        if cached is not None and not has_passed(cached[1], TTL, now):
             return cached[0]
         changes = self._changes
         token = await self._find(account_sid)
@@ -37,7 +37,7 @@ class SigningTokens:
         if token is not None and changes == self._changes:
             if len(self._cache) >= _MAX_TOKENS:
                 self._cache.clear()
-            self._cache[account_sid] = token, now + TTL
+            self._cache[account_sid] = token, now
         return token
 
     def invalidate(self) -> None:

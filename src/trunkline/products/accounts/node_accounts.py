@@ -15,6 +15,9 @@ from trunkline.products.accounts.sessions import SessionLimits
 from trunkline.products.accounts.token_issuers import Finders, TokenVerifier
 from trunkline.settings.accounts import AccountSettings
 
+HOST_ALERT = 20500
+"""The code of an alert about the server's machine: the vendor's for a fault of the server."""
+
 
 class NodeAccounts:
     """The accounts of a node. Access tokens may name the Services that ``finders`` find, by grant."""
@@ -65,3 +68,7 @@ class NodeAccounts:
     async def record_webhook_alert(self, tx: Tx, alert: WebhookAlert, /) -> None:
         """Record an alert about an attempt at a webhook, in the attempt's transaction."""
         await webhook_alerts.record_webhook_alert(tx, alert)
+
+    async def record_host_alert(self, tx: Tx, text: str, /) -> None:
+        """Record an alert about this node's machine, for the account that the server started with."""
+        await facade.record_alert(tx, self.first.account.sid, HOST_ALERT, text, level="warning")

@@ -68,6 +68,7 @@ def manifest(settings: MessagingSettings, hosts: Sequence[str] = ()) -> Manifest
         blob_references=media_schema.BLOBS,
         control=control.operations(own),
         run=partial(runtime.run, settings, own),
+        holds=messages_schema.HOLDS,
     )
 
 

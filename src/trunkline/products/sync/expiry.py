@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.core.clock import SECOND, Clock
+from trunkline.core.clock import SECOND, Clock, has_passed
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.sync import event_log, items, objects, services
@@ -149,7 +149,7 @@ class Sweeper:
             pass
 
     async def _trim(self) -> None:
-        if self._clock() - self._trimmed_at < TRIM_EVERY:
+        if not has_passed(self._trimmed_at, TRIM_EVERY, self._clock()):
             return
         while await self._database.write(lambda tx: event_log.trim(tx, BATCH)) == BATCH:
             pass

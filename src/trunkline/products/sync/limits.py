@@ -62,10 +62,7 @@ class Buckets:
         """Use up ``cost``. Raise ApiError 54009 with the seconds to wait when there is less; its text names the limit
         by its class and ``subject``, such as ``write-map-MP…`` (seen)."""
         now = self._clock()
-        burst = rate.burst
-        bucket = self._buckets.get((rate, key), rate.rate, burst)
-        # The clock may have been set back: a bucket is never more than empty.
-        bucket.full_at = min(bucket.full_at, now + burst)
+        bucket = self._buckets.get((rate, key), rate.rate, rate.burst)
         if wait := bucket.wait(now, cost):
             raise ApiError(
                 54009,

@@ -15,6 +15,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Row, Tx, columns
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 from trunkline.transports.smpp.alphabet import Alphabet
 from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
@@ -70,6 +71,14 @@ MEMORY = 3600 * SECOND
 
 _BATCH = 100
 """Overdue messages that are returned at once."""
+
+
+HOLDS = (
+    # The parts of a message whose rest never comes are delivered when they are old enough.
+    Hold("smpp_parts", since="received"),
+    # A part under the same reference counts as a repeated one for a while.
+    Hold("smpp_passed_parts", since="passed"),
+)
 
 
 class _Row(Row, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, has_passed
 from trunkline.core.storage.database import Tx
 from trunkline.products.messaging.compliance import brands, campaigns, limits, tollfree
 from trunkline.products.messaging.compliance.brands import Brand
@@ -88,7 +88,7 @@ async def _is_new(tx: Tx, campaign: Campaign, sender: OwnedNumber, minutes: int)
         service_sid=campaign.service_sid,
         account_sid=campaign.account_sid,
     )
-    return added is not None and tx.now < added + minutes * _MINUTE
+    return added is not None and not has_passed(added, minutes * _MINUTE, tx.now)
 
 
 async def _cap_error(tx: Tx, campaign: Campaign, brand: Brand | None) -> int | None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
+from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
+
+LEASE = 20 * SECOND
+"""The time for which a node holds a lane."""
 
 CAPACITY_SECONDS = 36_000
 """Seconds of its rate that a sender's queue holds: ten hours (doc)."""
@@ -43,7 +47,8 @@ class LaneHasWork(msgspec.Struct, frozen=True):
 
 class SenderLane(Row, frozen=True):
     """A row of ``message_lanes``. ``last_used`` increases over the uses of all lanes; ``free_at`` is the time from
-    which the sender may send, ``until`` the end of the holder's lease, in microseconds since 1970 UTC."""
+    which the sender may send, as it was set at ``free_since``; ``until`` is the end of the holder's lease. All are in
+    microseconds since 1970 UTC."""
 
     lane: str
     account_sid: str
@@ -53,6 +58,7 @@ class SenderLane(Row, frozen=True):
     free_at: int
     holder: str | None
     until: int
+    free_since: int
 
 
 def lane_name(account_sid: str, sender: str) -> str:
@@ -128,7 +134,12 @@ async def acquire_lane(tx: Tx, lane: str, holder: str, until: int) -> SenderLane
 
 async def record_free_at(tx: Tx, lane: str, free_at: int) -> None:
     """Record the time from which a lane's sender may send."""
-    await tx.run("UPDATE message_lanes SET free_at = :free_at WHERE lane = :lane", lane=lane, free_at=free_at)
+    await tx.run(
+        "UPDATE message_lanes SET free_at = :free_at, free_since = :now WHERE lane = :lane",
+        lane=lane,
+        free_at=free_at,
+        now=tx.now,
+    )
 
 
 async def release_lane(tx: Tx, lane: str, holder: str) -> None:

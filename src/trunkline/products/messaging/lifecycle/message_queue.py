@@ -37,7 +37,8 @@ _ids = msgspec.json.Decoder(tuple[str, ...]).decode
 
 class QueueEntry(Row, frozen=True):
     """A row of ``message_queue``. ``place`` orders a lane; times are in microseconds since 1970 UTC; ``attempts``
-    counts failed hand-overs; ``taken`` is a JSON list of the ids of segments that the network has accepted."""
+    counts failed hand-overs; ``taken`` is a JSON list of the ids of segments that the network has accepted; ``since``
+    is the time at which the entry, and its ``due``, was written."""
 
     message_sid: str
     account_sid: str
@@ -49,6 +50,7 @@ class QueueEntry(Row, frozen=True):
     segments: int
     attempts: int = 0
     taken: str = "[]"
+    since: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -136,15 +138,16 @@ async def next_due_in_lane(tx: Tx, lane: str) -> int | None:
 
 async def add_entry(tx: Tx, entry: QueueEntry) -> None:
     """Add an entry to the queue."""
-    await tx.insert("message_queue", entry)
+    await tx.insert("message_queue", msgspec.structs.replace(entry, since=tx.now))
 
 
 async def update_entry(tx: Tx, entry: QueueEntry) -> None:
     """Write an entry with its new step."""
     await tx.run(
         "UPDATE message_queue SET step = :step, lane = :lane, place = :place, due = :due, expires = :expires,"
-        " segments = :segments, attempts = :attempts, taken = :taken WHERE message_sid = :message_sid",
-        **_changed(entry),
+        " segments = :segments, attempts = :attempts, taken = :taken, since = :since"
+        " WHERE message_sid = :message_sid",
+        **_changed(msgspec.structs.replace(entry, since=tx.now)),
     )
 
 

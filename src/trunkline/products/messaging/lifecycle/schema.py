@@ -4,7 +4,9 @@ accepted.
 
 from __future__ import annotations
 
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.products.messaging.lifecycle.lanes import LEASE
 
 MIGRATIONS = (
     Migration(
@@ -106,4 +108,21 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        "messages",
+        2,
+        (
+            "ALTER TABLE message_queue ADD COLUMN since BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE message_lanes ADD COLUMN free_since BIGINT NOT NULL DEFAULT 0",
+            # A clock that was ahead may have left them hours ahead.
+            "UPDATE message_lanes SET free_at = 0",
+        ),
+    ),
+)
+
+HOLDS = (
+    # The time of a scheduled message is its user's.
+    Hold("message_queue", until="due", since="since", where="step <> 'scheduled'"),
+    Hold("message_lanes", until="free_at", since="free_since"),
+    Hold("message_lanes", until="until", span=LEASE),
 )

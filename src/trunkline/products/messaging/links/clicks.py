@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from trunkline.api.public import PublicRequest, PublicResponse
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, has_passed
 from trunkline.core.dates import iso
 from trunkline.core.egress.target import locate
 from trunkline.core.storage.database import Database, Tx
@@ -99,7 +99,7 @@ class Clicks:
 
     def _is_warned(self, visit: _Visit, now: int) -> bool:
         last = self._warned.get(visit.domain.sid)
-        return bool(visit.code) and visit.link is None and (last is None or last + QUIET <= now)
+        return bool(visit.code) and visit.link is None and (last is None or has_passed(last, QUIET, now))
 
     async def _note(self, tx: Tx, visit: _Visit) -> None:
         if _proves(visit.domain, tx.now):
@@ -112,7 +112,7 @@ class Clicks:
 
 
 def _proves(domain: Domain, now: int) -> bool:
-    return domain.reached is None or domain.reached + PROOF <= now
+    return domain.reached is None or has_passed(domain.reached, PROOF, now)
 
 
 def _is_click(visit: _Visit) -> bool:

@@ -1,7 +1,7 @@
 """The loop guard: it stops two programs that reply to each other's messages. Pure; times are in microseconds.
 
 After 15 replies between two numbers, each within 30 s of the one before, further ones fail with 14107 for 30 s
-(doc). Rejected replies do not prolong that; after it counting begins anew (inferred).
+(doc). Rejected replies do not prolong that; after it, or once the clock was set back, counting begins anew (inferred).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class LoopDecision(msgspec.Struct, frozen=True):
 
 def decide_reply(exchange: ReplyExchange, now: int) -> LoopDecision:
     """Decide whether a reply may be sent at ``now``. A pair of numbers begins with ``ReplyExchange()``."""
-    if now < exchange.refused_until:
+    if exchange.refused_until - PAUSE <= now < exchange.refused_until:
         return LoopDecision(False, exchange)
-    close = exchange.replies > 0 and now - exchange.last <= CLOSE and not exchange.refused_until
+    close = exchange.replies > 0 and 0 <= now - exchange.last <= CLOSE and not exchange.refused_until
     replies = exchange.replies + 1 if close else 1
     if replies > REPLIES:
         return LoopDecision(False, ReplyExchange(exchange.replies, exchange.last, now + PAUSE))

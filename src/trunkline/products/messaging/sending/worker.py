@@ -21,7 +21,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, has_passed
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
@@ -43,8 +43,7 @@ from trunkline.transports.base import Carrier, Outcome, UnknownOutcome
 
 log = logging.getLogger("trunkline.messaging")
 
-LEASE = 20 * SECOND
-_RENEW = LEASE // 2
+_RENEW = lanes.LEASE // 2
 _REFRESH = 5 * SECOND
 """Time for which a sender's rate and route are cached."""
 _READY_POLL = 0.25
@@ -91,7 +90,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._preferred = ""
         self._refreshed_at = 0
-        self._held_until = 0
+        self._renewed_at = 0
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -133,7 +132,7 @@ class Worker:
         if not await self._hold():
             return False
         now = self._context.clock()
-        if now - self._refreshed_at >= _REFRESH:
+        if has_passed(self._refreshed_at, _REFRESH, now):
             await self._refresh()
         pause = self._bucket.wait(now)
         if self._stopping or pause or len(self._tasks) >= UNDER_WAY:
@@ -143,16 +142,17 @@ class Worker:
 
     async def _take(self) -> bool:
         """Claim messages and hand them over; return whether the worker continues."""
-        free, before = UNDER_WAY - len(self._tasks), self._bucket.full_at
+        free = UNDER_WAY - len(self._tasks)
+        before = self._bucket.full_at, self._bucket.since
 
         async def write(tx: Tx) -> Claim:
-            self._bucket.full_at = before
+            self._bucket.full_at, self._bucket.since = before
             return await claim_messages(tx, self.lane, self._bucket, free, self._rules)
 
         try:
             claim = await self._context.database.write(write)
         except BaseException:
-            self._bucket.full_at = before
+            self._bucket.full_at, self._bucket.since = before
             raise
         for handover in claim.handovers:
             self._hand_over(handover)
@@ -215,12 +215,12 @@ class Worker:
         """Acquire or renew the lane's lease; handle the entries of a dead node if the lane is new. Return whether
         it is held."""
         now = self._context.clock()
-        if self._held_until - now > _RENEW:
+        if not has_passed(self._renewed_at, _RENEW, now):
             return True
-        new = not self._held_until
+        new = not self._renewed_at
 
         async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[message_queue.QueueEntry]]:
-            lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + LEASE)
+            lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + lanes.LEASE)
             return lane, await message_queue.orphaned_entries(tx, self.lane) if lane and new else []
 
         lane, orphans = await self._context.database.write(write)
@@ -230,9 +230,9 @@ class Worker:
                     "the queue of %s went to another node while messages were under way", self._sender
                 )
             return False
-        self._held_until = now + LEASE
+        self._renewed_at = now
         if new:
-            self._bucket.full_at = lane.free_at
+            self._bucket.full_at, self._bucket.since = lane.free_at, lane.free_since
             await self._refresh()
             for orphan in orphans:
                 await self._orphaned(orphan)
