@@ -29,6 +29,8 @@ from trunkline.core.storage.database import Database, Tx
 OPERATOR_NAME = "operator"
 """The user name of the operator's token in HTTP Basic."""
 
+_NONE_GIVEN = "Authentication Error - No credentials provided"
+
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
 
@@ -70,10 +72,10 @@ def wrong_credentials() -> ApiError:
 def basic(header: str | None) -> tuple[str, str]:
     """Return user name and password of an Authorization header. Raise ApiError 20003 if it has none."""
     if not header:
-        raise unauthorized("Authentication Error - No credentials provided")
+        raise unauthorized(_NONE_GIVEN)
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise unauthorized("Authentication Error - No credentials provided")
+        raise unauthorized(_NONE_GIVEN)
     try:
         username, separator, password = (
             base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
@@ -153,8 +155,11 @@ class Authenticator:
         if not schemes:
             return NOBODY
         if Scheme.BASIC not in schemes:
-            raise unauthorized("Authentication Error - No credentials provided")
-        username, password = basic(header(b"authorization"))
+            raise unauthorized(_NONE_GIVEN)
+        given = header(b"authorization")
+        if not given and Scheme.SESSION in schemes:
+            raise unauthorized(_NONE_GIVEN, detail=f"In a browser, log in at {LOGIN_PATH}.")
+        username, password = basic(given)
 
         async def find(tx: Tx) -> Principal | None:
             return await self._directory.authenticate(tx, username, password)
