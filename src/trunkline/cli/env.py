@@ -66,8 +66,8 @@ def run(
         if format.for_container and not ca_file:
             mount, ca_file = f"{certificate}:{CONTAINER_CA}:ro", str(CONTAINER_CA)
         address = ProxyAddress(_proxy_url(settings, host, format), PurePosixPath(ca_file or certificate))
-        node_options = "" if _is_for_file(format) else os.environ.get("NODE_OPTIONS", "")
-        typer.echo(render(format, variables(address, sid, token, node_options), REMOVED, mount))
+        inherited = {} if _is_for_file(format) else os.environ
+        typer.echo(render(format, variables(address, sid, token, inherited), REMOVED, mount))
     except ValueError as error:
         raise fail(str(error)) from None
 

@@ -63,9 +63,7 @@ def _environment(
 ) -> Mapping[str, str]:
     """Return the environment of the program: that of this process, redirected, and without the credentials of other
     servers."""
-    ours = variables(
-        address, credentials.account.sid, credentials.auth_token, os.environ.get("NODE_OPTIONS", "")
-    )
+    ours = variables(address, credentials.account.sid, credentials.auth_token, os.environ)
     kept = {name: value for name, value in os.environ.items() if name not in ours and name not in REMOVED}
     sids = owner_sids(kept)
     known = with_database(settings, lambda database, _: facade.known_sids(database, sids)) if sids else set()

@@ -15,20 +15,22 @@ The variables, as the SDKs and their HTTP libraries read them:
   asynchronous one, trusts no certificate of the real service, so that its requests fail before they are sent.
 - `NODE_EXTRA_CA_CERTS` makes Node trust the CA; with `--use-openssl-ca` in `NODE_OPTIONS` it trusts nothing besides,
   for the same reason. The Node package's own `TWILIO_CA_BUNDLE` has no effect as soon as a proxy is set.
+- `JAVA_TOOL_OPTIONS` routes Java programs here, which read none of the others; without the CA in their trust store
+  their requests fail.
 - `TWILIO_ACCOUNT_SID` and `TWILIO_AUTH_TOKEN` are void at the real service.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
 import msgspec
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_OPENSSL_CA = "--use-openssl-ca"
+_NOTHING: Mapping[str, str] = {}
 
 REMOVED = ("TWILIO_REGION", "TWILIO_EDGE", "TWILIO_CA_BUNDLE", "NODE_TLS_REJECT_UNAUTHORIZED")
 """Variables that must not be set: those that lead to another region of the real service, or that make Node accept any
@@ -51,19 +53,24 @@ def credentials(account_sid: str, auth_token: str) -> dict[str, str]:
 
 
 def variables(
-    proxy: ProxyAddress, account_sid: str, auth_token: str, node_options: str = ""
+    proxy: ProxyAddress, account_sid: str, auth_token: str, inherited: Mapping[str, str] = _NOTHING
 ) -> dict[str, str]:
-    """Return the variables by name, in the order of printing. ``node_options`` is the present value of `NODE_OPTIONS`,
-    to which one is added.
+    """Return the variables by name, in the order of printing. ``inherited`` is the environment of the shell, to whose
+    options for Node and Java some are added.
 
     Raise ValueError if the path of the CA is not absolute: the program may be started from any directory.
     """
     if not proxy.ca.is_absolute():
         raise ValueError(f"the path of the CA is not absolute: {proxy.ca}")
-    host = urlsplit(proxy.url).hostname or ""
+    parts = urlsplit(proxy.url)
+    host = parts.hostname or ""
+    java = [
+        f"-D{scheme}.{option}"
+        for scheme in ("https", "http")
+        for option in (f"proxyHost={host}", f"proxyPort={parts.port}")
+    ]
     direct = ",".join(dict.fromkeys((*_LOCAL, host)))
     certificate = str(proxy.ca)
-    options = node_options.split()
     return {
         **credentials(account_sid, auth_token),
         **_in_both_spellings("HTTPS_PROXY", proxy.url),
@@ -76,8 +83,14 @@ def variables(
         "CURL_CA_BUNDLE": certificate,
         "REQUESTS_CA_BUNDLE": certificate,
         "NODE_EXTRA_CA_CERTS": certificate,
-        "NODE_OPTIONS": node_options if _OPENSSL_CA in options else f"{node_options} {_OPENSSL_CA}".strip(),
+        "NODE_OPTIONS": _with_options(inherited.get("NODE_OPTIONS", ""), ["--use-openssl-ca"]),
+        "JAVA_TOOL_OPTIONS": _with_options(inherited.get("JAVA_TOOL_OPTIONS", ""), java),
     }
+
+
+def _with_options(given: str, added: Sequence[str]) -> str:
+    """Return options with others behind them, where the last one counts, without repeating any."""
+    return " ".join([*(one for one in given.split() if one not in added), *added])
 
 
 def owner_sids(environment: Mapping[str, str]) -> set[str]:

@@ -95,12 +95,12 @@ def _dotenv(value: str) -> str:
             return f"'{value}'"
         if not set(value) & set('"$`'):
             return f'"{value}"'
-    raise ValueError(f"dotenv files have no form for {value!r}")
+    raise ValueError(f"dotenv files have no form for {value}")
 
 
 def _docker(value: str) -> str:
     if "\n" in value or "\r" in value:
-        raise ValueError(f"files for Docker have no form for {value!r}")
+        raise ValueError(f"files for Docker have no form for {value}")
     return value
 
 

@@ -15,6 +15,7 @@ from trunkline.switch.environment_forms import EnvironmentForm, failing_output, 
 SID = "AC" + "0" * 32
 OURS, THEIRS = "SK" + "1" * 32, "SK" + "2" * 32
 PROXY = ProxyAddress("http://127.0.0.1:8081", PurePosixPath("/data/ca.pem"))
+JAVA = "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=8081 -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=8081"
 AWKWARD = "a b'c\"d $HOME `e` \\f %g% \N{RIGHT SINGLE QUOTATION MARK}h !i #j"
 
 
@@ -34,6 +35,7 @@ def test_the_variables_are_exactly_these() -> None:
         "REQUESTS_CA_BUNDLE": "/data/ca.pem",
         "NODE_EXTRA_CA_CERTS": "/data/ca.pem",
         "NODE_OPTIONS": "--use-openssl-ca",
+        "JAVA_TOOL_OPTIONS": JAVA,
     }
 
 
@@ -43,14 +45,16 @@ def test_the_servers_own_host_is_reached_without_the_proxy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("name", "given", "expected"),
     [
-        ("--max-old-space-size=99", "--max-old-space-size=99 --use-openssl-ca"),
-        ("--use-openssl-ca --inspect", "--use-openssl-ca --inspect"),
+        ("NODE_OPTIONS", "--max-old-space-size=99", "--max-old-space-size=99 --use-openssl-ca"),
+        ("NODE_OPTIONS", "--use-openssl-ca --inspect", "--inspect --use-openssl-ca"),
+        ("JAVA_TOOL_OPTIONS", "-Dhttps.proxyHost=other", f"-Dhttps.proxyHost=other {JAVA}"),
+        ("JAVA_TOOL_OPTIONS", JAVA, JAVA),
     ],
 )
-def test_the_options_of_node_are_kept(given: str, expected: str) -> None:
-    assert variables(PROXY, SID, "t", given)["NODE_OPTIONS"] == expected
+def test_the_options_of_node_and_java_are_kept(name: str, given: str, expected: str) -> None:
+    assert variables(PROXY, SID, "t", {name: given})[name] == expected
 
 
 def test_a_relative_path_is_refused() -> None:
@@ -76,7 +80,7 @@ def test_credentials_of_others_are_foreign(environment: dict[str, str], left_out
 
 
 def test_a_shell_reads_back_what_was_meant() -> None:
-    given = variables(ProxyAddress(f"http://{AWKWARD}:1", Path(f"/tmp/{AWKWARD}/ca.pem")), SID, AWKWARD)
+    given = variables(ProxyAddress("http://h:1", Path(f"/tmp/{AWKWARD}/ca.pem")), SID, AWKWARD)
     show = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
     script = "\n".join([render(EnvironmentForm.SH, given, REMOVED), show])
     shown = subprocess.run(
