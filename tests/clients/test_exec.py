@@ -127,6 +127,19 @@ def test_nothing_leads_a_program_elsewhere(execute: Exec, http: httpx.Client) ->
     assert found["NODE_OPTIONS"] == "--no-warnings --use-openssl-ca"
 
 
+def test_a_program_may_get_a_list_of_certificates_of_its_own(execute: Exec, tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_bytes((execute.server.data_dir / "ca" / "ca.pem").read_bytes() * 2)
+    assert execute("app", ca_file=str(both)).exit_code == 0
+    found = execute.started[2]
+    assert (found["SSL_CERT_FILE"], found["SSL_CERT_DIR"]) == (str(both), str(tmp_path))
+    ended = execute("app", ca_file=str(tmp_path / "gone.pem"))
+    assert (ended.exit_code, ended.stderr) == (
+        1,
+        f"trunkline: --ca-file: there is no file {tmp_path}/gone.pem\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("failure", "code"),
     [

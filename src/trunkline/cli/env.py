@@ -33,6 +33,9 @@ HostOption = Annotated[
         help="Host under which the program reaches this server; by default the one that it listens on.",
     ),
 ]
+CaFileOption = Annotated[
+    str, typer.Option(metavar="FILE", help="Path of the CA's certificate where the program runs.")
+]
 
 _NO_PROXY = "the CONNECT proxy is switched off (proxy_port is -1)"
 
@@ -45,9 +48,7 @@ def run(
     format: Annotated[
         EnvironmentForm, typer.Option(help="Form of the output: a shell's, a file's, or Compose's.")
     ] = EnvironmentForm.SH,
-    ca_file: Annotated[
-        str, typer.Option(metavar="FILE", help="Path of the CA's certificate where the program runs.")
-    ] = "",
+    ca_file: CaFileOption = "",
 ) -> None:
     """Print the environment that redirects an unmodified app here: eval "$(trunkline env)"."""
     found = find_account(settings, account)

@@ -20,6 +20,7 @@ import typer
 
 from trunkline.cli.env import (
     AccountOption,
+    CaFileOption,
     HostOption,
     ca_certificate,
     find_account,
@@ -28,6 +29,7 @@ from trunkline.cli.env import (
 from trunkline.cli.errors import fail, reason
 from trunkline.cli.open_database import with_database
 from trunkline.cli.options import DATA, with_settings
+from trunkline.core.certificates import check_certificates
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.facade import AccountCredentials
 from trunkline.settings import Settings
@@ -48,13 +50,19 @@ def run(
     ],
     account: AccountOption = "",
     host: HostOption = "",
+    ca_file: CaFileOption = "",
 ) -> None:
     """Run a program that reaches this server in place of the vendor's: trunkline exec -- python app.py."""
     proxy_url = local_proxy_url(settings, host)
     found = find_account(settings, account)
     certificate = ca_certificate(settings)
     _require_server(proxy_url, certificate, found, settings.storage.data_dir)
-    environment = _environment(settings, ProxyAddress(proxy_url, certificate), found)
+    trusted = Path(ca_file).absolute() if ca_file else certificate
+    try:
+        check_certificates(str(trusted))
+    except ValueError as error:
+        raise fail(f"--ca-file: {error}") from None
+    environment = _environment(settings, ProxyAddress(proxy_url, trusted), found)
     _replace_process(command, environment)
 
 
