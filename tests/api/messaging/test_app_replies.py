@@ -81,6 +81,13 @@ def test_a_reply_goes_back_through_the_service(api: Api, web: App) -> None:
         (twiml("<Message>one</Message>", "<Message>two</Message>"), ["one", "two"], []),
         (twiml("<Message><Body>a</Body><Body>b</Body></Message>"), ["ab"], []),
         (twiml('<Message to="+15005550166">x</Message>'), ["x"], []),
+        (
+            twiml("<Sms>one</Sms>", '<Message to="+15005550166">two</Message>', '<Sms method="GET">x</Sms>'),
+            ["one", "two", "x"],
+            [],
+        ),
+        (twiml('<Sms to="nobody">x</Sms>'), [], ["14101"]),
+        (twiml("<SMS>y</SMS>"), [], ["14110"]),
         (twiml(f'<Message from="{GB}">x</Message>'), [], ["14102"]),
         (twiml(f'<Message to="{US}">x</Message>'), [], ["14101"]),
         (twiml('<Message to="nobody">x</Message>'), [], ["14101"]),

@@ -234,7 +234,7 @@ def test_receipts_before_the_answer_and_twice() -> None:
     play(scenario, {"early": True, "receipts": ["DELIVRD", "DELIVRD"]})
 
 
-def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
+def test_garbage_receipts_are_acknowledged_and_reported() -> None:
     async def scenario(carrier: SmppCarrier, recorder: Recorder, sim: Peer) -> None:
         await carrier.submit(submission())
         receipts = await sim.until("receipted", 5)
@@ -243,7 +243,9 @@ def test_garbage_receipts_are_acknowledged_and_passed_over() -> None:
             ("1", ReceiptState.DELIVERED)
         ]
 
-    garbage = ["garbage", "id:1 stat:", "id: stat:DELIVRD", "\x01\x02"]
+        assert len(recorder.problems) == len(garbage)
+
+    garbage = ["garbage", "stat:DELIVRD", "id: stat:DELIVRD", "\x01\x02"]
     play(scenario, {"garbage": garbage, "receipts": ["DELIVRD"]})
 
 

@@ -112,13 +112,10 @@ class DeliverHandler:
     async def _awaited(self, report: ReceiptMessage) -> Receipt | None:
         """Return the receipt that a text is if a message waits for it."""
         receipt = self._parse(report)
-        if receipt is None:
-            return None
-        if not await self._listener.awaits(receipt):
-            await asyncio.sleep(self._patience)
-            if not await self._listener.awaits(receipt):
-                return None
-        return receipt
+        if receipt is None or await self._listener.awaits(receipt):
+            return receipt
+        await asyncio.sleep(self._patience)
+        return receipt if await self._listener.awaits(receipt) else None
 
     def _parse(self, report: ReceiptMessage) -> Receipt | None:
         return parse_receipt(report.found, report.parameters, self._dialect, intermediate=report.intermediate)

@@ -4,6 +4,8 @@
    and the response to it.
 2. Unsupported optional parameters are skipped; of one that comes twice the last counts.
 3. A response may lack its body, whatever its status; octets behind a body without optional parameters are ignored.
+4. A deliver_sm or data_sm is read as far as it can be, because the SMSC would drop the phone's message: texts may be
+   longer than their limits, and behind a wrong sm_length or a broken optional parameter the rest is ignored.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ _HEADER = struct.Struct(">IIII")
 _TLV = struct.Struct(">HH")
 _STATUS = struct.Struct(">I")
 _KNOWN_TAGS = frozenset(Tag)
+_LENIENT = (Command.DELIVER_SM, Command.DATA_SM)
 _MAX_DESTINATIONS = 254
 _ADDRESS = Field(21, CommandStatus.RINVDSTADR)
 _LIST_NAME = Field(21, CommandStatus.RINVDLNAME)
@@ -141,7 +144,7 @@ def decode(data: bytes) -> Pdu:
     if length == HEADER and command & RESPONSE:
         return Pdu(command, status, sequence)
     try:
-        return Pdu(command, status, sequence, _read_body(shape, data))
+        return Pdu(command, status, sequence, _read_body(shape, data, lenient=command in _LENIENT))
     except _Fault as fault:
         raise BadPdu(fault.fault, fault.status, Pdu(command, status, sequence)) from None
 
@@ -177,7 +180,7 @@ def _write_list(body: Body, entries: Sequence[Destination | UnsuccessfulDestinat
     return out
 
 
-def _read_body(shape: Shape, data: bytes) -> Body:
+def _read_body(shape: Shape, data: bytes, *, lenient: bool) -> Body:
     values: list[Any] = []
     if shape.lists_at >= 0:
         at = _read_fields(shape.fields[: shape.lists_at], data, HEADER, values)
@@ -185,25 +188,27 @@ def _read_body(shape: Shape, data: bytes) -> Body:
         values.append(entries)
         at = _read_fields(shape.fields[shape.lists_at :], data, at, values)
     else:
-        at = _read_fields(shape.fields, data, HEADER, values)
+        at = _read_fields(shape.fields, data, HEADER, values, lenient=lenient)
     if shape.short_message:
         if at >= len(data):
             raise _Fault(Fault.TRUNCATED, CommandStatus.RINVCMDLEN)
         end = at + 1 + data[at]
-        if data[at] > MAX_SHORT_MESSAGE or end > len(data):
+        if not lenient and (data[at] > MAX_SHORT_MESSAGE or end > len(data)):
             raise _Fault(Fault.MESSAGE_LENGTH, CommandStatus.RINVMSGLEN)
         values.append(data[at + 1 : end])
         at = end
     if shape.parameters:
-        values.append(_read_parameters(data, at) if at < len(data) else {})
+        values.append(_read_parameters(data, at, lenient=lenient) if at < len(data) else {})
     return shape.body(*values)
 
 
-def _read_fields(fields: Sequence[Field], data: bytes, at: int, values: list[Any]) -> int:
+def _read_fields(
+    fields: Sequence[Field], data: bytes, at: int, values: list[Any], *, lenient: bool = False
+) -> int:
     size = len(data)
     for limit, status in fields:
         if limit:
-            end = data.find(0, at, at + limit)
+            end = data.find(0, at, size if lenient else at + limit)
             if end < 0:
                 cut = at + limit > size
                 raise _Fault(
@@ -253,15 +258,15 @@ def _read_list(to_destinations: bool, data: bytes, at: int) -> tuple[tuple[Any, 
     return tuple(entries), at
 
 
-def _read_parameters(data: bytes, at: int) -> Parameters:
+def _read_parameters(data: bytes, at: int, *, lenient: bool) -> Parameters:
     found: Parameters = {}
     size = len(data)
     while at < size:
-        if at + _TLV.size > size:
-            raise _Fault(Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM)
-        tag, length = _TLV.unpack_from(data, at)
+        tag, length = _TLV.unpack_from(data, at) if at + _TLV.size <= size else (0, size)
         at += _TLV.size
         if at + length > size:
+            if lenient:
+                break
             raise _Fault(Fault.PARAMETERS, CommandStatus.RINVOPTPARSTREAM)
         if tag in _KNOWN_TAGS:
             found[tag] = data[at : at + length]

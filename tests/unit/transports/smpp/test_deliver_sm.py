@@ -243,8 +243,9 @@ def test_a_receipt_may_have_a_header_in_front() -> None:
 
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x08])
-def test_a_text_that_looks_like_a_receipt_may_be_one(esm_class: int) -> None:
-    found = parse(deliver(RECEIPT, esm_class=esm_class), ROUTE)
+@pytest.mark.parametrize("octets", [RECEIPT, RECEIPT.decode().encode("utf-16-be"), b"\3\x24\1\1" + RECEIPT])
+def test_a_text_that_looks_like_a_receipt_may_be_one(esm_class: int, octets: bytes) -> None:
+    found = parse(deliver(octets, esm_class=esm_class), ROUTE)
     assert isinstance(found, MobileMessage | HandsetAcknowledgement)
     assert found.receipt is not None
     assert found.receipt.found.fields == {"id": "1", "stat": "DELIVRD"}

@@ -137,7 +137,7 @@ def _broken(command: int, body: bytes) -> tuple[BadPdu, Pdu | None]:
     return bad, decode(bad.response) if bad.response else None
 
 
-GOOD = encode_body(Command.DELIVER_SM, b.ShortMessage(source="1", destination="2", short_message=b"abc"))
+GOOD = encode_body(Command.SUBMIT_SM, b.ShortMessage(source="1", destination="2", short_message=b"abc"))
 LONG = b"1" * 21
 MALFORMED = [
     (b"CMT123\0" + bytes(40), Fault.UNTERMINATED, CommandStatus.RINVSERTYP),
@@ -159,9 +159,35 @@ MALFORMED = [
 def test_a_malformed_body_is_answered_with_what_is_wrong(
     body: bytes, fault: Fault, status: CommandStatus
 ) -> None:
-    bad, response = _broken(Command.DELIVER_SM, body)
+    bad, response = _broken(Command.SUBMIT_SM, body)
     assert (bad.fault, bad.status) == (fault, status)
-    assert response == Pdu(Command.DELIVER_SM | RESPONSE, status, 5)
+    assert response == Pdu(Command.SUBMIT_SM | RESPONSE, status, 5)
+
+
+@pytest.mark.parametrize(
+    ("body", "source", "text", "parameters"),
+    [
+        (GOOD + b"\x04", "1", b"abc", {}),
+        (GOOD + b"\x04\x27\x00\x02\x01", "1", b"abc", {}),
+        (GOOD + b"\x04\x27\x00\x01\x05\0\0\0", "1", b"abc", {Tag.MESSAGE_STATE: b"\5"}),
+        (GOOD[:-1], "1", b"ab", {}),
+        (GOOD[:-4] + b"\xff" + b"x" * 255, "1", b"x" * 255, {}),
+        (GOOD[:-4] + b"\xff" + b"x" * 9, "1", b"x" * 9, {}),
+        (b"\0\1\1" + LONG + GOOD[4:], LONG.decode(), b"abc", {}),
+        (b"CMT123" + GOOD, "1", b"abc", {}),
+    ],
+)
+def test_a_message_from_a_phone_is_read_as_far_as_it_can_be(
+    body: bytes, source: str, text: bytes, parameters: dict[int, bytes]
+) -> None:
+    found = decode(frame(Command.DELIVER_SM, 0, 5, body)).body
+    assert isinstance(found, b.ShortMessage)
+    assert (found.source, found.short_message, found.parameters) == (source, text, parameters)
+
+
+def test_a_message_from_a_phone_without_a_text_is_malformed() -> None:
+    for size in range(len(GOOD) - 4):
+        assert _broken(Command.DELIVER_SM, GOOD[:size])[0].fault is Fault.TRUNCATED
 
 
 @pytest.mark.parametrize("command", [0x00, 0x99, 0x1234])

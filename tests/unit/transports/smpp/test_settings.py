@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from api.messaging.domains import certificate
 from trunkline.transports.smpp.settings import SmppRoute
 from trunkline.transports.smpp.status_rules import StatusAction
 
@@ -84,4 +86,7 @@ def test_tables_of_errors_are_read() -> None:
 def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("-")
+    with pytest.raises(msgspec.ValidationError, match="holds no certificates"):
+        parsed(tls=True, ca_file=str(file))
+    file.write_text(certificate("smsc.example.com", ends=datetime.datetime(2036, 1, 1, tzinfo=datetime.UTC)))
     assert parsed(tls=True, ca_file=str(file)).ca_file == str(file)
