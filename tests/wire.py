@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from trunkline.api.request_bodies import BodyMemory
 from trunkline.api.uvicorn_protocol import HttpProtocol
+from trunkline.core.anonymous_connections import AnonymousConnections
 
 WAIT_SECONDS = 10.0
 """The time limit of a response; one that does not come fails its test."""
@@ -110,10 +111,18 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    application: Any, *, head_seconds: float = 30.0, memory: BodyMemory | None = None
+    application: Any,
+    *,
+    head_seconds: float = 30.0,
+    memory: BodyMemory | None = None,
+    anonymous: AnonymousConnections | None = None,
 ) -> AsyncIterator[Server]:
     """Serve an ASGI application on a free loopback port."""
-    attributes = {"head_seconds": head_seconds, "memory": memory or BodyMemory()}
+    attributes = {
+        "head_seconds": head_seconds,
+        "memory": memory or BodyMemory(),
+        "anonymous": AnonymousConnections(1000, 1000) if anonymous is None else anonymous,
+    }
     protocol = type("Protocol", (HttpProtocol,), attributes)
     config = uvicorn.Config(
         application, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False, loop="none"

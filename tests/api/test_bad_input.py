@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from contract.checks import check_response
 from trunkline.api.http import HttpLimits
+from trunkline.core.anonymous_connections import AnonymousConnections
 from wire import Reply, Server, serving
 
 SERVICES = "/sync/v1/Services"
@@ -236,6 +238,36 @@ def test_a_stranger_is_refused_before_its_body_is_read(api: Api) -> None:
             assert await waiting.closed()
 
     play(api, scenario)
+
+
+def test_a_connection_without_credentials_gives_way_and_one_with_them_stays(api: Api) -> None:
+    async def main() -> None:
+        anonymous = AnonymousConnections(2, 100)
+        async with serving(api.node.application, anonymous=anonymous) as server:
+            known = await server.connect()
+            await known.send(get(SERVICES.encode()))
+            assert (await known.reply()).status == 200
+            stranger, silent = await server.connect(), await server.connect()
+            await silent.send(b"GET / HT")
+            await stranger.send(get(SERVICES.encode()).replace(basic(), basic("wrong")))
+            assert (await stranger.reply()).status == 401
+            health = await server.connect()
+            await health.send(b"GET /_trunkline/health/live HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert (await health.reply()).status == 200
+            assert len(anonymous) == 2
+            assert await silent.closed()
+            await known.send(get(SERVICES.encode()))
+            assert (await known.reply()).status == 200
+            await stranger.send(get(SERVICES.encode()))
+            assert (await stranger.reply()).status == 200
+            assert len(anonymous) == 1
+            for line in (known, stranger, health):
+                line.close()
+            async with asyncio.timeout(10):
+                while len(anonymous):
+                    await asyncio.sleep(0)
+
+    api.run(main())
 
 
 REFUSED = {

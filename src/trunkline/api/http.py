@@ -21,7 +21,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.failures import rejection_of
 from trunkline.api.params import Fields
-from trunkline.api.principal import Principal, Scheme
+from trunkline.api.principal import NOBODY, Principal, Scheme
 from trunkline.api.public import PublicPaths, PublicRequest
 from trunkline.api.request_bodies import BodyMemory, HeldBody, Receive
 from trunkline.api.response_content import ResponseContent, Selection, select
@@ -218,6 +218,8 @@ class ApiApplication:
             _peer(scope),
             route.operation.writes,
         )
+        if principal is not NOBODY and "logged_in" in scope:
+            scope["logged_in"]()
         state.private = state.private or route.mount.private
         if not state.private:
             state.concurrent = self._in_flight.count(principal.account_sid)

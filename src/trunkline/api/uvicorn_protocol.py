@@ -21,6 +21,7 @@ from trunkline.api import headers
 from trunkline.api.errors import ApiError
 from trunkline.api.request_bodies import BodyMemory
 from trunkline.api.request_heads import announced_body, checked_target, unknown_coding
+from trunkline.core.anonymous_connections import AnonymousConnections
 
 MAX_HEAD_BYTES = 64 * 1024
 """Bound on a head, and again on what a chunked body carries beside its data, such as trailers."""
@@ -29,6 +30,9 @@ LINGER_SECONDS = 2.0
 MAX_LINGER_BYTES = 1024 * 1024
 """Seconds, and bytes, for which the rest of a rejected request is read and dropped: to close earlier would reset the
 connection, and discard the response with it."""
+
+MAX_ANONYMOUS = 10_000
+"""Connections of clients that have not logged in, unless an option sets another number."""
 
 MAX_DROPPED_BYTES = 64 * 1024
 """Bytes of a body up to which it is dropped after the response, so that the connection stays open."""
@@ -43,10 +47,12 @@ CODINGS = {
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. ``head_seconds`` and ``memory`` are set by the server that makes the class its own."""
+    """One connection. The server that makes the class its own sets its attributes: the time for a head, the memory of
+    bodies, and where a connection counts until its client has logged in."""
 
     head_seconds = 30.0
     memory = BodyMemory()
+    anonymous = AnonymousConnections(MAX_ANONYMOUS, MAX_ANONYMOUS)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -65,12 +71,14 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first head."""
         super().connection_made(transport)
+        self.anonymous.enter(transport, self.client[0] if self.client else "", transport.abort)
         self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_clock()
         self._hold(0)
+        self.anonymous.leave(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -129,6 +137,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.expect_100_continue = False
         self._hold(0)
         self._keeps_alive = False
+        self.anonymous.touch(self.transport)
+        self.scope["logged_in"] = self.logged_in  # type: ignore[typeddict-unknown-key]
         announced = announced_body(self.headers)
         if self.parser.should_upgrade():
             self._unread = announced
@@ -162,9 +172,19 @@ class HttpProtocol(HttpToolsProtocol):
             # The request stays until the next one; what nobody has read of it must not.
             self.cycle.body = bytearray()
         self._hold(len(self.cycle.body))
+        self.anonymous.touch(self.transport)
         super().on_response_complete()
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
+
+    def logged_in(self) -> None:
+        """Count the connection no longer among those that give way: its client has sent credentials."""
+        self.anonymous.leave(self.transport)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on; it counts as before until its client has logged in."""
+        self.app_state = {**self.app_state, "anonymous": self.anonymous}
+        super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:
         """End the connection after the response to the request in flight, at once without one."""

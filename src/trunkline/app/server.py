@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -25,9 +26,11 @@ import uvicorn
 from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.app.data import open_authority
 from trunkline.app.node import Node
+from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.core.atomic_files import replace_file
+from trunkline.core.open_files import OpenFiles
 from trunkline.settings import Settings
-from trunkline.switch.proxy import ConnectProxy
+from trunkline.switch.proxy import ConnectProxy, ProxyBounds
 
 log = logging.getLogger("trunkline.server")
 
@@ -89,8 +92,15 @@ class Server:
         self._announce = announce
         self._socket: socket.socket | None = None
         self.proxy: ConnectProxy | None = None
-        attributes = {"head_seconds": settings.server.request_timeout, "memory": self.node.bodies}
+        self.files = OpenFiles()
+        attributes = {
+            "head_seconds": settings.server.request_timeout,
+            "memory": self.node.bodies,
+            "anonymous": self._anonymous_connections(),
+        }
         protocol = type("Protocol", (HttpProtocol,), attributes)
+        self._tunnels = self._anonymous_connections()
+        self._tunnel_protocol: Any = type("TunnelProtocol", (protocol,), {"anonymous": self._tunnels})
         config = uvicorn.Config(
             self.node.application,
             http=protocol,
@@ -125,6 +135,7 @@ class Server:
         address is in use, and as ``Node.start``."""
         await self.node.start()
         try:
+            self.files.start()
             self._socket = _bind(self.settings.server.host, self.settings.server.port)
             self.node.address.url = self.node.address.url or self.url
             await self._start_proxy()
@@ -141,6 +152,7 @@ class Server:
         finally:
             if self.proxy:
                 await self.proxy.stop()
+            await self.files.stop()
             await self.node.stop()
             if self._socket:
                 self._socket.close()
@@ -161,20 +173,31 @@ class Server:
         if self.settings.server.proxy_port < 0:
             return
         authority = open_authority(self.settings)
-        let_through = self.settings.server.passthrough_hosts()
         self.proxy = ConnectProxy(
-            authority, self._door, log=logging.getLogger("trunkline.switch"), let_through=let_through
+            authority,
+            self._door,
+            log=logging.getLogger("trunkline.switch"),
+            bounds=ProxyBounds(self._tunnels, self.files),
+            let_through=self.settings.server.passthrough_hosts(),
         )
         await self.proxy.start(self.settings.server.host, self.settings.server.proxy_port)
 
     def _door(self) -> asyncio.Protocol:
         """Return a new protocol of the API's own kind, so that decrypted tunnels are served like any connection."""
-        config = self._uvicorn.config
-        make: Any = config.http_protocol_class
-        protocol: asyncio.Protocol = make(
-            config=config, server_state=self._uvicorn.server_state, app_state={}
+        protocol: asyncio.Protocol = self._tunnel_protocol(
+            config=self._uvicorn.config, server_state=self._uvicorn.server_state, app_state={}
         )
         return protocol
+
+    def _anonymous_connections(self) -> AnonymousConnections:
+        """Return the bound on a door's connections whose clients have not logged in: half of the files that the process
+        may open at most, so that others find one."""
+        server = self.settings.server
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limit = server.max_anonymous_connections
+        if files != resource.RLIM_INFINITY:
+            limit = min(limit, max(files // 2, 1))
+        return AnonymousConnections(limit, server.max_anonymous_per_address, server.proxy_networks())
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -88,7 +88,7 @@ class RealtimeGateway:
 
     def protocol(self, config: Any, server_state: ServerState, app_state: Any = None) -> WebSocket:
         """Return a WebSocket for uvicorn, which gets this method as its ``ws``."""
-        return WebSocket(self, server_state)
+        return WebSocket(self, server_state, (app_state or {}).get("anonymous"))
 
     def peers(self) -> tuple[Peer, ...]:
         """Return the clients that are logged in."""

@@ -23,6 +23,7 @@ from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Close, CloseCode, Opcode
 
 from trunkline.api.errors import ApiError
+from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.realtime.flusher import Flusher
 from trunkline.realtime.handshake import BadHandshake, parse_upgrade, rejection
 from trunkline.realtime.websocket_frames import ClientFrame, FrameReader
@@ -92,6 +93,7 @@ class WebSocket(asyncio.Protocol):
     """One connection, from the upgrade on."""
 
     __slots__ = (
+        "_anonymous",
         "_closing",
         "_door",
         "_early_bytes",
@@ -109,7 +111,10 @@ class WebSocket(asyncio.Protocol):
         "_waiters",
     )
 
-    def __init__(self, door: WebSocketOwner, server_state: ServerState) -> None:
+    def __init__(
+        self, door: WebSocketOwner, server_state: ServerState, anonymous: AnonymousConnections | None = None
+    ) -> None:
+        self._anonymous = anonymous
         self._door = door
         self._state = server_state
         self._transport: asyncio.Transport | None = None
@@ -136,6 +141,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Handle the end of the transport."""
         self._connections.discard(self)
+        self._count_no_longer()
         self._let_go()
 
     def data_received(self, data: bytes) -> None:
@@ -244,7 +250,8 @@ class WebSocket(asyncio.Protocol):
             self._transport.abort()
 
     def widen(self) -> None:
-        """Read messages of the full size from now on."""
+        """Read messages of the full size from now on, and let the connection no longer give way to others."""
+        self._count_no_longer()
         self._early_bytes = _WIDE
         self._max_message_bytes = MAX_MESSAGE_BYTES
         if self._inbound is not None:
@@ -261,6 +268,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.resume_reading()
 
     # The inside
+
+    def _count_no_longer(self) -> None:
+        if self._anonymous is not None and self._transport is not None:
+            self._anonymous.leave(self._transport)
 
     @property
     def _connections(self) -> set[Any]:

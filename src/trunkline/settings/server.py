@@ -103,6 +103,14 @@ class ServerSettings:
     max_concurrent_requests: int = option(
         100, "Requests in flight per account; one more is a 429.", check=at_least(1)
     )
+    max_anonymous_connections: int = option(
+        10_000,
+        "Connections of clients that have not logged in; for one more the one that was idle longest gives way.",
+        check=at_least(1),
+    )
+    max_anonymous_per_address: int = option(
+        1000, "The same for one address outside trusted_proxies.", check=at_least(1)
+    )
     log_level: str = option(
         "info", "Lowest level that is logged: debug, info, warning or error.", check=one_of(*LEVELS)
     )

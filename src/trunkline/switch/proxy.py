@@ -1,13 +1,13 @@
 """The CONNECT proxy: TLS interception of tunnels to *.twilio.com:443 and media.twiliocdn.com:443.
 
 The event loop calls ``_accept`` when a listener is readable; it accepts one connection, without waiting. One task per
-connection reads the head, within ``head_seconds``, and either sends an error response or confirms the tunnel. Until
+connection reads the head, within its time, and either sends an error response or confirms the tunnel. Until
 then the task owns the socket, and its end closes the socket, also when it is cancelled. A confirmed tunnel goes to the
 event loop, which runs TLS with a certificate for the requested host and connects it to a new protocol of the API
 server; from then on the event loop owns and closes the socket. A tunnel to a host that is let through is its task's
 own until its end (``passthrough``). ``stop`` ends accepting, cancels all tasks and so closes
 every connection that has no protocol yet; the API server closes the others. A listener pauses for a second if the
-process has no file descriptor or no memory.
+process has no file descriptor or no memory, which is logged once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.core.host_patterns import HostPattern
+from trunkline.core.open_files import OpenFiles
 from trunkline.switch import passthrough
 from trunkline.switch.authority import Authority
 from trunkline.switch.error_response import (
@@ -44,7 +46,7 @@ _RETRY_ACCEPT_SECONDS = 1.0
 
 class ProxyLimits(NamedTuple):
     """The limits of a proxy: `head_seconds` for a request's head, `tls_seconds` for the TLS handshake, and for its end;
-    `max_connections` open at a time, tunnels in use included: one more gets a 503."""
+    `max_connections` open at a time, tunnels in use included."""
 
     head_seconds: float = 10.0
     tls_seconds: float = 10.0
@@ -54,10 +56,18 @@ class ProxyLimits(NamedTuple):
 DEFAULT_LIMITS = ProxyLimits()
 
 
+class ProxyBounds(NamedTuple):
+    """The bounds that go beyond a proxy: the connections before a log-in, and the open files of the process."""
+
+    anonymous: AnonymousConnections
+    files: OpenFiles
+
+
 class ConnectProxy:
     """A listener for CONNECT requests. Each tunnel, decrypted, gets a new protocol from `protocol_factory`.
 
-    Tunnels to the hosts of `let_through` are let through as they are.
+    Tunnels to the hosts of `let_through` are let through as they are. For one connection more than its limit, the one
+    of those before a log-in that was idle longest gives way; if there is none, it gets a 503.
     """
 
     def __init__(
@@ -66,6 +76,7 @@ class ConnectProxy:
         protocol_factory: Callable[[], asyncio.Protocol],
         *,
         log: logging.Logger,
+        bounds: ProxyBounds,
         let_through: Sequence[HostPattern] = (),
         limits: ProxyLimits = DEFAULT_LIMITS,
     ) -> None:
@@ -73,6 +84,7 @@ class ConnectProxy:
         self._protocol_factory = protocol_factory
         self._log = log
         self._let_through = tuple(let_through)
+        self._anonymous, self._files = bounds
         self._limits = limits
         self._listeners: list[socket.socket] = []
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
@@ -120,24 +132,21 @@ class ConnectProxy:
     def _accept(self, listener: socket.socket) -> None:
         """Accept one connection. Not a task: a socket would be lost if it came in the turn that cancels the task."""
         try:
-            sock, _ = listener.accept()
+            sock, address = listener.accept()
         except (BlockingIOError, ConnectionError):
             return
         except OSError as reason:
             # No descriptors or no memory; asyncio's own servers wait a second, too.
-            self._log.error("cannot accept a connection to the proxy: %s", reason)
+            self._files.exhausted(reason)
             loop = asyncio.get_running_loop()
             loop.remove_reader(listener)
             self._pauses[listener] = loop.call_later(_RETRY_ACCEPT_SECONDS, self._begin_accepting, listener)
             return
         sock.setblocking(False)
-        self._admit(sock)
+        self._admit(sock, str(address[0]))
 
-    def _admit(self, sock: socket.socket) -> None:
-        if (
-            len(self._open) >= self._limits.max_connections
-            and self.open_connections >= self._limits.max_connections
-        ):
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        if self._is_full() and not self._anonymous.give_way():
             self._log.warning("the proxy refuses a connection: %d are open", self._limits.max_connections)
             _reject(sock)
             return
@@ -149,6 +158,15 @@ class ConnectProxy:
         task.add_done_callback(self._serving.discard)
         # Not in the task: one that is cancelled before its first step does nothing at all.
         task.add_done_callback(lambda _: owned.close())
+        # A tunnel counts again when its protocol has it.
+        self._anonymous.enter(task, address, task.cancel)
+        task.add_done_callback(self._anonymous.leave)
+
+    def _is_full(self) -> bool:
+        return (
+            len(self._open) >= self._limits.max_connections
+            and self.open_connections >= self._limits.max_connections
+        )
 
     async def _serve(self, sock: socket.socket, owned: ExitStack) -> None:
         confirmed = await self._respond(sock)

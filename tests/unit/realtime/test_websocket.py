@@ -6,13 +6,15 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from websockets.frames import Close, Frame, Opcode
 
+from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.core.access_tokens import MAX_LENGTH
+from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.realtime import websocket as module
 from trunkline.realtime.websocket import (
     MAX_EARLY_BYTES,
@@ -261,6 +263,26 @@ def test_a_client_whose_token_is_being_verified_has_not_logged_in(run: Run) -> N
             one.writer.write(masked(2, init("alice")) + masked(2, packet("x", payload=b"x" * 20_000)) * 4)
             assert await one.close_code() == 1009
             made.verifying.set()
+
+    run(test())
+
+
+def test_a_client_that_has_not_logged_in_gives_way(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        anonymous = AnonymousConnections(2, 100)
+        monkeypatch.setattr(HttpProtocol, "anonymous", anonymous)
+        async with world() as made, raw(made) as known, raw(made) as oldest:
+            known.writer.write(masked(2, init("alice")))
+            assert await known.code() == 200
+            async with raw(made) as second, raw(made) as third:
+                async with asyncio.timeout(TIMEOUT):
+                    with suppress(ConnectionResetError):
+                        assert await oldest.reader.read() == b""
+                for one, name in ((second, "bob"), (third, "carol")):
+                    one.writer.write(masked(2, init(name)))
+                    assert await one.code() == 200
+                assert len(anonymous) == 0
+            assert [peer.grant.identity for peer in made.gateway.peers()][:1] == ["alice"]
 
     run(test())
 

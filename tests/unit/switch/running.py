@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from trunkline.core.anonymous_connections import AnonymousConnections
+from trunkline.core.open_files import OpenFiles
 from trunkline.switch.authority import Authority
-from trunkline.switch.proxy import ConnectProxy, ProxyLimits
+from trunkline.switch.proxy import ConnectProxy, ProxyBounds, ProxyLimits
 
 TIMEOUT = 20.0
 T = TypeVar("T")
@@ -120,7 +122,8 @@ def running(
     authority = Authority.open(directory)
     limits = ProxyLimits(**{name: options[name] for name in ProxyLimits._fields if name in options})
     let_through = options.get("let_through", ())
-    proxy = ConnectProxy(authority, open_door, log=LOG, let_through=let_through, limits=limits)
+    bounds = ProxyBounds(options.get("anonymous", AnonymousConnections(100, 100)), OpenFiles())
+    proxy = ConnectProxy(authority, open_door, log=LOG, bounds=bounds, let_through=let_through, limits=limits)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     found = RunningProxy(proxy, loop, 0, directory / "ca.pem", doors)

@@ -10,14 +10,16 @@ import socket
 import ssl
 import threading
 import warnings
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from trunkline.core.anonymous_connections import AnonymousConnections
+from trunkline.core.open_files import OpenFiles
 from trunkline.switch import proxy as module
 from trunkline.switch.authority import Authority
-from trunkline.switch.proxy import ConnectProxy
+from trunkline.switch.proxy import ConnectProxy, ProxyBounds
 from unit.switch.running import (
     LOG,
     TIMEOUT,
@@ -242,6 +244,40 @@ def test_one_connection_too_many_is_turned_away_until_another_ends(start: Start)
         assert tls.recv(100) == b"NEXT"
 
 
+@pytest.mark.parametrize("sent", [b"", b"CONNECT sync", connect_head()])
+def test_what_was_idle_longest_gives_way_to_one_connection_too_many(start: Start, sent: bytes) -> None:
+    proxied = start(max_connections=2, anonymous=AnonymousConnections(100, 100))
+    with proxied.tunnel() as used, ExitStack() as opened:
+        used.sendall(b"first")
+        assert used.recv(100) == b"FIRST"
+        idle = opened.enter_context(proxied.connect(sent))
+        if sent.endswith(b"\r\n\r\n"):
+            read_established(idle)
+        with proxied.tunnel() as tls:
+            tls.sendall(b"new")
+            assert tls.recv(100) == b"NEW"
+            assert is_closed(idle)
+        used.sendall(b"used")
+        assert used.recv(100) == b"USED"
+
+
+def test_idle_connections_are_bounded_and_a_tunnel_is_its_protocols(start: Start) -> None:
+    anonymous = AnonymousConnections(2, 100)
+    proxied = start(anonymous=anonymous)
+    with (
+        proxied.tunnel(),
+        proxied.connect() as first,
+        proxied.connect() as second,
+        proxied.connect() as third,
+    ):
+        assert is_closed(first)
+        second.sendall(connect_head())
+        third.sendall(connect_head())
+        read_established(second)
+        read_established(third)
+        assert len(anonymous) == 2
+
+
 def test_stop_closes_what_has_no_door_and_leaves_the_rest(start: Start) -> None:
     proxied = start()
     with proxied.tunnel() as tls, proxied.connect(connect_head()) as shaking, proxied.connect() as idle:
@@ -263,7 +299,7 @@ def test_stop_closes_a_connection_that_nobody_has_looked_at(start: Start) -> Non
 
     async def admit_and_stop() -> None:
         theirs.setblocking(False)
-        proxied.proxy._admit(theirs)
+        proxied.proxy._admit(theirs, "")
         await proxied.proxy.stop()
 
     with ours:
@@ -287,7 +323,8 @@ def test_a_port_that_is_taken_is_an_error(start: Start, tmp_path: Path) -> None:
     proxied = start()
 
     async def second() -> None:
-        proxy = ConnectProxy(Authority.open(tmp_path / "ca"), EchoDoor, log=LOG)
+        authority, anonymous = Authority.open(tmp_path / "ca"), AnonymousConnections(1, 1)
+        proxy = ConnectProxy(authority, EchoDoor, log=LOG, bounds=ProxyBounds(anonymous, OpenFiles()))
         await proxy.start("127.0.0.1", proxied.port)
 
     with pytest.raises(OSError, match=r"(?i)address already in use"):
