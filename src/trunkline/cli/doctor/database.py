@@ -11,6 +11,7 @@ from trunkline.core.storage.damage import find_damage
 from trunkline.core.storage.database import NewerDatabase, StorageError
 from trunkline.core.storage.inspection import Inspection, database_file, inspect_database
 from trunkline.core.storage.migrate import Migration, due
+from trunkline.core.storage.wal import WalState, read_wal
 from trunkline.settings import Settings
 from trunkline.settings.values import without_password
 
@@ -22,6 +23,7 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
     """Check everything in the order of printing, or only the address if the database cannot be read."""
     name, path = "database", database_file(settings.storage.url)
     try:
+        log = WalState() if path is None else read_wal(path)
         if path is not None and not path.exists():
             return [ok(name, f"{path} is made at the first start")]
         inspection = await inspect_database(settings.storage.url)
@@ -31,6 +33,8 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
     if inspection.applied and checked[0].level is not Level.FAIL:
         checked.append(await secrets(settings))
         checked.append(integrity(await find_damage(settings.storage.url)))
+    if path is not None:
+        checked.append(write_ahead_log(log))
     shown = path or without_password(settings.storage.url)
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), inspection)]
 
@@ -80,6 +84,24 @@ def integrity(found: list[str]) -> DoctorFinding:
             "stop the server and restore a backup; of PostgreSQL, a damaged index alone can be rebuilt (REINDEX)",
         )
     return ok("integrity", "no damage was found")
+
+
+def write_ahead_log(log: WalState) -> DoctorFinding:
+    """Check that the write-ahead log of an SQLite database has all that was committed."""
+    name = "WAL"
+    if lost := log.lost(log.frames):
+        return failed(
+            name,
+            f"it was cut short: {lost} pages of acknowledged changes are missing",
+            "restore the file trunkline.db-wal, or a backup, before the next start, which drops its end",
+        )
+    if log.rest or log.frames > log.transactions:
+        return warned(
+            name,
+            "it ends within a transaction, as it may after a crash, or if it was copied or cut short",
+            "the next start drops that transaction; if the file was cut short, restore it first",
+        )
+    return ok(name, "complete")
 
 
 def time(now: int, inspection: Inspection) -> DoctorFinding:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ from trunkline.core.storage.database import Action, DamagedData, Listener, Stora
 from trunkline.core.storage.migrate import REGISTER, Migration, due
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
+from trunkline.core.storage.wal import WalState, committed_frames, mark_database, read_wal, wal_file
+
+log = logging.getLogger("trunkline.storage")
 
 _BUSY_MS = 5_000
 _SWITCH_SECONDS = 50e-6
@@ -89,9 +93,13 @@ class SqliteDatabase:
         Raise NewerDatabase if a newer version wrote it, and StorageError if the file cannot be opened, is not a
         database or is in use by another process.
         """
+        try:
+            log_before = read_wal(self._path)
+        except OSError as error:
+            raise StorageError(f"cannot open the database {self._path}: {error.strerror}") from error
         self._lock = _acquire_lock(self._path, shared=self._shared)
         try:
-            self._open()
+            self._open(log_before)
         except apsw.Error as error:
             self._close()
             raise StorageError(f"cannot open the database {self._path}: {error}") from error
@@ -173,9 +181,15 @@ class SqliteDatabase:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def _open(self) -> None:
+    def _open(self, log_before: WalState) -> None:
         writing = self._connect()
+        if not self._shared:
+            # The first read lets SQLite recover the log.
+            writing.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            _report(self._path, log_before, committed_frames(self._path))
         self._migrate(writing)
+        if not self._shared:
+            mark_database(writing)
         for _ in ("reads", "scans"):
             self._connect().execute("PRAGMA query_only=ON")
 
@@ -217,6 +231,23 @@ class SqliteDatabase:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _report(path: Path, before: WalState, good: int) -> None:
+    """Log what SQLite dropped from a log of which it found ``good`` frames."""
+    if lost := before.lost(good):
+        log.critical(
+            "the write-ahead log %s was cut short or damaged: %d pages of acknowledged changes are lost; restore the"
+            " log or a backup if they matter",
+            wal_file(path),
+            lost,
+        )
+    elif before.rest or before.frames > good:
+        log.warning(
+            "the write-ahead log %s ends within a transaction, which was dropped: after a crash it was not"
+            " acknowledged; if the file was copied or cut short, changes may be missing",
+            wal_file(path),
+        )
 
 
 def _inode(path: Path) -> tuple[int, int]:
