@@ -42,6 +42,23 @@ def old_python() -> Path:
     return python
 
 
+def old_package(version: str) -> Path:
+    """Return a folder with one version of the SDK and nothing it needs, for ``PYTHONPATH``; made as ``old_python``
+    is.
+    """
+    pip, place = str(old_python()), FOLDER / f"twilio-{version}"
+    with (FOLDER / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / ".installed").is_file():
+            _run(
+                pip,
+                *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+                *("--no-deps", "--upgrade", "--target", str(place), f"twilio=={version}"),
+            )
+            (place / ".installed").touch()
+    return place
+
+
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"

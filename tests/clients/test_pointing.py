@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from clients.asking import Account, Agent, Client, SdkOptions
+from clients.old_sdk import old_package, old_python
 from clients.sdks import NODE_SDKS, Agents, command
 from contract import require_node
 from servers import Server, clean_environment
@@ -154,3 +155,17 @@ def test_a_program_that_knows_nothing_of_trunkline(language: str, server: Server
     )
     assert ended.stdout.split("\n")[0] == "My First Messaging Service", ended.stderr
     assert ended.stdout.split("\n")[1].lower() == "true"
+
+
+@pytest.mark.parametrize(("version", "honours"), [("7.7.1", False), ("7.9.1", True)])
+def test_versions_of_the_python_sdk_that_trust_the_ca(version: str, honours: bool, server: Server) -> None:
+    ended = subprocess.run(
+        moved(server, server.account_sid, str(old_python()), "-c", PYTHON),
+        env={**clean_environment(), "PYTHONPATH": str(old_package(version))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout.startswith("My First Messaging Service") is honours, ended.stderr
+    assert ("SSLError" in ended.stderr) is not honours
