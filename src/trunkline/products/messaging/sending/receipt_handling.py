@@ -95,9 +95,14 @@ async def apply_early_receipts(tx: Tx, carrier: str, id: str) -> None:
     early = await tx.all(EarlyReceipt, _EARLY, carrier=carrier, id=id)
     if not early:
         return
-    await tx.run("DELETE FROM early_receipts WHERE carrier = :carrier AND id = :id", carrier=carrier, id=id)
     for one in sorted(early, key=lambda one: one.date_created):
-        await apply_receipt(tx, msgspec.json.decode(one.receipt, type=Receipt))
+        receipt = msgspec.json.decode(one.receipt, type=Receipt)
+        # It is stored under each of its ids.
+        await tx.run_many(
+            "DELETE FROM early_receipts WHERE carrier = :carrier AND id = :id AND receipt = :receipt",
+            [{"carrier": carrier, "id": each, "receipt": one.receipt} for each in {id, *receipt.ids}],
+        )
+        await apply_receipt(tx, receipt)
 
 
 async def reconcile(tx: Tx, limit: int) -> int | None:
