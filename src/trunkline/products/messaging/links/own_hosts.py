@@ -38,5 +38,5 @@ class OwnHosts(msgspec.Struct, frozen=True):
 
 def own_hosts(addresses: Iterable[str]) -> OwnHosts:
     """Return the own hosts of a server with these ``addresses``, host names or URLs. Empty ones are left out."""
-    hosts = (urlsplit(text if "://" in text else f"//{text}").hostname or "" for text in addresses)
+    hosts = (urlsplit(text).hostname or "" if "://" in text else text.lower() for text in addresses)
     return OwnHosts(frozenset(host.removesuffix(".") for host in hosts if host))

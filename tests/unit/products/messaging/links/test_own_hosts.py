@@ -96,7 +96,7 @@ def test_other_hosts_may_be_domains(host: str) -> None:
 
 
 def test_without_settings_nothing_is_named() -> None:
-    bare = own_hosts(("", "::1"))
+    bare = own_hosts(("", "::1", "["))
     assert bare.reason("trunkline.example.com") == ""
     assert bare.reason("localhost")
 
