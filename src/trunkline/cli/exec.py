@@ -129,7 +129,8 @@ def _request(proxy_url: str, certificate: Path, sid: str, token: str) -> int:
 def _replace_process(command: list[str], environment: Mapping[str, str]) -> NoReturn:
     """Run the program in place of this one. Exit as shells do if there is no such program."""
     for name in _IGNORED_BY_PYTHON:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606 - the operator's own program
     except OSError as error:

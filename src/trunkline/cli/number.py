@@ -60,7 +60,13 @@ def add(
         "Rate": rate,
         "AccountSid": account,
     }
-    _show(run(settings, "POST", ("numbers",), parameters), as_json)
+    added = run(settings, "POST", ("numbers",), parameters)
+    if carrier and carrier not in settings.messaging.carrier_names:
+        typer.echo(
+            f"trunkline: no carrier is called {carrier}: the number cannot send until one is configured",
+            err=True,
+        )
+    _show(added, as_json)
 
 
 @app.command("list")

@@ -94,7 +94,7 @@ def _ready_server(settings: Settings, server: Server) -> ReadyServer:
         flags_for(settings, proxy_port),
         str(file.absolute()) if file else "",
         _operator_token_file(settings),
-        inbox=any(isinstance(one, SandboxRoute) for one in settings.messaging.carriers or (SandboxRoute(),)),
+        inbox=SandboxRoute().name in settings.messaging.carrier_names,
         local_webhooks=settings.server.dev,
     )
 

@@ -110,7 +110,7 @@ class MessagingSettings:
 
     def __post_init__(self) -> None:
         """Raise BadSetting if a route names a carrier that is not configured."""
-        names = {carrier.name for carrier in self.carriers or (SandboxRoute(),)}
+        names = self.carrier_names
         for route in self.carrier_routes:
             if route.carrier not in names:
                 message = f"carrier_routes: no carrier is called {route.carrier}"
@@ -125,3 +125,8 @@ class MessagingSettings:
     def carrier_hosts(self) -> tuple[str, ...]:
         """The host names or URLs of the carriers; the sandbox has an empty one."""
         return tuple(map(host_of, self.carriers))
+
+    @property
+    def carrier_names(self) -> tuple[str, ...]:
+        """The names of the carriers; without any there is the sandbox."""
+        return tuple(carrier.name for carrier in self.carriers or (SandboxRoute(),))

@@ -86,6 +86,8 @@ def _parse_carrier(table: Mapping[str, Any]) -> CarrierOptions:
         raise ValueError(f"kind must be {', '.join(others)} or {last}")
     if kind == "sandbox" and (name not in (None, "sandbox") or set(table) - {"kind", "name"}):
         raise ValueError("the sandbox is called sandbox and has no options")
+    if name == "sandbox" and kind != "sandbox":
+        raise ValueError("only the sandbox is called sandbox")
     try:
         return _parse_table(table, options)
     except ValueError as error:

@@ -61,6 +61,11 @@ def test_a_number_is_given_and_taken_back(cli: Cli, account: str) -> None:
     ]
 
 
+def test_a_carrier_that_is_not_configured_is_told(cli: Cli, account: str) -> None:
+    assert "no carrier is called gate: " in cli("number", "add", "72345", "--carrier", "gate").err
+    assert cli("number", "add", "72346", "--carrier", "sandbox").err == ""
+
+
 def test_every_page_is_listed(cli: Cli, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trunkline.cli.control_api.PAGE_SIZE", 2)
     numbers = [f"+1415555010{digit}" for digit in range(5)]

@@ -334,9 +334,9 @@ def test_the_environment_names_another_file(folder: Path) -> None:
 def test_every_option_is_explained_and_of_a_known_type() -> None:
     for item in OPTIONS.values():
         assert item.help.endswith("."), item.name
-        text = {bool: "true", int: "1", float: "1"}.get(type(item.default), "")
-        if text:
-            assert load({}, {variable(item.name): text}).value(item.name) == 1
+        value = True if item.is_switch else item.default
+        if isinstance(value, int | float):
+            assert load({}, {variable(item.name): as_text(value)}).value(item.name) == value
 
 
 def test_every_default_can_be_said_in_text() -> None:

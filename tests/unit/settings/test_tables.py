@@ -111,6 +111,10 @@ def test_tables_come_from_flags_and_the_environment_as_json() -> None:
             "(file trunkline.toml [messaging])",
         ),
         (
+            '[[carriers]]\nname = "sandbox"\nhost = "a"\nsystem_id = "b"',
+            "carriers: only the sandbox is called sandbox (file trunkline.toml)",
+        ),
+        (
             '[[prices]]\nprice = "1"\nprefix = "1"',
             "prices: prefix must be empty, or + and the first digits of recipients (file trunkline.toml)",
         ),
