@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.public import PublicRequest, PublicResponse
-from trunkline.api.response_content import in_memory
+from trunkline.api.response_content import ResponseContent
 from trunkline.browser_sdks.library import locate
 
 _TYPES = {
@@ -31,12 +32,35 @@ _SERIES_CACHE = "public, max-age=300"
 """The caching of a release, whose files stay as they are, and of a path whose release may change."""
 
 
-class SdkFile(msgspec.Struct, frozen=True):
-    """A file of the folder, with the tag of its state."""
+_PIECE = 64 * 1024
+"""The bytes that are read at once: no client makes the server hold more of a file than that."""
 
-    media_type: str
-    body: bytes
+
+class SdkFile(msgspec.Struct, frozen=True):
+    """A file of the folder, with its size in bytes and the tag of its state."""
+
+    path: Path
+    size: int
     tag: str
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type."""
+        return _TYPES.get(self.path.suffix, "application/octet-stream")
+
+    async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from ``start`` until before ``end``. Raise OSError if the file cannot be read any more."""
+        file = await asyncio.to_thread(self.path.open, "rb")
+        try:
+            await asyncio.to_thread(file.seek, start)
+            while start < end:
+                piece = await asyncio.to_thread(file.read, min(_PIECE, end - start))
+                if not piece:
+                    raise OSError(f"{self.path} has become shorter")
+                start += len(piece)
+                yield piece
+        finally:
+            file.close()
 
 
 class SdkScripts:
@@ -59,7 +83,7 @@ class SdkScripts:
             path = path.removeprefix("/")
         if request.method != "GET":
             raise ApiError(20004, headers={"Allow": "GET, HEAD"})
-        found = await asyncio.to_thread(_read, self._root, path)
+        found = await asyncio.to_thread(_find, self._root, path)
         if found is None:
             raise ApiError(
                 20404,
@@ -70,20 +94,19 @@ class SdkScripts:
         headers = {**_HEADERS, "ETag": found.tag, "Cache-Control": cache}
         if _is_known(found.tag, request.if_none_match):
             return PublicResponse(304, headers)
-        content = in_memory(found.media_type, found.body)
-        return PublicResponse(200, {}, content=msgspec.structs.replace(content, headers=headers))
+        content = ResponseContent(found.media_type, found.size, found.read, headers)
+        return PublicResponse(200, {}, content=content)
 
 
-def _read(root: Path, path: str) -> SdkFile | None:
+def _find(root: Path, path: str) -> SdkFile | None:
     file = locate(root, path)
     if file is None:
         return None
     try:
-        state, body = file.stat(), file.read_bytes()
+        state = file.stat()
     except OSError:
         return None
-    media_type = _TYPES.get(file.suffix, "application/octet-stream")
-    return SdkFile(media_type, body, f'"{len(body):x}-{state.st_mtime_ns:x}"')
+    return SdkFile(file, state.st_size, f'"{state.st_size:x}-{state.st_mtime_ns:x}"')
 
 
 def _is_known(tag: str, if_none_match: str) -> bool:

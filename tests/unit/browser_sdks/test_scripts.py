@@ -91,6 +91,25 @@ def test_clients_keep_what_did_not_change(scripts: SdkScripts, tmp_path: Path) -
     assert headers(response)["ETag"] != sent["ETag"]
 
 
+def test_a_file_is_read_in_pieces(scripts: SdkScripts, tmp_path: Path) -> None:
+    large = b"0123456789" * 20_000
+    (tmp_path / PATH[1:]).write_bytes(large)
+    response = get(scripts, f"/sdk{PATH}")
+    assert response is not None
+    content = response.content
+    assert content is not None
+
+    async def pieces(start: int, end: int) -> list[bytes]:
+        return [piece async for piece in content.read(start, end)]
+
+    read = asyncio.run(pieces(5, len(large)))
+    assert b"".join(read) == large[5:]
+    assert max(map(len, read)) == 64 * 1024
+    (tmp_path / PATH[1:]).write_bytes(b"short")
+    with pytest.raises(OSError, match="has become shorter"):
+        asyncio.run(pieces(0, len(large)))
+
+
 def test_what_is_missing_says_how_to_add_it(scripts: SdkScripts) -> None:
     for path in (
         "/sdk/js/sync/v9/twilio-sync.min.js",
