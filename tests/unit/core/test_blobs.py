@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +23,7 @@ from trunkline.core.blobs.store import (
     BlobMissing,
     BlobReference,
     BlobTooLarge,
+    DamagedBlob,
     SweptBlobStore,
     delete_blob,
     once,
@@ -616,6 +618,85 @@ def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
             blobs = FileBlobs(database, tmp_path / "blobs", ())
             with pytest.raises(Unavailable):
                 await blobs.write(once(b"x"), 1)
+            # The node is not ready until the database, which has the same disk, accepts a change.
+            assert database.condition._unwritable  # type: ignore[attr-defined]
+            await database.check()
+            await blobs.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_file_is_logged_once_and_no_reason_to_try_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            key = (await blobs.write(once(b"content"), ALL)).key
+            path = tmp_path / "blobs" / key[:2] / key
+            path.write_bytes(b"con")
+            for _ in "twice":
+                with pytest.raises(DamagedBlob):
+                    _ = [piece async for piece in blobs.read(key, 0, 7)]
+            # One attachment takes no node out of the balance.
+            await database.check()
+            path.unlink()
+            with pytest.raises(BlobMissing) as gone:
+                await anext(blobs.read(key, 0, 7))
+            assert not isinstance(gone.value, DamagedBlob)
+            await blobs.stop()
+
+    asyncio.run(scenario())
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "it is cut short; restore it from a backup"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EMFILE, Unavailable), (errno.ENFILE, Unavailable), (errno.EIO, DamagedBlob)],
+)
+@pytest.mark.parametrize("opens", [True, False])
+def test_too_many_open_files_pass_and_a_bad_disk_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[Exception], opens: bool
+) -> None:
+    class BadFile:
+        def read(self, _: int) -> bytes:
+            raise OSError(number, os.strerror(number))
+
+        def close(self) -> None:
+            pass
+
+    def open_at(path: Path, start: int) -> BadFile:
+        if opens:
+            return BadFile()
+        raise OSError(number, os.strerror(number))
+
+    async def scenario() -> None:
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            key = (await blobs.write(once(b"content"), ALL)).key
+            monkeypatch.setattr(files, "_open_at", open_at)
+            with pytest.raises(expected):
+                await anext(blobs.read(key, 0, 7))
+            await blobs.stop()
+
+    asyncio.run(scenario())
+
+
+def test_too_many_open_files_say_nothing_about_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(_: Path) -> BinaryIO:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def scenario() -> None:
+        async with opened(f"sqlite:///{tmp_path / 'x.db'}", MIGRATIONS) as database:
+            blobs = FileBlobs(database, tmp_path / "blobs", ())
+            monkeypatch.setattr(files, "_create", create)
+            with pytest.raises(Unavailable):
+                await blobs.write(once(b"x"), 1)
+            assert not database.condition._unwritable  # type: ignore[attr-defined]
             await blobs.stop()
 
     asyncio.run(scenario())

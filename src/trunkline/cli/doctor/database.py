@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from trunkline.app.data import require_master_key
+from functools import partial
+
+from trunkline.app.data import BLOBS_DIRECTORY, require_master_key
 from trunkline.app.products import migrations, products
 from trunkline.cli.doctor.finding import DoctorFinding, Level, failed, ok, warned
+from trunkline.core.blobs.files import blob_path
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.secrets import BadMasterKey
-from trunkline.core.storage.damage import find_damage
+from trunkline.core.storage.damage import find_damage, find_damaged_files
 from trunkline.core.storage.database import NewerDatabase, StorageError
 from trunkline.core.storage.inspection import Inspection, database_file, inspect_database
 from trunkline.core.storage.migrate import Migration, due
@@ -32,7 +35,10 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
     checked = [schema(migrations(products(settings)), inspection), durability(inspection)]
     if inspection.applied and checked[0].level is not Level.FAIL:
         checked.append(await secrets(settings))
-        checked.append(integrity(await find_damage(settings.storage.url)))
+        found = await find_damage(settings.storage.url)
+        if path is not None:
+            found += find_damaged_files(path, partial(blob_path, settings.storage.data_dir / BLOBS_DIRECTORY))
+        checked.append(integrity(found))
     if path is not None:
         checked.append(write_ahead_log(log))
     shown = path or without_password(settings.storage.url)

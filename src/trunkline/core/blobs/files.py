@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -35,6 +36,7 @@ from trunkline.core.blobs.store import (
     BlobKey,
     BlobMissing,
     BlobReference,
+    DamagedBlob,
     delete_blob,
     pieces_of,
 )
@@ -47,6 +49,8 @@ T = TypeVar("T")
 log = logging.getLogger("trunkline.blobs")
 
 _THREADS = 4
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors of a process that has too much open; the disk is not their cause."""
 _BATCH = 500
 """Files that a sweep holds in memory and finds the rows of by one statement."""
 
@@ -61,6 +65,7 @@ class FileBlobs:
         self._database = database
         self._directory = directory
         self._references = references
+        self._logged: set[str] = set()
         self._sweeping = PeriodicTask("unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="trunkline-blobs")
         database.listen(self._handle_announcements)
@@ -71,20 +76,29 @@ class FileBlobs:
         try:
             size = await self._write_file(key, content, limit)
         except OSError as error:
+            if error.errno not in _PASSING:
+                # A full disk has no space for the database either.
+                self._database.refused(error)
             raise Unavailable(f"cannot write a blob: {error}") from error
         return await self._insert(key, size)
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Yield a part of a content. Raise BlobMissing."""
+        """Yield a part of a content. Raise BlobMissing, Unavailable, or DamagedBlob for a file that is cut short or
+        that the disk cannot read."""
         try:
             file = await self._run(_open_at, self._path(key), start, undo=_close)
-        except OSError as error:
+        except FileNotFoundError as error:
             raise BlobMissing(f"the blob {key} cannot be read") from error
+        except OSError as error:
+            raise self._unreadable(key, error) from error
         try:
             while start < end:
-                piece = await self._run(file.read, min(PIECE, end - start))
+                try:
+                    piece = await self._run(file.read, min(PIECE, end - start))
+                except OSError as error:
+                    raise self._unreadable(key, error) from error
                 if not piece:
-                    raise BlobMissing(f"the blob {key} is too short")
+                    raise self._damaged(key, "it is cut short")
                 start += len(piece)
                 yield piece
         finally:
@@ -110,8 +124,21 @@ class FileBlobs:
         await self._sweeping.stop()
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
 
+    def _unreadable(self, key: str, error: OSError) -> StorageError:
+        """Return the failure for a file that cannot be read: too many files are open, or it is damaged."""
+        if error.errno in _PASSING:
+            return Unavailable(f"a blob cannot be read at the moment: {error.strerror}")
+        return self._damaged(key, str(error))
+
+    def _damaged(self, key: str, cause: str) -> DamagedBlob:
+        """Return the failure for a damaged file, which is logged once."""
+        if key not in self._logged:
+            self._logged.add(key)
+            log.critical("the attachment %s is damaged: %s; restore it from a backup", self._path(key), cause)
+        return DamagedBlob(f"the blob {key} is damaged")
+
     def _path(self, key: str) -> Path:
-        return self._directory / key[:2] / key
+        return blob_path(self._directory, key)
 
     async def _write_file(self, key: str, content: AsyncIterable[bytes], limit: int) -> int:
         path = self._path(key)
@@ -165,6 +192,11 @@ class FileBlobs:
                 # While the node stops, the sweep of the next start removes it.
                 with suppress(RuntimeError):
                     self._threads.submit(_remove, self._path(event.key))
+
+
+def blob_path(directory: Path, key: str) -> Path:
+    """Return the file of a blob."""
+    return directory / key[:2] / key
 
 
 async def _grace_began(tx: Tx) -> int:

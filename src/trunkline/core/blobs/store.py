@@ -21,7 +21,7 @@ from typing import Protocol
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.storage.database import Database, Row, StorageError, Tx
+from trunkline.core.storage.database import DamagedData, Database, Row, StorageError, Tx
 from trunkline.core.storage.migrate import Migration
 
 PIECE = 256 * 1024
@@ -80,6 +80,10 @@ class BlobTooLarge(Exception):
 
 class BlobMissing(StorageError):
     """A blob does not exist, or was removed while it was read."""
+
+
+class DamagedBlob(BlobMissing, DamagedData):
+    """A blob has fewer bytes than were written, or the disk cannot read it."""
 
 
 class BlobReference(msgspec.Struct, frozen=True):

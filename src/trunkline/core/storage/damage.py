@@ -7,7 +7,7 @@ indexes, and failures of page checksums. With the extension amcheck every B-tree
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,26 @@ async def find_damage(url: str) -> list[str]:
     if path is None:
         return (await query_postgres(url, _check_postgres, seconds=None))[:MAX_FINDINGS]
     return list(_check_sqlite(path))[:MAX_FINDINGS]
+
+
+def find_damaged_files(database: Path, path_of: Callable[[str], Path]) -> list[str]:
+    """Return up to ``MAX_FINDINGS`` findings about the contents that an SQLite database has in files, which ``path_of``
+    names by their keys."""
+    found: list[str] = []
+    try:
+        connection = open_unchanged(database)
+        try:
+            for key, size in connection.execute("SELECT key, size FROM blobs"):
+                path = path_of(key)
+                there = path.stat().st_size if path.exists() else None
+                if there != size and len(found) < MAX_FINDINGS:
+                    state = "is missing" if there is None else f"has {there} of {size} bytes"
+                    found.append(f"the attachment {path} {state}")
+        finally:
+            connection.close()
+    except (apsw.Error, OSError) as error:
+        found.append(f"the attachments cannot be checked: {error}")
+    return found
 
 
 def _check_sqlite(path: Path) -> Iterator[str]:

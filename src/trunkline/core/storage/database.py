@@ -170,6 +170,10 @@ class Database(Protocol):
         """The number of writes that wait for their commit now, for the metrics."""
         ...
 
+    def refused(self, cause: BaseException, /) -> None:
+        """Record that the disk of the data refused a change of something else than the database."""
+        ...
+
     def listen(self, listener: Listener, /) -> None:
         """Call ``listener`` on the event loop with the events of each write, after its commit."""
         ...

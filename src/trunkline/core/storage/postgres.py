@@ -84,7 +84,7 @@ class PostgresDatabase:
         self._max_queue = max_queue
         self._pools: tuple[Pool, Pool] | None = None
         self._listeners: list[Listener] = []
-        self._condition = StorageCondition()
+        self.condition = StorageCondition()
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,6 +93,10 @@ class PostgresDatabase:
     def queued(self) -> int:
         """The number of writes that wait for their commit now."""
         return self._writes
+
+    def refused(self, cause: BaseException, /) -> None:
+        """Record that the disk of the data refused a change of something else than the database."""
+        self.condition.refused(cause)
 
     def listen(self, listener: Listener, /) -> None:
         """Call ``listener`` with the events of each write, after its commit; concurrent writes come in any order."""
@@ -130,10 +134,10 @@ class PostgresDatabase:
         try:
             return await self._write(pool, action)
         except DamagedData as error:
-            self._condition.damaged(error)
+            self.condition.damaged(error)
             raise
         except NotWritable as error:
-            self._condition.refused(error.__cause__ or error)
+            self.condition.refused(error.__cause__ or error)
             raise
         finally:
             self._writes -= 1
@@ -158,7 +162,7 @@ class PostgresDatabase:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await self.read(ping)
-                await self._condition.probe(self.write)
+                await self.condition.probe(self.write)
         except (NotWritable, DamagedData):
             raise
         except (StorageError, TimeoutError) as error:
@@ -180,7 +184,7 @@ class PostgresDatabase:
                 except RetryableError:
                     continue
                 if tx.changed:
-                    self._condition.accepted()
+                    self.condition.accepted()
                 if tx.announced:
                     notify(self._listeners, tx.announced)
                 return result
@@ -195,7 +199,7 @@ class PostgresDatabase:
                     await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     return await self._run(PostgresTx(connection, self._clock()), action)
         except DamagedData as error:
-            self._condition.damaged(error)
+            self.condition.damaged(error)
             raise
 
     async def _run(self, tx: PostgresTx, action: Action[T]) -> T:

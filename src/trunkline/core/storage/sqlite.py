@@ -70,7 +70,7 @@ class SqliteDatabase:
         self._clock = clock
         self._max_queue = max_queue
         self._shared = shared
-        self._condition = StorageCondition()
+        self.condition = StorageCondition()
         self._lock: int | None = None
         self._inode = (0, 0)
         self._writer: SqliteWriter | None = None
@@ -82,6 +82,10 @@ class SqliteDatabase:
     def queued(self) -> int:
         """The number of writes that wait for their commit now."""
         return 0 if self._writer is None else self._writer.waiting
+
+    def refused(self, cause: BaseException, /) -> None:
+        """Record that the disk of the data refused a change of something else than the database."""
+        self.condition.refused(cause)
 
     def listen(self, listener: Listener, /) -> None:
         """Call ``listener`` with the events of each write, after its commit, in the order of the commits."""
@@ -112,7 +116,7 @@ class SqliteDatabase:
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
         self._inode = _inode(self._path)
         self._writer = SqliteWriter(
-            self._connections[0], self._clock, self._max_queue, self._listeners, self._condition
+            self._connections[0], self._clock, self._max_queue, self._listeners, self.condition
         )
 
     async def stop(self) -> None:
@@ -132,7 +136,7 @@ class SqliteDatabase:
         try:
             return await self._writer.write(action)
         except DamagedData as error:
-            self._condition.damaged(error)
+            self.condition.damaged(error)
             raise
 
     async def read(self, action: Action[T], /) -> T:
@@ -164,7 +168,7 @@ class SqliteDatabase:
         # SQLite goes on in a file that was removed, and all of it is lost at the end.
         if _inode(self._path) != self._inode:
             raise Unavailable("the database's file was removed or replaced")
-        await self._condition.probe(self.write)
+        await self.condition.probe(self.write)
 
     def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
         try:
@@ -174,7 +178,7 @@ class SqliteDatabase:
         try:
             return advance(action, SqliteTx(connection, self._clock()))
         except DamagedData as error:
-            self._condition.damaged(error)
+            self.condition.damaged(error)
             raise
         finally:
             # After some errors SQLite has ended the transaction by itself.

@@ -167,6 +167,23 @@ def test_a_damaged_page_fails(cli: Cli, tmp_path: Path) -> None:
     assert sorted(path.parent.iterdir()) == files
 
 
+def test_a_damaged_attachment_fails(cli: Cli, tmp_path: Path) -> None:
+    start_once()
+    connection = apsw.Connection(str(tmp_path / "data" / "trunkline.db"))
+    connection.execute("INSERT INTO blobs VALUES ('aa11', 7, 0), ('bb22', 7, 0), ('cc33', 7, 0)")
+    connection.close()
+    for key, content in (("aa11", b"content"), ("bb22", b"con")):
+        path = tmp_path / "data" / "blobs" / key[:2] / key
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    level, message, _ = finding(cli, "integrity")
+    assert level == "fail"
+    assert message.split("; ") == [
+        "the attachment data/blobs/bb/bb22 has 3 of 7 bytes",
+        "the attachment data/blobs/cc/cc33 is missing",
+    ]
+
+
 def test_an_invalid_index_and_an_unreadable_table_fail(
     cli: Cli, postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,7 +133,7 @@ def test_a_full_disk_in_the_middle_of_a_change_is_seen(tmp_path: Path) -> None:
         database._connections[0].execute("PRAGMA max_page_count=10")
         with pytest.raises(NotWritable):
             await database.write(add)
-        assert database._condition._unwritable
+        assert database.condition._unwritable
 
     on(f"sqlite:///{tmp_path}/x.db", check)
 
