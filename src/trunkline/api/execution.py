@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from trunkline.api.operation import ONE, Call, Handler, OperationKind, Prepare, 
 from trunkline.api.paging import Cursor, Page, Window
 from trunkline.api.params import Fields
 from trunkline.api.principal import Access, Credential, Principal
+from trunkline.api.request_bodies import Upload
 from trunkline.api.response_content import ResponseContent
 from trunkline.api.router import Match, Route
 from trunkline.api.views import Urls
@@ -37,7 +38,7 @@ class Request(msgspec.Struct, frozen=True):
     query: Fields = ()
     body: Fields = ()
     headers: Mapping[str, str] = {}
-    upload: AsyncIterator[bytes] | None = None
+    upload: Upload | None = None
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -244,7 +244,7 @@ class ApiApplication:
             request_bodies.check_length(state.fields, limit)
             state.held = HeldBody(self._door.bodies)
             if operation.max_upload:
-                upload = request_bodies.stream_body(receive, limit, limits.body_seconds, state.held)
+                upload = request_bodies.Upload(receive, limit, limits.body_seconds, state.held)
             else:
                 whole = await request_bodies.read_body(receive, limit, limits.body_seconds, state.held)
                 body = form_data.parse_body(whole, state.header(b"content-type"))

@@ -7,7 +7,7 @@ versions. The same operation serves REST and tunnelled realtime requests.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from trunkline.api.errors import ApiError, not_found
 from trunkline.api.mutation_ids import MutationTarget
 from trunkline.api.paging import OLDEST_FIRST, Order, PagingCodes, Window
 from trunkline.api.principal import BASIC_ONLY, CONTROL_SCHEMES, Access, Principal, Scheme
+from trunkline.api.request_bodies import Upload
 from trunkline.api.response_content import ResponseContent
 from trunkline.api.views import View
 from trunkline.core.blobs.store import BlobStore
@@ -49,7 +50,7 @@ class Call(msgspec.Struct, Generic[I], frozen=True):
     headers: Mapping[str, str] = {}
     reserved_sid: str = ""
     base: str = ""
-    upload: AsyncIterator[bytes] | None = None
+    upload: Upload | None = None
 
     @property
     def account_sid(self) -> str:

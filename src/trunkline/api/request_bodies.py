@@ -51,7 +51,7 @@ class BodyMemory:
         self._next_cut = now + GRACE_SECONDS
         for body, wait in tuple(self._arriving.items()):
             seconds = now - body.since
-            if seconds > GRACE_SECONDS and body.size < seconds * MIN_RATE:
+            if seconds > GRACE_SECONDS and body.arrived < seconds * MIN_RATE:
                 # The deadline takes effect in the next turn of the loop, and the memory is free by then.
                 wait.reschedule(now)
                 body.release()
@@ -67,13 +67,16 @@ class BodyMemory:
 
 
 class HeldBody:
-    """The part of the memory that one request holds."""
+    """The part of the memory that one request holds: ``size`` of the ``arrived`` bytes of its body. ``kept`` bytes are
+    its reader's."""
 
-    __slots__ = ("memory", "since", "size")
+    __slots__ = ("arrived", "kept", "memory", "since", "size")
 
     def __init__(self, memory: BodyMemory) -> None:
         self.memory = memory
         self.since = asyncio.get_running_loop().time()
+        self.arrived = 0
+        self.kept = 0
         self.size = 0
 
     def resize(self, size: int) -> None:
@@ -108,6 +111,7 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: HeldBody
                     size += len(chunk)
                     if size > limit:
                         raise ApiError(20413)
+                    held.arrived = size
                     held.resize(size)
                     chunks.append(chunk)
                     more = message.get("more_body", False)
@@ -116,15 +120,34 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: HeldBody
     return b"".join(chunks)
 
 
-async def stream_body(receive: Receive, limit: int, seconds: float, held: HeldBody) -> AsyncIterator[bytes]:
-    """Yield a body in the pieces in which it arrives; all of them count as held. Raise ApiError 20413 if it has more
-    than ``limit`` bytes, 20408 if it ends early, or arrives at less than ``MIN_RATE`` after ``seconds``, and as
-    ``HeldBody.resize``."""
+class Upload:
+    """A body that is streamed: an iterator over the pieces in which it arrives. Only the piece that was yielded last
+    counts as held, unless the body is read whole."""
+
+    def __init__(self, receive: Receive, limit: int, seconds: float, held: HeldBody) -> None:
+        self._pieces = _stream_body(receive, limit, seconds, held)
+        self._held = held
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raise ApiError as the iteration does."""
+        pieces = []
+        async for piece in self._pieces:
+            self._held.kept += len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+async def _stream_body(receive: Receive, limit: int, seconds: float, held: HeldBody) -> AsyncIterator[bytes]:
+    """Yield a body in the pieces in which it arrives. Raise ApiError 20413 if it has more than ``limit`` bytes, 20408
+    if it ends early, or arrives at less than ``MIN_RATE`` after ``seconds``, and as ``HeldBody.resize``."""
     loop = asyncio.get_running_loop()
-    deadline, size, more = loop.time() + seconds, 0, True
+    deadline, more = loop.time() + seconds, True
     while more:
         try:
-            async with asyncio.timeout_at(deadline + size / MIN_RATE) as wait:
+            async with asyncio.timeout_at(deadline + held.arrived / MIN_RATE) as wait:
                 with held.memory.waiting(held, wait):
                     message = await receive()
         except TimeoutError:
@@ -132,10 +155,11 @@ async def stream_body(receive: Receive, limit: int, seconds: float, held: HeldBo
         if message["type"] == "http.disconnect":
             raise ApiError(20408)
         chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
+        held.arrived += len(chunk)
+        if held.arrived > limit:
             raise ApiError(20413, headers={"Connection": "close"})
-        held.resize(size)
         more = message.get("more_body", False)
         if chunk:
+            held.resize(held.kept + len(chunk))
             yield chunk
+            held.resize(held.kept)

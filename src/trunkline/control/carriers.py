@@ -56,7 +56,7 @@ class CarrierResource:
         if not gateway.authenticates(call.headers.get("authorization", "")):
             raise unauthorized(detail="The bearer token is not the carrier's secret.")
         assert call.upload is not None
-        body = b"".join([piece async for piece in call.upload])
+        body = await call.upload.read()
         try:
             return await gateway.report(call.path["Report"], body)
         except ValueError as error:

@@ -164,7 +164,7 @@ async def compose_message(_: PrepareContext, call: Call[Empty]) -> ComposedMessa
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ApiError(20001, "The Content-Type of the body must be application/json")
     assert call.upload is not None
-    body = b"".join([piece async for piece in call.upload])
+    body = await call.upload.read()
     try:
         sent = decode_json(body, PhoneMessage)
     except BadJson as error:

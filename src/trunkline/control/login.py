@@ -168,7 +168,7 @@ def _own_page(path: str) -> str:
 
 async def _read_form(call: Call[Any]) -> dict[str, str]:
     assert call.upload is not None
-    body = b"".join([piece async for piece in call.upload])
+    body = await call.upload.read()
     return dict(form_data.parse_body(body, call.headers.get("content-type", "")))
 
 

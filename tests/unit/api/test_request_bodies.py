@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.api import request_bodies
 from trunkline.api.errors import ApiError
-from trunkline.api.request_bodies import BodyMemory, HeldBody
+from trunkline.api.request_bodies import BodyMemory, HeldBody, Upload
 
 
 class Arrivals:
@@ -48,9 +48,22 @@ def whole(arrivals: Arrivals, limit: int = 100, seconds: float = 30, memory: int
 def streamed(arrivals: Arrivals, limit: int = 100, seconds: float = 30, memory: int = 1000) -> list[bytes]:
     async def reading() -> list[bytes]:
         held = HeldBody(BodyMemory(memory))
-        pieces = await joined(request_bodies.stream_body(arrivals, limit, seconds, held))
-        assert held.memory.held == held.size == sum(map(len, pieces))
+        pieces = []
+        async for piece in Upload(arrivals, limit, seconds, held):
+            assert held.memory.held == held.size == len(piece)
+            pieces.append(piece)
+        assert held.memory.held == 0
         return pieces
+
+    return asyncio.run(reading())
+
+
+def read_upload(arrivals: Arrivals, limit: int = 100, seconds: float = 30, memory: int = 1000) -> bytes:
+    async def reading() -> bytes:
+        held = HeldBody(BodyMemory(memory))
+        body = await Upload(arrivals, limit, seconds, held).read()
+        assert held.memory.held == held.size == len(body)
+        return body
 
     return asyncio.run(reading())
 
@@ -59,9 +72,10 @@ def test_a_body_is_read_in_its_pieces() -> None:
     assert whole(Arrivals(b"ab", b"", b"c")) == b"abc"
     assert streamed(Arrivals(b"ab", b"", b"c")) == [b"ab", b"c"]
     assert streamed(Arrivals(b"")) == []
+    assert read_upload(Arrivals(b"ab", b"", b"c")) == b"abc"
 
 
-@pytest.mark.parametrize("read", [whole, streamed])
+@pytest.mark.parametrize("read", [whole, streamed, read_upload])
 def test_a_body_has_its_bounds(read: Any) -> None:
     assert read(Arrivals(b"a" * 60, b"b" * 40))
     for arrivals, seconds, status in (
@@ -83,7 +97,7 @@ def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.Mo
         loop = asyncio.get_running_loop()
         began = loop.time()
         held = HeldBody(BodyMemory())
-        content = request_bodies.stream_body(Arrivals(b"a" * 50, b"b"), 100, 5, held)
+        content = aiter(Upload(Arrivals(b"a" * 50, b"b"), 100, 5, held))
         pieces = [await anext(content)]
         monkeypatch.setattr(loop, "time", lambda: began + 20)
         return [*pieces, *await joined(content)]
@@ -103,7 +117,11 @@ def test_an_announced_length_is_checked_before_anything_is_read() -> None:
     assert error.value.status == 413
 
 
-@pytest.mark.parametrize("read", [whole, streamed])
+def test_a_streamed_body_holds_one_piece_at_a_time() -> None:
+    assert streamed(Arrivals(b"a" * 40, b"b" * 40), memory=40) == [b"a" * 40, b"b" * 40]
+
+
+@pytest.mark.parametrize("read", [whole, read_upload])
 def test_a_body_without_room_is_refused(read: Any) -> None:
     assert read(Arrivals(b"a" * 40, b"b" * 20), memory=60)
     with pytest.raises(ApiError) as error:
@@ -111,13 +129,13 @@ def test_a_body_without_room_is_refused(read: Any) -> None:
     assert (error.value.status, error.value.headers["Retry-After"]) == (503, "1")
 
 
-@pytest.mark.parametrize("reader", [request_bodies.read_body, request_bodies.stream_body])
-def test_a_body_that_trickles_gives_way(reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_body_that_trickles_gives_way(streams: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two bodies wait for more, one of which has brought little in its time; the third needs the room."""
 
     async def wait(held: HeldBody, size: int) -> None:
-        content = reader(Arrivals(b"a" * size, None), 1 << 30, 60, held)
-        await (joined(content) if reader is request_bodies.stream_body else content)
+        given = (Arrivals(b"a" * size, None), 1 << 30, 60, held)
+        await (Upload(*given).read() if streams else request_bodies.read_body(*given))
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
