@@ -101,13 +101,17 @@ class InboxFilter(msgspec.Struct, frozen=True, kw_only=True):
     page_size: Annotated[Given[int | None], Parser(integer(1, MAX_PAGE).parse, clears=True)] = UNSET
 
 
+class PhoneMedia(InboundMedia, frozen=True, forbid_unknown_fields=True):
+    """An attachment in the JSON of a message that a phone sends."""
+
+
 class PhoneMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of a message that a phone sends."""
 
     phone: str
     to: str
     body: str = ""
-    media: tuple[InboundMedia, ...] = ()
+    media: tuple[PhoneMedia, ...] = ()
 
 
 class ComposedMessage(msgspec.Struct, frozen=True):

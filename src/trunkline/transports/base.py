@@ -140,7 +140,7 @@ MAX_MEDIA = 30
 """Attachments of a message from a phone."""
 
 
-class InboundMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InboundMedia(msgspec.Struct, frozen=True):
     """An attachment that came with a message; its type is a media type without parameters. JSON has the content in
     base64. The content is whole in memory, since a gateway reports a message as one JSON text; the limit on that text,
     8 MiB, bounds it."""

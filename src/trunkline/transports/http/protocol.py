@@ -76,20 +76,24 @@ class _GatewayResponse(msgspec.Struct, frozen=True):
     error_code: int | None = None
 
 
-class _Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Receipt(msgspec.Struct, frozen=True):
     id: str | int
     status: Annotated[str, msgspec.Meta(min_length=1)]
     error_code: int | str | None = None
     done_date: str | int = ""
 
 
-class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Message(msgspec.Struct, frozen=True):
     sender: str = msgspec.field(name="from")
     recipient: str = msgspec.field(name="to")
     text: str = ""
     id: str | int = ""
     segments: int = 1
     media: tuple[InboundMedia, ...] = ()
+
+
+class _EmptyMessage(_Message, frozen=True, forbid_unknown_fields=True):
+    """A message without text and media: under another name they would be lost."""
 
 
 def request(submission: Submission) -> bytes:
@@ -150,6 +154,8 @@ def inbound(carrier: str, body: bytes) -> InboundMessage:
     """Return the message in a report. Raise BadReport if it is invalid."""
     try:
         report = decode_json(body, _Message)
+        if not report.text and not report.media:
+            decode_json(body, _EmptyMessage)
     except BadJson as error:
         raise BadReport(str(error)) from None
     if len(report.text) > MAX_TEXT or len(report.media) > MAX_MEDIA:

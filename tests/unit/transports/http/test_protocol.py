@@ -169,6 +169,17 @@ def test_what_cannot_be_understood_is_refused(body: bytes) -> None:
             read("gate", body)
 
 
+def test_what_other_fields_say_loses_no_message() -> None:
+    more = {"timestamp": 1, "tags": {"a": []}}
+    media = {"content_type": "image/png", "content": "iVBORw0KGgo=", "name": "a.png"}
+    message = {"from": "1", "to": "2", "text": "hi", "media": [media], **more}
+    assert protocol.inbound("gate", json.dumps(message).encode()).text == "hi"
+    assert protocol.receipt("gate", json.dumps({"id": 1, "status": "read", **more}).encode()).id == "1"
+    assert protocol.inbound("gate", b'{"from": "1", "to": "2", "text": ""}').text == ""
+    with pytest.raises(protocol.BadReport, match="body is unknown"):
+        protocol.inbound("gate", b'{"from": "1", "to": "2", "body": "hi"}')
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_break_it(body: bytes) -> None:
     protocol.outcome(200, body, "", receipts=True, resend=True)
