@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from trunkline.core.storage.inspection import database_file, open_unchanged, query_postgres
+from trunkline.core.storage.inspection import database_file, opened_unchanged, query_postgres
 
 if TYPE_CHECKING:
     import asyncpg
@@ -53,16 +53,13 @@ def find_damaged_files(database: Path, path_of: Callable[[str], Path]) -> list[s
     names by their keys."""
     found: list[str] = []
     try:
-        connection = open_unchanged(database)
-        try:
+        with opened_unchanged(database) as connection:
             for key, size in connection.execute("SELECT key, size FROM blobs"):
                 path = path_of(key)
                 there = path.stat().st_size if path.exists() else None
                 if there != size and len(found) < MAX_FINDINGS:
                     state = "is missing" if there is None else f"has {there} of {size} bytes"
                     found.append(f"the attachment {path} {state}")
-        finally:
-            connection.close()
     except (apsw.Error, OSError) as error:
         found.append(f"the attachments cannot be checked: {error}")
     return found
@@ -70,13 +67,10 @@ def find_damaged_files(database: Path, path_of: Callable[[str], Path]) -> list[s
 
 def _check_sqlite(path: Path) -> Iterator[str]:
     try:
-        connection = open_unchanged(path)
-        try:
+        with opened_unchanged(path) as connection:
             for (text,) in connection.execute(f"PRAGMA quick_check({MAX_FINDINGS})"):
                 if text != "ok":
                     yield from (line for line in str(text).splitlines() if not line.startswith("***"))
-        finally:
-            connection.close()
     except (apsw.Error, OSError) as error:
         yield str(error)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import StorageError
+from trunkline.core.storage.wal import is_in_use
 
 if TYPE_CHECKING:
     import asyncpg
@@ -55,17 +57,31 @@ async def inspect_database(url: str) -> Inspection:
     if path is None:
         return await query_postgres(url, _query_postgres)
     try:
-        connection = open_unchanged(path)
-        try:
+        with opened_unchanged(path) as connection:
             return _inspect_sqlite(connection, path)
-        finally:
-            connection.close()
     except (apsw.Error, OSError) as error:
         raise StorageError(f"cannot inspect {path}: {error}") from error
 
 
-def open_unchanged(path: Path) -> apsw.Connection:
-    """Return a connection to an SQLite file that makes no file beside it. Raise apsw.Error."""
+@contextmanager
+def opened_unchanged(path: Path) -> Iterator[apsw.Connection]:
+    """Open an SQLite file and leave the files beside it as they are. Raise apsw.Error, OSError."""
+    index = path.with_name(f"{path.name}-shm")
+    # After a crash a reader rebuilds the index of the log, which shows what the log has lost.
+    kept = None if is_in_use(path) else index.read_bytes() if index.exists() else b""
+    connection = _open(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        if kept is not None and index.exists() and not is_in_use(path):
+            if kept:
+                index.write_bytes(kept)
+            else:
+                index.unlink()
+
+
+def _open(path: Path) -> apsw.Connection:
     log = path.with_name(f"{path.name}-wal")
     if log.exists() or not _has_log(path):
         # With a log there is a server, or was one that died: its files are there, and are needed.

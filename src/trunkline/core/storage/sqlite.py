@@ -28,7 +28,14 @@ from trunkline.core.storage.database import Action, DamagedData, Listener, Stora
 from trunkline.core.storage.migrate import REGISTER, Migration, due
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
-from trunkline.core.storage.wal import WalState, committed_frames, mark_database, read_wal, wal_file
+from trunkline.core.storage.wal import (
+    WalState,
+    committed_frames,
+    is_in_use,
+    mark_database,
+    read_wal,
+    wal_file,
+)
 
 log = logging.getLogger("trunkline.storage")
 
@@ -98,7 +105,8 @@ class SqliteDatabase:
         database or is in use by another process.
         """
         try:
-            log_before = read_wal(self._path)
+            # The log of a server that runs grows meanwhile.
+            log_before = WalState() if self._shared and is_in_use(self._path) else read_wal(self._path)
         except OSError as error:
             raise StorageError(f"cannot open the database {self._path}: {error.strerror}") from error
         self._lock = _acquire_lock(self._path, shared=self._shared)
@@ -187,10 +195,9 @@ class SqliteDatabase:
 
     def _open(self, log_before: WalState) -> None:
         writing = self._connect()
-        if not self._shared:
-            # The first read lets SQLite recover the log.
-            writing.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-            _report(self._path, log_before, committed_frames(self._path))
+        # The first read lets SQLite recover the log.
+        writing.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        _report(self._path, log_before, committed_frames(self._path))
         self._migrate(writing)
         if not self._shared:
             mark_database(writing)

@@ -14,6 +14,8 @@ Formats: https://www.sqlite.org/walformat.html
 
 from __future__ import annotations
 
+import fcntl
+import os
 import secrets
 import struct
 from pathlib import Path
@@ -77,6 +79,21 @@ def read_wal(path: Path) -> WalState:
     if salt != log_salt and committed <= in_database:
         committed = in_database = 0
     return msgspec.structs.replace(state, committed=committed, in_database=in_database)
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether a server has the database open, by its lock."""
+    try:
+        lock = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def committed_frames(path: Path) -> int:
