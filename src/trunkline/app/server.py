@@ -14,9 +14,9 @@ import contextlib
 import json
 import logging
 import os
-import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,10 +193,13 @@ class Server:
         """Return the bound on a door's connections whose clients have not logged in: half of the files that the process
         may open at most, so that others find one."""
         server = self.settings.server
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         limit = server.max_anonymous_connections
-        if files != resource.RLIM_INFINITY:
-            limit = min(limit, max(files // 2, 1))
+        if sys.platform != "win32":
+            import resource
+
+            files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if files != resource.RLIM_INFINITY:
+                limit = min(limit, max(files // 2, 1))
         return AnonymousConnections(limit, server.max_anonymous_per_address, server.proxy_networks())
 
 
