@@ -95,7 +95,7 @@ def integrity(found: list[str]) -> DoctorFinding:
 def write_ahead_log(log: WalState) -> DoctorFinding:
     """Check that the write-ahead log of an SQLite database has all that was committed."""
     name = "WAL"
-    if lost := log.lost(log.frames):
+    if lost := log.lost(log.transactions):
         return failed(
             name,
             f"it was cut short: {lost} pages of acknowledged changes are missing",
