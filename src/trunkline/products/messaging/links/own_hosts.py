@@ -31,8 +31,8 @@ class OwnHosts(msgspec.Struct, frozen=True):
             return "this host is the server's own"
         if any(host == name or host.endswith(f".{name}") for name in _VENDOR):
             return "this host is the server's own: its proxy serves it"
-        if first in PRODUCT_LABELS and first != host:
-            return f"this host is the server's own: a name that begins with {first}. leads to its API"
+        if first in PRODUCT_LABELS:
+            return f"this host is the server's own: a name whose first label is {first} leads to its API"
         return ""
 
 

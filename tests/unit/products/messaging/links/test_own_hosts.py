@@ -55,6 +55,7 @@ OWN = own_hosts(
         "sync.localhost",
         "messaging.trunkline.example.com",
         "ip-messaging.example.com",
+        *PRODUCT_LABELS,
     ],
 )
 def test_own_hosts_are_no_domain_in_any_spelling(host: str) -> None:
