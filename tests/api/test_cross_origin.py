@@ -149,5 +149,7 @@ def test_the_own_origin_is_known_behind_a_proxy_that_ends_tls(api: Api) -> None:
     assert status("http://trunkline.example") == 403
     assert status("http://inner.example", Host="inner.example", **https) == 403
     assert status("https://inner.example", Host="inner.example") == 403
+    # One that sends no headers of its own: a browser that says so decides.
+    assert status("https://inner.example", Host="inner.example", Sec_Fetch_Site="same-origin") == 201
     assert status("https://inner.example", "10.0.0.0/8", X_Forwarded_Host="inner.example", **https) == 403
     assert status("https://inner.example", "", Host="inner.example", **https) == 403

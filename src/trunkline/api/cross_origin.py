@@ -2,8 +2,9 @@
 
 A browser adds credentials in HTTP Basic, and a session's cookie, to the requests of any page, and most need no
 preflight. It marks such a request: ``Sec-Fetch-Site`` (W3C Fetch Metadata), and ``Origin``; a page can choose neither.
-SDKs and servers send no marks. A request whose marks contradict each other, or are repeated, counts as another
-origin's.
+``Sec-Fetch-Site`` is the browser's own comparison: ``same-origin`` holds also behind a proxy that hides from the server
+under which scheme and host it is reached. If it is absent (old browsers, plain HTTP), or ``none``, ``Origin`` is
+compared here. SDKs and servers send no marks. A request whose marks are odd or repeated counts as another origin's.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MESSAGE = (
     "A page of another origin may not use the credentials of a browser. The option browser_origins lists the origins"
-    " that may; behind a proxy, X-Forwarded-Proto, X-Forwarded-Host and public_url give the server's own"
+    " that may. If the browser sends no Sec-Fetch-Site, its Origin must be the server's own: behind a proxy,"
+    " X-Forwarded-Proto, X-Forwarded-Host and public_url give it"
 )
-
-_OWN_SITES = (b"same-origin", b"none")
 
 
 def own_origins(scheme: str, authorities: Iterable[str]) -> frozenset[str]:
@@ -50,12 +50,14 @@ def is_cross_origin(
     """Return whether a browser marked the request as coming from an origin that is neither one of the server's ``own``
     nor ``allowed``. Another port of the same machine is another origin."""
     sites = [value.strip(b" \t").lower() for name, value in headers if name == b"sec-fetch-site"]
-    origin = read_origin(headers)
     if len(sites) > 1:
         return True
+    if sites == [b"same-origin"]:
+        return False
+    origin = read_origin(headers)
     if origin in allowed:
         return False
-    return any(site not in _OWN_SITES for site in sites) or (origin is not None and origin not in own)
+    return sites not in ([], [b"none"]) or (origin is not None and origin not in own)
 
 
 def is_browser(fields: Mapping[bytes, bytes]) -> bool:

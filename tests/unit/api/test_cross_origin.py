@@ -18,6 +18,12 @@ PASSES = [
     [None, "http://127.0.0.1:8080"],
     ["same-origin", "http://127.0.0.1:8080"],
     ["same-origin", "HTTP://127.0.0.1:8080"],
+    # A proxy in front that ends TLS, or forwards under another name, and tells nothing of it.
+    ["same-origin", "https://127.0.0.1:8080"],
+    ["same-origin", "https://trunkline.example"],
+    # A page that sends no referrer.
+    ["same-origin", "null"],
+    ["none", "http://127.0.0.1:8080"],
     ["cross-site", "https://app.example"],
     ["cross-site", "https://app.example:443"],
     [None, "https://app.example"],
@@ -47,7 +53,10 @@ REFUSED = [
     [None, "chrome-extension://abcdefgh"],
     [None, "\xff"],
     ["none", "http://evil.example"],
-    ["same-origin", "null"],
+    ["none", "https://127.0.0.1:8080"],
+    ["none", "null"],
+    ["", "http://127.0.0.1:8080"],
+    ["same-origin, same-origin", "http://127.0.0.1:8080"],
     ["cross-site", "http://127.0.0.1:8080"],
     ["same-site", "http://127.0.0.1:8080"],
 ]
@@ -73,6 +82,8 @@ def test_any_other_mark_is_another_origins(given: list[str | None]) -> None:
     [
         marks("same-origin") + marks("cross-site"),
         marks("same-origin") * 2,
+        marks("same-origin", "http://127.0.0.1:8080") + marks("cross-site"),
+        marks("none") * 2,
         marks(None, "http://127.0.0.1:8080") * 2,
         marks(None, "https://app.example") + marks(None, "http://evil.example"),
         marks("none", "https://app.example") + marks("none"),
