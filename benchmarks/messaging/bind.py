@@ -47,7 +47,7 @@ class _Deaf:
     async def receipt(self, receipt: Receipt) -> None:
         """Do nothing."""
 
-    async def awaits(self, receipt: Receipt) -> bool:
+    async def awaits(self, receipt: Receipt, phone: str, number: str) -> bool:
         """Return False."""
         return False
 

@@ -173,8 +173,9 @@ class CarrierListener(Protocol):
         """Record the state of a segment."""
         ...
 
-    async def awaits(self, receipt: Receipt) -> bool:
-        """Return whether the network accepted a segment with one of the receipt's ids."""
+    async def awaits(self, receipt: Receipt, phone: str, number: str) -> bool:
+        """Return whether a message from a number of ours to a phone, both as the network wrote them, is on its way and
+        has a segment with one of the receipt's ids."""
         ...
 
     async def inbound(self, inbound: InboundMessage) -> bool:

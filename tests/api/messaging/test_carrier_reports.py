@@ -9,6 +9,7 @@ import pytest
 from api.conftest import Api
 from api.messaging.outcomes import hooks, reaches
 from api.messaging.stock import US, own, send
+from trunkline.products.messaging.sending.receipt_handling import same_address
 from trunkline.transports.base import CarrierProblem, Receipt, ReceiptState
 
 __all__ = ["hooks"]
@@ -59,11 +60,67 @@ def test_a_receipt_counts_by_each_of_its_ids(api: Api) -> None:
         for of in ("id", "carrier")
     )
     receipt = Receipt(carrier, "of-no-message", ReceiptState.UNDELIVERED, 30003)
-    assert not api.run(api.messaging.awaits(receipt))
+    assert not api.run(api.messaging.awaits(receipt, SILENT, US))
     known = Receipt(carrier, "of-no-message", ReceiptState.UNDELIVERED, 30003, other_ids=(id,))
-    assert api.run(api.messaging.awaits(known))
+    assert api.run(api.messaging.awaits(known, SILENT, US))
     api.run(api.messaging.receipt(known))
     assert reaches(api, sid, "undelivered")["error_code"] == 30003
+
+
+def test_a_text_is_a_receipt_only_from_the_phone_and_to_the_number_of_its_message(api: Api) -> None:
+    own(api, US)
+    sid = send(api, From=US, To=SILENT)["sid"]
+    reaches(api, sid, "sent")
+    read = "SELECT {} FROM message_parts WHERE message_sid = :sid"
+    id, carrier = (
+        api.run(api.node.database.read(lambda tx, of=of: tx.value(read.format(of), sid=sid)))  # type: ignore[misc]
+        for of in ("id", "carrier")
+    )
+    receipt = Receipt(carrier, id, ReceiptState.DELIVERED)
+
+    def awaited(phone: str, number: str) -> bool:
+        found: bool = api.run(api.messaging.awaits(receipt, phone, number))
+        return found
+
+    assert awaited(SILENT, US)
+    assert awaited(SILENT.removeprefix("+1"), US.removeprefix("+"))
+    assert not awaited("+15005550177", US)
+    assert not awaited(SILENT, "+15005550177")
+    assert not awaited(SILENT, "ACME")
+    assert not awaited("", "")
+    api.run(api.messaging.receipt(receipt))
+    reaches(api, sid, "delivered")
+    # The network may send it again for a while.
+    assert awaited(SILENT, US)
+    api.clock.advance(601)
+    assert not awaited(SILENT, US)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("+447400123456", "+447400123456", True),
+        ("+447400123456", "447400123456", True),
+        ("+447400123456", "00447400123456", True),
+        ("+447400123456", "07400123456", True),
+        ("+79161234567", "89161234567", True),
+        ("+15005550100", "5550100", True),
+        ("+15005550100", "15005550101", False),
+        ("+15005550100", "+14155550100", False),
+        ("+15005550100", "550100", False),
+        ("+15005550100", "", False),
+        ("12345", "12345", True),
+        ("12345", "2345", False),
+        ("12345", "+15005512345", False),
+        ("ACME", "acme ", True),
+        ("ACME", "ACMF", False),
+        ("ACME1", "1", False),
+        ("", "", False),
+    ],
+)
+def test_addresses_are_compared_however_the_network_writes_them(one: str, other: str, same: bool) -> None:
+    assert same_address(one, other) is same
+    assert same_address(other, one) is same
 
 
 def test_a_receipt_that_overtakes_is_kept_under_each_of_its_ids(api: Api) -> None:

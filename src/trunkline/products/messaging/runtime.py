@@ -97,9 +97,9 @@ class Messaging:
         """Record a carrier's receipt for a part."""
         await self._dispatcher.receipt(receipt)
 
-    async def awaits(self, receipt: Receipt) -> bool:
+    async def awaits(self, receipt: Receipt, phone: str, number: str) -> bool:
         """Return whether a message waits for a receipt. Raise StorageError if the storage is unavailable."""
-        return await self._database.read(lambda tx: receipt_handling.is_awaited(tx, receipt))
+        return await self._database.read(lambda tx: receipt_handling.is_awaited(tx, receipt, phone, number))
 
     async def inbound(self, inbound: InboundMessage) -> bool:
         """Store a message from a phone; return False if it is dropped."""

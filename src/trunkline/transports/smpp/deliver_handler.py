@@ -4,8 +4,9 @@
    stored is rejected for now, so that the SMSC sends it again; none is rejected for good.
 2. A receipt that cannot be read is logged with its octets, and is a problem for the operator; it is acknowledged, since
    it would not become readable.
-3. A text in the form of a receipt that is not announced as one is a receipt if a message waits for it, and else a
-   person's text. Since a receipt may overtake the response with its id, that is asked twice.
+3. A text in the form of a receipt that is not announced as one is a receipt if a message waits for it, to the phone
+   that it is from and from the number that it is to; and else a person's text: anybody can write one. Since a receipt
+   may overtake the response with its id, that is asked twice.
 """
 
 from __future__ import annotations
@@ -112,10 +113,10 @@ class DeliverHandler:
     async def _awaited(self, report: ReceiptMessage) -> Receipt | None:
         """Return the receipt that a text is if a message waits for it."""
         receipt = self._parse(report)
-        if receipt is None or await self._listener.awaits(receipt):
+        if receipt is None or await self._listener.awaits(receipt, report.phone, report.number):
             return receipt
         await asyncio.sleep(self._patience)
-        return receipt if await self._listener.awaits(receipt) else None
+        return receipt if await self._listener.awaits(receipt, report.phone, report.number) else None
 
     def _parse(self, report: ReceiptMessage) -> Receipt | None:
         return parse_receipt(report.found, report.parameters, self._dialect, intermediate=report.intermediate)

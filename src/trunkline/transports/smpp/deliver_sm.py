@@ -42,13 +42,14 @@ class Concatenation(msgspec.Struct, frozen=True):
 
 
 class ReceiptMessage(msgspec.Struct, frozen=True):
-    """A delivery receipt, not parsed yet. ``number`` is the sender of the message that it is for; ``intermediate`` if
-    it is not the last."""
+    """A delivery receipt, not parsed yet. ``number`` is the sender of the message that it is for, ``phone`` its
+    recipient; ``intermediate`` if it is not the last."""
 
     found: ReceiptText
     parameters: Parameters
     octets: bytes = b""
     number: str = ""
+    phone: str = ""
     intermediate: bool = False
 
 
@@ -98,12 +99,13 @@ def parse(
     kind = body.esm_class & TYPE
     alphabet = alphabet_of(body.data_coding, _DEFAULTS[route.default_coding])
     header = _header(octets, alphabet) if body.esm_class & UDHI else _Header()
+    sender = _address(body.source, body.source_ton, route)
     recipient = _address(body.destination, body.destination_ton, route)
 
     def receipt() -> ReceiptMessage:
         declared = Alphabet.LATIN1 if body.data_coding == 0 else alphabet
         found = read_text(octets, declared, header.octets)
-        return ReceiptMessage(found, body.parameters, octets, recipient, kind == INTERMEDIATE)
+        return ReceiptMessage(found, body.parameters, octets, recipient, sender, kind == INTERMEDIATE)
 
     if kind & ~INTERMEDIATE == RECEIPT or kind == INTERMEDIATE or Tag.RECEIPTED_MESSAGE_ID in body.parameters:
         return receipt()
@@ -113,7 +115,7 @@ def parse(
     if kind in ACKNOWLEDGEMENTS:
         return HandsetAcknowledgement(unmarked)
     return MobileMessage(
-        _address(body.source, body.source_ton, route),
+        sender,
         recipient,
         octets[header.octets :],
         alphabet,

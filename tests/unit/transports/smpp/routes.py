@@ -61,6 +61,8 @@ class Recorder:
         self.problems: list[CarrierProblem] = []
         self.awaited: set[str] = set()
         """The ids that messages wait for."""
+        self.addresses: list[tuple[str, str]] = []
+        """The phones and numbers that a receipt has to fit."""
         self.failures = 0
         self.keeps = True
         self.gate: asyncio.Event | None = None
@@ -72,8 +74,9 @@ class Recorder:
         await self._take()
         self.receipts.append(receipt)
 
-    async def awaits(self, receipt: Receipt) -> bool:
+    async def awaits(self, receipt: Receipt, phone: str, number: str) -> bool:
         """Return whether one of its ids is awaited."""
+        self.addresses.append((phone, number))
         return not self.awaited.isdisjoint(receipt.ids)
 
     async def inbound(self, inbound: InboundMessage) -> bool:

@@ -85,8 +85,15 @@ def test_a_receipt_without_a_state_fails_its_message() -> None:
 def test_an_unmarked_receipt_counts_for_an_id_that_is_awaited(esm_class: int) -> None:
     world = World()
     world.recorder.awaited = {"1"}
-    body = ShortMessage(esm_class=esm_class, short_message=b"id:0001 stat:UNDELIV err:001")
+    body = ShortMessage(
+        esm_class=esm_class,
+        source="15005550100",
+        source_ton=1,
+        destination="12345",
+        short_message=b"id:0001 stat:UNDELIV err:001",
+    )
     assert world.handle(body) == CommandStatus.ROK
+    assert world.recorder.addresses == [("+15005550100", "12345")]
     assert [receipt.error_code for receipt in world.recorder.receipts] == [30005]
     assert world.recorder.inbounds == []
 
@@ -105,8 +112,8 @@ def test_an_unmarked_receipt_may_overtake_the_response_with_its_id() -> None:
     class Late(Recorder):
         """A receiver that has the id only when it is asked again."""
 
-        async def awaits(self, receipt: Receipt) -> bool:
-            known = await super().awaits(receipt)
+        async def awaits(self, receipt: Receipt, phone: str, number: str) -> bool:
+            known = await super().awaits(receipt, phone, number)
             self.awaited = {"1"}
             return known
 

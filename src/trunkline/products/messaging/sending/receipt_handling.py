@@ -14,7 +14,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Row, Tx, columns
-from trunkline.products.messaging.lifecycle.message import Message, MessageStatus
+from trunkline.products.messaging.lifecycle.message import TERMINAL, Message, MessageStatus
 from trunkline.products.messaging.lifecycle.message_queue import MessagesDue
 from trunkline.products.messaging.lifecycle.status_changes import change_status
 from trunkline.products.messaging.services import MAX_VALIDITY
@@ -27,6 +27,14 @@ RECONCILE_WINDOW = 60 * SECOND
 
 EARLY_RECEIPT_LIFETIME = MAX_VALIDITY * SECOND
 """Time for which a receipt without its message is stored."""
+
+REPEATED_WINDOW = 600 * SECOND
+"""Time after a message's last state for which the network may repeat a receipt that is not marked as one, or send that
+of another segment."""
+
+_LEAST_DIGITS = 7
+_PREFIX_DIGITS = 2
+"""Digits of a national or international prefix that may differ."""
 
 _AGAIN = SECOND // 10
 _PRUNED = 3
@@ -85,9 +93,31 @@ async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
     tx.announce(MessagesDue(tx.now))
 
 
-async def is_awaited(tx: Tx, receipt: Receipt) -> bool:
-    """Return whether a segment was accepted with one of the receipt's ids."""
-    return await _find_segment(tx, receipt) is not None
+async def is_awaited(tx: Tx, receipt: Receipt, phone: str, number: str) -> bool:
+    """Return whether a text from a phone to a number of ours is a receipt: whether a segment of a message the other
+    way was accepted with one of its ids, and the message is on its way, or was until some minutes ago. Its form and the
+    id are no proof, since anybody can write them."""
+    part = await _find_segment(tx, receipt)
+    message = None if part is None else await tx.one(Message, _MESSAGE, sid=part.message_sid)
+    return (
+        message is not None
+        and (message.status not in TERMINAL or message.date_updated > tx.now - REPEATED_WINDOW)
+        and same_address(message.recipient, phone)
+        and same_address(message.sender or "", number)
+    )
+
+
+def same_address(one: str, other: str) -> bool:
+    """Return whether two addresses are the same, however a network writes them: numbers by their last digits, for it
+    may leave the country out or write a prefix of its own; short codes and alphanumeric senders as a whole."""
+    if any(character.isalpha() for character in one + other):
+        return one.strip().casefold() == other.strip().casefold()
+    numbers = ["".join(filter(str.isdigit, address)).lstrip("0") for address in (one, other)]
+    shorter = min(map(len, numbers))
+    if shorter < _LEAST_DIGITS:
+        return numbers[0] == numbers[1] != ""
+    compared = max(_LEAST_DIGITS, shorter - _PREFIX_DIGITS)
+    return numbers[0][-compared:] == numbers[1][-compared:]
 
 
 async def apply_early_receipts(tx: Tx, carrier: str, id: str) -> None:
