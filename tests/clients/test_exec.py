@@ -112,14 +112,17 @@ def test_nothing_leads_a_program_elsewhere(execute: Exec, http: httpx.Client) ->
         "NO_PROXY": "*",
         "all_proxy": "http://192.0.2.1:1",
         "NODE_TLS_REJECT_UNAUTHORIZED": "0",
-        "NODE_OPTIONS": "--no-warnings",
+        "NODE_USE_SYSTEM_CA": "1",
+        "NODE_OPTIONS": "--no-warnings --use-bundled-ca",
     }
     ended = execute("app", "--verbose", environment=elsewhere)
     assert ended.stderr == "trunkline: left out, since no credentials of this server: OTHER_KEY\n"
     file, arguments, found = execute.started
     assert (file, arguments) == ("app", ["app", "--verbose"])
     assert found["OUR_KEY"] == known
-    assert not {"OTHER_KEY", "TWILIO_EDGE", "NODE_TLS_REJECT_UNAUTHORIZED"} & found.keys()
+    assert (
+        not {"OTHER_KEY", "TWILIO_EDGE", "NODE_TLS_REJECT_UNAUTHORIZED", "NODE_USE_SYSTEM_CA"} & found.keys()
+    )
     ours = (found["TWILIO_ACCOUNT_SID"], found["TWILIO_AUTH_TOKEN"])
     assert ours == (server.account_sid, server.auth_token)
     assert found["all_proxy"] == found["HTTPS_PROXY"] == server.proxy_url

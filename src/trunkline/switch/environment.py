@@ -23,7 +23,7 @@ The variables, as the SDKs and their HTTP libraries read them:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -32,9 +32,21 @@ import msgspec
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _NOTHING: Mapping[str, str] = {}
 
-REMOVED = ("TWILIO_REGION", "TWILIO_EDGE", "TWILIO_CA_BUNDLE", "NODE_TLS_REJECT_UNAUTHORIZED")
+REMOVED = (
+    "TWILIO_REGION",
+    "TWILIO_EDGE",
+    "TWILIO_CA_BUNDLE",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+    "NODE_USE_SYSTEM_CA",
+)
 """Variables that must not be set: those that lead to another region of the real service, or that make Node accept any
-certificate."""
+certificate or those that the machine trusts."""
+
+_NODE_OPTION = re.compile(r'(?:"(?:\\.|[^"\\])*"?|[^ "])+ *', re.DOTALL)
+"""An option in NODE_OPTIONS, with the spaces behind it: those between quotes belong to it, backslashes escape there."""
+
+_NODE_CA = re.compile(r"--use-(bundled|openssl|system)-ca")
+"""The options that choose whom Node trusts; it starts with one of the first two at most."""
 
 _OWNER_SID = re.compile(r"(AC|SK)[0-9a-f]{32}")
 _FOREIGN_SECRET = re.compile(r"TWILIO_.*(SECRET|TOKEN)")
@@ -83,14 +95,25 @@ def variables(
         "CURL_CA_BUNDLE": certificate,
         "REQUESTS_CA_BUNDLE": certificate,
         "NODE_EXTRA_CA_CERTS": certificate,
-        "NODE_OPTIONS": _with_options(inherited.get("NODE_OPTIONS", ""), ["--use-openssl-ca"]),
-        "JAVA_TOOL_OPTIONS": _with_options(inherited.get("JAVA_TOOL_OPTIONS", ""), java),
+        "NODE_OPTIONS": _node_options(inherited.get("NODE_OPTIONS", "")),
+        "JAVA_TOOL_OPTIONS": _with_options(inherited.get("JAVA_TOOL_OPTIONS", ""), " ".join(java)),
     }
 
 
-def _with_options(given: str, added: Sequence[str]) -> str:
-    """Return options with others behind them, where the last one counts, without repeating any."""
-    return " ".join([*(one for one in given.split() if one not in added), *added])
+def _node_options(given: str) -> str:
+    """Return the options of Node, as they were written, with the one that chooses whom Node trusts in place of any
+    such one. Node takes underscores for hyphens."""
+    kept = _NODE_OPTION.sub(lambda one: "" if _NODE_CA.fullmatch(_spelled(one[0])) else one[0], given)
+    return f"{kept.rstrip(' ')} --use-openssl-ca".lstrip(" ")
+
+
+def _spelled(option: str) -> str:
+    return option.rstrip(" ").replace('"', "").replace("_", "-")
+
+
+def _with_options(given: str, added: str) -> str:
+    """Return options with others behind them, where the last one counts, unless they are there already."""
+    return given if given.endswith(added) else f"{given} {added}".lstrip(" ")
 
 
 def owner_sids(environment: Mapping[str, str]) -> set[str]:

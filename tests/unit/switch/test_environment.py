@@ -50,11 +50,23 @@ def test_the_servers_own_host_is_reached_without_the_proxy() -> None:
         ("NODE_OPTIONS", "--max-old-space-size=99", "--max-old-space-size=99 --use-openssl-ca"),
         ("NODE_OPTIONS", "--use-openssl-ca --inspect", "--inspect --use-openssl-ca"),
         ("JAVA_TOOL_OPTIONS", "-Dhttps.proxyHost=other", f"-Dhttps.proxyHost=other {JAVA}"),
+        ("NODE_OPTIONS", '-r "a  b/\\"c.js"  --inspect', '-r "a  b/\\"c.js"  --inspect --use-openssl-ca'),
+        ("NODE_OPTIONS", '-r "x --use-bundled-ca"', '-r "x --use-bundled-ca" --use-openssl-ca'),
+        ("NODE_OPTIONS", "--use-bundled-ca", "--use-openssl-ca"),
+        ("NODE_OPTIONS", "--use-system-ca --use_bundled_ca -r  x", "-r  x --use-openssl-ca"),
+        ("NODE_OPTIONS", '-r x "--use-bundled-ca" -r y', "-r x -r y --use-openssl-ca"),
+        ("NODE_OPTIONS", '-r "x', '-r "x --use-openssl-ca'),
         ("JAVA_TOOL_OPTIONS", JAVA, JAVA),
+        ("JAVA_TOOL_OPTIONS", f"-Da='b  c'  {JAVA}", f"-Da='b  c'  {JAVA}"),
+        ("JAVA_TOOL_OPTIONS", "-Da='b  c'", f"-Da='b  c' {JAVA}"),
     ],
 )
 def test_the_options_of_node_and_java_are_kept(name: str, given: str, expected: str) -> None:
     assert variables(PROXY, SID, "t", {name: given})[name] == expected
+
+
+def test_nothing_makes_node_trust_other_authorities() -> None:
+    assert {"NODE_TLS_REJECT_UNAUTHORIZED", "NODE_USE_SYSTEM_CA"} <= set(REMOVED)
 
 
 def test_a_relative_path_is_refused() -> None:
