@@ -254,6 +254,7 @@ CALLS = [
     ("PUT", f"/2010-04-01/Accounts/{ACCOUNT_SID}.json", "localhost", 'product="accounts"'),
     ("GET", f"/2010-04-01/Accounts/{ACCOUNT_SID}/Nope.json", "localhost", 'operation="",product="accounts"'),
     ("GET", "/m/AAAAAAA", "localhost", 'product="notify",status="404"'),
+    ("POST", "/", "localhost", 'operation="",product="",status="405"'),
     ("GET", "/", "go.example.com", 'operation="messaging.public.fetch",product="messaging",status="404"'),
 ]
 
@@ -292,3 +293,6 @@ def test_the_metrics_names_do_not_grow_with_what_clients_ask_for(api: Api) -> No
         api.get(f"http://host{number}.example/v1/Services")
     assert series() == before
     assert any('operation="sync.services.fetch",product="sync",status="404"' in line for line in before)
+    # No product serves a path without a prefix on a neutral host.
+    assert any('operation="",product="",status="404"' in line for line in before)
+    assert not any('product="start"' in line for line in before)

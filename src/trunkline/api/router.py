@@ -102,12 +102,14 @@ class Router:
 
     def product_of(self, host: str, segments: tuple[str, ...]) -> str:
         """Return the product that serves the surroundings of a path at which nothing is; an empty text if several do,
-        or none."""
+        or none. A private mount's surroundings are no product's."""
         found = self._roots.get((host, segments[0])) if segments else None
         if found is None:
-            roots = [root for (label, _), (_, root) in self._roots.items() if label == host]
-            return _only(set().union(*(root.products for root in roots)))
+            mounted = [at for (label, _), at in self._roots.items() if label == host]
+            return _only(set().union(*(root.products for mount, root in mounted if not mount.private)))
         mount, node = found
+        if mount.private:
+            return ""
         for segment in segments[1:]:
             name = segment.removesuffix(".json") if mount.suffix else segment
             child = node.children.get(name) or node.variable

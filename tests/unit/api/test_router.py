@@ -41,6 +41,7 @@ ROUTER = Router(
         Product("chat", (Mount("chat", "v2", SERVICES), Mount("ip-messaging", "v2", SERVICES))),
         Product("accounts", (Mount("api", "2010-04-01", ACCOUNTS, suffix=True),)),
         Product("messaging", (Mount("api", "2010-04-01", MESSAGES, suffix=True),)),
+        Product("start", (Mount("", "", (fetch("/", act, view),), private=True),)),
     ]
 )
 
@@ -180,7 +181,10 @@ def test_tunnel_mounts_are_out_of_reach_of_http() -> None:
         ("api", "2010-04-01/Accounts/AC1/Messages/SM1/Nope.json", "messaging"),
         ("", "v2/Services", ""),
         ("nobody", "", ""),
+        ("", "", ""),
+        ("", "nowhere", ""),
+        ("", "//nowhere", ""),
     ],
 )
 def test_what_is_not_found_has_the_product_around_it(host: str, path: str, product: str) -> None:
-    assert ROUTER.product_of(host, tuple(filter(None, path.split("/")))) == product
+    assert ROUTER.product_of(host, tuple(path.split("/")) if path else ()) == product
