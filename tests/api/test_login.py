@@ -14,7 +14,9 @@ from api.browser import FORM, INBOX, LINES, LOGIN, LOGOUT, Browser, Pair
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, OPERATOR, Api, assert_error
 from api.messaging.stock import US, own
 from trunkline.api.concurrency import FailedLogins
+from trunkline.api.sessions import csrf_token
 from trunkline.app.node import Node
+from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.facade import AccountStatus
@@ -294,6 +296,31 @@ def test_wrong_credentials_are_slowed_down_and_leave_nothing(
     assert browser.log_in((f" {ACCOUNT_SID} ", f"{AUTH_TOKEN}\n")).status_code == 303
 
 
+def test_a_log_out_without_a_session_writes_nothing(
+    api: Api, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    store = api.node.accounts.directory.sessions
+    close = store.close
+
+    async def recorded(tx: Tx, session_id: str) -> None:
+        if tx.writable:
+            writes.append(session_id)
+        await close(tx, session_id)
+
+    monkeypatch.setattr(store, "close", recorded)
+    assert Browser(api).send("POST", LOGOUT, {}).headers["location"] == LOGIN
+    # The form's id names no session yet.
+    browser.get(LOGIN)
+    csrf = csrf_token(browser.cookie.partition("=")[2])
+    assert browser.send("POST", LOGOUT, {"csrf": csrf}).headers["location"] == LOGIN
+    assert writes == []
+    browser.log_in()
+    session_id = browser.cookie.partition("=")[2]
+    assert browser.send("POST", LOGOUT, {"csrf": browser.csrf()}).headers["location"] == LOGIN
+    assert (writes, browser.lasts) == ([session_id], False)
+
+
 @ONE_ENGINE
 def test_a_guess_that_cannot_wait_is_a_429(
     api: Api, browser: Browser, monkeypatch: pytest.MonkeyPatch
@@ -386,7 +413,13 @@ def test_a_browser_that_holds_basic_from_elsewhere_uses_its_session(api: Api, br
 
 
 @ONE_ENGINE
-def test_credentials_in_a_header_are_refused_on_a_page_without_a_challenge(api: Api) -> None:
+def test_credentials_in_a_header_are_refused_on_a_page_without_a_challenge(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hold(address: str) -> None:
+        raise AssertionError("no secret was checked")
+
+    monkeypatch.setattr(api.node.application._failures, "hold", hold)
     bearer = {"Authorization": f"Bearer {OPERATOR[1]}"}
     for response in (
         api.get(INBOX),

@@ -20,6 +20,7 @@ from trunkline.api.concurrency import FailedLogins, InFlight
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.failures import rejection_of
+from trunkline.api.operation import Operation
 from trunkline.api.params import Fields
 from trunkline.api.principal import NOBODY, Principal, Scheme
 from trunkline.api.public import PublicPaths, PublicRequest
@@ -151,8 +152,7 @@ class ApiApplication:
         except Exception as error:
             self._leave(state)
             response = _error_response(error, state)
-        if response.status == 401 and state.match and not state.match.route.operation.schemes:
-            # The operation checks a secret of its own.
+        if response.status == 401 and state.match and _checks_secret(state.match.route.operation):
             response = await self._hold(response, state, scope)
         status, body, more = response.status, response.body, _lines(response.headers)
         seconds = time.perf_counter() - state.started
@@ -336,6 +336,12 @@ class ApiApplication:
         seconds = time.perf_counter() - state.started
         self._door.metrics.observe(product, f"{product}.public.fetch", status, seconds)
         return True
+
+
+def _checks_secret(operation: Operation) -> bool:
+    """Return whether an operation checks a secret of its own: that of a log-in's form or of a gateway's report. A page,
+    which is read, refuses credentials in a header without a check."""
+    return operation.writes and not operation.schemes
 
 
 def _peer(scope: Scope) -> str:

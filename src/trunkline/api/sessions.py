@@ -46,7 +46,7 @@ class Sessions(Protocol):
         ...
 
     async def close(self, tx: Tx, session_id: str) -> None:
-        """End a session."""
+        """End a session, if there is one. Raise NeedsWrite if there is, and the transaction is a read."""
         ...
 
 

@@ -158,7 +158,9 @@ class PageLogin:
         return await sessions.run(self._database, lambda tx: self._store.resume(tx, session_id)) is not None
 
     async def _end(self, session_id: str) -> None:
-        await self._database.write(lambda tx: self._store.close(tx, session_id))
+        """End a session. Anybody may log out: without a session nothing is written."""
+        if session_id:
+            await sessions.run(self._database, lambda tx: self._store.close(tx, session_id))
 
 
 def _own_page(path: str) -> str:

@@ -109,8 +109,13 @@ class BrowserSessions:
         return principal
 
     async def close(self, tx: Tx, session_id: str) -> None:
-        """End a session."""
-        await tx.run("DELETE FROM browser_sessions WHERE id_hash = :id_hash", id_hash=_hash(session_id))
+        """End a session. Raise NeedsWrite as ``Sessions.close``."""
+        id_hash = _hash(session_id)
+        if await tx.one(BrowserSession, _FIND, id_hash=id_hash) is None:
+            return
+        if not tx.writable:
+            raise NeedsWrite
+        await tx.run("DELETE FROM browser_sessions WHERE id_hash = :id_hash", id_hash=id_hash)
 
     async def _identify(self, tx: Tx, username: str, fits: Callable[[str], bool]) -> Principal | None:
         if username == OPERATOR_NAME:
