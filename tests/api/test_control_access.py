@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 
+import httpx
 import pytest
 
 from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
@@ -18,6 +19,8 @@ from trunkline.products.messaging.numbers.inventory import NumberUnavailable
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """Access is decided before the database is used."""
+
+Request = tuple[str, str, dict[str, str] | None]
 
 SID = "XX" + "0" * 32
 OPEN = {
@@ -169,6 +172,36 @@ def test_the_operator_names_the_account_of_an_accounts_operation(api: Api) -> No
     assert api.get(f"{path}?AccountSid={ACCOUNT_SID}", auth=OPERATOR).json()["webhooks"] == []
     opt_out = {"AccountSid": ACCOUNT_SID, "Scope": "+14155550100", "Recipient": "+14155550101"}
     assert_error(api.post(f"/{CONTROL}/opt-outs", opt_out, auth=OPERATOR), 400, 20001)
+
+
+@ONE_ENGINE
+def test_an_account_names_itself_or_a_subaccount_and_no_other(api: Api) -> None:
+    other = api.post("/2010-04-01/Accounts.json").json()
+    child = (other["sid"], other["auth_token"])
+    opt_out = {"Scope": "+14155550100", "Recipient": "+14155550101"}
+    for method, path, form, done in (
+        ("GET", "/webhooks", None, 200),
+        ("POST", "/webhooks/x/resend", None, 404),
+        ("GET", "/domains", None, 200),
+        ("GET", "/opt-outs", None, 200),
+        ("POST", "/opt-outs", opt_out, 400),
+        ("GET", "/inbox/phones", None, 200),
+        ("GET", "/inbox/messages", None, 200),
+        ("POST", "/inbox/messages", None, 400),
+        ("DELETE", "/inbox/messages", None, 204),
+    ):
+
+        def send(auth: tuple[str, str], sid: str, sent: Request = (method, path, form)) -> httpx.Response:
+            method, path, form = sent
+            return api.request(method, f"/{CONTROL}{path}?AccountSid={sid}", auth=auth, data=form)
+
+        for sid in (ACCOUNT_SID, SID, "AC" + "0" * 32):
+            assert_error(send(child, sid), 404, 20404)
+        assert send(child, child[0]).status_code == done, path
+        assert send((ACCOUNT_SID, "f" * 32), child[0]).status_code == done, path
+    # In a body as in a query.
+    named = {"AccountSid": ACCOUNT_SID, **opt_out}
+    assert_error(api.request("POST", f"/{CONTROL}/opt-outs", auth=child, data=named), 404, 20404)
 
 
 @ONE_ENGINE

@@ -455,6 +455,44 @@ def test_another_operators_token_ends_the_sessions_of_the_one_before(api: Api, b
             assert api.run(opened) is None
 
 
+def test_a_session_names_a_subaccount_and_no_other_account(api: Api, browser: Browser) -> None:
+    made = api.post("/2010-04-01/Accounts.json").json()
+    sub = f"?AccountSid={made['sid']}"
+    number = "+14155550199"
+    own(api, number, account_sid=made["sid"])
+    browser.log_in()
+    csrf = re.findall(r'content="(\w{64})"', browser.get(INBOX + sub).text)[0]
+    message = {"phone": "+15005550100", "to": number, "body": "Hi"}
+    sent = api.request(
+        "POST",
+        LINES + sub,
+        auth=None,
+        json=message,
+        headers={"Cookie": browser.cookie, "X-CSRF-Token": csrf},
+    )
+    assert sent.status_code == 202
+    assert [one["body"] for one in browser.get(LINES + sub).json()["messages"]] == ["Hi"]
+    assert browser.get(LINES).json()["messages"] == []
+    assert browser.get(f"{INBOX}?AccountSid={ACCOUNT_SID}").status_code == 200
+
+    other = Browser(api)
+    other.log_in((made["sid"], made["auth_token"]))
+    for sid in (ACCOUNT_SID, "AC" + "0" * 32):
+        page = other.get(f"{INBOX}?AccountSid={sid}")
+        assert (page.status_code, "no account of this log-in" in page.text) == (404, True)
+        assert_error(other.get(f"{LINES}?AccountSid={sid}"), 404, 20404)
+    assert other.get(INBOX + sub).status_code == 200
+    operator = Browser(api)
+    operator.log_in(OPERATOR)
+    page = operator.get(f"{INBOX}?AccountSid=AC{'0' * 32}")
+    assert (page.status_code, "is not an account of this server" in page.text) == (400, True)
+    # Nobody learns of accounts without a log-in.
+    assert Browser(api).get(INBOX + sub).status_code == 303
+    _suspend(api, (made["sid"], ""))
+    assert browser.get(INBOX + sub).status_code == 403
+    assert_error(browser.get(LINES + sub), 403, 20005)
+
+
 def test_the_operator_logs_in_with_its_token_and_names_an_account(api: Api, browser: Browser) -> None:
     page = f"{INBOX}?AccountSid={ACCOUNT_SID}"
     requested = browser.get(page)

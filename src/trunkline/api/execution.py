@@ -216,9 +216,7 @@ class OperationExecutor:
         named = _named_account(request)
         if named is None:
             return request.principal
-        acting = await self._directory.reach(tx, request.principal, named)
-        if acting is None and request.principal.credential is Credential.OPERATOR:
-            raise invalid("AccountSid", "is not an account of this server")
+        acting = await act_on(tx, self._directory, request.principal, named)
         if acting is None:
             raise self._missing(request)
         return acting
@@ -253,16 +251,29 @@ OPERATOR_ONLY = (
 )
 
 
+async def act_on(tx: Tx, directory: Directory, principal: Principal, account_sid: str) -> Principal | None:
+    """Return the caller acting on the account that it names; None if that is neither its own nor a subaccount of it.
+    Raise ApiError 20001 if the operator names an account that does not exist, 20005 for a subaccount that is not
+    active."""
+    acting = await directory.reach(tx, principal, account_sid)
+    if acting is None and principal.credential is Credential.OPERATOR:
+        raise invalid("AccountSid", "is not an account of this server")
+    return acting
+
+
 def _named_account(request: Request) -> str | None:
     """Return the account that the request names, None for the caller's own. 2010 paths carry it (doc): the caller's, or
-    a subaccount of it. The operator names any account as a parameter; an account's part needs one."""
-    named = request.match.path.get("AccountSid")
-    if request.principal.credential is Credential.OPERATOR:
+    a subaccount of it. An account's part of the control API has it as a parameter; the operator, who names any account,
+    must give it there."""
+    operation = request.match.route.operation
+    by_operator = request.principal.credential is Credential.OPERATOR
+    if by_operator or operation.access is Access.ACCOUNT:
         named = _parameter(request, "AccountSid")
-        operation = request.match.route.operation
-        if not named and operation.access is not Access.OPERATOR:
-            bodiless = operation.kind in (OperationKind.FETCH, OperationKind.LIST, OperationKind.DELETE)
-            raise missing("AccountSid", "query" if bodiless else "post body")
+    else:
+        named = request.match.path.get("AccountSid")
+    if by_operator and not named and operation.access is not Access.OPERATOR:
+        bodiless = operation.kind in (OperationKind.FETCH, OperationKind.LIST, OperationKind.DELETE)
+        raise missing("AccountSid", "query" if bodiless else "post body")
     return named if named and named != request.principal.account_sid else None
 
 

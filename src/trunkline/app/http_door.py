@@ -73,7 +73,7 @@ def _of_node(foundation: Foundation) -> Iterator[Operation]:
     carriers = foundation.carriers.all
     yield from foundation.health.operations()
     yield from CarrierResource(carriers).operations()
-    login = PageLogin(foundation.database, foundation.accounts.directory.sessions)
+    login = PageLogin(foundation.database, foundation.accounts.directory)
     yield from login.operations()
     others = tuple(carrier.name for carrier in carriers if not isinstance(carrier, Sandbox))
     yield from inbox.operations(login, inbox.InboxCarriers(len(others) < len(carriers), others))

@@ -133,7 +133,7 @@ class SentMessage(msgspec.Struct, frozen=True):
 
 
 class InboxPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameter of the page, by which the operator names the account."""
+    """The parameter of the page, by which the operator, or the parent of a subaccount, names the account."""
 
     account_sid: Annotated[Given[str], sid("AC", clears=False)] = UNSET
 

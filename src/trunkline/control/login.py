@@ -19,12 +19,13 @@ from msgspec import UNSET
 
 from trunkline.api import form_data, sessions
 from trunkline.api.addressing import CONTROL
-from trunkline.api.auth import OPERATOR_NAME
+from trunkline.api.auth import OPERATOR_NAME, Directory
 from trunkline.api.errors import ApiError
-from trunkline.api.execution import Response
+from trunkline.api.execution import Response, act_on
 from trunkline.api.operation import Call, Empty, Operation, OperationKind, handled
 from trunkline.api.params import Given, text
-from trunkline.api.sessions import CSRF_FIELD, LOGIN_PATH, Sessions, csrf_token, is_csrf_token, read_cookie
+from trunkline.api.principal import Principal
+from trunkline.api.sessions import CSRF_FIELD, LOGIN_PATH, csrf_token, is_csrf_token, read_cookie
 from trunkline.control.html_pages import framed, html_response, see_other
 from trunkline.core.sids import is_sid, new_token
 from trunkline.core.storage.database import Database
@@ -37,6 +38,7 @@ MAX_FORM = 8 * 1024
 _OWN_PAGE = re.compile(rf"/{CONTROL}(/[A-Za-z0-9_/-]*)?(\?AccountSid=AC[0-9a-fA-F]{{32}})?")
 _WRONG = "The SID or the secret is wrong."
 _OLD = "The form was too old, or the browser keeps no cookies. Try again."
+_OTHER = "AccountSid is no account of this log-in."
 _BASIC = "This page has a log-in of its own, and takes no credentials in a header."
 
 _FORM = """<h1>Trunkline</h1>
@@ -71,20 +73,27 @@ Page = Callable[[Call[Any], PageSession], Awaitable[Response]]
 class PageLogin:
     """The log-in, its end, and the pages that need it."""
 
-    def __init__(self, database: Database, store: Sessions) -> None:
+    def __init__(self, database: Database, directory: Directory) -> None:
         self._database = database
-        self._store = store
+        self._directory = directory
+        self._store = directory.sessions
 
     def page(self, path: str, page: Page, input: type[Any] = Empty) -> Operation:
         """Return the operation of a page that needs a session. The ``query`` of its input, if it has one, is kept over
-        a log-in."""
+        a log-in. An ``account_sid`` there must be an account that the session may use."""
 
         async def show(call: Call[Any]) -> Response:
             session_id = self._cookie(call)
-            if not session_id or not await self._lasts(session_id):
+            principal = await self._resume(session_id)
+            if principal is None:
                 query = getattr(call.input, "query", "")
                 form = f"{LOGIN_PATH}?Next={quote(f'/{CONTROL}{path}{query}', safe='')}"
                 return _refuse_basic(form) if call.headers.get("authorization") else see_other(form)
+            if account_sid := getattr(call.input, "account_sid", None):
+                try:
+                    await self._require_account(principal, account_sid)
+                except ApiError as error:
+                    return _problem_page(error.message, error.status)
             return await page(call, PageSession(session_id, csrf_token(session_id)))
 
         return handled(OperationKind.FETCH, path, show, None, input=input, schemes=frozenset())
@@ -92,7 +101,7 @@ class PageLogin:
     async def show_form(self, call: Call[LoginPage]) -> Response:
         """Return the form, or lead on if the browser has logged in."""
         session_id, path = self._cookie(call), _own_page(call.input.next or "")
-        if session_id and await self._lasts(session_id):
+        if await self._resume(session_id) is not None:
             return see_other(path)
         return self._form(call, path)
 
@@ -120,8 +129,7 @@ class PageLogin:
         """End the session. Raise ApiError 20001 for a body that is no form."""
         form, session_id = await _read_form(call), self._cookie(call)
         if session_id and not is_csrf_token(session_id, form.get(CSRF_FIELD, "")):
-            body = f'<p class="problem">{_OLD}</p>\n<p><a href="{START_PATH}">Trunkline</a></p>'
-            return html_response(framed("Trunkline", body), 403)
+            return _problem_page(_OLD, 403)
         await self._end(session_id)
         return see_other(LOGIN_PATH, self._set(call, ""))
 
@@ -154,8 +162,15 @@ class PageLogin:
         secure = call.base.startswith("https:")
         return {"Set-Cookie": sessions.set_cookie(self._store.cookie, session_id, secure=secure)}
 
-    async def _lasts(self, session_id: str) -> bool:
-        return await sessions.run(self._database, lambda tx: self._store.resume(tx, session_id)) is not None
+    async def _resume(self, session_id: str) -> Principal | None:
+        if not session_id:
+            return None
+        return await sessions.run(self._database, lambda tx: self._store.resume(tx, session_id))
+
+    async def _require_account(self, principal: Principal, account_sid: str) -> None:
+        """Raise ApiError if the principal may not act on an account."""
+        if await self._database.read(lambda tx: act_on(tx, self._directory, principal, account_sid)) is None:
+            raise ApiError(20404, _OTHER)
 
     async def _end(self, session_id: str) -> None:
         """End a session. Anybody may log out: without a session nothing is written."""
@@ -172,6 +187,11 @@ async def _read_form(call: Call[Any]) -> dict[str, str]:
     assert call.upload is not None
     body = await call.upload.read()
     return dict(form_data.parse_body(body, call.headers.get("content-type", "")))
+
+
+def _problem_page(problem: str, status: int) -> Response:
+    body = f'<p class="problem">{escape(problem)}</p>\n<p><a href="{START_PATH}">Trunkline</a></p>'
+    return html_response(framed("Trunkline", body), status)
 
 
 def _refuse_basic(form: str) -> Response:
