@@ -243,6 +243,7 @@ def test_how_a_request_to_an_app_fails(api: Api, monkeypatch: pytest.MonkeyPatch
         Failure.BAD_URL: 11100,
         Failure.BAD_HOST: 11210,
         Failure.ADDRESS_REFUSED: 11205,
+        Failure.ADDRESS_UNFIT: 11205,
         Failure.CONNECT_TIMEOUT: 11201,
         Failure.CONNECT_REFUSED: 11202,
         Failure.CONNECT_FAILED: 11205,

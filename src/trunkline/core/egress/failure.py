@@ -9,6 +9,8 @@ from enum import Enum
 import msgspec
 import pycurl  # type: ignore[import-untyped]
 
+from trunkline.core.egress.guard import AddressGuard
+
 
 class Failure(Enum):
     """The kinds of failure. The value is a name; ``code`` is the debugger's."""
@@ -16,6 +18,7 @@ class Failure(Enum):
     BAD_URL = "bad_url"
     BAD_HOST = "bad_host"
     ADDRESS_REFUSED = "address_refused"
+    ADDRESS_UNFIT = "address_unfit"
     CONNECT_TIMEOUT = "connect_timeout"
     CONNECT_REFUSED = "connect_refused"
     CONNECT_FAILED = "connect_failed"
@@ -49,6 +52,7 @@ _CODES = {
     Failure.BAD_URL: 11100,
     Failure.BAD_HOST: 11210,
     Failure.ADDRESS_REFUSED: 11205,
+    Failure.ADDRESS_UNFIT: 11205,
     Failure.CONNECT_TIMEOUT: 11201,
     Failure.CONNECT_REFUSED: 11202,
     Failure.CONNECT_FAILED: 11205,
@@ -72,6 +76,7 @@ _BEFORE_REQUEST = {
     Failure.BAD_URL,
     Failure.BAD_HOST,
     Failure.ADDRESS_REFUSED,
+    Failure.ADDRESS_UNFIT,
     Failure.CONNECT_TIMEOUT,
     Failure.CONNECT_REFUSED,
     Failure.CONNECT_FAILED,
@@ -83,6 +88,10 @@ _BEFORE_REQUEST = {
     Failure.CLIENT_CERTIFICATE,
     Failure.POOL_CLOSED,
 }
+
+
+_PRIVATE_TOO = AddressGuard(allow_private=True)
+"""Also what it refuses is no receiver's address: link-local, metadata, multicast or of no machine."""
 
 
 class Resend(Enum):
@@ -161,7 +170,8 @@ def from_curl(code: int, message: str, progress: Progress) -> EgressError:
     """Return the error for libcurl's ``code``."""
     if progress.refused and not progress.connected:
         text = f"connections to {progress.refused} are not allowed"
-        return EgressError(Failure.ADDRESS_REFUSED, text)
+        private = _PRIVATE_TOO.permits(progress.refused)
+        return EgressError(Failure.ADDRESS_REFUSED if private else Failure.ADDRESS_UNFIT, text)
     if code == pycurl.E_OPERATION_TIMEDOUT:
         failure = Failure.TOTAL_TIMEOUT if progress.connected else Failure.CONNECT_TIMEOUT
     elif code == pycurl.E_COULDNT_CONNECT:

@@ -22,6 +22,9 @@ REMEDIES = {
     Failure.ADDRESS_REFUSED: (
         "list its network in webhook_networks; --dev allows this machine and private networks"
     ),
+    Failure.ADDRESS_UNFIT: (
+        "name an address of the receiver: link-local, multicast and metadata addresses are none"
+    ),
     Failure.CONNECT_TIMEOUT: _THERE,
     Failure.CONNECT_REFUSED: _THERE,
     Failure.CONNECT_FAILED: _THERE,

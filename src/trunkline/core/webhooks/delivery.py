@@ -238,5 +238,5 @@ def _is_retried(result: AttemptResult, policy: RetryPolicy) -> bool:
     )
 
 
-_PERMANENT = (Failure.BAD_URL, Failure.ADDRESS_REFUSED, Failure.REDIRECTS)
+_PERMANENT = (Failure.BAD_URL, Failure.ADDRESS_REFUSED, Failure.ADDRESS_UNFIT, Failure.REDIRECTS)
 """The failures that the next attempt would meet again."""

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from trunkline.core.egress.client import Egress
-from trunkline.core.egress.failure import EgressError, Failure
+from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
 from trunkline.transports.base import (
@@ -114,7 +114,7 @@ class HttpCarrier:
             reason = "the carrier was stopped"
             if not self._stopping:
                 reason = error.message
-                self._note(reason, _remedy(error.failure))
+                self._note(reason, REMEDIES[error.failure])
             if error.failure.before_request:
                 self._pause_for(protocol.PAUSE)
                 return Deferral(protocol.PAUSE, reason, counts=False)
@@ -186,9 +186,3 @@ class HttpCarrier:
             await self._listener.problem(CarrierProblem(self.name, text))
             raise
         return True
-
-
-def _remedy(failure: Failure) -> str:
-    if failure is Failure.ADDRESS_REFUSED:
-        return "gateways have public or private addresses, not link-local ones"
-    return REMEDIES[failure]

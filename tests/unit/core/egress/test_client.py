@@ -133,9 +133,10 @@ def test_no_notation_of_an_address_passes_the_guard() -> None:
         async with peer() as server, client(guard=AddressGuard()) as egress:
             got = {host: await failure(egress, f"http://{host}:{server.port}/") for host in ODD_HOSTS}
         assert server.connections == 0
-        refusals = {Failure.ADDRESS_REFUSED, Failure.BAD_URL, Failure.BAD_HOST}
+        refusals = {Failure.ADDRESS_REFUSED, Failure.ADDRESS_UNFIT, Failure.BAD_URL, Failure.BAD_HOST}
         assert {host: why for host, why in got.items() if why not in refusals} == {}
-        assert all(got[host] is Failure.ADDRESS_REFUSED for host in ODD_HOSTS[:9])
+        assert all(got[host] is Failure.ADDRESS_REFUSED for host in ODD_HOSTS[:5])
+        assert all(got[host] is Failure.ADDRESS_UNFIT for host in ODD_HOSTS[5:9])
 
     run(body)
 

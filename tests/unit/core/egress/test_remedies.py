@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from trunkline.core.egress.failure import Failure
+from trunkline.core.egress.failure import Failure, Progress, from_curl
 from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status
 from trunkline.core.telemetry import JsonFormatter
 
@@ -18,6 +18,27 @@ def test_every_failure_has_a_remedy() -> None:
     assert all(REMEDIES.values())
     assert "--dev" in REMEDIES[Failure.ADDRESS_REFUSED]
     assert "webhook_networks" in REMEDIES[Failure.ADDRESS_REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("address", "opens"),
+    [
+        *((address, True) for address in ("127.0.0.1", "10.1.2.3", "::1", "::ffff:192.168.0.1", "fd12::1")),
+        *((address, False) for address in ("169.254.169.254", "100.100.100.200", "fe80::1%eth0", "0.0.0.0")),
+        *(
+            (address, False)
+            for address in ("::ffff:169.254.169.254", "fd00:ec2::254", "224.0.0.1", "ff02::1")
+        ),
+        ("this kind of address", False),
+    ],
+)
+def test_an_option_is_named_where_it_opens_the_address(address: str, opens: bool) -> None:
+    error = from_curl(0, "", Progress(refused=address))
+    assert error.message == f"connections to {address} are not allowed"
+    assert (error.failure.code, error.failure.before_request) == (11205, True)
+    remedy = REMEDIES[error.failure]
+    assert ("--dev" in remedy, "webhook_networks" in remedy) == (opens, opens)
+    assert ("link-local" in remedy) is not opens
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from trunkline.core.egress.client import Egress
+from trunkline.core.egress.failure import Failure
 from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.egress.remedies import REMEDIES
 from trunkline.transports import carriers
 from trunkline.transports.base import (
     Acceptance,
@@ -220,12 +222,14 @@ def test_failures_are_logged_where_they_begin_and_end(caplog: pytest.LogCaptureF
         play(flaky, scenario)
 
 
-def test_a_gateway_at_a_forbidden_address_is_told() -> None:
+def test_a_gateway_at_a_forbidden_address_is_told(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with carrier("http://169.254.1.1/") as (made, _):
             assert isinstance(await made.submit(submission()), Deferral)
 
     asyncio.run(run())
+    (line,) = caplog.messages
+    assert line.endswith(REMEDIES[Failure.ADDRESS_UNFIT])
 
 
 def test_the_trusted_certificates_are_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ _BAD_RESPONSE = 11200
 _TOO_MANY_REDIRECTS = 11215
 _EMPTY = 11770
 _CONTENT = "send an attachment of a kind that messages may have (docs/messaging.md), of at most 5 MiB in all"
+_FINAL = (Failure.BAD_URL, Failure.ADDRESS_REFUSED, Failure.ADDRESS_UNFIT)
 _PAUSE = 5.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -154,7 +155,7 @@ class MediaFetcher:
                         if response.status not in _REDIRECTS or not location:
                             return await _store(url, response, blobs)
                 except EgressError as error:
-                    again = error.failure not in (Failure.BAD_URL, Failure.ADDRESS_REFUSED)
+                    again = error.failure not in _FINAL
                     remedy = REMEDIES[error.failure]
                     raise MediaUnavailable(
                         error.failure.code, error.message, url, remedy, again=again
