@@ -73,6 +73,7 @@ clean: ## remove environments, caches and builds; data stay
 	@touch $@
 
 $(OWN_UV):
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no program $(PYTHON), which PYTHON names" >&2; exit 1; }
 	@echo "Fetching uv into .tools" >&2
 	@"$(PYTHON)" -m venv .tools/uv || { echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
