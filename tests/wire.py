@@ -144,3 +144,7 @@ async def serving(
         for task in state.tasks:
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        while state.connections:
+            await asyncio.sleep(0)

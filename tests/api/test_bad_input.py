@@ -11,6 +11,7 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, AUTH_TOKEN, Api, assert_error
 from contract.checks import check_response
+from trunkline.api.concurrency import FailedLogins
 from trunkline.api.http import HttpLimits
 from trunkline.core.anonymous_connections import AnonymousConnections
 from wire import Reply, Server, serving
@@ -266,6 +267,42 @@ def test_a_connection_without_credentials_gives_way_and_one_with_them_stays(api:
             async with asyncio.timeout(10):
                 while len(anonymous):
                     await asyncio.sleep(0)
+
+    api.run(main())
+
+
+LOGIN = b"/_trunkline/login"
+STRANGERS = {
+    "unfinished heads": b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"x" * 50_000,
+    "bodies without credentials": post(b"x" * 8000, target=LOGIN).replace(basic(), b"")[:-100],
+    "bodies behind a failed log-in": post(b"x" * 60_000).replace(basic(), basic("wrong"))[:-10_000],
+    "requests behind a failed log-in": (get(SERVICES.encode()) + post(b"x" * 50_000)).replace(
+        basic(), basic("wrong")
+    ),
+}
+"""The requests that clients that never log in may send, and the server may hold."""
+
+
+@pytest.mark.parametrize("sent", STRANGERS.values(), ids=STRANGERS)
+def test_strangers_do_not_keep_the_memory_from_callers(
+    api: Api, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(FailedLogins, "FREE", 0)
+    monkeypatch.setattr(FailedLogins, "STEP_SECONDS", 60.0)
+    monkeypatch.setattr(FailedLogins, "MAX_SECONDS", 60.0)
+    monkeypatch.setattr(api.node.bodies, "_limit", 200_000)
+
+    async def main() -> None:
+        async with serving(api.node.application, memory=api.node.bodies) as server:
+            for _ in range(6):
+                for _ in range(400_000 // len(sent) // 6 + 1):
+                    await (await server.connect()).send(sent[:100], sent[100:])
+                caller = await server.connect()
+                await caller.send(post(b"FriendlyName=" + b"x" * 50_000))
+                reply = await caller.reply()
+                assert (reply.status, reply.json()["code"]) == (400, 54053), reply
+                caller.close()
+            assert api.node.bodies.held <= 200_000
 
     api.run(main())
 

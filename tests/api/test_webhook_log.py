@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
@@ -14,7 +15,6 @@ import pytest
 from engines import opened
 from trunkline.api.addressing import CONTROL, segments_of
 from trunkline.api.auth import Authenticator
-from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.form_data import parse_form
@@ -22,7 +22,6 @@ from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.principal import Credential
 from trunkline.api.router import Router
 from trunkline.control import webhooks
-from trunkline.core.clock import system_clock
 from trunkline.core.egress.failure import Failure
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.jobs.administration import list_jobs
@@ -51,7 +50,7 @@ class Door:
         mount = Mount(CONTROL, "", webhooks.OPERATIONS, private=True)
         self._router = Router([Product("control", (mount,))])
         verifier: Any = None
-        self._authenticator = Authenticator(database, directory, FailedLogins(system_clock), verifier)
+        self._authenticator = Authenticator(database, directory, verifier)
         self._executor = OperationExecutor(
             PrepareContext(database, cast(Any, None), cast(Any, None)), directory, vault
         )
@@ -64,7 +63,7 @@ class Door:
         try:
             match = self._router.match(CONTROL, method, segments_of(path.encode()), path)
             principal = await self._authenticator.authenticate(
-                match.route.operation.schemes, "", {b"authorization": authorization}.get, ""
+                match.route.operation.schemes, "", {b"authorization": authorization}.get, AsyncMock()
             )
             response = await self._executor.handle(
                 Request(match, principal, "", path, parse_form(query.encode(), "query"))

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from trunkline.api import sessions
-from trunkline.api.concurrency import FailedLogins
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import NOBODY, OPERATOR, Credential, Principal, Scheme
 from trunkline.api.sessions import CSRF_HEADER, LOGIN_PATH, Sessions, is_csrf_token, read_cookie
@@ -116,19 +115,17 @@ def _operator_secret(header: str) -> str | None:
 
 
 class Authenticator:
-    """The resolution of an HTTP request's credentials. Failed log-ins are delayed for an address that fails often."""
+    """The resolution of an HTTP request's credentials."""
 
     def __init__(
         self,
         database: Database,
         directory: Directory,
-        failures: FailedLogins,
         verifier: AccessTokenVerifier,
         operator_token: str = "",
     ) -> None:
         self._database = database
         self._directory = directory
-        self._failures = failures
         self._verifier = verifier
         self._operator_token = operator_token
 
@@ -137,21 +134,21 @@ class Authenticator:
         schemes: frozenset[Scheme],
         product: str,
         header: Callable[[bytes], str],
-        address: str,
+        fail: Callable[[], Awaitable[None]],
         writes: bool = False,
     ) -> Principal:
         """Return the principal of a request to a route with these ``schemes``. ``product`` names the grant that an
-        access token must have, ``header`` returns a header's value or an empty text, ``address`` is the client's,
-        ``writes`` is True for a change. Raise ApiError 20003, 20005, 20403 for a change by a session without its CSRF
-        token, or a code of ``trunkline.core.access_tokens.Rule``."""
+        access token must have, ``header`` returns a header's value or an empty text, ``fail`` records a failed log-in
+        and delays its response, ``writes`` is True for a change. Raise ApiError 20003, 20005, 20403 for a change by a
+        session without its CSRF token, or a code of ``trunkline.core.access_tokens.Rule``."""
         if Scheme.TOKEN in schemes and (token := header(b"x-twilio-token")):
-            return await self._by_token(token, product, address)
+            return await self._by_token(token, product, fail)
         if (cookie := header(b"cookie")) and Scheme.SESSION in schemes:
             csrf, session_id = header(CSRF_HEADER), read_cookie(cookie, self._directory.sessions.cookie)
             if session_id and (csrf or not header(b"authorization")):
                 return await self._by_session(session_id, csrf if writes else None)
         if Scheme.OPERATOR in schemes and (secret := _operator_secret(header(b"authorization"))) is not None:
-            return await self._by_operator_token(secret, address)
+            return await self._by_operator_token(secret, fail)
         if not schemes:
             return NOBODY
         if Scheme.BASIC not in schemes:
@@ -166,13 +163,13 @@ class Authenticator:
 
         principal = await self._database.read(find)
         if principal is None:
-            await self._failures.hold(address)
+            await fail()
             raise wrong_credentials()
         return principal
 
-    async def _by_operator_token(self, secret: str, address: str) -> Principal:
+    async def _by_operator_token(self, secret: str, fail: Callable[[], Awaitable[None]]) -> Principal:
         if not self._operator_token or not same(secret, self._operator_token):
-            await self._failures.hold(address)
+            await fail()
             raise unauthorized(detail="The operator's token was incorrect.")
         return OPERATOR
 
@@ -188,9 +185,9 @@ class Authenticator:
             raise ApiError(20403, "The X-CSRF-Token of the session is missing or wrong")
         return principal
 
-    async def _by_token(self, token: str, product: str, address: str) -> Principal:
+    async def _by_token(self, token: str, product: str, fail: Callable[[], Awaitable[None]]) -> Principal:
         try:
             return token_principal(await self._verifier.verify(token, product), product)
         except InvalidToken as error:
-            await self._failures.hold(address)
+            await fail()
             raise ApiError(error.rule.code) from error

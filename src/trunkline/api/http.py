@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -120,9 +121,7 @@ class ApiApplication:
         self._hosts = door.router.hosts
         self._in_flight = InFlight(door.limits.concurrent)
         self._failures = FailedLogins(door.clock)
-        self._authenticator = Authenticator(
-            door.database, door.directory, self._failures, door.verifier, door.operator_token
-        )
+        self._authenticator = Authenticator(door.database, door.directory, door.verifier, door.operator_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
@@ -178,10 +177,17 @@ class ApiApplication:
     async def _hold(self, response: Response, state: _RequestState, scope: Scope) -> Response:
         """Return the response to wrong credentials after the delay of the address, or another if too many wait."""
         try:
-            await self._failures.hold(_peer(scope))
+            await self._fail_login(state, scope)
         except ApiError as busy:
             return _error_response(busy, state)
         return response
+
+    async def _fail_login(self, state: _RequestState, scope: Scope) -> None:
+        """Record a failed log-in, and wait for its delay without the body. Raise ApiError as ``FailedLogins.hold``."""
+        self._leave(state)
+        if "discard_body" in scope:
+            scope["discard_body"](scope)
+        await self._failures.hold(_peer(scope))
 
     def _leave(self, state: _RequestState) -> None:
         """Count a request no longer as in flight, and its body no longer as held."""
@@ -215,7 +221,7 @@ class ApiApplication:
             route.operation.schemes,
             route.mount.grant,
             state.header,
-            _peer(scope),
+            partial(self._fail_login, state, scope),
             route.operation.writes,
         )
         if principal is not NOBODY and "logged_in" in scope:
@@ -242,7 +248,7 @@ class ApiApplication:
         if operation.writes:
             limit = operation.max_upload or limits.body_bytes
             request_bodies.check_length(state.fields, limit)
-            state.held = HeldBody(self._door.bodies)
+            state.held = HeldBody(self._door.bodies, anonymous=principal is NOBODY)
             if operation.max_upload:
                 upload = request_bodies.Upload(receive, limit, limits.body_seconds, state.held)
             else:

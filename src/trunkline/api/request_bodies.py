@@ -1,14 +1,15 @@
 """Request bodies, read whole or streamed, within bounds of size, time and memory.
 
 All bodies together have a bounded memory: what has arrived counts, from its first byte until the request has its
-response. When there is no room, a body that arrives at less than ``MIN_RATE`` is cut (408), so that nobody holds the
-memory by sending little; if no body is that slow, the one that needs the room is refused (503).
+response. When there is no room, clients that have not logged in give way, the one that has held memory longest first.
+Then a body that arrives at less than ``MIN_RATE`` is cut (408), so that nobody holds the memory by sending little; if
+no body is that slow, the one that needs the room is refused (503).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,16 +33,34 @@ class BodyMemory:
     def __init__(self, limit: int = MAX_MEMORY) -> None:
         self._limit = limit
         self._arriving: dict[HeldBody, asyncio.Timeout] = {}
+        self._anonymous: dict[Hashable, Callable[[], object]] = {}
         self._next_cut = 0.0
         self.held = 0
 
-    def change(self, size: int) -> None:
-        """Hold ``size`` bytes more, or fewer. Raise ApiError 20503 if there is no room."""
+    def change(self, size: int, holder: Hashable) -> None:
+        """Let ``holder`` hold ``size`` bytes more, or fewer. Raise ApiError 20503 if there is no room."""
         if size > 0 and self.held + size > self._limit:
-            self.cut_slow()
+            self._free_memory(size, holder)
             if self.held + size > self._limit:
-                raise ApiError(20503, "Too many requests have bodies", headers={"Retry-After": "1"})
+                raise memory_full()
         self.held += size
+
+    def let_give_way(self, holder: Hashable, end: Callable[[], object]) -> None:
+        """Record that ``end`` releases what ``holder`` has, which no client that has logged in has sent."""
+        self._anonymous.setdefault(holder, end)
+
+    def keep(self, holder: Hashable) -> None:
+        """Let ``holder`` give way no longer."""
+        self._anonymous.pop(holder, None)
+
+    def _free_memory(self, size: int, holder: Hashable) -> None:
+        while self.held + size > self._limit:
+            oldest = next(iter(self._anonymous), holder)
+            if oldest is holder:
+                break
+            self._anonymous.pop(oldest)()
+        if self._anonymous.keys() <= {holder}:
+            self.cut_slow()
 
     def cut_slow(self) -> None:
         """End the wait for every body that is slow, at most once a second."""
@@ -49,12 +68,17 @@ class BodyMemory:
         if now < self._next_cut:
             return
         self._next_cut = now + GRACE_SECONDS
-        for body, wait in tuple(self._arriving.items()):
+        for body in tuple(self._arriving):
             seconds = now - body.since
             if seconds > GRACE_SECONDS and body.arrived < seconds * MIN_RATE:
-                # The deadline takes effect in the next turn of the loop, and the memory is free by then.
-                wait.reschedule(now)
-                body.release()
+                self.cut(body)
+
+    def cut(self, body: HeldBody) -> None:
+        """End the wait for a body, if it is waited for."""
+        if wait := self._arriving.get(body):
+            # The deadline takes effect in the next turn of the loop, and the memory is free by then.
+            wait.reschedule(asyncio.get_running_loop().time())
+            body.release()
 
     @contextmanager
     def waiting(self, body: HeldBody, wait: asyncio.Timeout) -> Iterator[None]:
@@ -68,12 +92,13 @@ class BodyMemory:
 
 class HeldBody:
     """The part of the memory that one request holds: ``size`` of the ``arrived`` bytes of its body. ``kept`` bytes are
-    its reader's."""
+    its reader's. One of an ``anonymous`` client gives way until it has arrived."""
 
-    __slots__ = ("arrived", "kept", "memory", "since", "size")
+    __slots__ = ("anonymous", "arrived", "kept", "memory", "since", "size")
 
-    def __init__(self, memory: BodyMemory) -> None:
+    def __init__(self, memory: BodyMemory, *, anonymous: bool = False) -> None:
         self.memory = memory
+        self.anonymous = anonymous
         self.since = asyncio.get_running_loop().time()
         self.arrived = 0
         self.kept = 0
@@ -81,12 +106,26 @@ class HeldBody:
 
     def resize(self, size: int) -> None:
         """Hold ``size`` bytes in all. Raise ApiError 20503 if there is no room for them."""
-        self.memory.change(size - self.size)
+        self.memory.change(size - self.size, self)
         self.size = size
+        if size and self.anonymous:
+            self.memory.let_give_way(self, lambda: self.memory.cut(self))
+        else:
+            self.memory.keep(self)
+
+    def end(self) -> None:
+        """Record that the whole body has arrived."""
+        self.anonymous = False
+        self.memory.keep(self)
 
     def release(self) -> None:
         """Hold nothing any more."""
         self.resize(0)
+
+
+def memory_full() -> ApiError:
+    """Return the error for a request that the memory has no room for."""
+    return ApiError(20503, "Too many requests have bodies", headers={"Retry-After": "1"})
 
 
 def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
@@ -117,6 +156,7 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: HeldBody
                     more = message.get("more_body", False)
     except TimeoutError:
         raise ApiError(20408, headers={"Connection": "close"}) from None
+    held.end()
     return b"".join(chunks)
 
 
@@ -163,3 +203,4 @@ async def _stream_body(receive: Receive, limit: int, seconds: float, held: HeldB
             held.resize(held.kept + len(chunk))
             yield chunk
             held.resize(held.kept)
+    held.end()

@@ -3,9 +3,9 @@
 A head over 64 KiB is 413, one that does not arrive in time is 408, anything that is not HTTP is 400; each closes the
 connection. So does, in silence, a body that trickles in after the response; one that is long is not read to its end for
 nothing: the connection closes after the response. Heads and bodies that nobody has read yet count in the memory of all
-bodies. Trailers are dropped: they are no header
-fields. An offer to upgrade to anything but a WebSocket is ignored, with its body read as that of any request. The rest
-is uvicorn's.
+bodies, where those of a client that has not logged in give way. Trailers are dropped: they are no header fields. An
+offer to upgrade to anything but a WebSocket is ignored, with its body read as that of any request. The rest is
+uvicorn's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.api import headers
 from trunkline.api.errors import ApiError
-from trunkline.api.request_bodies import BodyMemory
+from trunkline.api.request_bodies import BodyMemory, memory_full
 from trunkline.api.request_heads import announced_body, checked_target, unknown_coding
 from trunkline.core.anonymous_connections import AnonymousConnections
 
@@ -59,7 +59,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._message_open = False
         self._head_open = False
         self._overhead = 0
+        self._first_piece = 0
         self._held = 0
+        self._known = False
+        self._discards = False
         self._dropped = 0
         self._keeps_alive = False
         self._body_seen = False
@@ -99,10 +102,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._overhead = 0
         elif counts:
             self._overhead += len(data)
+        else:
+            self._first_piece = len(data)
         if self._overhead > MAX_HEAD_BYTES:
             self._reject(ApiError(20413, "Request header fields too large"))
         elif self._head_open:
-            self._hold(self._overhead)
+            self._hold(self._first_piece + self._overhead)
             if self._deadline is None:
                 self._start_clock()
 
@@ -110,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Record that a head begins."""
         super().on_message_begin()
         self._message_open = self._head_open = True
-        self._overhead = 0
+        self._overhead = self._first_piece = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header field; drop a trailer."""
@@ -136,9 +141,10 @@ class HttpProtocol(HttpToolsProtocol):
             # Such a client knows neither interim responses nor upgrades (RFC 9110, sections 7.8 and 10.1.1).
             self.expect_100_continue = False
         self._hold(0)
-        self._keeps_alive = False
+        self._keeps_alive = self._discards = False
         self.anonymous.touch(self.transport)
         self.scope["logged_in"] = self.logged_in  # type: ignore[typeddict-unknown-key]
+        self.scope["discard_body"] = self.discard_body  # type: ignore[typeddict-unknown-key]
         announced = announced_body(self.headers)
         if self.parser.should_upgrade():
             self._unread = announced
@@ -149,7 +155,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on, unless the request was rejected."""
         self._body_seen = True
-        if not self._rejected:
+        if not (self._rejected or self._discards):
             super().on_body(body)
             if not self.cycle.response_complete:
                 self._hold(len(self.cycle.body))
@@ -179,7 +185,20 @@ class HttpProtocol(HttpToolsProtocol):
 
     def logged_in(self) -> None:
         """Count the connection no longer among those that give way: its client has sent credentials."""
+        self._known = True
+        self.memory.keep(self)
         self.anonymous.leave(self.transport)
+
+    def discard_body(self, scope: object) -> None:
+        """Drop what has arrived of the body of the request with this ``scope``, and read no more of it before the
+        response."""
+        if self.cycle.scope is not scope:
+            return
+        self.cycle.body = bytearray()
+        self._hold(0)
+        if self.cycle.more_body:
+            self._discards = True
+            self.flow.pause_reading()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on; it counts as before until its client has logged in."""
@@ -195,7 +214,6 @@ class HttpProtocol(HttpToolsProtocol):
         """End the connection behind its last response, when the client has had the time to read it."""
         if self._message_open and not self._rejected:
             self._rejected = True
-            self.flow.resume_reading()
             self._linger()
         elif not self._rejected:
             self.transport.close()
@@ -255,11 +273,26 @@ class HttpProtocol(HttpToolsProtocol):
         if size == self._held:
             return
         try:
-            self.memory.change(size - self._held)
+            self.memory.change(size - self._held, self)
         except ApiError as error:
             self._reject(error)
+            return
+        self._held = size
+        if size and not self._known:
+            self.memory.let_give_way(self, self._give_way)
         else:
-            self._held = size
+            self.memory.keep(self)
+
+    def _give_way(self) -> None:
+        """Release the memory for another client. A request that nobody has read is over with it."""
+        cycle = self.cycle
+        if not (self._head_open or cycle.body):
+            self._hold(0)
+        elif cycle is None or cycle.response_complete or cycle.more_body:
+            self._reject(memory_full())
+        else:
+            self._hold(0)
+            self.transport.abort()
 
     def _start_clock(self) -> None:
         self._stop_clock()
@@ -311,6 +344,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _linger(self) -> None:
         self._stop_clock()
+        self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._deadline = self.loop.call_later(min(LINGER_SECONDS, self.head_seconds), self.transport.close)

@@ -163,3 +163,49 @@ def test_a_body_that_trickles_gives_way(streams: bool, monkeypatch: pytest.Monke
         assert memory.held == 0
 
     asyncio.run(scenario())
+
+
+def test_a_body_without_a_log_in_gives_way_to_others() -> None:
+    """Let two anonymous bodies wait for more; the younger one asks first, then a caller that has logged in."""
+
+    async def scenario() -> None:
+        memory = BodyMemory(100)
+        first, second, known = (
+            HeldBody(memory, anonymous=True),
+            HeldBody(memory, anonymous=True),
+            HeldBody(memory),
+        )
+        tasks = []
+        for held in (first, second):
+            reading = request_bodies.read_body(Arrivals(b"a" * 40, None), 1000, 60, held)
+            tasks.append(asyncio.create_task(reading))
+            while not held.size:
+                await asyncio.sleep(0)
+        # The oldest does not push out the younger ones.
+        with pytest.raises(ApiError):
+            first.resize(70)
+        second.resize(60)
+        assert (first.size, second.size) == (40, 60)
+        second.resize(70)
+        assert (first.size, second.size) == (0, 70)
+        known.resize(90)
+        assert (second.size, memory.held) == (0, 90)
+        for error in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(error, ApiError)
+            assert error.status == 408
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_has_arrived_gives_way_to_nobody() -> None:
+    async def scenario(streams: bool) -> None:
+        memory = BodyMemory(100)
+        given = (Arrivals(b"a" * 60), 1000, 60, held := HeldBody(memory, anonymous=True))
+        await (Upload(*given).read() if streams else request_bodies.read_body(*given))
+        with pytest.raises(ApiError):
+            HeldBody(memory).resize(50)
+        assert held.size == 60
+        held.release()
+
+    for streams in (False, True):
+        asyncio.run(scenario(streams))

@@ -403,22 +403,21 @@ def test_a_chunked_body_that_is_read_keeps_the_connection() -> None:
 
 
 def test_bodies_that_nobody_reads_are_bounded_together_and_forgotten() -> None:
-    """Let the application wait, as it does for credentials, before it reads any body."""
+    """Let the application wait, as it does for credentials, before it reads any body: the oldest gives way."""
 
     async def scenario(server: Server, echo: Echo) -> None:
         head = b"POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n"
         lines = []
-        for _ in range(4):
+        for number in range(5):
             lines.append(await server.connect())
             await lines[-1].send(head, b"x" * 40_000)
-            await until(lambda: memory.held == 40_000 * len(lines))
-        late = await server.connect()
-        await late.send(head, b"x" * 40_000)
-        reply = await late.reply()
+            if number < 4:
+                await until(lambda: memory.held == 40_000 * len(lines))
+        reply = await lines[0].reply()
         check_rejection(reply, 503, 20503)
         assert (reply.fields["retry-after"], memory.held) == ("1", 160_000)
         echo.go.set()
-        for line in lines:
+        for line in lines[1:]:
             await line.send(b"x" * 10_000)
             assert (await line.reply()).body == b"POST /hold 50000"
         assert memory.held == 0
@@ -427,16 +426,34 @@ def test_bodies_that_nobody_reads_are_bounded_together_and_forgotten() -> None:
     play(scenario, memory=memory)
 
 
-def test_heads_that_do_not_end_are_bounded_together() -> None:
+def test_a_whole_request_that_nobody_reads_gives_way_too() -> None:
     async def scenario(server: Server, echo: Echo) -> None:
-        lines = [await server.connect() for _ in range(2)]
-        for line in lines:
-            await line.send(GET[:-2], b"A: " + b"x" * 40_000)
-            await until(lambda: memory.held > 40_000)
-        late = await server.connect()
-        await late.send(GET[:-2], b"A: " + b"x" * 40_000)
-        check_rejection(await late.reply(), 503, 20503)
-        for line in lines:
+        head = b"POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n"
+        first, second = await server.connect(), await server.connect()
+        await first.send(head + b"x" * 40_000)
+        await until(lambda: memory.held == 40_000)
+        await second.send(head, b"x" * 40_000)
+        assert await first.closed()
+        echo.go.set()
+        assert (await second.reply()).body == b"POST /hold 40000"
+        assert memory.held == 0
+
+    memory = BodyMemory(60_000)
+    play(scenario, memory=memory)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_heads_that_do_not_end_are_bounded_together(pieces: int) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        lines = []
+        for number in range(3):
+            lines.append(await server.connect())
+            size = 40_000 // pieces
+            await lines[-1].send(GET[:-2] + b"A: " + b"x" * size, *[b"x" * size] * (pieces - 1))
+            if number < 2:
+                await until(lambda: memory.held > 40_000 * len(lines))
+        check_rejection(await lines[0].reply(), 503, 20503)
+        for line in lines[1:]:
             await line.send(b"\r\n\r\n")
             assert (await line.reply()).status == 200
         assert memory.held == 0
