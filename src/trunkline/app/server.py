@@ -190,8 +190,9 @@ class Server:
         return protocol
 
     def _anonymous_connections(self) -> AnonymousConnections:
-        """Return the bound on a door's connections whose clients have not logged in: half of the files that the process
-        may open at most, so that others find one."""
+        """Return the bound on a door's connections whose clients have not logged in: a quarter of the files that the
+        process may open at most. Both doors together leave half of them for clients that have logged in, the database,
+        attachments and webhooks, and for the far ends of tunnels that are let through."""
         server = self.settings.server
         limit = server.max_anonymous_connections
         if sys.platform != "win32":
@@ -199,7 +200,7 @@ class Server:
 
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             if files != resource.RLIM_INFINITY:
-                limit = min(limit, max(files // 2, 1))
+                limit = min(limit, max(files // 4, 1))
         return AnonymousConnections(limit, server.max_anonymous_per_address, server.proxy_networks())
 
 
