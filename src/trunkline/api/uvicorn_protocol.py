@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trunkline.api import headers
 from trunkline.api.errors import ApiError
@@ -208,7 +208,13 @@ class HttpProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End the connection after the response to the request in flight, at once without one."""
         self._keeps_alive = False
-        super().shutdown()
+        cycle = self.cycle
+        arrives = cycle is not None and cycle.more_body and not cycle.response_complete
+        if arrives and not (self._known or self._head_open or self._rejected):
+            # A client that has not logged in could make every stop wait for its body.
+            self._reject(ApiError(20503, "The server stops", headers={"Retry-After": "1"}))
+        else:
+            super().shutdown()
 
     def close_after_response(self) -> None:
         """End the connection behind its last response, when the client has had the time to read it."""
@@ -221,9 +227,20 @@ class HttpProtocol(HttpToolsProtocol):
     def abort_idle(self) -> None:
         """End a connection whose client does not end it, unless a response is on its way."""
         if (
-            self.cycle is None or self.cycle.response_complete
+            self.cycle is None or self.cycle.response_complete or self.cycle.disconnected
         ) and not self.transport.get_write_buffer_size():
             self.transport.abort()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        async def run(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                # The stop cuts it off, and logs that once for all.
+                cycle.disconnected = True
+                self.transport.abort()
+
+        super()._start_asgi_task(cycle, run)
 
     def _should_upgrade(self) -> bool:
         return super()._should_upgrade() and self.parser.get_http_version() != "1.0"

@@ -599,3 +599,31 @@ def test_a_client_that_goes_away_is_missed_by_nobody() -> None:
         assert (await line.reply()).status == 200
 
     play(scenario)
+
+
+def test_a_stop_ends_bodies_that_arrive_before_a_log_in(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(POST + b"Content-Length: 5\r\n\r\nab")
+        await until(lambda: bool(server._state.tasks))
+        for connection in server._protocols():
+            connection.shutdown()
+        check_rejection(await line.reply(), 503, 20503)
+        await until(lambda: not server._state.tasks)
+        assert echo.seen == ["gone"]
+
+    play(scenario)
+    assert not caplog.records
+
+
+def test_a_request_that_is_cancelled_ends_without_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(server: Server, echo: Echo) -> None:
+        line = await server.connect()
+        await line.send(GET.replace(b"/a", b"/wait"))
+        await echo.waiting.wait()
+        for task in tuple(server._state.tasks):
+            task.cancel()
+        assert await line.closed()
+
+    play(scenario)
+    assert not caplog.records
