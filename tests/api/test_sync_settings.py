@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 import httpx
 import pytest
 
@@ -82,7 +83,7 @@ def test_a_file_of_certificates_must_be_there(tmp_path: Path, name: str) -> None
     from trunkline.settings import Settings
 
     file = tmp_path / "ca.pem"
-    file.write_text("")
+    file.write_bytes(Path(certifi.where()).read_bytes())
     settings: dict[str, Any] = {"data_dir": tmp_path, "proxy_port": -1, name: str(file)}
 
     async def made() -> str:

@@ -194,7 +194,7 @@ def test_env_leads_an_unmodified_program_here(tmp_path: Path) -> None:
         (("--host", "203.0.113.1", *PORTS), "the host is no address of this machine"),
         (("--data-dir", "file", *PORTS), "file is not a directory"),
         (("--data-dir", "file/below", *PORTS), "file/below: Not a directory"),
-        (("--ready-file", "gone/ready", *PORTS), "No such file or directory"),
+        (("--ready-file", "gone/ready", *PORTS), "there is no gone"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

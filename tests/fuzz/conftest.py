@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.conftest import api, vendor_documents
+from api.conftest import api, steady, vendor_documents
 
-__all__ = ["api", "settings_overrides", "vendor_documents"]
+__all__ = ["api", "settings_overrides", "steady", "vendor_documents"]
 
 
 @pytest.fixture

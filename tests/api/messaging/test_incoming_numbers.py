@@ -275,7 +275,7 @@ def test_a_number_moves_within_the_main_account_without_its_configuration(api: A
     assert (back["account_sid"], back["sms_application_sid"]) == (ACCOUNT_SID, application)
 
 
-def test_only_the_parent_moves_a_number_and_only_to_an_active_account_of_its_own(api: Api) -> None:
+def test_only_the_parent_moves_a_number_to_an_active_account_of_its_own(api: Api) -> None:
     made, third, closed = buy(api), subaccount(api), subaccount(api)
     other = subaccount(api)
     moved = api.post(made["uri"], {"AccountSid": other[0]}).json()
