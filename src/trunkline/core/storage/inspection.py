@@ -16,7 +16,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import StorageError
-from trunkline.core.storage.wal import is_in_use
+from trunkline.core.storage.wal import is_in_use, without_server
 
 if TYPE_CHECKING:
     import asyncpg
@@ -74,11 +74,11 @@ def opened_unchanged(path: Path) -> Iterator[apsw.Connection]:
         yield connection
     finally:
         connection.close()
-        if kept is not None and index.exists() and not is_in_use(path):
-            if kept:
+        with without_server(path) as free:
+            if kept and free and index.exists():
                 index.write_bytes(kept)
-            else:
-                index.unlink()
+            elif kept == b"" and free:
+                index.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> apsw.Connection:

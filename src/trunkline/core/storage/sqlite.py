@@ -30,7 +30,6 @@ from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
 from trunkline.core.storage.wal import (
     WalState,
-    committed_frames,
     is_in_use,
     mark_database,
     read_wal,
@@ -104,14 +103,16 @@ class SqliteDatabase:
         Raise NewerDatabase if a newer version wrote it, and StorageError if the file cannot be opened, is not a
         database or is in use by another process.
         """
+        self._lock = _acquire_lock(self._path, shared=self._shared)
         try:
             # The log of a server that runs grows meanwhile.
             log_before = WalState() if self._shared and is_in_use(self._path) else read_wal(self._path)
-        except OSError as error:
-            raise StorageError(f"cannot open the database {self._path}: {error.strerror}") from error
-        self._lock = _acquire_lock(self._path, shared=self._shared)
-        try:
+            # The database holds credentials: it is made for its owner's eyes only.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._open(log_before)
+        except OSError as error:
+            self._close()
+            raise StorageError(f"cannot open the database {self._path}: {error.strerror}") from error
         except apsw.Error as error:
             self._close()
             raise StorageError(f"cannot open the database {self._path}: {error}") from error
@@ -195,9 +196,11 @@ class SqliteDatabase:
 
     def _open(self, log_before: WalState) -> None:
         writing = self._connect()
-        # The first read lets SQLite recover the log.
-        writing.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        _report(self._path, log_before, committed_frames(self._path))
+        if log_before != WalState():
+            # SQLite itself says what it found in the log. A file that is opened and closed here would take the locks
+            # of this process with it (POSIX).
+            _, found, _ = writing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
+            _report(self._path, log_before, int(found or 0))
         self._migrate(writing)
         if not self._shared:
             mark_database(writing)
@@ -272,21 +275,16 @@ def _inode(path: Path) -> tuple[int, int]:
 
 def _acquire_lock(path: Path, *, shared: bool) -> int:
     """Lock ``path`` for this process through a file beside it; the kernel releases it when the process ends. With
-    ``shared`` only ensure that both files exist."""
+    ``shared`` only ensure that the file exists."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The database holds credentials: it and its lock are made for their owner's eyes only.
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
     try:
         if not shared:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except BlockingIOError as error:
         os.close(lock)
         raise StorageError(f"the database {path} is in use by another process") from error
-    except OSError as error:
-        os.close(lock)
-        raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
     return lock

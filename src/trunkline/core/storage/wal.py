@@ -18,6 +18,8 @@ import fcntl
 import os
 import secrets
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -56,7 +58,8 @@ def wal_file(path: Path) -> Path:
 
 
 def read_wal(path: Path) -> WalState:
-    """Read the log of a database file. Raise StorageError if it has no database, or is that of another one; OSError."""
+    """Read the log of a database file that this process does not have open: closing a file drops its locks (POSIX).
+    Raise StorageError if the log has no database, or is that of another one; OSError."""
     log, index = wal_file(path), path.with_name(f"{path.name}-shm")
     committed, in_database, salt = _read_index(index)
     if not _size(log):
@@ -81,24 +84,29 @@ def read_wal(path: Path) -> WalState:
     return msgspec.structs.replace(state, committed=committed, in_database=in_database)
 
 
-def is_in_use(path: Path) -> bool:
-    """Return whether a server has the database open, by its lock."""
+@contextmanager
+def without_server(path: Path) -> Iterator[bool]:
+    """Keep servers from opening the database as long as this lasts. Yield False if one has it open, by its lock."""
     try:
         lock = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        yield True
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        free = True
     except BlockingIOError:
-        return True
+        free = False
+    try:
+        yield free
     finally:
         os.close(lock)
-    return False
 
 
-def committed_frames(path: Path) -> int:
-    """Return the frames that SQLite has found good in the log of a database that is open."""
-    return _read_index(path.with_name(f"{path.name}-shm"))[0]
+def is_in_use(path: Path) -> bool:
+    """Return whether a server has the database open."""
+    with without_server(path) as free:
+        return not free
 
 
 def mark_database(connection: apsw.Connection) -> None:

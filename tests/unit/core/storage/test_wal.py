@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pytest
 from engines import opened
 from trunkline.cli.doctor.database import write_ahead_log
 from trunkline.cli.doctor.finding import Level
+from trunkline.core.clock import system_clock
 from trunkline.core.storage.damage import find_damage
 from trunkline.core.storage.database import StorageError, Tx
 from trunkline.core.storage.inspection import inspect_database
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.sqlite import SqliteDatabase
 from trunkline.core.storage.wal import WalState, read_wal
 
 MIGRATIONS = (Migration("things", 1, ("CREATE TABLE things (sid TEXT PRIMARY KEY)",)),)
@@ -46,6 +50,11 @@ def killed(folder: Path, rows: int = 20) -> Path:
 
     asyncio.run(run())
     return left
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return the contents of the files in a folder but for those that are locks."""
+    return {one: one.read_bytes() for one in folder.iterdir() if one.suffix != ".lock"}
 
 
 def start(path: Path) -> int:
@@ -160,10 +169,10 @@ def test_a_log_without_its_database_is_kept(tmp_path: Path, content: bytes | Non
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    before = sorted(path.parent.iterdir())
+    before = contents(path.parent)
     with pytest.raises(StorageError, match=r"x\.db-wal is there without its database"):
         start(path)
-    assert sorted(path.parent.iterdir()) == before
+    assert contents(path.parent) == before
 
 
 def test_the_log_of_another_database_is_refused(tmp_path: Path) -> None:
@@ -193,3 +202,32 @@ def test_a_log_without_a_whole_header_has_no_frames(tmp_path: Path) -> None:
     Path(f"{path}-shm").unlink()
     Path(f"{path}-wal").write_bytes(b"abc")
     assert read_wal(path) == WalState(rest=3)
+
+
+LOCKED = """
+import fcntl, sys
+# The byte by which everybody who has the log's index open keeps it from being made anew.
+with open(sys.argv[1] + "-shm", "r+b") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except BlockingIOError:
+        print("locked")
+"""
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_database_keeps_the_locks_of_its_log(tmp_path: Path, shared: bool) -> None:
+    """Start on a log: without the locks, the next process to open the database makes the index anew, and both then
+    write what the other does not see."""
+    path = killed(tmp_path / "a")
+
+    async def run() -> str:
+        database = SqliteDatabase(path, MIGRATIONS, system_clock, shared=shared)
+        await database.start()
+        try:
+            command = [sys.executable, "-c", LOCKED, str(path)]
+            return (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)).stdout
+        finally:
+            await database.stop()
+
+    assert asyncio.run(run()) == "locked\n"
