@@ -123,6 +123,7 @@ PURE = (
     "transports/http/protocol.py",
     "transports/routing.py",
     "transports/sandbox/behaviour.py",
+    "transports/delivery_states.py",
     "transports/done_dates.py",
     "transports/smpp/alphabet.py",
     "transports/smpp/pdu_bodies.py",

@@ -17,7 +17,6 @@ of a failure, such as undelivered, to ``/_trunkline/carriers/<name>/receipts``, 
 from __future__ import annotations
 
 import re
-from typing import Annotated
 
 import msgspec
 
@@ -35,6 +34,7 @@ from trunkline.transports.base import (
     Submission,
     UnknownOutcome,
 )
+from trunkline.transports.delivery_states import plain_word, state_of_word
 from trunkline.transports.done_dates import done_date
 
 MAX_PAUSE = 600.0
@@ -56,15 +56,6 @@ _CONGESTED = 30017
 _REFUSED = 30008
 _ERROR_CODES = range(10_000, 100_000)
 _ERROR_CODE = re.compile(r"[1-9]\d{4}", re.ASCII)
-_STATES = {
-    "delivered": ReceiptState.DELIVERED,
-    "read": ReceiptState.DELIVERED,
-    **dict.fromkeys(
-        ("accepted", "buffered", "enroute", "pending", "queued", "scheduled", "sending", "sent", "submitted"),
-        ReceiptState.ENROUTE,
-    ),
-}
-"""The states that are no failure."""
 
 
 class BadReport(ValueError):
@@ -78,7 +69,7 @@ class _GatewayResponse(msgspec.Struct, frozen=True):
 
 class _Receipt(msgspec.Struct, frozen=True):
     id: str | int
-    status: Annotated[str, msgspec.Meta(min_length=1)]
+    status: str
     error_code: int | str | None = None
     done_date: str | int = ""
 
@@ -142,7 +133,9 @@ def receipt(carrier: str, body: bytes) -> Receipt:
     except BadJson as error:
         raise BadReport(str(error)) from None
     id = _checked("id", str(report.id))
-    state = _STATES.get(report.status.strip().lower(), ReceiptState.UNDELIVERED)
+    if not plain_word(report.status):
+        raise BadReport("status must be a word")
+    state = state_of_word(report.status) or ReceiptState.UNDELIVERED
     code = None
     if state is ReceiptState.UNDELIVERED:
         written = str(report.error_code)

@@ -18,6 +18,7 @@ from enum import Enum
 import msgspec
 
 from trunkline.transports.base import Receipt, ReceiptState
+from trunkline.transports.delivery_states import plain_word, state_of_word
 from trunkline.transports.done_dates import done_date
 from trunkline.transports.smpp.alphabet import Alphabet, decode
 from trunkline.transports.smpp.commands import Tag
@@ -63,26 +64,13 @@ class MessageState(Enum):
     SKIPPED = 9
 
 
-_STATES = {name: state for state in MessageState for name in (state.name, str(state.value))} | {
-    "SCHEDLD": MessageState.SCHEDULED,
-    "BUFFERED": MessageState.ENROUTE,
-    "BUFFERD": MessageState.ENROUTE,
-    "BUFFRED": MessageState.ENROUTE,
-    "EN_ROUTE": MessageState.ENROUTE,
-    "PENDING": MessageState.ENROUTE,
-    "QUEUED": MessageState.ENROUTE,
-    "SENT": MessageState.ENROUTE,
-    "SUBMITD": MessageState.ENROUTE,
-    "SUBMITTED": MessageState.ENROUTE,
-    "DELIVERED": MessageState.DELIVRD,
-    "DELIVERD": MessageState.DELIVRD,
-    "DELIVRED": MessageState.DELIVRD,
-    "DLVRD": MessageState.DELIVRD,
-    "UNDELIVERABLE": MessageState.UNDELIV,
-    "UNDELIVERED": MessageState.UNDELIV,
-    "ACCEPTED": MessageState.ACCEPTD,
-    "REJECTED": MessageState.REJECTD,
+_STATES = {plain_word(name): state for state in MessageState for name in (state.name, str(state.value))} | {
+    "undeliverable": MessageState.UNDELIV,
+    "undelivered": MessageState.UNDELIV,
+    "rejected": MessageState.REJECTD,
 }
+"""The states by their names and numbers in receipts; ``delivery_states`` has more words for those of no failure."""
+
 _WAITING = (MessageState.SCHEDULED, MessageState.ENROUTE, MessageState.ACCEPTD)
 _CODES = {
     MessageState.EXPIRED: _UNREACHABLE,
@@ -226,7 +214,8 @@ def _fields(text: str) -> dict[str, str]:
         name = _NAMES.get(name, name)
         end = keys[number + 1].start() if number + 1 < len(keys) else len(text)
         value = text[key.end() : end]
-        if name != "done date":
+        # A word of a state may have spaces in it, as "in transit" has.
+        if name != "done date" and not (name == "stat" and state_of_word(value)):
             value = next(iter(value.split()), "")
         found.setdefault(name, value.strip(_AROUND))
     return found
@@ -249,8 +238,17 @@ def _state(fields: dict[str, str], parameters: Parameters) -> tuple[str, Message
         _state_parameter(parameters.get(Tag.MESSAGE_STATE, b"")),
         canonical_error(written) or written[:1],
     )
-    state = next((_STATES[word] for word in words if word in _STATES), None)
-    return words[1] or words[0], state
+    return words[1] or words[0], next(filter(None, map(_state_of, words)), None)
+
+
+def _state_of(word: str) -> MessageState | None:
+    match state_of_word(word):
+        case ReceiptState.DELIVERED:
+            return MessageState.DELIVRD
+        case ReceiptState.ENROUTE:
+            return MessageState.ENROUTE
+        case _:
+            return _STATES.get(plain_word(word))
 
 
 def _state_parameter(parameter: bytes) -> str:
