@@ -15,7 +15,7 @@ import msgspec
 from trunkline.transports.smpp.alphabet import Alphabet, alphabet_of, decode
 from trunkline.transports.smpp.commands import ACKNOWLEDGEMENTS, INTERMEDIATE, RECEIPT, TYPE, UDHI, Tag
 from trunkline.transports.smpp.pdu_bodies import DataMessage, Parameters, ShortMessage
-from trunkline.transports.smpp.receipts import MAX_OCTETS, ReceiptText, read_text
+from trunkline.transports.smpp.receipts import ReceiptText, may_be_receipt, read_text
 from trunkline.transports.smpp.settings import SmppRoute
 from trunkline.transports.smpp.shift_tables import NO_SHIFTS, Shifts
 
@@ -109,8 +109,8 @@ def parse(
 
     if kind & ~INTERMEDIATE == RECEIPT or kind == INTERMEDIATE or Tag.RECEIPTED_MESSAGE_ID in body.parameters:
         return receipt()
-    unmarked = receipt() if _may_be_receipt(octets, alphabet) else None
-    if unmarked is not None and not unmarked.found.complete:
+    unmarked = receipt() if alphabet is Alphabet.GSM_PACKED or may_be_receipt(octets) else None
+    if unmarked is not None and not unmarked.found.probable:
         unmarked = None
     if kind in ACKNOWLEDGEMENTS:
         return HandsetAcknowledgement(unmarked)
@@ -124,13 +124,6 @@ def parse(
         header.shifts,
         unmarked,
     )
-
-
-def _may_be_receipt(octets: bytes, alphabet: Alphabet) -> bool:
-    """Return whether it is worth while to read a text as a receipt: whether it has the names of its keys in ASCII, or
-    in UTF-16, which is that with NULs."""
-    plain = octets[:MAX_OCTETS].replace(b"\0", b"").lower()
-    return alphabet is Alphabet.GSM_PACKED or (b"id:" in plain and b"stat:" in plain)
 
 
 def _header(octets: bytes, alphabet: Alphabet) -> _Header:

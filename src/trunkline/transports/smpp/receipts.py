@@ -82,6 +82,8 @@ _KEY = re.compile(
     r"(?<![A-Za-z0-9_])(id|sub|dlvrd|submit[ _\x11]?date|done[ _\x11]?date|stat(?:us|e)?|err(?:or)?|text)\s*[:=]",
     re.IGNORECASE,
 )
+_KEY_OCTETS = re.compile(_KEY.pattern.encode(), re.IGNORECASE)
+_OUTCOMES = (b"stat", b"dlvrd", b"err")
 _NAMES = {
     "submitdate": "submit date",
     "donedate": "done date",
@@ -141,6 +143,21 @@ class ReceiptText(msgspec.Struct, frozen=True):
     def complete(self) -> bool:
         """True if it has an id and a state."""
         return bool(self.fields.get("id") and self.fields.get("stat"))
+
+    @property
+    def probable(self) -> bool:
+        """True if it has an id, and a state or what stands for one."""
+        return bool(self.fields.get("id") and any(map(self.fields.get, ("stat", "dlvrd", "err"))))
+
+
+def may_be_receipt(octets: bytes) -> bool:
+    """Return whether it is worth while to read a text as a receipt: whether it has the names of its keys in ASCII, or
+    in UTF-16, which is that with NULs. Packed septets have none."""
+    plain = octets[:MAX_OCTETS].replace(b"\0", b"")
+    if b":" not in plain and b"=" not in plain:
+        return False
+    keys = {key.lower() for key in _KEY_OCTETS.findall(plain)}
+    return b"id" in keys and any(key.startswith(_OUTCOMES) for key in keys)
 
 
 def read_text(octets: bytes, declared: Alphabet, header_octets: int = 0) -> ReceiptText:

@@ -251,6 +251,37 @@ def test_a_text_that_looks_like_a_receipt_may_be_one(esm_class: int, octets: byt
     assert found.receipt.found.fields == {"id": "1", "stat": "DELIVRD"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id=12 stat=DELIVRD",
+        "id: 12 status: DELIVERED",
+        "ID :12 Stat : DELIVRD",
+        "id:12;state:2",
+        "id:12 sub:001 dlvrd:001 text:",
+        "id:12 sub:001 dlvrd:000 err:005",
+        "id:12 error=5",
+    ],
+)
+@pytest.mark.parametrize("codec", ["ascii", "utf-16-be", "utf-16-le"])
+def test_a_text_may_be_a_receipt_in_every_spelling_that_is_read(text: str, codec: str) -> None:
+    found = mobile(deliver(text.encode(codec), data_coding=0 if codec == "ascii" else 8)).receipt
+    assert found is not None
+    assert found.found.fields["id"] == "12"
+    if codec == "ascii":
+        packed = mobile(deliver(pack(text.encode())), default_coding="packed").receipt
+        assert packed is not None
+        assert packed.found.fields == found.found.fields
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"at 5: paid: 12, status: fine", b"id: 5", b"stat: 5", b"grid=1 stat=2", b"id: err:"],
+)
+def test_a_text_with_some_keys_of_a_receipt_is_none(octets: bytes) -> None:
+    assert mobile(deliver(octets)).receipt is None
+
+
 @pytest.mark.parametrize("octets", [b"hi", b"my id: none, my stat: none"[:9], b"id: stat: 5"])
 def test_a_text_that_does_not_look_like_a_receipt_is_none(octets: bytes) -> None:
     assert mobile(deliver(octets)).receipt is None
