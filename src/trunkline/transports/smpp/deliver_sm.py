@@ -98,7 +98,7 @@ def parse(
     )
     kind = body.esm_class & TYPE
     alphabet = alphabet_of(body.data_coding, _DEFAULTS[route.default_coding])
-    header = _header(octets, alphabet) if body.esm_class & UDHI else _Header()
+    header = _header(octets) if body.esm_class & UDHI else _Header()
     sender = _address(body.source, body.source_ton, route)
     recipient = _address(body.destination, body.destination_ton, route)
 
@@ -126,9 +126,10 @@ def parse(
     )
 
 
-def _header(octets: bytes, alphabet: Alphabet) -> _Header:
+def _header(octets: bytes) -> _Header:
     """Return the user data header in front of a text; elements without a meaning here are skipped. Return an empty one
-    if the octets are none, but a text from the first on."""
+    if the octets are none, but a text from the first on: if there is no element, or the last ends elsewhere than the
+    header."""
     end = 1 + octets[0] if octets else 1
     if end > len(octets):
         return _Header()
@@ -147,8 +148,8 @@ def _header(octets: bytes, alphabet: Alphabet) -> _Header:
             shifts = msgspec.structs.replace(shifts, single=value[0])
         elif element == _LOCKING_SHIFT and size == 1:
             shifts = msgspec.structs.replace(shifts, locking=value[0])
-    if at == 1 and alphabet is Alphabet.UCS2:
-        # It is the first half of a Latin letter.
+    if at == 1 or at != end:
+        # A lone zero is an @ or the first half of a Latin letter.
         return _Header()
     return _Header(end, concatenation, shifts)
 

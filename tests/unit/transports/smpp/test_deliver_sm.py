@@ -124,7 +124,6 @@ def test_the_payload_counts_where_there_is_one() -> None:
         ("050003070101", None),
         ("0400020702", None),
         ("03240103", None),
-        ("00", None),
     ],
 )
 def test_user_data_headers(udh: str, concatenation: Concatenation | None) -> None:
@@ -141,6 +140,14 @@ def test_user_data_headers(udh: str, concatenation: Concatenation | None) -> Non
         ("0500030702", 0, "é@¥ì$"),
         ("050004070201", 0, "é@èì$£"),
         ("53544f50", 0, "STOP"),
+        ("0135" + b" please come".hex(), 0, "£5 please come"),
+        ("0148", 0, "£H"),
+        ("00" + b"home".hex(), 0, "@home"),
+        ("0200036869", 0, "$@¥hi"),
+        ("04000002" + b"hello".hex(), 0, "è@@$hello"),
+        ("0148006900", 3, "\x01H\0i\0"),
+        ("0168", 5, "\x01h"),
+        ("01300031", 8, "İ1"),
         ("00530054004f0050", 8, "STOP"),
         ("01610062", 8, "šb"),
         ("0421043f", 8, "\u0421п"),
