@@ -21,7 +21,7 @@ from trunkline.transports.smpp.deliver_sm import Concatenation, MobileMessage, R
 from trunkline.transports.smpp.pdu_bodies import DataMessage, ShortMessage
 from trunkline.transports.smpp.reassembly import complete, join, repeated, segment_of
 from trunkline.transports.smpp.receipts import Dialect, IdBase, parse_receipt
-from trunkline.transports.smpp.segment_store import SegmentStore
+from trunkline.transports.smpp.segment_store import MEMORY, REPEATED, SegmentStore
 from trunkline.transports.smpp.settings import SmppRoute
 
 log = logging.getLogger("trunkline.smpp")
@@ -65,7 +65,7 @@ class DeliverHandler:
         before = self._clock() - int(self._route.parts_timeout * SECOND)
         for segments in await self._store.stale(self._route.name, before):
             key = segments[0].key
-            if repeated(segments, await self._store.passed(key)):
+            if repeated(segments, await self._store.passed(key, self._clock() - MEMORY)):
                 log.info("%s: segments of a message from %s came again", self._route.name, key.sender)
             else:
                 log.warning("%s: segments of a message from %s never came", self._route.name, key.sender)
@@ -124,9 +124,12 @@ class DeliverHandler:
     async def _segment(self, mobile: MobileMessage, concatenation: Concatenation) -> None:
         segment = segment_of(self._route.name, mobile, concatenation, self._clock())
         stored = await self._store.add(segment)
+        if not stored:
+            log.info("%s: a segment of a message from %s came again", self._route.name, mobile.sender)
+            return
         if not complete(stored):
             return
-        if repeated(stored, await self._store.passed(segment.key)):
+        if repeated(stored, await self._store.passed(segment.key, segment.received - REPEATED)):
             log.info("%s: a message from %s came again", self._route.name, mobile.sender)
         else:
             await self._listener.inbound(join(stored))

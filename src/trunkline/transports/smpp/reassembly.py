@@ -5,8 +5,8 @@
    are decoded segment by segment, because each is padded behind its own header, and so are segments with tables of
    different languages. The byte order mark of the first segment counts for all.
 3. A segment that comes twice counts once: with its last content, and the time at which it came first.
-4. Segments that were part of a message that was passed on, with the same content, make no second one: the network sends
-   the last segment again when it lost our response.
+4. Segments that were part of a message that was passed on, with the same content, make no second one for some minutes,
+   and less than all of them for longer: the network sends the last segment again when it lost our response.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 A segment is acknowledged to the SMSC once it is stored, because many SMSCs send the next one only then: so the store
 must be durable, lest a segment is lost with its node. Any node may join the segments in the database. The contents of
 the segments of a message that was passed on are remembered for an hour, in a shortened form, because an SMSC that lost
-the response to the last one sends it again, perhaps to another node. The store in memory is for callers that can do
-without.
+the response to the last one sends it again, perhaps to another node. For some minutes such a segment is dropped: it
+must not wait, lest it becomes part of the next message of its reference. Later it may belong to the same text, sent
+once more. The store in memory is for callers that can do without.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 from trunkline.transports.smpp.alphabet import Alphabet
-from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
+from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey, repeated
 from trunkline.transports.smpp.shift_tables import Shifts
 
 MIGRATIONS = (
@@ -68,6 +69,9 @@ MIGRATIONS = (
 
 MEMORY = 3600 * SECOND
 """The time for which the segments of a message that was passed on are recognized."""
+
+REPEATED = 300 * SECOND
+"""The time for which they are repetitions if a whole message of them comes, or one while no other waits."""
 
 _BATCH = 100
 """Overdue messages that are returned at once."""
@@ -146,11 +150,13 @@ class SegmentStore(Protocol):
 
     async def add(self, segment: InboundSegment) -> list[InboundSegment]:
         """Add a segment durably, and return all stored segments of its message, this one among them. One with the same
-        key and number is replaced, but for its time."""
+        key and number is replaced, but for its time. Return none, and drop it, if no segment of its message waits and
+        it was part of a message that was passed on in the last ``REPEATED``."""
         ...
 
-    async def passed(self, key: SegmentKey) -> dict[int, str]:
-        """Return the digests of the segments, by their numbers, of a message with this key that was passed on."""
+    async def passed(self, key: SegmentKey, since: int) -> dict[int, str]:
+        """Return the digests of the segments, by their numbers, of a message with this key that was passed on since a
+        time, in microseconds since 1970 UTC."""
         ...
 
     async def close(self, segments: list[InboundSegment], passed: int) -> None:
@@ -173,15 +179,20 @@ class MemorySegmentStore:
 
     async def add(self, segment: InboundSegment) -> list[InboundSegment]:
         """Add a segment, and return all of its message."""
+        if segment.key not in self._segments and repeated(
+            [segment], await self.passed(segment.key, segment.received - REPEATED)
+        ):
+            return []
         stored = self._segments.setdefault(segment.key, {})
         if before := stored.get(segment.number):
             segment = msgspec.structs.replace(segment, received=before.received)
         stored[segment.number] = segment
         return list(stored.values())
 
-    async def passed(self, key: SegmentKey) -> dict[int, str]:
+    async def passed(self, key: SegmentKey, since: int) -> dict[int, str]:
         """Return the digests of a message that was passed on."""
-        return self._passed.get(key, (0, {}))[1]
+        passed, digests = self._passed.get(key, (0, {}))
+        return digests if passed >= since else {}
 
     async def close(self, segments: list[InboundSegment], passed: int) -> None:
         """Remove the segments of a message that was passed on."""
@@ -209,19 +220,24 @@ class DatabaseSegmentStore:
         """Add a segment, and return all of its message. Raise StorageError if it is not durable."""
 
         async def write(tx: Tx) -> list[_Row]:
+            key = msgspec.structs.asdict(segment.key)
             await tx.lock(f"smpp parts {segment.key.sender} {segment.key.recipient}")
+            if not await tx.all(_Row, _OF_KEY, **key):
+                passed = await tx.all(_PassedRow, _PASSED, since=segment.received - REPEATED, **key)
+                if repeated([segment], _digests(passed)):
+                    return []
             await tx.run(_ADD, **msgspec.structs.asdict(_row(segment)))
-            return await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(segment.key))
+            return await tx.all(_Row, _OF_KEY, **key)
 
         return [_segment(stored) for stored in await self._database.write(write)]
 
-    async def passed(self, key: SegmentKey) -> dict[int, str]:
+    async def passed(self, key: SegmentKey, since: int) -> dict[int, str]:
         """Return the digests of a message that was passed on. Raise StorageError if they cannot be read."""
 
         async def read(tx: Tx) -> list[_PassedRow]:
-            return await tx.all(_PassedRow, _PASSED, since=tx.now - MEMORY, **msgspec.structs.asdict(key))
+            return await tx.all(_PassedRow, _PASSED, since=since, **msgspec.structs.asdict(key))
 
-        return {row.number: row.digest for row in await self._database.read(read)}
+        return _digests(await self._database.read(read))
 
     async def close(self, segments: list[InboundSegment], passed: int) -> None:
         """Remove the segments of a message that was passed on. Raise StorageError if that is not durable."""
@@ -246,6 +262,10 @@ class DatabaseSegmentStore:
             return [await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(key)) for key in keys]
 
         return [[_segment(stored) for stored in segments] for segments in await self._database.read(read)]
+
+
+def _digests(passed: list[_PassedRow]) -> dict[int, str]:
+    return {row.number: row.digest for row in passed}
 
 
 def _row(segment: InboundSegment) -> _Row:

@@ -249,6 +249,48 @@ def test_a_new_message_with_an_old_reference_is_one() -> None:
     assert [inbound.text for inbound in world.recorder.inbounds] == ["segment 1. segment 2. ", "nsegment 2. "]
 
 
+def test_a_part_sent_again_does_not_spoil_the_next_message_of_its_reference() -> None:
+    world = World()
+    for number, letter in ((1, b"A"), (2, b"A"), (2, b"A"), (1, b"B"), (2, b"B")):
+        text = bytes((5, 0, 3, 7, 2, number)) + b"\0" + letter + b"\0" + b"%d" % number
+        world.handle(msgspec.structs.replace(segment(number, 2), short_message=text))
+        world.now += SECOND
+    assert [inbound.text for inbound in world.recorder.inbounds] == ["A1A2", "B1B2"]
+
+
+@pytest.mark.parametrize(("minutes", "messages"), [(1, 1), (4, 1), (12, 2), (61, 2)])
+def test_the_same_long_text_is_a_message_again_after_some_minutes(minutes: int, messages: int) -> None:
+    world = World()
+    for _ in range(2):
+        for number in (1, 2):
+            world.handle(segment(number, 2))
+        world.now += minutes * 60 * SECOND
+    sent = [inbound for inbound in world.recorder.inbounds if inbound.sender == "+15005550100"]
+    assert [inbound.text for inbound in sent] == ["segment 1. segment 2. "] * messages
+    assert len({inbound.id for inbound in sent}) == messages
+
+
+def test_a_part_sent_again_later_makes_no_message_either() -> None:
+    world = World()
+    for numbers in ((1, 2), (2,)):
+        for number in numbers:
+            world.handle(segment(number, 2))
+        world.now += 1_200 * SECOND
+        asyncio.run(world.handler.flush_stale())
+    assert [inbound.text for inbound in world.recorder.inbounds] == ["segment 1. segment 2. "]
+
+
+def test_a_whole_message_sent_again_while_another_part_waited_is_a_repetition() -> None:
+    world = World()
+    for number in (1, 2):
+        world.handle(segment(number, 2))
+    other = bytes((5, 0, 3, 7, 2, 1)) + b"\0n"
+    world.handle(msgspec.structs.replace(segment(1, 2), short_message=other))
+    for number in (1, 2):
+        world.handle(segment(number, 2))
+    assert [inbound.text for inbound in world.recorder.inbounds] == ["segment 1. segment 2. "]
+
+
 def test_what_was_passed_on_is_recognized_for_an_hour() -> None:
     world = World()
     for _ in range(2):

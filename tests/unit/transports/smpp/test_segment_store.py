@@ -13,7 +13,7 @@ from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.storage.database import Database
 from trunkline.transports.smpp.alphabet import Alphabet
 from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey
-from trunkline.transports.smpp.segment_store import MEMORY, MIGRATIONS, DatabaseSegmentStore
+from trunkline.transports.smpp.segment_store import MEMORY, MIGRATIONS, REPEATED, DatabaseSegmentStore
 from trunkline.transports.smpp.shift_tables import Shifts
 
 KEY = SegmentKey("main", "+15005550100", "+15005550006", 7, 3)
@@ -42,16 +42,25 @@ async def _keep_and_forget(database: Database) -> None:
     # Sent again: what it says counts, and when it came first.
     again = await one.add(segment(2, b"new", received=9_000))
     assert again == [segment(1, b"\x04\x1f\xd8"), segment(2, b"new", received=1_000)]
-    assert await other.passed(KEY) == {}
-    await one.close(again, system_clock())
-    assert await other.passed(KEY) == {part.number: part.digest for part in again}
-    assert await other.passed(elsewhere.key) == {}
+    assert await other.passed(KEY, 0) == {}
+    passed = system_clock()
+    await one.close(again, passed)
+    assert await other.passed(KEY, passed) == {part.number: part.digest for part in again}
+    assert await other.passed(KEY, passed + 1) == {}
+    assert await other.passed(elsewhere.key, 0) == {}
+    # A part of it is dropped while no other waits, for some minutes.
+    repeated = segment(2, b"new", received=passed + REPEATED)
+    assert await other.add(repeated) == []
+    late = segment(2, b"new", received=passed + REPEATED + 1)
+    assert await other.add(late) == [late]
+    assert await one.add(repeated) == [late]
+    await one.close([late], passed)
     shifted = msgspec.structs.replace(segment(3), shifts=Shifts(2, 3))
     assert await other.add(shifted) == [shifted]
     await other.close([shifted], system_clock())
     # Parts are recognized for an hour; later ones are removed with the next message.
     await one.close([segment(1), segment(2)], system_clock() - MEMORY - SECOND)
-    assert await other.passed(KEY) == {3: shifted.digest}
+    assert await other.passed(KEY, system_clock() - MEMORY) == {3: shifted.digest}
     await other.close([elsewhere], system_clock())
     assert await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM smpp_passed_parts")) == 2
 
