@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from api.conftest import Api
 from api.messaging.outcomes import hooks, reaches
 from api.messaging.stock import US, own, send
+from trunkline.products.messaging.sending import carrier_problems
 from trunkline.products.messaging.sending.receipt_handling import same_address
 from trunkline.transports.base import CarrierProblem, Receipt, ReceiptState
 
@@ -31,23 +33,43 @@ def report(api: Api, **fields: str) -> None:
     api.run(api.messaging.problem(CarrierProblem("main", **fields)))
 
 
-def test_a_problem_is_an_alert_every_ten_minutes(api: Api) -> None:
+def test_a_problem_is_an_alert_every_ten_minutes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier_problems, "PAIRS", 2)
     other = api.post("/2010-04-01/Accounts.json", {"FriendlyName": "of another"}).json()["sid"]
+    token = api.get(f"/2010-04-01/Accounts/{other}.json").json()["auth_token"]
     own(api, US, other)
+
+    def of_other() -> list[str]:
+        found = api.get("/monitor/v1/Alerts", auth=(other, token)).json()["alerts"]
+        return [one["alert_text"] for one in found]
+
     report(api, text="first")
-    report(api, text="second", number=US)
-    report(api, text="third", number=US)
-    api.run(api.messaging.problem(CarrierProblem("other", "of another carrier", "+19")))
-    assert sorted(alerts(api)) == [("30008", "main: first"), ("30008", "other: of another carrier")]
+    report(api, text="first of the number", number=US)
+    for text in ("second", "third"):
+        report(api, text=text)
+        report(api, text=f"{text} of the number", number=US)
+    assert alerts(api) == [("30008", "main: first")]
+    assert of_other() == ["main: first of the number"], "the Alert is for the owner of the number"
     api.clock.advance(600)
     report(api, text="fourth", number=US)
-    assert len(alerts(api)) == 2, "the Alert is for the owner of the number"
-    token = api.get(f"/2010-04-01/Accounts/{other}.json").json()["auth_token"]
-    found = api.get("/monitor/v1/Alerts", auth=(other, token)).json()["alerts"]
-    assert [one["alert_text"] for one in found] == ["main: fourth (2 more since the last Alert)"]
+    assert of_other()[0] == "main: fourth (2 more since the last Alert)"
+    # The oldest of three is forgotten.
+    api.run(api.messaging.problem(CarrierProblem("other", "of another carrier", "+19")))
+    report(api, text="fifth")
+    assert sorted(text for _, text in alerts(api)) == [
+        "main: fifth",
+        "main: first",
+        "other: of another carrier",
+    ]
     api.clock.advance(-3_600)
+
+    async def several() -> None:
+        await asyncio.gather(*(api.messaging.problem(CarrierProblem("third", "at once")) for _ in range(3)))
+
+    api.run(several())
+    assert len(alerts(api)) == 4
     report(api, text="after the clock was put back")
-    assert len(alerts(api)) == 3
+    assert len(alerts(api)) == 5
 
 
 def test_a_receipt_counts_by_each_of_its_ids(api: Api) -> None:

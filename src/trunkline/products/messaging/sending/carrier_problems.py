@@ -1,13 +1,15 @@
 """Alerts for what a carrier's operator has to mend, such as receipts that cannot be read.
 
-An Alert goes to the account of the number that it concerns, else to the oldest account, which is the operator's. A
-carrier raises at most one in ten minutes and node, because a network that sends one bad receipt sends many; all are
-in the log.
+An Alert goes to the account of the number that it concerns, else to the oldest account, which is the operator's. An
+account gets at most one from a carrier in ten minutes and node, because a network that sends one bad receipt sends
+many; all are in the log.
 """
 
 from __future__ import annotations
 
 import logging
+
+import msgspec
 
 from trunkline.core.clock import SECOND, Clock
 from trunkline.core.storage.database import Database, Tx
@@ -20,6 +22,16 @@ log = logging.getLogger("trunkline.messaging")
 CODE = 30008
 INTERVAL = 600 * SECOND
 
+PAIRS = 10_000
+"""Carriers and accounts whose last Alert is remembered."""
+
+
+class _Last(msgspec.Struct):
+    """The time of the last Alert, and the number of problems since."""
+
+    time: int
+    omitted: int = 0
+
 
 class CarrierProblems:
     """The reports of a node's carriers."""
@@ -27,24 +39,35 @@ class CarrierProblems:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._last: dict[str, int] = {}
-        self._omitted: dict[str, int] = {}
+        self._last: dict[tuple[str, str], _Last] = {}
 
     async def report(self, problem: CarrierProblem) -> None:
-        """Raise an Alert, unless this carrier raised one just now. Raise StorageError if it cannot be stored."""
-        now, carrier = self._clock(), problem.carrier
-        # A clock that was put back does not silence a carrier.
-        if 0 <= now - self._last.get(carrier, -INTERVAL) < INTERVAL:
-            self._omitted[carrier] = self._omitted.get(carrier, 0) + 1
-            return
-        omitted = self._omitted.pop(carrier, 0)
-        text = f"{carrier}: {problem.text}" + (f" ({omitted} more since the last Alert)" if omitted else "")
+        """Raise an Alert, unless the account got one from this carrier just now. Raise StorageError if it cannot be
+        stored."""
 
-        async def write(tx: Tx) -> None:
+        async def find(tx: Tx) -> str | None:
             owned = await owned_by_address(tx, problem.number) if problem.number else None
-            account_sid = owned.account_sid if owned else await accounts.oldest_account(tx)
-            if account_sid is not None:
-                await accounts.record_alert(tx, account_sid, CODE, text, level="error")
+            return owned.account_sid if owned else await accounts.oldest_account(tx)
 
-        await self._database.write(write)
-        self._last[carrier] = now
+        account_sid = await self._database.read(find)
+        if account_sid is None:
+            return
+        key = problem.carrier, account_sid
+        now, last = self._clock(), self._last.get(key)
+        # A clock that was put back does not silence a carrier.
+        if last is not None and 0 <= now - last.time < INTERVAL:
+            last.omitted += 1
+            return
+        more = f" ({last.omitted} more since the last Alert)" if last is not None and last.omitted else ""
+        text = f"{problem.carrier}: {problem.text}{more}"
+        self._last.pop(key, None)
+        self._last[key] = _Last(now)
+        if len(self._last) > PAIRS:
+            del self._last[next(iter(self._last))]
+        try:
+            await self._database.write(
+                lambda tx: accounts.record_alert(tx, account_sid, CODE, text, level="error")
+            )
+        except BaseException:
+            self._last.pop(key, None)
+            raise
