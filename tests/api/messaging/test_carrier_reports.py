@@ -155,3 +155,19 @@ def test_a_receipt_that_overtakes_is_kept_under_each_of_its_ids(api: Api) -> Non
     api.run(api.node.database.write(lambda tx: tx.run(rename, sid=sid)))
     reaches(api, sid, "delivered")
     assert api.run(api.node.database.read(lambda tx: tx.value("SELECT COUNT(*) FROM early_receipts"))) == 0
+
+
+def test_receipts_of_no_message_are_an_alert_after_five_minutes(api: Api) -> None:
+    check = api.messaging.unmatched_receipts.check
+    for id in ("4d2", "4d3"):
+        api.run(api.messaging.receipt(Receipt("main", id, ReceiptState.DELIVERED)))
+    api.run(check())
+    assert alerts(api) == [], "they may be early"
+    api.clock.advance(301)
+    api.run(check())
+    [(code, text)] = alerts(api)
+    assert code == "30008"
+    assert text.startswith("main: 2 delivery receipts have ids that no message has, such as 4d2,")
+    api.clock.advance(601)
+    api.run(check())
+    assert len(alerts(api)) == 1, "each is reported once"

@@ -39,6 +39,7 @@ from trunkline.products.messaging.sending.media_fetching import MediaFetcher
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.sender_assignment import SenderSelector
 from trunkline.products.messaging.sending.shared_rates import SharedRates
+from trunkline.products.messaging.sending.unmatched_receipts import UnmatchedReceipts
 from trunkline.settings.messaging import MessagingSettings
 from trunkline.transports.base import CarrierProblem, InboundMessage, Receipt
 
@@ -78,6 +79,7 @@ class Messaging:
         receiving = ReceivingContext(context.database, context.delivery, context.clock, rules)
         self._inbound = InboundHandler(receiving, context.blobs, context.address)
         self._problems = CarrierProblems(context.database, context.clock)
+        self.unmatched_receipts = UnmatchedReceipts(context.database, context.clock, self.problem)
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -117,6 +119,7 @@ class Messaging:
         for carrier in self.carriers.all:
             await carrier.start(self)
         await self._dispatcher.start()
+        self.unmatched_receipts.start()
 
     async def stop(self) -> None:
         """Stop sending within 3 s, and close the carriers within another 5 s. May be called several times, also at
@@ -126,6 +129,7 @@ class Messaging:
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
+        await self.unmatched_receipts.stop()
         await self._dispatcher.stop()
         await asyncio.gather(*(carrier.stop() for carrier in self.carriers.all))
         await self._dispatcher.release_lanes()
