@@ -4,9 +4,14 @@ takes longer than all else that a start does, and the tests start servers by the
 
 from __future__ import annotations
 
+import ctypes
+import importlib
+import json
+import mmap
 import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +27,33 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["trunkline.cli.serve", "trunkline.core.nats_bus", "trunkline.core.storage.postgres"]
 )
+
+CLOCK_FILE = "TEST_CLOCK_FILE"
+"""The variable with the file of a ``ClockOffset``, for a server whose clock the test sets."""
+CONSTANTS = "TEST_CONSTANTS"
+"""The variable with constants of modules that a server's process has otherwise, as JSON: ``{"module:NAME": value}``."""
+
+_NANOSECONDS = 1_000_000_000
+_PR_SET_PDEATHSIG = 1
+
+
+class ClockOffset:
+    """The offset of a server's wall clock, in a file that the server's process maps, too."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(bytes(8))
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 8)
+
+    @property
+    def nanoseconds(self) -> int:
+        """The offset: above 0 ahead."""
+        return int(struct.unpack("=q", self._map[:8])[0])
+
+    def set(self, seconds: float) -> None:
+        """Put the clock so many seconds ahead of the machine's; below 0 behind it."""
+        self._map[:8] = struct.pack("=q", round(seconds * _NANOSECONDS))
 
 
 class _PassedFile:
@@ -70,15 +102,33 @@ class ForkedServer:
 
 def _serve(arguments: list[str], ready: int, log: int, folder: str, environment: dict[str, str]) -> None:
     """Run ``trunkline serve`` as a new process with these arguments would."""
+    if sys.platform == "linux":
+        # A process that a test has stopped runs no thread that could end it.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    clock_file, constants = environment.pop(CLOCK_FILE, ""), environment.pop(CONSTANTS, "{}")
     os.environ.clear()
     os.environ.update(environment)
+    _set_up(clock_file, json.loads(constants))
     time.tzset()
     os.chdir(folder)
     for descriptor, standard in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
         os.dup2(descriptor, standard)
     sys.argv = ["trunkline", "serve", *arguments, "--ready-file", f"/dev/fd/{ready}"]
     main()
+
+
+def _set_up(clock_file: str, constants: Mapping[str, object]) -> None:
+    """Give this process the clock of the test and its constants."""
+    if clock_file:
+        offset, nanoseconds = ClockOffset(Path(clock_file)), time.time_ns
+        time.time_ns = lambda: nanoseconds() + offset.nanoseconds
+        time.time = lambda: time.time_ns() / _NANOSECONDS
+    for name, value in constants.items():
+        module, _, constant = name.partition(":")
+        found = importlib.import_module(module)
+        assert hasattr(found, constant), name
+        setattr(found, constant, value)
 
 
 def _die_with_parent() -> None:

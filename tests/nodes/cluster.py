@@ -6,8 +6,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ import jwt
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from faults.relay import RelayThread
 from nats_server import NatsServer
+from server_process import CLOCK_FILE, CONSTANTS, ClockOffset
 from servers import Server
 from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
@@ -26,7 +30,12 @@ PATIENCE = 20.0
 
 
 class Cluster:
-    """Two servers; ``service_sid`` is a Sync Service, reached through either."""
+    """Some servers (``clocks`` has the seconds by which each one's clock is ahead at the start); ``service_sid`` is a
+    Sync Service, reached through any of them. ``constants`` are those of modules that the servers have otherwise, such
+    as the length of a lease: ``{"module:NAME": value}``.
+
+    A server can be frozen and resumed, its way to PostgreSQL cut and mended, and its clock set.
+    """
 
     def __init__(
         self,
@@ -34,25 +43,67 @@ class Cluster:
         database_url: str,
         bus: NatsServer,
         environment: Mapping[str, str] | None = None,
+        *,
+        clocks: Sequence[float] = (0, 0),
+        constants: Mapping[str, object] | None = None,
     ) -> None:
         self.bus = bus
         key = base64.b64encode(bytes(range(32))).decode()
+        folders = [_made(folder / f"node{number}") for number in range(len(clocks))]
+        self._relays = RelayThread(database_url, len(clocks))
+        self._clocks = [ClockOffset(one / "clock") for one in folders]
+        for clock, ahead in zip(self._clocks, clocks, strict=True):
+            clock.set(ahead)
         self.servers = [
             Server(
-                _made(folder / name),
+                one,
                 "--nats-url",
                 bus.url,
                 "--dev",
-                database_url=database_url,
-                environment={"TRUNKLINE_MASTER_KEY": key, **(environment or {})},
+                database_url=self._relays.url(number),
+                environment={
+                    "TRUNKLINE_MASTER_KEY": key,
+                    CLOCK_FILE: str(one / "clock"),
+                    CONSTANTS: json.dumps(constants or {}),
+                    **(environment or {}),
+                },
             )
-            for name in ("one", "two")
+            for number, one in enumerate(folders)
         ]
         self.service_sid = ""
         self._key: dict[str, str] = {}
 
+    def freeze(self, node: int) -> None:
+        """Stop a node's process (SIGSTOP), as a host that is paused; return when it stands still."""
+        pid = self.servers[node].pid
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + PATIENCE
+        while any(_state(thread) != "T" for thread in Path(f"/proc/{pid}/task").iterdir()):
+            assert time.monotonic() < deadline, "the process does not stop"
+            os.sched_yield()
+
+    def resume(self, node: int) -> None:
+        """Let a frozen node go on."""
+        os.kill(self.servers[node].pid, signal.SIGCONT)
+
+    def cut(self, node: int, *, swallow: bool = False) -> None:
+        """Break a node's connections to PostgreSQL and refuse new ones; with ``swallow``, let all packets vanish
+        instead."""
+        if swallow:
+            self._relays.swallow(node)
+        else:
+            self._relays.cut(node)
+
+    def mend(self, node: int) -> None:
+        """Restore a node's way to PostgreSQL; what was swallowed arrives now, as TCP sends it again."""
+        self._relays.open(node)
+
+    def set_clock(self, node: int, ahead: float) -> None:
+        """Put a node's wall clock so many seconds ahead of the machine's; below 0 behind it."""
+        self._clocks[node].set(ahead)
+
     def start(self) -> None:
-        """Start both, and make a Service and a key."""
+        """Start all, and make a Service and a key."""
         for server in self.servers:
             server.start()
         account = f"/2010-04-01/Accounts/{self.servers[0].account_sid}"
@@ -64,6 +115,7 @@ class Cluster:
         for server in self.servers:
             with contextlib.suppress(AssertionError):
                 server.kill()
+        self._relays.close()
 
     def post(self, node: int, path: str, **form: Any) -> Any:
         """Return the response to a request to a node."""
@@ -211,3 +263,8 @@ class Follower:
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def _state(thread: Path) -> str:
+    """Return the state of a thread, by its folder in /proc."""
+    return (thread / "stat").read_text().rpartition(") ")[2][0]
