@@ -1,9 +1,10 @@
-"""The one place that reads the wall clock, so that a test can own time; and the watch over its jumps.
+"""The one place that reads the machine's clocks, so that a test can own time; and the watch over jumps.
 
-Everything that is stored uses the wall clock, since only that is the same after a restart and on other nodes. It may
-jump: it is set, or the machine was asleep. A jump shows as a change of its distance to the steady clock, which counts
-on evenly and stands still while the machine sleeps. ``has_passed`` and ``hold_watch.py`` keep a moment from a time when
-the clock was ahead from holding anything back.
+Everything that is stored uses a wall clock, since only that is the same after a restart and on other nodes: the
+machine's on SQLite, the database's on PostgreSQL (``database_clock.py``). It may jump: it is set, or the machine was
+asleep. A jump shows as a change of its distance to a clock that counts on evenly and stands still while the machine
+sleeps. ``has_passed`` and ``hold_watch.py`` keep a moment from a time when the clock was ahead from holding anything
+back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ JUMP = 2 * SECOND
 
 _STEADY_READING = SECOND // 10
 
+# The one that counts on while the machine sleeps: on Linux only CLOCK_BOOTTIME does, on macOS CLOCK_MONOTONIC.
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
 
 def system_clock() -> int:
     """Return the microseconds since 1970 UTC, from the machine's clock."""
@@ -29,8 +33,19 @@ def system_clock() -> int:
 
 
 def steady_clock() -> int:
-    """Return microseconds that no setting of the machine's clock changes, from any start."""
+    """Return microseconds that no setting of the machine's clock changes, from any start. They count on while the
+    process is stopped, and while the machine sleeps where the system has such a clock."""
+    return (time.monotonic_ns() if _STEADY is None else time.clock_gettime_ns(_STEADY)) // 1000
+
+
+def awake_clock() -> int:
+    """Return microseconds as ``steady_clock`` does, but for the time in which the machine sleeps."""
     return time.monotonic_ns() // 1000
+
+
+def permits_due_work(clock: Clock) -> bool:
+    """Return whether a node with this clock may do what falls due by it: False while it is too far off."""
+    return bool(getattr(clock, "permits_due_work", True))
 
 
 def has_passed(since: int, span: int, now: int) -> bool:
@@ -40,9 +55,11 @@ def has_passed(since: int, span: int, now: int) -> bool:
 
 
 class WatchedClock:
-    """A wall clock that records its jumps. Any thread may read it."""
+    """A wall clock that records its jumps. Any thread may read it. ``owner`` is the machine whose clock it is."""
 
-    def __init__(self, wall: Clock = system_clock, steady: Clock = steady_clock) -> None:
+    owner = "server"
+
+    def __init__(self, wall: Clock = system_clock, steady: Clock = awake_clock) -> None:
         self._wall = wall
         self._steady = steady
         self._ahead = wall() - steady()
