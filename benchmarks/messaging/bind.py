@@ -19,6 +19,7 @@ from benchmarks.machine import SERVER_CORE, on_core
 from benchmarks.messaging.codec import FIELDS, OURS, SMPPLIB
 from benchmarks.messaging.server import TEXT, phone, smpp
 from smsc import Smsc
+from trunkline.core.clock import system_clock
 from trunkline.transports.base import (
     CarrierProblem,
     Encoding,
@@ -72,7 +73,7 @@ async def sample(who: str, window: int, seconds: float) -> Brought:
 
 
 async def _by_carrier(port: int, window: int, seconds: float) -> Brought:
-    carrier = SmppCarrier(SmppRoute(**{**smpp(port), "window": window}))
+    carrier = SmppCarrier(SmppRoute(**{**smpp(port), "window": window}), clock=system_clock)
     await carrier.start(_Deaf())
     while not carrier.ready:
         await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from trunkline.core.secrets import BadMasterKey, Vault, load_or_create, load_or_
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.inspection import database_file
-from trunkline.core.storage.open import open_database
+from trunkline.core.storage.open import open_clock, open_database
 from trunkline.products.manifest import Manifest
 from trunkline.settings import Settings
 from trunkline.settings.server import check_operator_token
@@ -142,12 +142,14 @@ def parse_operator_token(path: Path, content: str) -> str:
 
 
 def open_storage(
-    settings: Settings, manifests: Iterable[Manifest], clock: Clock = system_clock, *, shared: bool = False
+    settings: Settings, manifests: Iterable[Manifest], clock: Clock | None = None, *, shared: bool = False
 ) -> Database:
     """Return the configured database with the tables of the products, not yet started; ``shared`` opens it beside a
-    server that runs on it. Raise StorageError for a bad address."""
+    server that runs on it. Without ``clock`` it has the one that belongs to it. Raise StorageError for a bad address.
+    """
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_database(settings.storage.url, migrations(manifests), clock, shared=shared)
+    url = settings.storage.url
+    return open_database(url, migrations(manifests), clock or open_clock(url), shared=shared)
 
 
 def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> SweptBlobStore:
@@ -163,7 +165,7 @@ def sdk_directory(settings: Settings) -> Path:
     return Path(settings.server.sdk_dir or settings.storage.data_dir / SDK_DIRECTORY)
 
 
-def open_authority(settings: Settings) -> Authority:
+def open_authority(settings: Settings, clock: Clock = system_clock) -> Authority:
     """Return the CONNECT proxy's CA in the data directory, made on first use. Raise OSError if it cannot be read or
     written."""
-    return Authority.open(settings.storage.data_dir / CA_DIRECTORY)
+    return Authority.open(settings.storage.data_dir / CA_DIRECTORY, clock=clock)

@@ -21,7 +21,9 @@ from trunkline.app.products import holds, open_accounts, open_carriers, public_a
 from trunkline.control.health import Health
 from trunkline.core import mutation_claims
 from trunkline.core.clock import Clock
+from trunkline.core.clock_watch import ClockWatch
 from trunkline.core.cluster import Cluster
+from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.nats_bus import Bus, open_bus
@@ -61,6 +63,11 @@ class Foundation:
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutation_claims.sweeper(self.database)
         self.hold_watch = HoldWatch(self.database, clock, holds(manifests), self.accounts.record_host_alert)
+        self.clock_watch = (
+            ClockWatch(self.database, clock, self.accounts.record_host_alert)
+            if isinstance(clock, DatabaseClock)
+            else None
+        )
         self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
         self._delivery = open_delivery(
             settings,
@@ -106,12 +113,16 @@ class Foundation:
         await self.bus.start()
         # After all that may fail: the token of a new account is printed once, by the start that makes it.
         await self.accounts.start()
+        if self.clock_watch is not None:
+            await self.clock_watch.start()
         await self.hold_watch.start()
         self._mutations.start()
         await self.blobs.start()
 
     async def stop(self) -> None:
         """Stop the sweepers, and close outgoing requests, the bus and the database."""
+        if self.clock_watch is not None:
+            await self.clock_watch.stop()
         await self.hold_watch.stop()
         await self._mutations.stop()
         await self.blobs.stop()

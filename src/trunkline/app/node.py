@@ -20,19 +20,19 @@ from trunkline.app.http_door import open_application, routed_products
 from trunkline.app.products import products
 from trunkline.app.realtime_door import Realtime
 from trunkline.browser_sdks.scripts import SdkScripts
-from trunkline.core.clock import Clock, WatchedClock, system_clock
+from trunkline.core.clock import Clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.jobs.runner import Runner
+from trunkline.core.storage.open import open_clock
 from trunkline.settings import Settings
 
 
 class Node:
     """One Trunkline process, short of its listeners."""
 
-    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
-        if clock is system_clock:
-            clock = WatchedClock()
+        self.clock = clock = clock or open_clock(settings.storage.url)
         manifests = products(settings, clock)
         self._foundation = foundation = Foundation(settings, manifests, clock)
         self.vault = foundation.vault
@@ -42,6 +42,7 @@ class Node:
         self.metrics = foundation.metrics
         self.health = foundation.health
         self.hold_watch = foundation.hold_watch
+        self.clock_watch = foundation.clock_watch
         self.address = foundation.address
         self.accounts = foundation.accounts
         context = foundation.context()

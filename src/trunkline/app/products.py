@@ -27,7 +27,7 @@ from trunkline.transports.base import Carriers
 
 
 def products(settings: Settings, clock: Clock = system_clock) -> tuple[Manifest, ...]:
-    """Return the manifests of all products, in the order in which they start."""
+    """Return the manifests of all products, in the order in which they start. Only those that run need ``clock``."""
     return (
         accounts.manifest(settings.accounts),
         chat.manifest(settings.chat),

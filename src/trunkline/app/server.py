@@ -172,7 +172,7 @@ class Server:
     async def _start_proxy(self) -> None:
         if self.settings.server.proxy_port < 0:
             return
-        authority = open_authority(self.settings)
+        authority = open_authority(self.settings, self.node.clock)
         self.proxy = ConnectProxy(
             authority,
             self._door,

@@ -16,6 +16,7 @@ import typer
 from trunkline.cli.errors import fail
 from trunkline.cli.options import with_settings
 from trunkline.cli.printing import AsJson, as_shown, label, print_fields, print_json, print_table
+from trunkline.core.clock import system_clock
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.sids import new_sid
 from trunkline.products.messaging.facade import split_segments
@@ -123,7 +124,7 @@ class _TestReceiver:
 
 
 async def _try(route: NetworkRoute, submission: Submission | None, seconds: float, ca_file: str) -> bool:
-    carrier, receiver = open_carrier(route, ca_file=ca_file), _TestReceiver()
+    carrier, receiver = open_carrier(route, system_clock, ca_file=ca_file), _TestReceiver()
     if submission is None:
         receiver.submitted.set()
     await carrier.start(receiver)

@@ -25,7 +25,6 @@ from trunkline.app.products import open_accounts, products
 from trunkline.cli.errors import fail
 from trunkline.cli.open_database import with_database
 from trunkline.control import control_product
-from trunkline.core.clock import system_clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database
@@ -82,7 +81,7 @@ class _ControlApi:
         )
         accounts = open_accounts(settings, database, vault, manifests)
         delivery = open_delivery(
-            settings, database, egress, accounts.signing_token, accounts.record_webhook_alert, system_clock
+            settings, database, egress, accounts.signing_token, accounts.record_webhook_alert, database.clock
         )
         context = PrepareContext(database, open_blobs(settings, database, manifests), delivery)
         self._executor = OperationExecutor(context, accounts.directory, vault)

@@ -2,7 +2,8 @@
 
 Health is open to everybody and shows no secret. Metrics are the operator's: they count the requests of all accounts. A
 node is live if its process responds. It is ready if it can serve: the database responds, accepts changes and is not
-damaged, and the node is not stopping; otherwise the status is 503.
+damaged, the machine's clock is at most 2 s off the database's, and the node is not stopping; otherwise the status is
+503.
 The bus is reported apart: without it a node serves on, and all nodes lose it at once.
 """
 
@@ -16,6 +17,8 @@ from trunkline.api.operation import FOR_OPERATOR, Call, Operation, OperationKind
 from trunkline.api.response_content import ResponseContent, in_memory
 from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import BlobStore
+from trunkline.core.clock import SECOND
+from trunkline.core.database_clock import ClockState, DatabaseClock, describe_skew
 from trunkline.core.nats_bus import Bus
 from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError
 from trunkline.core.telemetry import Metrics
@@ -24,17 +27,18 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """The states of the parts of a node: ``ok``, or the reason why it is not. Storage and node must be ok for it to be
-    ready; the bus need not."""
+    """The states of the parts of a node: ``ok``, or the reason why it is not. Storage, clock and node must be ok for it
+    to be ready; the bus need not."""
 
     storage: str
+    clock: str
     node: str
     bus: str
 
     @property
     def ready(self) -> bool:
         """True if the node can serve."""
-        return (self.storage, self.node) == ("ok", "ok")
+        return {self.storage, self.clock, self.node} == {"ok"}
 
 
 class Health:
@@ -53,11 +57,19 @@ class Health:
             "1 if the bus between nodes is connected, or none is configured, else 0.",
             lambda: float(self._bus.connected),
         )
+        clock = database.clock
+        if isinstance(clock, DatabaseClock):
+            metrics.watch(
+                "trunkline_clock_ahead_seconds",
+                "Seconds by which the machine's clock is ahead of the database's; below 0, behind it.",
+                lambda: clock.skew / SECOND,
+            )
 
     async def readiness(self, call: Call[Any]) -> Readiness:
         """Return the states of the node's parts."""
         return Readiness(
             storage=await self._storage(),
+            clock=self._clock(),
             node="stopping" if self.stopping else "ok",
             bus="ok" if self._bus.connected else "disconnected",
         )
@@ -77,6 +89,12 @@ class Health:
             return "not writable"
         except StorageError:
             return "unavailable"
+        return "ok"
+
+    def _clock(self) -> str:
+        clock = self._database.clock
+        if isinstance(clock, DatabaseClock) and clock.state is not ClockState.RIGHT:
+            return describe_skew(clock.skew)
         return "ok"
 
     def operations(self) -> tuple[Operation, ...]:
@@ -102,7 +120,7 @@ def _open(path: str, run: Any, view: Any = None, **more: Any) -> Operation:
 
 
 def _readiness(found: Readiness, urls: Urls) -> Json:
-    checks = {"storage": found.storage, "node": found.node}
+    checks = {"storage": found.storage, "clock": found.clock, "node": found.node}
     return {"live": True, "ready": found.ready, "checks": checks, "bus": found.bus}
 
 

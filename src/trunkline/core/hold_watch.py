@@ -1,8 +1,8 @@
 """The watch over the clock, and over the stored moments that a clock that was ahead has left.
 
 1. A start puts right the rows of an earlier run, before anything claims work.
-2. One task reads the clock once a second; a jump since the last reading by anybody is logged, recorded as an alert, and
-   after a jump back the rows are put right in the same transaction.
+2. One task reads the clock once a second; a jump since the last reading or measurement is logged, recorded as an
+   alert, and after a jump back the rows are put right in the same transaction.
 3. Once a minute the task checks the rows that other nodes may have written: it reads first, aside of other queries.
 4. A failure of the storage is repeated as any periodic task; a jump that could not be recorded is in the log.
 """
@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from trunkline.core.clock import SECOND, Clock, WatchedClock
+from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.holds import Hold, are_ahead, bring_back
@@ -37,7 +38,7 @@ class HoldWatch:
         self._holds = holds
         self._alert = alert
         self._turns = 0
-        self._task = PeriodicTask("checks of the clock", self._watch, WATCH_SECONDS, log=log)
+        self._task = PeriodicTask("checks of the clock", self._watch, WATCH_SECONDS, due_by=None, log=log)
 
     async def start(self) -> None:
         """Put right what an earlier run, or another node, has left, then watch. Raise StorageError."""
@@ -50,10 +51,10 @@ class HoldWatch:
 
     async def check(self) -> None:
         """Handle the jumps of the clock since the last call. Raise StorageError."""
-        self._clock()
-        jumps = self._clock.take_jumps() if isinstance(self._clock, WatchedClock) else []
-        for jump in jumps:
-            await self._jumped(jump)
+        if isinstance(self._clock, WatchedClock | DatabaseClock):
+            self._clock()
+            for jump in self._clock.take_jumps():
+                await self._jumped(jump, self._clock.owner)
 
     async def _watch(self) -> None:
         await self.check()
@@ -62,9 +63,9 @@ class HoldWatch:
             self._turns = 0
             await self._check("another node's clock is ahead")
 
-    async def _jumped(self, jump: int) -> None:
+    async def _jumped(self, jump: int, owner: str) -> None:
         span = datetime.timedelta(seconds=abs(jump) // SECOND)
-        text = f"The server's clock jumped {'ahead' if jump > 0 else 'back'} by {span}."
+        text = f"The {owner}'s clock jumped {'ahead' if jump > 0 else 'back'} by {span}."
         log.warning("%s Timers follow it; see to the machine's time service.", text)
 
         async def write(tx: Tx) -> int:

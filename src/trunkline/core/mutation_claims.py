@@ -142,7 +142,7 @@ async def sweep(database: Database) -> None:
 
 def sweeper(database: Database) -> PeriodicTask:
     """Return the task that sweeps once a minute."""
-    return PeriodicTask("mutation ids", lambda: sweep(database), SWEEP_SECONDS)
+    return PeriodicTask("mutation ids", lambda: sweep(database), SWEEP_SECONDS, due_by=database.clock)
 
 
 async def _holder(tx: Tx, mutation: Mutation) -> str:

@@ -26,7 +26,9 @@ class OpenFiles:
 
     def __init__(self) -> None:
         self._calm = CALM_CHECKS
-        self._task = PeriodicTask("checks of open files", self._watch, WATCH_SECONDS, WATCH_SECONDS)
+        self._task = PeriodicTask(
+            "checks of open files", self._watch, WATCH_SECONDS, WATCH_SECONDS, due_by=None
+        )
 
     def start(self) -> None:
         """Start the watch."""

@@ -5,6 +5,7 @@
 2. After a StorageError, which is logged as a warning, or any other exception, which is logged with its traceback, the
    task pauses and goes on. No wake shortens that pause. The same StorageError again is not logged until an action has
    succeeded: an outage is one line for each task.
+   A task of due work stands still while the node's clock does not permit such work, and goes on within a second after.
 3. ``stop`` cancels the task and waits for its end. A transaction under way is committed or undone as a whole.
 4. ``retry_storage`` is for work that is done once and that others wait for: it is repeated after each StorageError,
    with the same pause, until it succeeds or its caller is cancelled. Any other exception ends it.
@@ -18,6 +19,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from trunkline.core.clock import Clock, permits_due_work
 from trunkline.core.storage.database import StorageError
 
 log = logging.getLogger("trunkline.periodic")
@@ -25,11 +27,13 @@ log = logging.getLogger("trunkline.periodic")
 T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
+_PERMISSION_SECONDS = 1.0
 
 
 class PeriodicTask:
     """The task that calls ``action`` every ``seconds``, or without them only when woken. ``retry_seconds`` is the pause
-    after a failure, which is written to ``log``, the owner's, under ``name``, a plural."""
+    after a failure, which is written to ``log``, the owner's, under ``name``, a plural. ``due_by`` is the clock by
+    which its work is due, None for work that a node does whatever its clock shows."""
 
     def __init__(
         self,
@@ -38,12 +42,14 @@ class PeriodicTask:
         seconds: float | None,
         retry_seconds: float = RETRY_SECONDS,
         *,
+        due_by: Clock | None,
         log: logging.Logger = log,
     ) -> None:
         self._name = name
         self._action = action
         self._seconds = seconds
         self._retry_seconds = retry_seconds
+        self._due_by = due_by
         self._log = log
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -70,6 +76,9 @@ class PeriodicTask:
         while True:
             await self._wait(pause)
             self._awake.clear()
+            if self._due_by is not None and not permits_due_work(self._due_by):
+                pause = _PERMISSION_SECONDS
+                continue
             try:
                 chosen = await self._action()
                 pause = self._seconds if chosen is None else chosen

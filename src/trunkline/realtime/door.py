@@ -69,9 +69,13 @@ class RealtimeDoor:
         self.gateway = RealtimeGateway(
             GatewayServices(services.verifier, tunnel, self, services.clock), key, limits
         )
-        self._tasks = [PeriodicTask("checks of keys", self._check_keys, SWEEP_SECONDS, SWEEP_SECONDS)]
+        self._tasks = [
+            PeriodicTask("checks of keys", self._check_keys, SWEEP_SECONDS, SWEEP_SECONDS, due_by=None)
+        ]
         if services.database.name == "postgresql":
-            catching_up = PeriodicTask("missed events", self._catch_up, CATCH_UP_SECONDS, CATCH_UP_SECONDS)
+            catching_up = PeriodicTask(
+                "missed events", self._catch_up, CATCH_UP_SECONDS, CATCH_UP_SECONDS, due_by=None
+            )
             self._tasks.append(catching_up)
         self._resuming: asyncio.TimerHandle | None = None
 

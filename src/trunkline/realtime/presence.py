@@ -2,10 +2,10 @@
 
 Clients that come and go are put into a list, which one task writes in batches, in order; a batch that fails is written
 again. A second task renews the node's lease every 5 s, begins to record clients whose Service listens by now, and
-removes the endpoints of nodes whose lease has run out. If this node's own lease had run out, other nodes may have
-removed its endpoints, so they are recorded again. A lock keeps batches from overlapping; everything else belongs to one
-event loop. A Service that does not listen costs one read of its settings for each batch; a product without clients, or
-without a listener, costs nothing.
+removes the endpoints of nodes whose lease has run out, unless its clock permits no due work. If this node's own lease
+had run out, other nodes may have removed its endpoints, so they are recorded again. A lock keeps batches from
+overlapping; everything else belongs to one event loop. A Service that does not listen costs one read of its settings
+for each batch; a product without clients, or without a listener, costs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from trunkline.core.clock import permits_due_work
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
@@ -48,8 +49,8 @@ class Presence:
         self._recorded: set[tuple[str, str]] = set()
         self._changes: list[_Change] = []
         self._flushing = asyncio.Lock()
-        self._writing = PeriodicTask("connections", self.flush, None)
-        self._renewing = PeriodicTask("presence leases", self.renew, BEAT_SECONDS, BEAT_SECONDS)
+        self._writing = PeriodicTask("connections", self.flush, None, due_by=None)
+        self._renewing = PeriodicTask("presence leases", self.renew, BEAT_SECONDS, BEAT_SECONDS, due_by=None)
 
     def connected(self, peer: Peer) -> None:
         """Record that a client is logged in."""
@@ -98,14 +99,18 @@ class Presence:
         ):
             self._record_again()
         await self._record_late()
+        if permits_due_work(self._database.clock):
+            await self._remove_stranded()
+        await self.flush()
+
+    # The inside
+
+    async def _remove_stranded(self) -> None:
         while found := await self._database.scan(lambda tx: endpoints.stranded(tx, BATCH)):
             await self._database.write(
                 lambda tx, found=found: endpoints.sweep(tx, self.listeners, found)  # type: ignore[misc]
             )
             await self._database.write(endpoints.remove_nodes)
-        await self.flush()
-
-    # The inside
 
     def _endpoints(self, peer: Peer) -> tuple[Endpoint, ...]:
         grant = peer.grant

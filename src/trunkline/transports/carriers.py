@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trunkline.core.clock import Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.jobs.outcomes import Handler
@@ -32,17 +33,19 @@ def open_carriers(
     opened: list[Carrier] = [
         Sandbox(database)
         if isinstance(route, SandboxRoute)
-        else open_carrier(route, DatabaseSegmentStore(database), ca_file)
+        else open_carrier(route, database.clock, DatabaseSegmentStore(database), ca_file)
         for route in carriers or (SandboxRoute(),)
     ]
     return RoutingTable(opened, routes)
 
 
-def open_carrier(route: NetworkRoute, segments: SegmentStore | None = None, ca_file: str = "") -> Carrier:
+def open_carrier(
+    route: NetworkRoute, clock: Clock, segments: SegmentStore | None = None, ca_file: str = ""
+) -> Carrier:
     """Return a carrier to connect to, not started. ``segments`` stores those of inbound messages; without it they are
     kept in memory. ``ca_file`` replaces the certificates that requests to a gateway trust."""
     if isinstance(route, SmppRoute):
-        return SmppCarrier(route, segments)
+        return SmppCarrier(route, segments, clock=clock)
     # The operator named this address: it may be on the operator's own network.
     return HttpCarrier(route, Egress(AddressGuard(allow_private=True), ca_file=ca_file))
 

@@ -16,6 +16,8 @@ from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.principal import NOBODY, OPERATOR
 from trunkline.api.router import Router
 from trunkline.control.health import Health
+from trunkline.core.clock import SECOND, Clock, system_clock
+from trunkline.core.database_clock import DatabaseClock, RoundTrip
 from trunkline.core.nats_bus import Bus
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError, Unavailable
@@ -28,6 +30,7 @@ class Storage:
     def __init__(self) -> None:
         self.error: StorageError | None = None
         self.queued = 7
+        self.clock: Clock = system_clock
 
     async def check(self) -> None:
         if self.error is not None:
@@ -43,8 +46,9 @@ class FakeBus:
 class Node:
     """The parts of a node that health shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = system_clock) -> None:
         self.storage, self.bus = Storage(), FakeBus()
+        self.storage.clock = clock
         database = cast(Database, self.storage)
         self.health = Health(database, cast(Bus, self.bus), Metrics())
         mount = Mount(CONTROL, "", self.health.operations(), private=True)
@@ -85,9 +89,37 @@ def test_a_node_is_ready_when_all_is_well(path: str) -> None:
     assert body(response) == {
         "live": True,
         "ready": True,
-        "checks": {"storage": "ok", "node": "ok"},
+        "checks": {"storage": "ok", "clock": "ok", "node": "ok"},
         "bus": "ok",
     }
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state"),
+    [
+        (3.2, "3.2 s ahead of the database"),
+        (-90, "90.0 s behind the database"),
+        (3600, "3600.0 s ahead of the database"),
+        (1.9, "ok"),
+        (-1.9, "ok"),
+        (0, "ok"),
+    ],
+)
+def test_a_node_whose_clock_is_off_is_not_ready_and_says_by_how_much(ahead: float, state: str) -> None:
+    clock = DatabaseClock(lambda: int((50 + ahead) * SECOND), lambda: 0)
+
+    async def read(steady: Clock) -> RoundTrip:
+        return RoundTrip(steady(), 50 * SECOND, steady())
+
+    asyncio.run(clock.measure(read))
+    node = Node(clock)
+    response = node.get("/health/ready")
+    assert response is not None
+    assert response[0] == (200 if state == "ok" else 503)
+    assert body(response)["checks"] == {"storage": "ok", "clock": state, "node": "ok"}
+    metrics = node.get("/metrics")
+    assert metrics is not None
+    assert f"trunkline_clock_ahead_seconds {float(ahead)}".encode() in metrics[2]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,10 @@ def scenario(run: Callable[[], Awaitable[None]]) -> None:
 def test_it_waits_first_unless_it_begins_at_once() -> None:
     async def run() -> None:
         later, now = Work(), Work()
-        tasks = [PeriodicTask("things", later, NEVER), PeriodicTask("things", now, NEVER)]
+        tasks = [
+            PeriodicTask("things", later, NEVER, due_by=None),
+            PeriodicTask("things", now, NEVER, due_by=None),
+        ]
         tasks[0].start()
         tasks[1].start(at_once=True)
         await now.until(1)
@@ -71,7 +74,7 @@ def test_it_waits_first_unless_it_begins_at_once() -> None:
 def test_its_first_wait_may_differ_from_the_others() -> None:
     async def run() -> None:
         work = Work()
-        task = PeriodicTask("things", work, NEVER)
+        task = PeriodicTask("things", work, NEVER, due_by=None)
         task.start(after=0)
         await work.until(1)
         await idle()
@@ -84,7 +87,7 @@ def test_its_first_wait_may_differ_from_the_others() -> None:
 def test_it_comes_round() -> None:
     async def run() -> None:
         work = Work()
-        task = PeriodicTask("things", work, 0.001)
+        task = PeriodicTask("things", work, 0.001, due_by=None)
         task.start()
         await work.until(3)
         await task.stop()
@@ -95,7 +98,7 @@ def test_it_comes_round() -> None:
 def test_the_action_may_choose_the_pause() -> None:
     async def run() -> None:
         work = Work(0, 0, NEVER)
-        task = PeriodicTask("things", work, NEVER)
+        task = PeriodicTask("things", work, NEVER, due_by=None)
         task.start(at_once=True)
         await work.until(3)
         await idle()
@@ -108,7 +111,7 @@ def test_the_action_may_choose_the_pause() -> None:
 def test_a_wake_calls_it_now_also_without_seconds() -> None:
     async def run() -> None:
         work = Work()
-        task = PeriodicTask("things", work, None)
+        task = PeriodicTask("things", work, None, due_by=None)
         task.start()
         await idle()
         assert work.calls == 0
@@ -132,7 +135,7 @@ def test_a_wake_during_the_action_calls_it_once_more() -> None:
                 task.wake()
                 task.wake()
 
-        task = PeriodicTask("things", action, NEVER)
+        task = PeriodicTask("things", action, NEVER, due_by=None)
         task.start(at_once=True)
         await idle()
         assert calls == 2
@@ -153,7 +156,9 @@ def test_it_goes_on_after_a_failure(
 ) -> None:
     async def run() -> None:
         work = Work(failure)
-        task = PeriodicTask("things", work, NEVER, retry_seconds=0, log=logging.getLogger("trunkline.owner"))
+        task = PeriodicTask(
+            "things", work, NEVER, retry_seconds=0, due_by=None, log=logging.getLogger("trunkline.owner")
+        )
         task.start(at_once=True)
         await work.until(2)
         await idle()
@@ -165,11 +170,37 @@ def test_it_goes_on_after_a_failure(
     assert logged == [("trunkline.owner", level, text)]
 
 
+def test_due_work_stands_still_while_the_clock_permits_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FarOff:
+        permits_due_work = False
+
+        def __call__(self) -> int:
+            return 0
+
+    monkeypatch.setattr(periodic, "_PERMISSION_SECONDS", 0)
+
+    async def run() -> None:
+        clock, work, other = FarOff(), Work(), Work()
+        due = PeriodicTask("things", work, NEVER, due_by=clock)
+        always = PeriodicTask("things", other, 0, due_by=None)
+        due.start(at_once=True)
+        always.start(at_once=True)
+        due.wake()
+        await other.until(20)
+        assert work.calls == 0
+        clock.permits_due_work = True
+        await work.until(1)
+        await due.stop()
+        await always.stop()
+
+    scenario(run)
+
+
 def test_an_outage_is_logged_once_until_the_work_succeeds(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         away = Unavailable("away")
         work = Work(away, away, Unavailable("full"), 0, away)
-        task = PeriodicTask("things", work, NEVER, retry_seconds=0)
+        task = PeriodicTask("things", work, NEVER, retry_seconds=0, due_by=None)
         task.start(at_once=True)
         await work.until(6)
         await task.stop()
@@ -182,7 +213,7 @@ def test_an_outage_is_logged_once_until_the_work_succeeds(caplog: pytest.LogCapt
 def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:
     async def run() -> None:
         work = Work(Unavailable("gone"))
-        task = PeriodicTask("things", work, 0.001, retry_seconds=NEVER)
+        task = PeriodicTask("things", work, 0.001, retry_seconds=NEVER, due_by=None)
         task.start(at_once=True)
         await work.until(1)
         task.wake()
@@ -204,7 +235,7 @@ def test_stop_ends_the_action_under_way_and_may_come_twice() -> None:
             finally:
                 ended.set()
 
-        task = PeriodicTask("things", action, NEVER)
+        task = PeriodicTask("things", action, NEVER, due_by=None)
         await task.stop()
         task.start(at_once=True)
         await begun.wait()

@@ -153,3 +153,24 @@ def test_a_product_without_a_listener_costs_nothing() -> None:
         await presence.flush()
 
     asyncio.run(scenario())
+
+
+def test_a_node_far_off_reports_no_client_of_another_as_gone(engine: Engine, tmp_path: Path) -> None:
+    class FarOff(MovedClock):
+        permits_due_work = False
+
+    async def scenario() -> None:
+        clock = FarOff()
+        async with opened(engine.migrated_url(tmp_path, ALL), ALL, clock) as database:
+            chat = Listener("IS1")
+            left, found = Presence(database, products(chat)), Presence(database, products(chat))
+            left.connected(Client("alice", SERVICES))
+            await left.flush()
+            clock.now += endpoints.LEASE + 1
+            await found.renew()
+            assert [call[0] for call in chat.calls] == ["connected"]
+            clock.permits_due_work = True
+            await found.renew()
+            assert [call[0] for call in chat.calls] == ["connected", "disconnected"]
+
+    asyncio.run(scenario())

@@ -66,7 +66,9 @@ class FileBlobs:
         self._directory = directory
         self._references = references
         self._logged: set[str] = set()
-        self._sweeping = PeriodicTask("unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS)
+        self._sweeping = PeriodicTask(
+            "unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS, due_by=database.clock
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="trunkline-blobs")
         database.listen(self._handle_announcements)
 

@@ -41,7 +41,9 @@ class PieceBlobs:
     def __init__(self, database: Database, references: Sequence[BlobReference]) -> None:
         self._database = database
         self._references = references
-        self._sweeping = PeriodicTask("unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS)
+        self._sweeping = PeriodicTask(
+            "unused blobs", self.sweep, SWEEP_SECONDS, retry_seconds=SWEEP_SECONDS, due_by=database.clock
+        )
 
     async def write(self, content: AsyncIterable[bytes], limit: int) -> Blob:
         """Store a content. Raise BlobTooLarge, StorageError."""

@@ -6,6 +6,7 @@
    for jobs that other nodes put into the queue.
 3. Each claimed job runs in a task of its own, which appends its outcome to a list; the next turn writes that list. A
    job beyond the limits of its lane or kind is parked, so that it blocks no other.
+   A node whose clock permits no due work claims nothing, and settles and renews what it runs.
 4. When a turn fails, its outcomes are kept. If the database is unavailable, they are written in a later turn; after
    any other error they are written one by one, so that one bad outcome blocks no other.
 5. ``stop`` lets the turn under way end, waits for the running jobs for the drain time, cancels the rest and requeues
@@ -24,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.clock import SECOND, Clock, has_passed
+from trunkline.core.clock import SECOND, Clock, has_passed, permits_due_work
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import JobLane, Lease, SettledJob
 from trunkline.core.jobs.limits import ConcurrencyLimits
@@ -143,6 +144,11 @@ class Runner:
         self._wake.set()
 
     @property
+    def _free(self) -> int:
+        """The number of further jobs that this node may claim: none while its clock permits no due work."""
+        return self._limits.free if permits_due_work(self._clock) else 0
+
+    @property
     def _half_lease(self) -> int:
         return int(self._options.lease_seconds * SECOND / 2)
 
@@ -183,7 +189,7 @@ class Runner:
 
     async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
         now = self._clock()
-        free = min(self._limits.free, self._options.batch)
+        free = min(self._free, self._options.batch)
         lanes = self._limits.claimable(free)
         renews = has_passed(self._renewed_at, self._half_lease, now)
         held = [job for job, _ in self._running.values()] if renews else []
@@ -233,7 +239,7 @@ class Runner:
     def _rest(self, due: int | None) -> float:
         """Return the seconds until the next turn, unless an event begins one before."""
         times = [self._renewed_at + self._half_lease] if self._running else []
-        if due is not None and self._limits.free:
+        if due is not None and self._free:
             times.append(due)
         pause = min(((time - self._clock()) / SECOND for time in times), default=self._options.poll_seconds)
         return min(max(pause, _LEAST_PAUSE), self._options.poll_seconds)

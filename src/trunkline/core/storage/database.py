@@ -32,6 +32,8 @@ from typing import Any, Protocol, TypeVar, dataclass_transform
 
 import msgspec
 
+from trunkline.core.clock import Clock
+
 log = logging.getLogger("trunkline.storage")
 
 T = TypeVar("T")
@@ -163,6 +165,11 @@ class Database(Protocol):
     @property
     def name(self) -> str:
         """``sqlite`` or ``postgresql``."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of its transactions."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""The choice of the engine by the address of the database."""
+"""The choice of the engine and of the clock by the address of the database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from trunkline.core.clock import Clock
+from trunkline.core.clock import Clock, WatchedClock
+from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.sqlite import SqliteDatabase
@@ -32,6 +33,12 @@ def open_database(
     if url.startswith(_SQLITE):
         return SqliteDatabase(Path(url.removeprefix(_SQLITE)), migrations, clock, shared=shared)
     return _postgres(url, migrations, clock)
+
+
+def open_clock(url: str) -> Clock:
+    """Return the clock of a node on the database at ``url``: the machine's on SQLite, else the database's, which its
+    start measures."""
+    return WatchedClock() if url.startswith(_SQLITE) else DatabaseClock()
 
 
 def check_address(url: str) -> None:

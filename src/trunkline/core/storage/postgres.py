@@ -7,7 +7,8 @@
    query, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
 4. Whatever is not committed when a connection goes back to its pool is rolled back. If the connection is lost during
    the COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
-5. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
+5. A ``DatabaseClock`` is measured before anything else, so that the first transaction has its time.
+6. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 import asyncpg
 
 from trunkline.core.clock import Clock
+from trunkline.core.database_clock import NOW, DatabaseClock, RoundTrip
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import (
     Action,
@@ -79,7 +82,7 @@ class PostgresDatabase:
     ) -> None:
         self._dsn = dsn
         self._migrations = migrations
-        self._clock = clock
+        self.clock = clock
         self._pool_size = pool_size
         self._max_queue = max_queue
         self._pools: tuple[Pool, Pool] | None = None
@@ -178,7 +181,7 @@ class PostgresDatabase:
             async with _PooledConnection(pool) as connection:
                 await _begin(connection)
                 try:
-                    tx = PostgresTx(connection, self._clock(), writable=True)
+                    tx = PostgresTx(connection, self.clock(), writable=True)
                     result = await self._run(tx, action)
                     await _commit(connection)
                 except RetryableError:
@@ -194,10 +197,10 @@ class PostgresDatabase:
         try:
             async with _PooledConnection(pool) as connection:
                 try:
-                    return await self._run(PostgresTx(connection, self._clock(), single=True), action)
+                    return await self._run(PostgresTx(connection, self.clock(), single=True), action)
                 except SecondQuery:
                     await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    return await self._run(PostgresTx(connection, self._clock()), action)
+                    return await self._run(PostgresTx(connection, self.clock()), action)
         except DamagedData as error:
             self.condition.damaged(error)
             raise
@@ -224,6 +227,8 @@ class PostgresDatabase:
         try:
             if connection.get_settings().server_encoding != "UTF8":
                 raise StorageError("the PostgreSQL database must have the encoding UTF8")
+            if isinstance(self.clock, DatabaseClock):
+                await self.clock.measure(partial(_read_clock, connection))
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
                 await self._apply(connection)
@@ -243,7 +248,7 @@ class PostgresDatabase:
                 "INSERT INTO schema_migrations VALUES ($1, $2, $3)",
                 migration.component,
                 migration.number,
-                self._clock(),
+                self.clock(),
             )
 
 
@@ -272,6 +277,11 @@ class _PooledConnection:
                     await self._connection.execute("ROLLBACK")
             finally:
                 await self._held.__aexit__(*failure)
+
+
+async def _read_clock(connection: Connection, steady: Clock) -> RoundTrip:
+    before = steady()
+    return RoundTrip(before, await connection.fetchval(NOW), steady())
 
 
 async def _reset(_: Connection) -> None:

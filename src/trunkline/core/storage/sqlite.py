@@ -73,7 +73,7 @@ class SqliteDatabase:
     ) -> None:
         self._path = path
         self._migrations = migrations
-        self._clock = clock
+        self.clock = clock
         self._max_queue = max_queue
         self._shared = shared
         self.condition = StorageCondition()
@@ -125,7 +125,7 @@ class SqliteDatabase:
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
         self._inode = _inode(self._path)
         self._writer = SqliteWriter(
-            self._connections[0], self._clock, self._max_queue, self._listeners, self.condition
+            self._connections[0], self.clock, self._max_queue, self._listeners, self.condition
         )
 
     async def stop(self) -> None:
@@ -185,7 +185,7 @@ class SqliteDatabase:
         except apsw.Error as error:
             raise translate(error) from error
         try:
-            return advance(action, SqliteTx(connection, self._clock()))
+            return advance(action, SqliteTx(connection, self.clock()))
         except DamagedData as error:
             self.condition.damaged(error)
             raise
@@ -231,7 +231,7 @@ class SqliteDatabase:
                     connection.execute(statement).fetchall()
                 connection.execute(
                     "INSERT INTO schema_migrations VALUES (?, ?, ?)",
-                    (migration.component, migration.number, self._clock()),
+                    (migration.component, migration.number, self.clock()),
                 )
         except BaseException:
             connection.execute("ROLLBACK")

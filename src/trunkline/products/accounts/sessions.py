@@ -161,7 +161,9 @@ class SessionSweeper:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._task = PeriodicTask("sessions that have ended", self.sweep, SWEEP_SECONDS)
+        self._task = PeriodicTask(
+            "sessions that have ended", self.sweep, SWEEP_SECONDS, due_by=database.clock
+        )
 
     async def start(self) -> None:
         """Begin to remove them."""

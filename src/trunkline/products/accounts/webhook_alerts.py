@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trunkline.core.clock import permits_due_work
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Tx
@@ -57,11 +58,12 @@ class AlertSweeper:
     def __init__(self, database: Database, days: int) -> None:
         self._database = database
         self._days = days
-        self._task = PeriodicTask("old alerts", self.sweep, EVERY, retry_seconds=EVERY)
+        self._task = PeriodicTask("old alerts", self.sweep, EVERY, retry_seconds=EVERY, due_by=database.clock)
 
     async def start(self) -> None:
         """Remove what is too old, then go on in the background. Raise StorageError when that fails."""
-        await self.sweep()
+        if permits_due_work(self._database.clock):
+            await self.sweep()
         self._task.start()
 
     async def stop(self) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.core.clock import SECOND, Clock, has_passed
+from trunkline.core.clock import SECOND, Clock, has_passed, permits_due_work
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.sync import event_log, items, objects, services
@@ -108,13 +108,16 @@ class Sweeper:
         self._clock = clock
         self._next_due: int | None = None
         self._trimmed_at = 0
-        self._task = PeriodicTask("expired Sync objects", self._run, LONGEST_WAIT, RETRY_SECONDS)
+        self._task = PeriodicTask(
+            "expired Sync objects", self._run, LONGEST_WAIT, RETRY_SECONDS, due_by=clock
+        )
 
     async def start(self) -> None:
         """Remove what is overdue, then go on in the background. Raise StorageError when that fails."""
         self._database.listen(self._on_events)
-        await self._purge()
-        await self._trim()
+        if permits_due_work(self._clock):
+            await self._purge()
+            await self._trim()
         self._task.start(at_once=True)
 
     async def stop(self) -> None:

@@ -21,7 +21,7 @@ from zlib import crc32
 
 import msgspec
 
-from trunkline.core.clock import Clock, system_clock
+from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.rates import TokenBucket
 from trunkline.transports.base import Acceptance, CarrierListener, Deferral, Outcome, Rejection, Submission
@@ -55,7 +55,7 @@ class SmppCarrier:
         route: SmppRoute,
         segments: SegmentStore | None = None,
         *,
-        clock: Clock = system_clock,
+        clock: Clock,
         jitter: Callable[[], float] = _RANDOM,
     ) -> None:
         self._route = route
@@ -114,7 +114,12 @@ class SmppCarrier:
             connector.start()
         interval = route.parts_timeout / _SWEEPS
         self._flushing = PeriodicTask(
-            "overdue segments", partial(self._flush_stale, handler), interval, interval, log=log
+            "overdue segments",
+            partial(self._flush_stale, handler),
+            interval,
+            interval,
+            due_by=self._clock,
+            log=log,
         )
         self._flushing.start(at_once=True)
 

@@ -101,6 +101,38 @@ async def stored(database: Database, state: JobState = JobState.READY) -> list[A
     return await database.read(lambda tx: list_jobs(tx, state, 100))
 
 
+def test_a_clock_that_is_far_off_lets_no_job_be_claimed(database_url: str) -> None:
+    class FarOff(Clock):
+        permits_due_work = False
+
+    async def scenario() -> None:
+        clock, ran, gate = FarOff(), Ran(), Gate("held")
+        clock.permits_due_work = True
+        async with (
+            opened(database_url, MIGRATIONS, clock) as database,
+            running(database, gate, clock, poll_seconds=0.01, lease_seconds=1.0) as runner,
+        ):
+            await put(database, "held")
+            await gate.count(1)
+            clock.permits_due_work = False
+            await put(database, "due")
+            # It renews and settles what it runs, and does not spin for what is due.
+            assert runner._rest(0) == 0.01
+            gate.shut["held"].set()
+            await until(lambda: holds(database, 1))
+            assert gate.payloads == ["held"]
+            clock.permits_due_work = True
+            await gate.count(2)
+            assert ran.payloads == []
+
+    asyncio.run(scenario())
+
+
+async def holds(database: Database, count: int) -> bool:
+    """Return whether so many jobs are stored."""
+    return len(await stored(database)) == count
+
+
 async def until(condition: Callable[[], Coroutine[Any, Any, bool]]) -> None:
     """Wait for what the database will show; each look is a turn of the loop."""
     async with asyncio.timeout(PATIENCE):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from trunkline.core.clock import system_clock
 from trunkline.transports.base import (
     CarrierProblem,
     Encoding,
@@ -118,7 +119,7 @@ async def turns(condition: Callable[[], object]) -> None:
 @asynccontextmanager
 async def running(port: int, **options: Any) -> AsyncIterator[tuple[SmppCarrier, Recorder]]:
     """Yield a carrier that binds to an SMSC, and what it receives."""
-    carrier, recorder = SmppCarrier(route(port=port, **{**FAST, **options})), Recorder()
+    carrier, recorder = SmppCarrier(route(port=port, **{**FAST, **options}), clock=system_clock), Recorder()
     await carrier.start(recorder)
     try:
         yield carrier, recorder

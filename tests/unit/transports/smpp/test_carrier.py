@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smsc import Reply, Smsc, Submit, delivers_all, mobile, receipt, takes_all
+from trunkline.core.clock import system_clock
 from trunkline.transports.base import Acceptance, Deferral, Outcome, ReceiptState, Rejection, UnknownOutcome
 from trunkline.transports.smpp.carrier import SmppCarrier
 from trunkline.transports.smpp.commands import Command, CommandStatus, Tag
@@ -691,6 +692,6 @@ def test_its_state_is_shown_without_secrets() -> None:
 
 
 def test_a_carrier_that_was_not_started_can_be_stopped() -> None:
-    carrier = SmppCarrier(route())
+    carrier = SmppCarrier(route(), clock=system_clock)
     assert (carrier.name, carrier.ready, carrier.carries_media("+15005550100")) == ("main", False, False)
     asyncio.run(carrier.stop())

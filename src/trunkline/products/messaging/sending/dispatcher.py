@@ -16,7 +16,7 @@ import contextlib
 import logging
 from typing import Any
 
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, permits_due_work
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import StorageError, Tx
@@ -54,8 +54,12 @@ class Dispatcher:
         self._receipts = BatchWriter("receipts", context.database, receipt_handling.apply_receipt, log)
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = False
-        self._steps = PeriodicTask("queued messages", self._take_steps, POLL_SECONDS, log=log)
-        self._lanes = PeriodicTask("senders' queues", self._find_lanes, POLL_SECONDS, POLL_SECONDS, log=log)
+        self._steps = PeriodicTask(
+            "queued messages", self._take_steps, POLL_SECONDS, due_by=context.clock, log=log
+        )
+        self._lanes = PeriodicTask(
+            "senders' queues", self._find_lanes, POLL_SECONDS, POLL_SECONDS, due_by=context.clock, log=log
+        )
 
     @property
     def lanes(self) -> int:
@@ -116,11 +120,15 @@ class Dispatcher:
         held = self._workers.get(lane)
         if held is not None:
             held[0].wake()
-        elif not self._stopping and len(self._workers) < WORKERS:
+        elif self._takes_lanes and len(self._workers) < WORKERS:
             worker = Worker(lane, self._context)
             task = asyncio.create_task(worker.run())
             self._workers[lane] = worker, task
             task.add_done_callback(lambda _: self._ended(lane))
+
+    @property
+    def _takes_lanes(self) -> bool:
+        return not self._stopping and permits_due_work(self._context.clock)
 
     def _ended(self, lane: str) -> None:
         worker, task = self._workers.pop(lane)

@@ -44,11 +44,14 @@ class UnmatchedReceipts:
         self._database = database
         self._clock = clock
         self._report = report
-        self._until = clock() - PATIENCE
-        self._task = PeriodicTask("receipts without a message", self.check, POLL_SECONDS, log=log)
+        self._until = 0
+        self._task = PeriodicTask(
+            "receipts without a message", self.check, POLL_SECONDS, due_by=clock, log=log
+        )
 
     def start(self) -> None:
-        """Begin to check, once a minute."""
+        """Begin to check, once a minute, for those that become overdue from now on."""
+        self._until = self._clock() - PATIENCE
         self._task.start()
 
     async def stop(self) -> None:

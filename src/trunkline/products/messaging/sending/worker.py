@@ -21,7 +21,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 
-from trunkline.core.clock import SECOND, has_passed
+from trunkline.core.clock import SECOND, has_passed, permits_due_work
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import StorageError, Tx
@@ -126,7 +126,8 @@ class Worker:
                 await self._pause(_STORAGE_PAUSE)
 
     async def _go_on(self) -> bool:
-        if self._stopping and not self._tasks:
+        stopping = self._stopping or not permits_due_work(self._context.clock)
+        if stopping and not self._tasks:
             await self._release()
             return False
         if not await self._hold():
@@ -135,7 +136,7 @@ class Worker:
         if has_passed(self._refreshed_at, _REFRESH, now):
             await self._refresh()
         pause = self._bucket.wait(now)
-        if self._stopping or pause or len(self._tasks) >= UNDER_WAY:
+        if stopping or pause or len(self._tasks) >= UNDER_WAY:
             await self._pause(min(pause / SECOND, _IDLE) if pause else _IDLE)
             return True
         return await self._take()

@@ -1,0 +1,82 @@
+"""The watch over the clock of a node on PostgreSQL: it compares the machine's clock and the node's with the database's.
+
+1. The start of the database has measured once; ``start`` reports a clock that was off then.
+2. One task measures every two seconds, so at once after the process was stopped: the pause is over by then.
+3. Each state of the machine's clock is one line in the log and one alert: off, far off, and right again. An alert that
+   the storage does not accept is repeated with the next measurement; the line is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from trunkline.core.clock import Clock
+from trunkline.core.database_clock import NOW, ClockState, DatabaseClock, RoundTrip, describe_skew
+from trunkline.core.hold_watch import RecordAlert
+from trunkline.core.periodic import PeriodicTask
+from trunkline.core.storage.database import Database, Tx
+
+log = logging.getLogger("trunkline.clock")
+
+MEASURE_SECONDS = 2.0
+
+_REMEDY = "See to the time services of this machine and of the database's."
+_EFFECTS = {
+    ClockState.OFF: f"the node is not ready. {_REMEDY}",
+    ClockState.FAR_OFF: (
+        f"the node is not ready, and leaves jobs, messages, schedules and expiries to other nodes. {_REMEDY}"
+    ),
+}
+
+
+class ClockWatch:
+    """The watch over ``clock``. ``alert`` records an alert for the operator."""
+
+    def __init__(self, database: Database, clock: DatabaseClock, alert: RecordAlert) -> None:
+        self._database = database
+        self._clock = clock
+        self._alert = alert
+        self._logged = ClockState.RIGHT
+        self._recorded = ClockState.RIGHT
+        self._task = PeriodicTask(
+            "measurements of the clock", self.check, MEASURE_SECONDS, due_by=None, log=log
+        )
+
+    async def start(self) -> None:
+        """Report what the start of the database has measured, then watch. Raise StorageError."""
+        await self._report()
+        self._task.start()
+
+    async def stop(self) -> None:
+        """End the watch."""
+        await self._task.stop()
+
+    async def check(self) -> None:
+        """Measure once. Raise StorageError."""
+        await self._clock.measure(self._read)
+        await self._report()
+
+    async def _read(self, steady: Clock) -> RoundTrip:
+        async def read(tx: Tx) -> RoundTrip:
+            before = steady()
+            return RoundTrip(before, await tx.value(NOW), steady())
+
+        return await self._database.read(read)
+
+    async def _report(self) -> None:
+        state = self._clock.state
+        text = _describe(state, self._clock.skew)
+        if state is not self._logged:
+            self._logged = state
+            log.log(logging.INFO if state is ClockState.RIGHT else logging.WARNING, "%s", text)
+        if state is not self._recorded:
+            await self._database.write(lambda tx: self._alert(tx, text))
+            self._recorded = state
+
+
+def _describe(state: ClockState, skew: int) -> str:
+    machine = f"The clock of {socket.gethostname()}"
+    if state is ClockState.RIGHT:
+        return f"{machine} agrees with the database's again."
+    return f"{machine} is {describe_skew(skew)}'s: {_EFFECTS[state]}"
