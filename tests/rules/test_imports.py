@@ -74,6 +74,7 @@ PURE = (
     "core/host_patterns.py",
     "core/http_syntax.py",
     "core/rates.py",
+    "core/storage/list_query.py",
     "core/strict_json.py",
     "core/sids.py",
     "core/webhooks/challenges.py",

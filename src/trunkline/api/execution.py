@@ -94,7 +94,7 @@ class OperationExecutor:
 
         writes = operation.writes and not tested
         try:
-            if operation.scans:
+            if operation.scans or window is not None:
                 result = await self._database.scan(act)
             else:
                 result = await (self._database.write if writes else self._database.read)(act)

@@ -6,6 +6,9 @@ when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows
 ``PageSize`` gives another size; the maximum is the resource's.
 
 Lists of the control API have the same parameters, page forward only, and name the next page by ``next_page_token``.
+
+For a page whose filters no index holds a bounded number of rows is read (``core.storage.walks``): it may have fewer
+rows than its size, or none, and names a next page all the same. Clients follow it until there is none (client).
 """
 
 from __future__ import annotations
@@ -20,9 +23,12 @@ from msgspec import UNSET
 
 from trunkline.api.errors import ApiError, invalid
 from trunkline.api.params import Fields, Given, integer, text
+from trunkline.core.storage.list_query import Span, WalkResult
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
+WALKED_PAGES = 5
+"""The pages of rows, of the default size at least, that are read for one page of those that match."""
 MAX_NUMBER = 2**31 - 1
 """The largest number of a page: it is multiplied by its size, which must not overflow where clients hold it."""
 _LARGE_DIGITS = 18
@@ -71,45 +77,103 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The requested part of a list, and the SQL that selects it."""
+    """The requested part of a list, and the SQL that selects it: of the rows whose number is at least ``since`` and
+    below ``until``, where those are given."""
 
     order: Order
     size: int
     number: int = 0
     cursor: Cursor | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def between(self, since: int | None, until: int | None) -> Window:
+        """Return the same window over the rows whose number is at least ``since`` and below ``until``."""
+        return msgspec.structs.replace(self, since=since, until=until)
 
     @property
     def _reversed(self) -> bool:
         return self.cursor is not None and self.cursor.backward
 
     @property
+    def _down(self) -> bool:
+        return self.order.descending != self._reversed
+
+    @property
+    def _from_key(self) -> Key | None:
+        """The cursor's key, None if the range of numbers begins behind it. PostgreSQL begins to read an index at one
+        condition: with two it would pass over all rows between them."""
+        if self.cursor is None:
+            return None
+        number = self.cursor.key[0]
+        if self._down:
+            return None if self.until is not None and number >= self.until else self.cursor.key
+        return None if self.since is not None and number < self.since else self.cursor.key
+
+    @property
+    def _start(self) -> str:
+        """The conditions on the order's columns, each ``AND …``."""
+        order, from_key = self.order, self._from_key
+        start = ""
+        if from_key is not None:
+            sign = ("<" if self._down else ">") + ("=" if self.cursor and self.cursor.inclusive else "")
+            start = f"AND ({order.number}, {order.text}) {sign} (:key_number, :key_text) "
+        if self.since is not None and (from_key is None or self._down):
+            start += f"AND {order.number} >= :since_number "
+        if self.until is not None and (from_key is None or not self._down):
+            start += f"AND {order.number} < :until_number "
+        return start
+
+    @property
+    def _order_by(self) -> str:
+        way = "DESC" if self._down else "ASC"
+        return f"ORDER BY {self.order.number} {way}, {self.order.text} {way}"
+
+    @property
     def tail(self) -> str:
-        """The end of a SELECT: a condition (``AND …``), the order and the limit, one row more than the page has."""
-        order = self.order
-        down = order.descending != self._reversed
-        way = "DESC" if down else "ASC"
-        sign = ("<" if down else ">") + ("=" if self.cursor and self.cursor.inclusive else "")
-        start = f"AND ({order.number}, {order.text}) {sign} (:key_number, :key_text) " if self.cursor else ""
-        return f"{start}ORDER BY {order.number} {way}, {order.text} {way} LIMIT :row_limit"
+        """The end of a SELECT: conditions (``AND …``), the order and the limit, one row more than the page has."""
+        return f"{self._start}{self._order_by} LIMIT :row_limit"
 
     @property
     def values(self) -> dict[str, Any]:
         """The values of the parameters in ``tail``."""
         values: dict[str, Any] = {"row_limit": self.size + 1}
-        if self.cursor:
-            values["key_number"], values["key_text"] = self.cursor.key
+        if from_key := self._from_key:
+            values["key_number"], values["key_text"] = from_key
+        if self.since is not None and (from_key is None or self._down):
+            values["since_number"] = self.since
+        if self.until is not None and (from_key is None or not self._down):
+            values["until_number"] = self.until
         return values
 
-    def page(self, rows: Sequence[R]) -> Page[R]:
-        """Return the page that the selected rows make up."""
+    @property
+    def span(self) -> Span:
+        """The window as a bounded walk has it."""
+        return Span(
+            key=(self.order.number, self.order.text),
+            start=self._start,
+            order_by=self._order_by,
+            limit=self.size + 1,
+            walk=WALKED_PAGES * max(self.size, DEFAULT_SIZE),
+            values=self.values,
+        )
+
+    def page(self, found: Sequence[R] | WalkResult[R]) -> Page[R]:
+        """Return the page that the selected rows make up. If a walk stopped before it found them all, its neighbour in
+        this direction begins where it stopped."""
+        rows, stop = (found.rows, found.stop) if isinstance(found, WalkResult) else (found, None)
         kept, more = list(rows[: self.size]), len(rows) > self.size
         if self._reversed:
             kept.reverse()
-        forward = self.cursor is not None if self._reversed else more
-        backward = more if self._reversed else self.cursor is not None
         down = self.order.chosen and self.order.descending
-        following = Cursor(self.order.key(kept[-1]), False, down) if forward and kept else None
-        previous = Cursor(self.order.key(kept[0]), True, down) if backward and kept else None
+        last = self.order.key(kept[-1]) if kept else stop
+        first = self.order.key(kept[0]) if kept else stop
+        if self._reversed:
+            forward, backward = last, first if more else stop
+        else:
+            forward, backward = last if more else stop, first if self.cursor is not None else None
+        following = None if forward is None else Cursor(forward, False, down)
+        previous = None if backward is None else Cursor(backward, True, down)
         return Page(kept, following, previous)
 
 
@@ -222,6 +286,11 @@ def start_of(page_token: Given[str | None]) -> Key | None:
     if cursor.backward:
         raise ApiError(PagingCodes().token)
     return cursor.key
+
+
+def token_page_of(page: Page[R]) -> TokenPage[R]:
+    """Return a page of the control API with the rows of a page, and the token of the following one."""
+    return TokenPage(page.rows, encode(page.following) if page.following else None)
 
 
 def token_page(rows: Sequence[R], size: int, key: Callable[[R], Key]) -> TokenPage[R]:

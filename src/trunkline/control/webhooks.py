@@ -14,7 +14,7 @@ from msgspec import UNSET
 from trunkline.api import paging
 from trunkline.api.errors import invalid
 from trunkline.api.operation import FOR_ACCOUNT, Call, Empty, Operation, fetch, update
-from trunkline.api.paging import TokenPage
+from trunkline.api.paging import Cursor, Order, TokenPage, Window
 from trunkline.api.params import Given, text
 from trunkline.api.views import Json, Urls, token_page_view
 from trunkline.core.clock import SECOND
@@ -25,6 +25,7 @@ from trunkline.core.webhooks.attempts import Attempt
 from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 
 MAX_PAGE = 100
+LATEST_FIRST = Order("started", descending=True)
 
 
 class AttemptFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +45,16 @@ async def list_attempts(tx: Tx, call: Call[AttemptFilter]) -> TokenPage[Attempt]
         raise invalid("Status", "must be delivered or failed")
     requested = (("PageSize", given.page_size),) if given.page_size else ()
     size = paging.window(requested, paging.NEWEST_FIRST, MAX_PAGE, paging.PagingCodes()).size
+    start = paging.start_of(given.page_token)
+    window = Window(LATEST_FIRST, size, cursor=start and Cursor(start))
     found = await attempt_table.page(
         tx,
         call.account_sid,
-        after=paging.start_of(given.page_token),
+        window.span,
         service_sid=given.service_sid or None,
         status=given.status or None,
-        limit=size + 1,
     )
-    return paging.token_page(found, size, lambda last: (last.started, last.sid))
+    return paging.token_page_of(window.page(found))
 
 
 async def fetch_attempt(tx: Tx, call: Call[Empty]) -> Attempt | None:

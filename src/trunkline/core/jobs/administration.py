@@ -8,8 +8,12 @@ from trunkline.core.storage.database import Tx, columns
 
 _FIND = f"SELECT {columns(StoredJob)} FROM jobs WHERE id = :id"
 _NEWEST = "ORDER BY created DESC, id DESC LIMIT :limit"
-_DEAD = f"SELECT {columns(StoredJob)} FROM jobs WHERE state = 'dead' {_NEWEST}"
-_ALIVE = f"SELECT {columns(StoredJob)} FROM jobs WHERE state = :state {_NEWEST}"
+# Each has an index of its own.
+_IN_STATE = {
+    JobState.DEAD: f"SELECT {columns(StoredJob)} FROM jobs WHERE state = 'dead' {_NEWEST}",
+    JobState.READY: f"SELECT {columns(StoredJob)} FROM jobs WHERE state = 'ready' {_NEWEST}",
+    JobState.WAITING: f"SELECT {columns(StoredJob)} FROM jobs WHERE state = 'waiting' {_NEWEST}",
+}
 _REVIVE = "UPDATE jobs SET state = 'waiting', due = :now, attempts = 0 WHERE id = :id AND state = 'dead'"
 _READY = "UPDATE jobs SET state = 'ready' WHERE id = :id"
 _HASTEN = "UPDATE jobs SET due = :now WHERE id = :id AND holder IS NULL AND due > :now"
@@ -23,9 +27,7 @@ async def find_job(tx: Tx, id: str) -> StoredJob | None:
 
 async def list_jobs(tx: Tx, state: JobState, limit: int) -> list[StoredJob]:
     """Return up to ``limit`` jobs in ``state``, newest first."""
-    if state is JobState.DEAD:
-        return await tx.all(StoredJob, _DEAD, limit=limit)
-    return await tx.all(StoredJob, _ALIVE, state=state.value, limit=limit)
+    return await tx.all(StoredJob, _IN_STATE[state], limit=limit)
 
 
 async def retry_job(tx: Tx, id: str) -> StoredJob | None:

@@ -42,4 +42,13 @@ MIGRATIONS = (
             "UPDATE jobs SET since = created",
         ),
     ),
+    Migration(
+        "jobs",
+        3,
+        (
+            # administration.list_jobs
+            "CREATE INDEX jobs_ready ON jobs (created, id) WHERE state = 'ready'",
+            "CREATE INDEX jobs_waiting ON jobs (created, id) WHERE state = 'waiting'",
+        ),
+    ),
 )

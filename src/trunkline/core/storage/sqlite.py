@@ -26,6 +26,7 @@ from trunkline.core.clock import Clock
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import Action, DamagedData, Listener, StorageError, T, Tx, Unavailable
 from trunkline.core.storage.migrate import REGISTER, Migration, due
+from trunkline.core.storage.sqlite_statistics import fix_statistics
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 from trunkline.core.storage.sqlite_writer import SqliteWriter
 from trunkline.core.storage.wal import (
@@ -233,6 +234,7 @@ class SqliteDatabase:
                     "INSERT INTO schema_migrations VALUES (?, ?, ?)",
                     (migration.component, migration.number, self.clock()),
                 )
+            fix_statistics(connection)
         except BaseException:
             connection.execute("ROLLBACK")
             raise

@@ -20,7 +20,9 @@ from trunkline.api.principal import Access
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.dates import rfc2822
-from trunkline.core.storage.database import Tx, columns
+from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.accounts.store import (
     MAX_NAME,
     Account,
@@ -132,23 +134,16 @@ async def fetch_account(tx: Tx, call: Call[Empty]) -> AccountWithToken | None:
     return None if account is None else _opened(call, account)
 
 
-async def page_accounts(tx: Tx, call: Call[AccountFilters]) -> list[AccountWithToken]:
+async def page_accounts(tx: Tx, call: Call[AccountFilters]) -> WalkResult[AccountWithToken]:
     """Return the caller's account and its subaccounts, oldest first (inferred)."""
-    filters = {name: value for name, value in given(call.input).items() if value is not None}
-    accounts = await tx.all(
-        Account,
-        f"SELECT {columns(Account)} FROM accounts"
-        " WHERE (owner_account_sid = :account_sid OR sid = :account_sid)"
-        " AND (friendly_name = :friendly_name OR :any_name)"
-        f" AND (status = :status OR :any_status) {call.window.tail}",
-        account_sid=call.account_sid,
-        friendly_name=filters.get("friendly_name", ""),
-        any_name="friendly_name" not in filters,
-        status=filters.get("status", ""),
-        any_status="status" not in filters,
-        **call.window.values,
-    )
-    return [_opened(call, account) for account in accounts]
+    values = {name: value for name, value in given(call.input).items() if value is not None}
+    # A main account is its own owner; a subaccount owns none.
+    is_main = call.principal.owner_sid == call.account_sid
+    held = ["owner_account_sid = :account_sid" if is_main else "sid = :account_sid"]
+    held += [f"{name} = :{name}" for name in ("friendly_name", "status") if name in values]
+    query = ListQuery("accounts", tuple(held))
+    found = await walk(tx, Account, query, call.window.span, account_sid=call.account_sid, **values)
+    return found.map(lambda account: _opened(call, account))
 
 
 async def update_account(tx: Tx, call: Call[UpdateAccount]) -> AccountWithToken | None:

@@ -19,7 +19,9 @@ from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso, parse_period
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 
 LEVELS = ("error", "warning", "notice", "debug")
 API_VERSION = "2010-04-01"
@@ -27,7 +29,6 @@ MAX_TEXT = 16 * 1024
 """Characters of each text that are kept."""
 
 _MORE_INFO = "https://www.twilio.com/docs/errors/"
-_FOREVER = 2**62
 
 
 class Alert(Row, frozen=True):
@@ -120,26 +121,15 @@ async def fetch_alert(tx: Tx, call: Call[Empty]) -> Alert | None:
     return await find_row(tx, Alert, "alerts", call.account_sid, call.path["Sid"])
 
 
-_PAGE = f"""
-SELECT {columns(Alert)} FROM alerts
-WHERE account_sid = :account_sid AND date_created >= :since AND date_created < :until
-"""
-
-
-async def page_alerts(tx: Tx, call: Call[AlertFilters]) -> list[Alert]:
+async def page_alerts(tx: Tx, call: Call[AlertFilters]) -> WalkResult[Alert]:
     """Return a page of the account's alerts, newest first."""
     filters = call.input
-    query = _PAGE
-    values: dict[str, str | int] = {
-        "since": filters.start_date or 0,
-        "until": _FOREVER if not isinstance(filters.end_date, int) else filters.end_date,
-    }
+    held, values = ["account_sid = :account_sid"], {"account_sid": call.account_sid}
     if isinstance(filters.log_level, str):
-        query += "AND log_level = :log_level "
+        held.append("log_level = :log_level")
         values["log_level"] = filters.log_level
-    return await tx.all(
-        Alert, query + call.window.tail, account_sid=call.account_sid, **values, **call.window.values
-    )
+    window = call.window.between(filters.start_date or None, filters.end_date or None)
+    return await walk(tx, Alert, ListQuery("alerts", tuple(held)), window.span, **values)
 
 
 async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, context: AlertContext) -> Alert:

@@ -165,9 +165,13 @@ async def all_accounts(database: Database) -> list[Account]:
 async def find_credentials(database: Database, vault: Vault, sid: str) -> AccountCredentials | None:
     """Return the account ``sid`` with its auth token, or the oldest main account if ``sid`` is empty; None if there is
     no account at all. Raise UnknownAccount if there is no account ``sid``."""
-    for account in await all_accounts(database):
-        if account.sid == (sid or account.owner_account_sid):
-            return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
+
+    async def find(tx: Tx) -> Account | None:
+        return await (find_account(tx, sid) if sid else tx.one(Account, _FIRST))
+
+    account = await database.read(find)
+    if account is not None:
+        return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
     if sid:
         raise UnknownAccount(sid)
     return None

@@ -97,4 +97,19 @@ MIGRATIONS = (
             "CREATE INDEX browser_sessions_by_end ON browser_sessions (date_expires)",
         ),
     ),
+    Migration(
+        "accounts",
+        5,
+        (
+            # accounts.page_accounts, by what the filters name
+            "CREATE INDEX accounts_by_name ON accounts (owner_account_sid, friendly_name, date_created, sid)",
+            "CREATE INDEX accounts_by_status ON accounts (owner_account_sid, status, date_created, sid)",
+            "CREATE INDEX accounts_by_name_and_status"
+            " ON accounts (owner_account_sid, friendly_name, status, date_created, sid)",
+            # facade.oldest_account, facade.all_accounts
+            "CREATE INDEX accounts_by_creation ON accounts (date_created, sid)",
+            "CREATE INDEX main_accounts_by_creation ON accounts (date_created, sid)"
+            " WHERE sid = owner_account_sid",
+        ),
+    ),
 )

@@ -16,7 +16,9 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 
 MAX_NAME = 64
 
@@ -121,18 +123,14 @@ async def fetch_application(tx: Tx, call: Call[Empty]) -> TwimlApplication | Non
     return await find_application(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> list[TwimlApplication]:
+async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> WalkResult[TwimlApplication]:
     """Return the account's applications, oldest first (inferred)."""
-    name = call.input.friendly_name
-    return await tx.all(
-        TwimlApplication,
-        f"SELECT {columns(TwimlApplication)} FROM applications WHERE account_sid = :account_sid"
-        f" AND (friendly_name = :friendly_name OR :any_name) {call.window.tail}",
-        account_sid=call.account_sid,
-        friendly_name=name or "",
-        any_name=not isinstance(name, str),
-        **call.window.values,
-    )
+    held, values = ["account_sid = :account_sid"], {"account_sid": call.account_sid}
+    if isinstance(call.input.friendly_name, str):
+        held.append("friendly_name = :friendly_name")
+        values["friendly_name"] = call.input.friendly_name
+    query = ListQuery("applications", tuple(held))
+    return await walk(tx, TwimlApplication, query, call.window.span, **values)
 
 
 async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> TwimlApplication | None:

@@ -34,4 +34,13 @@ MIGRATIONS = (
             "CREATE INDEX notify_services_by_creation ON notify_services (account_sid, date_created, sid)",
         ),
     ),
+    Migration(
+        "notify",
+        2,
+        (
+            # services.page_services, of a name
+            "CREATE INDEX notify_services_by_name"
+            " ON notify_services (account_sid, friendly_name, date_created, sid)",
+        ),
+    ),
 )

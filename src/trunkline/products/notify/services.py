@@ -19,7 +19,9 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.messaging import facade as messaging
 
 DEFAULT_VERSION = "3"
@@ -149,15 +151,14 @@ async def fetch_service(tx: Tx, call: Call[Empty]) -> NotifyService | None:
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_services(tx: Tx, call: Call[NotifyServiceFilter]) -> list[NotifyService]:
+async def page_services(tx: Tx, call: Call[NotifyServiceFilter]) -> WalkResult[NotifyService]:
     """Return the account's Services, oldest first (inferred)."""
-    return await tx.all(
-        NotifyService,
-        f"SELECT {columns(NotifyService)} FROM notify_services WHERE account_sid = :account_sid"
-        f" AND (CAST(:friendly_name AS TEXT) IS NULL OR friendly_name = :friendly_name) {call.window.tail}",
-        account_sid=call.account_sid,
-        friendly_name=call.input.friendly_name or None,
-        **call.window.values,
+    held, values = ["account_sid = :account_sid"], {"account_sid": call.account_sid}
+    if call.input.friendly_name:
+        held.append("friendly_name = :friendly_name")
+        values["friendly_name"] = call.input.friendly_name
+    return await walk(
+        tx, NotifyService, ListQuery("notify_services", tuple(held)), call.window.span, **values
     )
 
 

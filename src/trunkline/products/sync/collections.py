@@ -13,6 +13,7 @@ from trunkline.api.params import Given
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.objects import Creation, Object, unique_name
 from trunkline.products.sync.permissions import Flag
@@ -74,7 +75,7 @@ def operations(kind: ObjectKind) -> tuple[Operation, ...]:
     async def fetch_collection(tx: Tx, call: Call[Empty]) -> Object:
         return await objects.find(tx, await enter(tx, call), kind, call.path["Sid"], Flag.READ)
 
-    async def page_collections(tx: Tx, call: Call[Empty]) -> list[Object]:
+    async def page_collections(tx: Tx, call: Call[Empty]) -> WalkResult[Object]:
         return await objects.page(tx, await enter(tx, call), kind, call.window)
 
     async def update_collection(tx: Tx, call: Call[UpdateCollection]) -> Object:

@@ -12,6 +12,7 @@ from trunkline.api.params import Given
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import objects, revisions, ttl
 from trunkline.products.sync.data import EMPTY, payload
 from trunkline.products.sync.event_log import announce_expiry, record
@@ -99,7 +100,7 @@ async def fetch_document(tx: Tx, call: Call[Empty]) -> Object:
     return await objects.find(tx, await enter(tx, call), ObjectKind.DOCUMENT, call.path["Sid"], Flag.READ)
 
 
-async def page_documents(tx: Tx, call: Call[Empty]) -> list[Object]:
+async def page_documents(tx: Tx, call: Call[Empty]) -> WalkResult[Object]:
     """Return the Service's Documents."""
     return await objects.page(tx, await enter(tx, call), ObjectKind.DOCUMENT, call.window)
 

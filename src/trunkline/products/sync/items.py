@@ -10,6 +10,8 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.sync import revisions, ttl
 from trunkline.products.sync.data import EMPTY
 from trunkline.products.sync.event_log import announce_expiry, record
@@ -77,6 +79,7 @@ MAP_CODES = ItemCodes(54201, 54205, 54206)
 CODES = {ObjectKind.LIST: LIST_CODES, ObjectKind.MAP: MAP_CODES}
 
 _LIVE = "(date_expires IS NULL OR date_expires > :now)"
+_OF_OBJECT = ListQuery("sync_items", ("object_sid = :object_sid",), (_LIVE,))
 _AT = "object_sid = :object_sid AND item_index = :item_index AND item_key = :item_key"
 
 
@@ -184,15 +187,9 @@ async def fetch(tx: Tx, parent: Object, position: ItemPosition) -> Item:
     return found
 
 
-async def page(tx: Tx, object_sid: str, window: Window) -> list[Item]:
+async def page(tx: Tx, object_sid: str, window: Window) -> WalkResult[Item]:
     """Return items in the order of their indexes, or of their keys' bytes."""
-    return await tx.all(
-        Item,
-        f"SELECT {columns(Item)} FROM sync_items WHERE object_sid = :object_sid AND {_LIVE} {window.tail}",
-        object_sid=object_sid,
-        now=tx.now,
-        **window.values,
-    )
+    return await walk(tx, Item, _OF_OBJECT, window.span, object_sid=object_sid, now=tx.now)
 
 
 def event(parent: Object, item: Item, action: str, actor: Actor) -> SyncEvent:

@@ -12,6 +12,7 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, Parser, named, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import item_parameters as parameters
 from trunkline.products.sync import items, objects
 from trunkline.products.sync.data import payload
@@ -72,7 +73,7 @@ async def fetch_item(tx: Tx, call: Call[Empty]) -> Item:
     return await items.fetch(tx, parent, _position(call))
 
 
-async def page_items(tx: Tx, call: Call[ListItemQuery]) -> list[Item]:
+async def page_items(tx: Tx, call: Call[ListItemQuery]) -> WalkResult[Item]:
     """Return the List's items by index."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.LIST, call.path["Sid"], Flag.READ)

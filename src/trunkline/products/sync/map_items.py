@@ -13,6 +13,7 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, named, required, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import item_parameters as parameters
 from trunkline.products.sync import items, objects
 from trunkline.products.sync.data import payload
@@ -74,7 +75,7 @@ async def fetch_item(tx: Tx, call: Call[Empty]) -> Item:
     return await items.fetch(tx, parent, _position(call))
 
 
-async def page_items(tx: Tx, call: Call[MapItemQuery]) -> list[Item]:
+async def page_items(tx: Tx, call: Call[MapItemQuery]) -> WalkResult[Item]:
     """Return the Map's items by key, in the order of its bytes."""
     scope = await enter(tx, call)
     parent = await objects.find(tx, scope, ObjectKind.MAP, call.path["Sid"], Flag.READ)

@@ -14,6 +14,8 @@ from trunkline.api.paging import Window
 from trunkline.api.params import Parser
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.sync import permissions, ttl
 from trunkline.products.sync.data import EMPTY
 from trunkline.products.sync.event_log import announce_expiry, record
@@ -69,6 +71,7 @@ def missing(kind: ObjectKind, name: str) -> ApiError:
 
 
 _LIVE = "(date_expires IS NULL OR date_expires > :now)"
+_OF_KIND = ListQuery("sync_objects", ("service_sid = :service_sid", "kind = :kind"), (_LIVE,))
 _BY_SID = f"service_sid = :service_sid AND kind = :kind AND sid = :name AND {_LIVE}"
 _BY_NAME = f"service_sid = :service_sid AND kind = :kind AND unique_name = :name AND {_LIVE}"
 _CLAIM = (
@@ -248,14 +251,7 @@ def event(row: Object, actor: Actor, kind: EventType, date: int) -> SyncEvent:
     )
 
 
-async def page(tx: Tx, scope: Scope, kind: ObjectKind, window: Window) -> list[Object]:
+async def page(tx: Tx, scope: Scope, kind: ObjectKind, window: Window) -> WalkResult[Object]:
     """Return the Service's objects of one kind, oldest first (inferred)."""
-    return await tx.all(
-        Object,
-        f"SELECT {columns(Object)} FROM sync_objects"
-        f" WHERE service_sid = :service_sid AND kind = :kind AND {_LIVE} {window.tail}",
-        service_sid=scope.service.sid,
-        kind=kind.value,
-        now=tx.now,
-        **window.values,
-    )
+    service_sid = scope.service.sid
+    return await walk(tx, Object, _OF_KIND, window.span, service_sid=service_sid, kind=kind.value, now=tx.now)

@@ -13,6 +13,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import objects, ttl
 from trunkline.products.sync.collections import set_ttl
 from trunkline.products.sync.data import MAX_MESSAGE_BYTES, payload
@@ -96,7 +97,7 @@ async def fetch_stream(tx: Tx, call: Call[Empty]) -> Object:
     return await objects.find(tx, await enter(tx, call), ObjectKind.STREAM, call.path["Sid"])
 
 
-async def page_streams(tx: Tx, call: Call[Empty]) -> list[Object]:
+async def page_streams(tx: Tx, call: Call[Empty]) -> WalkResult[Object]:
     """Return the Service's Streams."""
     return await objects.page(tx, await enter(tx, call), ObjectKind.STREAM, call.window)
 

@@ -185,8 +185,9 @@ class ObjectReads(Generic[V]):
         if first is None:
             return ItemPage(page.rows, page.following)
         before = Cursor(first, True, window.order.descending)
-        earlier = await self._source.items(tx, root, Window(window.order, 1, 0, before))
-        return ItemPage(page.rows, page.following, before if earlier else None)
+        back = Window(window.order, 1, 0, before)
+        earlier = back.page(await self._source.items(tx, root, back))
+        return ItemPage(page.rows, page.following, before if earlier.rows or earlier.previous else None)
 
 
 def _position(kind: ObjectKind, name: str) -> tuple[int, str]:

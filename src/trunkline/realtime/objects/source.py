@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot
 
 V = TypeVar("V")
@@ -39,7 +40,9 @@ class ObjectSource(Protocol[V]):
         """Return an item of a List or Map."""
         ...
 
-    async def items(self, tx: Tx, root: ObjectRoot, window: Window) -> Sequence[ObjectItem]:
+    async def items(
+        self, tx: Tx, root: ObjectRoot, window: Window
+    ) -> Sequence[ObjectItem] | WalkResult[ObjectItem]:
         """Return the items in a window over ``BY_POSITION``, in the order and number of ``window.tail``."""
         ...
 

@@ -33,6 +33,17 @@ MIGRATIONS = (
             "CREATE INDEX sandbox_messages_by_message ON sandbox_messages (message_sid)",
         ),
     ),
+    Migration(
+        "sandbox",
+        2,
+        (
+            # phones.newest; the condition is that of the queries
+            "CREATE INDEX sandbox_messages_arrived ON sandbox_messages (account_sid, moment, id) WHERE arrived",
+            "DROP INDEX sandbox_messages_by_phone",
+            "CREATE INDEX sandbox_messages_by_phone ON sandbox_messages (account_sid, phone, moment, id)"
+            " WHERE arrived",
+        ),
+    ),
 )
 
 

@@ -14,6 +14,7 @@ import uvloop
 from twilio.request_validator import RequestValidator
 
 from engines import opened
+from trunkline.api.paging import Order, Window
 from trunkline.core.clock import SECOND, system_clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
@@ -38,6 +39,7 @@ from trunkline.core.webhooks.overrides import RetryCondition, RetryPolicy
 from trunkline.core.webhooks.webhook import KIND, Webhook, enqueue_webhook
 from unit.core.egress.peers import OK, Peer, hang, peer
 
+NEWEST = Window(Order("started", descending=True), 100)
 ACCOUNT = "AC" + "1" * 32
 TOKEN = "f" * 32
 MIGRATIONS = (*schema.MIGRATIONS, *attempts.MIGRATIONS)
@@ -70,7 +72,7 @@ class World:
 
     async def attempts(self) -> list[Attempt]:
         """Return the attempts, oldest first."""
-        found = await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, limit=100))
+        found = (await self.database.read(lambda tx: attempts.page(tx, ACCOUNT, NEWEST.span))).rows
         return sorted(found, key=lambda one: (one.started, one.number))
 
 

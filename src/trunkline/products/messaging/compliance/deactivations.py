@@ -124,7 +124,7 @@ async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
         _Number,
         "SELECT recipient FROM messages WHERE account_sid = :account_sid"
         " AND date_created >= :earliest AND date_created < :end"
-        " AND error_code = :unknown AND date_updated >= :start AND date_updated < :end"
+        f" AND error_code = {UNKNOWN_HANDSET} AND date_updated >= :start AND date_updated < :end"
         " AND recipient LIKE '+1%' ESCAPE '!'"
         " UNION SELECT number FROM deactivated_numbers WHERE account_sid = :account_sid AND day = :day"
         " ORDER BY 1",
@@ -132,7 +132,6 @@ async def numbers(tx: Tx, account_sid: str, day: int) -> list[str]:
         earliest=(day - REPORT_DAYS) * DAY,
         start=day * DAY,
         end=(day + 1) * DAY,
-        unknown=UNKNOWN_HANDSET,
         day=day,
     )
     return [one.number for one in found]

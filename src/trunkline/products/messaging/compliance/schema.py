@@ -125,4 +125,36 @@ MIGRATIONS = (
             " WHERE status IN ('PENDING_REVIEW', 'IN_REVIEW')",
         ),
     ),
+    Migration(
+        "compliance",
+        3,
+        (
+            # reviews.pending_reviews, of an account; the conditions are those of the queries
+            "CREATE INDEX a2p_brands_waiting_of_account ON a2p_brands (account_sid, date_created, sid)"
+            " WHERE status IN ('PENDING', 'IN_REVIEW')",
+            "CREATE INDEX a2p_campaigns_waiting_of_account ON a2p_campaigns (account_sid, date_created, sid)"
+            " WHERE status IN ('PENDING', 'IN_PROGRESS')",
+            "CREATE INDEX a2p_vettings_waiting_of_account ON a2p_vettings (account_sid, date_created, sid)"
+            " WHERE vetting_status = 'PENDING'",
+            "CREATE INDEX tollfree_verifications_waiting_of_account"
+            " ON tollfree_verifications (account_sid, date_created, sid)"
+            " WHERE status IN ('PENDING_REVIEW', 'IN_REVIEW')",
+            # vettings.page_vettings, of a provider
+            "CREATE INDEX a2p_vettings_by_provider"
+            " ON a2p_vettings (brand_sid, account_sid, vetting_provider, date_created, sid)",
+            # tollfree.page_verifications: one filter, or the family of accounts
+            "ALTER TABLE tollfree_verifications ADD COLUMN owner_account_sid TEXT NOT NULL DEFAULT ''",
+            "UPDATE tollfree_verifications SET owner_account_sid = ("
+            "SELECT a.owner_account_sid FROM accounts a WHERE a.sid = tollfree_verifications.account_sid)",
+            "CREATE INDEX tollfree_verifications_of_family"
+            " ON tollfree_verifications (owner_account_sid, date_created, sid)",
+            "CREATE INDEX tollfree_verifications_by_number_sid"
+            " ON tollfree_verifications (account_sid, number_sid, date_created, sid)",
+            "CREATE INDEX tollfree_verifications_by_reference"
+            " ON tollfree_verifications (account_sid, external_reference_id, date_created, sid)",
+            "DROP INDEX tollfree_verifications_by_status",
+            "CREATE INDEX tollfree_verifications_by_status"
+            " ON tollfree_verifications (account_sid, status, date_created, sid)",
+        ),
+    ),
 )

@@ -20,7 +20,9 @@ from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import delete_row, find_row, update_row
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.compliance.tollfree_content import (
     NOT_A_NUMBER,
     TollfreeContent,
@@ -68,6 +70,8 @@ class Verification(Row, frozen=True):
     edit_allowed: bool | None = None
     edit_expiration: int | None = None
     content: str = "{}"
+    owner_account_sid: str = ""
+    """The main account."""
 
 
 _NOT_REJECTED: dict[str, Any] = {
@@ -138,6 +142,7 @@ async def create_verification(at_once: bool, tx: Tx, call: Call[TollfreeParamete
         number=number,
         external_reference_id=params.external_reference_id or None,
         content=msgspec.json.encode(content).decode(),
+        owner_account_sid=call.principal.owner_sid,
     )
     if at_once:
         verification = msgspec.structs.replace(verification, **approval(verification))
@@ -150,31 +155,36 @@ async def fetch_verification(tx: Tx, call: Call[Empty]) -> Verification | None:
     return await find_verification(tx, call.account_sid, call.path["Sid"])
 
 
-_PAGE = f"""
-SELECT {columns(Verification)} FROM tollfree_verifications
-WHERE (account_sid = :account_sid
-    OR account_sid IN (SELECT a.sid FROM accounts a WHERE a.owner_account_sid = :owner_sid))
-AND (CAST(:number_sid AS TEXT) IS NULL OR number_sid = :number_sid)
-AND (CAST(:status AS TEXT) IS NULL OR status = :status)
-AND (CAST(:reference AS TEXT) IS NULL OR external_reference_id = :reference)
-AND (CAST(:products AS TEXT) IS NULL OR :products LIKE '%' || trust_product_sid || '%' ESCAPE '!')
-"""
+_TABLE = "tollfree_verifications"
+_OWN = ListQuery(_TABLE, ("account_sid = :account_sid",))
+_OF_FAMILY = ListQuery(_TABLE, ("owner_account_sid = :account_sid",))
+_OF_PRODUCTS = "CAST(:products AS TEXT) LIKE '%' || trust_product_sid || '%' ESCAPE '!'"
 
 
-async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> list[Verification]:
+async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> WalkResult[Verification]:
     """Return the account's verifications, oldest first (inferred), with those of its subaccounts on request."""
     wanted = call.input
-    products = wanted.trust_product_sid or []
-    return await tx.all(
+    values = {
+        "number_sid": wanted.tollfree_phone_number_sid or "",
+        "external_reference_id": wanted.external_reference_id or "",
+        "status": wanted.status or "",
+    }
+    filters = [f"{name} = :{name}" for name, value in values.items() if value]
+    products = " ".join(wanted.trust_product_sid or ())
+    checked = [_OF_PRODUCTS] if products else []
+    # A subaccount has none of its own.
+    if wanted.include_sub_accounts is True and call.principal.owner_sid == call.account_sid:
+        query = _OF_FAMILY.narrowed((), [*filters, *checked])
+    else:
+        query = _OWN.narrowed(filters, checked)
+    return await walk(
+        tx,
         Verification,
-        f"{_PAGE} {call.window.tail}",
+        query,
+        call.window.span,
         account_sid=call.account_sid,
-        owner_sid=call.account_sid if wanted.include_sub_accounts is True else "",
-        number_sid=wanted.tollfree_phone_number_sid or None,
-        status=wanted.status or None,
-        reference=wanted.external_reference_id or None,
-        products=" ".join(products) if products else None,
-        **call.window.values,
+        products=products,
+        **values,
     )
 
 

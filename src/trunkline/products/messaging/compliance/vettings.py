@@ -18,7 +18,9 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row, update_row
-from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
 from trunkline.products.messaging.compliance import brands, campaigns
 
@@ -115,21 +117,17 @@ async def fetch_vetting(tx: Tx, call: Call[Empty]) -> Vetting | None:
     return found if found and found.brand_sid == call.path["BrandSid"] else None
 
 
-async def page_vettings(tx: Tx, call: Call[VettingFilter]) -> list[Vetting] | None:
+async def page_vettings(tx: Tx, call: Call[VettingFilter]) -> WalkResult[Vetting] | None:
     """Return a brand's vettings, oldest first (inferred)."""
     brand = await brands.find_brand(tx, call.account_sid, call.path["BrandSid"])
     if brand is None:
         return None
-    return await tx.all(
-        Vetting,
-        f"SELECT {columns(Vetting)} FROM a2p_vettings WHERE brand_sid = :brand_sid"
-        " AND account_sid = :account_sid"
-        f" AND (CAST(:provider AS TEXT) IS NULL OR vetting_provider = :provider) {call.window.tail}",
-        brand_sid=brand.sid,
-        account_sid=call.account_sid,
-        provider=call.input.vetting_provider or None,
-        **call.window.values,
-    )
+    held, values = ["brand_sid = :brand_sid", "account_sid = :account_sid"], {"brand_sid": brand.sid}
+    if call.input.vetting_provider:
+        held.append("vetting_provider = :provider")
+        values["provider"] = call.input.vetting_provider
+    query = ListQuery("a2p_vettings", tuple(held))
+    return await walk(tx, Vetting, query, call.window.span, account_sid=call.account_sid, **values)
 
 
 async def find_vetting(tx: Tx, account_sid: str, sid: str) -> Vetting | None:

@@ -118,6 +118,25 @@ MIGRATIONS = (
             "UPDATE message_lanes SET free_at = 0",
         ),
     ),
+    Migration(
+        "messages",
+        3,
+        (
+            # listing.page_messages, with both addresses, and with a time; an outgoing message joins the latter when it
+            # is sent
+            "CREATE INDEX messages_by_addresses"
+            " ON messages (account_sid, recipient, sender, date_created, sid)",
+            "CREATE INDEX messages_by_recipient_and_sending"
+            " ON messages (account_sid, recipient, date_sent, sid) WHERE date_sent IS NOT NULL",
+            "CREATE INDEX messages_by_sender_and_sending"
+            " ON messages (account_sid, sender, date_sent, sid) WHERE date_sent IS NOT NULL",
+            "CREATE INDEX messages_by_addresses_and_sending"
+            " ON messages (account_sid, recipient, sender, date_sent, sid) WHERE date_sent IS NOT NULL",
+            # deactivations.numbers; the condition is that of the query
+            "CREATE INDEX messages_to_unknown_handsets ON messages (account_sid, date_updated)"
+            " WHERE error_code = 30005",
+        ),
+    ),
 )
 
 HOLDS = (

@@ -12,9 +12,6 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import delete_row
 from trunkline.core.storage.database import Row, Tx, columns, placeholders
 
-FOREVER = 1 << 62
-"""A time later than any other."""
-
 
 class Medium(Row, frozen=True):
     """A row of ``message_media`` without its ``content``; ``size`` is in bytes. ``blob`` is None in a row from before
@@ -50,19 +47,14 @@ async def add_medium(tx: Tx, account_sid: str, message_sid: str, content_type: s
     return medium
 
 
-async def page_media(
-    tx: Tx, account_sid: str, message_sid: str, window: Window, since: int = 0, until: int = FOREVER
-) -> list[Medium]:
-    """Return a page of a message's attachments, of those made from ``since`` until before ``until``."""
+async def page_media(tx: Tx, account_sid: str, message_sid: str, window: Window) -> list[Medium]:
+    """Return a page of a message's attachments."""
     return await tx.all(
         Medium,
         f"SELECT {columns(Medium)} FROM message_media"
-        " WHERE message_sid = :message_sid AND account_sid = :account_sid"
-        f" AND date_created >= :since AND date_created < :until {window.tail}",
+        f" WHERE message_sid = :message_sid AND account_sid = :account_sid {window.tail}",
         message_sid=message_sid,
         account_sid=account_sid,
-        since=since,
-        until=until,
         **window.values,
     )
 

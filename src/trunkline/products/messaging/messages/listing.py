@@ -1,7 +1,7 @@
 """The list of messages: newest first, by recipient, sender and time of sending.
 
-Without a time the messages are ordered by creation, and an index holds that order for all messages, those of a
-recipient and those of a sender. With a time they are ordered by sending, without those that were not sent yet.
+Without a time the messages are ordered by creation, with one by sending, without those that were not sent yet. For each
+combination of filters an index holds the order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from trunkline.api.operation import Call
 from trunkline.api.paging import NEWEST_FIRST, Order
 from trunkline.api.params import Given, Parser, named
 from trunkline.core.dates import Period
-from trunkline.core.storage.database import Tx, columns
+from trunkline.core.storage.database import Tx
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.messages.time_filters import filtered_period, period_parser
 from trunkline.products.messaging.numbers.parsing import parse_recipient
@@ -52,26 +54,18 @@ def order_of(params: MessageFilters) -> Order:
     return NEWEST_FIRST if _when(params) is None else LAST_SENT_FIRST
 
 
-_ALL = f"SELECT {columns(Message)} FROM messages WHERE account_sid = :account_sid "
-_TO = "AND recipient = :recipient "
-_FROM = "AND sender = :sender "
-_SENT = "AND date_sent >= :start AND date_sent < :end "
-# One sender may have sent most of an account's messages: the time is the index to go by, hence the empty text.
-_FROM_WHILE_SENT = "AND sender || '' = :sender "
-
-
-async def page_messages(tx: Tx, call: Call[MessageFilters]) -> list[Message]:
+async def page_messages(tx: Tx, call: Call[MessageFilters]) -> WalkResult[Message]:
     """Return a page of the account's messages, sent and received."""
-    params, when = call.input, _when(call.input)
-    query = _ALL
-    values: dict[str, str | int] = {"account_sid": call.account_sid}
+    params, when, window = call.input, _when(call.input), call.window
+    held, values = ["account_sid = :account_sid"], {"account_sid": call.account_sid}
     if isinstance(params.to, str):
-        query += _TO
+        held.append("recipient = :recipient")
         values["recipient"] = params.to
     if isinstance(params.sender, str):
-        query += _FROM if when is None else _FROM_WHILE_SENT
+        held.append("sender = :sender")
         values["sender"] = params.sender
     if when is not None:
-        query += _SENT
-        values |= {"start": when.start, "end": when.end}
-    return await tx.all(Message, query + call.window.tail, **values, **call.window.values)
+        # The index of these holds no others.
+        held.append("date_sent IS NOT NULL")
+        window = window.between(when.start, when.end)
+    return await walk(tx, Message, ListQuery("messages", tuple(held)), window.span, **values)

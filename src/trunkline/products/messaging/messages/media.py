@@ -47,8 +47,8 @@ async def page_media(tx: Tx, call: Call[MediaFilters]) -> list[Medium] | None:
     if await find_message(tx, call.account_sid, message_sid) is None:
         return None
     when = filtered_period(params.date_created, params.created_since, params.created_until)
-    start, end = when or (0, store.FOREVER)
-    return await store.page_media(tx, call.account_sid, message_sid, call.window, start, end)
+    window = call.window if when is None else call.window.between(when.start, when.end)
+    return await store.page_media(tx, call.account_sid, message_sid, window)
 
 
 async def fetch_medium(tx: Tx, call: Call[Empty]) -> Medium | None:

@@ -14,6 +14,8 @@ from trunkline.api.paging import Order
 from trunkline.api.params import Given, Parser, boolean, integer, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.numbers.inventory import Number, national_form
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
@@ -84,10 +86,10 @@ class AvailableNumber(msgspec.Struct, frozen=True):
 class _Country(Row, frozen=True):
     country: str
     position: int
-
-
-class _Kind(Row, frozen=True):
-    kind: str
+    local: bool
+    mobile: bool
+    toll_free: bool
+    national: bool
 
 
 def view(number: Number, urls: Urls) -> Json:
@@ -109,16 +111,14 @@ def view(number: Number, urls: Urls) -> Json:
     }
 
 
-_SELECT = f"""
-SELECT {columns(Number)} FROM numbers
-WHERE account_sid IS NULL AND country = :country AND kind = :kind
-    AND number LIKE :area ESCAPE '!' AND number LIKE :contains ESCAPE '!'
-    AND (sms = :sms OR :any_sms) AND (mms = :mms OR :any_mms) AND (voice = :voice OR :any_voice)
-    AND (region = :region OR :any_region) AND (locality = :locality OR :any_locality)
-"""
+_OFFERED = ListQuery("numbers", ("account_sid IS NULL", "country = :country", "kind = :kind"))
+_AREA_DIGITS = 3
+"""The digits of an area code by which an index has the numbers."""
 
 
-async def page_available(tx: Tx, call: Call[AvailableFilters], kind: str) -> list[Number] | None:
+async def page_available(
+    tx: Tx, call: Call[AvailableFilters], kind: str
+) -> list[Number] | WalkResult[Number] | None:
     """Return the numbers of a kind that can be bought, in the order in which they were added to the inventory
     (inferred). Return None for a text that is no country code."""
     params, country = call.input, call.path["CountryCode"]
@@ -126,19 +126,24 @@ async def page_available(tx: Tx, call: Call[AvailableFilters], kind: str) -> lis
         return None
     if params.fax_enabled is True or params.beta is True:
         return []
-    values: dict[str, Any] = {
-        "country": country,
-        "kind": kind,
-        "area": "%" if params.area_code is UNSET else f"+1{params.area_code}%",
-        "contains": params.contains or "%",
-    }
-    for name in ("sms", "mms", "voice"):
-        flag = getattr(params, f"{name}_enabled")
-        values |= {name: flag is True, f"any_{name}": not isinstance(flag, bool)}
-    for name in ("region", "locality"):
-        place = getattr(params, f"in_{name}")
-        values |= {name: place or "", f"any_{name}": not isinstance(place, str)}
-    return await tx.all(Number, f"{_SELECT} {call.window.tail}", **values, **call.window.values)
+    values: dict[str, Any] = {"country": country, "kind": kind}
+    indexed, checked = [], []
+    if isinstance(params.area_code, int):
+        values["area"] = f"+1{params.area_code}"
+        if len(str(params.area_code)) == _AREA_DIGITS:
+            indexed.append("substr(number, 1, 5) = :area")
+        else:
+            checked.append("number LIKE :area || '%' ESCAPE '!'")
+    for name in ("locality", "region"):
+        if isinstance(place := getattr(params, f"in_{name}"), str):
+            values[name] = place
+            indexed.append(f"{name} = :{name}")
+    flags = (("sms", params.sms_enabled), ("mms", params.mms_enabled), ("voice", params.voice_enabled))
+    checked += [name if flag else f"NOT {name}" for name, flag in flags if isinstance(flag, bool)]
+    if isinstance(params.contains, str):
+        values["contains"] = params.contains
+        checked.append("number LIKE :contains ESCAPE '!'")
+    return await walk(tx, Number, _OFFERED.narrowed(indexed, checked), call.window.span, **values)
 
 
 def country_view(offered: AvailableNumber, urls: Urls) -> Json:
@@ -155,39 +160,45 @@ def country_view(offered: AvailableNumber, urls: Urls) -> Json:
     }
 
 
-_COUNTRIES = """
-SELECT country, position FROM (
-    SELECT DISTINCT country, CAST(0 AS BIGINT) AS position FROM numbers
-    WHERE account_sid IS NULL AND kind <> 'short-code' AND kind <> 'channel' AND country <> ''
-) countries
-WHERE (country = :country OR :any_country)
+_HAS = "EXISTS (SELECT n.kind FROM numbers n WHERE n.account_sid IS NULL AND n.country = found.country AND n.kind ="
+_KINDS = f"""
+SELECT country, CAST(0 AS BIGINT) AS position, {_HAS} 'local') AS local, {_HAS} 'mobile') AS mobile,
+    {_HAS} 'toll-free') AS toll_free, {_HAS} 'national') AS national
 """
-_KINDS = """
-SELECT DISTINCT kind FROM numbers WHERE account_sid IS NULL AND country = :country
+_NEXT = "SELECT n.country FROM numbers n WHERE n.account_sid IS NULL AND n.country >"
+# From country to country along an index, whatever number of numbers each has.
+_COUNTRIES = f"""
+SELECT {columns(_Country)} FROM (
+    WITH RECURSIVE found (country) AS (
+        SELECT ({_NEXT} '' ORDER BY n.country LIMIT 1)
+        UNION ALL
+        SELECT ({_NEXT} found.country ORDER BY n.country LIMIT 1) FROM found WHERE found.country IS NOT NULL
+    )
+    {_KINDS} FROM found WHERE found.country IS NOT NULL
+) countries
+WHERE (local OR mobile OR toll_free OR national)
+"""
+_COUNTRY_FOUND = f"""
+SELECT {columns(_Country)} FROM ({_KINDS} FROM (SELECT CAST(:country AS TEXT) AS country) found) countries
+WHERE (local OR mobile OR toll_free OR national)
 """
 
 
 async def page_countries(tx: Tx, call: Call[Empty]) -> list[AvailableNumber]:
     """Return the countries with numbers, by their codes."""
-    found = await tx.all(
-        _Country,
-        f"{_COUNTRIES} {call.window.tail}",
-        country="",
-        any_country=True,
-        **call.window.values,
-    )
-    return [await _offered(tx, call.account_sid, one) for one in found]
+    found = await tx.all(_Country, f"{_COUNTRIES} {call.window.tail}", **call.window.values)
+    return [_offered(call.account_sid, one) for one in found]
 
 
 async def fetch_country(tx: Tx, call: Call[Empty]) -> AvailableNumber | None:
     """Return a country with numbers."""
-    found = await tx.one(_Country, _COUNTRIES, country=call.path["CountryCode"], any_country=False)
-    return None if found is None else await _offered(tx, call.account_sid, found)
+    found = await tx.one(_Country, _COUNTRY_FOUND, country=call.path["CountryCode"])
+    return None if found is None else _offered(call.account_sid, found)
 
 
-async def _offered(tx: Tx, account_sid: str, country: _Country) -> AvailableNumber:
-    kinds = await tx.all(_Kind, _KINDS, country=country.country)
-    return AvailableNumber(account_sid, country.country, frozenset(one.kind for one in kinds))
+def _offered(account_sid: str, country: _Country) -> AvailableNumber:
+    kinds = (kind.value for kind, (name, _) in _LISTS.items() if getattr(country, name))
+    return AvailableNumber(account_sid, country.country, frozenset(kinds))
 
 
 _PATH = "/Accounts/{AccountSid}/AvailablePhoneNumbers"

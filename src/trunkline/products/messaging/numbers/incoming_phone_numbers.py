@@ -18,6 +18,8 @@ from trunkline.api.principal import Access, Principal
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
+from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.walks import walk
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.accounts.facade import AccountStatus
 from trunkline.products.messaging.numbers import inventory
@@ -88,10 +90,8 @@ def view(number: Number, urls: Urls) -> Json:
     }
 
 
-_SELECT = f"""
-SELECT {columns(Number)} FROM numbers
-WHERE account_sid = :account_sid AND kind <> 'short-code' AND kind <> 'channel'
-"""
+_TELEPHONE = "kind <> 'short-code' AND kind <> 'channel'"
+_SELECT = f"SELECT {columns(Number)} FROM numbers WHERE account_sid = :account_sid AND {_TELEPHONE}"
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
@@ -113,23 +113,37 @@ async def fetch_number(tx: Tx, call: Call[Empty]) -> Number | None:
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_numbers(tx: Tx, call: Call[NumberFilters], kind: NumberType | None = None) -> list[Number]:
+async def page_numbers(
+    tx: Tx, call: Call[NumberFilters], kind: NumberType | None = None
+) -> list[Number] | WalkResult[Number]:
     """Return the account's numbers, of the kind of the path if it has one, oldest first (inferred)."""
     params = call.input
-    name = params.friendly_name
     if params.beta is True or params.origin not in (UNSET, None, ORIGIN):
         return []
-    return await tx.all(
+    return await page_owned(
+        tx, call, None if kind is None else kind.value, params.friendly_name, params.phone_number
+    )
+
+
+async def page_owned(
+    tx: Tx, call: Call[Any], kind: str | None, name: Given[str | None], pattern: Given[str | None]
+) -> WalkResult[Number]:
+    """Return the account's numbers of a kind, or all its telephone numbers, oldest first: those of a name, if one is
+    given, and those that match a pattern."""
+    held, checked = ["account_sid = :account_sid", _TELEPHONE if kind is None else "kind = :kind"], []
+    if isinstance(name, str):
+        held.append("friendly_name = :friendly_name")
+    if isinstance(pattern, str):
+        checked.append("number LIKE :pattern ESCAPE '!'")
+    return await walk(
+        tx,
         Number,
-        f"{_SELECT} AND (kind = :kind OR :any_kind) AND (friendly_name = :friendly_name OR :any_name)"
-        f" AND number LIKE :pattern ESCAPE '!' {call.window.tail}",
+        ListQuery("numbers", tuple(held), tuple(checked)),
+        call.window.span,
         account_sid=call.account_sid,
-        kind="" if kind is None else kind.value,
-        any_kind=kind is None,
-        friendly_name=name or "",
-        any_name=not isinstance(name, str),
-        pattern=params.phone_number or "%",
-        **call.window.values,
+        kind=kind,
+        friendly_name=name,
+        pattern=pattern,
     )
 
 

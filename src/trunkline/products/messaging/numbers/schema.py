@@ -74,4 +74,30 @@ MIGRATIONS = (
             "CREATE INDEX numbers_by_account ON numbers (account_sid, number)",
         ),
     ),
+    Migration(
+        "numbers",
+        3,
+        (
+            # applications.page_applications, of a name
+            "CREATE INDEX applications_by_name ON applications (account_sid, friendly_name, date_created, sid)",
+            # incoming_phone_numbers.page_numbers, short_codes.page_short_codes, by what the filters name; the
+            # conditions are those of the queries
+            "DROP INDEX numbers_by_owner",
+            "CREATE INDEX numbers_by_purchase ON numbers (account_sid, date_created, sid)"
+            " WHERE account_sid IS NOT NULL AND kind <> 'short-code' AND kind <> 'channel'",
+            "CREATE INDEX numbers_by_name ON numbers (account_sid, friendly_name, date_created, sid)"
+            " WHERE account_sid IS NOT NULL AND kind <> 'short-code' AND kind <> 'channel'",
+            "CREATE INDEX numbers_by_kind ON numbers (account_sid, kind, date_created, sid)"
+            " WHERE account_sid IS NOT NULL",
+            "CREATE INDEX numbers_by_kind_and_name"
+            " ON numbers (account_sid, kind, friendly_name, date_created, sid) WHERE account_sid IS NOT NULL",
+            # available_phone_numbers.page_available, by the first of its filters
+            "CREATE INDEX numbers_available_by_area"
+            " ON numbers (country, kind, substr(number, 1, 5), date_created, number) WHERE account_sid IS NULL",
+            "CREATE INDEX numbers_available_by_locality"
+            " ON numbers (country, kind, locality, date_created, number) WHERE account_sid IS NULL",
+            "CREATE INDEX numbers_available_by_region"
+            " ON numbers (country, kind, region, date_created, number) WHERE account_sid IS NULL",
+        ),
+    ),
 )

@@ -12,12 +12,15 @@ from trunkline.api.params import Given, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
 from trunkline.core.storage.database import Tx, columns
+from trunkline.core.storage.list_query import WalkResult
+from trunkline.products.messaging.numbers.incoming_phone_numbers import page_owned
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.number_settings import (
     ShortCodeSettings,
     change_settings,
     stored_settings,
 )
+from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
 
 
@@ -62,19 +65,10 @@ async def fetch_short_code(tx: Tx, call: Call[Empty]) -> Number | None:
     return await find(tx, call.account_sid, call.path["Sid"])
 
 
-async def page_short_codes(tx: Tx, call: Call[ShortCodeFilters]) -> list[Number]:
+async def page_short_codes(tx: Tx, call: Call[ShortCodeFilters]) -> WalkResult[Number]:
     """Return the account's short codes, oldest first (inferred)."""
-    name = call.input.friendly_name
-    return await tx.all(
-        Number,
-        f"{_SELECT} AND (friendly_name = :friendly_name OR :any_name) AND number LIKE :pattern ESCAPE '!'"
-        f" {call.window.tail}",
-        account_sid=call.account_sid,
-        friendly_name=name or "",
-        any_name=not isinstance(name, str),
-        pattern=call.input.short_code or "%",
-        **call.window.values,
-    )
+    given = call.input
+    return await page_owned(tx, call, NumberType.SHORT_CODE.value, given.friendly_name, given.short_code)
 
 
 async def update_short_code(tx: Tx, call: Call[ShortCodeSettings]) -> Number | None:

@@ -14,13 +14,19 @@ class Block(Row, frozen=True):
     date_created: int
 
 
-_PAGE = f"""
-SELECT {columns(Block)} FROM opt_outs WHERE account_sid = :account_sid
-AND (date_created, scope, recipient) < (:before, :last_scope, :last_recipient)
-"""
-_OF_SCOPE = " AND scope = :scope"
-_OF_RECIPIENT = " AND recipient = :recipient"
-_NEWEST_FIRST = " ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :limit"
+_OF_ACCOUNT = f"SELECT {columns(Block)} FROM opt_outs WHERE account_sid = :account_sid"
+_NEWEST_FIRST = "ORDER BY date_created DESC, scope DESC, recipient DESC LIMIT :limit"
+_OLDER = "(date_created, scope, recipient) < (:before, :last_scope, :last_recipient)"
+# With one name the index has the other beside the time, and begins at both.
+_PAGES = {
+    (False, False): f"{_OF_ACCOUNT} AND {_OLDER} {_NEWEST_FIRST}",
+    (True, False): f"{_OF_ACCOUNT} AND scope = :scope"
+    f" AND (date_created, recipient) < (:before, :last_recipient) {_NEWEST_FIRST}",
+    (False, True): f"{_OF_ACCOUNT} AND recipient = :recipient"
+    f" AND (date_created, scope) < (:before, :last_scope) {_NEWEST_FIRST}",
+    (True, True): f"{_OF_ACCOUNT} AND scope = :scope AND recipient = :recipient AND {_OLDER} {_NEWEST_FIRST}",
+}
+"""The pages of a list, by whether a scope and a recipient are given."""
 NEWEST = (1 << 62, "", "")
 """The position before the first entry of a list."""
 
@@ -36,20 +42,16 @@ async def page_blocks(
     """Return up to ``limit`` blocks, the newest first, behind the time, scope and recipient ``after``: all of the
     account, or those of one scope or recipient."""
     before, last_scope, last_recipient = after
-    query, values = _PAGE, {}
-    if scope is not None:
-        query, values["scope"] = query + _OF_SCOPE, scope
-    if recipient is not None:
-        query, values["recipient"] = query + _OF_RECIPIENT, recipient
     return await tx.all(
         Block,
-        query + _NEWEST_FIRST,
+        _PAGES[scope is not None, recipient is not None],
         account_sid=account_sid,
+        scope=scope,
+        recipient=recipient,
         before=before,
         last_scope=last_scope,
         last_recipient=last_recipient,
         limit=limit,
-        **values,
     )
 
 

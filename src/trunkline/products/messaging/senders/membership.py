@@ -75,16 +75,11 @@ async def page_members(
     Service."""
     if await services.find_service(tx, call.account_sid, call.path["ServiceSid"]) is None:
         return None
-    return await tx.all(
-        Member,
-        f"{_MEMBERS} AND (iso_country_code = :country OR :any_country) {call.window.tail}",
-        account_sid=call.account_sid,
-        service_sid=call.path["ServiceSid"],
-        kind=kind.value,
-        country=country or "",
-        any_country=country is None,
-        **call.window.values,
-    )
+    values = {"account_sid": call.account_sid, "service_sid": call.path["ServiceSid"], "kind": kind.value}
+    if country is not None:
+        query = f"{_MEMBERS} AND iso_country_code = :country {call.window.tail}"
+        return await tx.all(Member, query, country=country, **values, **call.window.values)
+    return await tx.all(Member, f"{_MEMBERS} {call.window.tail}", **values, **call.window.values)
 
 
 async def remove_member(tx: Tx, call: Call[Any], kind: PoolSenderKind) -> bool:

@@ -41,4 +41,14 @@ MIGRATIONS = (
             "CREATE INDEX sticky_senders_by_account ON sticky_senders (account_sid)",
         ),
     ),
+    Migration(
+        "senders",
+        2,
+        (
+            # membership.page_members, for a country
+            "CREATE INDEX messaging_senders_by_country ON messaging_senders"
+            " (service_sid, account_sid, kind, iso_country_code, date_created, sid)"
+            " WHERE iso_country_code IS NOT NULL",
+        ),
+    ),
 )

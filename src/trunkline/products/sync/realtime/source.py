@@ -14,6 +14,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.list_query import WalkResult
 from trunkline.products.sync import items, objects, permissions, services
 from trunkline.products.sync.event_log import LoggedEvent
 from trunkline.products.sync.event_types import SyncEvent
@@ -130,9 +131,9 @@ class SyncSource:
         row = await items.find(tx, root.sid, ItemPosition(index, key))
         return None if row is None else object_item(row)
 
-    async def items(self, tx: Tx, root: ObjectRoot, window: Window) -> list[ObjectItem]:
+    async def items(self, tx: Tx, root: ObjectRoot, window: Window) -> WalkResult[ObjectItem]:
         """Return the items in a window, in the order of their indexes, or of their keys' bytes."""
-        return [object_item(row) for row in await items.page(tx, root.sid, window)]
+        return (await items.page(tx, root.sid, window)).map(object_item)
 
     async def events_after(self, tx: Tx, root: ObjectRoot, event_id: int, limit: int) -> list[ObjectEvent]:
         """Return the logged events, or the state of a List or Map if the log does not reach back to ``event_id``."""
