@@ -71,6 +71,7 @@ PURE = (
     "core/egress/http_message.py",
     "core/egress/target.py",
     "core/gsm.py",
+    "core/leases.py",
     "core/host_patterns.py",
     "core/http_syntax.py",
     "core/rates.py",

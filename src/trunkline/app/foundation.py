@@ -26,6 +26,7 @@ from trunkline.core.cluster import Cluster
 from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.jobs.outcomes import Handler
+from trunkline.core.late_outcomes import LateOutcomes
 from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.signing_tokens import SigningTokens
@@ -68,6 +69,7 @@ class Foundation:
             if isinstance(clock, DatabaseClock)
             else None
         )
+        self._late_outcomes = LateOutcomes(self.database, self.accounts.record_host_alert)
         self._signing_tokens = SigningTokens(self.accounts.signing_token, clock)
         self._delivery = open_delivery(
             settings,
@@ -116,6 +118,7 @@ class Foundation:
         if self.clock_watch is not None:
             await self.clock_watch.start()
         await self.hold_watch.start()
+        self._late_outcomes.start()
         self._mutations.start()
         await self.blobs.start()
 
@@ -124,6 +127,7 @@ class Foundation:
         if self.clock_watch is not None:
             await self.clock_watch.stop()
         await self.hold_watch.stop()
+        await self._late_outcomes.stop()
         await self._mutations.stop()
         await self.blobs.stop()
         await self.egress.close()

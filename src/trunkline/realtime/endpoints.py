@@ -163,7 +163,12 @@ def handler(database: Database, listeners: Listeners) -> Handler:
 
     async def run(job: ClaimedJob) -> JobOutcome:
         decoded = msgspec.json.decode(job.payload, type=AbsenceJob)
-        await database.write(lambda tx: expire(tx, listeners, decoded))
+
+        async def write(tx: Tx) -> None:
+            await job.confirm(tx)
+            await expire(tx, listeners, decoded)
+
+        await database.write(write)
         return Success()
 
     return Handler(run)

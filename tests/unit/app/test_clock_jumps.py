@@ -41,7 +41,7 @@ SETUP = (
     " num_segments, price_unit, callback_method, options)"
     f" VALUES ('SM1', '{ACCOUNT}', 0, 0, '', '', '', '', 0, 0, '', '', '')",
 )
-_JOB = "INSERT INTO jobs VALUES ('{0}', 'k', '', '', NULL, 0, '{0}', FALSE, :until, {1}, 0, '', 1, :since)"
+_JOB = "INSERT INTO jobs VALUES ('{0}', 'k', '', '', NULL, 0, '{0}', FALSE, :until, {1}, 0, '', 1, :since, 0)"
 _ENTRY = (
     "INSERT INTO message_queue (message_sid, account_sid, step, lane, place, due, expires, segments, attempts, taken,"
     " since) VALUES ('SM1', '', '{}', '', 0, :until, :until, 0, 0, '', :since)"
@@ -152,7 +152,7 @@ def test_every_hold_has_a_case() -> None:
 _RECORDS = """
 applied_at attempts brand_score certificate_created certificate_expires certificate_updated config_created
 config_updated consumption_report_interval created created_event_id date_created date_sent date_updated day duration
-edit_expiration error_code event_id header_octets item_index last_event_id last_used locking_shift messages minute
+edit_expiration error_code event_id fence header_octets item_index last_event_id last_used locking_shift messages minute
 moment next_index num_media num_segments number part place post_webhook_retry_count pre_webhook_retry_count queued rate
 reachability_debouncing_window redirects reference replies response_status segments single_shift size started total
 tries typing_indicator_timeout updates validity_period

@@ -79,7 +79,8 @@ async def _fill(tx: Tx) -> None:
     departure = [SERVICE_SID, IDENTITY, "e2", 9]
     payload = msgspec.json.encode({"account_sid": ACCOUNT_SID, "departure": departure}).decode()
     await tx.run(
-        "INSERT INTO jobs VALUES ('j1', 'sync_departure', :payload, '', NULL, 1, 'ready', :no, 9, NULL, 0, '', 1, 1)",
+        "INSERT INTO jobs VALUES"
+        " ('j1', 'sync_departure', :payload, '', NULL, 1, 'ready', :no, 9, NULL, 0, '', 1, 1, 0)",
         payload=payload,
         no=False,
     )

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.core.leases import Holds, always
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -35,7 +37,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 class EgressRequest(msgspec.Struct, frozen=True):
     """A request. Of the response's body ``max_body`` bytes are read; with a ``sink`` all of it goes there instead.
     Credentials in ``url`` become Basic, unless ``headers`` has an Authorization. A connection that was kept may end
-    while the request goes over it: then it is sent again over a new one, unless it must be sent ``once``."""
+    while the request goes over it: then it is sent again over a new one, unless it must be sent ``once``. Nothing is
+    sent if ``holds`` returns False, which is called once the connection is there."""
 
     method: str
     url: str
@@ -45,6 +48,7 @@ class EgressRequest(msgspec.Struct, frozen=True):
     max_body: int = 64 * 1024
     once: bool = False
     sink: BodySink | None = None
+    holds: Holds = always
 
 
 class Timings(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ from trunkline.core.egress.http2 import Http2Origin
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.egress.transfer import Transfer, TransferTimer
+from trunkline.core.leases import LeaseLost
 
 MAX_ATTEMPTS = 5
 """Connections that one request is sent over at most, where those before were lost or refused it."""
@@ -103,7 +104,8 @@ class ConnectionPool:
         self.closed = False
 
     async def send(self, request: EgressRequest) -> EgressResponse:
-        """Send a request and return its response. Raise EgressError if there is none."""
+        """Send a request and return its response. Raise EgressError if there is none, LeaseLost if the caller does not
+        hold any more what it sends."""
         try:
             target = locate(request.url)
         except BadUrl as error:
@@ -212,10 +214,10 @@ class ConnectionPool:
             return True
 
         timer = TransferTimer(partial(transfer.left_to_read, request.timeouts.read), abort)
-        total = None
-        if request.sink is not None:
-            deadline = asyncio.get_running_loop().time() + seconds
-            total = TransferTimer(partial(transfer.left_in_total, deadline), abort)
+        # Not libcurl's timeout, which counts the pauses of a stream, and would end a transfer whose response has come
+        # while the process stood still.
+        deadline = asyncio.get_running_loop().time() + seconds
+        total = TransferTimer(partial(transfer.left_in_total, deadline), abort)
         try:
             await future
         except pycurl.error as error:
@@ -225,10 +227,12 @@ class ConnectionPool:
         except asyncio.CancelledError:
             if _cancelled_from_outside():
                 raise
+            if transfer.connected_at is None and (timer.expired or total.expired):
+                raise EgressError(Failure.CONNECT_TIMEOUT, "no connection came about") from None
             if timer.expired:
                 text = f"nothing came for {request.timeouts.read:g} s"
                 raise EgressError(Failure.READ_TIMEOUT, text) from None
-            if total is not None and total.expired:
+            if total.expired:
                 text = f"the response took longer than {seconds:g} s"
                 raise EgressError(Failure.TOTAL_TIMEOUT, text) from None
             if self.closed:
@@ -237,11 +241,12 @@ class ConnectionPool:
             raise
         finally:
             timer.stop()
-            if total is not None:
-                total.stop()
+            total.stop()
 
-    def _failed(self, curl: Any, transfer: Transfer, code: int, message: str) -> EgressError:
+    def _failed(self, curl: Any, transfer: Transfer, code: int, message: str) -> EgressError | LeaseLost:
         """Return the error for a code of libcurl's."""
+        if transfer.lost:
+            return LeaseLost()
         if transfer.violation is not None:
             return transfer.violation
         error = from_curl(code, message or NO_MESSAGE, transfer.progress(curl))
@@ -284,9 +289,6 @@ class ConnectionPool:
         options(pycurl.MAXAGE_CONN, self._max_age)
         options(pycurl.TCP_NODELAY, 1)
         options(pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(connect, total)))
-        if request.sink is None:
-            # libcurl would count the pauses of a stream; that has a timer of its own.
-            options(pycurl.TIMEOUT_MS, _milliseconds(total))
         if self._http2:
             options(pycurl.PIPEWAIT, 1)
             options(pycurl.TCP_KEEPALIVE, 1)

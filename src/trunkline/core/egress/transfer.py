@@ -15,6 +15,7 @@ from trunkline.core.egress.failure import EgressError, Failure, Progress, Resend
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http2 import Http2Origin
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
+from trunkline.core.late_timers import LateTimer
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's heads, interim ones and trailers included."""
@@ -33,10 +34,10 @@ class Transfer:
     """A request on its way; with an ``origin`` it goes over HTTP/2. ``leads`` if it holds that origin's gate."""
 
     __slots__ = (
-        "_body", "_connection", "_curl", "_guard", "_head_size", "_headers", "_leads", "_max_body", "_negotiated",
-        "_once", "_opened", "_origin", "_paused_at", "_pauses", "_require_http2", "_resent", "_sink", "_size",
-        "_status", "_stream", "_unprocessed", "_withdrawn", "active_at", "address_refused", "connected_at", "paused",
-        "truncated", "violation",
+        "_body", "_connection", "_curl", "_guard", "_head_size", "_headers", "_holds", "_leads", "_max_body",
+        "_negotiated", "_once", "_opened", "_origin", "_paused_at", "_pauses", "_require_http2", "_resent", "_sink",
+        "_size", "_status", "_stream", "_unprocessed", "_withdrawn", "active_at", "address_refused", "connected_at",
+        "lost", "paused", "truncated", "violation",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,7 @@ class Transfer:
         self._max_body = request.max_body
         self._once = request.once
         self._sink = request.sink
+        self._holds = request.holds
         self._curl: Any = None
         self._status = 0
         self._origin = origin
@@ -70,6 +72,7 @@ class Transfer:
         self.paused = False
         self.truncated = False
         self.violation: EgressError | None = None
+        self.lost = False
 
     def attach(self, curl: Any, *, alpn: bool) -> None:
         """Set the callbacks; with ``alpn`` the peer must choose HTTP/2."""
@@ -184,6 +187,9 @@ class Transfer:
         if self._require_http2 and self._opened and not self._negotiated:
             self.violation = EgressError(Failure.HTTP_VERSION, "the peer does not speak HTTP/2")
             return int(pycurl.PREREQFUNC_ABORT)
+        if not self._holds():
+            self.lost = True
+            return int(pycurl.PREREQFUNC_ABORT)
         self._connection = (local, local_port)
         if self._origin is not None:
             if self._opened:
@@ -270,7 +276,7 @@ class TransferTimer:
         self._left = left
         self._abort = abort
         self._loop = loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(left(loop.time()), self._check)
+        self._timer = LateTimer(loop, loop.time() + left(loop.time()), self._check)
         self.expired = False
 
     def stop(self) -> None:
@@ -282,4 +288,4 @@ class TransferTimer:
         if left <= 0:
             self.expired = self._abort()
         else:
-            self._timer = self._loop.call_later(left, self._check)
+            self._timer = LateTimer(self._loop, self._loop.time() + left, self._check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -17,16 +18,32 @@ from trunkline.core.jobs.outcomes import (
     Success,
 )
 from trunkline.core.jobs.queue import order_lock
+from trunkline.core.leases import LateOutcome, LeaseLost
 from trunkline.core.storage.database import Row, Tx, columns
 
+
+class JobClaim(Row, frozen=True):
+    """The columns of a job that is claimed."""
+
+    id: str
+    kind: str
+    payload: str
+    lane: str
+    order_key: str | None
+    attempts: int
+    created: int
+    fence: int
+
+
 _CLAIM = f"""
-UPDATE jobs SET holder = :holder, due = :until, since = :now, attempts = attempts + 1, parked = FALSE
-WHERE id IN (SELECT id FROM picked) RETURNING {columns(ClaimedJob)}
+UPDATE jobs SET holder = :holder, due = :until, since = :now, attempts = attempts + 1, fence = fence + 1,
+parked = FALSE WHERE id IN (SELECT id FROM picked) RETURNING {columns(JobClaim)}
 """
 _DUE = "SELECT id FROM jobs WHERE state = 'ready' AND due <= :now ORDER BY due LIMIT :limit"
 _PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane ORDER BY created LIMIT :limit"
-_HELD = "id = :id AND holder = :holder AND attempts = :attempts"
+_HELD = "id = :id AND holder = :holder AND fence = :fence"
 _FINISH = f"DELETE FROM jobs WHERE {_HELD}"
+_CONFIRM = f"UPDATE jobs SET holder = holder WHERE {_HELD}"
 _RENEW = f"UPDATE jobs SET due = :until, since = :now WHERE {_HELD}"
 _POSTPONE = f"UPDATE jobs SET due = :due, since = :now, holder = NULL, reason = :reason WHERE {_HELD}"
 _KILL = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
@@ -68,20 +85,21 @@ class SettledJob(msgspec.Struct, frozen=True):
 
 async def claim(tx: Tx, lease: Lease, limit: int) -> list[ClaimedJob]:
     """Claim up to ``limit`` jobs that are due, the longest due ones; those that another node claims are skipped."""
-    return await tx.all(
-        ClaimedJob,
+    found = await tx.all(
+        JobClaim,
         f"WITH picked AS MATERIALIZED ({_DUE} {tx.skip_locked}) {_CLAIM}",
         now=tx.now,
         limit=limit,
         holder=lease.holder,
         until=lease.until,
     )
+    return [_claimed(one, lease.holder) for one in found]
 
 
 async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, limit: int) -> list[ClaimedJob]:
     """Claim up to ``limit`` jobs of a lane that were parked, the oldest ones."""
-    return await tx.all(
-        ClaimedJob,
+    found = await tx.all(
+        JobClaim,
         f"WITH picked AS MATERIALIZED ({_PARKED} {tx.skip_locked}) {_CLAIM}",
         now=tx.now,
         kind=lane.kind,
@@ -90,6 +108,7 @@ async def claim_parked(tx: Tx, lease: Lease, lane: JobLane, limit: int) -> list[
         holder=lease.holder,
         until=lease.until,
     )
+    return [_claimed(one, lease.holder) for one in found]
 
 
 async def parked_lanes(tx: Tx) -> list[JobLane]:
@@ -114,40 +133,65 @@ async def renew(tx: Tx, lease: Lease, jobs: Sequence[ClaimedJob]) -> list[Claime
 
 
 async def settle(tx: Tx, holder: str, settled: Sequence[SettledJob], park_seconds: float) -> None:
-    """Record the outcomes of jobs; a job that this node does not hold any more stays as it is. Parked jobs are due for
-    any node after ``park_seconds``."""
-    # Most jobs end well and have no order: these are one statement.
-    await tx.run_many(
-        _FINISH,
-        [
-            _held(one.job, holder)
-            for one in settled
-            if isinstance(one.outcome, Success) and not one.job.order_key
-        ],
-    )
+    """Record the outcomes of jobs. A job that this node does not hold any more stays as it is, which is announced as a
+    LateOutcome if it was run. Parked jobs are due for any node after ``park_seconds``."""
+    # Most jobs end well, in time and without an order: these are one statement, whose count nobody needs.
+    plain = [one for one in settled if _is_plain(one)]
+    await tx.run_many(_FINISH, [_held(one.job, holder) for one in plain])
+    for one in plain:
+        await _record(tx, one.outcome)
+    others = [one for one in settled if not _is_plain(one)]
     # All transactions that lock several keys do so in one order.
-    for one in sorted(settled, key=lambda one: one.job.order_key or ""):
-        job, outcome, held = one.job, one.outcome, _held(one.job, holder)
-        finished = False
-        match outcome:
-            case Success() if job.order_key:
-                await _lock(tx, job)
-                finished = bool(await tx.run(_FINISH, **held))
-            case DeadLetter():
-                await _lock(tx, job)
-                finished = bool(await tx.run(_KILL, now=tx.now, reason=clipped(outcome.reason), **held))
-            case Retry():
-                due = tx.now + max(0, int(outcome.after * SECOND))
-                await tx.run(_POSTPONE, due=due, now=tx.now, reason=clipped(outcome.reason), **held)
-            case Requeue():
-                await tx.run(_REQUEUE, due=tx.now, now=tx.now, parked=False, **held)
-            case NoCapacity():
-                due = tx.now + int(park_seconds * SECOND)
-                await tx.run(_REQUEUE, due=due, now=tx.now, parked=True, **held)
-        if isinstance(outcome, Success | DeadLetter | Retry) and outcome.also is not None:
-            await outcome.also(tx)
-        if finished and job.order_key:
-            await free_next(tx, job.order_key)
+    for one in sorted(others, key=lambda one: one.job.order_key or ""):
+        await _settle(tx, holder, one, park_seconds)
+
+
+async def confirm(tx: Tx, holder: str, claimed: JobClaim) -> None:
+    """Raise LeaseLost if another node has the job; else none claims it until the transaction ends."""
+    if not await tx.run(_CONFIRM, id=claimed.id, holder=holder, fence=claimed.fence):
+        raise LeaseLost
+
+
+def _is_plain(one: SettledJob) -> bool:
+    outcome = one.outcome
+    return isinstance(outcome, Success) and outcome.also is None and not one.job.order_key and one.job.holds()
+
+
+async def _settle(tx: Tx, holder: str, one: SettledJob, park_seconds: float) -> None:
+    job, outcome, held = one.job, one.outcome, _held(one.job, holder)
+    kept = 0
+    match outcome:
+        case Success():
+            await _lock(tx, job)
+            kept = await tx.run(_FINISH, **held)
+        case DeadLetter():
+            await _lock(tx, job)
+            kept = await tx.run(_KILL, now=tx.now, reason=clipped(outcome.reason), **held)
+        case Retry():
+            due = tx.now + max(0, int(outcome.after * SECOND))
+            kept = await tx.run(_POSTPONE, due=due, now=tx.now, reason=clipped(outcome.reason), **held)
+        case Requeue():
+            await tx.run(_REQUEUE, due=tx.now, now=tx.now, parked=False, **held)
+        case NoCapacity():
+            due = tx.now + int(park_seconds * SECOND)
+            await tx.run(_REQUEUE, due=due, now=tx.now, parked=True, **held)
+    await _record(tx, outcome)
+    if isinstance(outcome, Requeue | NoCapacity):
+        return
+    if not kept:
+        # While the lease holds, no other node has the job: an earlier commit with an unknown outcome has succeeded.
+        if not job.holds():
+            tx.announce(LateOutcome(f"job {job.id} ({job.kind}) may have been run twice"))
+        return
+    if outcome.also is not None:
+        await outcome.also(tx)
+    if job.order_key and not isinstance(outcome, Retry):
+        await free_next(tx, job.order_key)
+
+
+async def _record(tx: Tx, outcome: Settlement) -> None:
+    if not isinstance(outcome, Requeue | NoCapacity) and outcome.record is not None:
+        await outcome.record(tx)
 
 
 async def free_next(tx: Tx, order_key: str) -> None:
@@ -175,4 +219,8 @@ async def _lock(tx: Tx, job: ClaimedJob) -> None:
 
 
 def _held(job: ClaimedJob, holder: str) -> dict[str, str | int]:
-    return {"id": job.id, "holder": holder, "attempts": job.attempts}
+    return {"id": job.id, "holder": holder, "fence": job.fence}
+
+
+def _claimed(found: JobClaim, holder: str) -> ClaimedJob:
+    return ClaimedJob(**msgspec.structs.asdict(found), confirm=partial(confirm, holder=holder, claimed=found))

@@ -1,4 +1,9 @@
-"""The outcomes of a job, and the handlers that run jobs."""
+"""The outcomes of a job, and the handlers that run jobs.
+
+A handler asks ``holds`` of its job before each effect outside the database, and raises LeaseLost if its lease is over:
+the job then returns to the queue, unless another node has it. A transaction of the handler's that must not be repeated
+awaits ``confirm`` first, which raises LeaseLost, too.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,22 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from trunkline.core.storage.database import Row, Tx
+from trunkline.core.leases import Holds, always
+from trunkline.core.storage.database import Tx
 
 Write = Callable[[Tx], Awaitable[None]]
-"""A write that belongs to a job's outcome, in the transaction that settles it: one commit less, and never twice."""
+"""A write in the transaction that settles a job: one commit less."""
 
 
-class ClaimedJob(Row, frozen=True):
-    """A job that this node holds. ``attempts`` counts this one; ``created`` is in microseconds since 1970 UTC."""
+async def _confirmed(_: Tx) -> None:
+    pass
+
+
+class ClaimedJob(msgspec.Struct, frozen=True):
+    """A job that this node holds. ``attempts`` counts this one; ``created`` is in microseconds since 1970 UTC.
+    ``fence`` is the number of this claim of the job: each claim increases it. ``holds`` returns whether the lease
+    holds; ``confirm`` raises LeaseLost in a transaction if another node has the job, and keeps others from claiming it
+    until the transaction ends."""
 
     id: str
     kind: str
@@ -22,12 +35,17 @@ class ClaimedJob(Row, frozen=True):
     order_key: str | None
     attempts: int
     created: int
+    fence: int = 0
+    holds: Holds = always
+    confirm: Write = _confirmed
 
 
 class Success(msgspec.Struct, frozen=True):
-    """The job is finished and removed."""
+    """The job is finished and removed. Of all outcomes ``also`` is executed only if this node still holds the job, and
+    so never twice; ``record`` in any case, as it writes down what has happened."""
 
     also: Write | None = None
+    record: Write | None = None
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -36,6 +54,7 @@ class Retry(msgspec.Struct, frozen=True):
     after: float
     reason: str = ""
     also: Write | None = None
+    record: Write | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -43,6 +62,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
     reason: str
     also: Write | None = None
+    record: Write | None = None
 
 
 class Requeue(msgspec.Struct, frozen=True):
@@ -58,10 +78,10 @@ Settlement = JobOutcome | Requeue | NoCapacity
 
 
 def without_write(settlement: Settlement) -> Settlement:
-    """Return the settlement without the write that belongs to it."""
+    """Return the settlement without the writes that belong to it."""
     if isinstance(settlement, Requeue | NoCapacity):
         return settlement
-    return msgspec.structs.replace(settlement, also=None)
+    return msgspec.structs.replace(settlement, also=None, record=None)
 
 
 class Handler(msgspec.Struct, frozen=True):

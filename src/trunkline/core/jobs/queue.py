@@ -5,8 +5,9 @@
 3. Of the jobs with one ``order_key`` only the first unfinished one is ``ready``, the others are ``waiting``. A
    transaction that reads or changes the order of a key holds that key's lock.
 4. Any node may claim a job from ``due`` on. A claim moves ``due`` to the end of the lease, so a lease that ended is a
-   job that is due. ``holder`` and ``attempts`` together name one lease. ``since`` is the time at which ``due`` was set
-   to lie ahead: a clock that is set back takes ``due`` with it.
+   job that is due. Each claim has a number, ``fence``, which increases: a write of an outcome names its claim, and an
+   old one is refused. ``since`` is the time at which ``due`` was set to lie ahead: a clock that is set back takes
+   ``due`` with it.
 5. A job whose lane is full is ``parked``: a node where the lane has capacity may claim it at any time.
 """
 
@@ -61,6 +62,7 @@ class StoredJob(Row, frozen=True):
     reason: str
     created: int
     since: int
+    fence: int
 
 
 HOLDS = (Hold("jobs", until="due", since="since", where="state <> 'dead'"),)
@@ -141,4 +143,5 @@ def _stored(job: Job, last: int | None, now: int) -> StoredJob:
         reason="",
         created=now,
         since=now,
+        fence=0,
     )

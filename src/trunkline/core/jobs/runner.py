@@ -1,7 +1,8 @@
 """The runner of the queue's jobs on this node.
 
-1. One task loops. Each turn is one transaction: it settles the jobs that ended, claims parked and due ones, and renews
-   leases at half of their time. Between turns nothing is locked.
+1. One task loops. Each turn is one transaction: it settles the jobs that ended, and claims parked and due ones. Between
+   turns nothing is locked. A second task renews the leases at a third of their time; a turn does so for those that are
+   over, so that it does not claim what this node runs.
 2. A turn begins when a job ends, when a transaction announces a job, when the next one is due, and every few seconds
    for jobs that other nodes put into the queue.
 3. Each claimed job runs in a task of its own, which appends its outcome to a list; the next turn writes that list. A
@@ -11,6 +12,8 @@
    any other error they are written one by one, so that one bad outcome blocks no other.
 5. ``stop`` lets the turn under way end, waits for the running jobs for the drain time, cancels the rest and requeues
    them. A node that dies loses its leases, and other nodes run its jobs again.
+6. A node that stood still finds its leases over by the steady clock. A job that has not begun by then, or asks before
+   its next effect, returns to the queue; the outcome of one that was claimed by another node is refused (``claims``).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.core.clock import SECOND, Clock, has_passed, permits_due_work
+from trunkline.core.clock import SECOND, Clock, permits_due_work, steady_clock
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import JobLane, Lease, SettledJob
 from trunkline.core.jobs.limits import ConcurrencyLimits
@@ -40,6 +43,8 @@ from trunkline.core.jobs.outcomes import (
     without_write,
 )
 from trunkline.core.jobs.queue import JobsDue
+from trunkline.core.leases import HeldLease, LeaseLost
+from trunkline.core.periodic import PeriodicTask
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import DamagedData, Database, StorageError, Tx, Unavailable
 
@@ -50,6 +55,8 @@ RETRY_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 
 _RANDOM = SystemRandom().random
 _STORAGE_PAUSE = 1.0
+_RENEWAL_CHECK = 1 / 6
+"""The part of a lease between two checks for those that must be renewed."""
 _LEAST_PAUSE = 0.05
 
 
@@ -64,6 +71,12 @@ class RunnerOptions(msgspec.Struct, frozen=True):
     batch: int = 200
 
 
+class _JobRun(msgspec.Struct):
+    job: ClaimedJob
+    lease: HeldLease
+    task: asyncio.Task[None]
+
+
 class _Turn(msgspec.Struct):
     claimed: list[ClaimedJob]
     emptied: list[JobLane]
@@ -73,8 +86,8 @@ class _Turn(msgspec.Struct):
 
 
 class Runner:
-    """The runner of jobs with ``handlers``, by kind. ``jitter`` returns numbers from 0 to 1. All methods belong to one
-    event loop; the database stays open until ``stop`` has returned."""
+    """The runner of jobs with ``handlers``, by kind. ``jitter`` returns numbers from 0 to 1; ``steady`` is the clock of
+    the leases. All methods belong to one event loop; the database stays open until ``stop`` has returned."""
 
     def __init__(
         self,
@@ -83,21 +96,29 @@ class Runner:
         clock: Clock,
         options: RunnerOptions | None = None,
         jitter: Callable[[], float] = _RANDOM,
+        steady: Clock = steady_clock,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._clock = clock
+        self._steady = steady
         self._options = options or RunnerOptions()
         self._jitter = jitter
         self._limits = ConcurrencyLimits(handlers)
-        # By job and attempt: a job whose lease was lost may come back while it is still running.
-        self._running: dict[tuple[str, int], tuple[ClaimedJob, asyncio.Task[None]]] = {}
+        # By job and claim: a job whose lease was lost may come back while it is still running.
+        self._running: dict[tuple[str, int], _JobRun] = {}
         self._settled: list[SettledJob] = []
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
         self._stop: asyncio.Task[None] | None = None
-        self._renewed_at = 0
+        self._renewing = PeriodicTask(
+            "leases of jobs",
+            self.renew,
+            self._options.lease_seconds * _RENEWAL_CHECK,
+            due_by=None,
+            log=log,
+        )
         self._logged = ""
 
     @property
@@ -112,8 +133,8 @@ class Runner:
         for lane in await self._database.read(claims.parked_lanes):
             self._limits.add_parked(lane)
         self._database.listen(self._on_events)
-        self._renewed_at = self._clock()
         self._loop = asyncio.create_task(self._run())
+        self._renewing.start()
 
     async def stop(self) -> None:
         """Claim no more jobs, let the running ones end within the drain time, and requeue the rest. May be called
@@ -128,11 +149,12 @@ class Runner:
         self._stopping = True
         self._wake.set()
         await loop
-        if tasks := [task for _, task in self._running.values()]:
+        if tasks := [one.task for one in self._running.values()]:
             _, late = await asyncio.wait(tasks, timeout=self._options.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self._renewing.stop()
         settled, self._settled = self._settled, []
         if settled:
             # If this fails, the leases end by themselves.
@@ -143,14 +165,41 @@ class Runner:
         """Claim due jobs now."""
         self._wake.set()
 
+    async def renew(self) -> None:
+        """Renew the leases of the running jobs that are a third of their time old. Raise StorageError."""
+        held = [one for one in self._running.values() if one.lease.renews]
+        if not held:
+            return
+        began = self._steady()
+        lost = await self._database.write(lambda tx: self._renew(tx, held))
+        self._renewed(held, lost, began)
+
+    async def _renew(self, tx: Tx, held: Sequence[_JobRun]) -> list[ClaimedJob]:
+        return await claims.renew(tx, self._lease(tx), [one.job for one in held])
+
+    def _renewed(self, held: Sequence[_JobRun], lost: Sequence[ClaimedJob], began: int) -> None:
+        gone = {(job.id, job.fence) for job in lost}
+        for one in held:
+            # An outcome that was settled meanwhile is no loss.
+            if self._running.get((one.job.id, one.job.fence)) is not one:
+                continue
+            if (one.job.id, one.job.fence) in gone:
+                one.lease.drop()
+                log.warning("the lease of job %s ended while it was running", one.job.id)
+            else:
+                one.lease.extend(began)
+
+    def _lease(self, tx: Tx) -> Lease:
+        return Lease(self._options.node, tx.now + self._span)
+
     @property
     def _free(self) -> int:
         """The number of further jobs that this node may claim: none while its clock permits no due work."""
         return self._limits.free if permits_due_work(self._clock) else 0
 
     @property
-    def _half_lease(self) -> int:
-        return int(self._options.lease_seconds * SECOND / 2)
+    def _span(self) -> int:
+        return int(self._options.lease_seconds * SECOND)
 
     def _on_events(self, events: list[Any]) -> None:
         if any(isinstance(event, JobsDue) for event in events):
@@ -176,8 +225,6 @@ class Runner:
                 await self._pause(_STORAGE_PAUSE)
                 continue
             self._logged = ""
-            for job in turn.claimed:
-                self._begin(job)
             if not (turn.more or self._wake.is_set()):
                 await self._pause(self._rest(turn.next_due))
 
@@ -188,16 +235,15 @@ class Runner:
         self._logged = str(error)
 
     async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
-        now = self._clock()
+        began = self._steady()
         free = min(self._free, self._options.batch)
         lanes = self._limits.claimable(free)
-        renews = has_passed(self._renewed_at, self._half_lease, now)
-        held = [job for job, _ in self._running.values()] if renews else []
+        held = [one for one in self._running.values() if not one.lease.holds()]
 
         async def write(tx: Tx) -> _Turn:
-            lease = Lease(self._options.node, tx.now + 2 * self._half_lease)
+            lease = self._lease(tx)
             await self._settle(tx, settled)
-            lost = await claims.renew(tx, lease, held)
+            lost = await self._renew(tx, held)
             claimed: list[ClaimedJob] = []
             emptied: list[JobLane] = []
             for lane, limit in lanes:
@@ -211,12 +257,11 @@ class Runner:
             return _Turn(claimed, emptied, lost, await claims.next_due(tx), more)
 
         turn = await self._database.write(write)
-        if renews:
-            self._renewed_at = now
+        self._renewed(held, turn.lost, began)
         for lane in turn.emptied:
             self._limits.remove_parked(lane)
-        for job in turn.lost:
-            log.warning("the lease of job %s ended while it was running", job.id)
+        for job in turn.claimed:
+            self._begin(job, began)
         return turn
 
     async def _settle(self, tx: Tx, settled: Sequence[SettledJob]) -> None:
@@ -238,18 +283,19 @@ class Runner:
 
     def _rest(self, due: int | None) -> float:
         """Return the seconds until the next turn, unless an event begins one before."""
-        times = [self._renewed_at + self._half_lease] if self._running else []
-        if due is not None and self._free:
-            times.append(due)
-        pause = min(((time - self._clock()) / SECOND for time in times), default=self._options.poll_seconds)
-        return min(max(pause, _LEAST_PAUSE), self._options.poll_seconds)
+        if due is None or not self._free:
+            return self._options.poll_seconds
+        return min(max((due - self._clock()) / SECOND, _LEAST_PAUSE), self._options.poll_seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    def _begin(self, job: ClaimedJob) -> None:
+    def _begin(self, job: ClaimedJob, began: int) -> None:
+        lease = HeldLease(self._span, self._steady)
+        lease.extend(began)
+        job = msgspec.structs.replace(job, holds=lease.holds)
         handler = self._handlers.get(job.kind)
         if handler is None:
             # A job of a newer node, for which this one has no handler.
@@ -260,12 +306,16 @@ class Runner:
             self._limits.add_parked(JobLane(job.kind, job.lane))
             self._end(job, NoCapacity())
         else:
-            self._running[job.id, job.attempts] = job, asyncio.create_task(self._work(job, handler))
+            task = asyncio.create_task(self._work(job, handler))
+            self._running[job.id, job.fence] = _JobRun(job, lease, task)
 
     async def _work(self, job: ClaimedJob, handler: Handler) -> None:
         outcome: Settlement = Requeue()
         try:
-            outcome = await handler.run(job)
+            if job.holds():
+                outcome = await handler.run(job)
+        except LeaseLost:
+            log.info("job %s (%s) is dropped, as its lease ended", job.id, job.kind)
         except asyncio.CancelledError:
             if not self._stopping:
                 outcome = self._failed(job, "it was cancelled")
@@ -273,7 +323,7 @@ class Runner:
             log.exception("job %s (%s) failed", job.id, job.kind)
             outcome = self._failed(job, f"{type(error).__name__}: {error}")
         finally:
-            del self._running[job.id, job.attempts]
+            del self._running[job.id, job.fence]
             self._limits.release(JobLane(job.kind, job.lane))
             self._end(job, outcome)
 

@@ -51,4 +51,5 @@ MIGRATIONS = (
             "CREATE INDEX jobs_waiting ON jobs (created, id) WHERE state = 'waiting'",
         ),
     ),
+    Migration("jobs", 4, ("ALTER TABLE jobs ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",)),
 )

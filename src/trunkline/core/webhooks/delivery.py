@@ -14,6 +14,7 @@ from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Ti
 from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status, shown_url
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, JobOutcome, Retry, Success, Write
+from trunkline.core.leases import Holds, LeaseLost, always
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import attempts
 from trunkline.core.webhooks.attempts import AttemptResult, attempt_of
@@ -57,6 +58,14 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
     schedule: tuple[float, ...] = ()
 
 
+class _AttemptLimits(msgspec.Struct, frozen=True):
+    """The time of an attempt, up to ``deadline`` for all of them, and whether it may still be made."""
+
+    policy: RetryPolicy
+    deadline: int
+    holds: Holds
+
+
 class Delivery:
     """The delivery of webhooks: at once for a caller that waits for the response, or as the handler of the job."""
 
@@ -78,32 +87,33 @@ class Delivery:
         self._recorded = 0
 
     async def run_job(self, job: ClaimedJob) -> JobOutcome:
-        """Deliver the webhook of a job. A failure is final, unless the options have a schedule."""
+        """Deliver the webhook of a job. A failure is final, unless the options have a schedule. Raise LeaseLost before
+        an attempt for which the job is not held any more."""
         webhook = msgspec.json.decode(job.payload, type=Webhook)
-        result, record = await self._deliver(webhook)
+        result, record = await self._deliver(webhook, job.holds)
         if result is None or result.delivered:
-            return Success(record)
+            return Success(record=record)
         schedule = self._options.schedule
         if job.attempts == 1 or not schedule:
             # Once for each webhook: the repetitions are recorded, and end as a dead job.
             _log_failure(webhook, result, schedule)
         if not schedule:
-            return Success(record)
+            return Success(record=record)
         if job.attempts > len(schedule):
-            return DeadLetter(result.error_text, record)
-        return Retry(schedule[job.attempts - 1], result.error_text, record)
+            return DeadLetter(result.error_text, record=record)
+        return Retry(schedule[job.attempts - 1], result.error_text, record=record)
 
-    async def deliver(self, webhook: Webhook) -> AttemptResult | None:
+    async def deliver(self, webhook: Webhook, holds: Holds = always) -> AttemptResult | None:
         """Send the webhook, with its retries, and return the result of the last attempt; None if the account is not
-        active, and nothing was sent."""
-        result, record = await self._deliver(webhook)
+        active, and nothing was sent. Raise LeaseLost before an attempt if what it is sent for is not held any more."""
+        result, record = await self._deliver(webhook, holds)
         if record is not None:
             await self._database.write(record)
         if result is not None and not result.delivered:
             _log_failure(webhook, result)
         return result
 
-    async def _deliver(self, webhook: Webhook) -> tuple[AttemptResult | None, Write | None]:
+    async def _deliver(self, webhook: Webhook, holds: Holds) -> tuple[AttemptResult | None, Write | None]:
         """Return the result of the last attempt and the write that records it; those before are recorded."""
         webhook = with_token(webhook)
         policy, problems = override(webhook.policy, webhook.url.partition("#")[2])
@@ -113,7 +123,10 @@ class Delivery:
             token = await self._signing_token(webhook.account_sid)
             if token is None:
                 return None, None
-            result = await self._attempt(webhook, token, policy, number, deadline)
+            if not holds():
+                raise LeaseLost
+            limits = _AttemptLimits(policy, deadline, holds)
+            result = await self._attempt(webhook, token, number, limits)
             record = self._record(webhook, result, problems)
             again = number <= policy.retries and _is_retried(result, policy)
             if result.delivered or not again or self._clock() >= deadline:
@@ -123,7 +136,7 @@ class Delivery:
             number += 1
 
     async def _attempt(
-        self, webhook: Webhook, token: str, policy: RetryPolicy, number: int, deadline: int
+        self, webhook: Webhook, token: str, number: int, limits: _AttemptLimits
     ) -> AttemptResult:
         started = self._clock()
         parameters = webhook.parameters
@@ -135,12 +148,12 @@ class Delivery:
         except BadUrl as error:
             return _failed(result, Failure.BAD_URL, str(error))
         signer = Signer(webhook, token, self._options.region, parameters)
-        result = await self._follow(signer, target, policy, deadline, result)
+        result = await self._follow(signer, target, limits, result)
         # The clock may have been set back meanwhile.
         return msgspec.structs.replace(result, duration=max(self._clock() - started, 0))
 
     async def _follow(
-        self, signer: Signer, target: Target, policy: RetryPolicy, deadline: int, result: AttemptResult
+        self, signer: Signer, target: Target, limits: _AttemptLimits, result: AttemptResult
     ) -> AttemptResult:
         """Send the first request and those of its redirects."""
         request: SignedRequest | None = signer.first(target)
@@ -152,7 +165,7 @@ class Delivery:
                 )
                 if redirects > MAX_REDIRECTS:
                     raise EgressError(Failure.REDIRECTS, f"more than {MAX_REDIRECTS} redirects")
-                response = await self._egress.send(self._outgoing(request, policy, deadline))
+                response = await self._egress.send(self._outgoing(request, limits))
                 result = msgspec.structs.replace(result, response=response)
                 if (again := signer.authorized(request, response)) is not None:
                     request = again
@@ -165,10 +178,13 @@ class Delivery:
             return _failed(result, Failure.BAD_URL, str(error))
         return _with_error_code(result, response)
 
-    def _outgoing(self, request: SignedRequest, policy: RetryPolicy, deadline: int) -> EgressRequest:
-        left = max(0.001, min(deadline - self._clock(), policy.total * _MILLISECOND) / SECOND)
+    def _outgoing(self, request: SignedRequest, limits: _AttemptLimits) -> EgressRequest:
+        policy = limits.policy
+        left = max(0.001, min(limits.deadline - self._clock(), policy.total * _MILLISECOND) / SECOND)
         timeouts = Timeouts(min(policy.connect / 1000, left), min(policy.read / 1000, left), left)
-        return EgressRequest(request.method, request.url, request.headers, request.body, timeouts)
+        return EgressRequest(
+            request.method, request.url, request.headers, request.body, timeouts, holds=limits.holds
+        )
 
     def _record(self, webhook: Webhook, result: AttemptResult, problems: list[OverrideProblem]) -> Write:
         attempt = attempt_of(webhook, result)

@@ -18,6 +18,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import Job, enqueue, enqueue_many
+from trunkline.core.leases import LeaseLost
 from trunkline.core.sids import new_sid, new_token
 from trunkline.core.storage.database import Database, StorageError, Tx
 from trunkline.transports.base import (
@@ -114,6 +115,8 @@ class Sandbox:
         await self._started.wait()
         if self._listener is None:
             return Retry(_PAUSE, "the sandbox was stopped before it was started")
+        if not job.holds():
+            raise LeaseLost
         if event.receipt is not None:
             await self._listener.receipt(event.receipt)
         inbound = event.inbound

@@ -7,7 +7,7 @@ import pytest
 
 from trunkline.core.jobs import claims, queue, schema
 
-VALUES = ("now", "limit", "kind", "lane", "order_key", "id", "holder", "attempts")
+VALUES = ("now", "limit", "kind", "lane", "order_key", "id", "holder", "fence")
 SEARCHES = [
     (claims._DUE, "INDEX jobs_to_run (due<?)"),
     (claims._PARKED, "INDEX jobs_parked (kind=? AND lane=?)"),

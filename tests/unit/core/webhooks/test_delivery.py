@@ -414,8 +414,8 @@ def job(webhook: Webhook, attempts: int) -> ClaimedJob:
 async def settle(one: World, *outcomes: JobOutcome) -> None:
     """Write what the outcomes require, as the runner does with the settlement."""
     for outcome in outcomes:
-        assert outcome.also is not None
-        await one.database.write(outcome.also)
+        assert outcome.record is not None
+        await one.database.write(outcome.record)
 
 
 def test_a_longer_schedule_ends_in_a_dead_letter(database_url: str) -> None:

@@ -25,6 +25,7 @@ from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
 from trunkline.core.egress.http_message import EgressResponse
 from trunkline.core.egress.remedies import log_failure
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
+from trunkline.core.jobs.outcomes import ClaimedJob
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks.attempts import AttemptResult
 from trunkline.core.webhooks.delivery import Delivery
@@ -95,12 +96,18 @@ class ReceivingContext(msgspec.Struct, frozen=True):
 
 
 class Conversation:
-    """The conversation about ``message``, of which the webhook gets ``params``."""
+    """The conversation about ``message``, of which the webhook gets ``params``, in ``job``."""
 
     def __init__(
-        self, context: ReceivingContext, message: Message, params: FormPairs, cookies: Cookies
+        self,
+        context: ReceivingContext,
+        job: ClaimedJob,
+        message: Message,
+        params: FormPairs,
+        cookies: Cookies,
     ) -> None:
         self._context = context
+        self._job = job
         self._message = message
         self._params = params
         self._cookies = cookies
@@ -112,7 +119,7 @@ class Conversation:
         self._alerts: list[PendingAlert] = []
 
     async def run(self, hooks: InboundWebhooks) -> ConversationResult:
-        """Run the conversation; return what remains to be written."""
+        """Run the conversation; return what remains to be written. Raise LeaseLost once the job is not held."""
         with contextlib.suppress(AccountInactive):
             await self._with_fallback(hooks)
         return ConversationResult(
@@ -198,9 +205,12 @@ class Conversation:
     async def _send_pending(self) -> list[ReplyResult]:
         pending, self._pending = self._pending, []
         context, message = self._context, self._message
-        made = await context.database.write(
-            lambda tx: replies.send_replies(tx, message, pending, context.rules)
-        )
+
+        async def write(tx: Tx) -> list[ReplyResult]:
+            await self._job.confirm(tx)
+            return await replies.send_replies(tx, message, pending, context.rules)
+
+        made = await context.database.write(write)
         for one in made:
             if one.problem is not None:
                 self._report(one.problem, "warning")
@@ -221,7 +231,7 @@ class Conversation:
             cookie=cookie_header(self._cookies, _origin(hook.url)),
         )
         self._requests += 1
-        finished = await self._context.delivery.deliver(webhook)
+        finished = await self._context.delivery.deliver(webhook, self._job.holds)
         if finished is None:
             raise AccountInactive
         if finished.response is not None:

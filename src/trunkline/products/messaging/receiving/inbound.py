@@ -9,7 +9,7 @@
    and the carrier delivers the message again.
 4. The messages between two numbers are reported one after the other, in their order: their jobs have one order key.
 5. A job runs the webhooks outside any transaction. One more transaction ends the message and writes the outcome of
-   its TwiML, unless an earlier run of the job did so.
+   its TwiML, unless an earlier run of the job did so, or another node has the job.
 """
 
 from __future__ import annotations
@@ -132,11 +132,12 @@ class InboundHandler:
         known = await self._context.database.read(lambda tx: self._known(tx, payload))
         if known is None:
             return Success()
-        conversation = Conversation(self._context, known.message, known.params, known.cookies)
+        conversation = Conversation(self._context, job, known.message, known.params, known.cookies)
         ended = await conversation.run(known.hooks)
 
         async def write(tx: Tx) -> None:
             message = known.message
+            await job.confirm(tx)
             if await tx.run(
                 _END,
                 account_sid=message.account_sid,

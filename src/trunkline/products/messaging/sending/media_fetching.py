@@ -107,6 +107,7 @@ class MediaFetcher:
                 media = await self._fetch_all(message.parsed_options.media_urls, blobs)
 
                 async def attach(tx: Tx) -> None:
+                    await job.confirm(tx)
                     # It may have expired meanwhile, and be gone.
                     if await waiting(tx) is None:
                         await delete_blobs(tx, blobs.written)
@@ -119,7 +120,7 @@ class MediaFetcher:
         except MediaUnavailable as refused:
             if refused.again and job.attempts < TRIES:
                 return Retry(_PAUSE, str(refused))
-            await self._fail(message, refused)
+            await self._fail(job, message, refused)
         return Success()
 
     async def _fetch_all(self, urls: Sequence[str], blobs: BlobStore) -> list[tuple[str, Blob]]:
@@ -167,7 +168,7 @@ class MediaFetcher:
                     raise MediaUnavailable(failure.code, str(error), url, REMEDIES[failure]) from None
         raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url, REMEDIES[Failure.REDIRECTS])
 
-    async def _fail(self, message: Message, refused: MediaUnavailable) -> None:
+    async def _fail(self, job: ClaimedJob, message: Message, refused: MediaUnavailable) -> None:
         log_failure(
             log,
             f"the attachment of message {message.sid}",
@@ -178,6 +179,7 @@ class MediaFetcher:
         )
 
         async def write(tx: Tx) -> None:
+            await job.confirm(tx)
             entry = await message_queue.find_entry(tx, message.sid)
             if entry is None or entry.step != Step.MEDIA:
                 return

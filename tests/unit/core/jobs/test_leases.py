@@ -1,0 +1,249 @@
+"""Two runners on one database, of which one stands still: who lost a lease does nothing more, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from engines import opened
+from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.jobs.administration import list_jobs
+from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOutcome, Requeue, Retry, Success
+from trunkline.core.jobs.queue import Job, JobState, enqueue
+from trunkline.core.jobs.runner import Runner, RunnerOptions
+from trunkline.core.jobs.schema import MIGRATIONS
+from trunkline.core.leases import LateOutcome, LeaseLost
+from trunkline.core.storage.database import Database, Tx
+
+PATIENCE = 20.0
+Body = Callable[["World"], Coroutine[Any, Any, None]]
+
+
+class World:
+    """A database whose clock the test moves, and what was announced and written."""
+
+    def __init__(self) -> None:
+        self.now = system_clock()
+        self.database: Database
+        self.late: list[str] = []
+        self.written: list[str] = []
+
+    def pass_lease(self) -> None:
+        """Let the time of a lease pass."""
+        self.now += 61 * SECOND
+
+    def write(self, what: str) -> Callable[[Tx], Coroutine[Any, Any, None]]:
+        """Return a write that is noted."""
+
+        async def write(_: Tx) -> None:
+            self.written.append(what)
+
+        return write
+
+    def on_events(self, events: list[Any]) -> None:
+        """Note what is announced of late outcomes."""
+        self.late += [event.text for event in events if isinstance(event, LateOutcome)]
+
+    async def put(self, payload: str, **fields: Any) -> None:
+        """Enqueue a job."""
+
+        async def write(tx: Tx) -> None:
+            await enqueue(tx, Job("test", payload, **fields))
+
+        await self.database.write(write)
+
+    async def left(self) -> list[tuple[str, int]]:
+        """Return the jobs that are not finished, each with its attempts."""
+        found = await self.database.read(lambda tx: list_jobs(tx, JobState.READY, 100))
+        return [(job.payload, job.attempts) for job in found]
+
+    async def until(self, holds: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        """Wait for what the database will show."""
+        async with asyncio.timeout(PATIENCE):
+            while not await holds():
+                await asyncio.sleep(0)
+
+    async def empty(self) -> bool:
+        """Return whether no job is left."""
+        return not await self.left()
+
+
+class HeldJobs:
+    """A handler that holds its jobs until it is released, and then returns ``outcome``."""
+
+    def __init__(self, outcome: Callable[[ClaimedJob], JobOutcome]) -> None:
+        self.jobs: list[ClaimedJob] = []
+        self.begun = asyncio.Event()
+        self.released = asyncio.Event()
+        self._outcome = outcome
+
+    async def run(self, job: ClaimedJob) -> JobOutcome:
+        self.jobs.append(job)
+        self.begun.set()
+        await self.released.wait()
+        return self._outcome(job)
+
+
+def scenario(database_url: str, body: Body) -> None:
+    async def run() -> None:
+        world = World()
+        async with opened(database_url, MIGRATIONS, lambda: world.now) as database:
+            world.database = database
+            database.listen(world.on_events)
+            await body(world)
+
+    asyncio.run(run())
+
+
+@asynccontextmanager
+async def running(
+    world: World, handler: Callable[[ClaimedJob], Any], poll: float = 0.02
+) -> AsyncIterator[Runner]:
+    clock = lambda: world.now  # noqa: E731
+    options = RunnerOptions(poll_seconds=poll)
+    runner = Runner(world.database, {"test": Handler(handler)}, clock, options, steady=clock)
+    await runner.start()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+@asynccontextmanager
+async def overtaken(world: World, frozen: HeldJobs) -> AsyncIterator[None]:
+    """Let a runner begin a job and stand still; the body runs when another one has finished it."""
+    other = HeldJobs(lambda _: Success(also=world.write("also of the other")))
+    other.released.set()
+    await world.put("a")
+    # A runner that never polls is one that stands still, once its job has begun.
+    async with running(world, frozen.run, poll=PATIENCE):
+        async with asyncio.timeout(PATIENCE):
+            await frozen.begun.wait()
+        world.pass_lease()
+        assert not frozen.jobs[0].holds()
+        async with running(world, other.run):
+            await world.until(world.empty)
+        assert [job.attempts for job in other.jobs] == [2]
+        yield
+        frozen.released.set()
+
+
+def outcomes(world: World) -> list[JobOutcome]:
+    record, also = world.write("record"), world.write("also")
+    return [
+        Success(also=also, record=record),
+        Retry(1, also=also, record=record),
+        DeadLetter("no", also=also, record=record),
+    ]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_outcome_of_a_lost_lease_is_refused_and_reported(database_url: str, number: int) -> None:
+    async def body(world: World) -> None:
+        async with overtaken(world, frozen := HeldJobs(lambda _: outcomes(world)[number])):
+            assert world.late == []
+        # What happened is written down; what follows from it is not done twice.
+        assert world.written == ["also of the other", "record"]
+        assert world.late == [f"job {frozen.jobs[0].id} (test) may have been run twice"]
+        assert await world.empty()
+
+    scenario(database_url, body)
+
+
+def test_a_job_that_asks_for_its_lease_does_nothing_more(database_url: str) -> None:
+    async def body(world: World) -> None:
+        def request(job: ClaimedJob) -> JobOutcome:
+            assert not job.holds()
+            raise LeaseLost
+
+        async with overtaken(world, HeldJobs(request)):
+            pass
+        assert world.written == ["also of the other"]
+        assert world.late == []
+        assert await world.empty()
+
+    scenario(database_url, body)
+
+
+def test_a_transaction_of_a_lost_job_is_refused(database_url: str) -> None:
+    async def body(world: World) -> None:
+        frozen = HeldJobs(lambda _: Success())
+        async with overtaken(world, frozen):
+            with pytest.raises(LeaseLost):
+                await world.database.write(frozen.jobs[0].confirm)
+
+    scenario(database_url, body)
+
+
+def test_nobody_took_over_and_nothing_is_lost_doubled_or_reported(database_url: str) -> None:
+    async def body(world: World) -> None:
+        frozen = HeldJobs(lambda _: Success(also=world.write("also")))
+        await world.put("a", order_key="k")
+        await world.put("b", order_key="k")
+        async with running(world, frozen.run) as runner:
+            async with asyncio.timeout(PATIENCE):
+                await frozen.begun.wait()
+            world.pass_lease()
+            assert not frozen.jobs[0].holds()
+            runner.wake()
+
+            async def renewed() -> bool:
+                return frozen.jobs[0].holds()
+
+            await world.until(renewed)
+            await world.database.write(frozen.jobs[0].confirm)
+            frozen.released.set()
+            await world.until(world.empty)
+        assert [(job.payload, job.attempts) for job in frozen.jobs] == [("a", 1), ("b", 1)]
+        assert world.written == ["also", "also"]
+        assert world.late == []
+
+    scenario(database_url, body)
+
+
+def test_a_job_that_was_dropped_runs_again_where_nobody_took_it_over(database_url: str) -> None:
+    async def body(world: World) -> None:
+        ran: list[int] = []
+
+        async def run(job: ClaimedJob) -> JobOutcome:
+            ran.append(job.attempts)
+            if len(ran) == 1:
+                world.pass_lease()
+                raise LeaseLost
+            return Success()
+
+        await world.put("a")
+        async with running(world, run):
+            await world.until(world.empty)
+        assert ran == [1, 1]
+        assert world.late == []
+
+    scenario(database_url, body)
+
+
+def test_leases_are_renewed_at_a_third_and_lost_ones_are_known(database_url: str) -> None:
+    async def body(world: World) -> None:
+        held = HeldJobs(lambda _: Requeue())  # type: ignore[arg-type,return-value]
+        await world.put("a")
+        async with running(world, held.run, poll=PATIENCE) as runner:
+            async with asyncio.timeout(PATIENCE):
+                await held.begun.wait()
+            job = held.jobs[0]
+            for _ in range(5):
+                world.now += 21 * SECOND
+                await runner.renew()
+                assert job.holds()
+            await world.database.write(
+                lambda tx: tx.run("UPDATE jobs SET holder = 'another', fence = fence + 1")
+            )
+            world.now += 21 * SECOND
+            await runner.renew()
+            assert not job.holds()
+            held.released.set()
+        assert await world.left() == [("a", 1)]
+
+    scenario(database_url, body)

@@ -1,0 +1,89 @@
+"""A timer that fires late lets the loop read first; one that fires on time does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+import uvloop
+
+from trunkline.core import late_timers
+from trunkline.core.late_timers import LATE, READING, LateTimer, patient_timeout
+
+
+class Loop:
+    """An event loop's time and timers."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[tuple[float, Callable[[], object]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Any:
+        self.timers.append((when, callback))
+        return self
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        return self.call_at(self.now + delay, callback)
+
+    def cancel(self) -> None:
+        self.timers.clear()
+
+    def fire(self, now: float) -> None:
+        self.now = now
+        timers, self.timers = self.timers, []
+        for _, callback in timers:
+            callback()
+
+
+@pytest.mark.parametrize(("late", "waits"), [(0.0, False), (LATE / 2, False), (LATE, True), (90.0, True)])
+def test_a_late_timer_waits_once(late: float, waits: bool) -> None:
+    loop, fired = Loop(), []
+    timer = LateTimer(loop, 110.0, lambda: fired.append(loop.now))  # type: ignore[arg-type]
+    assert timer.when() == 110.0
+    loop.fire(110.0 + late)
+    assert bool(fired) is not waits
+    if waits:
+        assert [when for when, _ in loop.timers] == [loop.now + READING]
+        # However late it is then: a loop that is always behind has time-outs, too.
+        loop.fire(loop.now + 90)
+    assert fired == [loop.now]
+
+
+def test_a_timer_is_cancelled_also_while_it_waits() -> None:
+    loop = Loop()
+    timer = LateTimer(loop, 110.0, lambda: pytest.fail("it was cancelled"))  # type: ignore[arg-type]
+    loop.fire(200.0)
+    timer.cancel()
+    loop.fire(300.0)
+
+
+def test_what_lies_in_the_socket_is_read_before_a_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_timers, "LATE", 0.01)
+
+    async def body() -> None:
+        here, there = socket.socketpair()
+        with closing(there):
+            reader, writer = await asyncio.open_connection(sock=here)
+            asyncio.get_running_loop().call_soon(stand_still, there)
+            async with patient_timeout(0.01):
+                assert await reader.read(1) == b"x"
+            with pytest.raises(TimeoutError):
+                async with patient_timeout(0.0):
+                    await reader.read(1)
+            writer.close()
+            await writer.wait_closed()
+
+    def stand_still(peer: socket.socket) -> None:
+        peer.send(b"x")
+        threading.Event().wait(0.05)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(body())
