@@ -154,4 +154,14 @@ MIGRATIONS = (
             "DROP TABLE sync_nodes",
         ),
     ),
+    Migration(
+        "sync",
+        5,
+        (
+            # source.events_after
+            "CREATE INDEX sync_items_by_event ON sync_items (object_sid, last_event_id)",
+            """CREATE INDEX sync_events_of_removals ON sync_events (object_sid, event_id)
+                WHERE type IN ('list_item_removed', 'map_item_removed')""",
+        ),
+    ),
 )

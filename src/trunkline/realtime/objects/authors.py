@@ -26,7 +26,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MAX_REMEMBERED = 16_384
-"""The most events, and the most topics, that are remembered."""
+"""The most events, topics and items that are remembered."""
 
 
 class Authors:
@@ -35,6 +35,8 @@ class Authors:
     def __init__(self) -> None:
         self._writing: dict[str, int] = {}
         self._wrote: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._topics: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._items: OrderedDict[tuple[str, str, int | None, str | None], int] = OrderedDict()
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._filling: dict[str, int] = {}
 
@@ -55,11 +57,24 @@ class Authors:
         author = event.connection if event.connection in self._writing else None
         if author is not None and event.event_id is not None:
             _keep(self._wrote, (event.object_sid, event.event_id), author)
+            if event.item_revision:
+                _keep(self._topics, (author, event.object_sid), None)
+                _keep(self._items, (author, *_position(event)), event.event_id)
         return author
 
     def remembered(self, event: ObjectEvent) -> str | None:
         """Return the author of an event that is read from the log, if the event was published not long ago."""
         return None if event.event_id is None else self._wrote.get((event.object_sid, event.event_id))
+
+    def has_written(self, connection: str, topic: str) -> bool:
+        """Return whether a connection wrote items of a topic not long ago."""
+        return (connection, topic) in self._topics
+
+    def knows(self, connection: str, event: ObjectEvent) -> bool:
+        """Return whether a connection has the state of an item after ``event`` by a later write of its own, or by this
+        one. It has the results of its writes from their responses; an older removal would undo them (client)."""
+        newest = self._items.get((connection, *_position(event)))
+        return newest is not None and event.event_id is not None and event.event_id <= newest
 
     def reached(self, topic: str, event_id: int) -> None:
         """Record that a subscriber has all events of a topic up to this one."""
@@ -127,6 +142,10 @@ class Subscriber:
         held, self._held = tuple(self._held), None
         self.send = self.peer.send
         return held
+
+
+def _position(event: ObjectEvent) -> tuple[str, int | None, str | None]:
+    return event.object_sid, event.item_index, event.item_key
 
 
 def _keep(table: OrderedDict[K, V], key: K, value: V) -> None:

@@ -3,8 +3,9 @@
 Every subscriber of a topic gets each event once, in the order of event ids and without a hole; the author of an event
 is left out. The rules:
 
-- A subscription begins in replay: live events are held, at most 1,000. ``establish`` ends the replay at an event;
-  held events beyond it follow, and the subscription is live.
+- A subscription begins in replay: live events are held, at most 64 of those with an id. ``establish`` ends the replay
+  at an event; held events beyond it follow, and the subscription is live. Of more events than are held, ``overtaken``
+  returns the newest, up to which the replay then goes on.
 - An event that is not newer than the last one sent is dropped.
 - An event that leaves a hole is held, and ``missed`` is called with the topic and the last event that all have. The
   owner of the log passes the missing events to ``fill``, which returns the subscriptions that still have a hole.
@@ -17,7 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-MAX_HELD = 1000
+MAX_HELD = 64
+"""The most events that a subscription holds: the log has the others."""
+MAX_UNLOGGED = 1000
+"""The most that it holds if there are events without an id among them, which no log has."""
 
 Frame = Callable[[int], bytes]
 """The maker of an event's bytes for a protocol version."""
@@ -38,8 +42,8 @@ class EventReceiver(Protocol):
 
 class TopicEvent(NamedTuple):
     """An event of a topic. ``author`` is the id of the connection that caused it; ``frame`` makes the bytes, and is
-    called at most once a version and delivery to all; ``previous`` is the id of the event before it, None for ``id``
-    - 1."""
+    called at most once a version for all that the event is delivered to, now or after it was held; ``previous`` is the
+    id of the event before it, None for ``id`` - 1."""
 
     id: int | None
     frame: Frame
@@ -71,6 +75,13 @@ class Subscription:
     def behind(self) -> bool:
         """True if an event is known that was not sent and is not held without a hole before it."""
         return self.newest is not None and (self.last is None or self.last < self.newest)
+
+    def overtaken(self) -> int | None:
+        """Drop the events that are held and return the newest, if more came during the replay than are held."""
+        if self.held is None or self.newest is None or len(self.held) < MAX_HELD:
+            return None
+        self.held = [event for event in self.held if event.id is None] or None
+        return self.newest
 
 
 class Hub:
@@ -134,7 +145,7 @@ class Hub:
         subscription.last = snapshot
         held, subscription.held = subscription.held or [], None
         for event in held:
-            self._deliver(subscription, event, _once(event.frame))
+            self._deliver(subscription, event)
         if subscription.behind and subscription.last is not None:
             subscription.held = subscription.held or []
             self._missed(subscription.topic, subscription.last)
@@ -154,11 +165,11 @@ class Hub:
         subscriptions = self._topics.get(topic)
         if not subscriptions:
             return
-        frame = _once(event.frame)
+        event = event._replace(frame=_once(event.frame))
         after: int | None = None
         for one in tuple(subscriptions.values()):
             was_live = one.live
-            self._deliver(one, event, frame)
+            self._deliver(one, event)
             if was_live and not one.live and one.last is not None:
                 after = one.last if after is None else min(after, one.last)
         if after is not None:
@@ -166,19 +177,19 @@ class Hub:
 
     def fill(self, topic: str, events: Iterable[TopicEvent], after: int | None = None) -> list[Subscription]:
         """Deliver missed events, read from the log in ascending order, to the subscribers that lack them; with
-        ``after`` only to those whose last event that is. Return the subscriptions that still have a hole: their
-        events are no longer in the log."""
+        ``after`` only to those whose last event that is. Return the subscriptions that still have a hole: there are
+        more events, or, for those that ``events`` did not bring further, the log no longer has them."""
         waiting = [one for one in self._waiting(topic) if after is None or one.last == after]
         held = [one.held or [] for one in waiting]
         for one in waiting:
             one.held = None
         for event in events:
-            frame = _once(event.frame)
+            shared = event._replace(frame=_once(event.frame))
             for one in waiting:
-                self._deliver(one, event, frame)
+                self._deliver(one, shared)
         for one, later in zip(waiting, held, strict=True):
             for event in later:
-                self._deliver(one, event, _once(event.frame))
+                self._deliver(one, event)
             if one.behind and one.held is None:
                 one.held = []
         return [one for one in waiting if one.held is not None]
@@ -191,7 +202,7 @@ class Hub:
     def _is_current(self, subscription: Subscription) -> bool:
         return self._topics.get(subscription.topic, {}).get(subscription.receiver.id) is subscription
 
-    def _deliver(self, one: Subscription, event: TopicEvent, frame: Frame) -> None:
+    def _deliver(self, one: Subscription, event: TopicEvent) -> None:
         if not one.live:
             _hold(one, event)
             return
@@ -203,16 +214,16 @@ class Hub:
                 return
             one.last = event.id
         if one.receiver.id != event.author:
-            one.receiver.send(frame(one.version))
+            one.receiver.send(event.frame(one.version))
 
 
 def _hold(one: Subscription, event: TopicEvent) -> None:
-    """Keep an event for later. Beyond 1,000, record only that there are more, which the log has."""
+    """Keep an event for later. Beyond 64, record only that there are more, which the log has."""
     if one.held is None:
         one.held = []
     if event.id is not None:
         one.newest = max(event.id, one.newest if one.newest is not None else event.id)
-    if len(one.held) < MAX_HELD:
+    if len(one.held) < (MAX_UNLOGGED if event.id is None else MAX_HELD):
         one.held.append(event)
 
 

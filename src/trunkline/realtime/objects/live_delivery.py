@@ -25,17 +25,19 @@ from trunkline.realtime.border import Peer
 from trunkline.realtime.objects import notifications, replay
 from trunkline.realtime.objects.authors import Authors, Subscriber
 from trunkline.realtime.objects.hub import EventReceiver, Hub, Subscription, TopicEvent
-from trunkline.realtime.objects.notifications import Outcome
+from trunkline.realtime.objects.notifications import MakeFrame, Outcome
+from trunkline.realtime.objects.replay import Replays
 from trunkline.realtime.objects.source import ObjectSource
 from trunkline.realtime.objects.types import Denial, ObjectEvent, gone, kind_of
 
 log = logging.getLogger("trunkline.realtime")
 
-MakeFrame = Callable[[str, bytes], bytes]
-"""A function that makes a frame from a message type and a JSON payload."""
-
 NEWEST_AT_ONCE = 500
 """The number of objects whose newest events are read at once."""
+FILLED_AT_ONCE = 32
+"""The number of missed events that are read, rendered and sent between two turns of the event loop."""
+CHECKED_AT_ONCE = 16
+"""The number of subscribers whose rights are read between two turns."""
 
 
 class LiveDelivery:
@@ -46,6 +48,7 @@ class LiveDelivery:
         self._database = database
         self._frame = frame
         self.hub = Hub(self._missed)
+        self.replays = Replays(source, database, frame)
         self.authors = Authors()
         self._subscribers: dict[str, Subscriber] = {}
         self._establishing: dict[tuple[str, str], Denial | None] = {}
@@ -88,6 +91,10 @@ class LiveDelivery:
     def finish(self, peer: Peer, topic: str) -> Denial | None:
         """Return the loss of access since ``start``, if there was one."""
         return self._establishing.pop((peer.id, topic), None)
+
+    def denial(self, peer: Peer, topic: str) -> Denial | None:
+        """Return the loss of access since ``start``, if there was one so far."""
+        return self._establishing.get((peer.id, topic))
 
     def begin(self, peer: Peer, topic: str, version: int = notifications.LISTED) -> Subscription:
         """Subscribe a connection, in replay. ``version`` is the form in which its client reads events."""
@@ -138,6 +145,7 @@ class LiveDelivery:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.replays.stop()
 
     # The inside
 
@@ -170,20 +178,26 @@ class LiveDelivery:
         self._persist(partial(self._fill, topic))
 
     async def _fill(self, topic: str) -> None:
-        for after in self.hub.waiting(topic):
-            with self.authors.filling(topic):
-                events = await self._database.read(
-                    partial(replay.missed, source=self.source, sid=topic, after=after)
-                )
-                made = [self._made(event, self.authors.remembered(event)) for event in events]
-                behind = self.hub.fill(topic, made, after)
-            for subscription in behind:
-                # The source no longer has the missing events: the client requests its state by itself.
-                outcome = Outcome(topic, kind_of(topic).value, subscription.version)
-                self.send(subscription.receiver, outcome.canceled())
-                self.cancel(subscription.receiver, topic)
+        with self.authors.filling(topic):
+            while waiting := self.hub.waiting(topic):
+                for after in waiting:
+                    await self._fill_after(topic, after)
+                    await asyncio.sleep(0)
+
+    async def _fill_after(self, topic: str, after: int) -> None:
+        read = partial(replay.missed, source=self.source, sid=topic, after=after, limit=FILLED_AT_ONCE)
+        events = await self._database.read(read)
+        made = [self._made(event, self.authors.remembered(event)) for event in events]
+        for subscription in self.hub.fill(topic, made, after):
+            if subscription.last != after:
+                continue
+            # The source no longer has the missing events: the client requests its state by itself.
+            outcome = Outcome(topic, kind_of(topic).value, subscription.version)
+            self.send(subscription.receiver, outcome.canceled())
+            self.cancel(subscription.receiver, topic)
 
     async def _recheck(self, service_sid: str, object_sid: str, identity: str) -> None:
+        checked = 0
         for topic in (object_sid,) if object_sid else self.hub.topics():
             for receiver in self.hub.subscribers(topic):
                 peer = self.peer(receiver.id)
@@ -192,6 +206,9 @@ class LiveDelivery:
                 if identity and peer.grant.identity != identity:
                     continue
                 await self._withdraw(service_sid, topic, peer)
+                checked += 1
+                if checked % CHECKED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     async def _withdraw(self, service_sid: str, topic: str, peer: Peer) -> None:
         denial = await self._database.read(
@@ -214,6 +231,7 @@ class LiveDelivery:
                     self.hub.expect(topic, newest[topic])
                 else:
                     self._end_all(topic)
+            await asyncio.sleep(0)
 
     def _end_all(self, topic: str) -> None:
         for receiver in self.hub.subscribers(topic):

@@ -9,7 +9,8 @@ it as ``event``, those of version 4 a list, ``events`` (client).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -27,12 +28,20 @@ _LIVE = {
     "map": "com.twilio.rtd.cds.map",
     "stream": ORDERED,
 }
+_CORRELATION = b'"correlation_id":'
+
+MakeFrame = Callable[[str, bytes], bytes]
+"""A function that makes a frame from a message type and a JSON payload, which stands in it as it is."""
+
 SINGLE = 3
 """The protocol version in which a notification has its event by itself."""
 LISTED = 4
 """The protocol version in which a notification has a list of events."""
 BASE = "https://cds.us1.twilio.com/v3"
 """The start of the URLs in events: clients send later requests there, and only the path counts (client)."""
+
+_NARROW = 16
+"""The least length of a correlation id in a replay: JavaScript clients send a time in milliseconds (client)."""
 
 _ITEM = {"list": ("list", "Lists", "item_index"), "map": ("map", "Maps", "item_key")}
 
@@ -94,6 +103,23 @@ def live(event: ObjectEvent, version: int) -> bytes:
     return msgspec.json.encode({"event_type": event.type, **content, "strictly_ordered": False})
 
 
+class EventFrame(NamedTuple):
+    """A frame of bytes that stand before and after the correlation id of a request."""
+
+    head: bytes
+    tail: bytes
+
+
+def replayed(event: ObjectEvent, version: int, width: int, frame: MakeFrame) -> EventFrame:
+    """Return the frame of an event that clients missed; the correlation id, which differs, has ``width`` bytes."""
+    content = _versioned(version, described(event))
+    body = {"event_type": event.type, "correlation_id": msgspec.Raw(b" " * width), **content}
+    payload = msgspec.json.encode(body)
+    made = frame(ORDERED, payload)
+    at = made.index(payload) + payload.index(_CORRELATION) + len(_CORRELATION)
+    return EventFrame(made[:at], made[at + width :])
+
+
 def noop(event: ObjectEvent, version: int) -> bytes:
     """Return the notification that only advances an author's event id: it does not receive its own change (client)."""
     kind = event.kind
@@ -105,18 +131,20 @@ def noop(event: ObjectEvent, version: int) -> bytes:
     return msgspec.json.encode({"event_type": f"{kind}_noop", **_versioned(version, body)})
 
 
+def correlation(correlation_id: Any) -> bytes:
+    """Return a correlation id as JSON, filled up with blanks to one of few lengths: so frames can be shared."""
+    text = msgspec.json.encode(correlation_id)
+    return text.ljust(max(_NARROW, 1 << (len(text) - 1).bit_length()))
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """The notifications of a request for a subscription: the SID and kind of its object, the protocol version, and the
-    correlation id, None for changes that nobody requested."""
+    """The notifications of a request for a subscription: the SID and kind of its object, as requested, the protocol
+    version, and the correlation id, None for changes that nobody requested."""
 
     sid: str
-    kind: str
+    kind: str | msgspec.Raw
     version: int
     correlation_id: Any = None
-
-    def replayed(self, event: ObjectEvent) -> bytes:
-        """Return the notification of an event that the client missed."""
-        return self._correlated(event.type, described(event))
 
     def established(self, last_event_id: int | None, *, interrupted: bool = False) -> bytes:
         """Return the notification of a new subscription whose client has all events up to ``last_event_id``."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.storage.database import Tx
@@ -13,6 +15,14 @@ from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, Ob
 
 V = TypeVar("V")
 """The type of a source's viewer: a Service and the identity that reads in it."""
+
+
+class MissedEvents(msgspec.Struct, frozen=True):
+    """Events of an object, oldest first. If they are ``compacted``, they are right only for a client that had just the
+    events up to the ``since`` of their request."""
+
+    events: Sequence[ObjectEvent]
+    compacted: bool = False
 
 
 class ObjectSource(Protocol[V]):
@@ -47,14 +57,17 @@ class ObjectSource(Protocol[V]):
         ...
 
     async def events_after(
-        self, tx: Tx, root: ObjectRoot, event_id: int, limit: int
-    ) -> Sequence[ObjectEvent]:
-        """Return the events of an object after ``event_id``, oldest first: all of them, or at least ``limit``.
+        self, tx: Tx, root: ObjectRoot, event_id: int, limit: int, since: int
+    ) -> MissedEvents:
+        """Return the events of an object after ``event_id``, oldest first: all of them, or at least ``limit``. They are
+        for a client that had all events up to ``since``, and got those up to ``event_id`` by now.
 
         They may be compacted: of an item that exists only its last event, ``added`` if the item was created after
-        ``event_id``, else ``updated``; of one that was removed only the removal; of a Document one ``updated``. If
+        ``since``, else ``updated``; of one that was removed only the removal; of a Document one ``updated``. If
         that leaves gaps, ``previous_id`` is the id of the event before in this result, ``event_id`` for the first. A
         source whose log no longer has the events, and whose result therefore has holes, leaves it None.
+
+        It reads no more rows than a small multiple of ``limit``, however large the object is.
         """
         ...
 

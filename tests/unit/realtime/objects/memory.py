@@ -13,6 +13,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.operation import Call
 from trunkline.api.paging import Window
 from trunkline.core.access_tokens import Grant
+from trunkline.realtime.objects.source import MissedEvents
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class MemoryDatabase:
         await asyncio.sleep(0)
         return await action(None)
 
-    write = read
+    write = scan = read
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,8 @@ class MemorySource:
         return (found[::-1] if descending else found)[: window.size + 1]
 
     async def events_after(
-        self, tx: Any, root: ObjectRoot, event_id: int, limit: int
-    ) -> Sequence[ObjectEvent]:
+        self, tx: Any, root: ObjectRoot, event_id: int, limit: int, since: int
+    ) -> MissedEvents:
         """Return the last event of each member after ``event_id``."""
         channel = self._channel(root.sid)
         assert channel is not None
@@ -159,10 +160,10 @@ class MemorySource:
         made, previous = [], event_id
         for key, event in sorted(latest.items(), key=lambda pair: pair[1].event_id or 0):
             member = channel.members.get(key or "")
-            action = "removed" if member is None else "added" if member.date_created > event_id else "updated"
+            action = "removed" if member is None else "added" if member.date_created > since else "updated"
             made.append(msgspec.structs.replace(event, type=f"map_item_{action}", previous_id=previous))
             previous = event.event_id or 0
-        return made[:limit]
+        return MissedEvents(made[:limit], compacted=True)
 
     async def newest(self, tx: Any, sids: Sequence[str]) -> dict[str, int]:
         """Return the newest events."""

@@ -51,6 +51,22 @@ def test_a_write_of_a_lost_connection_is_not_its_successors() -> None:
     assert authors.remembered(EVENT) is None
 
 
+def test_a_writer_of_items_knows_their_states_up_to_its_own() -> None:
+    authors = Authors()
+    changed = msgspec.structs.replace(EVENT, item_index=1, item_revision="4")
+    assert not authors.has_written("one", "ES1")
+    with writing(authors, "one"):
+        authors.author(EVENT)
+        assert not authors.has_written("one", "ES1")
+        authors.author(changed)
+    assert authors.has_written("one", "ES1")
+    assert not authors.has_written("two", "ES1")
+    assert authors.knows("one", msgspec.structs.replace(changed, event_id=3))
+    assert authors.knows("one", changed)
+    for other in ({"event_id": 5}, {"event_id": None}, {"event_id": 3, "item_index": 2}):
+        assert not authors.knows("one", msgspec.structs.replace(changed, **other))
+
+
 def test_requests_of_one_connection_do_not_end_each_other() -> None:
     authors = Authors()
     with writing(authors, "one"):

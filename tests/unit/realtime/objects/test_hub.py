@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.realtime.objects.hub import MAX_HELD, Hub, TopicEvent
+from trunkline.realtime.objects.hub import MAX_HELD, MAX_UNLOGGED, Hub, TopicEvent
 
 
 class Reader:
@@ -62,6 +62,54 @@ def test_a_frame_is_made_once_and_only_for_somebody() -> None:
         live(hub, Reader(name), 1)
     hub.publish("T", TopicEvent(2, frame))
     assert made == [4]
+
+
+def test_a_frame_is_made_once_for_all_who_held_it() -> None:
+    hub, _ = _hub()
+    made: list[int] = []
+
+    def frame(version: int) -> bytes:
+        made.append(version)
+        return b"1"
+
+    readers = [Reader(name) for name in "abc"]
+    replaying = [hub.begin(reader, "T") for reader in readers]
+    hub.publish("T", TopicEvent(1, frame))
+    for subscription in replaying:
+        hub.establish(subscription, 0)
+    assert made == [4]
+    assert [reader.got for reader in readers] == [[1]] * 3
+
+
+def test_a_replay_goes_on_to_events_that_are_not_held() -> None:
+    hub, missed = _hub()
+    reader = Reader()
+    subscription = hub.begin(reader, "T")
+    assert subscription.overtaken() is None
+    hub.publish("T", event(1))
+    assert subscription.overtaken() is None
+    hub.publish("T", TopicEvent(None, lambda _: b"-1"))
+    for id in range(2, MAX_HELD + 20):
+        hub.publish("T", event(id))
+    assert subscription.overtaken() == MAX_HELD + 19
+    assert subscription.overtaken() is None
+    hub.publish("T", event(MAX_HELD + 20))
+    hub.establish(subscription, MAX_HELD + 19)
+    # What no log has was kept.
+    assert reader.got == [-1, MAX_HELD + 20]
+    assert missed == []
+
+
+def test_events_that_no_log_has_are_held_beyond_the_others() -> None:
+    hub, _ = _hub()
+    reader = Reader()
+    subscription = hub.begin(reader, "T")
+    assert subscription.overtaken() is None
+    for number in range(MAX_UNLOGGED + 5):
+        hub.publish("T", TopicEvent(None, lambda _, number=number: b"%d" % number))  # type: ignore[misc]
+    assert subscription.overtaken() is None
+    hub.establish(subscription, None)
+    assert reader.got == list(range(MAX_UNLOGGED))
 
 
 def test_old_events_are_dropped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ import msgspec
 import pytest
 
 from trunkline.core.storage.database import Database
-from trunkline.realtime.objects.live_delivery import LiveDelivery
+from trunkline.realtime.objects import notifications
+from trunkline.realtime.objects.live_delivery import CHECKED_AT_ONCE, FILLED_AT_ONCE, LiveDelivery
 from trunkline.realtime.objects.notifications import version_of
 from trunkline.realtime.objects.subscriptions import (
     SubscriptionBatch,
@@ -18,6 +20,7 @@ from trunkline.realtime.objects.subscriptions import (
     SubscriptionRequest,
     Subscriptions,
 )
+from trunkline.realtime.objects.types import ObjectEvent
 from unit.realtime.objects.memory import Client, MemoryDatabase, MemorySource, frame, map_sid, until
 
 SERVICE = "IS1"
@@ -43,7 +46,7 @@ class Stage:
         self, client: Client, known: int | None = None, sid: str = ROSTER, version: int = 4
     ) -> Any:
         """Subscribe to a Map. Return the reply."""
-        requests = [SubscriptionRequest(sid, "map", known)]
+        requests = [SubscriptionRequest(sid, msgspec.Raw(b'"map"'), msgspec.Raw(msgspec.json.encode(known)))]
         batch = SubscriptionBatch(
             action="establish", requests=requests, correlation_id=7, event_protocol_version=version
         )
@@ -147,6 +150,66 @@ def test_events_that_were_not_announced_are_found() -> None:
         stage.live.catch_up()
         await until(lambda: len(client.sent) == 2)
         assert client.received()[1:] == [("map_item_added", missed)]
+
+    play(scene)
+
+
+def test_a_long_hole_is_filled_a_few_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    turn = 0
+    make = notifications.live
+
+    def counted(event: ObjectEvent, version: int) -> bytes:
+        made.append(turn)
+        return make(event, version)
+
+    monkeypatch.setattr(notifications, "live", counted)
+
+    async def scene(stage: Stage) -> None:
+        nonlocal turn
+        stage.change("alice")
+        clients = [Client("alice", {"chat": SERVICE}, f"c{number}") for number in range(5)]
+        for client in clients:
+            stage.live.connected(client)
+            await stage.subscribe(client)
+        expected = [stage.change(f"m{number}", publish=False) for number in range(3 * FILLED_AT_ONCE + 5)]
+        stage.live.catch_up()
+        while len(clients[-1].sent) <= len(expected):
+            turn += 1
+            await asyncio.sleep(0)
+        for client in clients:
+            assert [id for _, id in client.received()[1:]] == expected
+        assert len(made) == len(expected)
+        assert max(Counter(made).values()) == FILLED_AT_ONCE
+
+    play(scene)
+
+
+def test_rights_are_read_a_few_at_a_time() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.change("alice")
+        for number in range(3 * CHECKED_AT_ONCE):
+            client = Client("alice", {"chat": SERVICE}, f"c{number}")
+            stage.live.connected(client)
+            await stage.subscribe(client)
+        reads: Counter[int] = Counter()
+        turn = 0
+        denial = stage.source.denial
+
+        async def counted(*subject: Any, **more: Any) -> Any:
+            reads[turn] += 1
+            return await denial(*subject, **more)
+
+        async def read(action: Callable[[Any], Awaitable[Any]]) -> Any:
+            return await action(None)  # as on SQLite, where a read does not wait
+
+        cast(Any, stage.source).denial = counted
+        cast(Any, stage.live)._database.read = read
+        stage.live.recheck(SERVICE, ROSTER)
+        while reads.total() < 3 * CHECKED_AT_ONCE:
+            turn += 1
+            await asyncio.sleep(0)
+        assert max(reads.values()) == CHECKED_AT_ONCE
 
     play(scene)
 

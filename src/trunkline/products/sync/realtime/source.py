@@ -1,8 +1,8 @@
 """Sync as a source of objects for realtime clients: its stored objects, items, and the log of their events.
 
-Event ids have no gaps, so the log reaches back to a known event if it has the next one. If it does not, the items that
-were added or changed since are replayed in their present state, together with the removals that are still logged; an
-item whose removal is no longer logged stays with the client until it requests the item (client).
+Event ids have no gaps, so it is known how many events the log must have after a known one. If some are gone, the items
+that were added or changed since are replayed in their present state, together with the removals that are still logged;
+an item whose removal is no longer logged stays with the client until it requests the item (client).
 """
 
 from __future__ import annotations
@@ -23,12 +23,23 @@ from trunkline.products.sync.objects import Object
 from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
 from trunkline.products.sync.scope import Actor, Scope, enter
+from trunkline.realtime.objects.source import MissedEvents
 from trunkline.realtime.objects.types import Denial, ObjectEvent, ObjectItem, ObjectKind, ObjectRoot, gone
 
 NEWEST_AT_ONCE = 500
 _SIDS = ", ".join(f":sid_{number}" for number in range(NEWEST_AT_ONCE))
 
-_REMOVALS = ("list_item_removed", "map_item_removed")
+CHANGED_ITEMS = (
+    f"SELECT {columns(Item)} FROM sync_items"
+    " WHERE object_sid = :object_sid AND last_event_id > :known ORDER BY last_event_id LIMIT :row_limit"
+)
+LOGGED_REMOVALS = (
+    f"SELECT {columns(LoggedEvent)} FROM sync_events"
+    " WHERE object_sid = :object_sid AND event_id > :known"
+    " AND type IN ('list_item_removed', 'map_item_removed') ORDER BY event_id LIMIT :row_limit"
+)
+"""The items whose last change an object's client does not have, and the removals that are still logged. Each has an
+index of its own, whose condition on the type is this one word by word."""
 
 _LINKS = {
     ObjectKind.DOCUMENT: {"permissions": "Permissions"},
@@ -135,19 +146,26 @@ class SyncSource:
         """Return the items in a window, in the order of their indexes, or of their keys' bytes."""
         return (await items.page(tx, root.sid, window)).map(object_item)
 
-    async def events_after(self, tx: Tx, root: ObjectRoot, event_id: int, limit: int) -> list[ObjectEvent]:
+    async def events_after(
+        self, tx: Tx, root: ObjectRoot, event_id: int, limit: int, since: int
+    ) -> MissedEvents:
         """Return the logged events, or the state of a List or Map if the log does not reach back to ``event_id``."""
         logged = await tx.all(
             LoggedEvent,
             f"SELECT {columns(LoggedEvent)} FROM sync_events"
-            " WHERE object_sid = :object_sid AND event_id > :known ORDER BY event_id LIMIT :row_limit",
+            " WHERE object_sid = :object_sid AND event_id > :known AND event_id <= :last ORDER BY event_id",
             object_sid=root.sid,
             known=event_id,
-            row_limit=limit,
+            last=event_id + limit,
         )
-        if root.kind is ObjectKind.DOCUMENT or (logged and logged[0].event_id == event_id + 1):
-            return [_logged(root, event) for event in logged]
-        return await _state(tx, root, event_id, limit)
+        if root.kind is ObjectKind.DOCUMENT:
+            return MissedEvents([_logged(root, event) for event in logged])
+        # Ids have no gaps, so the log has all events of a stretch, or some are no longer there.
+        if len(logged) >= min(limit, root.last_event_id - event_id) and (
+            since == event_id or await _has(tx, root.sid, since + 1)
+        ):
+            return MissedEvents([_logged(root, event) for event in logged])
+        return MissedEvents(await _state(tx, root, event_id, limit, since), compacted=True)
 
     async def newest(self, tx: Tx, sids: Sequence[str]) -> dict[str, int]:
         """Return the ids of the newest events of at most 500 objects, without those that are gone."""
@@ -173,31 +191,27 @@ class SyncSource:
         return None
 
 
-async def _state(tx: Tx, root: ObjectRoot, known: int, limit: int) -> list[ObjectEvent]:
-    present = await tx.all(
-        Item,
-        f"SELECT {columns(Item)} FROM sync_items"
-        " WHERE object_sid = :object_sid AND last_event_id > :known ORDER BY last_event_id LIMIT :row_limit",
-        object_sid=root.sid,
-        known=known,
-        row_limit=limit,
+async def _has(tx: Tx, object_sid: str, event_id: int) -> bool:
+    found = await tx.value(
+        "SELECT event_id FROM sync_events WHERE object_sid = :object_sid AND event_id = :event_id",
+        object_sid=object_sid,
+        event_id=event_id,
     )
-    removed = await tx.all(
-        LoggedEvent,
-        f"SELECT {columns(LoggedEvent)} FROM sync_events WHERE object_sid = :object_sid AND event_id > :known"
-        f" AND type IN {_REMOVALS} ORDER BY event_id LIMIT :row_limit",
-        object_sid=root.sid,
-        known=known,
-        row_limit=limit,
-    )
-    events = [_present(root, item, known) for item in present] + [_logged(root, event) for event in removed]
+    return found is not None
+
+
+async def _state(tx: Tx, root: ObjectRoot, known: int, limit: int, since: int) -> list[ObjectEvent]:
+    values = {"object_sid": root.sid, "known": known, "row_limit": limit}
+    present = await tx.all(Item, CHANGED_ITEMS, **values)
+    removed = await tx.all(LoggedEvent, LOGGED_REMOVALS, **values)
+    events = [_present(root, item, since) for item in present] + [_logged(root, event) for event in removed]
     return sorted(events, key=lambda event: event.event_id or 0)[:limit]
 
 
-def _present(root: ObjectRoot, item: Item, known: int) -> ObjectEvent:
+def _present(root: ObjectRoot, item: Item, since: int) -> ObjectEvent:
     """Return an item's latest change, or its addition if the client does not have the item."""
     is_list = root.kind is ObjectKind.LIST
-    action = "added" if item.created_event_id > known else "updated"
+    action = "added" if item.created_event_id > since else "updated"
     return ObjectEvent(
         type=f"{root.kind.value}_item_{action}",
         service_sid=root.service_sid,

@@ -69,6 +69,10 @@ class Table:
         self.subscriptions = Subscriptions(self.live, here.database, SubscriptionLimits())
         here.database.listen(self._handle)
 
+    def limit(self, **limits: int) -> None:
+        """Set limits of subscriptions."""
+        self.subscriptions = Subscriptions(self.live, self.here.database, SubscriptionLimits(**limits))
+
     def _handle(self, announcements: list[Any]) -> None:
         for announcement in announcements:
             self.sync.handle(announcement, True)

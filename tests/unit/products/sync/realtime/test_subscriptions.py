@@ -16,7 +16,6 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.sync import objects, permissions
 from trunkline.products.sync.scope import Actor
 from trunkline.realtime.objects import replay
-from trunkline.realtime.objects.subscriptions import SubscriptionLimits, Subscriptions
 from trunkline.realtime.objects.types import ObjectKind
 from unit.products.sync.realtime.table import Table, subject, until
 from unit.products.sync.world import world
@@ -107,9 +106,7 @@ def test_what_is_no_batch_is_refused(play: Play, body: bytes) -> None:
 
 def test_connection_has_a_limit(play: Play) -> None:
     async def scene(table: Table) -> None:
-        table.subscriptions = Subscriptions(
-            table.live, table.here.database, SubscriptionLimits(per_connection=1)
-        )
+        table.limit(per_connection=1)
         one, two = await table.create(ObjectKind.LIST), await table.create(ObjectKind.MAP)
         peer = table.connect()
         await table.establish(peer, subject(one), subject(two), subject(one))
@@ -120,9 +117,10 @@ def test_connection_has_a_limit(play: Play) -> None:
 
 
 def test_long_replay_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "CHUNK", 3)
+    monkeypatch.setattr(replay, "PAGE_EVENTS", 3)
 
     async def scene(table: Table) -> None:
+        table.limit(replay_events=3)
         row = await table.create(ObjectKind.LIST)
         for _ in range(5):
             await table.push(row.sid)
@@ -137,9 +135,10 @@ def test_long_replay_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_replay_of_large_data_comes_in_parts(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "MAX_BYTES", 100)
+    monkeypatch.setattr(replay, "PAGE_BYTES", 100)
 
     async def scene(table: Table) -> None:
+        table.limit(replay_bytes=80)
         row = await table.create(ObjectKind.LIST)
         for size in (500, 10, 60, 20):
             await table.push(row.sid, f'{{"t":"{"x" * size}"}}')
@@ -210,10 +209,11 @@ def test_author_hears_no_echo_but_how_far_it_is(play: Play) -> None:
 
 
 def test_older_clients_get_one_event_a_notification(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "CHUNK", 2)
+    monkeypatch.setattr(replay, "PAGE_EVENTS", 2)
     old: dict[str, Any] = {"event_protocol_version": 3}
 
     async def scene(table: Table) -> None:
+        table.limit(replay_events=2)
         row = await table.create(ObjectKind.LIST)
         for _ in range(3):
             await table.push(row.sid)
