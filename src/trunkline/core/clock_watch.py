@@ -12,10 +12,10 @@ import logging
 import socket
 
 from trunkline.core.clock import Clock
-from trunkline.core.database_clock import NOW, ClockState, DatabaseClock, RoundTrip, describe_skew
+from trunkline.core.database_clock import ClockState, DatabaseClock, RoundTrip, describe_skew, round_trip
 from trunkline.core.hold_watch import RecordAlert
 from trunkline.core.periodic import PeriodicTask
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database
 
 log = logging.getLogger("trunkline.clock")
 
@@ -58,11 +58,7 @@ class ClockWatch:
         await self._report()
 
     async def _read(self, steady: Clock) -> RoundTrip:
-        async def read(tx: Tx) -> RoundTrip:
-            before = steady()
-            return RoundTrip(before, await tx.value(NOW), steady())
-
-        return await self._database.read(read)
+        return await self._database.read(lambda tx: round_trip(tx.value, steady))
 
     async def _report(self) -> None:
         state = self._clock.state

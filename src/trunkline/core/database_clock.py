@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 
@@ -28,8 +29,7 @@ LARGEST_SKEW = 2 * SECOND
 LARGEST_WORKING_SKEW = 30 * SECOND
 """The most by which the clock of a node may be off that does due work."""
 
-NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
-"""The query for PostgreSQL's time in microseconds since 1970 UTC."""
+_NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 ReadDatabase = Callable[[Clock], Awaitable["RoundTrip"]]
 """The reading of the database's clock between two of the steady clock that is passed."""
@@ -90,6 +90,12 @@ class Sample(msgspec.Struct, frozen=True):
     def skew(self) -> int:
         """The microseconds by which the machine's clock is ahead of the database's, to half of the width."""
         return sum(self.skews) // 2
+
+
+async def round_trip(query: Callable[[str], Awaitable[Any]], steady: Clock) -> RoundTrip:
+    """Return a round trip to PostgreSQL by ``query``, which returns the one value of its text."""
+    before = steady()
+    return RoundTrip(before, await query(_NOW), steady())
 
 
 def state_of(sample: Sample, before: ClockState = ClockState.RIGHT) -> ClockState:

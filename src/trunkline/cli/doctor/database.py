@@ -9,6 +9,7 @@ from trunkline.app.products import migrations, products
 from trunkline.cli.doctor.finding import DoctorFinding, Level, failed, ok, warned
 from trunkline.core.blobs.files import blob_path
 from trunkline.core.clock import SECOND, Clock, system_clock
+from trunkline.core.database_clock import ClockState, describe_skew
 from trunkline.core.secrets import BadMasterKey
 from trunkline.core.storage.damage import find_damage, find_damaged_files
 from trunkline.core.storage.database import NewerDatabase, StorageError
@@ -17,9 +18,6 @@ from trunkline.core.storage.migrate import Migration, due
 from trunkline.core.storage.wal import WalState, read_wal
 from trunkline.settings import Settings
 from trunkline.settings.values import without_password
-
-LARGEST_SKEW = 2 * SECOND
-"""The allowed difference between the clocks of a node and of PostgreSQL."""
 
 
 async def findings(settings: Settings, clock: Clock = system_clock) -> list[DoctorFinding]:
@@ -111,15 +109,21 @@ def write_ahead_log(log: WalState) -> DoctorFinding:
 
 
 def time(now: int, inspection: Inspection) -> DoctorFinding:
-    """Check the machine's clock against the times in the database and the clock of PostgreSQL."""
+    """Check the clock that a node goes by against the times in the database, and the machine's against PostgreSQL's."""
     name, remedy = "clock", "set the clock (NTP): expiries and schedules follow it"
+    clock = inspection.clock
+    if clock is not None:
+        now, remedy = clock(), "set the clock of the database's host (NTP): expiries and schedules follow it"
     newest = max(inspection.applied.values(), default=0)
     if now < newest:
         return failed(
             name, f"it is {(newest - now) // SECOND} s before the database's last migration", remedy
         )
-    if inspection.now is not None and abs(now - inspection.now) > LARGEST_SKEW:
+    if clock is not None and clock.state is not ClockState.RIGHT:
+        idle = "" if clock.permits_due_work else ", and does no work that falls due"
         return warned(
-            name, f"it differs from PostgreSQL's by {abs(now - inspection.now) / SECOND:.0f} s", remedy
+            name,
+            f"it is {describe_skew(clock.skew)}'s: a node here is not ready{idle}",
+            "set the clock of this machine or of the database's host (NTP)",
         )
     return ok(name, "fits the database")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 import apsw
 import msgspec
 
-from trunkline.core.clock import SECOND
+from trunkline.core.database_clock import DatabaseClock, round_trip
 from trunkline.core.storage.database import StorageError
 from trunkline.core.storage.wal import is_in_use, without_server
 
@@ -38,11 +39,11 @@ _DURABLE = {
 
 class Inspection(msgspec.Struct, frozen=True):
     """The state of a database: the times at which its migrations were applied, in microseconds since 1970 UTC; the
-    settings with which it loses commits in a power cut; and the time of its server's own clock, where it has one."""
+    settings with which it loses commits in a power cut; and the measured clock of its server, where it has one."""
 
     applied: dict[tuple[str, int], int]
     weak: list[str]
-    now: int | None = None
+    clock: DatabaseClock | None = None
 
 
 def database_file(url: str) -> Path | None:
@@ -190,7 +191,6 @@ async def _query_postgres(connection: asyncpg.Connection[asyncpg.Record]) -> Ins
     applied = []
     if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
         applied = await connection.fetch(_APPLIED)
-    seconds = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())")
-    return Inspection(
-        {(component, number): at for component, number, at in applied}, weak, int(seconds * SECOND)
-    )
+    clock = DatabaseClock()
+    await clock.measure(partial(round_trip, connection.fetchval))
+    return Inspection({(component, number): at for component, number, at in applied}, weak, clock)

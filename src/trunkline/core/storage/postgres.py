@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from trunkline.core.clock import Clock
-from trunkline.core.database_clock import NOW, DatabaseClock, RoundTrip
+from trunkline.core.database_clock import DatabaseClock, round_trip
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import (
     Action,
@@ -228,7 +228,7 @@ class PostgresDatabase:
             if connection.get_settings().server_encoding != "UTF8":
                 raise StorageError("the PostgreSQL database must have the encoding UTF8")
             if isinstance(self.clock, DatabaseClock):
-                await self.clock.measure(partial(_read_clock, connection))
+                await self.clock.measure(partial(round_trip, connection.fetchval))
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
                 await self._apply(connection)
@@ -277,11 +277,6 @@ class _PooledConnection:
                     await self._connection.execute("ROLLBACK")
             finally:
                 await self._held.__aexit__(*failure)
-
-
-async def _read_clock(connection: Connection, steady: Clock) -> RoundTrip:
-    before = steady()
-    return RoundTrip(before, await connection.fetchval(NOW), steady())
 
 
 async def _reset(_: Connection) -> None:

@@ -14,7 +14,10 @@ import pytest
 from engines import PostgresEngine
 from trunkline.app.node import Node
 from trunkline.app.products import migrations, products
-from trunkline.core.clock import SECOND, system_clock
+from trunkline.cli.doctor.database import time
+from trunkline.core.clock import SECOND, Clock, system_clock
+from trunkline.core.database_clock import DatabaseClock, RoundTrip
+from trunkline.core.storage.inspection import Inspection, inspect_database
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
 from trunkline.settings import Settings
@@ -231,6 +234,39 @@ def test_a_clock_behind_the_database_fails(cli: Cli, data: Path, database_url: s
     level, message, _ = finding(cli, "clock")
     assert level == "fail"
     assert message.endswith(" s before the database's last migration")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level", "shown"),
+    [
+        (0, "ok", "fits the database"),
+        (3.2, "warn", "it is 3.2 s ahead of the database's: a node here is not ready"),
+        (
+            -90,
+            "warn",
+            "it is 90.0 s behind the database's: a node here is not ready, and does no work that falls due",
+        ),
+    ],
+)
+def test_a_clock_that_differs_from_postgresqls_is_shown(ahead: float, level: str, shown: str) -> None:
+    clock = DatabaseClock(lambda: int((10_000 + ahead) * SECOND), lambda: 0)
+
+    async def read(steady: Clock) -> RoundTrip:
+        return RoundTrip(steady(), 10_000 * SECOND, steady())
+
+    asyncio.run(clock.measure(read))
+    applied = {("jobs", 1): 9_000 * SECOND}
+    # The other checks may take long: what the machine's clock shows after them proves nothing.
+    found = time(20_000 * SECOND, Inspection(applied, [], clock))
+    assert (found.level.value, found.message) == (level, shown)
+    found = time(0, Inspection({("jobs", 1): 10_007 * SECOND}, [], clock))
+    assert found.message == "it is 7 s before the database's last migration"
+
+
+def test_doctor_measures_the_clock_of_postgresql(postgres_server: str) -> None:
+    inspection = asyncio.run(inspect_database(postgres_server))
+    assert inspection.clock is not None
+    assert time(0, inspection).message == "fits the database"
 
 
 def test_a_file_that_is_no_database_fails(cli: Cli, tmp_path: Path) -> None:
