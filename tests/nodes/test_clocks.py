@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import email.utils
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,14 +34,31 @@ class Webhooks:
     """The requests to a webhook; one about a Document with the name ``slow`` gets its response when it is let go."""
 
     def __init__(self) -> None:
-        self.received: list[dict[str, str]] = []
+        self._received: list[dict[str, str]] = []
+        self._news = threading.Condition()
         self.let_go = threading.Event()
         self.url = ""
+
+    def add(self, one: dict[str, str]) -> None:
+        """Count a request."""
+        with self._news:
+            self._received.append(one)
+            self._news.notify_all()
+
+    async def until(self, count: int, event: str, name: str = "") -> None:
+        """Wait until an event has come so often."""
+
+        def wait() -> None:
+            with self._news:
+                assert self._news.wait_for(lambda: self.count(event, name) >= count, PATIENCE)
+
+        await asyncio.to_thread(wait)
 
     def count(self, event: str, name: str = "") -> int:
         """Return how often an event came, of a Document if ``name`` is given."""
         return sum(
-            one["EventType"] == event and name in ("", one.get("DocumentUniqueName")) for one in self.received
+            one["EventType"] == event and name in ("", one.get("DocumentUniqueName"))
+            for one in self._received
         )
 
 
@@ -52,7 +70,7 @@ def webhooks() -> Iterator[Webhooks]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             one = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            made.received.append(one)
+            made.add(one)
             if one.get("DocumentUniqueName") == "slow":
                 made.let_go.wait(2 * PATIENCE)
             self.send_response(204)
@@ -81,21 +99,21 @@ class Clocks:
         self._database = database
         self._documents = f"/sync/v1/Services/{cluster.service_sid}/Documents"
 
-    async def until(self, holds: Callable[[], Awaitable[bool] | bool]) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         """Wait for a condition."""
         async with asyncio.timeout(PATIENCE):
-            while True:
-                found = holds()
-                if found if isinstance(found, bool) else await found:
-                    return
-                await asyncio.sleep(0.02)
+            while not await holds():
+                pass
 
     async def get(self, node: int, path: str) -> httpx.Response:
         """Return the response of a node."""
         server = self.cluster.servers[node]
         auth = server.account_sid, server.auth_token
         async with httpx.AsyncClient(auth=auth, trust_env=False, timeout=PATIENCE) as client:
-            return await client.get(server.url + path)
+            response = await client.get(server.url + path)
+        date = email.utils.parsedate_to_datetime(response.headers["date"])
+        assert abs((date - datetime.datetime.now(datetime.UTC)).total_seconds()) < PATIENCE
+        return response
 
     async def shows(self, node: int, state: str) -> bool:
         """Return whether a node's readiness is as its clock is."""
@@ -164,7 +182,7 @@ async def nothing_is_early_or_twice(clocks: Clocks) -> None:
     alice, bob = Follower(cluster, "alice", list_sid), Follower(cluster, "bob", list_sid)
     # A token of an hour is good on a node an hour ahead.
     async with alice.on(0), bob.on(1):
-        await clocks.until(lambda: hooks.count("endpoint_connected") == 2)
+        await hooks.until(2, "endpoint_connected")
         kept = await clocks.document(1, "kept", HOUR)
         message = await clocks.schedule(1)
         # The third node is off by less than stops due work: it does that at its time.
@@ -176,9 +194,9 @@ async def nothing_is_early_or_twice(clocks: Clocks) -> None:
         await clocks.until(lambda: clocks.shows(2, "90.0 s ahead of the database"))
         await clocks.post(0, path, WebhooksFromRestEnabled="true")
         await clocks.document(0, "slow", HOUR)
-        await clocks.until(lambda: hooks.count("document_created", "slow") == 1)
+        await hooks.until(1, "document_created", "slow")
         await clocks.document(2, "quick", HOUR)
-        await clocks.until(lambda: hooks.count("document_created", "quick") == 1)
+        await hooks.until(1, "document_created", "quick")
         hooks.let_go.set()
         cluster.set_clock(1, -HOUR)
         await clocks.until(lambda: clocks.shows(1, "3600.0 s behind the database"))

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from trunkline.app.data import open_authority
 from trunkline.app.node import Node
 from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.core.atomic_files import replace_file
+from trunkline.core.clock import SECOND, Clock
 from trunkline.core.open_files import OpenFiles
 from trunkline.settings import Settings
 from trunkline.switch.proxy import ConnectProxy, ProxyBounds
@@ -44,7 +46,20 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), and with its own end."""
+    """uvicorn's server without its own signal handling (the exit code of a clean stop is 0), with its own end, and with
+    the node's time as the ``Date`` of responses."""
+
+    def __init__(self, config: uvicorn.Config, clock: Clock) -> None:
+        super().__init__(config)
+        self._clock = clock
+
+    async def on_tick(self, counter: int) -> bool:
+        """Set the headers of all responses once a second; return whether the server ends."""
+        ended = await super().on_tick(counter)
+        if counter % 10 == 0:
+            date = formatdate(self._clock() / SECOND, usegmt=True).encode()
+            self.server_state.default_headers = [(b"date", date), *self.config.encoded_headers]
+        return ended
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,10 +126,11 @@ class Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            date_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=2048,
         )
-        self._uvicorn = _Uvicorn(config)
+        self._uvicorn = _Uvicorn(config, self.node.clock)
 
     @property
     def url(self) -> str:
