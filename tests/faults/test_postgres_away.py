@@ -1,10 +1,11 @@
 """PostgreSQL that goes away under load: the node returns 503, reports that it is not ready, and recovers by
-itself.
+itself. Its log has a line for each begin and end of an outage, however many requests meet it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,7 +45,7 @@ async def _outlive(relay: Relay, folder: Path) -> Count:
     await relay.open()
     ledger = Ledger()
     team = writers(SYNC, ledger, "away")
-    server = Server(folder, "--log-level", "error", database_url=relay.url)
+    server = Server(folder, "--log-level", "warning", database_url=relay.url)
     await asyncio.to_thread(server.start)
     with ExitStack() as stack:
         stack.callback(server.kill)
@@ -66,6 +67,11 @@ async def _outlive(relay: Relay, folder: Path) -> Count:
         }
         assert (503, 20503) in outcomes
         assert outcomes <= {(503, 20503), (500, 20500)}, "500 is for a commit whose outcome is unknown"
+        logged = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        about = [line["message"].partition(":")[0] for line in logged if line["level"] != "info"]
+        assert set(about) <= {"the database is away", "the database is back"}, about
+        assert 1 <= len(about) <= 2 * TURNS
+        assert not any("exception" in line for line in logged)
         assert not (lies := ledger.lies(await shown(server, SYNC))), lies
     relay.cut()
     return ledger.count

@@ -8,24 +8,22 @@ from __future__ import annotations
 import logging
 
 from trunkline.api.errors import ApiError
-from trunkline.core.storage.database import DamagedData, Unavailable
+from trunkline.core.storage.database import LOGGED_ONCE, DamagedData, Unavailable
 
 DAMAGED = "The stored data are damaged; the operator has to restore them"
 
 
 def rejection_of(error: Exception, log: logging.Logger, subject: str, **fields: str) -> ApiError:
     """Return the rejection for an error, without detail unless it is an ApiError. One that the client did not cause is
-    written to ``log``, the door's, with ``fields``; a failure that nobody expected with ``subject`` and its traceback.
+    written to ``log``, the door's, with ``fields``, ``subject`` and its traceback, unless the storage has logged it.
     """
     extra = {"fields": fields}
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, LOGGED_ONCE):
+        log.debug("%s failed by the storage: %s", subject, error, extra=extra)
+    else:
+        log.error("%s failed", subject, exc_info=error, extra=extra)
     if isinstance(error, Unavailable):
-        log.error("storage is unavailable: %s", error, extra=extra)
         return ApiError(20503, headers={"Retry-After": "1"})
-    if isinstance(error, DamagedData):
-        # The storage logs the cause, once.
-        log.debug("the stored data are damaged", extra=extra)
-        return ApiError(20500, DAMAGED)
-    log.error("%s failed", subject, exc_info=error, extra=extra)
-    return ApiError(20500)
+    return ApiError(20500, DAMAGED if isinstance(error, DamagedData) else None)

@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 
+from trunkline.core.outages import Outage
 from trunkline.core.periodic import PeriodicTask
 
 log = logging.getLogger("trunkline.server")
@@ -25,7 +26,8 @@ class OpenFiles:
     """The watch over the open files of the process."""
 
     def __init__(self) -> None:
-        self._calm = CALM_CHECKS
+        self._checks = 0
+        self._outage = Outage(log, CALM_CHECKS, lambda: self._checks)
         self._task = PeriodicTask(
             "checks of open files", self._watch, WATCH_SECONDS, WATCH_SECONDS, due_by=None
         )
@@ -40,13 +42,12 @@ class OpenFiles:
 
     def exhausted(self, reason: OSError) -> None:
         """Record that no file could be opened. Log it, unless that is recorded."""
-        if self._calm >= CALM_CHECKS:
-            log.error(
-                "no more files can be opened, and new connections are refused: %s;"
-                " raise the limit of open files (ulimit -n, LimitNOFILE)",
-                reason,
-            )
-        self._calm = 0
+        self._outage.failed(
+            "no more files can be opened, and new connections are refused: %s;"
+            " raise the limit of open files (ulimit -n, LimitNOFILE)",
+            reason,
+            level=logging.ERROR,
+        )
 
     def check(self) -> None:
         """Open a file and close it."""
@@ -56,10 +57,8 @@ class OpenFiles:
             if reason.errno in (errno.EMFILE, errno.ENFILE):
                 self.exhausted(reason)
                 return
-        if self._calm < CALM_CHECKS:
-            self._calm += 1
-            if self._calm == CALM_CHECKS:
-                log.warning("files can be opened again")
+        self._checks += 1
+        self._outage.works("files can be opened again")
 
     async def _watch(self) -> None:
         self.check()

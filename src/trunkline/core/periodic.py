@@ -2,9 +2,8 @@
 
 1. One asyncio task calls ``action``, then waits: for ``seconds``, or for as long as the action returned, unless
    ``wake`` ends the wait. A wake during the action starts it once more as soon as it returns.
-2. After a StorageError, which is logged as a warning, or any other exception, which is logged with its traceback, the
-   task pauses and goes on. No wake shortens that pause. The same StorageError again is not logged until an action has
-   succeeded: an outage is one line for each task.
+2. After an exception the task pauses and goes on. No wake shortens that pause. The storage logs its own
+   outages; any other exception is logged once with its traceback, and its end when the action works again.
    A task of due work stands still while the node's clock does not permit such work, and goes on within a second after.
 3. ``stop`` cancels the task and waits for its end. A transaction under way is committed or undone as a whole.
 4. ``retry_storage`` is for work that is done once and that others wait for: it is repeated after each StorageError,
@@ -20,7 +19,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from trunkline.core.clock import Clock, permits_due_work
-from trunkline.core.storage.database import StorageError
+from trunkline.core.outages import Outage
+from trunkline.core.storage.database import LOGGED_ONCE, StorageError
 
 log = logging.getLogger("trunkline.periodic")
 
@@ -50,10 +50,9 @@ class PeriodicTask:
         self._seconds = seconds
         self._retry_seconds = retry_seconds
         self._due_by = due_by
-        self._log = log
+        self._outage = Outage(log)
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._logged = ""
 
     def start(self, *, at_once: bool = False, after: float | None = None) -> None:
         """Begin, with the action ``at_once`` or with a wait: of ``after`` seconds, else of the usual ones."""
@@ -82,14 +81,14 @@ class PeriodicTask:
             try:
                 chosen = await self._action()
                 pause = self._seconds if chosen is None else chosen
-                self._logged = ""
+                self._outage.works("%s work again", self._name)
                 continue
-            except StorageError as error:
-                if self._logged != str(error):
-                    self._log.warning("%s wait for the database: %s", self._name, error)
-                self._logged = str(error)
-            except Exception:
-                self._log.exception("%s failed and are tried again", self._name)
+            except LOGGED_ONCE:
+                pass
+            except Exception as error:
+                self._outage.failed(
+                    "%s failed and are tried again", self._name, level=logging.ERROR, error=error
+                )
             await asyncio.sleep(self._retry_seconds)
             pause = 0
 
@@ -100,15 +99,14 @@ class PeriodicTask:
 
 
 async def retry_storage(name: str, action: Callable[[], Awaitable[T]], *, log: logging.Logger = log) -> T:
-    """Return the result of ``action``, called again until the storage accepts it. A failure is written to ``log``, the
-    owner's, under ``name``, a plural, unless it is the same as the one before. Raise whatever else the action raises.
-    """
-    logged = ""
+    """Return the result of ``action``, called again until the storage accepts it. A failure that the storage has not
+    logged itself is written to ``log``, the owner's, once under ``name``, a plural. Raise whatever else the action
+    raises."""
+    outage = Outage(log)
     while True:
         try:
             return await action()
         except StorageError as error:
-            if logged != str(error):
-                log.warning("%s wait for the database: %s", name, error)
-            logged = str(error)
+            if not isinstance(error, LOGGED_ONCE):
+                outage.failed("%s wait for the database: %s", name, error)
             await asyncio.sleep(RETRY_SECONDS)

@@ -75,6 +75,8 @@ def configure_logs(level: str) -> None:
     root.setLevel(level.upper())
     for name in ("uvicorn.error", "uvicorn.asgi"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # The driver logs every attempt of an outage, with its traceback; the storage logs the outage.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
 
 
 class Metrics:

@@ -16,6 +16,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.failures import rejection_of
 from trunkline.core.access_tokens import Grant, InvalidToken
 from trunkline.core.clock import Clock
+from trunkline.core.storage.database import LOGGED_ONCE
 from trunkline.realtime.border import RequestTunnel, TooManyLogins, TunnelReply, Verifier
 from trunkline.realtime.effects import (
     Abort,
@@ -220,8 +221,9 @@ class RealtimeConnection:
             effects = session.refused(status, gateway.clock())
         except TooManyLogins as why:
             effects = session.put_off(why, gateway.clock())
-        except Exception:
-            log.exception("a token could not be verified")
+        except Exception as error:
+            if not isinstance(error, LOGGED_ONCE):
+                log.exception("a token could not be verified")
             effects = session.failed(gateway.clock())
         else:
             veto = self._veto(grant)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.core.host_patterns import HostPattern
 from trunkline.core.open_files import OpenFiles
+from trunkline.core.outages import Outage
 from trunkline.switch import passthrough
 from trunkline.switch.authority import Authority
 from trunkline.switch.error_response import (
@@ -83,6 +84,7 @@ class ConnectProxy:
         self._authority = authority
         self._protocol_factory = protocol_factory
         self._log = log
+        self._full = Outage(log)
         self._let_through = tuple(let_through)
         self._anonymous, self._files = bounds
         self._limits = limits
@@ -147,9 +149,11 @@ class ConnectProxy:
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         if self._is_full() and not self._anonymous.give_way():
-            self._log.warning("the proxy refuses a connection: %d are open", self._limits.max_connections)
+            limit = self._limits.max_connections
+            self._full.failed("the proxy refuses connections: %d are open", limit)
             _reject(sock)
             return
+        self._full.works("the proxy accepts connections again")
         self._open.add(sock)
         owned = ExitStack()
         owned.enter_context(sock)

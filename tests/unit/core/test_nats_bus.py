@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.errors import SlowConsumerError
 
 from nats_server import NatsServer, nats_server
 from trunkline.core.nats_bus import BusUnreachable, LocalBus, NatsBus, open_bus
@@ -19,12 +21,15 @@ PATIENCE = 15.0
 
 class Peer:
     """A peer that speaks enough of the server's side to report in which order it got what. It ignores pings
-    once it is ``mute``.
+    once it is ``mute``, and reads nothing any more once it is ``gone``.
     """
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
         self.mute = False
+        self.gone = False
+        self.connections = 0
+        self.over = asyncio.Event()
 
     @property
     def answered(self) -> list[bytes]:
@@ -32,8 +37,14 @@ class Peer:
         return self.got[: len(self.got) - self.got[::-1].index(b"PING")]
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         writer.write(b'INFO {"max_payload":1048576}\r\n')
         while line := await reader.readline():
+            if self.gone:
+                writer.transport.pause_reading()  # type: ignore[attr-defined]
+                await self.over.wait()
+                writer.transport.abort()
+                return
             verb, *words = line.split()
             if verb == b"PUB":
                 self.got.append((await reader.readexactly(int(words[-1]) + 2))[:-2])
@@ -55,6 +66,7 @@ async def peer_and_node() -> AsyncIterator[tuple[Peer, Node]]:
             yield peer, node
         finally:
             await node.bus.stop()
+            peer.over.set()
 
 
 class Node:
@@ -165,6 +177,66 @@ def test_a_stop_ends_although_the_server_is_mute(
     assert [record.getMessage() for record in caplog.records] == [
         "the last messages for other nodes may be lost: TimeoutError"
     ]
+
+
+@pytest.mark.parametrize("unsent", [0, 3000])
+def test_a_connection_over_which_nothing_comes_is_lost(
+    unsent: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Send nothing, or so much that the client itself neither pings nor closes: its queue is full, and no socket
+    accepts it."""
+    monkeypatch.setattr(NatsBus, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(NatsBus, "RECONNECT_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        async with peer_and_node() as (peer, node):
+            peer.mute, peer.gone = True, bool(unsent)
+            for _ in range(unsent):
+                node.bus.publish("told", bytes(8192))
+            async with asyncio.timeout(PATIENCE):
+                while node.bus.connected:
+                    await asyncio.sleep(0)
+            node.bus._waiting.clear()
+            peer.mute = peer.gone = False
+            await node.until(lambda: node.gaps > 0)
+            assert (node.bus.connected, peer.connections) == (True, 2)
+
+    asyncio.run(scenario())
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [
+        ("the connection to the bus is lost: its server does not respond", None),
+        ("the connection to the bus is back", None),
+    ]
+
+
+def test_seconds_without_a_reply_end_a_connection_within_five() -> None:
+    assert NatsBus.PING_SECONDS * (1 + NatsBus.MISSED_PINGS) < 5
+
+
+def test_what_the_client_logs_by_itself_has_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError as error:
+        logging.getLogger("nats.aio.client").error("nats: encountered %s", "an error", exc_info=error)
+    [record] = caplog.records
+    assert record.getMessage() == "nats: encountered an error: ZeroDivisionError"
+    assert record.exc_info is None
+
+
+def test_a_node_that_is_too_slow_has_one_gap_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(NatsBus, "GAP_SECONDS", 0.001)
+
+    async def scenario() -> None:
+        node = Node("nats://127.0.0.1")
+        slow = SlowConsumerError("told", "reply", 1, None)  # type: ignore[arg-type]
+        for _ in range(1000):
+            await node.bus._failed(slow)
+        await node.until(lambda: node.gaps > 0)
+        assert node.gaps == 1
+
+    asyncio.run(scenario())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_after_an_outage_there_is_a_gap_and_the_bus_works(nats_server: NatsServer) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from trunkline.core import periodic
+from trunkline.core import outages, periodic
 from trunkline.core.periodic import PeriodicTask, retry_storage
-from trunkline.core.storage.database import Unavailable
+from trunkline.core.storage.database import OutcomeUnknown, StorageError, Unavailable
 
 PATIENCE = 10.0
 NEVER = 3600.0
@@ -147,7 +147,7 @@ def test_a_wake_during_the_action_calls_it_once_more() -> None:
 @pytest.mark.parametrize(
     ("failure", "level", "text"),
     [
-        (Unavailable("gone"), logging.WARNING, "things wait for the database: gone"),
+        (StorageError("bad"), logging.ERROR, "things failed and are tried again"),
         (ValueError("bad"), logging.ERROR, "things failed and are tried again"),
     ],
 )
@@ -196,18 +196,25 @@ def test_due_work_stands_still_while_the_clock_permits_none(monkeypatch: pytest.
     scenario(run)
 
 
-def test_an_outage_is_logged_once_until_the_work_succeeds(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_is_logged_once_until_the_work_succeeds_and_an_outage_by_the_storage_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
+
     async def run() -> None:
-        away = Unavailable("away")
-        work = Work(away, away, Unavailable("full"), 0, away)
+        away, fault = Unavailable("away"), ValueError("bad")
+        work = Work(away, fault, away, fault, away, 0, away, fault, 0)
         task = PeriodicTask("things", work, NEVER, retry_seconds=0, due_by=None)
         task.start(at_once=True)
-        await work.until(6)
+        await work.until(9)
+        await idle()
         await task.stop()
 
     scenario(run)
-    reasons = [record.getMessage().rpartition(" ")[2] for record in caplog.records]
-    assert reasons == ["away", "full", "away"]
+    assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == [
+        ("things failed and are tried again", True),
+        ("things work again", False),
+    ] * 2
 
 
 def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:
@@ -252,11 +259,12 @@ def test_work_that_is_done_once_is_repeated_until_the_storage_accepts_it(
     monkeypatch.setattr(periodic, "RETRY_SECONDS", 0)
 
     async def run() -> None:
-        work = Work(Unavailable("away"), Unavailable("away"), 3.0)
+        bad = StorageError("bad")
+        work = Work(Unavailable("away"), bad, OutcomeUnknown("lost"), bad, 3.0)
         assert await retry_storage("things", work, log=logging.getLogger("owner")) == 3.0
-        assert work.calls == 3
+        assert work.calls == 5
         messages = [(one.name, one.getMessage()) for one in caplog.records]
-        assert messages == [("owner", "things wait for the database: away")]
+        assert messages == [("owner", "things wait for the database: bad")]
         with pytest.raises(ZeroDivisionError):
             await retry_storage("things", Work(ZeroDivisionError()))
 

@@ -1,4 +1,4 @@
-"""The remedies of failed outgoing requests, and the line by which the log reports one.
+"""The remedies of failed outgoing requests, and the line by which the log reports a receiver that fails.
 
 A line has the reason, the remedy, and the URL without credentials, query and fragment. It stays one line whatever a
 peer sent, since logs are JSON.
@@ -10,6 +10,7 @@ import logging
 
 from trunkline.core.egress.failure import Failure
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
+from trunkline.core.outages import Outages
 
 _RECEIVER = "see the log of the receiver"
 _SLOW = "let the receiver respond faster"
@@ -64,12 +65,31 @@ def shown_url(url: str) -> str:
     return without_credentials(url).partition("?")[0]
 
 
-def log_failure(log: logging.Logger, subject: str, url: str, reason: str, remedy: str, **fields: str) -> None:
-    """Log a request that failed for good, or for the first of several times, in one line at level warning."""
-    try:
-        shown = shown_url(url)
-    except BadUrl:
-        # The reason, too, may repeat a password.
-        shown, reason = "a malformed URL", "it cannot be understood"
-    given = {name: value for name, value in fields.items() if value}
-    log.warning("%s failed at %s: %s; %s", subject, shown, reason, remedy, extra={"fields": given})
+class ReceiverLog:
+    """The log of the receivers of requests: a line when one begins to fail, and one when it works again. A receiver
+    that cannot be reached is away with all of its URLs; one that responds with what is of no use fails at that URL."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._outages = Outages(log)
+
+    def failed(
+        self, subject: str, url: str, reason: str, remedy: str, *, reached: bool, **fields: str
+    ) -> None:
+        """Record a request that failed for good, or for the first of several times; ``reached`` if its receiver
+        responded."""
+        try:
+            key = shown = shown_url(url)
+            if not reached:
+                key = locate(url).origin
+        except BadUrl:
+            # The reason, too, may repeat a password.
+            key, shown, reason = url, "a malformed URL", "it cannot be understood"
+        given = {name: value for name, value in fields.items() if value}
+        self._outages.of(key).failed("%s failed at %s: %s; %s", subject, shown, reason, remedy, fields=given)
+
+    def works(self, url: str) -> None:
+        """Record a request with a response that is of use."""
+        if self._outages:
+            origin, shown = locate(url).origin, shown_url(url)
+            self._outages.works(origin, "requests to %s succeed again", origin)
+            self._outages.works(shown, "requests to %s succeed again", shown)

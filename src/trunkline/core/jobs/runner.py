@@ -44,9 +44,10 @@ from trunkline.core.jobs.outcomes import (
 )
 from trunkline.core.jobs.queue import JobsDue
 from trunkline.core.leases import HeldLease, LeaseLost
+from trunkline.core.outages import Outage
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import DamagedData, Database, StorageError, Tx, Unavailable
+from trunkline.core.storage.database import LOGGED_ONCE, Database, StorageError, Tx, Unavailable
 
 log = logging.getLogger("trunkline.jobs")
 
@@ -119,7 +120,7 @@ class Runner:
             due_by=None,
             log=log,
         )
-        self._logged = ""
+        self._outage = Outage(log)
 
     @property
     def running(self) -> int:
@@ -211,28 +212,21 @@ class Runner:
             settled, self._settled = self._settled, []
             try:
                 turn = await self._turn(settled)
-            except Unavailable as error:
-                self._log_once(error)
+            except Unavailable:
                 self._settled = settled + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
             except Exception as error:
-                if isinstance(error, DamagedData):
-                    self._log_once(error)
-                else:
-                    log.exception("the runner of jobs failed; it goes on")
+                if not isinstance(error, LOGGED_ONCE):
+                    self._outage.failed(
+                        "the runner of jobs failed; it goes on", level=logging.ERROR, error=error
+                    )
                 self._settled = await self._settle_one_by_one(settled) + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
-            self._logged = ""
+            self._outage.works("the runner of jobs works again")
             if not (turn.more or self._wake.is_set()):
                 await self._pause(self._rest(turn.next_due))
-
-    def _log_once(self, error: StorageError) -> None:
-        """Log a failure of the storage, unless the turn before failed likewise."""
-        if self._logged != str(error):
-            log.warning("jobs wait for the storage: %s", error)
-        self._logged = str(error)
 
     async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
         began = self._steady()
@@ -320,7 +314,8 @@ class Runner:
             if not self._stopping:
                 outcome = self._failed(job, "it was cancelled")
         except Exception as error:
-            log.exception("job %s (%s) failed", job.id, job.kind)
+            if not isinstance(error, LOGGED_ONCE):
+                log.exception("job %s (%s) failed", job.id, job.kind)
             outcome = self._failed(job, f"{type(error).__name__}: {error}")
         finally:
             del self._running[job.id, job.fence]

@@ -1,7 +1,8 @@
 """The condition of a database as its engine has found it: whether it accepts changes, and whether it is damaged.
 
 1. Engines call it from their own threads; each method sets one attribute, so nothing is locked.
-2. A change of the condition is logged once, with its cause, however many requests meet it.
+2. A change of the condition is logged once, with its cause, however many requests meet it. So is an outage, in which
+   the engine cannot be reached or has no room for more.
 3. A failed commit makes the database not writable until a commit that changed something succeeds. ``probe`` tries one
    for a node without traffic, at most once a second; it writes more than most changes, since a full disk often has
    space for a single page. Damage stays until the process ends.
@@ -14,7 +15,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from trunkline.core.storage.database import DamagedData, NotWritable, Tx
+from trunkline.core.outages import Outage
+from trunkline.core.storage.database import DamagedData, NotWritable, StorageError, Tx
 
 log = logging.getLogger("trunkline.storage")
 
@@ -34,18 +36,30 @@ class StorageCondition:
         self._unwritable = ""
         self._damage = ""
         self._probe_at = 0.0
+        self._refusals = Outage(log)
+        self._outage = Outage(log)
+
+    def unavailable(self, error: StorageError) -> None:
+        """Record that the engine could not be used."""
+        cause = error.__cause__
+        reason = f"{error}: {str(cause) or type(cause).__name__}" if cause else str(error)
+        self._outage.failed("the database is away: %s", reason, level=logging.ERROR)
+
+    def available(self) -> None:
+        """Record that the engine could be used."""
+        if self._outage.lasts:
+            self._outage.works("the database is back")
 
     def refused(self, cause: BaseException) -> None:
         """Record that a commit failed."""
-        if not self._unwritable:
-            log.error("the database accepts no changes: %s", cause)
+        self._refusals.failed("the database accepts no changes: %s", cause, level=logging.ERROR)
         self._unwritable = str(cause) or type(cause).__name__
 
     def accepted(self) -> None:
         """Record that a commit with a change succeeded."""
-        if self._unwritable:
-            log.warning("the database accepts changes again")
-            self._unwritable = ""
+        self._unwritable = ""
+        if self._refusals.lasts:
+            self._refusals.works("the database accepts changes again")
 
     def damaged(self, error: DamagedData) -> None:
         """Record that damage was found."""

@@ -64,6 +64,11 @@ class OutcomeUnknown(StorageError):
     """The connection was lost during the commit: the change may or may not have been made."""
 
 
+LOGGED_ONCE = (Unavailable, OutcomeUnknown, DamagedData)
+"""The failures of which the engine has logged the begin, and logs the end: for whoever meets one there is no more to
+log."""
+
+
 class NeedsWrite(Exception):
     """An action that runs as a read must write first: run it again with ``write``."""
 

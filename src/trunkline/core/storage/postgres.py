@@ -131,16 +131,23 @@ class PostgresDatabase:
         """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         pool = self._open_pools()[0]
         if self._writes >= self._max_queue:
-            raise Unavailable("too many writes are waiting")
+            full = Unavailable("too many writes are waiting")
+            self.condition.unavailable(full)
+            raise full
         self._writes += 1
         self._idle.clear()
         try:
-            return await self._write(pool, action)
+            result = await self._write(pool, action)
+            self.condition.available()
+            return result
         except DamagedData as error:
             self.condition.damaged(error)
             raise
         except NotWritable as error:
             self.condition.refused(error.__cause__ or error)
+            raise
+        except (Unavailable, OutcomeUnknown) as error:
+            self.condition.unavailable(error)
             raise
         finally:
             self._writes -= 1
@@ -197,12 +204,17 @@ class PostgresDatabase:
         try:
             async with _PooledConnection(pool) as connection:
                 try:
-                    return await self._run(PostgresTx(connection, self.clock(), single=True), action)
+                    result = await self._run(PostgresTx(connection, self.clock(), single=True), action)
                 except SecondQuery:
                     await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    return await self._run(PostgresTx(connection, self.clock()), action)
+                    result = await self._run(PostgresTx(connection, self.clock()), action)
+            self.condition.available()
+            return result
         except DamagedData as error:
             self.condition.damaged(error)
+            raise
+        except Unavailable as error:
+            self.condition.unavailable(error)
             raise
 
     async def _run(self, tx: PostgresTx, action: Action[T]) -> T:

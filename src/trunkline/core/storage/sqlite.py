@@ -186,9 +186,14 @@ class SqliteDatabase:
         except apsw.Error as error:
             raise translate(error) from error
         try:
-            return advance(action, SqliteTx(connection, self.clock()))
+            result = advance(action, SqliteTx(connection, self.clock()))
+            self.condition.available()
+            return result
         except DamagedData as error:
             self.condition.damaged(error)
+            raise
+        except Unavailable as error:
+            self.condition.unavailable(error)
             raise
         finally:
             # After some errors SQLite has ended the transaction by itself.

@@ -72,7 +72,10 @@ class SqliteWriter:
         if self._stopping:
             raise Unavailable("the database is closed")
         if self.waiting >= self._max_queue:
-            raise Unavailable("too many writes are waiting")
+            full = Unavailable("too many writes are waiting")
+            self._condition.unavailable(full)
+            raise full
+        self._condition.available()
         future: asyncio.Future[T] = self._loop.create_future()
         self.waiting += 1
         self._queue.put(_Operation(action, future))
@@ -135,6 +138,8 @@ class SqliteWriter:
             operation.error = error
             if isinstance(error, NotWritable):
                 self._condition.refused(error.__cause__ or error)
+            elif isinstance(error, Unavailable):
+                self._condition.unavailable(error)
             # Fails if SQLite rolled everything back by itself, as it may when the disk is full: then the caller
             # fails the whole batch.
             execute("ROLLBACK TO operation")

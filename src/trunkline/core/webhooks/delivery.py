@@ -11,7 +11,7 @@ from trunkline.core.clock import SECOND, Clock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
-from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status, shown_url
+from trunkline.core.egress.remedies import REMEDIES, ReceiverLog, remedy_of_status, shown_url
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, JobOutcome, Retry, Success, Write
 from trunkline.core.leases import Holds, LeaseLost, always
@@ -85,18 +85,19 @@ class Delivery:
         self._options = options or DeliveryOptions()
         self._alerts = alerts
         self._recorded = 0
+        self._receivers = ReceiverLog(log)
 
     async def run_job(self, job: ClaimedJob) -> JobOutcome:
         """Deliver the webhook of a job. A failure is final, unless the options have a schedule. Raise LeaseLost before
         an attempt for which the job is not held any more."""
         webhook = msgspec.json.decode(job.payload, type=Webhook)
         result, record = await self._deliver(webhook, job.holds)
-        if result is None or result.delivered:
+        if result is None:
             return Success(record=record)
         schedule = self._options.schedule
-        if job.attempts == 1 or not schedule:
-            # Once for each webhook: the repetitions are recorded, and end as a dead job.
-            _log_failure(webhook, result, schedule)
+        self._log(webhook, result, schedule)
+        if result.delivered:
+            return Success(record=record)
         if not schedule:
             return Success(record=record)
         if job.attempts > len(schedule):
@@ -109,9 +110,32 @@ class Delivery:
         result, record = await self._deliver(webhook, holds)
         if record is not None:
             await self._database.write(record)
-        if result is not None and not result.delivered:
-            _log_failure(webhook, result)
+        if result is not None:
+            self._log(webhook, result)
         return result
+
+    def _log(self, webhook: Webhook, result: AttemptResult, schedule: Sequence[float] = ()) -> None:
+        """Log the begin and the end of failures of a receiver. The attempts, with all of their content, are the
+        account's to see."""
+        if result.delivered:
+            self._receivers.works(webhook.url)
+            return
+        remedy = REMEDIES[result.failure] if result.failure else remedy_of_status(_status(result))
+        if schedule:
+            remedy += f"; it is tried again in {schedule[0]:g} s, and at most {len(schedule)} times"
+        reason = f"{result.error_code} {result.error_text}"
+        if result.redirects and result.failure is not Failure.BAD_URL:
+            reason += f", at {shown_url(result.url)} after {result.redirects} redirects"
+        self._receivers.failed(
+            f"the webhook {webhook.event}".strip(),
+            webhook.url,
+            reason,
+            remedy,
+            reached=result.failure is None or result.redirects > 0,
+            account_sid=webhook.account_sid,
+            service_sid=webhook.service_sid,
+            idempotency_token=webhook.token,
+        )
 
     async def _deliver(self, webhook: Webhook, holds: Holds) -> tuple[AttemptResult | None, Write | None]:
         """Return the result of the last attempt and the write that records it; those before are recorded."""
@@ -203,26 +227,6 @@ class Delivery:
                 await self._alerts(tx, WebhookAlert(webhook, result.error_code, result.error_text, stored))
 
         return write
-
-
-def _log_failure(webhook: Webhook, result: AttemptResult, schedule: Sequence[float] = ()) -> None:
-    """Log a webhook whose attempts failed. The attempts, with all of their content, are the account's to see."""
-    remedy = REMEDIES[result.failure] if result.failure else remedy_of_status(_status(result))
-    if schedule:
-        remedy += f"; it is tried again in {schedule[0]:g} s, and at most {len(schedule)} times"
-    reason = f"{result.error_code} {result.error_text}"
-    if result.redirects and result.failure is not Failure.BAD_URL:
-        reason += f", at {shown_url(result.url)} after {result.redirects} redirects"
-    log_failure(
-        log,
-        f"the webhook {webhook.event}".strip(),
-        webhook.url,
-        reason,
-        remedy,
-        account_sid=webhook.account_sid,
-        service_sid=webhook.service_sid,
-        idempotency_token=webhook.token,
-    )
 
 
 def _status(result: AttemptResult) -> int:

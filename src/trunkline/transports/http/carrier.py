@@ -19,6 +19,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
+from trunkline.core.outages import Outage
 from trunkline.transports.base import (
     CarrierListener,
     CarrierProblem,
@@ -48,6 +49,7 @@ class HttpCarrier:
         self._listener: CarrierListener | None = None
         self._slots = asyncio.Semaphore(route.window)
         self._failure = ""
+        self._outage = Outage(log)
         self._resumes = 0.0
         self._stopping = False
 
@@ -136,10 +138,11 @@ class HttpCarrier:
 
     def _note(self, failure: str, remedy: str) -> None:
         """Keep the failure of the last message, if it failed, and log where failures begin and end."""
-        if failure and not self._failure:
-            log.warning("%s: messages to %s fail: %s; %s", self.name, self._route.address, failure, remedy)
-        elif self._failure and not failure:
-            log.info("%s: the gateway accepts messages again", self.name)
+        if failure:
+            text = "%s: messages to %s fail: %s; %s"
+            self._outage.failed(text, self.name, self._route.address, failure, remedy)
+        else:
+            self._outage.works("%s: the gateway accepts messages again", self.name)
         self._failure = failure
 
     async def probe(self) -> int:

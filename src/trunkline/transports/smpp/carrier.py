@@ -24,6 +24,7 @@ import msgspec
 from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.rates import TokenBucket
+from trunkline.core.storage.database import LOGGED_ONCE
 from trunkline.transports.base import Acceptance, CarrierListener, Deferral, Outcome, Rejection, Submission
 from trunkline.transports.smpp.commands import Command
 from trunkline.transports.smpp.connection import SmscAddress
@@ -175,6 +176,8 @@ class SmppCarrier:
     async def _flush_stale(self, handler: DeliverHandler) -> None:
         try:
             await handler.flush_stale()
+        except LOGGED_ONCE:
+            pass
         except Exception:
             log.exception("%s: overdue segments could not be handed on", self.name)
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trunkline.core.clock import SECOND
+from trunkline.core.outages import Outage
 from trunkline.core.rates import TokenBucket
 from trunkline.transports.base import Deferral, Rejection, UnknownOutcome
 from trunkline.transports.smpp.commands import Command, CommandStatus, status_name
@@ -102,6 +103,9 @@ class SmscConnector:
         self._ended = asyncio.Event()
         self._changed = asyncio.Event()
         self._stopping = False
+        self._link = Outage(log, calm=0)
+        self._refusals = Outage(log, calm=0)
+        self._unread = Outage(log)
         self.failure = ""
         """The reason why it is not bound, or was not the last time."""
         self.alarm = ""
@@ -185,7 +189,7 @@ class SmscConnector:
             try:
                 await self._bind()
                 self.failure = self.alarm = ""
-                log.info("%s: bound", self._label)
+                self._bound()
                 since = loop.time()
                 self._pump()
                 await self._ended.wait()
@@ -199,13 +203,21 @@ class SmscConnector:
                 await self._close()
             if rejected:
                 self.alarm = self.failure
-                log.error("%s: %s; check system_id, password and system_type", self._label, self.failure)
+                hint = "check system_id, password and system_type"
+                self._refusals.failed("%s: %s; %s", self._label, self.failure, hint, level=logging.ERROR)
                 await self._context.handler.report(
                     f"{self.failure}; check system_id, password and system_type"
                 )
             elif not self._stopping:
-                log.warning("%s: %s", self._label, self.failure)
+                self._link.failed("%s: %s", self._label, self.failure)
             await asyncio.sleep(backoff.slowest() if rejected else backoff.after(lasted))
+
+    def _bound(self) -> None:
+        """Log the bind, which ends an outage if there was one."""
+        if not (self._link.lasts or self._refusals.lasts):
+            log.info("%s: bound", self._label)
+        self._refusals.works("%s: bound, as the SMSC accepts its credentials", self._label)
+        self._link.works("%s: bound again", self._label)
 
     async def _bind(self) -> None:
         if not self._pair:
@@ -301,6 +313,7 @@ class SmscConnector:
         match rule.action:
             case StatusAction.ACCEPT:
                 self._throttle.accepted(flight.epoch, now)
+                self._unread.works("%s: the SMSC accepts messages again", self._label)
                 message.accepted(flight.segment.index, self._id(result, flight.segment))
             case StatusAction.THROTTLE:
                 self._throttle.throttled(flight.epoch, now)
@@ -313,7 +326,8 @@ class SmscConnector:
                 self._rebind()
             case StatusAction.REJECT:
                 if rule.our_fault:
-                    log.error("%s: the SMSC cannot read what it is sent: %s", self._label, reason)
+                    text = "%s: the SMSC cannot read what it is sent: %s"
+                    self._unread.failed(text, self._label, reason, level=logging.ERROR)
                 message.failed(Rejection(rule.error_code, reason))
         if self._stopping:
             self._queue.empty("the carrier stops", _RETRY_SECONDS)

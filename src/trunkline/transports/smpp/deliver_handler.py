@@ -15,6 +15,7 @@ import asyncio
 import logging
 
 from trunkline.core.clock import SECOND, Clock
+from trunkline.core.storage.database import LOGGED_ONCE
 from trunkline.transports.base import CarrierListener, CarrierProblem, InboundMessage, Receipt
 from trunkline.transports.smpp.commands import CommandStatus
 from trunkline.transports.smpp.deliver_sm import Concatenation, MobileMessage, ReceiptMessage, parse
@@ -53,6 +54,8 @@ class DeliverHandler:
         """Handle a message of the SMSC, and return the status to respond with."""
         try:
             await self._handle(body)
+        except LOGGED_ONCE:
+            return CommandStatus.RX_T_APPN
         except Exception:
             log.exception(
                 "%s: a message of the SMSC could not be stored; it is requested again", self._route.name
@@ -76,6 +79,8 @@ class DeliverHandler:
         """Report a problem of the route; log it if that is not possible now."""
         try:
             await self._listener.problem(CarrierProblem(self._route.name, text))
+        except LOGGED_ONCE:
+            log.warning("%s: %s", self._route.name, text)
         except Exception:
             log.exception("%s: a problem could not be reported: %s", self._route.name, text)
 

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
+from trunkline.core import outages
 from trunkline.core.egress.failure import Failure, Progress, from_curl
-from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status
+from trunkline.core.egress.remedies import REMEDIES, ReceiverLog, remedy_of_status
 from trunkline.core.telemetry import JsonFormatter
 
 log = logging.getLogger("trunkline.test")
@@ -69,9 +70,8 @@ def test_a_status_has_a_remedy(status: int, word: str) -> None:
 )
 def test_a_line_has_the_place_and_no_secret(url: str, place: str, caplog: pytest.LogCaptureFixture) -> None:
     malformed = place == "a malformed URL"
-    log_failure(
-        log, "the webhook x", url, "cannot read secret" if malformed else "refused", "mend it", event=""
-    )
+    why = "cannot read secret" if malformed else "refused"
+    ReceiverLog(log).failed("the webhook x", url, why, "mend it", reached=False, event="")
     (record,) = caplog.records
     reason = "it cannot be understood" if malformed else "refused"
     assert record.levelname == "WARNING"
@@ -79,3 +79,22 @@ def test_a_line_has_the_place_and_no_secret(url: str, place: str, caplog: pytest
     line = JsonFormatter().format(record)
     assert "secret" not in line
     assert "event" not in line
+
+
+def test_a_receiver_that_fails_is_a_line_and_one_when_it_works(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
+    receivers = ReceiverLog(log)
+    receivers.works("http://h.test/a")
+    for number in range(500):
+        receivers.failed("the webhook", f"http://h.test/{number}?x", "refused", "start it", reached=False)
+        receivers.failed("the webhook", f"http://h.test/a?{number}", "status 404", "mend it", reached=True)
+    receivers.works("http://h.test/a?1")
+    receivers.works("http://h.test/a?1")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the webhook failed at http://h.test/0: refused; start it",
+        "the webhook failed at http://h.test/a: status 404; mend it",
+        "requests to http://h.test:80 succeed again",
+        "requests to http://h.test/a succeed again",
+    ]

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from engines import opened
+from trunkline.core import outages
 from trunkline.core.storage import condition
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError, Tx, Unavailable
@@ -31,6 +32,7 @@ CREATE TRIGGER failing BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION fai
 @pytest.fixture(autouse=True)
 def probes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(condition, "PROBE_SECONDS", 0)
+    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
 
 
 def on(url: str, check: Callable[[Database], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from trunkline.core import outages
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import Failure
 from trunkline.core.egress.guard import AddressGuard
@@ -200,14 +201,17 @@ def test_a_gateway_that_asked_for_a_pause_is_left_alone(monkeypatch: pytest.Monk
     play(response(429, b"", "Retry-After: 60"), scenario)
 
 
-def test_failures_are_logged_where_they_begin_and_end(caplog: pytest.LogCaptureFixture) -> None:
-    replies = iter([response(403, b"no"), response(400), ACCEPTED])
+def test_failures_are_logged_where_they_begin_and_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
+    replies = iter([response(403, b"no"), *[response(400)] * 10, ACCEPTED])
 
     async def flaky(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(next(replies))
 
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
-        for _ in range(3):
+        for _ in range(12):
             await made.submit(submission())
         where = gateway.url("/sms")
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
@@ -215,7 +219,7 @@ def test_failures_are_logged_where_they_begin_and_end(caplog: pytest.LogCaptureF
                 "WARNING",
                 f"gate: messages to {where} fail: the gateway responded with 403; correct its authorization",
             ),
-            ("INFO", "gate: the gateway accepts messages again"),
+            ("WARNING", "gate: the gateway accepts messages again"),
         ]
 
     with caplog.at_level(logging.INFO, "trunkline.http"):

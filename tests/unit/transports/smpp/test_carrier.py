@@ -317,10 +317,18 @@ def test_before_it_is_bound_messages_are_handed_back() -> None:
     play(scenario, Smsc(responds_to_binds=False), ready=False)
 
 
-def test_an_smsc_that_does_not_answer_the_bind_is_tried_again() -> None:
+def test_an_smsc_that_does_not_answer_the_bind_is_tried_again_and_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def scenario(carrier: SmppCarrier, recorder: Recorder, smsc: Smsc) -> None:
-        await smsc.until(lambda: len(smsc.attempts) == 2)
+        await smsc.until(lambda: len(smsc.attempts) == 5)
         assert carrier.shown()["binds"][0]["failure"] == "the bind had no response"
+        smsc.responds_to_binds = True
+        await turns(lambda: carrier.ready)
+        assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            ("WARNING", "main/1: the bind had no response"),
+            ("WARNING", "main/1: bound again"),
+        ]
 
     play(scenario, Smsc(responds_to_binds=False), ready=False, link_timeout=0.02)
 

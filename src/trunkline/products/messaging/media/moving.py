@@ -21,7 +21,7 @@ from trunkline.core.blobs.store import BlobStore, delete_blob, once, removed_on_
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
 from trunkline.core.jobs.queue import Job, enqueue_unless_queued
-from trunkline.core.storage.database import Database, Row, StorageError, Tx
+from trunkline.core.storage.database import LOGGED_ONCE, Database, Row, StorageError, Tx
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -69,7 +69,8 @@ class MediaMover:
         try:
             moved = await self._move()
         except StorageError as error:
-            log.warning("the move of attachments waits for the storage: %s", error)
+            if not isinstance(error, LOGGED_ONCE):
+                log.warning("the move of attachments waits for the storage: %s", error)
             pause = 2.0 ** min(job.attempts - 1, _DOUBLINGS)
             return Retry(min(pause, MAX_RETRY_PAUSE), str(error))
         return Success(also=_enqueue_move) if moved else Success()

@@ -23,7 +23,7 @@ import msgspec
 from trunkline.core.clock import Clock
 from trunkline.core.egress.cookies import Cookies, cookie_header, update_cookies
 from trunkline.core.egress.http_message import EgressResponse
-from trunkline.core.egress.remedies import log_failure
+from trunkline.core.egress.remedies import ReceiverLog
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob
 from trunkline.core.storage.database import Database, Tx
@@ -87,12 +87,14 @@ class ConversationResult(msgspec.Struct, frozen=True):
 
 
 class ReceivingContext(msgspec.Struct, frozen=True):
-    """The context of conversations; ``rules`` are the operator's for replies."""
+    """The context of conversations; ``rules`` are the operator's for replies, ``apps`` the log of apps whose TwiML is
+    of no use."""
 
     database: Database
     delivery: Delivery
     clock: Clock
     rules: MessageRules = MessageRules()
+    apps: ReceiverLog = msgspec.field(default_factory=lambda: ReceiverLog(log))
 
 
 class Conversation:
@@ -244,13 +246,21 @@ class Conversation:
         if response.truncated:
             raise TwimlError(TOO_LARGE, "the response is longer than 64 KiB")
         kind = response.header("content-type") or ""
-        return read_twiml(response.body, kind, url=url, number=self._message.recipient)
+        found = read_twiml(response.body, kind, url=url, number=self._message.recipient)
+        self._context.apps.works(url)
+        return found
 
     def _log(self, url: str, reason: str) -> None:
         """Log a response that is of no use; the delivery logs requests without a usable response."""
         message = self._message
-        log_failure(
-            log, "the TwiML", url, reason, _REMEDY, account_sid=message.account_sid, message=message.sid
+        self._context.apps.failed(
+            "the TwiML",
+            url,
+            reason,
+            _REMEDY,
+            reached=True,
+            account_sid=message.account_sid,
+            message=message.sid,
         )
 
     def _report(self, problem: TwimlProblem, level: str, **about: str) -> None:

@@ -24,7 +24,7 @@ from trunkline.core.blobs.store import Blob, BlobStore, BlobTooLarge, delete_blo
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.http_message import EgressRequest, Timeouts
-from trunkline.core.egress.remedies import REMEDIES, log_failure, remedy_of_status
+from trunkline.core.egress.remedies import REMEDIES, ReceiverLog, remedy_of_status
 from trunkline.core.egress.streaming import ResponseStream
 from trunkline.core.egress.target import without_credentials
 from trunkline.core.jobs.outcomes import ClaimedJob, Handler, JobOutcome, Retry, Success
@@ -61,11 +61,14 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class MediaUnavailable(Exception):
-    """The error for an attachment that cannot be fetched; ``again`` is true if the next attempt may succeed."""
+    """The error for an attachment that cannot be fetched; ``again`` is true if the next attempt may succeed,
+    ``reached`` if its server responded."""
 
-    def __init__(self, code: int, text: str, url: str, remedy: str, *, again: bool = False) -> None:
+    def __init__(
+        self, code: int, text: str, url: str, remedy: str, *, again: bool = False, reached: bool = True
+    ) -> None:
         super().__init__(text)
-        self.code, self.url, self.remedy, self.again = code, url, remedy, again
+        self.code, self.url, self.remedy, self.again, self.reached = code, url, remedy, again, reached
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -86,6 +89,7 @@ class MediaFetcher:
         self._blobs = blobs
         self._egress = egress
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._servers = ReceiverLog(log)
 
     def handler(self) -> Handler:
         """Return the handler of the jobs."""
@@ -105,6 +109,8 @@ class MediaFetcher:
         try:
             async with removed_on_failure(self._database, self._blobs) as blobs:
                 media = await self._fetch_all(message.parsed_options.media_urls, blobs)
+                for url in message.parsed_options.media_urls:
+                    self._servers.works(url)
 
                 async def attach(tx: Tx) -> None:
                     await job.confirm(tx)
@@ -159,7 +165,7 @@ class MediaFetcher:
                     again = error.failure not in _FINAL
                     remedy = REMEDIES[error.failure]
                     raise MediaUnavailable(
-                        error.failure.code, error.message, url, remedy, again=again
+                        error.failure.code, error.message, url, remedy, again=again, reached=here != url
                     ) from None
                 try:
                     here = urljoin(here, location)
@@ -169,12 +175,12 @@ class MediaFetcher:
         raise MediaUnavailable(_TOO_MANY_REDIRECTS, "too many redirects", url, REMEDIES[Failure.REDIRECTS])
 
     async def _fail(self, job: ClaimedJob, message: Message, refused: MediaUnavailable) -> None:
-        log_failure(
-            log,
+        self._servers.failed(
             f"the attachment of message {message.sid}",
             refused.url,
             f"{refused.code} {refused}",
             refused.remedy,
+            reached=refused.reached,
             account_sid=message.account_sid,
         )
 

@@ -22,9 +22,10 @@ import logging
 from collections import OrderedDict
 
 from trunkline.core.clock import SECOND, has_passed, permits_due_work
+from trunkline.core.outages import Outage
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
-from trunkline.core.storage.database import StorageError, Tx
+from trunkline.core.storage.database import LOGGED_ONCE, Tx
 from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
@@ -110,19 +111,16 @@ class Worker:
 
     async def run(self) -> None:
         """Work until the lane is empty or belongs to another node."""
-        going, logged = True, ""
+        going, outage = True, Outage(log)
         while going:
             self._wake.clear()
             try:
                 going = await self._go_on()
-                logged = ""
-            except StorageError as error:
-                if logged != str(error):
-                    log.warning("messages wait for the storage: %s", error)
-                logged = str(error)
+                outage.works("a sender's queue works again")
+            except LOGGED_ONCE:
                 await self._pause(_STORAGE_PAUSE)
-            except Exception:
-                log.exception("a sender's queue failed; it goes on")
+            except Exception as error:
+                outage.failed("a sender's queue failed; it goes on", level=logging.ERROR, error=error)
                 await self._pause(_STORAGE_PAUSE)
 
     async def _go_on(self) -> bool:
