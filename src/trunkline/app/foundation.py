@@ -26,6 +26,8 @@ from trunkline.core.cluster import Cluster
 from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.jobs.outcomes import Handler
+from trunkline.core.jobs.removals import KIND as REMOVAL
+from trunkline.core.jobs.removals import Removals
 from trunkline.core.late_outcomes import LateOutcomes
 from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.telemetry import Metrics
@@ -35,7 +37,7 @@ from trunkline.products.manifest import Context, Manifest
 from trunkline.realtime.border import EndpointOpened
 from trunkline.realtime.gateway import event_frame
 from trunkline.settings import Settings
-from trunkline.transports.carriers import job_handlers
+from trunkline.transports.carriers import REMOVALS, job_handlers
 from trunkline.transports.sandbox.carrier import Sandbox
 
 log = logging.getLogger("trunkline")
@@ -63,6 +65,13 @@ class Foundation:
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
         self._mutations = mutation_claims.sweeper(self.database)
+        plans = [plan for manifest in manifests for plan in manifest.removals]
+        self.removals = Removals(self.database, (*plans, *REMOVALS))
+        self.metrics.watch(
+            "trunkline_removed_rows",
+            "Rows below deleted resources that jobs of this node have removed.",
+            lambda: self.removals.rows,
+        )
         self.hold_watch = HoldWatch(self.database, clock, holds(manifests), self.accounts.record_host_alert)
         self.clock_watch = (
             ClockWatch(self.database, clock, self.accounts.record_host_alert)
@@ -103,7 +112,8 @@ class Foundation:
     def job_handlers(self) -> dict[str, Handler]:
         """Return the handlers of the jobs that belong to no product, by kind."""
         webhook = Handler(self._delivery.run_job, concurrency=400, per_lane=50)
-        return {WEBHOOK: webhook, **job_handlers(self.carriers.all)}
+        removal = self.removals.handler()
+        return {WEBHOOK: webhook, REMOVAL: removal, **job_handlers(self.carriers.all)}
 
     async def open(self) -> None:
         """Open the database. Raise StorageError if that fails."""

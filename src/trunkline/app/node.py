@@ -43,6 +43,7 @@ class Node:
         self.health = foundation.health
         self.hold_watch = foundation.hold_watch
         self.clock_watch = foundation.clock_watch
+        self.removals = foundation.removals
         self.address = foundation.address
         self.accounts = foundation.accounts
         context = foundation.context()

@@ -26,6 +26,7 @@ from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import RemovalPlan
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.transports.base import Carriers
@@ -99,7 +100,8 @@ def _nothing(context: Context) -> Runtime:
 class Manifest(msgspec.Struct, frozen=True):
     """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, its operations
     in the ``control`` API, how it runs, the columns that refer to blobs, by grant the finders of the Services that
-    access tokens name, and the moments of its tables that hold work back."""
+    access tokens name, the moments of its tables that hold work back, and the plans by which its resources are deleted.
+    """
 
     product: Product
     migrations: tuple[Migration, ...] = ()
@@ -109,6 +111,7 @@ class Manifest(msgspec.Struct, frozen=True):
     blob_references: tuple[BlobReference, ...] = ()
     finders: Mapping[str, ServiceFinder] = {}
     holds: tuple[Hold, ...] = ()
+    removals: tuple[RemovalPlan, ...] = ()
 
     @property
     def name(self) -> str:

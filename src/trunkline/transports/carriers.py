@@ -22,7 +22,8 @@ from trunkline.transports.smpp.segment_store import DatabaseSegmentStore, Segmen
 from trunkline.transports.smpp.settings import SmppRoute
 
 MIGRATIONS = (*phones.MIGRATIONS, *segment_store.MIGRATIONS)
-HOLDS = segment_store.HOLDS
+HOLDS = (*segment_store.HOLDS, *phones.HOLDS)
+REMOVALS = (phones.CLEARING,)
 
 
 def open_carriers(

@@ -96,6 +96,12 @@ STORED = (
         0,
     ),
     StoredMoment(
+        "the clearing of an inbox",
+        "INSERT INTO sandbox_clearings VALUES ('a', :since)",
+        "SELECT moment FROM sandbox_clearings",
+        0,
+    ),
+    StoredMoment(
         "a part that was passed on",
         "INSERT INTO smpp_passed_parts VALUES ('c', 's', 'r', 1, 2, 1, '', :since)",
         "SELECT passed FROM smpp_passed_parts",

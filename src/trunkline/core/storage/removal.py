@@ -44,25 +44,105 @@ class RemovalProgress(msgspec.Struct, frozen=True):
 
 class Removal(msgspec.Struct, frozen=True):
     """The rows of ``table`` that meet ``where``, SQL with the named parameters ``values``. ``key`` has the columns of
-    the primary key, ``order`` those by which an index finds the first ones. All of them are names from code."""
+    the primary key, ``order`` those by which an index finds the first ones; rows that do not meet ``ready`` have to
+    wait. With ``assign``, SQL assignments after which a row does not meet ``where`` any more, rows are changed and not
+    removed. All of them are SQL from code."""
 
     table: str
     key: tuple[str, ...]
     where: str
     values: Mapping[str, Any] = msgspec.field(default_factory=dict)
     order: str = ""
+    ready: str = ""
+    assign: str = ""
+
+    def of(self, sid: str) -> Removal:
+        """Return the removal with ``sid`` as the value of its parameter of that name."""
+        return msgspec.structs.replace(self, values={**self.values, "sid": sid})
+
+    async def finds(self, tx: Tx) -> bool:
+        """Return whether there is such a row, ready or not."""
+        sql = f"SELECT 1 FROM {self.table} WHERE {self.where} LIMIT 1"
+        return await tx.value(sql, **self.values) is not None
 
     async def __call__(self, tx: Tx, limit: int) -> int:
         """Remove up to ``limit`` rows and return their number; rows that others have locked are skipped."""
         key = ", ".join(self.key)
+        where = f"{self.where} AND {self.ready}" if self.ready else self.where
         order = f"ORDER BY {self.order}" if self.order else ""
+        change = f"UPDATE {self.table} SET {self.assign}" if self.assign else f"DELETE FROM {self.table}"
         return await tx.run(
-            f"WITH picked AS MATERIALIZED (SELECT {key} FROM {self.table} WHERE {self.where} {order}"
+            f"WITH picked AS MATERIALIZED (SELECT {key} FROM {self.table} WHERE {where} {order}"
             f" LIMIT :picked_rows {tx.skip_locked})"
-            f" DELETE FROM {self.table} WHERE ({key}) IN (SELECT {key} FROM picked)",
+            f" {change} WHERE ({key}) IN (SELECT {key} FROM picked)",
             picked_rows=limit,
             **self.values,
         )
+
+
+class RemovalGroup(msgspec.Struct, frozen=True):
+    """Removals that are carried out together, child tables first. If there are several, each of them sees a page of the
+    parents, the last of them removes that page, and then the next page has its turn."""
+
+    removals: tuple[Removal, ...]
+
+    async def is_done(self, tx: Tx) -> bool:
+        """Return whether no row is left; those that others had locked may be."""
+        return not await self.removals[-1].finds(tx)
+
+    async def __call__(self, tx: Tx, limit: int) -> int:
+        """Remove up to ``limit`` rows and return their number."""
+        removed = 0
+        while removed < limit:
+            before = removed
+            for removal in self.removals:
+                removed += await removal(tx, limit - removed)
+                if removed >= limit:
+                    return removed
+            if removed == before or len(self.removals) == 1:
+                break
+        return removed
+
+
+class RemovalPlan(msgspec.Struct, frozen=True):
+    """The removal of a row of ``table`` by its SID: ``below`` are the rows below it, with ``:sid`` in their conditions,
+    children first. ``released`` are the SQL assignments that free the row's names. With ``keeps`` the row itself stays,
+    and nothing is marked."""
+
+    table: str
+    below: tuple[RemovalGroup, ...] = ()
+    released: str = ""
+    keeps: bool = False
+
+    def groups(self, sid: str) -> list[RemovalGroup]:
+        """Return what is below the row with this SID."""
+        return [RemovalGroup(tuple(removal.of(sid) for removal in group.removals)) for group in self.below]
+
+    async def mark(self, tx: Tx, account_sid: str, sid: str) -> bool:
+        """Mark the account's row with this SID as deleted; return False if there is none."""
+        return bool(
+            await tx.run(
+                f"UPDATE {self.table} SET deleted = TRUE"
+                " WHERE sid = :sid AND account_sid = :account_sid AND NOT deleted",
+                sid=sid,
+                account_sid=account_sid,
+            )
+        )
+
+    async def release(self, tx: Tx, sid: str) -> None:
+        """Free the names of a marked row."""
+        if self.released:
+            await tx.run(f"UPDATE {self.table} SET {self.released} WHERE sid = :sid AND deleted", sid=sid)
+
+    async def finish(self, tx: Tx, sid: str) -> bool:
+        """Remove the marked row itself; return False if anything is left below it, which would go with it in this
+        transaction."""
+        for group in self.groups(sid):
+            if not await group.is_done(tx):
+                return False
+        if not self.keeps:
+            await tx.run(f"DELETE FROM {self.table} WHERE sid = :sid AND deleted", sid=sid)
+        return True
 
 
 async def in_pieces(

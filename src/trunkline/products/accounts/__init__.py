@@ -6,7 +6,7 @@ from trunkline.api.operation import Mount, Product, Style
 from trunkline.api.principal import CredentialRevoked
 from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
 from trunkline.products.accounts.schema import MIGRATIONS
-from trunkline.products.accounts.sessions import SessionSweeper
+from trunkline.products.accounts.sessions import SESSIONS_REMOVAL, SessionSweeper
 from trunkline.products.accounts.webhook_alerts import AlertSweeper
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.settings.accounts import AccountSettings
@@ -27,4 +27,10 @@ def manifest(settings: AccountSettings) -> Manifest:
             components=(AlertSweeper(context.database, settings.alert_days), SessionSweeper(context.database))
         )
 
-    return Manifest(Product("accounts", _MOUNTS), MIGRATIONS, (CredentialRevoked,), run=run)
+    return Manifest(
+        Product("accounts", _MOUNTS),
+        MIGRATIONS,
+        (CredentialRevoked,),
+        run=run,
+        removals=(SESSIONS_REMOVAL,),
+    )

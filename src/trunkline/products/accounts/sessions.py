@@ -24,10 +24,12 @@ from trunkline.api.auth import OPERATOR_NAME
 from trunkline.api.errors import ApiError
 from trunkline.api.principal import OPERATOR, Access, Principal
 from trunkline.core.clock import SECOND
+from trunkline.core.jobs.removals import remove_marked
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.secrets import Vault, same
 from trunkline.core.sids import new_token
 from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx, columns
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan, in_pieces
 
 SLACK = 60 * SECOND
 """Microseconds by which the clocks of two nodes may differ."""
@@ -147,13 +149,27 @@ def _prove(session_id: str, secret: str) -> str:
     return hmac.new(session_id.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
+SESSIONS_REMOVAL = RemovalPlan(
+    "browser_sessions",
+    below=(
+        RemovalGroup(
+            (
+                Removal(
+                    "browser_sessions",
+                    ("id_hash",),
+                    "account_sid IN (SELECT sid FROM accounts WHERE sid = :sid OR owner_account_sid = :sid)",
+                ),
+            )
+        ),
+    ),
+    keeps=True,
+)
+"""The removal of the sessions of an account and of those below it, by the account's SID."""
+
+
 async def end_sessions(tx: Tx, account_sid: str) -> None:
-    """End the sessions of an account and of those below it."""
-    await tx.run(
-        "DELETE FROM browser_sessions WHERE account_sid IN"
-        " (SELECT sid FROM accounts WHERE sid = :sid OR owner_account_sid = :sid)",
-        sid=account_sid,
-    )
+    """End the sessions of an account and of those below it; a job ends those beyond the first 500."""
+    await remove_marked(tx, SESSIONS_REMOVAL, account_sid)
 
 
 class SessionSweeper:
@@ -175,6 +191,9 @@ class SessionSweeper:
 
     async def sweep(self) -> None:
         """Remove those that have ended by now. Raise StorageError when that fails."""
-        await self._database.write(
-            lambda tx: tx.run("DELETE FROM browser_sessions WHERE date_expires <= :now", now=tx.now)
-        )
+        await in_pieces(self._database, _remove_ended)
+
+
+async def _remove_ended(tx: Tx, limit: int) -> int:
+    ended = Removal("browser_sessions", ("id_hash",), "date_expires <= :now", {"now": tx.now})
+    return await ended(tx, limit)

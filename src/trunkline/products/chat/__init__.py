@@ -10,7 +10,7 @@ from trunkline.api.operation import Mount, Operation, Product
 from trunkline.core.storage.database import Tx
 from trunkline.products.chat import parent_service, roles, services
 from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, ChatLimits
-from trunkline.products.chat.schema import MIGRATIONS
+from trunkline.products.chat.schema import MIGRATIONS, SERVICE_REMOVAL
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.settings.chat import ChatSettings
@@ -27,7 +27,13 @@ def manifest(settings: ChatSettings) -> Manifest:
         for host in HOSTS
         for version, operations in versions.items()
     )
-    return Manifest(Product("chat", mounts), MIGRATIONS, run=run, finders={"chat": find_service})
+    return Manifest(
+        Product("chat", mounts),
+        MIGRATIONS,
+        run=run,
+        finders={"chat": find_service},
+        removals=(SERVICE_REMOVAL,),
+    )
 
 
 def run(context: Context) -> Runtime:

@@ -14,7 +14,7 @@ async def lock_service(tx: Tx, sid: str) -> None:
 async def require_service(tx: Tx, account_sid: str, sid: str) -> None:
     """Raise ApiError 50050 if the account has no such Service: a 403 for the resources below a Service (seen)."""
     found = await tx.value(
-        "SELECT 1 FROM chat_services WHERE sid = :sid AND account_sid = :account_sid",
+        "SELECT 1 FROM live_chat_services WHERE sid = :sid AND account_sid = :account_sid",
         sid=sid,
         account_sid=account_sid,
     )

@@ -95,7 +95,7 @@ async def page_roles(tx: Tx, call: Call[Empty]) -> list[Role]:
     service_sid = call.path["ServiceSid"]
     found = await tx.all(
         Role,
-        f"SELECT {columns(Role)} FROM chat_roles"
+        f"SELECT {columns(Role)} FROM live_chat_roles"
         f" WHERE service_sid = :service_sid AND account_sid = :account_sid {call.window.tail}",
         service_sid=service_sid,
         account_sid=call.account_sid,
@@ -154,7 +154,7 @@ async def find_role(tx: Tx, account_sid: str, service_sid: str, sid: str) -> Rol
     """Return a role of this Service."""
     return await tx.one(
         Role,
-        f"SELECT {columns(Role)} FROM chat_roles"
+        f"SELECT {columns(Role)} FROM live_chat_roles"
         " WHERE sid = :sid AND service_sid = :service_sid AND account_sid = :account_sid",
         sid=sid,
         service_sid=service_sid,
@@ -178,7 +178,7 @@ async def _addressed(tx: Tx, account_sid: str, path: dict[str, str]) -> Role | N
 
 async def _is_default(tx: Tx, role: Role) -> bool:
     found = await tx.value(
-        "SELECT 1 FROM chat_services WHERE sid = :service_sid AND account_sid = :account_sid"
+        "SELECT 1 FROM live_chat_services WHERE sid = :service_sid AND account_sid = :account_sid"
         " AND :sid IN"
         " (default_service_role_sid, default_channel_role_sid, default_channel_creator_role_sid)",
         service_sid=role.service_sid,

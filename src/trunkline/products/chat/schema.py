@@ -7,6 +7,7 @@ of either holds the Service's lock.
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -55,4 +56,19 @@ MIGRATIONS = (
             "CREATE INDEX chat_roles_by_account ON chat_roles (account_sid)",
         ),
     ),
+    Migration(
+        "chat",
+        2,
+        (
+            "ALTER TABLE chat_services ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_chat_services AS SELECT * FROM chat_services WHERE NOT deleted",
+            """CREATE VIEW live_chat_roles AS SELECT * FROM chat_roles
+                WHERE EXISTS (SELECT 1 FROM chat_services parent
+                    WHERE parent.sid = chat_roles.service_sid AND NOT parent.deleted)""",
+        ),
+    ),
+)
+
+SERVICE_REMOVAL = RemovalPlan(
+    "chat_services", below=(RemovalGroup((Removal("chat_roles", ("sid",), "service_sid = :sid"),)),)
 )

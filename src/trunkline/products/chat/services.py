@@ -1,8 +1,7 @@
 """Services (IS…): the top-level scope of all of Programmable Chat (seed).
 
 Versions 1 and 2 differ in what they show and take: per-event webhooks belong to version 1; media, retry counts, sounds
-and badges to version 2. Deleting a Service removes everything below it: the tables of its resources refer to it with
-ON DELETE CASCADE.
+and badges to version 2. Deleting a Service removes everything below it.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ from trunkline.api.operation import Act, Call, Empty, Operation, create, delete,
 from trunkline.api.params import given, required
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
+from trunkline.core.jobs import removals
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.chat.configuration import (
     FRESH_MEDIA,
@@ -35,6 +35,7 @@ from trunkline.products.chat.configuration import (
 from trunkline.products.chat.parent_service import lock_service
 from trunkline.products.chat.permissions import RoleType
 from trunkline.products.chat.roles import default_roles, find_role
+from trunkline.products.chat.schema import SERVICE_REMOVAL
 
 PAGE_MAXIMUM = 100
 """Services on a page, in both versions (spec)."""
@@ -181,7 +182,7 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[ChatService]:
     """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
         ChatService,
-        f"SELECT {columns(ChatService)} FROM chat_services WHERE account_sid = :account_sid {call.window.tail}",
+        f"SELECT {columns(ChatService)} FROM live_chat_services WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
     )
@@ -207,12 +208,12 @@ async def update_service(tx: Tx, call: Call[msgspec.Struct]) -> ChatService | No
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it."""
     await lock_service(tx, call.path["Sid"])
-    return await delete_row(tx, "chat_services", call.account_sid, call.path["Sid"])
+    return await removals.delete(tx, SERVICE_REMOVAL, call.account_sid, call.path["Sid"])
 
 
 async def find_service(tx: Tx, account_sid: str, sid: str) -> ChatService | None:
     """Return a Service of this account."""
-    return await find_row(tx, ChatService, "chat_services", account_sid, sid)
+    return await find_row(tx, ChatService, "live_chat_services", account_sid, sid)
 
 
 _DEFAULTS = {

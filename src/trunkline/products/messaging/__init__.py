@@ -27,6 +27,7 @@ from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import feedback, media, messages
 from trunkline.products.messaging.numbers import available_phone_numbers, incoming_phone_numbers, short_codes
 from trunkline.products.messaging.numbers import schema as numbers_schema
+from trunkline.products.messaging.numbers.owned_numbers import STICKY_REMOVAL
 from trunkline.products.messaging.opt_outs import schema as opt_outs_schema
 from trunkline.products.messaging.policy import MessageRules, read_rules
 from trunkline.products.messaging.receiving import schema as receiving_schema
@@ -69,6 +70,12 @@ def manifest(settings: MessagingSettings, hosts: Sequence[str] = ()) -> Manifest
         control=control.operations(own),
         run=partial(runtime.run, settings, own),
         holds=messages_schema.HOLDS,
+        removals=(
+            schema.SERVICE_REMOVAL,
+            STICKY_REMOVAL,
+            links_schema.DOMAIN_REMOVAL,
+            applications.APPLICATION_REMOVAL,
+        ),
     )
 
 

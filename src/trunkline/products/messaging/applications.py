@@ -14,10 +14,12 @@ from trunkline.api.operation import Call, Empty, create, delete, fetch, listing,
 from trunkline.api.params import Given, boolean, choice, given, http_method, text, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import rfc2822
+from trunkline.core.jobs import removals
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx
 from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 from trunkline.core.storage.walks import walk
 
 MAX_NAME = 64
@@ -129,7 +131,7 @@ async def page_applications(tx: Tx, call: Call[ApplicationFilters]) -> WalkResul
     if isinstance(call.input.friendly_name, str):
         held.append("friendly_name = :friendly_name")
         values["friendly_name"] = call.input.friendly_name
-    query = ListQuery("applications", tuple(held))
+    query = ListQuery("live_applications", tuple(held))
     return await walk(tx, TwimlApplication, query, call.window.span, **values)
 
 
@@ -142,14 +144,42 @@ async def update_application(tx: Tx, call: Call[ApplicationSettings]) -> TwimlAp
     return await find_application(tx, call.account_sid, call.path["Sid"])
 
 
+APPLICATION_REMOVAL = RemovalPlan(
+    "applications",
+    below=(
+        RemovalGroup(
+            (
+                Removal(
+                    "numbers",
+                    ("number",),
+                    "sms_application_sid = :sid",
+                    assign="sms_application_sid = NULL",
+                ),
+            )
+        ),
+        RemovalGroup(
+            (
+                Removal(
+                    "numbers",
+                    ("number",),
+                    "voice_application_sid = :sid",
+                    assign="voice_application_sid = NULL",
+                ),
+            )
+        ),
+    ),
+)
+"""The removal of an application, which takes it from the numbers that refer to it."""
+
+
 async def delete_application(tx: Tx, call: Call[Empty]) -> bool:
     """Delete an application, and remove it from the numbers that refer to it (doc)."""
-    return await delete_row(tx, "applications", call.account_sid, call.path["Sid"])
+    return await removals.delete(tx, APPLICATION_REMOVAL, call.account_sid, call.path["Sid"])
 
 
 async def find_application(tx: Tx, account_sid: str, sid: str) -> TwimlApplication | None:
     """Return the account's application with this SID."""
-    return await find_row(tx, TwimlApplication, "applications", account_sid, sid)
+    return await find_row(tx, TwimlApplication, "live_applications", account_sid, sid)
 
 
 OPERATIONS = (

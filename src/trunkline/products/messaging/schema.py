@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -42,6 +43,28 @@ MIGRATIONS = (
         (
             "ALTER TABLE messaging_services"
             " ADD COLUMN us_app_to_person_registered BOOLEAN NOT NULL DEFAULT FALSE",
+        ),
+    ),
+    Migration(
+        "messaging",
+        3,
+        (
+            "ALTER TABLE messaging_services ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_messaging_services AS SELECT * FROM messaging_services WHERE NOT deleted",
+        ),
+    ),
+)
+
+SERVICE_REMOVAL = RemovalPlan(
+    "messaging_services",
+    below=(
+        # At most one row each.
+        RemovalGroup((Removal("a2p_campaigns", ("sid",), "service_sid = :sid"),)),
+        RemovalGroup((Removal("advanced_opt_outs", ("service_sid",), "service_sid = :sid"),)),
+        RemovalGroup((Removal("link_domain_services", ("service_sid",), "service_sid = :sid"),)),
+        RemovalGroup((Removal("messaging_senders", ("sid",), "service_sid = :sid"),)),
+        RemovalGroup(
+            (Removal("sticky_senders", ("service_sid", "channel", "recipient"), "service_sid = :sid"),)
         ),
     ),
 )

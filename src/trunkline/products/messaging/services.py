@@ -1,7 +1,6 @@
 """Messaging Services (MG…): the settings for sending and receiving with a pool of senders (seed).
 
-A Service is addressed by its SID. The tables of its senders refer to it with ON DELETE CASCADE, so that deleting a
-Service removes everything below it.
+A Service is addressed by its SID. Deleting one removes everything below it.
 """
 
 from __future__ import annotations
@@ -16,10 +15,12 @@ from trunkline.api.operation import Call, Empty, create, delete, fetch, listing,
 from trunkline.api.params import Given, boolean, choice, given, http_method, integer, text, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
+from trunkline.core.jobs import removals
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.campaign_usecases import compatible
+from trunkline.products.messaging.schema import SERVICE_REMOVAL
 from trunkline.products.messaging.service_usecases import USECASES
 
 MAX_VALIDITY = 36_000
@@ -143,7 +144,7 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[MessagingService]:
     """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
         MessagingService,
-        f"SELECT {columns(MessagingService)} FROM messaging_services"
+        f"SELECT {columns(MessagingService)} FROM live_messaging_services"
         f" WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
@@ -173,12 +174,12 @@ async def _campaign_usecase(tx: Tx, call: Call[MessagingServiceSettings], sid: s
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Delete a Service and everything below it."""
-    return await delete_row(tx, "messaging_services", call.account_sid, call.path["Sid"])
+    return await removals.delete(tx, SERVICE_REMOVAL, call.account_sid, call.path["Sid"])
 
 
 async def find_service(tx: Tx, account_sid: str, sid: str) -> MessagingService | None:
     """Return the account's Service with this SID."""
-    return await find_row(tx, MessagingService, "messaging_services", account_sid, sid)
+    return await find_row(tx, MessagingService, "live_messaging_services", account_sid, sid)
 
 
 OPERATIONS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -43,4 +44,14 @@ MIGRATIONS = (
             " ON notify_services (account_sid, friendly_name, date_created, sid)",
         ),
     ),
+    Migration(
+        "notify",
+        3,
+        (
+            "ALTER TABLE notify_services ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_notify_services AS SELECT * FROM notify_services WHERE NOT deleted",
+        ),
+    ),
 )
+
+SERVICE_REMOVAL = RemovalPlan("notify_services")

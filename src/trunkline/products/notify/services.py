@@ -1,7 +1,7 @@
 """Notify Services (IS…): the top-level scope of all other resources in Notify (seed).
 
-An account may have 10 (seed), or ``max_notify_services``. Deleting one removes everything below it: the tables
-of what it holds refer to it with ON DELETE CASCADE. The Messaging Service that a Service names has to be the
+An account may have 10 (seed), or ``max_notify_services``. Deleting one removes everything below it. The
+Messaging Service that a Service names has to be the
 account's own at that moment; when it is deleted later its SID stays here, and SMS deliveries fail.
 """
 
@@ -17,12 +17,14 @@ from trunkline.api.operation import Act, Call, Empty, Operation, create, delete,
 from trunkline.api.params import Given, Parser, boolean, choice, given, sid, text
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
+from trunkline.core.jobs import removals
 from trunkline.core.sids import new_sid
-from trunkline.core.storage.account_rows import delete_row, find_row, update_row
+from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx
 from trunkline.core.storage.list_query import ListQuery, WalkResult
 from trunkline.core.storage.walks import walk
 from trunkline.products.messaging import facade as messaging
+from trunkline.products.notify.schema import SERVICE_REMOVAL
 
 DEFAULT_VERSION = "3"
 
@@ -158,7 +160,7 @@ async def page_services(tx: Tx, call: Call[NotifyServiceFilter]) -> WalkResult[N
         held.append("friendly_name = :friendly_name")
         values["friendly_name"] = call.input.friendly_name
     return await walk(
-        tx, NotifyService, ListQuery("notify_services", tuple(held)), call.window.span, **values
+        tx, NotifyService, ListQuery("live_notify_services", tuple(held)), call.window.span, **values
     )
 
 
@@ -177,12 +179,12 @@ async def update_service(tx: Tx, call: Call[NotifyServiceSettings]) -> NotifySer
 
 async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it."""
-    return await delete_row(tx, "notify_services", call.account_sid, call.path["Sid"])
+    return await removals.delete(tx, SERVICE_REMOVAL, call.account_sid, call.path["Sid"])
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> NotifyService | None:
     """Return the account's Service with this SID."""
-    return await find_row(tx, NotifyService, "notify_services", account_sid, sid)
+    return await find_row(tx, NotifyService, "live_notify_services", account_sid, sid)
 
 
 async def _check_messaging_service(tx: Tx, call: Call[NotifyServiceSettings]) -> None:
@@ -193,7 +195,7 @@ async def _check_messaging_service(tx: Tx, call: Call[NotifyServiceSettings]) ->
 
 async def _count(tx: Tx, account_sid: str) -> int:
     count: int = await tx.value(
-        "SELECT count(*) FROM notify_services WHERE account_sid = :account_sid", account_sid=account_sid
+        "SELECT count(*) FROM live_notify_services WHERE account_sid = :account_sid", account_sid=account_sid
     )
     return count
 

@@ -18,6 +18,7 @@ from typing import Any
 from trunkline.core.clock import SECOND, Clock, has_passed, permits_due_work
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database, Row, Tx, columns
+from trunkline.core.storage.removal import ROWS
 from trunkline.products.sync import event_log, items, objects, services
 from trunkline.products.sync.event_types import Expiry
 from trunkline.products.sync.items import ItemPosition
@@ -46,8 +47,9 @@ async def purge(tx: Tx, limit: int = BATCH) -> int:
         now=tx.now,
         row_limit=limit,
     )
+    left = ROWS
     for due in sorted(found, key=lambda due: due.object_sid):
-        await _purge_object(tx, due.object_sid)
+        left -= await _purge_object(tx, due.object_sid, max(left, 1))
     inside = await tx.all(
         _Due,
         "SELECT object_sid, item_index, item_key FROM sync_items WHERE date_expires <= :now"
@@ -74,11 +76,19 @@ async def next_due(tx: Tx) -> int | None:
     return min((date for date in nearest if date is not None), default=None)
 
 
-async def _purge_object(tx: Tx, sid: str) -> None:
-    service_sid = await tx.value("SELECT service_sid FROM sync_objects WHERE sid = :sid", sid=sid)
+async def _purge_object(tx: Tx, sid: str, limit: int) -> int:
+    """Remove an object that is due, with up to ``limit`` rows below it; return their number."""
+    service_sid = await tx.value("SELECT service_sid FROM live_sync_objects WHERE sid = :sid", sid=sid)
     service = service_sid and await services.by_sid(tx, service_sid)
-    if service:
-        await objects.expire(tx, service, sid)
+    removed = await objects.expire(tx, service, sid, limit) if service else None
+    if removed is None:
+        # A deleted object, or one of a deleted Service, goes with that, without an event.
+        await tx.run(
+            "UPDATE sync_objects SET date_expires = NULL WHERE sid = :sid AND date_expires <= :now",
+            sid=sid,
+            now=tx.now,
+        )
+    return removed or 0
 
 
 async def _purge_item(tx: Tx, due: _Due) -> None:
@@ -89,7 +99,8 @@ async def _purge_item(tx: Tx, due: _Due) -> None:
         Object,
         "UPDATE sync_objects SET last_event_id = last_event_id + 1, date_updated = :now WHERE sid = :sid"
         " AND EXISTS (SELECT 1 FROM sync_items WHERE object_sid = :sid AND item_index = :item_index"
-        f" AND item_key = :item_key AND date_expires <= :now) RETURNING {columns(Object)}",
+        " AND item_key = :item_key AND date_expires <= :now)"
+        f" AND NOT deleted RETURNING {columns(Object)}",
         sid=due.object_sid,
         item_index=due.item_index,
         item_key=due.item_key,
@@ -98,6 +109,16 @@ async def _purge_item(tx: Tx, due: _Due) -> None:
     service = parent and await services.by_sid(tx, parent.service_sid)
     if parent and service:
         await items.expire(tx, service, parent, ItemPosition(due.item_index, due.item_key))
+        return
+    # An item of a deleted object, or below a deleted Service, goes with that.
+    await tx.run(
+        "UPDATE sync_items SET date_expires = NULL WHERE object_sid = :object_sid AND item_index = :item_index"
+        " AND item_key = :item_key AND date_expires <= :now",
+        object_sid=due.object_sid,
+        item_index=due.item_index,
+        item_key=due.item_key,
+        now=tx.now,
+    )
 
 
 class Sweeper:

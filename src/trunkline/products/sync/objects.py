@@ -12,9 +12,11 @@ import msgspec
 from trunkline.api.errors import ApiError
 from trunkline.api.paging import Window
 from trunkline.api.params import Parser
+from trunkline.core.jobs.removals import remove_marked
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.list_query import ListQuery, WalkResult
+from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.walks import walk
 from trunkline.products.sync import permissions, ttl
 from trunkline.products.sync.data import EMPTY
@@ -22,6 +24,7 @@ from trunkline.products.sync.event_log import announce_expiry, record
 from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.permissions import Flag
 from trunkline.products.sync.revisions import collection_revision, revision
+from trunkline.products.sync.schema import OBJECT_REMOVAL
 from trunkline.products.sync.scope import Actor, Scope
 from trunkline.products.sync.services import SyncService
 from trunkline.realtime.objects.types import SID_SHAPE, ObjectKind
@@ -71,9 +74,10 @@ def missing(kind: ObjectKind, name: str) -> ApiError:
 
 
 _LIVE = "(date_expires IS NULL OR date_expires > :now)"
-_OF_KIND = ListQuery("sync_objects", ("service_sid = :service_sid", "kind = :kind"), (_LIVE,))
+_OF_KIND = ListQuery("live_sync_objects", ("service_sid = :service_sid", "kind = :kind"), (_LIVE,))
 _BY_SID = f"service_sid = :service_sid AND kind = :kind AND sid = :name AND {_LIVE}"
 _BY_NAME = f"service_sid = :service_sid AND kind = :kind AND unique_name = :name AND {_LIVE}"
+_MARK = "UPDATE sync_objects SET deleted = TRUE WHERE sid = :sid AND NOT deleted"
 _CLAIM = (
     "UPDATE sync_objects SET last_event_id = last_event_id + 1, next_index = next_index + :pushed,"
     " date_updated = :now"
@@ -83,8 +87,8 @@ _CLAIM = (
 async def find(tx: Tx, scope: Scope, kind: ObjectKind, name: str, flag: Flag | None = None) -> Object:
     """Return the object that ``name``, a SID or unique name, addresses. Raise ApiError 54100, 54150, 54200, 54250 or
     54300, and 54007 if the actor lacks ``flag``; None requires none."""
-    by_sid = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_SID}"
-    by_name = f"SELECT {columns(Object)} FROM sync_objects WHERE {_BY_NAME}"
+    by_sid = f"SELECT {columns(Object)} FROM live_sync_objects WHERE {_BY_SID}"
+    by_name = f"SELECT {columns(Object)} FROM live_sync_objects WHERE {_BY_NAME}"
     found = await tx.one(
         Object,
         by_sid if SID_SHAPE.fullmatch(name) else by_name,
@@ -106,7 +110,7 @@ async def by_sid(tx: Tx, sid: str) -> Object | None:
     """Return the object with this SID, for work that is not done in a caller's name."""
     return await tx.one(
         Object,
-        f"SELECT {columns(Object)} FROM sync_objects WHERE sid = :sid AND {_LIVE}",
+        f"SELECT {columns(Object)} FROM live_sync_objects WHERE sid = :sid AND {_LIVE}",
         sid=sid,
         now=tx.now,
     )
@@ -115,8 +119,8 @@ async def by_sid(tx: Tx, sid: str) -> Object | None:
 async def claim(tx: Tx, scope: Scope, kind: ObjectKind, name: str, pushed: int = 0) -> Object:
     """Count one more event of an object that the actor may write, and keep other writers waiting. ``pushed`` is the
     number of indexes of a List that are used up. Return the object after that. Raise as ``find``."""
-    by_sid = f"{_CLAIM} WHERE {_BY_SID} RETURNING {columns(Object)}"
-    by_name = f"{_CLAIM} WHERE {_BY_NAME} RETURNING {columns(Object)}"
+    by_sid = f"{_CLAIM} WHERE {_BY_SID} AND NOT deleted RETURNING {columns(Object)}"
+    by_name = f"{_CLAIM} WHERE {_BY_NAME} AND NOT deleted RETURNING {columns(Object)}"
     claimed = await tx.one(
         Object,
         by_sid if SID_SHAPE.fullmatch(name) else by_name,
@@ -173,13 +177,13 @@ async def _free(tx: Tx, service: SyncService, kind: ObjectKind, name: str) -> No
     await tx.lock(f"{service.sid} {kind.value} {name}")
     holder = await tx.one(
         Object,
-        f"SELECT {columns(Object)} FROM sync_objects"
+        f"SELECT {columns(Object)} FROM live_sync_objects"
         " WHERE service_sid = :service_sid AND kind = :kind AND unique_name = :unique_name",
         service_sid=service.sid,
         kind=kind.value,
         unique_name=name,
     )
-    if holder is None or await expire(tx, service, holder.sid):
+    if holder is None or await expire(tx, service, holder.sid) is not None:
         return
     # An expired holder may have been removed by another transaction while this one waited for it.
     if await by_sid(tx, holder.sid) is not None:
@@ -204,27 +208,25 @@ async def set_expiry(tx: Tx, row: Object, seconds: int | None) -> Object:
 async def remove(tx: Tx, scope: Scope, kind: ObjectKind, name: str) -> bool:
     """Delete an object with all that is below it. Return whether this call did. Raise as ``find``."""
     found = await find(tx, scope, kind, name, Flag.MANAGE)
-    gone = await tx.one(
-        Object, f"DELETE FROM sync_objects WHERE sid = :sid RETURNING {columns(Object)}", sid=found.sid
-    )
+    gone = await tx.one(Object, f"{_MARK} RETURNING {columns(Object)}", sid=found.sid)
     if gone is None:
         return False
+    await remove_marked(tx, OBJECT_REMOVAL, gone.sid)
     await _removed(tx, scope.service, gone, scope.actor)
     return True
 
 
-async def expire(tx: Tx, service: SyncService, sid: str) -> bool:
-    """Delete an object if it is expired. Return whether this call did."""
+async def expire(tx: Tx, service: SyncService, sid: str, limit: int = ROWS) -> int | None:
+    """Delete an object if it is expired; a job does the rest if more than ``limit`` rows are below it. Return the
+    number of those that are removed, None if this call did not delete it."""
     gone = await tx.one(
-        Object,
-        f"DELETE FROM sync_objects WHERE sid = :sid AND date_expires <= :now RETURNING {columns(Object)}",
-        sid=sid,
-        now=tx.now,
+        Object, f"{_MARK} AND date_expires <= :now RETURNING {columns(Object)}", sid=sid, now=tx.now
     )
     if gone is None:
-        return False
+        return None
+    removed = await remove_marked(tx, OBJECT_REMOVAL, sid, limit)
     await _removed(tx, service, gone, Actor())
-    return True
+    return removed
 
 
 async def _removed(tx: Tx, service: SyncService, gone: Object, actor: Actor) -> None:

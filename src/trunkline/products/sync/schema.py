@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -164,4 +165,53 @@ MIGRATIONS = (
                 WHERE type IN ('list_item_removed', 'map_item_removed')""",
         ),
     ),
+    Migration(
+        "sync",
+        6,
+        (
+            # A resource that is deleted, but has too much below it for one transaction; queries read the views.
+            "ALTER TABLE sync_services ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_sync_services AS SELECT * FROM sync_services WHERE NOT deleted",
+            "ALTER TABLE sync_objects ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            """CREATE VIEW live_sync_objects AS SELECT * FROM sync_objects WHERE NOT deleted
+                AND EXISTS (SELECT 1 FROM sync_services parent
+                    WHERE parent.sid = sync_objects.service_sid AND NOT parent.deleted)""",
+        ),
+    ),
 )
+
+_ITEMS = ("object_sid", "item_index", "item_key")
+_EVENTS = ("object_sid", "event_id")
+_PERMISSIONS = ("object_sid", "identity")
+_PAGE = "(SELECT sid FROM sync_objects WHERE service_sid = :sid ORDER BY kind, date_created, sid LIMIT 100)"
+_EMPTY = """
+NOT EXISTS (SELECT 1 FROM sync_items WHERE sync_items.object_sid = sync_objects.sid)
+AND NOT EXISTS (SELECT 1 FROM sync_events WHERE sync_events.object_sid = sync_objects.sid)
+AND NOT EXISTS (SELECT 1 FROM sync_permissions WHERE sync_permissions.object_sid = sync_objects.sid)
+"""
+
+SERVICE_REMOVAL = RemovalPlan(
+    "sync_services",
+    below=(
+        RemovalGroup(
+            (
+                Removal("sync_items", _ITEMS, f"object_sid IN {_PAGE}"),
+                Removal("sync_events", _EVENTS, f"object_sid IN {_PAGE}"),
+                Removal("sync_permissions", _PERMISSIONS, f"object_sid IN {_PAGE}"),
+                # Objects that others remove meanwhile let new ones onto the page, which have rows below them still.
+                Removal("sync_objects", ("sid",), f"sid IN {_PAGE}", ready=_EMPTY),
+            )
+        ),
+    ),
+    released="unique_name = NULL",
+)
+OBJECT_REMOVAL = RemovalPlan(
+    "sync_objects",
+    below=(
+        RemovalGroup((Removal("sync_items", _ITEMS, "object_sid = :sid"),)),
+        RemovalGroup((Removal("sync_events", _EVENTS, "object_sid = :sid"),)),
+        RemovalGroup((Removal("sync_permissions", _PERMISSIONS, "object_sid = :sid"),)),
+    ),
+    released="unique_name = NULL, date_expires = NULL",
+)
+REMOVALS = (SERVICE_REMOVAL, OBJECT_REMOVAL)

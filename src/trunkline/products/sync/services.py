@@ -2,7 +2,7 @@
 
 Each account has one Service whose unique name is ``default``; it is created at its first use (client). A Service is
 addressed by SID or unique name; its unique name cannot be set over REST (seed). Deleting one removes everything below
-it: the tables of its objects refer to it with ON DELETE CASCADE.
+it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from trunkline.api.operation import Call, Empty, create, delete, fetch, listing,
 from trunkline.api.params import Given, boolean, given, integer, text, url
 from trunkline.api.views import Json, Urls
 from trunkline.core.dates import iso
+from trunkline.core.jobs import removals
 from trunkline.core.sids import is_sid, new_sid
 from trunkline.core.storage.database import NeedsWrite, Row, Tx, assignments, columns
+from trunkline.products.sync.schema import SERVICE_REMOVAL
 
 DEFAULT_NAME = "default"
 DEFAULT_WINDOW = 5000
@@ -102,7 +104,7 @@ async def page_services(tx: Tx, call: Call[Empty]) -> list[SyncService]:
     """Return the account's Services, oldest first (inferred)."""
     return await tx.all(
         SyncService,
-        f"SELECT {columns(SyncService)} FROM sync_services WHERE account_sid = :account_sid {call.window.tail}",
+        f"SELECT {columns(SyncService)} FROM live_sync_services WHERE account_sid = :account_sid {call.window.tail}",
         account_sid=call.account_sid,
         **call.window.values,
     )
@@ -127,7 +129,7 @@ async def delete_service(tx: Tx, call: Call[Empty]) -> bool:
     """Remove a Service and everything below it. Raise ApiError 54050 or 54056."""
     service = await find(tx, call.account_sid, call.path["Sid"])
     tx.announce(AccessChanged(service.sid))
-    return bool(await tx.run("DELETE FROM sync_services WHERE sid = :sid", sid=service.sid))
+    return await removals.delete(tx, SERVICE_REMOVAL, call.account_sid, service.sid)
 
 
 async def find(tx: Tx, account_sid: str, name: str) -> SyncService:
@@ -171,14 +173,14 @@ async def _insert(
 async def by_sid(tx: Tx, sid: str) -> SyncService | None:
     """Return the Service with this SID, whatever its account."""
     return await tx.one(
-        SyncService, f"SELECT {columns(SyncService)} FROM sync_services WHERE sid = :sid", sid=sid
+        SyncService, f"SELECT {columns(SyncService)} FROM live_sync_services WHERE sid = :sid", sid=sid
     )
 
 
 async def _by_name(tx: Tx, account_sid: str, name: str) -> SyncService | None:
     return await tx.one(
         SyncService,
-        f"SELECT {columns(SyncService)} FROM sync_services"
+        f"SELECT {columns(SyncService)} FROM live_sync_services"
         " WHERE account_sid = :account_sid AND unique_name = :unique_name",
         account_sid=account_sid,
         unique_name=name,

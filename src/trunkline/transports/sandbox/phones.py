@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from trunkline.core.jobs.removals import remove_marked
 from trunkline.core.storage.database import Row, Tx, columns
+from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -44,7 +47,39 @@ MIGRATIONS = (
             " WHERE arrived",
         ),
     ),
+    Migration(
+        "sandbox",
+        3,
+        (
+            # Until when an account's messages are cleared: they go in pieces.
+            """CREATE TABLE sandbox_clearings (
+                account_sid TEXT PRIMARY KEY,
+                moment BIGINT NOT NULL
+            )""",
+            """CREATE VIEW live_sandbox_messages AS SELECT * FROM sandbox_messages
+                WHERE NOT EXISTS (SELECT 1 FROM sandbox_clearings c
+                    WHERE c.account_sid = sandbox_messages.account_sid AND c.moment >= sandbox_messages.moment)""",
+        ),
+    ),
 )
+HOLDS = (Hold("sandbox_clearings", until="moment"),)
+CLEARING = RemovalPlan(
+    "sandbox_messages",
+    below=(
+        RemovalGroup(
+            (
+                Removal(
+                    "sandbox_messages",
+                    ("id",),
+                    "account_sid = :sid"
+                    " AND moment <= (SELECT moment FROM sandbox_clearings WHERE account_sid = :sid)",
+                ),
+            )
+        ),
+    ),
+    keeps=True,
+)
+"""The removal of the messages of an account that are cleared, by the account's SID."""
 
 
 class SandboxMessage(Row, frozen=True):
@@ -69,11 +104,11 @@ class SandboxMessage(Row, frozen=True):
 
 _COLUMNS = columns(SandboxMessage)
 _NEWEST = f"""
-SELECT {_COLUMNS} FROM sandbox_messages WHERE account_sid = :account_sid AND moment >= :since AND arrived
+SELECT {_COLUMNS} FROM live_sandbox_messages WHERE account_sid = :account_sid AND moment >= :since AND arrived
 ORDER BY moment DESC, id DESC LIMIT :limit
 """
 _NEWEST_OF_PHONE = f"""
-SELECT {_COLUMNS} FROM sandbox_messages
+SELECT {_COLUMNS} FROM live_sandbox_messages
 WHERE account_sid = :account_sid AND phone = :phone AND moment >= :since AND arrived
 ORDER BY moment DESC, id DESC LIMIT :limit
 """
@@ -88,7 +123,7 @@ async def find_delivery(tx: Tx, message_sid: str) -> SandboxMessage | None:
     """Return the row of a message that was handed over before; None if it was not."""
     return await tx.one(
         SandboxMessage,
-        f"SELECT {_COLUMNS} FROM sandbox_messages WHERE message_sid = :message_sid AND NOT outgoing LIMIT 1",
+        f"SELECT {_COLUMNS} FROM live_sandbox_messages WHERE message_sid = :message_sid AND NOT outgoing LIMIT 1",
         message_sid=message_sid,
     )
 
@@ -117,7 +152,12 @@ async def newest(tx: Tx, account_sid: str, phone: str, limit: int, since: int = 
 
 
 async def clear(tx: Tx, account_sid: str) -> int:
-    """Delete the conversations of an account; return the number of messages."""
-    return await tx.run(
-        "DELETE FROM sandbox_messages WHERE account_sid = :account_sid", account_sid=account_sid
+    """Delete the conversations of an account. Return the number of messages that went at once; a job removes those
+    beyond the first 500, which nobody sees any more."""
+    await tx.run(
+        "INSERT INTO sandbox_clearings (account_sid, moment) VALUES (:account_sid, :now)"
+        " ON CONFLICT (account_sid) DO UPDATE SET moment = excluded.moment",
+        account_sid=account_sid,
+        now=tx.now,
     )
+    return await remove_marked(tx, CLEARING, account_sid)

@@ -82,7 +82,7 @@ async def _campaign_error(
 
 async def _is_new(tx: Tx, campaign: Campaign, sender: OwnedNumber, minutes: int) -> bool:
     added: int | None = await tx.value(
-        "SELECT date_created FROM messaging_senders"
+        "SELECT date_created FROM live_messaging_senders"
         " WHERE sid = :sid AND service_sid = :service_sid AND account_sid = :account_sid",
         sid=sender.sid,
         service_sid=campaign.service_sid,

@@ -48,12 +48,16 @@ async def associate(tx: Tx, call: Call[Empty]) -> Association | None:
         raise ApiError(IN_OTHER_DOMAIN)
     if known is None:
         known = Association(service.sid, domain.sid, call.account_sid, tx.now)
+        # The Service may still stand below a deleted domain.
+        await tx.run("DELETE FROM link_domain_services WHERE service_sid = :sid", sid=service.sid)
         await tx.insert("link_domain_services", known)
     return known
 
 
 async def dissociate(tx: Tx, call: Call[Empty]) -> bool:
     """End an association; links that were sent keep leading over the domain."""
+    if await find_domain(tx, call.account_sid, call.path["DomainSid"]) is None:
+        return False
     return bool(
         await tx.run(
             "DELETE FROM link_domain_services"
@@ -76,7 +80,7 @@ async def fetch_association(tx: Tx, call: Call[Empty]) -> Association | None:
 async def _find(tx: Tx, account_sid: str, service_sid: str) -> Association | None:
     return await tx.one(
         Association,
-        f"SELECT {columns(Association)} FROM link_domain_services"
+        f"SELECT {columns(Association)} FROM live_link_domain_services"
         " WHERE account_sid = :account_sid AND service_sid = :service_sid",
         account_sid=account_sid,
         service_sid=service_sid,

@@ -7,10 +7,12 @@ import re
 
 import msgspec
 
+from trunkline.core.jobs import removals
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row, update_row
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.links.own_hosts import OwnHosts
+from trunkline.products.messaging.links.schema import DOMAIN_REMOVAL
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(
@@ -83,7 +85,7 @@ def read_name(text: str) -> DomainName:
 
 
 _CLAIMED = """
-SELECT sid FROM link_domains
+SELECT sid FROM live_link_domains
 WHERE (name = :host OR name LIKE :with_port) AND account_sid <> :account_sid LIMIT 1
 """
 
@@ -106,15 +108,11 @@ async def add_domain(tx: Tx, account_sid: str, name: str, own: OwnHosts) -> Doma
     return domain
 
 
-_REMOVE = "DELETE FROM link_domains WHERE sid = :sid"
-_REMOVE_OF_ACCOUNT = f"{_REMOVE} AND account_sid = :account_sid"
-
-
 async def remove_domain(tx: Tx, account_sid: str | None, sid: str) -> bool:
     """Remove a domain of an account, or of any; its links lead nowhere from then on."""
     if account_sid is None:
-        return bool(await tx.run(_REMOVE, sid=sid))
-    return bool(await tx.run(_REMOVE_OF_ACCOUNT, account_sid=account_sid, sid=sid))
+        account_sid = await tx.value("SELECT account_sid FROM live_link_domains WHERE sid = :sid", sid=sid)
+    return account_sid is not None and await removals.delete(tx, DOMAIN_REMOVAL, account_sid, sid)
 
 
 async def note_reached(tx: Tx, domain: Domain) -> None:
@@ -123,7 +121,7 @@ async def note_reached(tx: Tx, domain: Domain) -> None:
 
 
 _PAGE = f"""
-SELECT {_COLUMNS} FROM link_domains
+SELECT {_COLUMNS} FROM live_link_domains
 WHERE account_sid = :account_sid AND (date_created, sid) > (:date_created, :sid)
 ORDER BY date_created, sid LIMIT :limit
 """
@@ -139,20 +137,20 @@ async def page_domains(tx: Tx, account_sid: str, after: tuple[int, str], limit: 
 
 async def find_domain(tx: Tx, account_sid: str, sid: str) -> Domain | None:
     """Return the account's domain with this SID."""
-    return await find_row(tx, Domain, "link_domains", account_sid, sid)
+    return await find_row(tx, Domain, "live_link_domains", account_sid, sid)
 
 
 async def domain_by_name(tx: Tx, name: str) -> Domain | None:
     """Return the domain with this name, of any account."""
-    return await tx.one(Domain, f"SELECT {_COLUMNS} FROM link_domains WHERE name = :name", name=name)
+    return await tx.one(Domain, f"SELECT {_COLUMNS} FROM live_link_domains WHERE name = :name", name=name)
 
 
 async def domain_of_service(tx: Tx, account_sid: str, service_sid: str) -> Domain | None:
     """Return the domain over which the links of a Service lead."""
     return await tx.one(
         Domain,
-        f"SELECT {columns(Domain, 'd')} FROM link_domains d"
-        " JOIN link_domain_services s ON s.domain_sid = d.sid"
+        f"SELECT {columns(Domain, 'd')} FROM live_link_domains d"
+        " JOIN live_link_domain_services s ON s.domain_sid = d.sid"
         " WHERE d.account_sid = :account_sid AND s.service_sid = :service_sid",
         account_sid=account_sid,
         service_sid=service_sid,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 MIGRATIONS = (
     Migration(
@@ -53,4 +54,25 @@ MIGRATIONS = (
             "CREATE INDEX short_links_by_age ON short_links (date_created)",
         ),
     ),
+    Migration(
+        "links",
+        2,
+        (
+            "ALTER TABLE link_domains ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_link_domains AS SELECT * FROM link_domains WHERE NOT deleted",
+            """CREATE VIEW live_link_domain_services AS SELECT * FROM link_domain_services
+                WHERE EXISTS (SELECT 1 FROM link_domains parent
+                    WHERE parent.sid = link_domain_services.domain_sid AND NOT parent.deleted)""",
+        ),
+    ),
+)
+
+DOMAIN_REMOVAL = RemovalPlan(
+    "link_domains",
+    below=(
+        RemovalGroup((Removal("link_domain_services", ("service_sid",), "domain_sid = :sid"),)),
+        RemovalGroup((Removal("short_links", ("domain_sid", "code"), "domain_sid = :sid"),)),
+    ),
+    # No domain has this name: it is in capitals.
+    released="name = sid",
 )

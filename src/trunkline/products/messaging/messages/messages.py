@@ -79,7 +79,7 @@ class MessageCreator:
 
 
 _ANY_SENDER = """
-SELECT sid FROM messaging_senders WHERE account_sid = :account_sid AND service_sid = :service_sid LIMIT 1
+SELECT sid FROM live_messaging_senders WHERE account_sid = :account_sid AND service_sid = :service_sid LIMIT 1
 """
 
 

@@ -91,7 +91,9 @@ def view(number: Number, urls: Urls) -> Json:
 
 
 _TELEPHONE = "kind <> 'short-code' AND kind <> 'channel'"
-_SELECT = f"SELECT {columns(Number)} FROM numbers WHERE account_sid = :account_sid AND {_TELEPHONE}"
+_SELECT = (
+    f"SELECT {columns(Number)} FROM owned_and_free_numbers WHERE account_sid = :account_sid AND {_TELEPHONE}"
+)
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Number | None:
@@ -138,7 +140,7 @@ async def page_owned(
     return await walk(
         tx,
         Number,
-        ListQuery("numbers", tuple(held), tuple(checked)),
+        ListQuery("owned_and_free_numbers", tuple(held), tuple(checked)),
         call.window.span,
         account_sid=call.account_sid,
         kind=kind,

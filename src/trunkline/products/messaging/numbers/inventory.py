@@ -39,7 +39,7 @@ class NumberUnavailable(Exception):
     """The error for a number that another account has."""
 
 
-_SELECT = f"SELECT {columns(Number)} FROM numbers "
+_SELECT = f"SELECT {columns(Number)} FROM owned_and_free_numbers "
 _ADD = """
 INSERT INTO numbers
     (number, kind, country, sms, mms, voice, locality, region, carrier, rate, date_created, date_updated)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from trunkline.core.jobs.removals import remove_marked
 from trunkline.core.storage.database import Row, Tx
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 from trunkline.products.messaging.numbers.number_settings import stored_settings
 
 
@@ -49,7 +51,7 @@ class OwnedNumber(Row, frozen=True):
 
 _COLUMNS = ", ".join(f"n.{name}" for name in OwnedNumber.__struct_fields__[:-1])
 # A join takes SQLite three times as long.
-_SERVICE = "(SELECT s.service_sid FROM messaging_senders s WHERE s.sid = n.sid)"
+_SERVICE = "(SELECT s.service_sid FROM live_messaging_senders s WHERE s.sid = n.sid)"
 _SELECT = f"SELECT {_COLUMNS}, {_SERVICE} FROM numbers n "
 
 
@@ -88,14 +90,34 @@ async def owner_of(tx: Tx, address: str) -> str | None:
     return owner
 
 
+STICKY_REMOVAL = RemovalPlan(
+    "sticky_senders",
+    below=(
+        RemovalGroup(
+            (
+                Removal(
+                    "sticky_senders",
+                    ("service_sid", "channel", "recipient"),
+                    "sender_sid = :sid AND NOT EXISTS (SELECT 1 FROM messaging_senders sender"
+                    " WHERE sender.sid = sticky_senders.sender_sid"
+                    " AND sender.service_sid = sticky_senders.service_sid"
+                    " AND sender.date_created <= sticky_senders.date_created)",
+                ),
+            )
+        ),
+    ),
+    keeps=True,
+)
+"""The removal of the choices of a sender, by its SID, from before it last joined a pool."""
+
+
 async def leave_pool(tx: Tx, account_sid: str, sid: str) -> bool:
     """Remove a sender, a number or another, from the pool of its Service; return whether it was in one. It is the
     sticky sender of no recipient any more (doc)."""
-    await tx.run("DELETE FROM sticky_senders WHERE sender_sid = :sid", sid=sid)
-    return bool(
-        await tx.run(
-            "DELETE FROM messaging_senders WHERE account_sid = :account_sid AND sid = :sid",
-            account_sid=account_sid,
-            sid=sid,
-        )
+    left = await tx.run(
+        "DELETE FROM messaging_senders WHERE account_sid = :account_sid AND sid = :sid",
+        account_sid=account_sid,
+        sid=sid,
     )
+    await remove_marked(tx, STICKY_REMOVAL, sid)
+    return bool(left)

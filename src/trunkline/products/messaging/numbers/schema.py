@@ -100,4 +100,20 @@ MIGRATIONS = (
             " ON numbers (country, kind, region, date_created, number) WHERE account_sid IS NULL",
         ),
     ),
+    Migration(
+        "numbers",
+        4,
+        (
+            "ALTER TABLE applications ADD COLUMN deleted BOOLEAN NOT NULL DEFAULT FALSE",
+            "CREATE VIEW live_applications AS SELECT * FROM applications WHERE NOT deleted",
+            # Without references to applications that are deleted
+            """CREATE VIEW owned_and_free_numbers AS SELECT number, kind, country, locality, region, sms, mms, voice,
+                carrier, rate, account_sid, sid, date_created, date_updated, friendly_name, settings,
+                (SELECT a.sid FROM applications a WHERE a.sid = numbers.sms_application_sid AND NOT a.deleted)
+                    AS sms_application_sid,
+                (SELECT a.sid FROM applications a WHERE a.sid = numbers.voice_application_sid AND NOT a.deleted)
+                    AS voice_application_sid
+                FROM numbers""",
+        ),
+    ),
 )

@@ -51,7 +51,7 @@ def view(code: Number, urls: Urls) -> Json:
 
 
 _SELECT = f"""
-SELECT {columns(Number)} FROM numbers WHERE account_sid = :account_sid AND kind = 'short-code'
+SELECT {columns(Number)} FROM owned_and_free_numbers WHERE account_sid = :account_sid AND kind = 'short-code'
 """
 
 

@@ -74,7 +74,7 @@ async def is_blocked(tx: Tx, account_sid: str, scope: str, recipient: str) -> bo
 
 _BY_SENDER = """
 SELECT recipient FROM opt_outs WHERE account_sid = :account_sid AND recipient = :recipient AND scope = COALESCE((
-    SELECT s.service_sid FROM numbers n JOIN messaging_senders s ON s.sid = n.sid
+    SELECT s.service_sid FROM numbers n JOIN live_messaging_senders s ON s.sid = n.sid
     WHERE n.number = :sender AND n.account_sid = :account_sid
 ), :sender)
 """

@@ -57,7 +57,7 @@ SELECT {columns(Member)} FROM (
     SELECT s.sid, s.account_sid, s.service_sid, s.kind, s.value, s.iso_country_code, s.date_created, s.date_updated,
         COALESCE(n.country, '') AS country, COALESCE(n.sms, TRUE) AS sms, COALESCE(n.mms, FALSE) AS mms,
         COALESCE(n.voice, FALSE) AS voice
-    FROM messaging_senders s LEFT JOIN numbers n ON n.sid = s.sid
+    FROM live_messaging_senders s LEFT JOIN numbers n ON n.sid = s.sid
 ) members
 WHERE account_sid = :account_sid AND service_sid = :service_sid AND kind = :kind
 """
@@ -121,7 +121,7 @@ def _fits(owned: OwnedNumber, kind: PoolSenderKind) -> bool:
 async def _count(tx: Tx, service_sid: str) -> int:
     first, second = COUNTED
     counted: int = await tx.value(
-        "SELECT count(*) FROM messaging_senders"
+        "SELECT count(*) FROM live_messaging_senders"
         " WHERE service_sid = :service_sid AND (kind = :first OR kind = :second)",
         service_sid=service_sid,
         first=first.value,
@@ -140,7 +140,7 @@ async def add_text(
         return None
     await lock_pool(tx, service_sid)
     known = await tx.value(
-        "SELECT sid FROM messaging_senders WHERE account_sid = :account_sid AND service_sid = :service_sid"
+        "SELECT sid FROM live_messaging_senders WHERE account_sid = :account_sid AND service_sid = :service_sid"
         " AND value = :value AND kind = :kind AND COALESCE(iso_country_code, '') = :country",
         account_sid=call.account_sid,
         service_sid=service_sid,
@@ -158,6 +158,8 @@ async def _insert(
     tx: Tx, call: Call[Any], sid: str, kind: PoolSenderKind, value: str, country: str | None = None
 ) -> None:
     service_sid = call.path["ServiceSid"]
+    # A number may still stand in the pool of a deleted Service.
+    await tx.run("DELETE FROM messaging_senders WHERE sid = :sid", sid=sid)
     made = ServiceSender(sid, call.account_sid, service_sid, kind.value, value, country, tx.now, tx.now)
     await tx.insert("messaging_senders", made)
 

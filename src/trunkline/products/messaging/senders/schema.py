@@ -51,4 +51,19 @@ MIGRATIONS = (
             " WHERE iso_country_code IS NOT NULL",
         ),
     ),
+    Migration(
+        "senders",
+        3,
+        (
+            """CREATE VIEW live_messaging_senders AS SELECT * FROM messaging_senders
+                WHERE EXISTS (SELECT 1 FROM messaging_services parent
+                    WHERE parent.sid = messaging_senders.service_sid AND NOT parent.deleted)""",
+            # A sender that left the pool and came back begins anew.
+            """CREATE VIEW live_sticky_senders AS SELECT * FROM sticky_senders
+                WHERE EXISTS (SELECT 1 FROM messaging_senders sender
+                    WHERE sender.sid = sticky_senders.sender_sid
+                    AND sender.service_sid = sticky_senders.service_sid
+                    AND sender.date_created <= sticky_senders.date_created)""",
+        ),
+    ),
 )

@@ -26,7 +26,7 @@ async def find_sticky_sender(tx: Tx, service_sid: str, channel: str, recipient: 
     """Return the sticky sender of the recipient."""
     return await tx.one(
         StickySender,
-        f"SELECT {columns(StickySender)} FROM sticky_senders"
+        f"SELECT {columns(StickySender)} FROM live_sticky_senders"
         " WHERE service_sid = :service_sid AND channel = :channel AND recipient = :recipient",
         service_sid=service_sid,
         channel=channel,
@@ -36,15 +36,19 @@ async def find_sticky_sender(tx: Tx, service_sid: str, channel: str, recipient: 
 
 async def store_sticky_sender(tx: Tx, message: Message, channel: str, sender_sid: str, sender: str) -> None:
     """Store the sticky sender of the recipient of a Service's message, or of the author of an inbound one, unless
-    there is one."""
+    there is one. Its date is not before that of the sender in the pool, whatever the clock did in between."""
     assert message.service_sid is not None, "only Services have sticky senders"
     inbound = message.direction == Direction.INBOUND
     person = message.sender if inbound else message.recipient
     await tx.run(
         "INSERT INTO sticky_senders"
         " (service_sid, channel, recipient, account_sid, sender_sid, sender, date_created)"
-        " VALUES (:service_sid, :channel, :recipient, :account_sid, :sender_sid, :sender, :now)"
-        " ON CONFLICT (service_sid, channel, recipient) DO NOTHING",
+        " VALUES (:service_sid, :channel, :recipient, :account_sid, :sender_sid, :sender, COALESCE("
+        "(SELECT date_created FROM live_messaging_senders WHERE sid = :sender_sid AND date_created > :now), :now))"
+        " ON CONFLICT (service_sid, channel, recipient) DO UPDATE SET sender_sid = excluded.sender_sid,"
+        " sender = excluded.sender, date_created = excluded.date_created"
+        " WHERE NOT EXISTS (SELECT 1 FROM live_sticky_senders k WHERE k.service_sid = sticky_senders.service_sid"
+        " AND k.channel = sticky_senders.channel AND k.recipient = sticky_senders.recipient)",
         service_sid=message.service_sid,
         channel=channel,
         recipient=person or "",

@@ -172,7 +172,7 @@ class SyncSource:
         # Always as many parameters: one statement, prepared once.
         named = {f"sid_{number}": sids[min(number, len(sids) - 1)] for number in range(NEWEST_AT_ONCE)}
         rows = await tx.all(
-            _Newest, f"SELECT {columns(_Newest)} FROM sync_objects WHERE sid IN ({_SIDS})", **named
+            _Newest, f"SELECT {columns(_Newest)} FROM live_sync_objects WHERE sid IN ({_SIDS})", **named
         )
         return {row.sid: row.last_event_id for row in rows}
 

@@ -1,0 +1,110 @@
+"""A resource whose deletion takes several transactions is marked first: no query sees a marked row, and what is below
+it has a place in its plan."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from rules.source import Source, report
+from trunkline.app.products import migrations, products
+from trunkline.core.storage.removal import RemovalPlan
+from trunkline.settings import Settings
+
+MANIFESTS = products(Settings())
+STATEMENTS = [statement for one in migrations(MANIFESTS) for statement in one.statements]
+PLANS: dict[str, RemovalPlan] = {
+    plan.table: plan for one in MANIFESTS for plan in one.removals if not plan.keeps
+}
+VIEWS = {found[1] for one in STATEMENTS if (found := re.match(r"\s*CREATE VIEW live_(\w+)", one))}
+READ = re.compile(rf"(?<!DELETE )\b(?:FROM|JOIN)\s+({'|'.join(sorted(VIEWS))})\b")
+DELETION = re.compile(rf"\bDELETE FROM ({'|'.join(sorted(PLANS))})\b")
+CASCADE = re.compile(r"REFERENCES (\w+) \(\w+\) ON DELETE (?:CASCADE|SET NULL)")
+ROW_HELPERS = {"find_row", "delete_row", "ListQuery"}
+
+EXEMPT = {
+    ("products/messaging/senders/candidates.py", "messaging_senders"): "its callers have found the Service",
+    ("products/messaging/numbers/owned_numbers.py", "messaging_senders"): "it removes what is stale",
+    ("products/sync/expiry.py", "sync_objects"): "it takes what is due from the index, and then looks at it",
+}
+"""By module and table: why a query may read the table itself."""
+
+KEPT = {
+    "accounts": "an account is closed and never deleted",
+    "messages": "a message has ten attachments, a hundred segments and a row of each other kind",
+    "message_media": "an attachment has one link",
+    "blobs": "one content: at most 600 pieces of 256 KiB",
+    "a2p_brands": "there is no way to delete a brand",
+    "a2p_campaigns": "a campaign has one row of counters",
+}
+"""By table with rows below it: why the deletion of a row is bounded without a plan."""
+
+
+def unseen_marks(source: Source) -> Iterator[str]:
+    """Yield queries that read a table where marked rows are, and deletions that pass a plan by."""
+    path = source.path.removeprefix("src/trunkline/")
+    if path.endswith("schema.py"):
+        return
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Constant(value=str(text)) if "CREATE VIEW" not in text:
+                for table in READ.findall(text):
+                    if (path, table) not in EXEMPT:
+                        yield source.at(node.lineno, f"reads {table}: read live_{table}")
+                for table in DELETION.findall(text):
+                    yield source.at(node.lineno, f"deletes from {table}: use its RemovalPlan")
+            case ast.Call(func=ast.Name(id=name), args=[*arguments]) if name in ROW_HELPERS:
+                for argument in arguments:
+                    if isinstance(argument, ast.Constant) and argument.value in VIEWS & PLANS.keys():
+                        yield source.at(node.lineno, f"{name} of {argument.value}")
+
+
+def test_every_query_reads_the_views_without_marked_rows() -> None:
+    assert not (found := report(unseen_marks, "src")), found
+
+
+@pytest.mark.parametrize(
+    ("text", "offends"),
+    [
+        ("q = 'SELECT sid FROM sync_objects WHERE sid = :sid'", True),
+        ("q = 'SELECT 1 FROM numbers n JOIN messaging_senders s ON s.sid = n.sid'", True),
+        ("q = 'DELETE FROM chat_services WHERE sid = :sid'", True),
+        ("q = find_row(tx, Row, 'chat_services', account_sid, sid)", True),
+        ("q = ListQuery('chat_services', ())", True),
+        ("q = delete_row(tx, 'notify_services', account_sid, sid)", True),
+        ("q = 'SELECT sid FROM live_sync_objects WHERE sid = :sid'", False),
+        ("q = 'DELETE FROM messaging_senders WHERE sid = :sid'", False),
+        ("q = find_row(tx, Row, 'live_chat_services', account_sid, sid)", False),
+    ],
+)
+def test_a_query_that_would_see_marked_rows_is_caught(text: str, offends: bool) -> None:
+    assert bool(list(unseen_marks(Source.of("src/trunkline/products/x.py", text)))) is offends
+
+
+def _references() -> Iterator[tuple[str, str]]:
+    """Yield each table with the one above it, whose rows take its rows with them."""
+    for statement in STATEMENTS:
+        created = re.match(r"\s*(?:CREATE TABLE|ALTER TABLE) (\w+)", statement)
+        for above in CASCADE.findall(statement):
+            assert created is not None
+            if f"DROP TABLE {created[1]}" not in STATEMENTS:
+                yield created[1], above
+
+
+def test_a_plan_has_every_table_below_its_own() -> None:
+    missing = []
+    for table, plan in PLANS.items():
+        planned = {removal.table for group in plan.below for removal in group.removals} | {table}
+        for below, above in _references():
+            if above in planned and above not in KEPT and below not in planned:
+                missing.append(f"{table}: {below} refers to {above}")
+    assert not missing, missing
+
+
+def test_a_table_with_rows_below_it_has_a_plan() -> None:
+    above = {above for _, above in _references()}
+    assert above <= PLANS.keys() | KEPT.keys(), above - PLANS.keys() - KEPT.keys()
+    assert PLANS.keys() <= VIEWS
