@@ -543,7 +543,9 @@ def test_codes_that_only_a_client_can_meet(place: Place) -> None:
         service_sid = made.json()["sid"]
         document = await bystander._http.post(f"{services}/{service_sid}/Documents")
         guarded = f"/v3/Services/{service_sid}/Documents/{document.json()['sid']}"
+        many = [{"object_sid": document.json()["sid"], "object_type": "document"}] * 101
         requests = {
+            54006: request("POST", "/v4/Subscriptions", body={"action": "establish", "requests": many}),
             54007: request("GET", guarded),
             54056: request("GET", f"/v3/Services/{place.service_sid}/Documents/one"),
             54502: request("POST", f"/v3/Services/{service_sid}/Insights/Items/Items", body={}),

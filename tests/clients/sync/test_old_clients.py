@@ -1,7 +1,9 @@
-"""Older versions of the vendor's Sync client, all at once: they read one event a notification, by another name."""
+"""Older versions of the vendor's Sync client, and the one of today, all at once, before and after a restart of the
+server: the old ones read one event a notification, by another name."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,18 @@ from twilio.jwt.access_token.grants import SyncGrant
 from clients.asking import Agent
 from clients.sync.conftest import FREE
 from contract import require_node
+from engines import opened
 from servers import Server
+from trunkline.app.products import migrations, products
+from trunkline.core.storage.database import Tx
+from trunkline.products.sync import items, services
+from trunkline.products.sync.items import Change
+from trunkline.products.sync.scope import Actor, Scope
+from trunkline.settings import Settings
 
 PROGRAM = Path(__file__).with_name("old_client.cjs")
 PACKAGES = {
+    "4.0.1": "twilio-sync",
     "3.0.1": "twilio-sync-3-0-1",
     "2.0.1": "twilio-sync-2",
     "1.0.0": "twilio-sync-1",
@@ -44,6 +54,28 @@ def scenario_in(server: Server, http: httpx.Client) -> dict[str, Any]:
     }
 
 
+MISSED = 700
+"""Items that are pushed to each List while the clients are away; one replay brings 500 to 563 of them."""
+
+
+def push_meanwhile(server: Server, service_sids: list[str]) -> None:
+    """Push items to the List of each Service while its server does not run."""
+
+    async def push(tx: Tx) -> None:
+        for sid in service_sids:
+            service = await services.by_sid(tx, sid)
+            assert service is not None
+            for number in range(MISSED):
+                await items.push(tx, Scope(service, Actor()), "list", Change(data=f'{{"n":{number}}}'))
+
+    async def whole() -> None:
+        schema = migrations(products(Settings()))
+        async with opened(f"sqlite:///{server.data_dir / 'trunkline.db'}", schema) as database:
+            await database.write(push)
+
+    asyncio.run(whole())
+
+
 def all_at_once(agents: dict[str, Agent], questions: dict[str, dict[str, Any]]) -> None:
     """Let all programs do their part at once. Raise AssertionError with what went wrong."""
     for version, agent in agents.items():
@@ -65,5 +97,7 @@ def test_older_clients(tmp_path: Path) -> None:
             questions = {version: scenario_in(server, http) for version in agents}
         all_at_once(agents, questions)
         server.stop()
+        push_meanwhile(server, [question["service_sid"] for question in questions.values()])
         server.start()
-        all_at_once(agents, {version: one | {"url": server.url} for version, one in questions.items()})
+        back = {"url": server.url, "missed": MISSED}
+        all_at_once(agents, {version: one | back for version, one in questions.items()})
