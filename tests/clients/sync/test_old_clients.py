@@ -54,8 +54,8 @@ def scenario_in(server: Server, http: httpx.Client) -> dict[str, Any]:
     }
 
 
-MISSED = 700
-"""Items that are pushed to each List while the clients are away; one replay brings 500 to 563 of them."""
+MISSED = 520
+"""Items that are pushed to each List while the clients are away; one replay brings 510 of them."""
 
 
 def push_meanwhile(server: Server, service_sids: list[str]) -> None:

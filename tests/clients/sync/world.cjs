@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const net = require("node:net");
 const path = require("node:path");
 
-const WAIT_SECONDS = 20;
+const WAIT_SECONDS = 40;
 
 class Events {
   // What an object or a client emitted, in order.
