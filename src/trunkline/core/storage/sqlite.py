@@ -40,6 +40,8 @@ from trunkline.core.storage.wal import (
 log = logging.getLogger("trunkline.storage")
 
 _BUSY_MS = 5_000
+_LOCK_ATTEMPTS = 25
+_LOCK_PAUSE = 0.01
 _SWITCH_SECONDS = 50e-6
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -104,7 +106,7 @@ class SqliteDatabase:
         Raise NewerDatabase if a newer version wrote it, and StorageError if the file cannot be opened, is not a
         database or is in use by another process.
         """
-        self._lock = _acquire_lock(self._path, shared=self._shared)
+        self._lock = await _acquire_lock(self._path, shared=self._shared)
         try:
             # The log of a server that runs grows meanwhile.
             log_before = WalState() if self._shared and is_in_use(self._path) else read_wal(self._path)
@@ -280,18 +282,21 @@ def _inode(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _acquire_lock(path: Path, *, shared: bool) -> int:
+async def _acquire_lock(path: Path, *, shared: bool) -> int:
     """Lock ``path`` for this process through a file beside it; the kernel releases it when the process ends. With
-    ``shared`` only ensure that the file exists."""
+    ``shared`` only ensure that the file exists. A command that tests the lock at this moment is waited for."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
-    try:
-        if not shared:
+    for left in reversed(range(0 if shared else _LOCK_ATTEMPTS)):
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise StorageError(f"the database {path} is in use by another process") from error
+            break
+        except BlockingIOError as error:
+            if not left:
+                os.close(lock)
+                raise StorageError(f"the database {path} is in use by another process") from error
+            await asyncio.sleep(_LOCK_PAUSE)
     return lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import stat
 import subprocess
 import sys
@@ -346,3 +347,34 @@ def test_commits_are_not_starved_by_a_busy_loop(tmp_path: Path) -> None:
             assert sys.getswitchinterval() <= 0.0001
 
     run(test())
+
+
+def test_a_start_waits_for_a_command_that_tests_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.db"
+    tested = tmp_path / "x.db.lock"
+    tested.touch()
+    refused = 0
+    lock = fcntl.flock
+
+    async def test() -> None:
+        with tested.open() as command:
+            lock(command, fcntl.LOCK_SH)
+
+            def meet(file: int, operation: int) -> None:
+                nonlocal refused
+                try:
+                    lock(file, operation)
+                except BlockingIOError:
+                    refused += 1
+                    command.close()
+                    raise
+
+            monkeypatch.setattr(fcntl, "flock", meet)
+            database = SqliteDatabase(path, MIGRATIONS, system_clock)
+            await database.start()
+            await database.stop()
+
+    asyncio.run(test())
+    assert refused == 1
