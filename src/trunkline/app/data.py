@@ -149,7 +149,13 @@ def open_storage(
     """
     settings.storage.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = settings.storage.url
-    return open_database(url, migrations(manifests), clock or open_clock(url), shared=shared)
+    return open_database(
+        url,
+        migrations(manifests),
+        clock or open_clock(url),
+        shared=shared,
+        bounds=settings.storage.bounds(),
+    )
 
 
 def open_blobs(settings: Settings, database: Database, manifests: Sequence[Manifest]) -> SweptBlobStore:

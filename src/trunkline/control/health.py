@@ -1,14 +1,15 @@
 """Health and metrics: ``/_trunkline/health``, ``…/health/live``, ``…/health/ready`` and ``/_trunkline/metrics``.
 
 Health is open to everybody and shows no secret. Metrics are the operator's: they count the requests of all accounts. A
-node is live if its process responds. It is ready if it can serve: the database responds, accepts changes and is not
-damaged, the machine's clock is at most 2 s off the database's, and the node is not stopping; otherwise the status is
-503.
+node is live if its process responds. It is ready if it can serve: the database responds within 2 s, accepts changes and
+is not damaged, the machine's clock is at most 2 s off the database's, and the node is not stopping; otherwise the
+status is 503. Requests that come together share one check.
 The bus is reported apart: without it a node serves on, and all nodes lose it at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -22,6 +23,9 @@ from trunkline.core.database_clock import ClockState, DatabaseClock, describe_sk
 from trunkline.core.nats_bus import Bus
 from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError
 from trunkline.core.telemetry import Metrics
+
+CHECK_SECONDS = 2.5
+"""The longest time of a check of the database; PostgreSQL's own is shorter, and has its reason."""
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,6 +52,7 @@ class Health:
         self._database = database
         self._bus = bus
         self._metrics = metrics
+        self._check: asyncio.Task[str] | None = None
         self.stopping = False
         self._ready = metrics.gauge(
             "trunkline_ready", "1 if the node can serve, as its readiness says, else 0."
@@ -81,8 +86,18 @@ class Health:
         return self._metrics.render()
 
     async def _storage(self) -> str:
+        """Return the state of the database, by the check that is under way if there is one."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._check_storage())
+        # A client that gives up does not end the check of the others.
+        return await asyncio.shield(self._check)
+
+    async def _check_storage(self) -> str:
         try:
-            await self._database.check()
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._database.check()
+        except TimeoutError:
+            return "unavailable"
         except DamagedData:
             return "damaged"
         except NotWritable:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from trunkline.core.storage.postgres_address import PostgresBounds
 from trunkline.settings.option import option
-from trunkline.settings.values import hidden, without_password
+from trunkline.settings.values import at_least, between, hidden, without_password
+
+_SECONDS = between(0.1, 86_400)
 
 
 def _database_address(url: str) -> None:
@@ -49,6 +52,65 @@ class StorageSettings:
         check=_master_key,
         secret=hidden,
     )
+
+    pool_size: int = option(
+        10, "PostgreSQL: connections of this node for changes and quick reads.", check=between(1, 10_000)
+    )
+    scan_pool_size: int = option(
+        2, "PostgreSQL: connections of this node for reads that may take long.", check=between(1, 10_000)
+    )
+    pool_queue: int = option(
+        10_000,
+        "PostgreSQL: calls that may use a connection or wait for one; one more is a 503.",
+        check=at_least(1),
+    )
+    pool_wait: float = option(
+        5.0,
+        "PostgreSQL: seconds that a call waits for a connection, and is run again after it met others;",
+        "then it is a 503.",
+        check=_SECONDS,
+    )
+    lock_timeout: float = option(
+        1.0,
+        "PostgreSQL: seconds that a statement waits for the lock of another change.",
+        check=_SECONDS,
+    )
+    idle_in_transaction_timeout: float = option(
+        2.0,
+        "PostgreSQL: seconds after which the server ends the transaction of a node that does not go on.",
+        check=_SECONDS,
+    )
+    statement_timeout: float = option(
+        10.0, "PostgreSQL: seconds that a statement of a change or a quick read may take.", check=_SECONDS
+    )
+    scan_timeout: float = option(
+        60.0, "PostgreSQL: seconds that a statement of a long read may take.", check=_SECONDS
+    )
+    migration_timeout: float = option(
+        600.0,
+        "PostgreSQL: seconds that a statement of a migration may take, and that nodes wait for another's.",
+        check=_SECONDS,
+    )
+    tcp_timeout: float = option(
+        5.0,
+        "PostgreSQL: seconds after which a connection whose other end is gone is closed, on both sides.",
+        check=_SECONDS,
+    )
+
+    def bounds(self) -> PostgresBounds:
+        """Return the bounds of this node's use of PostgreSQL."""
+        return PostgresBounds(
+            pool_size=self.pool_size,
+            scan_pool_size=self.scan_pool_size,
+            max_queue=self.pool_queue,
+            wait=self.pool_wait,
+            idle_in_transaction=self.idle_in_transaction_timeout,
+            lock=self.lock_timeout,
+            statement=self.statement_timeout,
+            scan=self.scan_timeout,
+            migration=self.migration_timeout,
+            peer=self.tcp_timeout,
+        )
 
     @property
     def url(self) -> str:

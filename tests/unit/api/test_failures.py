@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from trunkline.api.errors import ApiError
-from trunkline.api.failures import DAMAGED, rejection_of
+from trunkline.api.failures import DAMAGED, UNKNOWN, rejection_of
 from trunkline.core.storage.database import (
     DamagedData,
     NotWritable,
@@ -44,3 +44,4 @@ def test_only_what_passes_invites_to_try_again(
     assert ("Retry-After" in rejection.headers) == repeats
     assert [record.message for record in caplog.records] == logged
     assert (rejection.message == DAMAGED) == isinstance(error, DamagedData)
+    assert (rejection.message == UNKNOWN) == isinstance(error, OutcomeUnknown)

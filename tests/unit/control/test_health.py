@@ -15,6 +15,7 @@ from trunkline.api.execution import OperationExecutor, Request
 from trunkline.api.operation import Mount, PrepareContext, Product
 from trunkline.api.principal import NOBODY, OPERATOR
 from trunkline.api.router import Router
+from trunkline.control import health
 from trunkline.control.health import Health
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.database_clock import DatabaseClock, RoundTrip
@@ -30,9 +31,14 @@ class Storage:
     def __init__(self) -> None:
         self.error: StorageError | None = None
         self.queued = 7
+        self.checks = 0
+        self.responds = asyncio.Event()
+        self.responds.set()
         self.clock: Clock = system_clock
 
     async def check(self) -> None:
+        self.checks += 1
+        await self.responds.wait()
         if self.error is not None:
             raise self.error
 
@@ -58,9 +64,9 @@ class Node:
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes] | None:
         """Return the status, media type and body; None for an unknown path."""
-        return asyncio.run(self._get(path, method))
+        return asyncio.run(self.respond(path, method))
 
-    async def _get(self, path: str, method: str) -> tuple[int, bytes, bytes] | None:
+    async def respond(self, path: str, method: str) -> tuple[int, bytes, bytes] | None:
         try:
             match = self._router.match(CONTROL, method, segments_of(path.encode()), path)
         except ApiError as error:
@@ -169,6 +175,35 @@ def metrics(node: Node) -> dict[str, str]:
     assert response is not None
     lines = [line for line in response[2].decode().splitlines() if line[0] != "#" and "{" not in line]
     return dict(line.rsplit(" ", 1) for line in lines)
+
+
+def test_requests_that_come_together_share_one_check_and_one_that_is_given_up_ends_none() -> None:
+    async def test() -> None:
+        node = Node()
+        node.storage.responds.clear()
+        path = "/health/ready"
+        requests = [asyncio.create_task(node.respond(path, "GET")) for _ in range(5)]
+        while not node.storage.checks:
+            await asyncio.sleep(0)
+        requests[0].cancel()
+        node.storage.responds.set()
+        responses = await asyncio.gather(*requests, return_exceptions=True)
+        assert isinstance(responses[0], asyncio.CancelledError)
+        assert all(isinstance(response, tuple) and response[0] == 200 for response in responses[1:])
+        assert node.storage.checks == 1
+        await node.respond(path, "GET")
+        assert node.storage.checks == 2
+
+    asyncio.run(test())
+
+
+def test_a_check_without_an_end_makes_the_node_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.05)
+    node = Node()
+    node.storage.responds.clear()
+    response = node.get("/health/ready")
+    assert response is not None
+    assert (response[0], body(response)["checks"]["storage"]) == (503, "unavailable")
 
 
 def test_metrics_are_shown_as_prometheus_reads_them() -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from trunkline.core.database_clock import DatabaseClock, round_trip
 from trunkline.core.storage.database import StorageError
+from trunkline.core.storage.postgres_address import parse_address
 from trunkline.core.storage.wal import is_in_use, without_server
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INSPECT_SECONDS = 5.0
-"""The seconds that PostgreSQL may take for the connection, and for each query."""
+"""The seconds that PostgreSQL may take for each query."""
 
 _BUSY_MS = 2_000
 _SQLITE = "sqlite:///"
@@ -160,24 +161,22 @@ async def query_postgres(
     """Return the result of ``query`` on a connection whose queries may take ``seconds``. Raise StorageError as
     ``inspect_database`` does."""
     try:
-        import asyncpg
+        from trunkline.core.storage.postgres_errors import DRIVER_ERRORS
+        from trunkline.core.storage.postgres_sessions import PostgresServers, SessionBounds
     except ModuleNotFoundError as error:
         raise StorageError(
             "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
         ) from error
+    bounds = SessionBounds(seconds, INSPECT_SECONDS, INSPECT_SECONDS, INSPECT_SECONDS, durable=False)
+    session = await PostgresServers(parse_address(url)).open(bounds)
     try:
-        connection = await asyncpg.connect(url, timeout=INSPECT_SECONDS, command_timeout=seconds)
-        try:
-            return await query(connection)
-        finally:
-            await connection.close()
+        return await query(session)
     except TimeoutError as error:
         raise StorageError(f"PostgreSQL does not respond within {INSPECT_SECONDS:.0f} s") from error
-    except (asyncpg.PostgresError, OSError) as error:
+    except DRIVER_ERRORS as error:
         raise StorageError(f"cannot inspect the PostgreSQL database: {error}") from error
-    except (asyncpg.InterfaceError, ValueError) as error:
-        # The driver's error about an address may repeat its password.
-        raise StorageError("cannot understand the address of the PostgreSQL database") from error
+    finally:
+        session.terminate()
 
 
 async def _query_postgres(connection: asyncpg.Connection[asyncpg.Record]) -> Inspection:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from trunkline.core.clock import Clock, WatchedClock
 from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.storage.database import Database, StorageError
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.postgres_address import SCHEMES, PostgresBounds, parse_address
 from trunkline.core.storage.sqlite import SqliteDatabase
 
 FORMS = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
 """The addresses that ``open_database`` supports."""
 
 _SQLITE = "sqlite:///"
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]*)(:[0-9]{1,5})?")
-_PREFIXES = (_SQLITE, "postgresql://", "postgres://")
 
 
 def open_database(
-    url: str, migrations: Sequence[Migration], clock: Clock, *, shared: bool = False
+    url: str,
+    migrations: Sequence[Migration],
+    clock: Clock,
+    *,
+    shared: bool = False,
+    bounds: PostgresBounds | None = None,
 ) -> Database:
-    """Return the engine for ``url``, not started yet. ``shared`` opens an SQLite file beside the server that has it.
+    """Return the engine for ``url``, not started yet. ``shared`` opens an SQLite file beside the server that has it;
+    ``bounds`` are those of PostgreSQL.
 
     Raise StorageError, which never repeats the address, if no engine supports it or the package for PostgreSQL is
     missing.
@@ -32,7 +35,15 @@ def open_database(
     check_address(url)
     if url.startswith(_SQLITE):
         return SqliteDatabase(Path(url.removeprefix(_SQLITE)), migrations, clock, shared=shared)
-    return _postgres(url, migrations, clock)
+    try:
+        from trunkline.core.storage.postgres import PostgresDatabase
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise StorageError(
+            "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
+        ) from error
+    return PostgresDatabase(url, migrations, clock, bounds)
 
 
 def open_clock(url: str) -> Clock:
@@ -43,23 +54,7 @@ def open_clock(url: str) -> Clock:
 
 def check_address(url: str) -> None:
     """Raise StorageError, which never repeats the address, if no engine understands it."""
-    if not any(url.startswith(prefix) and url != prefix for prefix in _PREFIXES):
+    if not any(url.startswith(prefix) and url != prefix for prefix in (_SQLITE, *SCHEMES)):
         raise StorageError(f"a database address is {FORMS}")
     if not url.startswith(_SQLITE):
-        hosts = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
-        if not all(_HOST.fullmatch(unquote(host)) for host in hosts.split(",")):
-            raise StorageError(
-                f"the host or port of the database is malformed; a database address is {FORMS}"
-            )
-
-
-def _postgres(url: str, migrations: Sequence[Migration], clock: Clock) -> Database:
-    try:
-        from trunkline.core.storage.postgres import PostgresDatabase
-    except ModuleNotFoundError as error:
-        if error.name != "asyncpg":
-            raise
-        raise StorageError(
-            "PostgreSQL needs the package asyncpg: pip install 'trunkline[cluster]'"
-        ) from error
-    return PostgresDatabase(url, migrations, clock)
+        parse_address(url)

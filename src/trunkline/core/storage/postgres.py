@@ -1,28 +1,25 @@
 """The engine for several nodes: PostgreSQL through asyncpg.
 
-1. A write is a READ COMMITTED transaction of its own on a connection of the pool. After a deadlock it is run again, up
-   to five times.
-2. The connections are read-only except in such a transaction, so a read cannot change anything.
+1. A write is a READ COMMITTED transaction of its own in a session of the pool. One that met another (a
+   deadlock, a lock that was not released in time), or lost its session before the commit, is run again as long as the
+   wait of a call lasts; then it is Unavailable.
+2. The sessions are read-only except in such a transaction, so a read cannot change anything.
 3. A read starts without a transaction, so that the usual one query is one round trip. If its action needs a second
    query, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
-4. Whatever is not committed when a connection goes back to its pool is rolled back. If the connection is lost during
-   the COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
-5. A ``DatabaseClock`` is measured before anything else, so that the first transaction has its time.
-6. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
+4. Whatever is not committed when a session goes back to its pool is rolled back. If the session is lost during the
+   COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
+5. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
+6. A ``DatabaseClock`` is measured before anything else, so that the first transaction has its time.
+7. Every session ends by itself: the server bounds its statements, its waits for locks and its pauses in a transaction,
+   and both sides notice a peer that is gone. So a node that is frozen holds its locks for a bounded time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
-from typing import Any, TypeAlias
-
-import asyncpg
+from collections.abc import Awaitable, Callable, Sequence
 
 from trunkline.core.clock import Clock
-from trunkline.core.database_clock import DatabaseClock, round_trip
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import (
     Action,
@@ -32,62 +29,46 @@ from trunkline.core.storage.database import (
     OutcomeUnknown,
     StorageError,
     T,
-    Tx,
     Unavailable,
     notify,
 )
-from trunkline.core.storage.migrate import REGISTER, Migration, due, for_postgres
-from trunkline.core.storage.postgres_tx import (
+from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.postgres_address import PostgresBounds, parse_address
+from trunkline.core.storage.postgres_check import PostgresCheck
+from trunkline.core.storage.postgres_errors import (
     DRIVER_ERRORS,
-    Connection,
-    PostgresTx,
     RetryableError,
-    SecondQuery,
+    SessionLost,
+    Standby,
     translate,
+    was_undone,
 )
+from trunkline.core.storage.postgres_migration import migrate
+from trunkline.core.storage.postgres_pool import SessionPool
+from trunkline.core.storage.postgres_sessions import PostgresServers, Session, SessionBounds
+from trunkline.core.storage.postgres_tx import PostgresTx, SecondQuery
 
-_ATTEMPTS = 5
-_CONNECT_SECONDS = 10.0
-_ACQUIRE_SECONDS = 10.0
-_CHECK_SECONDS = 5.0
-_SCAN_CONNECTIONS = 2
-_STATEMENTS = 1_000
-_MIGRATION_LOCK = 0x7472756E6B6C696E  # "trunklin"
-_SETTINGS = {
-    "application_name": "trunkline",
-    "default_transaction_read_only": "on",
-    "synchronous_commit": "on",
-}
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+_LOSSES = 3
+"""Sessions that one call may lose: one may have been idle since the server went away, and its successor, too."""
+_STOP_SECONDS = 2.0
 
 
 class PostgresDatabase:
-    """The ``Database`` on a PostgreSQL server, which any number of nodes may share.
-
-    ``pool_size`` connections serve writes and reads, two more serve scans. At most ``max_queue`` writes are
-    under way or wait for a connection; further ones, and a wait of over 10 s, raise Unavailable.
-    """
+    """The ``Database`` on a PostgreSQL server, which any number of nodes may share."""
 
     name = "postgresql"
 
     def __init__(
-        self,
-        dsn: str,
-        migrations: Sequence[Migration],
-        clock: Clock,
-        *,
-        pool_size: int = 10,
-        max_queue: int = 10_000,
+        self, url: str, migrations: Sequence[Migration], clock: Clock, bounds: PostgresBounds | None = None
     ) -> None:
-        self._dsn = dsn
+        self._servers = PostgresServers(parse_address(url))
         self._migrations = migrations
         self.clock = clock
-        self._pool_size = pool_size
-        self._max_queue = max_queue
-        self._pools: tuple[Pool, Pool] | None = None
+        self._bounds = bounds or PostgresBounds()
+        self._pools: tuple[SessionPool, SessionPool] | None = None
         self._listeners: list[Listener] = []
         self.condition = StorageCondition()
+        self._check = PostgresCheck(self._servers, self._bounds)
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -108,36 +89,30 @@ class PostgresDatabase:
     async def start(self) -> None:
         """Connect and migrate the schema; nodes that start together take turns.
 
-        Raise NewerDatabase if a newer version wrote it, Unavailable if the server cannot be reached or refuses, and
-        StorageError if the address is invalid or the database does not hold UTF-8.
+        Raise NewerDatabase if a newer version wrote it, Unavailable if no server can be reached or all refuse, and
+        StorageError if the address cannot be used or the database does not hold UTF-8.
         """
-        try:
-            await self._migrate()
-            self._pools = (await self._pool(self._pool_size), await self._pool(_SCAN_CONNECTIONS))
-        except (asyncpg.PostgresError, OSError) as error:
-            raise Unavailable(f"cannot open the PostgreSQL database: {error}") from error
-        except (asyncpg.InterfaceError, ValueError) as error:
-            # The driver's error about an address may repeat its password.
-            raise StorageError("cannot understand the address of the PostgreSQL database") from error
+        await migrate(self._servers, self._migrations, self.clock, self._bounds)
+        bounds = self._bounds
+        self._pools = (
+            self._pool(bounds.pool_size, bounds.statement),
+            self._pool(bounds.scan_pool_size, bounds.scan),
+        )
 
     async def stop(self) -> None:
         """Finish the writes that were accepted, then close."""
         pools, self._pools = self._pools, None
         await self._idle.wait()
-        for pool in pools or ():
-            await pool.close()
+        await asyncio.gather(self._check.close(), *(pool.stop(_STOP_SECONDS) for pool in pools or ()))
 
     async def write(self, action: Action[T], /) -> T:
         """Run ``action`` in a transaction and return once it is durable. Raise what the action raises."""
         pool = self._open_pools()[0]
-        if self._writes >= self._max_queue:
-            full = Unavailable("too many writes are waiting")
-            self.condition.unavailable(full)
-            raise full
+        locks: set[int] = set()
         self._writes += 1
         self._idle.clear()
         try:
-            result = await self._write(pool, action)
+            result = await self._repeat(pool, lambda session: self._transact(session, action, locks))
             self.condition.available()
             return result
         except DamagedData as error:
@@ -159,55 +134,85 @@ class PostgresDatabase:
         return await self._view(self._open_pools()[0], action)
 
     async def scan(self, action: Action[T], /) -> T:
-        """Run ``action`` as ``read`` does, on connections of its own."""
+        """Run ``action`` as ``read`` does, on sessions of its own."""
         return await self._view(self._open_pools()[1], action)
 
     async def check(self) -> None:
-        """Raise Unavailable if the database does not respond within 5 s, NotWritable if the last commit failed and one
-        more does, DamagedData if damage was found since the start."""
+        """Raise Unavailable if the database does not respond within 2 s, NotWritable if it is a standby, or the last
+        commit failed and one more does, DamagedData if damage was found since the start. No pool is waited for. One
+        call at a time."""
+        pools = self._open_pools()
 
-        async def ping(tx: Tx) -> None:
-            await tx.value("SELECT count(*) FROM schema_migrations")
+        async def probe(session: Session) -> None:
+            await self.condition.probe(lambda action: self._transact(session, action, set()))
 
         try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await self.read(ping)
-                await self.condition.probe(self.write)
-        except (NotWritable, DamagedData):
+            await self._check.run(probe)
+        except (SessionLost, Standby):
+            for pool in pools:
+                pool.expire()
             raise
-        except (StorageError, TimeoutError) as error:
-            raise Unavailable("the database does not respond") from error
 
-    def _open_pools(self) -> tuple[Pool, Pool]:
+    def _open_pools(self) -> tuple[SessionPool, SessionPool]:
         if self._pools is None:
             raise Unavailable("the database is closed")
         return self._pools
 
-    async def _write(self, pool: Pool, action: Action[T]) -> T:
-        for _ in range(_ATTEMPTS):
-            async with _PooledConnection(pool) as connection:
-                await _begin(connection)
-                try:
-                    tx = PostgresTx(connection, self.clock(), writable=True)
-                    result = await self._run(tx, action)
-                    await _commit(connection)
-                except RetryableError:
-                    continue
-                if tx.changed:
-                    self.condition.accepted()
-                if tx.announced:
-                    notify(self._listeners, tx.announced)
-                return result
-        raise Unavailable("the change kept meeting others")
+    def _pool(self, size: int, statement_seconds: float) -> SessionPool:
+        bounds = self._bounds
+        session = SessionBounds(statement_seconds, bounds.lock, bounds.idle_in_transaction, bounds.peer)
+        return SessionPool(lambda: self._servers.open(session), size, bounds.max_queue)
 
-    async def _view(self, pool: Pool, action: Action[T]) -> T:
-        try:
-            async with _PooledConnection(pool) as connection:
+    async def _repeat(self, pool: SessionPool, use: Callable[[Session], Awaitable[T]]) -> T:
+        """Return the result of ``use`` on a session, on further ones if it met other changes or lost its session."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._bounds.wait
+        losses = 0
+        while True:
+            began = loop.time()
+            async with pool.held(deadline) as session:
                 try:
-                    result = await self._run(PostgresTx(connection, self.clock(), single=True), action)
-                except SecondQuery:
-                    await _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    result = await self._run(PostgresTx(connection, self.clock()), action)
+                    return await use(session)
+                except RetryableError as error:
+                    failure: StorageError = Unavailable(str(error))
+                except SessionLost as error:
+                    losses, failure = losses + 1, error
+                    pool.expire(began)
+                    session.terminate()
+                except Standby as error:
+                    losses, failure = losses + 1, error
+                    pool.expire()
+                    session.terminate()
+            if losses == _LOSSES or loop.time() >= deadline:
+                raise failure
+
+    async def _transact(self, session: Session, action: Action[T], locks: set[int]) -> T:
+        """Return the result of ``action`` in a transaction that has been committed. ``locks`` are taken at its
+        beginning; those that it wanted are added."""
+        await _execute(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", writes=True)
+        tx = PostgresTx(session, self.clock(), writable=True)
+        try:
+            await tx.lock_all(locks)
+            result = await self._run(tx, action)
+        finally:
+            locks |= tx.locks
+        await _commit(session)
+        if tx.changed:
+            self.condition.accepted()
+        if tx.announced:
+            notify(self._listeners, tx.announced)
+        return result
+
+    async def _view(self, pool: SessionPool, action: Action[T]) -> T:
+        async def view(session: Session) -> T:
+            try:
+                return await self._run(PostgresTx(session, self.clock(), single=True), action)
+            except SecondQuery:
+                await _execute(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return await self._run(PostgresTx(session, self.clock()), action)
+
+        try:
+            result = await self._repeat(pool, view)
             self.condition.available()
             return result
         except DamagedData as error:
@@ -223,101 +228,22 @@ class PostgresDatabase:
             raise tx.failed from tx.failed.__cause__
         return result
 
-    async def _pool(self, size: int) -> Pool:
-        return await asyncpg.create_pool(
-            self._dsn,
-            min_size=1,
-            max_size=size,
-            timeout=_CONNECT_SECONDS,
-            statement_cache_size=_STATEMENTS,
-            server_settings=_SETTINGS,
-            reset=_reset,
-        )
 
-    async def _migrate(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
-        try:
-            if connection.get_settings().server_encoding != "UTF8":
-                raise StorageError("the PostgreSQL database must have the encoding UTF8")
-            if isinstance(self.clock, DatabaseClock):
-                await self.clock.measure(partial(round_trip, connection.fetchval))
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
-                await self._apply(connection)
-        finally:
-            await connection.close()
-
-    async def _apply(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        applied: list[asyncpg.Record] = []
-        if await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
-            applied = await connection.fetch("SELECT room, number FROM schema_migrations")
-        pending = due(self._migrations, {(component, number) for component, number in applied})
-        await connection.execute(for_postgres(REGISTER))
-        for migration in pending:
-            for statement in migration.statements:
-                await connection.execute(for_postgres(statement))
-            await connection.execute(
-                "INSERT INTO schema_migrations VALUES ($1, $2, $3)",
-                migration.component,
-                migration.number,
-                self.clock(),
-            )
-
-
-class _PooledConnection:
-    """A connection that is acquired from the pool for a while; what is not committed in the end is rolled back.
-
-    A pool that has none in time raises Unavailable.
-    """
-
-    def __init__(self, pool: Pool) -> None:
-        self._held = pool.acquire(timeout=_ACQUIRE_SECONDS)
-        self._connection: Connection | None = None
-
-    async def __aenter__(self) -> Connection:
-        try:
-            self._connection = await self._held.__aenter__()
-        except DRIVER_ERRORS as error:
-            raise Unavailable("the database cannot be used at the moment") from error
-        return self._connection
-
-    async def __aexit__(self, *failure: Any) -> None:
-        # The outcome is known by now; a connection that fails here is closed by the pool.
-        with suppress(*DRIVER_ERRORS):
-            try:
-                if self._connection is not None and self._connection.is_in_transaction():
-                    await self._connection.execute("ROLLBACK")
-            finally:
-                await self._held.__aexit__(*failure)
-
-
-async def _reset(_: Connection) -> None:
-    """Do nothing: a lease leaves no trace on its connection, and the driver's own reset costs a round trip."""
-
-
-async def _begin(connection: Connection) -> None:
-    """Begin a transaction that may write. Raise NotWritable on a server that only repeats another one's changes."""
+async def _execute(session: Session, sql: str, *, writes: bool = False) -> None:
     try:
-        await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-    except asyncpg.FeatureNotSupportedError as error:
-        raise NotWritable("the PostgreSQL server is a read-only standby") from error
+        await session.execute(sql)
     except DRIVER_ERRORS as error:
-        raise translate(error) from error
+        raise translate(error, writes=writes) from error
 
 
-async def _execute(connection: Connection, sql: str) -> None:
+async def _commit(session: Session) -> None:
+    if session.is_closed():
+        raise SessionLost("the connection to the database was lost before a commit")
     try:
-        await connection.execute(sql)
+        status = await session.execute("COMMIT")
     except DRIVER_ERRORS as error:
-        raise translate(error) from error
-
-
-async def _commit(connection: Connection) -> None:
-    try:
-        status = await connection.execute("COMMIT")
-    except DRIVER_ERRORS as error:
-        failure = translate(error)
-        if isinstance(failure, Unavailable):
+        failure = translate(error, writes=True)
+        if isinstance(failure, SessionLost) and not was_undone(error):
             raise OutcomeUnknown("the connection to the database was lost during a commit") from error
         raise failure from error
     if status != "COMMIT":

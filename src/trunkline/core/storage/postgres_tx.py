@@ -1,64 +1,26 @@
-"""A PostgreSQL transaction as actions use it: its named parameters, and the driver's errors as storage errors.
+"""A PostgreSQL transaction as actions use it: its parameters, its locks, and the driver's errors as storage errors.
 
-A transaction belongs to one connection and one task, so nothing is locked here. Each call awaits one round trip. The
-first error of the driver is kept: after it nothing is committed. The caller begins, commits and ends the transaction.
+1. A transaction belongs to one session and one task, so nothing is locked here. Each call awaits one round trip. The
+   first error is kept: after it nothing is committed. The caller begins, commits and ends the transaction.
+2. The locks of ``lock`` are waited for in one order, that of their numbers, and before any row is locked: so no two
+   transactions wait for each other's. A lock that comes out of this order is taken only if it is free. If it is
+   not, the action is run again, and the locks that it had and wanted are taken at its beginning.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
 import msgspec
 
-from trunkline.core.storage.database import (
-    Conflict,
-    DamagedData,
-    NotWritable,
-    R,
-    Row,
-    StorageError,
-    T,
-    Unavailable,
-)
+from trunkline.core.storage.database import R, Row, StorageError, T
+from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, RetryableError, translate
+from trunkline.core.storage.postgres_sessions import Session
 from trunkline.core.storage.rows import insertion, reader
-
-Connection: TypeAlias = (
-    "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
-)
-
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""All errors of the driver, except those of a wrong call."""
-
-_TRY_AGAIN = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    # Another node changed the schema, as in a rolling upgrade: statements prepared before are invalid.
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.OutdatedSchemaCacheError,
-)
-_UNWRITABLE = (asyncpg.DiskFullError,)
-# A page fails its checksum or an index its checks; a file cannot be read; a table's file is gone.
-_DAMAGED = (
-    asyncpg.DataCorruptedError,
-    asyncpg.IndexCorruptedError,
-    asyncpg.PostgresIOError,
-    asyncpg.UndefinedFileError,
-)
-_OUT_OF_REACH = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InternalClientError,
-)
-
 
 _TOKENS = re.compile(
     r"'(?:[^']|'')*'"  # a literal
@@ -69,10 +31,6 @@ _TOKENS = re.compile(
 )
 
 
-class RetryableError(StorageError):
-    """PostgreSQL ended the transaction in favour of another one; it can be run again."""
-
-
 class SecondQuery(BaseException):
     """A read outside a transaction needs more than one query. No Exception, so that no action catches it."""
 
@@ -81,19 +39,33 @@ class PostgresTx:
     """The ``Tx`` of PostgreSQL. ``failed`` is the first error that a call raised: after it nothing is committed;
     ``changed`` is true once rows were changed.
 
-    With ``single`` only one query is allowed; the next raises SecondQuery.
+    With ``single`` only one query is allowed; the next raises SecondQuery. ``locks`` are the numbers of the locks that
+    it has, or could not get.
     """
 
-    __slots__ = ("_connection", "_queried", "_single", "announced", "changed", "failed", "now", "writable")
+    __slots__ = (
+        "_connection",
+        "_has_row_locks",
+        "_queried",
+        "_single",
+        "announced",
+        "changed",
+        "failed",
+        "locks",
+        "now",
+        "writable",
+    )
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(
-        self, connection: Connection, now: int, *, single: bool = False, writable: bool = False
+        self, connection: Session, now: int, *, single: bool = False, writable: bool = False
     ) -> None:
         self._connection = connection
         self._single = single
         self._queried = False
+        self._has_row_locks = False
+        self.locks: set[int] = set()
         self.now = now
         self.writable = writable
         self.announced: list[Any] = []
@@ -147,7 +119,24 @@ class PostgresTx:
         """Hold off every other transaction that locks the same key, on any node, until this one ends."""
         digest = blake2b(key.encode(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
-        await self._call(self._connection.execute, "SELECT pg_advisory_xact_lock($1)", [number])
+        if number in self.locks:
+            return
+        in_order = not self._has_row_locks and (not self.locks or number > max(self.locks))
+        self.locks.add(number)
+        if in_order:
+            await self._send(self._connection.execute, "SELECT pg_advisory_xact_lock($1)", [number])
+        elif not await self._send(
+            self._connection.fetchval, "SELECT pg_try_advisory_xact_lock($1)", [number]
+        ):
+            self.failed = self.failed or RetryableError("a lock was wanted out of its order")
+            raise self.failed
+
+    async def lock_all(self, numbers: Collection[int]) -> None:
+        """Take the locks that an earlier run had or wanted, in their order, at the beginning of the transaction."""
+        if numbers:
+            sql = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number"
+            await self._send(self._connection.execute, sql, [sorted(numbers)])
+            self.locks |= set(numbers)
 
     async def _change_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
@@ -160,16 +149,26 @@ class PostgresTx:
         return await self._call(method, text, [values[name] for name in names])
 
     async def _call(self, method: Callable[..., Awaitable[T]], text: str, values: list[Any]) -> T:
+        self._has_row_locks = self._has_row_locks or _locks_rows(text)
+        return await self._send(method, text, values)
+
+    async def _send(self, method: Callable[..., Awaitable[T]], text: str, values: list[Any]) -> T:
         if self._single and self._queried:
             raise SecondQuery
         self._queried = True
         try:
             return await method(text, *values)
         except DRIVER_ERRORS as error:
-            failure = translate(error)
+            failure = translate(error, writes=self.writable)
             if self.failed is None:
                 self.failed = failure
             raise failure from error
+
+
+@cache
+def _locks_rows(text: str) -> bool:
+    """Return whether a statement may lock rows: any but a plain query."""
+    return not text.lstrip().startswith("SELECT") or "FOR UPDATE" in text
 
 
 @cache
@@ -186,26 +185,6 @@ def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
         return token[0] if name is None else f"${names.setdefault(name, len(names) + 1)}"
 
     return _TOKENS.sub(number, sql), tuple(names)
-
-
-def translate(error: Exception) -> StorageError:
-    """Return the storage error for an error of PostgreSQL or its driver; it repeats neither SQL nor values."""
-    if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError):
-        return Conflict("the change breaks a uniqueness or reference rule")
-    if isinstance(error, _TRY_AGAIN):
-        return RetryableError("the change met another one")
-    if isinstance(error, _DAMAGED):
-        return DamagedData("the stored data are damaged")
-    if isinstance(error, _UNWRITABLE):
-        return NotWritable("the database accepts no changes at the moment")
-    if isinstance(error, _OUT_OF_REACH) or _is_closed(error):
-        return Unavailable("the database cannot be used at the moment")
-    return StorageError("the database refused the statement")
-
-
-def _is_closed(error: Exception) -> bool:
-    # The driver raises this for a closed connection or pool; DataError, about a value, is the other kind.
-    return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
 
 
 def _marker(number: int) -> str:

@@ -55,7 +55,7 @@ async def nothing(tx: Tx) -> None:
     await tx.run("UPDATE things SET body = '' WHERE sid = 'nobody'")
 
 
-async def refuse_changes(database: Database, code: str) -> Callable[[], Awaitable[None]]:
+async def refuse_changes(database: Database, url: str, code: str) -> Callable[[], Awaitable[None]]:
     """Let the engine refuse changes, on PostgreSQL with ``code``; return what lets it accept them again."""
     if isinstance(database, SqliteDatabase):
         connection = database._connections[0]
@@ -71,8 +71,7 @@ async def refuse_changes(database: Database, code: str) -> Callable[[], Awaitabl
             connection.set_commit_hook(None)
 
         return accept
-    dsn = database._dsn  # type: ignore[attr-defined]
-    admin = await asyncpg.connect(dsn)
+    admin = await asyncpg.connect(url)
     name = await admin.fetchval("SELECT current_database()")
     await admin.execute(f"ALTER DATABASE \"{name}\" SET test.code = '{code}'")
     await admin.execute(FAILS.replace("INSERT ON things", "INSERT OR UPDATE ON things"))
@@ -97,7 +96,7 @@ def test_a_refused_change_is_seen_until_the_next_one_is_accepted(
 ) -> None:
     async def check(database: Database) -> None:
         await database.check()
-        accept = await refuse_changes(database, "53100")
+        accept = await refuse_changes(database, database_url, "53100")
         for _ in range(3):
             with pytest.raises(NotWritable):
                 await database.write(add)
@@ -119,7 +118,7 @@ def test_a_refused_change_is_seen_until_the_next_one_is_accepted(
 
 def test_a_change_heals_without_a_probe(database_url: str) -> None:
     async def check(database: Database) -> None:
-        accept = await refuse_changes(database, "53100")
+        accept = await refuse_changes(database, database_url, "53100")
         with pytest.raises(NotWritable):
             await database.write(add)
         await accept()
@@ -183,16 +182,17 @@ def test_damage_that_postgresql_reports_is_seen(postgres_server: str, tmp_path: 
     from engines import PostgresEngine
 
     engine = PostgresEngine(postgres_server)
+    url = engine.url(tmp_path)
 
     async def check(database: Database) -> None:
-        accept = await refuse_changes(database, code)
+        accept = await refuse_changes(database, url, code)
         with pytest.raises(DamagedData):
             await database.write(add)
         await accept()
         with pytest.raises(DamagedData):
             await database.check()
 
-    on(engine.url(tmp_path), check)
+    on(url, check)
     engine.drop()
 
 

@@ -14,8 +14,20 @@ from trunkline.core.storage.database import OutcomeUnknown, StorageError, Tx, Un
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.open import open_database
 from trunkline.core.storage.postgres import PostgresDatabase
+from trunkline.core.storage.postgres_address import PostgresBounds
 
 MIGRATIONS = (Migration("things", 1, ("CREATE TABLE things (sid TEXT PRIMARY KEY, body BLOB)",)),)
+
+DIES_IN_COMMIT = Migration(
+    "things",
+    2,
+    (
+        """CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$""",
+        """CREATE CONSTRAINT TRIGGER dying AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION die()""",
+    ),
+)
 
 
 @pytest.fixture
@@ -82,25 +94,30 @@ def test_commits_are_durable(url: str) -> None:
 
 def test_a_deadlock_is_run_again(url: str) -> None:
     async def test() -> None:
-        async with opened(url, MIGRATIONS) as database:
+        async with opened(url, MIGRATIONS, bounds=PostgresBounds(lock=30, wait=60)) as database:
             both_hold_one = asyncio.Barrier(2)
             attempts: list[str] = []
 
-            async def locks(tx: Tx, first: str, second: str) -> str:
+            async def touch(tx: Tx, sid: str) -> None:
+                await tx.run("UPDATE things SET body = NULL WHERE sid = :sid", sid=sid)
+
+            async def touches(tx: Tx, first: str, second: str) -> str:
                 attempts.append(first)
-                await tx.lock(first)
+                await tx.value("SELECT set_config('deadlock_timeout', '10ms', true)")
+                await touch(tx, first)
                 if len(attempts) <= 2:
                     await both_hold_one.wait()
-                await tx.lock(second)
-                await add(first)(tx)
+                await touch(tx, second)
                 return first
 
+            for sid in "ab":
+                await database.write(add(sid))
             results = await asyncio.gather(
-                database.write(lambda tx: locks(tx, "a", "b")), database.write(lambda tx: locks(tx, "b", "a"))
+                database.write(lambda tx: touches(tx, "a", "b")),
+                database.write(lambda tx: touches(tx, "b", "a")),
             )
             assert results == ["a", "b"]
-            assert len(attempts) == 3
-            assert await database.read(sids) == "a,b"
+            assert len(attempts) > 2
 
     run(test())
 
@@ -190,7 +207,7 @@ def test_a_change_that_is_undone_leaves_its_connection_clean(
         return await sids(tx), await sids(tx)
 
     async def test() -> None:
-        database = PostgresDatabase(url, MIGRATIONS, system_clock, pool_size=1)
+        database = PostgresDatabase(url, MIGRATIONS, system_clock, PostgresBounds(pool_size=1))
         await database.start()
         with pytest.raises(KeyError):
             await database.write(fail)
@@ -214,7 +231,7 @@ def test_nul_in_text_is_a_storage_error(url: str) -> None:
 
 def test_a_full_queue_is_unavailable(url: str) -> None:
     async def test() -> None:
-        database = PostgresDatabase(url, MIGRATIONS, system_clock, pool_size=1, max_queue=2)
+        database = PostgresDatabase(url, MIGRATIONS, system_clock, PostgresBounds(pool_size=1, max_queue=2))
         await database.start()
         release = asyncio.Event()
 
@@ -249,21 +266,43 @@ def test_a_lost_connection_is_unavailable_and_passes(url: str) -> None:
     run(test())
 
 
-def test_a_connection_lost_during_the_commit_leaves_the_outcome_unknown(url: str) -> None:
+def test_a_connection_lost_before_the_commit_is_run_again(url: str) -> None:
     async def test() -> None:
         async with opened(url, MIGRATIONS) as one, opened(url, MIGRATIONS) as two:
+            runs = 0
 
             async def action(tx: Tx) -> None:
+                nonlocal runs
+                runs += 1
                 await add("a")(tx)
                 backend = await tx.value("SELECT pg_backend_pid()")
 
                 async def end(other: Tx) -> None:
                     await other.value("SELECT pg_terminate_backend(CAST(:pid AS INTEGER), 5000)", pid=backend)
 
-                await two.write(end)
+                if runs == 1:
+                    await two.write(end)
+
+            await one.write(action)
+            assert runs == 2
+            assert await two.read(sids) == "a"
+
+    run(test())
+
+
+def test_a_connection_lost_during_the_commit_leaves_the_outcome_unknown(url: str) -> None:
+    async def test() -> None:
+        async with opened(url, (*MIGRATIONS, DIES_IN_COMMIT)) as database:
+            runs = 0
+
+            async def action(tx: Tx) -> None:
+                nonlocal runs
+                runs += 1
+                await add("a")(tx)
 
             with pytest.raises(OutcomeUnknown):
-                await one.write(action)
+                await database.write(action)
+            assert runs == 1
 
     run(test())
 

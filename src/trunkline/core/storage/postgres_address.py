@@ -1,0 +1,186 @@
+"""The address of a PostgreSQL database, as libpq reads it, and the bounds of its use.
+
+An address is ``postgresql://user:password@host:port/database?parameter=value``.
+
+Several hosts stand with commas between, each with its port. A parameter that would have no effect is refused. No
+message repeats a part of the address in which a password may stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+from trunkline.core.storage.database import StorageError
+
+FORM = "postgresql://user:password@host:port/database"
+"""An address, for messages."""
+SCHEMES = ("postgresql://", "postgres://")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+_HOST = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+(%[\w.-]+)?)\]|(?P<name>[^:\s\[\]@]+))(:(?P<port>[0-9]{1,5}))?")
+_TLS_VERSION = r"TLSv1(\.[0-3])?"
+_NUMBER = r"[1-9][0-9]{0,3}"
+_ANY = ("", "")
+_FILE = (".+", "the path of a file")
+_PARAMETERS: dict[str, tuple[str, str]] = {
+    "host": _ANY,
+    "port": (r"[0-9]{1,5}(,[0-9]{1,5})*", "port numbers, separated by commas"),
+    "user": _ANY,
+    "password": _ANY,
+    "dbname": _ANY,
+    "database": _ANY,
+    "passfile": _FILE,
+    "password_file": _FILE,
+    "connect_timeout": (_NUMBER, "seconds from 1 to 9999"),
+    "application_name": _ANY,
+    "options": _ANY,
+    "target_session_attrs": ("any|read-write|primary", "read-write, primary or any: a node must write"),
+    "sslmode": ("|".join(SSL_MODES), ", ".join(SSL_MODES)),
+    "sslnegotiation": ("postgres|direct", "postgres or direct"),
+    "sslrootcert": (".+", "the path of a file, or system"),
+    "sslcert": _FILE,
+    "sslkey": _FILE,
+    "sslcrl": _FILE,
+    "sslpassword": _ANY,
+    "ssl_min_protocol_version": (_TLS_VERSION, "a version such as TLSv1.2"),
+    "ssl_max_protocol_version": (_TLS_VERSION, "a version such as TLSv1.3"),
+    # What others ask for by default; it has no effect here, and needs none.
+    "client_encoding": ("(?i:utf-?8|auto)", "UTF8"),
+    "channel_binding": ("disable|prefer", "prefer or disable"),
+    "gssencmode": ("disable|prefer", "prefer or disable"),
+    "load_balance_hosts": ("disable", "disable: the hosts are tried in their order"),
+}
+"""The parameters by their names: the pattern of the values, if not all are allowed, and its description."""
+
+
+class PostgresBounds(msgspec.Struct, frozen=True):
+    """The bounds of a node's use of PostgreSQL: connections for changes and reads, and for scans; calls that
+    use or wait for one; and seconds, which the options of ``[storage]`` explain."""
+
+    pool_size: int = 10
+    scan_pool_size: int = 2
+    max_queue: int = 10_000
+    wait: float = 5.0
+    idle_in_transaction: float = 2.0
+    lock: float = 1.0
+    statement: float = 10.0
+    scan: float = 60.0
+    migration: float = 600.0
+    peer: float = 5.0
+
+
+class PostgresAddress(msgspec.Struct, frozen=True):
+    """An address in its parts. Without ``hosts``, and where a part is None, libpq's environment variables and defaults
+    apply. ``parameters`` are the checked ones, but for hosts, ports, user, password and database."""
+
+    hosts: tuple[tuple[str, int | None], ...]
+    user: str | None
+    password: str | None
+    database: str | None
+    parameters: Mapping[str, str]
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """The parameters of TLS."""
+        return {name: value for name, value in self.parameters.items() if name.startswith("ssl")}
+
+
+def parse_address(url: str) -> PostgresAddress:
+    """Return the parts of an address. Raise StorageError, which repeats no password, if it cannot be used."""
+    scheme = next((scheme for scheme in SCHEMES if url.startswith(scheme)), None)
+    if scheme is None or not url.removeprefix(scheme):
+        raise StorageError(f"a PostgreSQL address is {FORM}")
+    if "#" in url:
+        raise _malformed("a # must be written %23")
+    base, _, query = url.removeprefix(scheme).partition("?")
+    authority, _, database = base.partition("/")
+    if "/" in database:
+        raise _malformed("a / in a name or password must be written %2F")
+    if "@" in query and "@" not in authority:
+        raise _malformed("a ? in a user or password must be written %3F")
+    login, _, hosts = authority.rpartition("@")
+    user, has_password, password = login.partition(":")
+    found = _parameters(query)
+    given = {
+        "host": hosts,
+        "user": unquote(user) or None,
+        "password": unquote(password) if has_password else None,
+        "database": unquote(database) or None,
+    }
+    if "dbname" in found:
+        found.setdefault("database", found["dbname"])
+    for name in given:
+        if given[name] and name in found:
+            raise StorageError(f"the {name} of the PostgreSQL address is given twice")
+    return PostgresAddress(
+        hosts=parse_hosts(hosts or found.get("host", ""), found.get("port", ""), quoted=bool(hosts)),
+        user=given["user"] or found.get("user"),
+        password=given["password"] or found.get("password"),
+        database=given["database"] or found.get("database"),
+        parameters={
+            name: value
+            for name, value in found.items()
+            if name not in ("host", "port", "user", "password", "dbname", "database")
+        },
+    )
+
+
+def parse_hosts(hosts: str, ports: str, *, quoted: bool) -> tuple[tuple[str, int | None], ...]:
+    """Return the hosts and ports of lists with commas; ``quoted`` hosts have percent-encodings and may have ports.
+    Raise StorageError if they are malformed or do not fit each other."""
+    names = hosts.split(",") if hosts else []
+    numbers = ports.split(",") if ports else []
+    if len(numbers) > 1 and len(numbers) != len(names):
+        raise StorageError("the PostgreSQL address must have one port, or one for each host")
+    found: list[tuple[str, int | None]] = []
+    for place, name in enumerate(names):
+        host, own = _host(name, quoted=quoted)
+        port = own or (numbers[place % len(numbers)] if numbers else None)
+        if port is not None and not 0 < int(port) < 65_536:
+            raise _malformed("a port is a number from 1 to 65535")
+        found.append((host, None if port is None else int(port)))
+    if numbers and not names:
+        raise StorageError("the PostgreSQL address has a port but no host")
+    return tuple(found)
+
+
+def _host(text: str, *, quoted: bool) -> tuple[str, str | None]:
+    decoded = unquote(text) if quoted else text
+    if decoded.startswith("/"):
+        directory, _, port = decoded.partition(":") if quoted else (decoded, "", "")
+        return directory, port or None
+    if not quoted and decoded.count(":") > 1:
+        decoded = f"[{decoded.strip('[]')}]"
+    match = _HOST.fullmatch(decoded)
+    if match is None:
+        raise _malformed(
+            "a host or its port; signs such as @ : / ? # in a user or password must be percent-encoded"
+        )
+    return match["six"] or match["name"], match["port"]
+
+
+def _parameters(query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        name, _, value = part.partition("=")
+        # As libpq does: + is a plus sign here, no space.
+        name, value = unquote(name), unquote(value)
+        if name not in _PARAMETERS:
+            known = ", ".join(sorted(_PARAMETERS))
+            shown = name if re.fullmatch(r"\w{1,40}", name) else "of this name"
+            raise StorageError(
+                f"the parameter {shown} of a PostgreSQL address is not supported; these are: {known}"
+            )
+        pattern, form = _PARAMETERS[name]
+        if "\0" in value or (pattern and not re.fullmatch(pattern, value)):
+            raise StorageError(f"the parameter {name} of the PostgreSQL address must be {form or 'text'}")
+        found[name] = value
+    return found
+
+
+def _malformed(what: str) -> StorageError:
+    return StorageError(f"the PostgreSQL address is malformed: {what}; it is {FORM}")

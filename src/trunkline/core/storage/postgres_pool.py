@@ -1,0 +1,143 @@
+"""The pool of a node's sessions on PostgreSQL.
+
+1. A session is opened when a caller needs one and none is idle; the one that was used last is used next. All of it
+   belongs to one event loop, so a counter and a list need no lock.
+2. A caller waits for its turn until a deadline, and at most ``max_queue`` use or wait for a session; beyond that, and
+   after the deadline, the call fails at once.
+3. A session that was lost, or whose user was cancelled in the middle of a statement, is closed. When the server was
+   found gone, or to be a standby, ``expire`` closes the idle sessions that have not responded since, so that the next
+   callers do not meet them one by one.
+4. ``stop`` waits for the sessions in use for a time, then closes all.
+
+The driver has a pool, too. It can neither close its idle sessions when one is found dead nor bound its waiters, and it
+logs a traceback for each try to reach a server that is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from trunkline.core.storage.database import Unavailable
+from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, SessionLost
+from trunkline.core.storage.postgres_sessions import Session
+
+_CLOSE_SECONDS = 1.0
+
+
+class SessionPool:
+    """At most ``size`` sessions, made by ``open_session``, for up to ``max_queue`` callers."""
+
+    def __init__(self, open_session: Callable[[], Awaitable[Session]], size: int, max_queue: int) -> None:
+        self._open_session = open_session
+        self._size = size
+        self._max_queue = max_queue
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[tuple[Session, float]] = []
+        self._callers = 0
+        self._closed = False
+
+    def held(self, deadline: float) -> _HeldSession:
+        """Return the context of a session, which is waited for until ``deadline`` by the loop's clock. Its entry raises
+        Unavailable if there is none in time, and what the opening of a session raises."""
+        return _HeldSession(self, deadline)
+
+    def expire(self, since: float = float("inf")) -> None:
+        """Close the idle sessions that were not used since a time by the loop's clock."""
+        stale = [session for session, used in self._idle if used < since]
+        self._idle = [(session, used) for session, used in self._idle if used >= since]
+        for session in stale:
+            session.terminate()
+
+    async def stop(self, seconds: float) -> None:
+        """Refuse new callers, wait for the sessions in use, and close all."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for _ in range(self._size):
+                    await self._turns.acquire()
+        sessions, self._idle = [session for session, _ in self._idle], []
+        await asyncio.gather(*map(_close, sessions))
+
+    async def acquire(self, deadline: float) -> Session:
+        """Return a session for one caller, which gives it back to ``release``."""
+        if self._closed:
+            raise Unavailable("the database is closed")
+        if self._callers >= self._max_queue:
+            raise Unavailable("too many calls wait for the database")
+        self._callers += 1
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turns.acquire()
+                try:
+                    return self._newest_idle() or await self._open_session()
+                except BaseException:
+                    self._turns.release()
+                    raise
+        except BaseException as error:
+            self._callers -= 1
+            if isinstance(error, TimeoutError):
+                raise Unavailable("no connection to the database was free in time") from None
+            raise
+
+    def release(self, session: Session, *, usable: bool) -> None:
+        """Take a session back, or close it if it is not ``usable``."""
+        if usable and not self._closed and not session.is_closed():
+            self._idle.append((session, asyncio.get_running_loop().time()))
+        else:
+            session.terminate()
+        self._callers -= 1
+        self._turns.release()
+
+    def _newest_idle(self) -> Session | None:
+        while self._idle:
+            session, _ = self._idle.pop()
+            if not session.is_closed():
+                return session
+        return None
+
+
+class _HeldSession:
+    """A session that is held for a while; what is not committed in the end is rolled back."""
+
+    def __init__(self, pool: SessionPool, deadline: float) -> None:
+        self._pool = pool
+        self._deadline = deadline
+        self._session: Session | None = None
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._pool.acquire(self._deadline)
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        session, usable = self._session, False
+        assert session is not None
+        try:
+            # After a cancellation the statement may still run, and its result would come later.
+            if error is None or (isinstance(error, Exception) and not isinstance(error, SessionLost)):
+                usable = await _undo(session)
+        finally:
+            self._pool.release(session, usable=usable)
+
+
+async def _undo(session: Session) -> bool:
+    """Undo what is not committed; return whether the session can be used again. The outcome of its use is known by
+    now, so a failure here is none of its."""
+    if session.is_closed():
+        return False
+    try:
+        if session.is_in_transaction():
+            await session.execute("ROLLBACK")
+    except DRIVER_ERRORS:
+        return False
+    return True
+
+
+async def _close(session: Session) -> None:
+    try:
+        await session.close(timeout=_CLOSE_SECONDS)
+    except DRIVER_ERRORS:
+        session.terminate()
