@@ -6,6 +6,9 @@
    equal texts whatever the network writes.
 4. An event is acknowledged to the network only once the listener's call has returned, because then it is durable; if
    the call raises, the network is requested to send it again. It may come twice.
+5. A message belongs to a node for as long as its lease holds. Before each segment or request, after every wait for its
+   turn or a connection, the carrier calls ``holds`` of the submission. Without the lease it sends nothing more and
+   returns a Deferral with the ids that it has, as ``lease_ended`` makes it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from enum import Enum
 from typing import Annotated, Any, Protocol
 
 import msgspec
+
+from trunkline.core.leases import Holds, always
 
 
 class SenderKind(Enum):
@@ -44,7 +49,7 @@ class Submission(msgspec.Struct, frozen=True):
     one SMS in ``encoding``; ``accepted_ids`` are the ids of the segments that the network accepted before, in their
     order: empty for one that it did not accept in front of one that it did, and none behind the last. ``tries`` counts
     the hand-overs that were used up. ``valid_for`` is in seconds. ``reference`` is the concatenation reference, 0 to
-    255, a counter per sender and recipient."""
+    255, a counter per sender and recipient. ``holds`` returns whether the message is still the caller's to send."""
 
     message_sid: str
     account_sid: str
@@ -58,6 +63,7 @@ class Submission(msgspec.Struct, frozen=True):
     accepted_ids: tuple[str, ...] = ()
     valid_for: float | None = None
     tries: int = 0
+    holds: Holds = always
 
 
 class Acceptance(msgspec.Struct, frozen=True):
@@ -86,6 +92,11 @@ class Deferral(msgspec.Struct, frozen=True):
     error_code: int = 30008
     ids: tuple[str, ...] = ()
     counts: bool = True
+
+
+def lease_ended(ids: tuple[str, ...]) -> Deferral:
+    """Return the outcome of a message that is not sent, or not as a whole, because its lease ended."""
+    return Deferral(0.0, "the lease ended before it was sent", ids=ids, counts=False)
 
 
 class UnknownOutcome(msgspec.Struct, frozen=True):

@@ -12,11 +12,13 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from api.messaging.apps import alerts, receive
 from api.messaging.outcomes import hooks, phone, reaches
 from api.messaging.stock import GB, MESSAGES, TO, TO_GB, US, US_MMS, own, send, service, stand_still
+from trunkline.core.leases import always
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
-from trunkline.products.messaging.lifecycle.lanes import lane_name
+from trunkline.products.messaging.lifecycle.lanes import LEASE, LaneClaim, acquire_lane, lane_name
 from trunkline.products.messaging.opt_outs.blocks import block, scope_of
 from trunkline.products.messaging.sending.message_claims import (
+    Claim,
     ClaimRules,
     Handover,
     claim_messages,
@@ -251,10 +253,13 @@ def _rules(api: Api) -> ClaimRules:
 
 def _take(api: Api, rules: ClaimRules) -> list[Handover]:
     bucket = TokenBucket(10_000_000, BURST)
-    claim = api.run(
-        api.node.database.write(lambda tx: claim_messages(tx, lane_name(ACCOUNT_SID, US), bucket, 10, rules))
-    )
-    return claim.handovers
+
+    async def take(tx: Tx) -> Claim:
+        lane = await acquire_lane(tx, lane_name(ACCOUNT_SID, US), "a node", tx.now + LEASE)
+        assert lane is not None
+        return await claim_messages(tx, LaneClaim(lane.lane, "a node", lane.fence), bucket, 10, rules)
+
+    return api.run(api.node.database.write(take)).handovers
 
 
 def test_no_message_overtakes_one_that_its_carrier_had_no_room_for(api: Api) -> None:
@@ -276,5 +281,5 @@ def test_a_message_that_was_accepted_before_compositions_were_stored_is_sent(api
     rules = _rules(api)
     _take(api, rules)
     [claimed] = _take(api, rules)
-    handed = submission_of(claimed, api.clock.now, 0)
+    handed = submission_of(claimed, api.clock.now, 0, always)
     assert (handed.encoding, handed.segments) == (Encoding.UCS2, ("Ж" * 67, "Ж" * 33))

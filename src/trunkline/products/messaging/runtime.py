@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from trunkline.core.clock import steady_clock
 from trunkline.core.jobs.outcomes import Handler
 from trunkline.core.sids import new_token
 from trunkline.core.storage.batch import BatchWriter
@@ -63,6 +64,7 @@ class Messaging:
         self._context = SendingContext(
             database=context.database,
             clock=context.clock,
+            steady=steady_clock,
             carriers=self.carriers,
             node=new_token(),
             results=BatchWriter(

@@ -19,6 +19,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
+from trunkline.core.leases import Holds, LeaseLost, always
 from trunkline.core.outages import Outage
 from trunkline.transports.base import (
     CarrierListener,
@@ -27,6 +28,7 @@ from trunkline.transports.base import (
     Outcome,
     Submission,
     UnknownOutcome,
+    lease_ended,
 )
 from trunkline.transports.http import protocol
 from trunkline.transports.http.settings import HttpRoute
@@ -100,6 +102,8 @@ class HttpCarrier:
         except TimeoutError:
             return Deferral(protocol.PAUSE, "the gateway is slow", counts=False)
         try:
+            if not submission.holds():
+                return lease_ended(submission.accepted_ids)
             if not self.ready:
                 reason = self._failure or "the carrier is stopped"
                 return Deferral(max(self._resumes - monotonic(), protocol.PAUSE), reason, counts=False)
@@ -111,7 +115,9 @@ class HttpCarrier:
         route = self._route
         headers = [("Content-Type", "application/json"), ("Idempotency-Key", submission.message_sid)]
         try:
-            response = await self._send("POST", headers, protocol.request(submission))
+            response = await self._send("POST", headers, protocol.request(submission), submission.holds)
+        except LeaseLost:
+            return lease_ended(submission.accepted_ids)
         except EgressError as error:
             reason = "the carrier was stopped"
             if not self._stopping:
@@ -150,14 +156,18 @@ class HttpCarrier:
         return (await self._send("OPTIONS", [])).status
 
     async def _send(
-        self, method: str, headers: list[tuple[str, str]], body: bytes | None = None
+        self,
+        method: str,
+        headers: list[tuple[str, str]],
+        body: bytes | None = None,
+        holds: Holds = always,
     ) -> EgressResponse:
         route = self._route
         if route.authorization:
             headers.append(("Authorization", route.authorization))
         timeouts = Timeouts(min(_CONNECT, route.timeout), route.timeout, route.timeout)
         # The outcome of a request whose connection was lost is unknown: it must not be sent again silently.
-        outgoing = EgressRequest(method, route.url, tuple(headers), body, timeouts, once=True)
+        outgoing = EgressRequest(method, route.url, tuple(headers), body, timeouts, once=True, holds=holds)
         return await self._egress.send(outgoing)
 
     def _pause_for(self, seconds: float) -> None:

@@ -34,6 +34,7 @@ from trunkline.transports.base import (
     SenderKind,
     Submission,
     UnknownOutcome,
+    lease_ended,
 )
 from trunkline.transports.sandbox.behaviour import THROTTLED, Behaviour, Reaction, behaviour_of
 from trunkline.transports.sandbox.phones import (
@@ -101,6 +102,8 @@ class Sandbox:
     async def submit(self, submission: Submission) -> Outcome:
         """Put the message into its phone."""
         try:
+            if not submission.holds():
+                return lease_ended(submission.accepted_ids)
             return await self._database.write(lambda tx: _receive(tx, submission))
         except StorageError as error:
             return Deferral(_PAUSE, str(error), ids=submission.accepted_ids, counts=False)

@@ -20,6 +20,7 @@ from typing import Protocol, cast
 
 import msgspec
 
+from trunkline.core.late_timers import LateTimer
 from trunkline.transports.smpp.commands import Command, status_name
 from trunkline.transports.smpp.pdu_bodies import BindRequest
 from trunkline.transports.smpp.session import (
@@ -88,7 +89,7 @@ class SmscConnection(asyncio.Protocol):
         self._binding = binding
         self._listener = listener
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: LateTimer | None = None
         self._flush_is_due = False
         self._writable = True
         self._readable = True
@@ -133,6 +134,8 @@ class SmscConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the session with its bind."""
         self._transport = cast(asyncio.Transport, transport)
+        # What waits in the process is sent whatever becomes of its lease: let it be one turn's output at most.
+        self._transport.set_write_buffer_limits(0)
         binding = self._binding
         self.session = SmppSession(
             binding.command, binding.bind, binding.timing, binding.window, self._loop.time()
@@ -227,7 +230,7 @@ class SmscConnection(asyncio.Protocol):
     def _arm_at(self, when: float, callback: Callable[[], object]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, callback)
+        self._timer = LateTimer(self._loop, when, callback)
 
     def _expire(self) -> None:
         self._timer = None

@@ -3,7 +3,7 @@
 1. A segment that a throttling SMSC rejected returns to its position, ahead of messages that were submitted later.
 2. When a segment fails, those of its message that were not sent are dropped; the message ends when the responses to
    those in flight are in. A rejection weighs more than an unknown outcome, and that more than a deferral.
-3. A message that expires in the queue is deferred.
+3. A message that expires in the queue is deferred, as is one whose lease has ended.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from heapq import heappop, heappush
 
 import msgspec
 
-from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, Submission, UnknownOutcome
+from trunkline.transports.base import (
+    Acceptance,
+    Deferral,
+    Outcome,
+    Rejection,
+    Submission,
+    UnknownOutcome,
+    lease_ended,
+)
 
 Ending = Rejection | UnknownOutcome | Deferral
 _WEIGHT: dict[type[Ending], int] = {Deferral: 1, UnknownOutcome: 2, Rejection: 3}
@@ -124,16 +132,17 @@ class SubmitQueue:
         segment.message.requeued()
 
     def peek(self, now: float) -> Segment | None:
-        """Return the next segment to send; messages that have expired are deferred on the way."""
+        """Return the next segment to send; messages that have expired or lost their lease are deferred on the way."""
         while self._requeued or self._fresh:
             segment = self._requeued[0][1] if self._requeued else self._fresh[0]
             message = segment.message
-            if not message.failing and message.expires > now:
+            held = message.submission.holds()
+            if held and not message.failing and message.expires > now:
                 return segment
             self.pop()
             if not message.failing:
                 late = Deferral(1.0, "it waited too long for its turn", counts=False)
-                message.failed(late, in_flight=False)
+                message.failed(late if held else lease_ended(()), in_flight=False)
         return None
 
     def pop(self) -> Segment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome
+from trunkline.transports.base import Acceptance, Deferral, Outcome, Rejection, UnknownOutcome, lease_ended
 from trunkline.transports.smpp.submit_queue import OutboundMessage, Segment, SubmitQueue
 from unit.transports.smpp.routes import submission
 
@@ -12,9 +12,13 @@ class HandedMessage:
 
     def __init__(self, *bodies: str, expires: float = 1000.0, accepted_ids: tuple[str, ...] = ()) -> None:
         self.outcomes: list[Outcome] = []
+        self.held = True
         encoded = [body.encode() for body in bodies]
         self.message = OutboundMessage(
-            submission(accepted_ids=accepted_ids), encoded, expires, self.outcomes.append
+            submission(accepted_ids=accepted_ids, holds=lambda: self.held),
+            encoded,
+            expires,
+            self.outcomes.append,
         )
 
     @property
@@ -156,3 +160,21 @@ def test_a_failing_segment_put_back_ends_the_message() -> None:
     outbox.requeue(second)
     assert handed.outcome == Rejection(30005, "no")
     assert send(outbox) is None
+
+
+def test_a_message_whose_lease_ended_is_not_sent_any_more() -> None:
+    outbox, lost, held = SubmitQueue(), HandedMessage("a1", "a2", "a3"), HandedMessage("b1")
+    outbox.add(lost.message)
+    outbox.add(held.message)
+    first, second = send(outbox), send(outbox)
+    assert first
+    assert second
+    lost.held = False
+    # Also the one that a throttling network returned.
+    outbox.requeue(first)
+    assert [segment.body for segment in drain(outbox)] == [b"b1"]
+    assert lost.outcome is None
+    lost.message.accepted(second.index, "y")
+    # What the network has is known to whoever sends the others.
+    assert lost.outcome == lease_ended(("", "y"))
+    assert held.outcome is None

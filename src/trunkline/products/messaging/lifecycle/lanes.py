@@ -1,7 +1,8 @@
 """Lanes: the queue of one sender of one account, its fill level, and its holder.
 
 A node leases a lane for some seconds and renews the lease while it works on the lane. One holder at a time keeps
-the sender's rate and its order. ``queued`` counts segments; the capacity is ten hours of the sender's rate (doc).
+the sender's rate and its order. ``fence`` increases with each new holder, and what a holder writes names it.
+``queued`` counts segments; the capacity is ten hours of the sender's rate (doc).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.leases import LeaseLost
 from trunkline.core.storage.database import Row, Tx, columns
 
 LEASE = 20 * SECOND
@@ -59,6 +61,15 @@ class SenderLane(Row, frozen=True):
     holder: str | None
     until: int
     free_since: int
+    fence: int
+
+
+class LaneClaim(msgspec.Struct, frozen=True):
+    """A lane, the node that holds it, and the number of that holder."""
+
+    lane: str
+    holder: str
+    fence: int
 
 
 def lane_name(account_sid: str, sender: str) -> str:
@@ -120,10 +131,12 @@ async def lanes_with_work(tx: Tx, limit: int) -> list[str]:
 
 
 async def acquire_lane(tx: Tx, lane: str, holder: str, until: int) -> SenderLane | None:
-    """Lease a lane without a holder, or renew the lease of ``holder``; return None if another node holds it."""
+    """Lease a lane without a holder, or renew the lease of ``holder``, also one that is over; return None if another
+    node holds it."""
     return await tx.one(
         SenderLane,
-        "UPDATE message_lanes SET holder = :holder, until = :until"
+        "UPDATE message_lanes SET holder = :holder, until = :until,"
+        " fence = CASE WHEN holder = :holder THEN fence ELSE fence + 1 END"
         f" WHERE lane = :lane AND (until <= :now OR holder = :holder) RETURNING {columns(SenderLane)}",
         lane=lane,
         holder=holder,
@@ -132,14 +145,19 @@ async def acquire_lane(tx: Tx, lane: str, holder: str, until: int) -> SenderLane
     )
 
 
-async def record_free_at(tx: Tx, lane: str, free_at: int) -> None:
-    """Record the time from which a lane's sender may send."""
-    await tx.run(
-        "UPDATE message_lanes SET free_at = :free_at, free_since = :now WHERE lane = :lane",
-        lane=lane,
+async def record_free_at(tx: Tx, held: LaneClaim, free_at: int) -> None:
+    """Record the time from which a lane's sender may send. Raise LeaseLost if another node holds the lane; else none
+    acquires it until the transaction ends."""
+    if not await tx.run(
+        "UPDATE message_lanes SET free_at = :free_at, free_since = :now"
+        " WHERE lane = :lane AND holder = :holder AND fence = :fence",
+        lane=held.lane,
+        holder=held.holder,
+        fence=held.fence,
         free_at=free_at,
         now=tx.now,
-    )
+    ):
+        raise LeaseLost
 
 
 async def release_lane(tx: Tx, lane: str, holder: str) -> None:

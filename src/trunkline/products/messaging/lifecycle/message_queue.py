@@ -2,7 +2,9 @@
 
 An entry is ``scheduled`` until its time, then in ``media`` while its attachments are fetched, in ``choose`` until
 the message has a sender, and in ``send`` while it waits in the sender's lane. It is ``sending`` while a carrier has
-the message; a node that dies leaves such entries behind. The row is deleted when the message is sent or has failed.
+the message; a node that dies leaves such entries behind. ``fence`` is the number of the lane's holder that handed the
+message over last: a result names it, and is refused once another holder has handed the message over.
+The row is deleted when the message is sent or has failed.
 Several nodes read due entries at once: ``skip_locked`` gives each entry to one transaction on PostgreSQL, and on
 SQLite one writer runs them in turn.
 """
@@ -38,7 +40,7 @@ _ids = msgspec.json.Decoder(tuple[str, ...]).decode
 class QueueEntry(Row, frozen=True):
     """A row of ``message_queue``. ``place`` orders a lane; times are in microseconds since 1970 UTC; ``attempts``
     counts failed hand-overs; ``taken`` is a JSON list of the ids of segments that the network has accepted; ``since``
-    is the time at which the entry, and its ``due``, was written."""
+    is the time at which the entry, and its ``due``, was written; ``fence`` names the last hand-over, 0 before it."""
 
     message_sid: str
     account_sid: str
@@ -51,6 +53,7 @@ class QueueEntry(Row, frozen=True):
     attempts: int = 0
     taken: str = "[]"
     since: int = 0
+    fence: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -151,13 +154,24 @@ async def update_entry(tx: Tx, entry: QueueEntry) -> None:
     )
 
 
-async def mark_sending(tx: Tx, entry: QueueEntry) -> bool:
-    """Mark an entry as being handed over; return whether it waited for that."""
+async def mark_sending(tx: Tx, entry: QueueEntry, fence: int) -> bool:
+    """Mark an entry as being handed over by the lane's holder with this number; return whether it waited for that."""
     return bool(
         await tx.run(
-            "UPDATE message_queue SET step = 'sending' WHERE message_sid = :sid AND step = 'send'",
+            "UPDATE message_queue SET step = 'sending', fence = :fence"
+            " WHERE message_sid = :sid AND step = 'send'",
             sid=entry.message_sid,
+            fence=fence,
         )
+    )
+
+
+async def record_accepted(tx: Tx, entry: QueueEntry) -> None:
+    """Record the ids of segments that the network has accepted; the entry stays where it is."""
+    await tx.run(
+        "UPDATE message_queue SET taken = :taken WHERE message_sid = :sid",
+        sid=entry.message_sid,
+        taken=entry.taken,
     )
 
 
@@ -175,11 +189,15 @@ async def remove_entry(tx: Tx, message_sid: str) -> bool:
     return bool(await tx.run("DELETE FROM message_queue WHERE message_sid = :sid", sid=message_sid))
 
 
-async def remove_sending(tx: Tx, message_sid: str) -> bool:
-    """Remove the entry of a message that is being handed over; return whether there was one."""
+async def remove_handed_over(tx: Tx, entry: QueueEntry) -> bool:
+    """Remove the entry of a message that was handed over, unless another holder of the lane has handed it over since;
+    return whether there was one."""
     return bool(
         await tx.run(
-            "DELETE FROM message_queue WHERE message_sid = :sid AND step = 'sending'", sid=message_sid
+            "DELETE FROM message_queue WHERE message_sid = :sid AND fence = :fence"
+            " AND step IN ('sending', 'send')",
+            sid=entry.message_sid,
+            fence=entry.fence,
         )
     )
 
@@ -195,7 +213,7 @@ async def remove_scheduled(tx: Tx, message_sid: str) -> bool:
 
 def _changed(entry: QueueEntry) -> dict[str, object]:
     values = msgspec.structs.asdict(entry)
-    del values["account_sid"]
+    del values["account_sid"], values["fence"]
     return values
 
 

@@ -137,6 +137,14 @@ MIGRATIONS = (
             " WHERE error_code = 30005",
         ),
     ),
+    Migration(
+        "messages",
+        4,
+        (
+            "ALTER TABLE message_lanes ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE message_queue ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
+        ),
+    ),
 )
 
 HOLDS = (

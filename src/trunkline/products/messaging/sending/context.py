@@ -16,12 +16,14 @@ from trunkline.transports.base import Carriers
 
 
 class SendingContext(msgspec.Struct, frozen=True):
-    """The context of sending on one node. ``node`` names this process; ``results`` records the results of
+    """The context of sending on one node. ``steady`` is the clock of the leases. ``node`` names this process;
+    ``results`` records the results of
     hand-overs; ``shared_rates`` are the rates that senders share; networks fetch attachments below ``address``;
     ``enforcement`` holds the operator's rules for the US, ``prices`` the costs of messages."""
 
     database: Database
     clock: Clock
+    steady: Clock
     carriers: Carriers
     node: str
     results: BatchWriter[HandoverResult]
@@ -29,3 +31,5 @@ class SendingContext(msgspec.Struct, frozen=True):
     address: PublicAddress
     enforcement: Enforcement
     prices: Prices
+    under_way: set[str] = msgspec.field(default_factory=set)
+    """The SIDs of the messages whose results this node awaits."""

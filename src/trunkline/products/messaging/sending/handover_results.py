@@ -1,4 +1,11 @@
-"""Results of hand-overs: a message was sent, has failed, or returns into its lane."""
+"""Results of hand-overs: a message was sent, has failed, or returns into its lane.
+
+A result names its hand-over by the fence of its entry. As long as no other holder of the lane has handed the message
+over, the result is what happened, also if the lease was over and the next holder has put the message back as one with
+an unknown outcome: then an acceptance ends it, and ids of accepted segments are not sent again. Behind another
+hand-over, or once the message has ended, the result changes nothing. It is announced as a LateOutcome if the network
+may have the message twice, or one that was reported as failed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +14,7 @@ import logging
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.leases import Holds, LateOutcome
 from trunkline.core.storage.database import Row, Tx
 from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
@@ -39,12 +47,14 @@ class MessageSegment(Row, frozen=True):
 
 
 class HandoverResult(msgspec.Struct, frozen=True):
-    """The result of a hand-over; ``message`` as it was when it was claimed."""
+    """The result of a hand-over; ``entry`` and ``message`` as they were when they were claimed. ``holds`` returns
+    whether the lane's lease still holds."""
 
     entry: QueueEntry
     message: Message
     carrier: str
     outcome: Outcome
+    holds: Holds
 
 
 class ResultRecorder:
@@ -54,19 +64,22 @@ class ResultRecorder:
         self._prices = prices
 
     async def record(self, tx: Tx, ended: HandoverResult) -> None:
-        """Record the result of a hand-over. A message that is not being handed over any more stays as it is."""
+        """Record the result of a hand-over, unless the message was handed over again or has ended."""
         await _record(tx, ended, self._prices)
 
 
 async def _record(tx: Tx, ended: HandoverResult, prices: Prices) -> None:
     if isinstance(ended.outcome, Acceptance):
         # Nothing changes a message while it is being handed over: the claimed row is current.
-        if await message_queue.remove_sending(tx, ended.entry.message_sid):
+        if await message_queue.remove_handed_over(tx, ended.entry):
             await lanes.subtract_segments(tx, ended.entry.lane, ended.entry.segments)
             await _record_sent(tx, ended.message, ended, ended.outcome, prices)
+        else:
+            await _report_late(tx, ended)
         return
     entry = await message_queue.find_entry(tx, ended.entry.message_sid)
-    if entry is None or entry.step != Step.SENDING:
+    if entry is None or entry.fence != ended.entry.fence or entry.step not in (Step.SENDING, Step.SEND):
+        await _report_late(tx, ended)
         return
     message = await find_message(tx, entry.account_sid, entry.message_sid)
     if message is None:
@@ -75,10 +88,35 @@ async def _record(tx: Tx, ended: HandoverResult, prices: Prices) -> None:
         case Rejection() as rejected:
             log.info("message %s is refused: %s", message.sid, rejected.reason)
             await fail_message(tx, message, rejected.error_code)
+        case Deferral() | UnknownOutcome() as put_back if entry.step == Step.SEND:
+            # The next holder of the lane has put it back; what it did not know are ids.
+            if len(put_back.ids) > len(entry.ids):
+                await message_queue.record_accepted(tx, _with_ids(entry, put_back.ids))
         case Deferral() as deferred:
             await _defer(tx, message, entry, deferred)
         case UnknownOutcome() as unknown:
             await _record_unknown(tx, message, entry, unknown)
+
+
+async def _report_late(tx: Tx, ended: HandoverResult) -> None:
+    """Announce a result that came in too late, if the network may have the message twice or against its state."""
+    # While the lease holds, this node has recorded the result before, in a commit whose outcome it did not get.
+    nothing = isinstance(ended.outcome, Rejection | Deferral) and ended.outcome.ids == ended.entry.ids
+    if nothing or ended.holds():
+        return
+    message = await find_message(tx, ended.entry.account_sid, ended.entry.message_sid)
+    if message is None:
+        return
+    failed = message.status == MessageStatus.FAILED
+    what = "was reported as failed, and the network may have it" if failed else "may have been sent twice"
+    ids = ", ".join(filter(None, ended.outcome.ids))
+    tx.announce(
+        LateOutcome(f"message {message.sid} {what}{f' as {ids}' if ids else ''} over {ended.carrier}")
+    )
+
+
+def _with_ids(entry: QueueEntry, ids: tuple[str, ...]) -> QueueEntry:
+    return msgspec.structs.replace(entry, taken=msgspec.json.encode(ids).decode())
 
 
 async def _record_sent(
@@ -113,8 +151,8 @@ async def _defer(tx: Tx, message: Message, entry: QueueEntry, deferred: Deferral
         step=Step.SEND.value,
         due=tx.now + int(deferred.after * SECOND),
         attempts=attempts,
-        taken=msgspec.json.encode(deferred.ids).decode(),
     )
+    back = _with_ids(back, deferred.ids)
     await message_queue.update_entry(tx, back)
     # The return to the queue is not reported: that state was reported before.
     await tx.run(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from trunkline.core.clock import SECOND
+from trunkline.core.leases import Holds
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade as accounts
@@ -15,6 +16,7 @@ from trunkline.products.messaging.compliance.enforcement import Enforcement, enf
 from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.composition import composition_of, is_mms
 from trunkline.products.messaging.lifecycle.error_texts import ACCOUNT_SUSPENDED, NO_MMS, OPTED_OUT
+from trunkline.products.messaging.lifecycle.lanes import LaneClaim
 from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
 from trunkline.products.messaging.lifecycle.status_changes import fail_message
@@ -80,9 +82,13 @@ class Claim(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
-async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rules: ClaimRules) -> Claim:
+async def claim_messages(
+    tx: Tx, held: LaneClaim, bucket: TokenBucket, limit: int, rules: ClaimRules
+) -> Claim:
     """Claim as many messages as the rates and ``limit`` allow, in the lane's order. Messages whose carrier is not
-    ready stay, and those behind them may pass to other carriers. Messages that must not be sent fail."""
+    ready stay, and those behind them may pass to other carriers. Messages that must not be sent fail. Raise LeaseLost
+    if another node holds the lane."""
+    lane = held.lane
     limit = min(limit, MAX_CLAIMED, bucket.at_once() + MAX_BLOCKED)
     seen = await message_queue.lane_entries(tx, lane, limit)
     if not seen:
@@ -122,7 +128,7 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
             await fail_message(tx, message, refused)
             ended = True
             continue
-        if not await message_queue.mark_sending(tx, entry):
+        if not await message_queue.mark_sending(tx, entry, held.fence):
             continue
         for one in buckets:
             one.spend(entry.segments, tx.now)
@@ -131,15 +137,19 @@ async def claim_messages(tx: Tx, lane: str, bucket: TokenBucket, limit: int, rul
             if message.num_media
             else ()
         )
+        entry = msgspec.structs.replace(entry, fence=held.fence)
         handovers.append(Handover(entry, carrier, message, tuple(media)))
     if handovers:
-        sent = [
-            {"now": tx.now, "account_sid": one.message.account_sid, "sid": one.message.sid}
-            for one in handovers
-        ]
-        await tx.run_many(_SENDING, sent)
-        await lanes.record_free_at(tx, lane, bucket.full_at)
+        await _record_claimed(tx, held, handovers, bucket)
     return Claim(handovers, wait=wait, blocked=tuple(blocked.values()), ended=ended)
+
+
+async def _record_claimed(tx: Tx, held: LaneClaim, handovers: list[Handover], bucket: TokenBucket) -> None:
+    sent = [
+        {"now": tx.now, "account_sid": one.message.account_sid, "sid": one.message.sid} for one in handovers
+    ]
+    await tx.run_many(_SENDING, sent)
+    await lanes.record_free_at(tx, held, bucket.full_at)
 
 
 async def _lane_error(tx: Tx, lane: str) -> int | None:
@@ -192,7 +202,7 @@ async def _compliance_error(tx: Tx, message: Message, rules: ClaimRules) -> int 
     return await enforcement_error(tx, message.account_sid, service_sid, owned, country, rules.enforcement)
 
 
-def submission_of(handover: Handover, now: int, reference: int) -> Submission:
+def submission_of(handover: Handover, now: int, reference: int, holds: Holds) -> Submission:
     """Return the submission for the carrier."""
     message = handover.message
     segmented = composition_of(message).segmented
@@ -209,6 +219,7 @@ def submission_of(handover: Handover, now: int, reference: int) -> Submission:
         accepted_ids=handover.entry.ids,
         valid_for=(handover.entry.expires - now) / SECOND,
         tries=handover.entry.attempts,
+        holds=holds,
     )
 
 

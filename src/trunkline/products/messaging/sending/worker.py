@@ -1,17 +1,19 @@
 """The worker of one lane: it claims the lane's messages at the sender's rate, hands them to carriers, and records
 the results.
 
-1. There is one worker a lane, on the node that holds the lane's lease of 20 s; the worker renews it at half of
+1. There is one worker a lane, on the node that holds the lane's lease of 20 s; the worker renews it at a third of
    that. It claims the next messages in one transaction, which marks them as being handed over, and starts a task
-   for each in their order, without awaiting the carriers' outcomes.
-2. An entry that is marked already when the worker gets the lane was left by a node that died. Its outcome is
-   unknown, and the carrier's setting decides whether it is sent again.
+   for each in their order, without awaiting the carriers' outcomes. The carriers ask whether the lease holds before
+   they send; without it the message is deferred, and the result is recorded unless another node has the message.
+2. An entry that is marked already when the worker gets the lane, and not under way on this node, was left by a node
+   that died or stood still. Its outcome is unknown, and the carrier's setting decides whether it is sent again.
 3. A result is recorded by the task that got it, and is retried until the storage accepts it. Results arrive in any
    order.
 4. Without messages to claim the worker waits: for the bucket of the rate, a ready carrier, the end of a hand-over
    or a wake-up. It releases the lane when that is empty and no hand-over is in progress.
 5. ``stop`` ends the claims; the worker ends when its hand-overs have ended. If another node gets the lane
-   meanwhile, the worker ends at once, and the tasks still record their results.
+   meanwhile, the worker ends at once, and the tasks still record their results. A lease that is over without another
+   holder is renewed, with all that was begun under it; one after another holder is a new one.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ import logging
 from collections import OrderedDict
 
 from trunkline.core.clock import SECOND, has_passed, permits_due_work
+from trunkline.core.leases import HeldLease, Holds, LeaseLost, always
 from trunkline.core.outages import Outage
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import LOGGED_ONCE, Tx
 from trunkline.products.messaging.lifecycle import lanes, message_queue
+from trunkline.products.messaging.lifecycle.lanes import LaneClaim
 from trunkline.products.messaging.lifecycle.message import find_message
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.sending.accept import sender_rate
@@ -40,11 +44,10 @@ from trunkline.products.messaging.sending.message_claims import (
     submission_of,
 )
 from trunkline.products.messaging.sending.shared_rates import BURST
-from trunkline.transports.base import Carrier, Outcome, UnknownOutcome
+from trunkline.transports.base import Carrier, Outcome, UnknownOutcome, lease_ended
 
 log = logging.getLogger("trunkline.messaging")
 
-_RENEW = lanes.LEASE // 2
 _REFRESH = 5 * SECOND
 """Time for which a sender's rate and route are cached."""
 _READY_POLL = 0.25
@@ -91,7 +94,8 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._preferred = ""
         self._refreshed_at = 0
-        self._renewed_at = 0
+        self._lease = HeldLease(lanes.LEASE, context.steady)
+        self._fence = 0
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -117,6 +121,8 @@ class Worker:
             try:
                 going = await self._go_on()
                 outage.works("a sender's queue works again")
+            except LeaseLost:
+                self._lease.drop()
             except LOGGED_ONCE:
                 await self._pause(_STORAGE_PAUSE)
             except Exception as error:
@@ -146,7 +152,8 @@ class Worker:
 
         async def write(tx: Tx) -> Claim:
             self._bucket.full_at, self._bucket.since = before
-            return await claim_messages(tx, self.lane, self._bucket, free, self._rules)
+            held = LaneClaim(self.lane, self._context.node, self._fence)
+            return await claim_messages(tx, held, self._bucket, free, self._rules)
 
         try:
             claim = await self._context.database.write(write)
@@ -180,24 +187,33 @@ class Worker:
 
     def _hand_over(self, handover: Handover) -> None:
         # Tasks begin in the order in which they are made, so that carriers are called in the lane's order.
-        task = asyncio.create_task(self._submit(handover))
+        task = asyncio.create_task(self._submit(handover, self._lease.holds))
         self._tasks.add(task)
+        self._context.under_way.add(handover.entry.message_sid)
         task.add_done_callback(self._finished)
 
-    async def _submit(self, handover: Handover) -> None:
+    async def _submit(self, handover: Handover, holds: Holds) -> None:
+        try:
+            outcome = await self._outcome(handover, holds)
+            await self._end(
+                HandoverResult(handover.entry, handover.message, handover.carrier.name, outcome, holds)
+            )
+        finally:
+            self._context.under_way.discard(handover.entry.message_sid)
+
+    async def _outcome(self, handover: Handover, holds: Holds) -> Outcome:
         reference = 0
+        if not holds():
+            return lease_ended(handover.entry.ids)
         if handover.entry.segments > 1:
             reference = self._references.next(handover.message.recipient, handover.entry.place)
         try:
-            outcome: Outcome = await handover.carrier.submit(
-                submission_of(handover, self._context.clock(), reference)
+            return await handover.carrier.submit(
+                submission_of(handover, self._context.clock(), reference, holds)
             )
         except Exception as error:
             log.exception("the carrier %s failed", handover.carrier.name)
-            outcome = UnknownOutcome(
-                type(error).__name__, handover.entry.ids, handover.carrier.resends_unknown
-            )
-        await self._end(HandoverResult(handover.entry, handover.message, handover.carrier.name, outcome))
+            return UnknownOutcome(type(error).__name__, handover.entry.ids, handover.carrier.resends_unknown)
 
     async def _end(self, ended: HandoverResult) -> None:
         """Record a result, however long the storage is unavailable."""
@@ -211,16 +227,16 @@ class Worker:
             self._wake.set()
 
     async def _hold(self) -> bool:
-        """Acquire or renew the lane's lease; handle the entries of a dead node if the lane is new. Return whether
+        """Acquire or renew the lane's lease; handle the entries of another node if the lane is new. Return whether
         it is held."""
-        now = self._context.clock()
-        if not has_passed(self._renewed_at, _RENEW, now):
+        if not self._lease.renews:
             return True
-        new = not self._renewed_at
+        began, known = self._context.steady(), self._fence
 
         async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[message_queue.QueueEntry]]:
             lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + lanes.LEASE)
-            return lane, await message_queue.orphaned_entries(tx, self.lane) if lane and new else []
+            new = lane is not None and lane.fence != known
+            return lane, await message_queue.orphaned_entries(tx, self.lane) if new else []
 
         lane, orphans = await self._context.database.write(write)
         if lane is None:
@@ -229,12 +245,15 @@ class Worker:
                     "the queue of %s went to another node while messages were under way", self._sender
                 )
             return False
-        self._renewed_at = now
-        if new:
+        if lane.fence != known:
+            # What was begun under an earlier lease stays without one.
+            self._lease, self._fence = HeldLease(lanes.LEASE, self._context.steady), lane.fence
             self._bucket.full_at, self._bucket.since = lane.free_at, lane.free_since
+        self._lease.extend(began)
+        if lane.fence != known:
             await self._refresh()
-            for orphan in orphans:
-                await self._orphaned(orphan)
+            left = [one for one in orphans if one.message_sid not in self._context.under_way]
+            await asyncio.gather(*map(self._orphaned, left))
         return True
 
     async def _orphaned(self, entry: message_queue.QueueEntry) -> None:
@@ -246,7 +265,7 @@ class Worker:
         carrier = self._route(self._sender, message.recipient)
         resend = carrier is None or carrier.resends_unknown
         unknown = UnknownOutcome("the node died while it was handed over", entry.ids, resend)
-        await self._end(HandoverResult(entry, message, carrier.name if carrier else "", unknown))
+        await self._end(HandoverResult(entry, message, carrier.name if carrier else "", unknown, always))
 
     async def _refresh(self) -> None:
         async def read(tx: Tx) -> tuple[int, str]:

@@ -1,0 +1,252 @@
+"""Two nodes work on one sender's queue, and one of them loses its lease: who lost it sends nothing more, a result that
+is true counts as long as nobody else has sent the message, and every other one is refused and reported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import msgspec
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api
+from api.messaging.outcomes import PATIENCE
+from api.messaging.stock import US, own, send, stand_still
+from trunkline.core.leases import LateOutcome
+from trunkline.core.storage.batch import BatchWriter
+from trunkline.core.storage.database import Action, Database
+from trunkline.products.messaging.lifecycle.lanes import lane_name
+from trunkline.products.messaging.sending.handover_results import ResultRecorder
+from trunkline.products.messaging.sending.worker import Worker, log
+from trunkline.transports.base import Acceptance, Carriers, Outcome, Submission, lease_ended
+
+T = TypeVar("T")
+SENT, WAITING = "sent", "waiting"
+
+
+class Network:
+    """A carrier of one node: a message whose text is ``SENT`` goes out at once, and its response comes when
+    ``responds`` is set; all others wait for their turn, which comes then, too."""
+
+    name = "network"
+    carries_channels = False
+    ready = True
+
+    def __init__(self, *, unknown: str) -> None:
+        self.resends_unknown = unknown == "resend"
+        self.submitted: list[str] = []
+        self.seen: list[str] = []
+        self.responds = asyncio.Event()
+
+    @property
+    def all(self) -> list[Network]:
+        return [self]
+
+    def route(self, sender: str, recipient: str, preferred: str) -> Network:
+        return self
+
+    def carries_media(self, recipient: str) -> bool:
+        return False
+
+    async def submit(self, submission: Submission) -> Outcome:
+        text = submission.segments[0]
+        self.submitted.append(text)
+        if text == SENT:
+            self.seen.append(text)
+        await self.responds.wait()
+        if text != SENT:
+            if not submission.holds():
+                return lease_ended(submission.accepted_ids)
+            self.seen.append(text)
+        return Acceptance((f"id {text}",))
+
+
+class Way:
+    """The way of one node to the database, which may be cut."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def write(self, action: Action[T]) -> T:
+        await self.open.wait()
+        return await self._database.write(action)
+
+    async def read(self, action: Action[T]) -> T:
+        await self.open.wait()
+        return await self._database.read(action)
+
+
+class SendingNode:
+    """A node that works on the lane of the test's number."""
+
+    def __init__(self, api: Api, name: str, unknown: str) -> None:
+        context = api.messaging._context
+        self.network, self.way = Network(unknown=unknown), Way(context.database)
+        database = cast(Database, self.way)
+        self.context = msgspec.structs.replace(
+            context,
+            database=database,
+            steady=api.clock,
+            node=name,
+            carriers=cast(Carriers, self.network),
+            results=BatchWriter("results", database, ResultRecorder(context.prices).record, log),
+            under_way=set(),
+        )
+        self.worker = Worker(lane_name(ACCOUNT_SID, US), self.context)
+        self.task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Begin to work."""
+        self.task = asyncio.create_task(self.worker.run())
+
+    async def until(self, holds: Callable[[], Awaitable[Any] | bool]) -> None:
+        """Let it work until a condition holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not (await found if not isinstance(found := holds(), bool) else found):
+                self.worker.wake()
+                await asyncio.sleep(0)
+
+    async def idle(self) -> None:
+        """Let it work until nothing is under way and its worker has ended."""
+        self.worker.wake()
+        async with asyncio.timeout(PATIENCE):
+            while self.context.under_way or self.task is None or not self.task.done():
+                await asyncio.sleep(0)
+
+
+class World:
+    """Two nodes, of which the first has claimed both messages and is cut off; a lease has passed since."""
+
+    def __init__(self, api: Api, unknown: str) -> None:
+        self.api = api
+        self.late: list[str] = []
+        self.sids = {text: send(api, From=US, Body=text)["sid"] for text in (SENT, WAITING)}
+        self.cut, self.other = SendingNode(api, "cut", unknown), SendingNode(api, "other", unknown)
+        api.node.database.listen(self._on_events)
+
+    async def lose(self) -> None:
+        """Let the first node claim both and lose its lease."""
+        self.cut.begin()
+        await self.cut.until(lambda: self.cut.network.submitted == [SENT, WAITING])
+        self.cut.way.open.clear()
+        self.api.clock.advance(21)
+
+    async def resume(self) -> None:
+        """Let the first node go on, with the response that came meanwhile."""
+        self.cut.network.responds.set()
+        self.cut.way.open.set()
+        await self.cut.idle()
+
+    async def statuses(self) -> dict[str, str]:
+        """Return the states of the messages by their texts."""
+        sql = "SELECT status FROM messages WHERE sid = :sid"
+        return {
+            text: await self.api.node.database.read(lambda tx, sid=sid: tx.value(sql, sid=sid))  # type: ignore[misc]
+            for text, sid in self.sids.items()
+        }
+
+    def _on_events(self, events: list[Any]) -> None:
+        self.late += [event.text for event in events if isinstance(event, LateOutcome)]
+
+
+@pytest.fixture
+def world(api: Api, request: pytest.FixtureRequest) -> World:
+    stand_still(api)
+    own(api, US, rate=10_000_000)
+    return World(api, getattr(request, "param", "resend"))
+
+
+def test_a_message_that_was_sent_again_is_not_touched_and_reported_once(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        world.other.network.responds.set()
+        world.other.begin()
+
+        async def put_back() -> bool:
+            return set((await world.statuses()).values()) == {"queued"}
+
+        await world.other.until(put_back)
+        world.api.clock.advance(6)
+        await world.other.idle()
+        assert world.other.network.seen == [SENT, WAITING]
+        await world.resume()
+        assert world.cut.network.seen == [SENT]
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        text = f"message {world.sids[SENT]} may have been sent twice as id {SENT} over network"
+        assert world.late == [text]
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("world", ["fail"], indirect=True)
+def test_nothing_goes_out_after_it_was_reported_as_failed(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        world.other.begin()
+        await world.other.idle()
+        assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
+        await world.resume()
+        assert (world.cut.network.seen, world.other.network.seen) == ([SENT], [])
+        assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
+        (text,) = world.late
+        assert text == (
+            f"message {world.sids[SENT]} was reported as failed, and the network may have it as id {SENT} over network"
+        )
+
+    world.api.run(body())
+
+
+def test_a_true_result_counts_while_nobody_else_has_sent_the_message(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        world.other.network.responds.set()
+        world.other.begin()
+
+        async def put_back() -> bool:
+            return set((await world.statuses()).values()) == {"queued"}
+
+        await world.other.until(put_back)
+        # The other node waits for some seconds before it sends them again.
+        await world.resume()
+        assert await world.statuses() == {SENT: "sent", WAITING: "queued"}
+        world.api.clock.advance(6)
+        await world.other.idle()
+        assert (world.cut.network.seen, world.other.network.seen) == ([SENT], [WAITING])
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        assert world.late == []
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("world", ["fail", "resend"], indirect=True)
+def test_where_nobody_took_over_each_is_sent_once(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        await world.resume()
+        assert world.cut.network.seen == [SENT, WAITING]
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        assert world.late == []
+
+    world.api.run(body())
+
+
+def test_a_claim_of_a_node_that_lost_the_lane_is_undone(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        world.other.begin()
+        await world.other.until(lambda: world.other.worker._fence == world.cut.worker._fence + 1)
+        world.cut.worker._lease.extend(world.api.clock())
+        world.cut.network.submitted.clear()
+        world.api.clock.advance(6)
+        world.cut.way.open.set()
+        await world.cut.until(lambda: world.cut.task is not None and world.cut.task.done())
+        assert world.cut.network.submitted == []
+        world.cut.network.responds.set()
+        world.other.network.responds.set()
+        await world.cut.idle()
+        await world.other.idle()
+
+    world.api.run(body())
