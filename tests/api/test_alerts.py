@@ -11,7 +11,6 @@ from api.conftest import ACCOUNT_SID, Api, assert_error
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.webhook_alerts import AlertSweeper
 
 ALERTS = "/monitor/v1/Alerts"
 DAY = 24 * 3600
@@ -131,8 +130,8 @@ def test_old_alerts_are_forgotten(api: Api) -> None:
     write(api)
     api.clock.advance(2 * DAY)
     write(api, 11205)
-    api.run(api.component(AlertSweeper).sweep())
+    api.run(api.node.retention.sweep())
     assert codes(api) == ["11205", "11200"]
     api.clock.advance(DAY + 1)
-    api.run(api.component(AlertSweeper).sweep())
+    api.run(api.node.retention.sweep())
     assert codes(api) == ["11205"]

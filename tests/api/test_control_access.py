@@ -48,6 +48,8 @@ ACCOUNTS = {
     ("DELETE", "/opt-outs"),
     ("GET", "/opt-outs/{Sid}"),
     ("POST", "/opt-outs/{Sid}"),
+    ("GET", "/retention"),
+    ("POST", "/retention"),
     ("GET", "/domains"),
     ("GET", "/domains/{Sid}/certificate"),
 }
@@ -185,6 +187,8 @@ def test_an_account_names_itself_or_a_subaccount_and_no_other(api: Api) -> None:
         ("GET", "/domains", None, 200),
         ("GET", "/opt-outs", None, 200),
         ("POST", "/opt-outs", opt_out, 400),
+        ("GET", "/retention", None, 200),
+        ("POST", "/retention", {"MessageDays": "1"}, 200),
         ("GET", "/inbox/phones", None, 200),
         ("GET", "/inbox/messages", None, 200),
         ("POST", "/inbox/messages", None, 400),

@@ -20,7 +20,7 @@ from trunkline.core.storage.database import Tx
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.facade import AccountStatus
-from trunkline.products.accounts.sessions import BrowserSession, SessionSweeper
+from trunkline.products.accounts.sessions import BrowserSession
 
 ONE_ENGINE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """Tests without SQL of their own have the same result on each."""
@@ -229,7 +229,7 @@ class TestTime:
         assert not browser.lasts
 
         async def left() -> int:
-            await api.component(SessionSweeper).sweep()
+            await api.node.retention.sweep()
             count: int = await api.node.database.read(
                 lambda tx: tx.value("SELECT count(*) FROM browser_sessions")
             )

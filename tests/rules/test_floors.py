@@ -12,7 +12,7 @@ from rules.test_imports import imported
 
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "accounts": (
-        ("schema", "sessions"),
+        ("schema", "sessions", "retention"),
         ("store", "alerts"),
         ("accounts", "token_issuers", "webhook_alerts", "auth_tokens", "credentials", "keys"),
         ("iam_keys",),
@@ -35,6 +35,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("sending",),
         ("receiving",),
         ("messages",),
+        ("retention",),
         ("facade", "control", "runtime", "__init__"),
     ),
     "notify": (

@@ -78,6 +78,7 @@ PURE = (
     "core/storage/list_query.py",
     "core/strict_json.py",
     "core/sids.py",
+    "core/webhooks/attempt_content.py",
     "core/webhooks/challenges.py",
     "core/webhooks/overrides.py",
     "core/webhooks/signature.py",

@@ -17,9 +17,8 @@ from trunkline.api.operation import PrepareContext
 from trunkline.api.principal import CredentialRevoked
 from trunkline.app.data import open_blobs, open_operator_token, open_storage, open_vault
 from trunkline.app.outgoing_requests import open_delivery, open_egress
-from trunkline.app.products import holds, open_accounts, open_carriers, public_address
+from trunkline.app.products import holds, open_accounts, open_carriers, public_address, retention
 from trunkline.control.health import Health
-from trunkline.core import mutation_claims
 from trunkline.core.clock import Clock
 from trunkline.core.clock_watch import ClockWatch
 from trunkline.core.cluster import Cluster
@@ -30,6 +29,7 @@ from trunkline.core.jobs.removals import KIND as REMOVAL
 from trunkline.core.jobs.removals import Removals
 from trunkline.core.late_outcomes import LateOutcomes
 from trunkline.core.nats_bus import Bus, open_bus
+from trunkline.core.retention_sweeper import RetentionSweeper
 from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
@@ -64,13 +64,15 @@ class Foundation:
         self.carriers = open_carriers(settings, self.database)
         self.address = public_address(settings)
         self.blobs = open_blobs(settings, self.database, manifests)
-        self._mutations = mutation_claims.sweeper(self.database)
         plans = [plan for manifest in manifests for plan in manifest.removals]
         self.removals = Removals(self.database, (*plans, *REMOVALS))
         self.metrics.watch(
             "trunkline_removed_rows",
             "Rows below deleted resources that jobs of this node have removed.",
             lambda: self.removals.rows,
+        )
+        self.retention = RetentionSweeper(
+            self.database, retention(settings, manifests), clock, self.metrics.count_removed
         )
         self.hold_watch = HoldWatch(self.database, clock, holds(manifests), self.accounts.record_host_alert)
         self.clock_watch = (
@@ -129,7 +131,7 @@ class Foundation:
             await self.clock_watch.start()
         await self.hold_watch.start()
         self._late_outcomes.start()
-        self._mutations.start()
+        self.retention.start()
         await self.blobs.start()
 
     async def stop(self) -> None:
@@ -138,7 +140,7 @@ class Foundation:
             await self.clock_watch.stop()
         await self.hold_watch.stop()
         await self._late_outcomes.stop()
-        await self._mutations.stop()
+        await self.retention.stop()
         await self.blobs.stop()
         await self.egress.close()
         await self.bus.stop()

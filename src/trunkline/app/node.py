@@ -44,6 +44,7 @@ class Node:
         self.hold_watch = foundation.hold_watch
         self.clock_watch = foundation.clock_watch
         self.removals = foundation.removals
+        self.retention = foundation.retention
         self.address = foundation.address
         self.accounts = foundation.accounts
         context = foundation.context()

@@ -26,7 +26,5 @@ def open_delivery(
     clock: Clock,
 ) -> Delivery:
     """Return the delivery of webhooks, whose failures are alerts."""
-    options = DeliveryOptions(
-        keep_days=settings.webhooks.webhook_log_days, schedule=settings.webhooks.retry_delays()
-    )
+    options = DeliveryOptions(schedule=settings.webhooks.retry_delays())
     return Delivery(database, egress, signing_token, clock, options, alerts)

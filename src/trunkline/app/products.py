@@ -11,17 +11,19 @@ from trunkline.core.clock import Clock, system_clock
 from trunkline.core.jobs import queue as jobs_queue
 from trunkline.core.jobs import schema as jobs
 from trunkline.core.secrets import Vault
+from trunkline.core.storage import retention as storage_retention
 from trunkline.core.storage.database import Database
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.inspection import first_row
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import Retention
 from trunkline.core.webhooks import attempts
 from trunkline.products import accounts, chat, messaging, notify, sync
 from trunkline.products.accounts.facade import SEALED_TOKEN, check_sealed_token
 from trunkline.products.accounts.node_accounts import NodeAccounts
 from trunkline.products.manifest import Manifest, PublicAddress, ServiceFinder
 from trunkline.realtime import schema as realtime
-from trunkline.settings import Settings
+from trunkline.settings import OPTIONS, Settings
 from trunkline.transports import carriers
 from trunkline.transports.base import Carriers
 
@@ -40,6 +42,7 @@ def products(settings: Settings, clock: Clock = system_clock) -> tuple[Manifest,
 def migrations(manifests: Iterable[Manifest]) -> list[Migration]:
     """Return the steps of the whole schema: those of the core, of each product, and of the carriers."""
     groups = [
+        storage_retention.MIGRATIONS,
         jobs.MIGRATIONS,
         attempts.MIGRATIONS,
         mutation_claims.MIGRATIONS,
@@ -61,6 +64,22 @@ def holds(manifests: Iterable[Manifest]) -> list[Hold]:
         carriers.HOLDS,
     ]
     return [hold for group in groups for hold in group]
+
+
+def retention(settings: Settings, manifests: Iterable[Manifest]) -> Retention:
+    """Return what governs each table: those of the core, of each product, and of the carriers."""
+    groups = [
+        *(manifest.retention for manifest in manifests),
+        carriers.RETENTION,
+        realtime.RETENTION,
+        attempts.RETENTION,
+        mutation_claims.RETENTION,
+        jobs.RETENTION,
+        blobs.RETENTION,
+        storage_retention.RETENTION,
+    ]
+    options = {name: settings.value(name) for name in OPTIONS}
+    return Retention(tuple(table for group in groups for table in group), options)
 
 
 def service_finders(manifests: Iterable[Manifest]) -> dict[str, ServiceFinder]:

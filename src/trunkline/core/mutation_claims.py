@@ -9,7 +9,7 @@ A caller claims the id in the table ``mutations`` before it executes the change:
    A step or transaction that fails releases the claim; after a crash the lease ends by itself.
 3. A repeat, also one that comes while the first request is being executed, on any node, finds the SID of the
    resource. A creation reserves its SID with the claim, so that it is known from the start.
-4. Claims are kept for ``LIFETIME`` and then swept.
+4. Claims are kept for ``LIFETIME`` at least.
 """
 
 from __future__ import annotations
@@ -17,20 +17,16 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.core.clock import SECOND
-from trunkline.core.periodic import PeriodicTask
-from trunkline.core.storage.database import Database, Row, Tx, columns, placeholders
+from trunkline.core.storage.database import Row, Tx, columns, placeholders
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import AgeLimit, TableRetention
 
 LIFETIME = 10 * 60 * SECOND
 """Microseconds for which an executed mutation is not executed again (inferred: some minutes)."""
 
 LEASE = 60 * SECOND
 """Microseconds for which a step before the transaction holds a claim: three times the longest webhook (doc: 20 s)."""
-
-SWEEP_SECONDS = 60.0
-
-_BATCH = 1000
 
 MIGRATIONS = (
     Migration(
@@ -48,9 +44,18 @@ MIGRATIONS = (
                 expires_at BIGINT NOT NULL,
                 PRIMARY KEY (account_sid, service_sid, identity, id)
             )""",
-            # sweep
+            # its retention
             "CREATE INDEX mutations_by_expiry ON mutations (expires_at)",
         ),
+    ),
+)
+
+RETENTION = (
+    TableRetention(
+        table="mutations",
+        key=("account_sid", "service_sid", "identity", "id"),
+        limits=(AgeLimit("expires_at"),),
+        account="account_sid = :account_sid",
     ),
 )
 
@@ -120,29 +125,6 @@ async def release(tx: Tx, mutation: Mutation) -> None:
         claim=mutation.claim,
         **_key(mutation),
     )
-
-
-_REMOVE_EXPIRED = """
-DELETE FROM mutations WHERE (account_sid, service_sid, identity, id) IN (
-    SELECT account_sid, service_sid, identity, id FROM mutations WHERE expires_at <= :now
-    ORDER BY expires_at LIMIT :limit {locking}
-)
-"""
-
-
-async def sweep(database: Database) -> None:
-    """Remove the claims that have expired."""
-
-    async def remove(tx: Tx) -> int:
-        return await tx.run(_REMOVE_EXPIRED.format(locking=tx.skip_locked), now=tx.now, limit=_BATCH)
-
-    while await database.write(remove) == _BATCH:
-        pass
-
-
-def sweeper(database: Database) -> PeriodicTask:
-    """Return the task that sweeps once a minute."""
-    return PeriodicTask("mutation ids", lambda: sweep(database), SWEEP_SECONDS, due_by=database.clock)
 
 
 async def _holder(tx: Tx, mutation: Mutation) -> str:

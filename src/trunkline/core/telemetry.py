@@ -100,6 +100,12 @@ class Metrics:
         self.queue = Gauge(
             "trunkline_storage_queue", "Writes that wait for their commit.", registry=self.registry
         )
+        self._removed = Counter(
+            "trunkline_retention_removed_rows",
+            "Rows that were removed because of their age, number or size, or with their account.",
+            ("table",),
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def gauge(self, name: str, help: str) -> Gauge:
@@ -109,6 +115,10 @@ class Metrics:
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show the result of ``value`` whenever the metrics are rendered."""
         self.gauge(name, help).set_function(value)
+
+    def count_removed(self, table: str, rows: int) -> None:
+        """Count rows that a table no longer keeps."""
+        self._removed.labels(table).inc(rows)
 
     def observe(self, product: str, operation: str, status: int, seconds: float) -> None:
         """Count one request."""

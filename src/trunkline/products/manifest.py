@@ -27,6 +27,7 @@ from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import RemovalPlan
+from trunkline.core.storage.retention import TableRetention
 from trunkline.core.webhooks.delivery import Delivery
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.transports.base import Carriers
@@ -100,8 +101,8 @@ def _nothing(context: Context) -> Runtime:
 class Manifest(msgspec.Struct, frozen=True):
     """A product: its operations, its tables, the ``announcements`` whose types nodes pass to each other, its operations
     in the ``control`` API, how it runs, the columns that refer to blobs, by grant the finders of the Services that
-    access tokens name, the moments of its tables that hold work back, and the plans by which its resources are deleted.
-    """
+    access tokens name, the moments of its tables that hold work back, the plans by which its resources are deleted, and
+    what governs the rows of each table, whose parents stand behind their children."""
 
     product: Product
     migrations: tuple[Migration, ...] = ()
@@ -112,6 +113,7 @@ class Manifest(msgspec.Struct, frozen=True):
     finders: Mapping[str, ServiceFinder] = {}
     holds: tuple[Hold, ...] = ()
     removals: tuple[RemovalPlan, ...] = ()
+    retention: tuple[TableRetention, ...] = ()
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import TableRetention
 
 LEASE = 20 * SECOND
 """The time after which a node that does not renew its lease counts as gone (inferred)."""
@@ -41,6 +42,21 @@ MIGRATIONS = (
                 PRIMARY KEY (product, service_sid, identity)
             )""",
         ),
+    ),
+)
+
+RETENTION = (
+    TableRetention(table="realtime_nodes", rule="while the node renews its lease", key=("node",)),
+    TableRetention(
+        table="realtime_endpoints",
+        rule="while it is connected",
+        key=("product", "service_sid", "identity", "endpoint_id"),
+        account="account_sid = :account_sid",
+    ),
+    TableRetention(
+        table="realtime_absences",
+        rule="until its grace ends",
+        key=("product", "service_sid", "identity"),
     ),
 )
 

@@ -17,6 +17,7 @@ from trunkline.settings.messaging import MessagingSettings
 from trunkline.settings.notify import NotifySettings
 from trunkline.settings.option import Option, options_of
 from trunkline.settings.realtime import RealtimeSettings
+from trunkline.settings.retention import RetentionSettings
 from trunkline.settings.server import ServerSettings
 from trunkline.settings.storage import StorageSettings
 from trunkline.settings.sync import SyncSettings
@@ -31,6 +32,7 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     accounts: AccountSettings = AccountSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    retention: RetentionSettings = RetentionSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     notify: NotifySettings = NotifySettings()
     messaging: MessagingSettings = MessagingSettings()

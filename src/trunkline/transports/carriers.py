@@ -24,6 +24,7 @@ from trunkline.transports.smpp.settings import SmppRoute
 MIGRATIONS = (*phones.MIGRATIONS, *segment_store.MIGRATIONS)
 HOLDS = (*segment_store.HOLDS, *phones.HOLDS)
 REMOVALS = (phones.CLEARING,)
+RETENTION = (*phones.RETENTION, *segment_store.RETENTION)
 
 
 def open_carriers(

@@ -14,6 +14,8 @@ from api.conftest import ACCOUNT_SID, Api
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timings
 from trunkline.core.storage.database import Row, Tx
+from trunkline.core.webhooks import attempts
+from trunkline.core.webhooks.attempts import Attempt
 from trunkline.core.webhooks.webhook import Webhook
 from trunkline.transports.sandbox.phones import SandboxMessage, newest
 
@@ -23,7 +25,8 @@ HOOK = "https://hooks.example.com"
 
 
 class _LogEntry(Row, frozen=True):
-    webhook: str
+    account_sid: str
+    sid: str
 
 
 @pytest.fixture
@@ -81,8 +84,12 @@ def callbacks(api: Api, sid: str) -> list[dict[str, str]]:
 
     until(api, none_left)
 
-    async def read(tx: Tx) -> list[_LogEntry]:
-        return await tx.all(_LogEntry, "SELECT webhook FROM webhook_attempts ORDER BY started, sid")
+    async def read(tx: Tx) -> list[Attempt]:
+        logged = await tx.all(
+            _LogEntry, "SELECT account_sid, sid FROM webhook_attempts ORDER BY started, sid"
+        )
+        found = [await attempts.find(tx, one.account_sid, one.sid) for one in logged]
+        return [one for one in found if one is not None]
 
     logged = [msgspec.json.decode(one.webhook, type=Webhook) for one in api.run(api.node.database.read(read))]
     by_token = {webhook.token: dict(webhook.parameters) for webhook in logged}

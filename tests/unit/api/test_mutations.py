@@ -29,12 +29,13 @@ from trunkline.api.operation import (
 from trunkline.api.principal import Credential, Principal
 from trunkline.api.router import Router
 from trunkline.api.views import Json, Urls
-from trunkline.core import mutation_claims
-from trunkline.core.mutation_claims import LEASE, LIFETIME, MIGRATIONS, sweep
+from trunkline.core.mutation_claims import LEASE, LIFETIME, MIGRATIONS, RETENTION
+from trunkline.core.retention_sweeper import RetentionSweeper
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, OutcomeUnknown, Row, Tx
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import Retention
 
 TABLE = Migration("notes", 1, ("CREATE TABLE notes (sid TEXT PRIMARY KEY, edits BIGINT NOT NULL)",))
 ACCOUNT = "AC" + "1" * 32
@@ -272,6 +273,11 @@ def test_after_a_crash_the_lease_ends_and_the_late_one_executes_nothing(
     run(scenario, first_waits)
 
 
+async def sweep(database: Database, clock: Now) -> None:
+    """Remove the claims that have expired."""
+    await RetentionSweeper(database, Retention(RETENTION, {}), clock, lambda table, rows: None).sweep()
+
+
 @pytest.mark.parametrize("swept", [False, True])
 def test_a_step_that_outlasts_its_lease_is_executed_if_nobody_else_claimed(
     run: Callable[..., None], clock: Now, swept: bool
@@ -279,7 +285,7 @@ def test_a_step_that_outlasts_its_lease_is_executed_if_nobody_else_claimed(
     async def outlast(context: PrepareContext, call: Call[Any]) -> Any:
         clock.now += 2 * LEASE
         if swept:
-            await sweep(context.database)
+            await sweep(context.database, clock)
         return call.input
 
     async def scenario(nodes: Nodes) -> None:
@@ -345,20 +351,18 @@ def test_one_whose_commit_had_an_unknown_outcome_is_not_executed_again(
 
 @BOTH
 def test_ids_are_forgotten_after_some_minutes_and_swept(
-    run: Callable[..., None], prepare: Prepare | None, clock: Now, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., None], prepare: Prepare | None, clock: Now
 ) -> None:
-    monkeypatch.setattr(mutation_claims, "_BATCH", 2)
-
     async def scenario(nodes: Nodes) -> None:
         for name in "abc":
             await nodes(name)
         clock.now += LIFETIME - 1
         assert (await nodes("a")).status == 202
-        await sweep(nodes.databases[0])
+        await sweep(nodes.databases[0], clock)
         assert await nodes.claims() == 3
         clock.now += 1
         assert (await nodes("a")).status == 201
-        await sweep(nodes.databases[0])
+        await sweep(nodes.databases[0], clock)
         assert await nodes.claims() == 1
         assert (await nodes("a")).status == 202
 

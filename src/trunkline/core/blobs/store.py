@@ -23,6 +23,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import DamagedData, Database, Row, StorageError, Tx
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import TableRetention
 
 PIECE = 256 * 1024
 """Bytes that are read, written and held in memory at once."""
@@ -51,6 +52,11 @@ MIGRATIONS = (
             )""",
         ),
     ),
+)
+
+RETENTION = (
+    TableRetention(table="blobs", rule="with the row that refers to it; six hours without one", key=("key",)),
+    TableRetention(table="blob_pieces", rule="with its row of blobs", key=("key", "number")),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import AgeLimit, TableRetention
 
 MIGRATIONS = (
     Migration(
@@ -52,4 +53,13 @@ MIGRATIONS = (
         ),
     ),
     Migration("jobs", 4, ("ALTER TABLE jobs ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",)),
+)
+
+RETENTION = (
+    TableRetention(
+        table="jobs",
+        rule="until it is done; a dead one until the operator repeats or discards it",
+        key=("id",),
+        limits=(AgeLimit("created", "dead_job_days", where="state = 'dead'"),),
+    ),
 )

@@ -11,7 +11,9 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.list_query import ListQuery, Span, WalkResult
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import AgeLimit, NewestLimit, TableRetention
 from trunkline.core.storage.walks import walk
+from trunkline.core.webhooks.attempt_content import AttemptContent, pack, unpack
 from trunkline.core.webhooks.webhook import Webhook
 
 MIGRATIONS = (
@@ -40,7 +42,6 @@ MIGRATIONS = (
             )""",
             # page
             "CREATE INDEX webhook_attempts_by_start ON webhook_attempts (account_sid, started, sid)",
-            # prune
             "CREATE INDEX webhook_attempts_by_age ON webhook_attempts (started)",
         ),
     ),
@@ -57,6 +58,31 @@ MIGRATIONS = (
             " ON webhook_attempts (account_sid, service_sid, started, sid)"
             " WHERE status = 'failed' AND service_sid <> ''",
         ),
+    ),
+    Migration(
+        "webhooks",
+        3,
+        (
+            # The texts of an attempt, packed. In older rows it is empty, and their columns have the texts.
+            "ALTER TABLE webhook_attempts ADD COLUMN content BLOB",
+            # About the bytes that the row and its entries in the indexes take.
+            "ALTER TABLE webhook_attempts ADD COLUMN size BIGINT NOT NULL DEFAULT 2048",
+            "DROP INDEX webhook_attempts_by_age",
+            # its retention; with the size, which is summed up over all rows
+            "CREATE INDEX webhook_attempts_by_age ON webhook_attempts (started, size)",
+        ),
+    ),
+)
+
+RETENTION = (
+    TableRetention(
+        table="webhook_attempts",
+        key=("sid",),
+        limits=(
+            AgeLimit("started", "webhook_log_days"),
+            NewestLimit("started", "webhook_log_megabytes", size="size"),
+        ),
+        account="account_sid = :account_sid",
     ),
 )
 
@@ -76,7 +102,7 @@ FAILED = "failed"
 
 
 class Attempt(Row, frozen=True):
-    """A row of ``webhook_attempts``. ``status`` is delivered or failed; ``webhook`` is its JSON, ``number`` counts
+    """An attempt. ``status`` is delivered or failed; ``webhook`` is its JSON, ``number`` counts
     from 1 within one run; the headers are JSON lists of pairs; ``error_code`` is the debugger's; ``started`` is in
     microseconds since 1970 UTC, ``duration`` in microseconds."""
 
@@ -99,12 +125,36 @@ class Attempt(Row, frozen=True):
     duration: int
 
 
-_FIND = f"SELECT {columns(Attempt)} FROM webhook_attempts WHERE sid = :sid AND account_sid = :account_sid"
-_PRUNE = """
-DELETE FROM webhook_attempts WHERE sid IN (
-    SELECT sid FROM webhook_attempts WHERE started < :before ORDER BY started LIMIT :limit
+class _StoredAttempt(Row, frozen=True):
+    """A row of ``webhook_attempts`` as it is stored."""
+
+    sid: str
+    account_sid: str
+    service_sid: str
+    status: str
+    started: int
+    webhook: str
+    number: int
+    url: str
+    request_headers: str
+    response_status: int | None
+    response_headers: str
+    response_body: str
+    error_code: int | None
+    error_text: str
+    address: str
+    redirects: int
+    duration: int
+    content: bytes | None
+    size: int
+
+
+_OVERHEAD = 512
+"""Bytes of a row besides its content, with its entries in the indexes (measured on SQLite)."""
+
+_FIND = (
+    f"SELECT {columns(_StoredAttempt)} FROM webhook_attempts WHERE sid = :sid AND account_sid = :account_sid"
 )
-"""
 
 
 async def record(tx: Tx, attempt: Attempt, *, promised: bool = False) -> Attempt:
@@ -112,18 +162,14 @@ async def record(tx: Tx, attempt: Attempt, *, promised: bool = False) -> Attempt
     first run has used that."""
     if promised and await find(tx, attempt.account_sid, attempt.sid) is not None:
         attempt = msgspec.structs.replace(attempt, sid=new_sid(PREFIX))
-    await tx.insert("webhook_attempts", attempt)
+    await tx.insert("webhook_attempts", _stored(attempt))
     return attempt
-
-
-async def prune(tx: Tx, before: int, limit: int) -> int:
-    """Delete up to ``limit`` attempts that started ``before`` a time, the oldest first; return how many."""
-    return await tx.run(_PRUNE, before=before, limit=limit)
 
 
 async def find(tx: Tx, account_sid: str, sid: str) -> Attempt | None:
     """Return an attempt of the account; None if it has none with this SID."""
-    return await tx.one(Attempt, _FIND, account_sid=account_sid, sid=sid)
+    found = await tx.one(_StoredAttempt, _FIND, account_sid=account_sid, sid=sid)
+    return None if found is None else _attempt(found)
 
 
 async def page(
@@ -140,9 +186,27 @@ async def page(
     elif status is not None:
         checked.append("status = :status")
     query = ListQuery("webhook_attempts", tuple(held), tuple(checked))
-    return await walk(
-        tx, Attempt, query, span, account_sid=account_sid, service_sid=service_sid, status=status
+    found = await walk(
+        tx, _StoredAttempt, query, span, account_sid=account_sid, service_sid=service_sid, status=status
     )
+    return found.map(_attempt)
+
+
+def _stored(attempt: Attempt) -> _StoredAttempt:
+    """Return the row of an attempt: its texts are packed together, and empty as columns."""
+    texts = {name: getattr(attempt, name) for name in AttemptContent.__struct_fields__}
+    content = pack(AttemptContent(**texts), attempt.account_sid, attempt.service_sid)
+    values = msgspec.structs.asdict(attempt) | dict.fromkeys(texts, "")
+    return _StoredAttempt(**values, content=content, size=len(content) + _OVERHEAD)
+
+
+def _attempt(stored: _StoredAttempt) -> Attempt:
+    """Return the attempt of a row, of the present form or an older one."""
+    values = msgspec.structs.asdict(stored)
+    del values["size"]
+    if (content := values.pop("content")) is not None:
+        values |= msgspec.structs.asdict(unpack(content, stored.account_sid, stored.service_sid))
+    return Attempt(**values)
 
 
 class AttemptResult(msgspec.Struct, frozen=True):

@@ -28,10 +28,6 @@ log = logging.getLogger("trunkline.webhooks")
 FAILED_RESPONSE = 11200
 """The debugger's code of a response that is no success (doc)."""
 
-_DAY = 24 * 3600 * SECOND
-_PRUNED = 3
-"""Old attempts deleted for each new one, so that the table shrinks faster than it grows."""
-_PRUNE_EVERY = 32
 _BUSY = (429, 503, 504)
 _MILLISECOND = 1000
 
@@ -50,11 +46,10 @@ AlertWriter = Callable[[Tx, WebhookAlert], Awaitable[None]]
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True):
-    """The options of deliveries: the home region to send, the days for which attempts are kept, and the pauses in
-    seconds before a failed delivery is started again; without any it is final."""
+    """The options of deliveries: the home region to send, and the pauses in seconds before a failed delivery is started
+    again; without any it is final."""
 
     region: str = "us1"
-    keep_days: int = 30
     schedule: tuple[float, ...] = ()
 
 
@@ -84,7 +79,6 @@ class Delivery:
         self._clock = clock
         self._options = options or DeliveryOptions()
         self._alerts = alerts
-        self._recorded = 0
         self._receivers = ReceiverLog(log)
 
     async def run_job(self, job: ClaimedJob) -> JobOutcome:
@@ -212,13 +206,9 @@ class Delivery:
 
     def _record(self, webhook: Webhook, result: AttemptResult, problems: list[OverrideProblem]) -> Write:
         attempt = attempt_of(webhook, result)
-        prunes = self._recorded % _PRUNE_EVERY == 0
-        self._recorded += 1
 
         async def write(tx: Tx) -> None:
             stored = await attempts.record(tx, attempt, promised=bool(webhook.attempt_sid))
-            if prunes:
-                await attempts.prune(tx, tx.now - self._options.keep_days * _DAY, _PRUNED * _PRUNE_EVERY)
             if self._alerts is None:
                 return
             for problem in problems:

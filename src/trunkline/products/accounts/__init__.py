@@ -5,10 +5,10 @@ from __future__ import annotations
 from trunkline.api.operation import Mount, Product, Style
 from trunkline.api.principal import CredentialRevoked
 from trunkline.products.accounts import accounts, alerts, auth_tokens, iam_keys, keys
+from trunkline.products.accounts.retention import RETENTION
 from trunkline.products.accounts.schema import MIGRATIONS
-from trunkline.products.accounts.sessions import SESSIONS_REMOVAL, SessionSweeper
-from trunkline.products.accounts.webhook_alerts import AlertSweeper
-from trunkline.products.manifest import Context, Manifest, Runtime
+from trunkline.products.accounts.sessions import SESSIONS_REMOVAL
+from trunkline.products.manifest import Manifest
 from trunkline.settings.accounts import AccountSettings
 
 _MOUNTS = (
@@ -22,15 +22,10 @@ _MOUNTS = (
 def manifest(settings: AccountSettings) -> Manifest:
     """Return the manifest of accounts."""
 
-    def run(context: Context) -> Runtime:
-        return Runtime(
-            components=(AlertSweeper(context.database, settings.alert_days), SessionSweeper(context.database))
-        )
-
     return Manifest(
         Product("accounts", _MOUNTS),
         MIGRATIONS,
         (CredentialRevoked,),
-        run=run,
         removals=(SESSIONS_REMOVAL,),
+        retention=RETENTION,
     )

@@ -15,7 +15,6 @@ from trunkline.api.operation import Call, Empty, fetch, listing
 from trunkline.api.paging import NEWEST_FIRST
 from trunkline.api.params import Given, Parser, choice
 from trunkline.api.views import Json, Urls
-from trunkline.core.clock import SECOND
 from trunkline.core.dates import iso, parse_period
 from trunkline.core.sids import new_sid
 from trunkline.core.storage.account_rows import find_row
@@ -149,16 +148,6 @@ async def record(tx: Tx, account_sid: str, code: int, text: str, level: str, con
     )
     await tx.insert("alerts", alert)
     return alert
-
-
-_PRUNE = """
-DELETE FROM alerts WHERE sid IN (SELECT sid FROM alerts WHERE date_created < :before ORDER BY date_created LIMIT :limit)
-"""
-
-
-async def prune(tx: Tx, days: int, limit: int) -> int:
-    """Delete up to ``limit`` alerts that are older than ``days``, oldest first; return their number."""
-    return await tx.run(_PRUNE, before=tx.now - days * 24 * 3600 * SECOND, limit=limit)
 
 
 OPERATIONS = (

@@ -75,7 +75,7 @@ MIGRATIONS = (
             # alerts.page_alerts
             "CREATE INDEX alerts_by_creation ON alerts (account_sid, date_created, sid)",
             "CREATE INDEX alerts_by_level ON alerts (account_sid, log_level, date_created, sid)",
-            # alerts.prune
+            # its retention
             "CREATE INDEX alerts_by_age ON alerts (date_created)",
         ),
     ),
@@ -93,7 +93,7 @@ MIGRATIONS = (
             )""",
             # sessions.end_sessions
             "CREATE INDEX browser_sessions_by_account ON browser_sessions (account_sid)",
-            # sessions.SessionSweeper
+            # its retention
             "CREATE INDEX browser_sessions_by_end ON browser_sessions (date_expires)",
         ),
     ),

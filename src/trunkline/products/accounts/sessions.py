@@ -25,16 +25,13 @@ from trunkline.api.errors import ApiError
 from trunkline.api.principal import OPERATOR, Access, Principal
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.removals import remove_marked
-from trunkline.core.periodic import PeriodicTask
 from trunkline.core.secrets import Vault, same
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx, columns
-from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan, in_pieces
+from trunkline.core.storage.database import NeedsWrite, Row, Tx, columns
+from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
 
 SLACK = 60 * SECOND
 """Microseconds by which the clocks of two nodes may differ."""
-
-SWEEP_SECONDS = 600.0
 
 NOT_ENOUGH = "This key may not use these pages: an account's auth token or a main key may"
 
@@ -170,30 +167,3 @@ SESSIONS_REMOVAL = RemovalPlan(
 async def end_sessions(tx: Tx, account_sid: str) -> None:
     """End the sessions of an account and of those below it; a job ends those beyond the first 500."""
     await remove_marked(tx, SESSIONS_REMOVAL, account_sid)
-
-
-class SessionSweeper:
-    """The periodic removal of sessions that have ended."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._task = PeriodicTask(
-            "sessions that have ended", self.sweep, SWEEP_SECONDS, due_by=database.clock
-        )
-
-    async def start(self) -> None:
-        """Begin to remove them."""
-        self._task.start(at_once=True)
-
-    async def stop(self) -> None:
-        """End the background work."""
-        await self._task.stop()
-
-    async def sweep(self) -> None:
-        """Remove those that have ended by now. Raise StorageError when that fails."""
-        await in_pieces(self._database, _remove_ended)
-
-
-async def _remove_ended(tx: Tx, limit: int) -> int:
-    ended = Removal("browser_sessions", ("id_hash",), "date_expires <= :now", {"now": tx.now})
-    return await ended(tx, limit)

@@ -10,7 +10,7 @@ from trunkline.api.operation import Mount, Operation, Product
 from trunkline.core.storage.database import Tx
 from trunkline.products.chat import parent_service, roles, services
 from trunkline.products.chat.configuration import DOCUMENTED_LIMITS, SEEN_LIMITS, ChatLimits
-from trunkline.products.chat.schema import MIGRATIONS, SERVICE_REMOVAL
+from trunkline.products.chat.schema import MIGRATIONS, RETENTION, SERVICE_REMOVAL
 from trunkline.products.manifest import Context, Manifest, Runtime
 from trunkline.realtime.product import RealtimeProduct
 from trunkline.settings.chat import ChatSettings
@@ -33,6 +33,7 @@ def manifest(settings: ChatSettings) -> Manifest:
         run=run,
         finders={"chat": find_service},
         removals=(SERVICE_REMOVAL,),
+        retention=RETENTION,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
+from trunkline.core.storage.retention import TableRetention
 
 MIGRATIONS = (
     Migration(
@@ -71,4 +72,15 @@ MIGRATIONS = (
 
 SERVICE_REMOVAL = RemovalPlan(
     "chat_services", below=(RemovalGroup((Removal("chat_roles", ("sid",), "service_sid = :sid"),)),)
+)
+
+RETENTION = (
+    TableRetention(table="chat_roles", rule="until its account deletes it, or its Service", key=("sid",)),
+    TableRetention(
+        table="chat_services",
+        rule="until its account deletes it",
+        key=("sid",),
+        account="account_sid = :account_sid",
+        children=(("chat_roles", "service_sid"),),
+    ),
 )

@@ -24,13 +24,14 @@ from trunkline.products.messaging.links import schema as links_schema
 from trunkline.products.messaging.links.own_hosts import own_hosts
 from trunkline.products.messaging.media import addresses as media_addresses
 from trunkline.products.messaging.media import schema as media_schema
-from trunkline.products.messaging.messages import feedback, media, messages
+from trunkline.products.messaging.messages import feedback, media, messages, old_messages
 from trunkline.products.messaging.numbers import available_phone_numbers, incoming_phone_numbers, short_codes
 from trunkline.products.messaging.numbers import schema as numbers_schema
 from trunkline.products.messaging.numbers.owned_numbers import STICKY_REMOVAL
 from trunkline.products.messaging.opt_outs import schema as opt_outs_schema
 from trunkline.products.messaging.policy import MessageRules, read_rules
 from trunkline.products.messaging.receiving import schema as receiving_schema
+from trunkline.products.messaging.retention import RETENTION
 from trunkline.products.messaging.senders import (
     alpha_senders,
     channel_senders,
@@ -51,6 +52,7 @@ MIGRATIONS = (
     *compliance_schema.MIGRATIONS,
     *opt_outs_schema.MIGRATIONS,
     *receiving_schema.MIGRATIONS,
+    *old_messages.MIGRATIONS,
 )
 
 
@@ -76,6 +78,7 @@ def manifest(settings: MessagingSettings, hosts: Sequence[str] = ()) -> Manifest
             links_schema.DOMAIN_REMOVAL,
             applications.APPLICATION_REMOVAL,
         ),
+        retention=RETENTION,
     )
 
 

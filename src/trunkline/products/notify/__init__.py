@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.api.operation import Mount, Product
 from trunkline.products.manifest import Manifest
 from trunkline.products.notify import services
-from trunkline.products.notify.schema import MIGRATIONS, SERVICE_REMOVAL
+from trunkline.products.notify.schema import MIGRATIONS, RETENTION, SERVICE_REMOVAL
 from trunkline.settings.notify import NotifySettings
 
 
@@ -17,4 +17,4 @@ def manifest(settings: NotifySettings) -> Manifest:
     """
     operations = services.operations(settings.max_notify_services)
     mount = Mount("notify", "v1", operations, suffix=True, names_version=False)
-    return Manifest(Product("notify", (mount,)), MIGRATIONS, removals=(SERVICE_REMOVAL,))
+    return Manifest(Product("notify", (mount,)), MIGRATIONS, removals=(SERVICE_REMOVAL,), retention=RETENTION)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import RemovalPlan
+from trunkline.core.storage.retention import TableRetention
 
 MIGRATIONS = (
     Migration(
@@ -55,3 +56,12 @@ MIGRATIONS = (
 )
 
 SERVICE_REMOVAL = RemovalPlan("notify_services")
+
+RETENTION = (
+    TableRetention(
+        table="notify_services",
+        rule="until its account deletes it",
+        key=("sid",),
+        account="account_sid = :account_sid",
+    ),
+)

@@ -21,7 +21,7 @@ from trunkline.products.sync.event_types import SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.limits import Buckets, limited
 from trunkline.products.sync.realtime.product import SyncRealtime, find_service
-from trunkline.products.sync.schema import MIGRATIONS, REMOVALS
+from trunkline.products.sync.schema import MIGRATIONS, REMOVALS, RETENTION
 from trunkline.realtime.objects.types import ObjectKind
 from trunkline.settings.sync import SyncSettings
 
@@ -55,6 +55,7 @@ def manifest(settings: SyncSettings, clock: Clock) -> Manifest:
         run=partial(run, buckets),
         finders={"data_sync": find_service},
         removals=REMOVALS,
+        retention=RETENTION,
     )
 
 

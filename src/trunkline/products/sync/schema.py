@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
+from trunkline.core.storage.retention import TableRetention
 
 MIGRATIONS = (
     Migration(
@@ -215,3 +216,31 @@ OBJECT_REMOVAL = RemovalPlan(
     released="unique_name = NULL, date_expires = NULL",
 )
 REMOVALS = (SERVICE_REMOVAL, OBJECT_REMOVAL)
+
+RETENTION = (
+    TableRetention(
+        table="sync_items",
+        rule="until it is deleted, or its time to live ends",
+        key=("object_sid", "item_index", "item_key"),
+    ),
+    TableRetention(table="sync_permissions", rule="with its object", key=("object_sid", "identity")),
+    # expiry.Sweeper
+    TableRetention(table="sync_events", rule="for 24 hours; with its object", key=("object_sid", "event_id")),
+    TableRetention(
+        table="sync_objects",
+        rule="until it is deleted, or its time to live ends",
+        key=("sid",),
+        account="account_sid = :account_sid",
+        children=(
+            ("sync_items", "object_sid"),
+            ("sync_permissions", "object_sid"),
+            ("sync_events", "object_sid"),
+        ),
+    ),
+    TableRetention(
+        table="sync_services",
+        rule="until its account deletes it",
+        key=("sid",),
+        account="account_sid = :account_sid",
+    ),
+)

@@ -7,6 +7,7 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import Removal, RemovalGroup, RemovalPlan
+from trunkline.core.storage.retention import AgeLimit, NewestLimit, TableRetention
 
 MIGRATIONS = (
     Migration(
@@ -80,6 +81,24 @@ CLEARING = RemovalPlan(
     keeps=True,
 )
 """The removal of the messages of an account that are cleared, by the account's SID."""
+
+RETENTION = (
+    TableRetention(
+        table="sandbox_clearings",
+        rule="with its account, which has one at most",
+        key=("account_sid",),
+        account="account_sid = :account_sid",
+    ),
+    TableRetention(
+        table="sandbox_messages",
+        key=("id",),
+        limits=(
+            AgeLimit("moment", "sandbox_message_days"),
+            NewestLimit("moment", "sandbox_message_limit"),
+        ),
+        account="account_sid = :account_sid",
+    ),
+)
 
 
 class SandboxMessage(Row, frozen=True):

@@ -18,6 +18,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.holds import Hold
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.retention import AgeLimit, TableRetention
 from trunkline.transports.smpp.alphabet import Alphabet
 from trunkline.transports.smpp.reassembly import InboundSegment, SegmentKey, repeated
 from trunkline.transports.smpp.shift_tables import Shifts
@@ -61,7 +62,7 @@ MIGRATIONS = (
                 passed BIGINT NOT NULL,
                 PRIMARY KEY (carrier, sender, recipient, reference, total, number)
             )""",
-            # DatabaseSegmentStore.close
+            # its retention
             "CREATE INDEX smpp_passed_parts_by_age ON smpp_passed_parts (passed)",
         ),
     ),
@@ -76,6 +77,19 @@ REPEATED = 300 * SECOND
 _BATCH = 100
 """Overdue messages that are returned at once."""
 
+
+RETENTION = (
+    TableRetention(
+        table="smpp_parts",
+        rule="until its message is whole, or overdue and delivered without the rest",
+        key=("carrier", "sender", "recipient", "reference", "total", "number"),
+    ),
+    TableRetention(
+        table="smpp_passed_parts",
+        key=("carrier", "sender", "recipient", "reference", "total", "number"),
+        limits=(AgeLimit("passed", span=MEMORY),),
+    ),
+)
 
 HOLDS = (
     # The parts of a message whose rest never comes are delivered when they are old enough.
@@ -136,12 +150,6 @@ INSERT INTO smpp_passed_parts ({columns(_PassedRow)})
 VALUES (:carrier, :sender, :recipient, :reference, :total, :number, :digest, :passed)
 ON CONFLICT (carrier, sender, recipient, reference, total, number)
 DO UPDATE SET digest = excluded.digest, passed = excluded.passed
-"""
-_FORGET = """
-DELETE FROM smpp_passed_parts WHERE (carrier, sender, recipient, reference, total, number) IN (
-    SELECT carrier, sender, recipient, reference, total, number FROM smpp_passed_parts WHERE passed < :before
-    ORDER BY passed LIMIT :limit
-)
 """
 
 
@@ -244,7 +252,6 @@ class DatabaseSegmentStore:
         key = msgspec.structs.asdict(segments[0].key)
 
         async def write(tx: Tx) -> None:
-            await tx.run(_FORGET, before=tx.now - MEMORY, limit=2 * len(segments))
             await tx.run(f"DELETE FROM smpp_parts WHERE {_KEY}", **key)
             await tx.run_many(
                 _PASS,

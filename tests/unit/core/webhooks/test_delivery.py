@@ -32,7 +32,7 @@ from trunkline.core.jobs.outcomes import (
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.storage.database import Database, Tx
-from trunkline.core.webhooks import attempts, delivery
+from trunkline.core.webhooks import attempts
 from trunkline.core.webhooks.attempts import Attempt
 from trunkline.core.webhooks.delivery import Delivery, DeliveryOptions, WebhookAlert
 from trunkline.core.webhooks.overrides import RetryCondition, RetryPolicy
@@ -384,25 +384,6 @@ def test_what_is_kept_of_an_answer_is_bounded(database_url: str) -> None:
         assert attempt.response_body == "\N{REPLACEMENT CHARACTER}" * 16 * 1024
         assert len(attempt.response_headers) < 40_000
         assert "secret" not in attempt.response_headers
-
-    run(body)
-
-
-def test_old_attempts_are_forgotten_as_new_ones_come(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "_PRUNE_EVERY", 6)
-
-    async def body() -> None:
-        async with world(database_url, DeliveryOptions(keep_days=1)) as one, peer() as server:
-            one.now -= 2 * 24 * 3600 * SECOND
-            for _ in range(5):
-                await one.send(server.url())
-            one.now = system_clock()
-            await one.send(server.url())
-            assert len(await one.attempts()) == 5
-            await one.send(server.url())
-            assert len(await one.attempts()) == 2
 
     run(body)
 

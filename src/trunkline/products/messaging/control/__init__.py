@@ -1,9 +1,16 @@
-"""Messaging's part of the control API: approvals, deactivated numbers, domains, the inventory and opt-outs."""
+"""Messaging's part of the control API: approvals, deactivated numbers, domains, inventory, opt-outs, retention."""
 
 from __future__ import annotations
 
 from trunkline.api.operation import Operation
-from trunkline.products.messaging.control import approvals, deactivations, domains, inventory, opt_outs
+from trunkline.products.messaging.control import (
+    approvals,
+    deactivations,
+    domains,
+    inventory,
+    opt_outs,
+    retention,
+)
 from trunkline.products.messaging.links.own_hosts import OwnHosts
 
 
@@ -15,4 +22,5 @@ def operations(own: OwnHosts) -> tuple[Operation, ...]:
         *domains.operations(own),
         *inventory.OPERATIONS,
         *opt_outs.OPERATIONS,
+        *retention.OPERATIONS,
     )

@@ -50,7 +50,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (domain_sid, code)
             )""",
-            # shortening.shorten
+            # its retention
             "CREATE INDEX short_links_by_age ON short_links (date_created)",
         ),
     ),

@@ -31,7 +31,6 @@ BAD_LINK = 30139
 """A link is no URL (doc)."""
 
 _SIGNS = string.ascii_letters + string.digits
-_PRUNED = 3
 
 
 class ShorteningFailed(Exception):
@@ -54,14 +53,6 @@ class ShortLink(Row, frozen=True):
     date_created: int
 
 
-_PRUNE = """
-DELETE FROM short_links WHERE (domain_sid, code) IN (
-    SELECT domain_sid, code FROM short_links WHERE date_created < :before ORDER BY date_created LIMIT :limit
-    {locking}
-)
-"""
-
-
 async def shorten(tx: Tx, message: Message, body: str, own: OwnHosts) -> str:
     """Return the body with short links; one that leads over the domain already stays. Raise ShorteningFailed if the
     Service has no domain, and if the domain is a host of the server's own, its certificate has expired or a link is no
@@ -77,9 +68,6 @@ async def shorten(tx: Tx, message: Message, body: str, own: OwnHosts) -> str:
         if domain.continue_on_failure:
             return body
         raise ShorteningFailed(code)
-    # More go than come, or the table would only grow.
-    prune = _PRUNE.format(locking=tx.skip_locked)
-    await tx.run(prune, before=tx.now - LIFETIME, limit=len(links) + _PRUNED)
     short: dict[str, str] = {}
     for link in links:
         if link.url not in short:

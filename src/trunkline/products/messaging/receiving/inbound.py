@@ -55,16 +55,10 @@ MISSING_PART = 30009
 ID_LIFETIME = 7 * 24 * 3600 * SECOND
 """Time for which a carrier may deliver the same message again."""
 
-_PRUNED = 3
 _FIND_ID = "SELECT id FROM inbound_ids WHERE carrier = :carrier AND id = :id AND date_created >= :since"
 _ADD_ID = """
 INSERT INTO inbound_ids (carrier, id, date_created) VALUES (:carrier, :id, :now)
 ON CONFLICT (carrier, id) DO UPDATE SET date_created = excluded.date_created WHERE inbound_ids.date_created < :since
-"""
-_PRUNE = """
-DELETE FROM inbound_ids WHERE (carrier, id) IN (
-    SELECT carrier, id FROM inbound_ids WHERE date_created < :since ORDER BY date_created LIMIT :limit
-)
 """
 _END = """
 UPDATE messages SET status = 'received', date_sent = :requested_at, date_updated = :now
@@ -234,7 +228,6 @@ async def receive_message(
 
 async def _is_new(tx: Tx, inbound: InboundMessage) -> bool:
     since = tx.now - ID_LIFETIME
-    await tx.run(_PRUNE, since=since, limit=_PRUNED)
     return bool(await tx.run(_ADD_ID, carrier=inbound.carrier, id=inbound.id, now=tx.now, since=since))
 
 

@@ -27,7 +27,7 @@ from trunkline.products.messaging.lifecycle.status_changes import change_status
 from trunkline.products.messaging.numbers.owned_numbers import owned_by_account
 from trunkline.products.messaging.numbers.parsing import AddressKind, parse_recipient
 from trunkline.products.messaging.policy import MessageRules
-from trunkline.products.messaging.receiving.loop_guard import REPLY_LOOP, STALE, ReplyExchange, decide_reply
+from trunkline.products.messaging.receiving.loop_guard import REPLY_LOOP, ReplyExchange, decide_reply
 from trunkline.products.messaging.receiving.verbs import MessageVerb, TwimlProblem
 from trunkline.products.messaging.senders.alpha_rules import COUNTRIES, AlphaSupport, is_alpha, is_generic
 from trunkline.products.messaging.sending.accept import QueueFull, accept_message
@@ -35,8 +35,6 @@ from trunkline.products.messaging.services import MessagingService
 
 NO_PERMISSION = 21408
 BAD_TO, BAD_FROM, NO_SMS = 14101, 14102, 14108
-
-_PRUNED = 3
 
 
 class NumberedReply(msgspec.Struct, frozen=True):
@@ -145,11 +143,6 @@ VALUES (:account_sid, :sender, :recipient, :replies, :last, :refused_until)
 ON CONFLICT (account_sid, sender, recipient)
 DO UPDATE SET replies = :replies, last = :last, refused_until = :refused_until
 """
-_PRUNE = """
-DELETE FROM reply_exchanges WHERE (account_sid, sender, recipient) IN (
-    SELECT account_sid, sender, recipient FROM reply_exchanges WHERE last < :before ORDER BY last LIMIT :limit
-)
-"""
 
 
 async def _allowed(tx: Tx, message: Message) -> bool:
@@ -166,8 +159,6 @@ async def _allowed(tx: Tx, message: Message) -> bool:
     )
     decision = decide_reply(before, tx.now)
     await tx.run(_KEEP, **pair, **msgspec.structs.asdict(decision.exchange))
-    # The last reply of a pair that is refused lies at most so far back.
-    await tx.run(_PRUNE, before=tx.now - STALE, limit=_PRUNED)
     return decision.allowed
 
 

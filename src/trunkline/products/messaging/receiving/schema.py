@@ -16,7 +16,7 @@ MIGRATIONS = (
                 date_created BIGINT NOT NULL,
                 PRIMARY KEY (carrier, id)
             )""",
-            # inbound._is_new
+            # its retention
             "CREATE INDEX inbound_ids_by_age ON inbound_ids (date_created)",
             """CREATE TABLE webhook_cookies (
                 account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
@@ -26,7 +26,7 @@ MIGRATIONS = (
                 last_used BIGINT NOT NULL,
                 PRIMARY KEY (account_sid, sender, recipient)
             )""",
-            # stored_cookies.store_cookies
+            # its retention
             "CREATE INDEX webhook_cookies_by_age ON webhook_cookies (last_used)",
             """CREATE TABLE reply_exchanges (
                 account_sid TEXT NOT NULL REFERENCES accounts (sid) ON DELETE CASCADE,
@@ -37,7 +37,7 @@ MIGRATIONS = (
                 refused_until BIGINT NOT NULL,
                 PRIMARY KEY (account_sid, sender, recipient)
             )""",
-            # replies._allowed
+            # its retention
             "CREATE INDEX reply_exchanges_by_age ON reply_exchanges (last)",
         ),
     ),

@@ -12,8 +12,6 @@ from trunkline.products.messaging.lifecycle.message import Message
 COOKIE_LIFETIME = 4 * 3600 * SECOND
 """Time for which cookies are stored without a message (doc)."""
 
-_PRUNED = 3
-
 _FIND = """
 SELECT cookies FROM webhook_cookies
 WHERE account_sid = :account_sid AND sender = :sender AND recipient = :recipient AND last_used > :since
@@ -25,12 +23,6 @@ ON CONFLICT (account_sid, sender, recipient) DO UPDATE SET cookies = :cookies, l
 """
 _FORGET = """
 DELETE FROM webhook_cookies WHERE account_sid = :account_sid AND sender = :sender AND recipient = :recipient
-"""
-_PRUNE = """
-DELETE FROM webhook_cookies WHERE (account_sid, sender, recipient) IN (
-    SELECT account_sid, sender, recipient FROM webhook_cookies WHERE last_used <= :since
-    ORDER BY last_used LIMIT :limit
-)
 """
 
 
@@ -53,4 +45,3 @@ async def store_cookies(tx: Tx, message: Message, cookies: Cookies) -> None:
         await tx.run(_KEEP, **pair, cookies=msgspec.json.encode(cookies).decode(), now=tx.now)
     else:
         await tx.run(_FORGET, **pair)
-    await tx.run(_PRUNE, since=tx.now - COOKIE_LIFETIME, limit=_PRUNED)

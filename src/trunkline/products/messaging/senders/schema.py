@@ -66,4 +66,23 @@ MIGRATIONS = (
                     AND sender.date_created <= sticky_senders.date_created)""",
         ),
     ),
+    Migration(
+        "senders",
+        4,
+        (
+            "ALTER TABLE sticky_senders ADD COLUMN last_used BIGINT NOT NULL DEFAULT 0",
+            # As if each had been used at this time.
+            "UPDATE sticky_senders SET last_used ="
+            " (SELECT coalesce(max(applied_at), 0) FROM schema_migrations WHERE room = 'senders')",
+            # its retention
+            "CREATE INDEX sticky_senders_by_use ON sticky_senders (last_used)",
+            # The column belongs to the view, too.
+            "DROP VIEW live_sticky_senders",
+            """CREATE VIEW live_sticky_senders AS SELECT * FROM sticky_senders
+                WHERE EXISTS (SELECT 1 FROM messaging_senders sender
+                    WHERE sender.sid = sticky_senders.sender_sid
+                    AND sender.service_sid = sticky_senders.service_sid
+                    AND sender.date_created <= sticky_senders.date_created)""",
+        ),
+    ),
 )

@@ -37,7 +37,6 @@ _PREFIX_DIGITS = 2
 """Digits of a national or international prefix that may differ."""
 
 _AGAIN = SECOND // 10
-_PRUNED = 3
 
 
 class EarlyReceipt(Row, frozen=True):
@@ -65,11 +64,6 @@ _KNOWN = f"""
 SELECT {columns(EarlyReceipt, "e")} FROM early_receipts e
 WHERE EXISTS (SELECT 1 FROM message_parts p WHERE p.carrier = e.carrier AND p.id = e.id) LIMIT :limit
 """
-_PRUNE = """
-DELETE FROM early_receipts WHERE (carrier, id, receipt) IN (
-    SELECT carrier, id, receipt FROM early_receipts WHERE date_created < :before ORDER BY date_created LIMIT :limit
-)
-"""
 
 
 async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
@@ -78,9 +72,6 @@ async def apply_receipt(tx: Tx, receipt: Receipt) -> None:
     if part is not None:
         await _apply_to_segment(tx, part, receipt)
         return
-    pruned = await tx.run(_PRUNE, before=tx.now - EARLY_RECEIPT_LIFETIME, limit=_PRUNED)
-    if pruned:
-        log.warning("%d receipts belonged to no message; their ids may need the carrier's id_base", pruned)
     for id in receipt.ids:
         await tx.run(
             "INSERT INTO early_receipts (carrier, id, receipt, date_created)"

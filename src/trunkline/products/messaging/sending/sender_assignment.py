@@ -7,6 +7,7 @@ import logging
 import msgspec
 
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.retention import DAY
 from trunkline.products.accounts import facade as accounts
 from trunkline.products.manifest import PublicAddress
 from trunkline.products.messaging import services
@@ -145,7 +146,7 @@ class SenderSelector:
             kept = None
         if choice.sender is None:
             raise SelectionFailed(NO_SENDER)
-        if kept is None:
+        if kept is None or kept.last_used < tx.now - DAY:
             await sticky.store_sticky_sender(tx, message, channel, choice.sender.sid, choice.sender.value)
         return next(one for one in pool if one.sid == choice.sender.sid)
 

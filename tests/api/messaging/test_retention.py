@@ -1,0 +1,65 @@
+"""An account's own days for its messages and attachments: set by the control API, and what they remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.messaging.apps import PHONE
+from api.messaging.stock import MESSAGES, US, own
+from trunkline.transports.base import InboundMedia, InboundMessage
+
+PATH = "/_trunkline/retention"
+DAY = 24 * 3600
+SERVERS = {"account_sid": ACCOUNT_SID, "message_days": None, "media_days": None}
+FILE = InboundMedia("text/plain", b"file")
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    return {"message_days": 5}
+
+
+def left(api: Api) -> list[tuple[str, int, int]]:
+    """Return the texts of the messages with the numbers of attachments that they had and have, once old ones went."""
+    api.run(api.node.retention.sweep())
+    found = []
+    for one in api.get(f"{MESSAGES}.json").json()["messages"]:
+        media = api.get(f"{MESSAGES}/{one['sid']}/Media.json").json()["media_list"]
+        found.append((one["body"], int(one["num_media"]), len(media)))
+    return found[::-1]
+
+
+def blobs(api: Api) -> int:
+    found: int = api.run(api.node.database.read(lambda tx: tx.value("SELECT count(*) FROM blobs")))
+    return found
+
+
+def test_an_accounts_days_replace_the_servers_and_take_effect(api: Api) -> None:
+    own(api, US)
+    assert api.get(PATH).json() == SERVERS
+    for number in range(3):
+        message = InboundMessage("test", PHONE, US, str(number), id=str(number), media=(FILE,))
+        api.run(api.messaging.inbound(message))
+        api.clock.advance(2 * DAY)
+    # Six, four and two days old: the server keeps five.
+    assert left(api) == [("1", 1, 1), ("2", 1, 1)]
+    assert blobs(api) == 2
+    assert api.post(PATH, {"MediaDays": "3"}).json() == SERVERS | {"media_days": 3}
+    assert left(api) == [("1", 1, 0), ("2", 1, 1)]
+    assert blobs(api) == 1
+    assert api.post(PATH, {"MessageDays": "0"}).json() == SERVERS | {"message_days": 0, "media_days": 3}
+    api.clock.advance(10 * DAY)
+    assert left(api) == [("1", 1, 0), ("2", 1, 0)]
+    assert api.post(PATH, {"MessageDays": ""}).json() == SERVERS | {"media_days": 3}
+    assert api.get(PATH).json() == SERVERS | {"media_days": 3}
+    assert left(api) == []
+
+
+@pytest.mark.parametrize("days", ["-1", "36501", "1.5", "x", "9" * 5000])
+def test_bad_days(api: Api, days: str) -> None:
+    for name in ("MessageDays", "MediaDays"):
+        assert_error(api.post(PATH, {name: days}), 400, 20001)
+    assert api.get(PATH).json() == SERVERS

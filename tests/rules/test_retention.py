@@ -1,0 +1,85 @@
+"""Every table has a line in the registry of retention and one in the documentation, and the two agree."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+from rules.source import ROOT
+from trunkline.app.products import migrations, products, retention
+from trunkline.core.storage.migrate import REGISTER
+from trunkline.core.storage.retention import Retention
+from trunkline.settings import OPTIONS, Settings
+
+PAGE = ROOT / "docs" / "operate.md"
+_LINE = re.compile(r"\| `(?P<table>\w+)` \| (?P<words>.+) \|")
+
+
+def registry() -> Retention:
+    settings = Settings()
+    return retention(settings, products(settings))
+
+
+def schema() -> sqlite3.Connection:
+    """Return a database with the whole schema; its statements run on SQLite as they are."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(REGISTER)
+    for step in migrations(products(Settings())):
+        for statement in step.statements:
+            connection.execute(statement)
+    return connection
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def columns(connection: sqlite3.Connection, table: str) -> dict[str, int]:
+    """Return the columns of a table with their places in its primary key, 0 for none."""
+    return {row[1]: row[5] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def test_every_table_is_named_once() -> None:
+    names = [table.table for table in registry().tables]
+    assert sorted(names) == sorted(tables(schema()))
+
+
+def test_a_table_is_governed_by_its_own_columns_and_by_options_that_exist() -> None:
+    connection = schema()
+    for table in registry().tables:
+        present = columns(connection, table.table)
+        if table.limits or table.account:
+            key = sorted((place, name) for name, place in present.items() if place)
+            assert table.key == tuple(name for _, name in key), table.table
+        for limit in table.limits:
+            for name in (getattr(limit, "column", ""), getattr(limit, "size", "")):
+                assert not name or name in present, (table.table, name)
+            option = getattr(limit, "option", "")
+            assert not option or OPTIONS[option].default >= 0
+        for child, column in table.children:
+            assert column in columns(connection, child)
+
+
+def test_rows_of_an_account_go_with_it() -> None:
+    """Require of each table with an account that it names its rows, or refers with a cascade to a table that does."""
+    connection = schema()
+    named = {table.table for table in registry().tables if table.account} | {"accounts"}
+    for table in sorted(tables(connection) - named):
+        if "account_sid" not in columns(connection, table):
+            continue
+        parents = {
+            row[2] for row in connection.execute(f"PRAGMA foreign_key_list({table})") if row[6] == "CASCADE"
+        }
+        assert parents, f"{table} has accounts, but no line says how their rows go"
+
+
+def test_every_option_of_retention_governs_a_table() -> None:
+    words = " ".join(table.words() for table in registry().tables)
+    for name, option in OPTIONS.items():
+        if option.group == "retention":
+            assert f"`{name}`" in words, name
+
+
+def test_the_documentation_has_the_table() -> None:
+    documented = dict(_LINE.findall(PAGE.read_text("utf-8").split("### Retention", 1)[1].split("\n#", 1)[0]))
+    assert documented == {table.table: table.words() for table in registry().tables}
