@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from trunkline.core import outages
+from trunkline.core.database_clock import DatabaseClock
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import Failure
 from trunkline.core.egress.guard import AddressGuard
@@ -31,8 +32,10 @@ from trunkline.transports.http import carrier as module
 from trunkline.transports.http.carrier import HttpCarrier
 from trunkline.transports.http.protocol import BadReport
 from trunkline.transports.http.settings import HttpRoute
+from trunkline.transports.smpp.carrier import SmppCarrier
 from unit.core.egress.peers import Peer, Reply, hang, peer, stall
 from unit.transports.smpp.routes import Recorder, submission
+from unit.transports.smpp.routes import route as smpp_route
 
 SECRET = "a secret of the gateway"
 
@@ -236,6 +239,13 @@ def test_a_gateway_at_a_forbidden_address_is_told(caplog: pytest.LogCaptureFixtu
     assert line.endswith(REMEDIES[Failure.ADDRESS_UNFIT])
 
 
+class Storage:
+    """A database that has nothing but its clock."""
+
+    def __init__(self) -> None:
+        self.clock = DatabaseClock()
+
+
 def test_the_trusted_certificates_are_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
 
@@ -245,8 +255,15 @@ def test_the_trusted_certificates_are_those_of_the_options(monkeypatch: pytest.M
 
     monkeypatch.setattr(carriers, "Egress", Client)
     route = HttpRoute(name="gate", url="https://gate.test", secret=SECRET)
-    carriers.open_carriers([route], [], None, "ca.pem")  # type: ignore[arg-type]
+    carriers.open_carriers([route], [], Storage(), "ca.pem")  # type: ignore[arg-type]
     assert given == ["ca.pem"]
+
+
+def test_parts_of_messages_have_the_time_of_the_database() -> None:
+    storage = Storage()
+    (carrier,) = carriers.open_carriers([smpp_route()], [], storage).all  # type: ignore[arg-type]
+    assert isinstance(carrier, SmppCarrier)
+    assert carrier._clock is storage.clock
 
 
 def test_a_gateway_that_is_not_there_has_nothing() -> None:
