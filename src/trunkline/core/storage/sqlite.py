@@ -2,7 +2,7 @@
 
 1. Three connections: the writer's thread has one, the event loop reads on the second, a thread scans on the third.
 2. A read runs to its end on the event loop without a suspension, so no lock protects its connection. Scans take turns
-   on the one scanning thread.
+   on the one scanning thread; one that takes two minutes is ended.
 3. A file beside the database is locked for the process that has it open; a command of the operator opens the database
    ``shared``, beside the server.
 4. ``stop`` finishes the writer, then the scans, then closes the connections, the writing one last.
@@ -22,13 +22,13 @@ from typing import Any
 
 import apsw
 
-from trunkline.core.clock import Clock
+from trunkline.core.clock import SECOND, Clock, steady_clock
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import Action, DamagedData, Listener, StorageError, T, Tx, Unavailable
 from trunkline.core.storage.migrate import REGISTER, Migration, due
 from trunkline.core.storage.sqlite_statistics import fix_statistics
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
-from trunkline.core.storage.sqlite_writer import SqliteWriter
+from trunkline.core.storage.sqlite_writer import BUSY_MS, LOG_BYTES, SqliteWriter
 from trunkline.core.storage.wal import (
     WalState,
     is_in_use,
@@ -39,10 +39,11 @@ from trunkline.core.storage.wal import (
 
 log = logging.getLogger("trunkline.storage")
 
-_BUSY_MS = 5_000
 _LOCK_ATTEMPTS = 25
 _LOCK_PAUSE = 0.01
 _SWITCH_SECONDS = 50e-6
+_SCAN_SECONDS = 120.0
+_STEPS_BETWEEN_CHECKS = 100_000
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -50,6 +51,8 @@ _PRAGMAS = (
     "PRAGMA fullfsync=ON",
     "PRAGMA checkpoint_fullfsync=ON",
     "PRAGMA foreign_keys=ON",
+    # A log that starts again from its beginning gives back what is beyond this.
+    f"PRAGMA journal_size_limit={LOG_BYTES}",
     # LIKE distinguishes capitals, as it does on PostgreSQL.
     "PRAGMA case_sensitive_like=ON",
 )
@@ -86,6 +89,7 @@ class SqliteDatabase:
         self._listeners: list[Listener] = []
         self._connections: list[apsw.Connection] = []
         self._scanner: ThreadPoolExecutor | None = None
+        self._scan_end = 0
 
     @property
     def queued(self) -> int:
@@ -162,7 +166,7 @@ class SqliteDatabase:
         if self._scanner is None:
             raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._scanner, self._view, self._connections[2], action)
+        return await loop.run_in_executor(self._scanner, self._scan, action)
 
     async def check(self) -> None:
         """Raise Unavailable if the database does not respond or its file is gone, NotWritable if the last commit failed
@@ -181,6 +185,14 @@ class SqliteDatabase:
         if _inode(self._path) != self._inode:
             raise Unavailable("the database's file was removed or replaced")
         await self.condition.probe(self.write)
+
+    def _scan(self, action: Action[T]) -> T:
+        # The log grows for as long as a reader uses it.
+        self._scan_end = steady_clock() + int(_SCAN_SECONDS * SECOND)
+        return self._view(self._connections[2], action)
+
+    def _is_overdue(self) -> bool:
+        return steady_clock() > self._scan_end
 
     def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
         try:
@@ -214,11 +226,12 @@ class SqliteDatabase:
             mark_database(writing)
         for _ in ("reads", "scans"):
             self._connect().execute("PRAGMA query_only=ON")
+        self._connections[2].set_progress_handler(self._is_overdue, _STEPS_BETWEEN_CHECKS)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path))
         self._connections.append(connection)
-        connection.set_busy_timeout(_BUSY_MS)
+        connection.set_busy_timeout(BUSY_MS)
         # Otherwise SQLite plans a query with joins anew for each value, which takes longer than running it.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         for pragma in _PRAGMAS:

@@ -8,12 +8,15 @@
 4. If BEGIN or COMMIT fails, every operation of the batch fails and nothing of them stays. The database's condition
    records it, and the next commit that changes something.
 5. An operation whose caller cancelled it before its turn is skipped; later it is committed like the others.
-6. ``stop`` lets the thread finish the queue; the future ``_stopped`` is the last that it resolves.
+6. When nothing waits and the write-ahead log is large, the thread copies it into the database and truncates it, unless
+   a reader uses it: then it tries again after the next batch, or after a second. It never waits for a reader.
+7. ``stop`` lets the thread finish the queue; the future ``_stopped`` is the last that it resolves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,6 +32,14 @@ from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 
 BATCH = 500
 """The most operations that share one commit, so that the first of them waits shortly."""
+
+LOG_BYTES = 16 * 1024 * 1024
+"""The size up to which a write-ahead log stays as it is: its space is used again."""
+
+BUSY_MS = 5_000
+"""Milliseconds for which a statement waits for the lock of another connection."""
+
+_SHRINK_SECONDS = 1.0
 
 
 class _Operation:
@@ -61,6 +72,7 @@ class SqliteWriter:
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Operation | None] = SimpleQueue()
         self._stopping = False
+        self._log_is_large = False
         self._stopped = self._loop.create_future()
         self.waiting = 0
         # A daemon, since an interpreter that goes down mid-commit leaves a sound file all the same.
@@ -96,12 +108,18 @@ class SqliteWriter:
             if batch:
                 self._commit(batch)
                 self._call_soon(self._deliver, batch)
+            if self._queue.empty():
+                self._shrink_log()
         self._call_soon(self._stopped.set_result, None)
 
     def _next_batch(self) -> tuple[list[_Operation], bool]:
-        """Wait for the next operations and return them, with False at the end of the queue."""
+        """Wait for the next operations and return them, with False at the end of the queue. Return none when it is time
+        to shrink the log."""
         batch: list[_Operation] = []
-        operation = self._queue.get()
+        try:
+            operation = self._queue.get(timeout=_SHRINK_SECONDS if self._log_is_large else None)
+        except Empty:
+            return batch, True
         with suppress(Empty):
             while operation is not None:
                 batch.append(operation)
@@ -110,6 +128,24 @@ class SqliteWriter:
                 operation = self._queue.get_nowait()
             return batch, False
         return batch, True
+
+    def _shrink_log(self) -> None:
+        """Truncate the write-ahead log if it is large and no reader uses it."""
+        self._log_is_large = self._log_size() > LOG_BYTES
+        if not self._log_is_large:
+            return
+        self._connection.set_busy_timeout(0)
+        # A reader is in the way, or the disk failed: the next commit shows that.
+        with suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.set_busy_timeout(BUSY_MS)
+        self._log_is_large = self._log_size() > LOG_BYTES
+
+    def _log_size(self) -> int:
+        try:
+            return os.stat(self._connection.filename_wal).st_size
+        except OSError:
+            return 0
 
     def _commit(self, batch: list[_Operation]) -> None:
         before = self._connection.total_changes()
