@@ -48,6 +48,7 @@ class Cluster:
         constants: Mapping[str, object] | None = None,
     ) -> None:
         self.bus = bus
+        self.database_url = database_url
         key = base64.b64encode(bytes(range(32))).decode()
         folders = [_made(folder / f"node{number}") for number in range(len(clocks))]
         self._relays = RelayThread(database_url, len(clocks))
