@@ -39,6 +39,8 @@ async def findings(settings: Settings, clock: Clock = system_clock) -> list[Doct
         checked.append(integrity(found))
     if path is not None:
         checked.append(write_ahead_log(log))
+    if inspection.connections is not None:
+        checked.append(connections(settings.storage.bounds().connections, inspection.connections))
     shown = path or without_password(settings.storage.url)
     return [ok(name, f"{shown} can be read"), *checked, time(clock(), inspection)]
 
@@ -77,6 +79,15 @@ async def secrets(settings: Settings) -> DoctorFinding:
     except (StorageError, OSError) as error:
         return failed(name, f"cannot be read: {error}", "let this user read the data directory")
     return ok(name, "the master key opens them")
+
+
+def connections(needed: int, allowed: int) -> DoctorFinding:
+    """Check that PostgreSQL allows the connections that a node may open."""
+    text = f"a node opens up to {needed}, PostgreSQL allows {allowed}"
+    if allowed < needed:
+        return failed("connections", text, "raise max_connections, or lower pool_size")
+    nodes = allowed // needed
+    return ok("connections", f"{text}: enough for {nodes} {'node' if nodes == 1 else 'nodes'}")
 
 
 def integrity(found: list[str]) -> DoctorFinding:

@@ -36,15 +36,26 @@ _DURABLE = {
     "full_page_writes": ("on",),
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
+_CONNECTIONS = """
+SELECT min(allowed) FROM (
+    SELECT CAST(current_setting('max_connections') AS INTEGER)
+        - CAST(current_setting('superuser_reserved_connections') AS INTEGER)
+        - CAST(COALESCE(current_setting('reserved_connections', true), '0') AS INTEGER) AS allowed
+    UNION ALL SELECT datconnlimit FROM pg_database WHERE datname = current_database() AND datconnlimit >= 0
+    UNION ALL SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user AND rolconnlimit >= 0
+) AS limits
+"""
 
 
 class Inspection(msgspec.Struct, frozen=True):
     """The state of a database: the times at which its migrations were applied, in microseconds since 1970 UTC; the
-    settings with which it loses commits in a power cut; and the measured clock of its server, where it has one."""
+    settings with which it loses commits in a power cut; and of a server its measured clock, and the connections that it
+    allows this user."""
 
     applied: dict[tuple[str, int], int]
     weak: list[str]
     clock: DatabaseClock | None = None
+    connections: int | None = None
 
 
 def database_file(url: str) -> Path | None:
@@ -192,4 +203,7 @@ async def _query_postgres(connection: asyncpg.Connection[asyncpg.Record]) -> Ins
         applied = await connection.fetch(_APPLIED)
     clock = DatabaseClock()
     await clock.measure(partial(round_trip, connection.fetchval))
-    return Inspection({(component, number): at for component, number, at in applied}, weak, clock)
+    connections: int = await connection.fetchval(_CONNECTIONS)
+    return Inspection(
+        {(component, number): at for component, number, at in applied}, weak, clock, connections
+    )

@@ -72,6 +72,11 @@ class PostgresBounds(msgspec.Struct, frozen=True):
     migration: float = 600.0
     peer: float = 5.0
 
+    @property
+    def connections(self) -> int:
+        """The most connections of a node: of both pools, of its health, and of a migration or a command."""
+        return self.pool_size + self.scan_pool_size + 2
+
 
 class PostgresAddress(msgspec.Struct, frozen=True):
     """An address in its parts. Without ``hosts``, and where a part is None, libpq's environment variables and defaults

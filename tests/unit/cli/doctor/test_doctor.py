@@ -14,7 +14,7 @@ import pytest
 from engines import PostgresEngine
 from trunkline.app.node import Node
 from trunkline.app.products import migrations, products
-from trunkline.cli.doctor.database import time
+from trunkline.cli.doctor.database import connections, time
 from trunkline.core.clock import SECOND, Clock, system_clock
 from trunkline.core.database_clock import DatabaseClock, RoundTrip
 from trunkline.core.storage.inspection import Inspection, inspect_database
@@ -309,3 +309,27 @@ def _migrate(url: str, wanted: list[Migration], ahead: int = 0) -> None:
         await database.stop()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("allowed", "level", "shown"),
+    [
+        (97, "ok", "a node opens up to 14, PostgreSQL allows 97: enough for 6 nodes"),
+        (14, "ok", "a node opens up to 14, PostgreSQL allows 14: enough for 1 node"),
+        (13, "fail", "a node opens up to 14, PostgreSQL allows 13"),
+    ],
+)
+def test_the_connections_that_nodes_need_are_shown(allowed: int, level: str, shown: str) -> None:
+    found = connections(Settings().storage.bounds().connections, allowed)
+    assert (found.level.value, found.message) == (level, shown)
+
+
+def test_doctor_counts_the_connections_that_postgresql_allows(postgres_server: str) -> None:
+    engine = PostgresEngine(postgres_server)
+    url = engine.url(Path())
+    name = url.partition("?")[0].rpartition("/")[2]
+    plain = asyncio.run(inspect_database(url)).connections
+    assert plain is not None
+    engine._execute(f"ALTER DATABASE {name} CONNECTION LIMIT 7")
+    assert asyncio.run(inspect_database(url)).connections == 7
+    engine.drop()

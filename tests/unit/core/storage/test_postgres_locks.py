@@ -127,8 +127,6 @@ def test_a_lock_behind_a_row_meets_no_deadlock(url: str) -> None:
 
 
 def test_orders_of_jobs_are_locked_without_deadlocks(url: str) -> None:
-    """Jobs of several orders in one transaction, one by one and together, and settled jobs that enqueue others."""
-
     async def work(one: Database, two: Database) -> None:
         nodes = (one, two)
         both = asyncio.Barrier(2)
