@@ -30,6 +30,7 @@ from trunkline.core.jobs.removals import Removals
 from trunkline.core.late_outcomes import LateOutcomes
 from trunkline.core.nats_bus import Bus, open_bus
 from trunkline.core.retention_sweeper import RetentionSweeper
+from trunkline.core.table_meter import TableMeter
 from trunkline.core.telemetry import Metrics
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.core.webhooks.webhook import KIND as WEBHOOK
@@ -71,9 +72,9 @@ class Foundation:
             "Rows below deleted resources that jobs of this node have removed.",
             lambda: self.removals.rows,
         )
-        self.retention = RetentionSweeper(
-            self.database, retention(settings, manifests), clock, self.metrics.count_removed
-        )
+        governed = retention(settings, manifests)
+        self.retention = RetentionSweeper(self.database, governed, clock, self.metrics.count_removed)
+        self.tables = TableMeter(self.database, governed, self.metrics)
         self.hold_watch = HoldWatch(self.database, clock, holds(manifests), self.accounts.record_host_alert)
         self.clock_watch = (
             ClockWatch(self.database, clock, self.accounts.record_host_alert)
@@ -132,6 +133,7 @@ class Foundation:
         await self.hold_watch.start()
         self._late_outcomes.start()
         self.retention.start()
+        self.tables.start()
         await self.blobs.start()
 
     async def stop(self) -> None:
@@ -141,6 +143,7 @@ class Foundation:
         await self.hold_watch.stop()
         await self._late_outcomes.stop()
         await self.retention.stop()
+        await self.tables.stop()
         await self.blobs.stop()
         await self.egress.close()
         await self.bus.stop()

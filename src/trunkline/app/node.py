@@ -45,6 +45,7 @@ class Node:
         self.clock_watch = foundation.clock_watch
         self.removals = foundation.removals
         self.retention = foundation.retention
+        self.tables = foundation.tables
         self.address = foundation.address
         self.accounts = foundation.accounts
         context = foundation.context()

@@ -100,6 +100,21 @@ class Metrics:
         self.queue = Gauge(
             "trunkline_storage_queue", "Writes that wait for their commit.", registry=self.registry
         )
+        self._table_rows = Gauge(
+            "trunkline_table_rows", "Rows of a table, estimated.", ("table",), registry=self.registry
+        )
+        self._table_bytes = Gauge(
+            "trunkline_table_bytes",
+            "Bytes of a table with its indexes, estimated on SQLite.",
+            ("table",),
+            registry=self.registry,
+        )
+        self._table_retention = Gauge(
+            "trunkline_table_retention_info",
+            "1 for each table, with what governs its rows.",
+            ("table", "kept"),
+            registry=self.registry,
+        )
         self._removed = Counter(
             "trunkline_retention_removed_rows",
             "Rows that were removed because of their age, number or size, or with their account.",
@@ -115,6 +130,15 @@ class Metrics:
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show the result of ``value`` whenever the metrics are rendered."""
         self.gauge(name, help).set_function(value)
+
+    def describe_table(self, table: str, kept: str) -> None:
+        """Show what governs the rows of a table."""
+        self._table_retention.labels(table, kept).set(1)
+
+    def set_table(self, table: str, rows: int, size: int) -> None:
+        """Show the number of a table's rows, and its size in bytes."""
+        self._table_rows.labels(table).set(rows)
+        self._table_bytes.labels(table).set(size)
 
     def count_removed(self, table: str, rows: int) -> None:
         """Count rows that a table no longer keeps."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.conftest import ACCOUNT_SID, Api, assert_error
+from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
 from api.messaging.apps import PHONE
 from api.messaging.stock import MESSAGES, US, own
 from trunkline.transports.base import InboundMedia, InboundMessage
@@ -56,6 +56,25 @@ def test_an_accounts_days_replace_the_servers_and_take_effect(api: Api) -> None:
     assert api.post(PATH, {"MessageDays": ""}).json() == SERVERS | {"media_days": 3}
     assert api.get(PATH).json() == SERVERS | {"media_days": 3}
     assert left(api) == []
+
+
+def test_metrics_show_the_tables_what_governs_them_and_what_was_removed(api: Api) -> None:
+    own(api, US)
+    for number in range(3):
+        api.run(api.messaging.inbound(InboundMessage("test", PHONE, US, str(number), id=str(number))))
+    api.run(api.node.tables.measure())
+    before = api.get("/_trunkline/metrics", auth=OPERATOR).text
+    if api.node.database.name == "sqlite":
+        # PostgreSQL counts a little later.
+        assert 'trunkline_table_rows{table="messages"} 3.0' in before
+    assert 'trunkline_table_bytes{table="messages"} ' in before
+    kept = "until its account deletes it; at most 5 days (message_days), or its account's own days"
+    assert f'trunkline_table_retention_info{{kept="{kept}",table="messages"}} 1.0' in before
+    assert "trunkline_retention_removed_rows_total{" not in before
+    api.clock.advance(6 * DAY)
+    api.run(api.node.retention.sweep())
+    after = api.get("/_trunkline/metrics", auth=OPERATOR).text
+    assert 'trunkline_retention_removed_rows_total{table="messages"} 3.0' in after
 
 
 @pytest.mark.parametrize("days", ["-1", "36501", "1.5", "x", "9" * 5000])

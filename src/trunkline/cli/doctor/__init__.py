@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from trunkline.cli.doctor import authority, database, files, machine, network
+from trunkline.cli.doctor import authority, database, files, machine, network, tables
 from trunkline.cli.doctor.finding import DoctorFinding, Level, failed, ok, warned
 from trunkline.cli.options import with_flags
 from trunkline.cli.printing import AsJson, print_json, printable
@@ -50,6 +50,7 @@ async def _check_all(flags: Mapping[str, Any]) -> list[DoctorFinding]:
         *machine.findings(settings),
         *files.findings(settings),
         *await database.findings(settings),
+        *await tables.findings(settings),
         *await network.findings(settings),
         *authority.findings(settings),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from pathlib import Path
 from threading import Thread
@@ -93,6 +94,22 @@ def test_after_a_start_all_is_well(cli: Cli, data: Path) -> None:
         "bus",
     )
     assert {name: found[name] for name in names} == dict.fromkeys(names, "ok")
+
+
+def test_it_shows_the_size_of_each_table_and_what_governs_it(cli: Cli, data: Path) -> None:
+    assert "table" not in levels(cli)
+    start_once()
+    shown = {
+        one["message"].partition(":")[0]: one["message"]
+        for one in cli("doctor", "--json", "--closed-account-days", "9").json["findings"]
+        if one["name"] == "table"
+    }
+    assert "alerts" not in shown, "a table without rows"
+    assert re.fullmatch(
+        r"accounts: 1 rows, [\d.]+ KB; kept: for ever; a closed one at most 9 days \(closed_account_days\), "
+        "with all that it has",
+        shown["accounts"],
+    )
 
 
 def test_while_a_node_runs_all_is_well(cli: Cli, data: Path) -> None:
