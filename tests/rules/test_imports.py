@@ -76,6 +76,7 @@ PURE = (
     "core/http_syntax.py",
     "core/rates.py",
     "core/storage/list_query.py",
+    "core/percent.py",
     "core/strict_json.py",
     "core/sids.py",
     "core/webhooks/attempt_content.py",

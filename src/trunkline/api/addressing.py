@@ -9,12 +9,13 @@ listener's default product. The prefix comes first so that it works on a host th
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import msgspec
 
 from trunkline.api.errors import ApiError, invalid
 from trunkline.core.http_syntax import is_authority
+from trunkline.core.percent import NulCharacter, split_segments
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -48,13 +49,12 @@ class RequestAddress(msgspec.Struct, frozen=True):
 def segments_of(raw_path: bytes) -> tuple[str, ...]:
     """Return the path's segments, each decoded once; a bare ``%`` stays (Node sends it), ``%2F`` becomes a slash
     inside its segment, one trailing slash is tolerated. Raise ApiError for bytes that are not UTF-8."""
-    parts = raw_path.removeprefix(b"/").removesuffix(b"/").split(b"/")
     try:
-        segments = tuple(unquote_to_bytes(part).decode() for part in parts)
+        segments = split_segments(raw_path.removeprefix(b"/").removesuffix(b"/"))
     except UnicodeDecodeError:
         raise invalid("path", "is not UTF-8") from None
-    if any("\x00" in segment for segment in segments):
-        raise invalid("path", "must not contain NUL characters")
+    except NulCharacter:
+        raise invalid("path", "must not contain NUL characters") from None
     return segments if segments != ("",) else ()
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-from urllib.parse import parse_qsl
-
 import msgspec
 
 from trunkline.api.errors import ApiError
 from trunkline.api.params import Fields
+from trunkline.core.percent import BrokenEscape, unescape
+from trunkline.core.strict_json import BadJson, decode_items, decode_members
 
 MAX_FIELDS = 1000
 
 _JSON = "application/json"
 
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_MAX_NUMBER = 400
+"""Characters of a number: enough for every number that has a type."""
 
 
 def parse_form(raw: bytes, what: str) -> Fields:
@@ -25,14 +24,19 @@ def parse_form(raw: bytes, what: str) -> Fields:
     """
     if not raw:
         return ()
-    if _BROKEN_ESCAPE.search(raw):
-        raise ApiError(20001, f"Invalid percent-encoding in the {what}")
     if raw.count(b"&") >= MAX_FIELDS:
-        raise ApiError(20001, f"Too many parameters in the {what}: at most {MAX_FIELDS} are accepted")
+        raise _too_many(what)
+    pairs = [piece.partition(b"=") for piece in raw.replace(b"+", b" ").split(b"&") if piece]
     try:
-        return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+        return [(unescape(name).decode(), unescape(value).decode()) for name, _, value in pairs]
+    except BrokenEscape:
+        raise ApiError(20001, f"Invalid percent-encoding in the {what}") from None
     except UnicodeDecodeError:
         raise ApiError(20001, f"The {what} is not UTF-8") from None
+
+
+def _too_many(what: str) -> ApiError:
+    return ApiError(20001, f"Too many parameters in the {what}: at most {MAX_FIELDS} are accepted")
 
 
 def parse_body(raw: bytes, content_type: str) -> Fields:
@@ -58,22 +62,25 @@ def _media_type(content_type: str) -> str:
 
 def _json(raw: bytes) -> Fields:
     try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = [(name, decode_items(value)) for name, value in decode_members(raw).items()]
+        if sum(len(values) for _, values in found) > MAX_FIELDS:
+            raise _too_many("body")
+        return [(name, _text(bytes(value))) for name, values in found for value in values]
+    except BadJson as error:
+        raise ApiError(20001, f"The body {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise ApiError(20001, "The body is not valid JSON") from None
-    if not isinstance(document, dict):
-        raise ApiError(20001, "The body must be a JSON object")
-    fields = [
-        (name, _text(item))
-        for name, value in document.items()
-        for item in (value if isinstance(value, list) else [value])
-    ]
-    if len(fields) > MAX_FIELDS:
-        raise ApiError(20001, f"Too many parameters in the body: at most {MAX_FIELDS} are accepted")
-    return fields
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else msgspec.json.encode(value).decode()
+def _text(value: bytes) -> str:
+    """Return the text of a JSON value: of a text itself, of null nothing."""
+    if value.startswith(b'"'):
+        decoded: str = msgspec.json.decode(value)
+        return decoded
+    if value.startswith((b"{", b"[")):
+        return msgspec.json.format(value, indent=-1).decode()
+    if value == b"null":
+        return ""
+    if len(value) > _MAX_NUMBER:
+        raise BadJson("", "has a number that is too long")
+    return msgspec.json.encode(msgspec.json.decode(value)).decode()

@@ -26,7 +26,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.errors import ApiError, invalid, missing
 from trunkline.core.sids import is_sid
-from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json
+from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json, is_object
 
 T = TypeVar("T")
 Given = Union[T, UnsetType]  # noqa: UP007 - a generic alias needs Union
@@ -168,11 +168,7 @@ def json_object(*, code: int = 0) -> Parser:
     """Return the parser of an object's JSON text, returned as it was written."""
 
     def parse(name: str, value: str) -> str:
-        try:
-            decoded = msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
-            decoded = None
-        if not isinstance(decoded, dict):
+        if not is_object(value):
             raise _error(code, name, "must be a JSON object")
         return value
 
@@ -219,16 +215,16 @@ class _Slot(msgspec.Struct, frozen=True):
 
 def pascal_case(field: str) -> str:
     """Return the wire name of a field: ``friendly_name`` is sent as ``FriendlyName``."""
-    # Clients send names of any length, so the cache holds short ones only.
-    return _short_pascal_case(field) if len(field) <= _CACHED_LENGTH else _pascal_case(field)
+    # Clients send names of any length; a longer one is no parameter's.
+    return _pascal_case(field) if len(field) <= _LONGEST_NAME else field
 
 
+@lru_cache(maxsize=1024)
 def _pascal_case(field: str) -> str:
     return "".join(map(str.capitalize, field.split("_")))
 
 
-_CACHED_LENGTH = 64
-_short_pascal_case = lru_cache(maxsize=1024)(_pascal_case)
+_LONGEST_NAME = 64
 
 
 _KNOWN: dict[type[Any], dict[str, _Slot]] = {}

@@ -26,6 +26,8 @@ CSRF_HEADER = b"x-csrf-token"
 LOGIN_PATH = f"/{CONTROL}/login"
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_MAX_COOKIES = 200
+"""Cookies of a request: browsers keep no more of a site."""
 _ATTRIBUTES = f"Path=/{CONTROL}; HttpOnly; SameSite=Strict"
 
 
@@ -59,7 +61,10 @@ async def run(database: Database, action: Action[T]) -> T:
 
 
 def read_cookie(header: str, name: str) -> str:
-    """Return the session id in a Cookie header; empty without one, and for two: one of them is not the server's."""
+    """Return the session id in a Cookie header; empty without one, with more cookies than a browser
+    keeps, and for two: one of them is not the server's."""
+    if header.count(";") > _MAX_COOKIES:
+        return ""
     pairs = [pair.strip().partition("=") for pair in header.split(";")]
     values = {value for key, _, value in pairs if key == name}
     found = values.pop() if len(values) == 1 else ""

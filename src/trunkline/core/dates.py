@@ -23,6 +23,8 @@ _ISO = re.compile(
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LONG = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?", re.ASCII)
 DAY = 24 * 3600 * SECOND
+MAX_DATE = 100
+"""Characters of a date: no form of one is longer, and RFC 2822's parser takes its time."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -60,6 +62,8 @@ def _rfc2822(second: int) -> str:
 def parse_date(text: str) -> int | None:
     """Return the date that ``text`` names in ISO 8601 or RFC 2822, None if it names none in the years 1 to 9999. A
     date without a zone is in UTC."""
+    if len(text) > MAX_DATE:
+        return None
     # An unescaped plus sign of a zone arrives as a space.
     text = re.sub(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)", "+", text.strip()) if "T" in text else text.strip()
     try:
@@ -80,7 +84,7 @@ class Period(NamedTuple):
 def parse_period(text: str) -> Period | None:
     """Return the time that ``text`` names: a year such as ``2026``, a month such as ``2026-12``, a day, or the second
     of a date; None if it names none in the years 1 to 9999."""
-    text = text.strip()
+    text = text[: MAX_DATE + 1].strip()
     if found := _LONG.fullmatch(text):
         return _long_period(int(found[1]), int(found[2]) if found[2] else None)
     start = parse_date(text)

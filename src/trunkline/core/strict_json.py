@@ -1,4 +1,6 @@
-"""JSON that must fit its type: the error names the field at fault. Pure."""
+"""JSON that must fit its type, the error of which names the field at fault; and the members of an object as they were
+written, within bounds that no input makes slow. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ T = TypeVar("T")
 MAX_FIELD = 100
 """Characters of a field's name in an error."""
 
-_AT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+MAX_COLONS = 20_000
+"""Colons of an object whose members are read, and commas of a list: more than the largest data may have, which have
+16 KiB, and so many that their members take a few milliseconds."""
+
+_AT = " - at `$"
 _FIELD = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _TYPE = re.compile(r"Expected `(?P<expected>[a-z |]+)`, got `(?P<found>[a-z]+)`")
 _NAMES = {
@@ -24,6 +30,17 @@ _NAMES = {
     "array": "a list",
     "null": "null",
 }
+
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Object(msgspec.Struct):
+    """Any object: its members are skipped."""
+
+
+_OBJECT = msgspec.json.Decoder(_Object)
 
 
 class BadJson(ValueError):
@@ -48,9 +65,11 @@ def decode_json(text: bytes | str, kind: type[T]) -> T:
 
 
 def _described(message: str) -> BadJson:
-    parts = _AT.fullmatch(message)
-    assert parts is not None
-    path, why = parts["path"] or "", parts["why"]
+    why, at, path = message.rpartition(_AT)
+    if not at or not path.endswith("`"):
+        # The name of a field may look like a place.
+        why, path = message, ""
+    path = path.removesuffix("`").removeprefix(".")
     if field := _FIELD.fullmatch(why):
         path = f"{path}.{field['name']}" if path else field["name"]
         why = "is missing" if field["kind"].startswith("missing") else "is unknown"
@@ -60,3 +79,35 @@ def _described(message: str) -> BadJson:
     else:
         why = f"is wrong: {why[:1].lower()}{why[1:]}"
     return BadJson(path[:MAX_FIELD], why)
+
+
+def decode_members(text: bytes) -> dict[str, msgspec.Raw]:
+    """Return the members of a JSON object as they were written. Raise BadJson if it is none, or has too many."""
+    if text.count(b":") > MAX_COLONS:
+        raise BadJson("", "has too many members")
+    try:
+        return _MEMBERS.decode(text)
+    except msgspec.ValidationError:
+        raise BadJson("", "must be a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadJson("", "is not valid JSON") from None
+
+
+def decode_items(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """Return the items of a JSON list as they were written; any other value is the only item. Raise BadJson if there
+    are too many."""
+    text = bytes(raw)
+    if not text.startswith(b"["):
+        return [raw]
+    if text.count(b",") > MAX_COLONS:
+        raise BadJson("", "has too many items")
+    return _ITEMS.decode(text)
+
+
+def is_object(text: str) -> bool:
+    """Return whether a text is a JSON object. Its numbers may be too large for any type."""
+    try:
+        _OBJECT.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

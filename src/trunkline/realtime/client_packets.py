@@ -6,12 +6,16 @@ dropped.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Id = Annotated[str, msgspec.Meta(max_length=256)]
+MAX_ITEMS = 100
+"""Registrations and capabilities of a client, which has a handful."""
+
+Items = msgspec.Meta(max_length=MAX_ITEMS)
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -28,8 +32,8 @@ class InitPacket(msgspec.Struct, frozen=True, tag_field="method", tag="init"):
     id: Id
     token: str | None = None
     continuation_token: str | None = None
-    registrations: tuple[Registration, ...] | None = None
-    capabilities: tuple[str, ...] | None = None
+    registrations: Annotated[tuple[Registration, ...], Items] | None = None
+    capabilities: Annotated[tuple[str, ...], Items] | None = None
     payload_size: Size = 0
 
 
@@ -42,12 +46,13 @@ class UpdatePacket(msgspec.Struct, frozen=True, tag_field="method", tag="update"
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """The tunnelled request line. Path and parameters are percent-encoded; ``host`` is only a label and is not read."""
+    """The tunnelled request line. Path and parameters are percent-encoded; ``host`` is only a label and is not read.
+    The values of parameters and headers are JSON as it was written."""
 
     path: str
     method: str
-    params: dict[str, Any] | None = None
-    headers: dict[str, Any] | None = None
+    params: dict[str, msgspec.Raw] | None = None
+    headers: dict[str, msgspec.Raw] | None = None
 
 
 class TunnelMessage(msgspec.Struct, frozen=True, tag_field="method", tag="message"):
@@ -56,6 +61,13 @@ class TunnelMessage(msgspec.Struct, frozen=True, tag_field="method", tag="messag
     id: Id
     http_request: HttpRequest
     active_grant: str | None = None
+    payload_size: Size = 0
+
+
+class LargeMessage(msgspec.Struct, frozen=True):
+    """A tunnelled request whose header is longer than that of a request over HTTP may be: it is not read."""
+
+    id: Id
     payload_size: Size = 0
 
 
@@ -114,7 +126,7 @@ Known = (
     | PutContext
     | DeleteContext
 )
-Header = Known | UnknownPacket
+Header = Known | LargeMessage | UnknownPacket
 
 METHODS = frozenset(
     str(kind.__struct_config__.tag)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from trunkline.api.errors import ApiError
 from trunkline.core.access_tokens import Grant
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import TooManyLogins, TunnelReply
@@ -24,6 +25,7 @@ from trunkline.realtime.client_packets import (
     ClientAcknowledgement,
     ClosePacket,
     InitPacket,
+    LargeMessage,
     Telemetry,
     TunnelMessage,
     UnknownPacket,
@@ -43,7 +45,7 @@ from trunkline.realtime.effects import (
 )
 from trunkline.realtime.server_packets import InitReply, PacketStatus
 from trunkline.realtime.tunnel import parse_request
-from trunkline.realtime.twilsock import FrameError, Packet, decode
+from trunkline.realtime.twilsock import JSON, FrameError, Packet, decode
 
 SECOND = 1_000_000
 INIT_WITHIN = 10 * SECOND
@@ -137,6 +139,8 @@ class RealtimeSession:
             return self._verify(packet, header.token or "")
         if isinstance(header, TunnelMessage):
             return self._message(packet, header, now)
+        if isinstance(header, LargeMessage):
+            return [SendPacket(server_packets.tunnel_reply(header.id, _rejected(ApiError(20413))))]
         status = server_packets.UNKNOWN_METHOD if isinstance(header, UnknownPacket) else server_packets.OK
         return [SendPacket(server_packets.reply(header.id, status))]
 
@@ -239,8 +243,12 @@ class RealtimeSession:
         service_sid = grant.services.get(product)
         if service_sid is None:
             return [SendPacket(server_packets.tunnel_reply(header.id, _NO_GRANT))]
+        try:
+            request = parse_request(product, service_sid, header.http_request, packet.payload)
+        except ApiError as error:
+            return [SendPacket(server_packets.tunnel_reply(header.id, _rejected(error)))]
         self._busy = packet
-        return [RunRequest(parse_request(product, service_sid, header.http_request, packet.payload))]
+        return [RunRequest(request)]
 
     def replied(self, reply: TunnelReply, now: int) -> Effects:
         """Return the effects of the reply to a ``RunRequest``, with the frames that follow it."""
@@ -359,6 +367,10 @@ _NO_GRANT = TunnelReply(
     {"content-type": "application/json"},
     b'{"status":403,"code":20106,"message":"Invalid Access Token grants"}',
 )
+
+
+def _rejected(error: ApiError) -> TunnelReply:
+    return TunnelReply(error.status, {"content-type": JSON}, error.body())
 
 
 def _same(one: Grant, other: Grant) -> bool:

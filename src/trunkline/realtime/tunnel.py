@@ -9,49 +9,55 @@ The members of a JSON body become the parameters of REST, so that both enter the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from trunkline.api.errors import ApiError
+from trunkline.api.errors import ApiError, invalid
+from trunkline.api.form_data import MAX_FIELDS
 from trunkline.api.params import Fields, pascal_case
+from trunkline.core.percent import NulCharacter, split_segments, unescape_leniently
+from trunkline.core.strict_json import BadJson, decode_items, decode_members
 from trunkline.realtime.border import TunnelRequest
 from trunkline.realtime.client_packets import HttpRequest
 
 _WITHOUT_BODY = frozenset({"GET", "DELETE", "HEAD"})
-_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _VERSIONS = ("v3", "v4")
 
 
 def parse_request(product: str, service_sid: str, header: HttpRequest, payload: bytes) -> TunnelRequest:
-    """Return the request that a packet tunnels, to run under the grant for ``product``."""
+    """Return the request that a packet tunnels, to run under the grant for ``product``. Raise ApiError 20001 if it has
+    more parameters or headers than a request over HTTP may have, or a NUL character in its path."""
     method = header.method.upper()
-    path = header.path.partition("?")[0]
+    path = header.path.partition("?")[0].removeprefix("/")
+    try:
+        segments = split_segments(path.encode(), errors="replace")
+    except NulCharacter:
+        raise invalid("path", "must not contain NUL characters") from None
     return TunnelRequest(
         product=product,
         service_sid=service_sid,
         method=method,
-        segments=tuple(unquote(segment) for segment in path.removeprefix("/").split("/")),
-        params=tuple(_pairs(header.params or {})),
-        headers={name.lower(): _text(value) for name, value in (header.headers or {}).items()},
+        segments=segments,
+        params=tuple((_unescaped(name), _unescaped(value)) for name, value in _pairs(header.params or {})),
+        headers={name.lower(): value for name, value in _pairs(header.headers or {})},
         body=b"" if method in _WITHOUT_BODY else payload,
     )
 
 
-def _pairs(params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _pairs(values: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each parameter; one that repeats has a list of values."""
-    for name, value in params.items():
-        for one in value if isinstance(value, list) else (value,):
-            if one is not None:
-                yield unquote(name), unquote(_text(one))
+    found = [(name, decode_items(raw)) for name, raw in values.items()]
+    if sum(len(items) for _, items in found) > MAX_FIELDS:
+        raise ApiError(20001, f"Too many parameters in the packet: at most {MAX_FIELDS} are accepted")
+    for name, items in found:
+        for raw in items:
+            if (text := _field(raw, False)) is not None:
+                yield name, text
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
+def _unescaped(text: str) -> str:
+    return unescape_leniently(text.encode()).decode("utf-8", "replace") if "%" in text else text
 
 
 def service_path(segments: tuple[str, ...], service_sid: str) -> tuple[str, ...]:
@@ -71,12 +77,15 @@ def json_fields(body: bytes, verbatim: frozenset[str], code: int) -> Fields:
     if not body:
         return ()
     try:
+        members = decode_members(body)
+        if len(members) > MAX_FIELDS:
+            raise ApiError(20001, f"Too many parameters in the body: at most {MAX_FIELDS} are accepted")
         return [
             (pascal_case(name), value)
-            for name, raw in _BODY.decode(body).items()
+            for name, raw in members.items()
             if (value := _field(raw, name in verbatim)) is not None
         ]
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (BadJson, msgspec.DecodeError, UnicodeError):
         raise ApiError(code) from None
 
 

@@ -6,7 +6,7 @@
 
 Both sizes count bytes (client). A client sends no line end after its payload, the server sends one after a payload
 that is not empty (captured). Spaces around the header's size are tolerated (client); anything else that is not as
-above is a FrameError.
+above is a FrameError. Of a header that is too long nothing but its id is read, and only if it tunnels a request.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.realtime.client_packets import METHODS, Header, Known, UnknownPacket
+from trunkline.realtime.client_packets import METHODS, Header, Known, LargeMessage, UnknownPacket
 
 MAX_PACKET_BYTES = 1024 * 1024
 """The largest packet that is read (inferred): data are at most 16 KiB, and a header comes on top."""
+
+MAX_HEADER_BYTES = 64 * 1024
+"""The longest header that is read: path, parameters and headers of a tunnelled request have the bound of the head of a
+request over HTTP."""
 
 JSON = "application/json"
 
@@ -72,13 +76,27 @@ def decode(message: bytes) -> Packet:
 
 
 def _header(raw: bytes) -> Header:
+    if len(raw) > MAX_HEADER_BYTES:
+        return _large(raw)
     try:
+        # Values that are kept as they were written are not checked by the decoder.
+        raw.decode()
         header: Header = _known.decode(raw)
     except msgspec.ValidationError as error:
         return _other(raw, error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"the header is not JSON: {error}") from None
     return header
+
+
+def _large(raw: bytes) -> LargeMessage:
+    try:
+        header = _unknown.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FrameError(f"the header is wrong: {error}") from None
+    if header.method != "message":
+        raise FrameError(f"a header of {len(raw)} bytes")
+    return LargeMessage(header.id, header.payload_size)
 
 
 def _other(raw: bytes, why: msgspec.ValidationError) -> UnknownPacket:

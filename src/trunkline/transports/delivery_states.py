@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from trunkline.transports.base import ReceiptState
 
 _SIGNS = re.compile(r"[\W_]+")
+_LONGEST = 256
 
 _DELIVERED = """
     delivered deliverd delivred delivrd dlivrd dlvrd delvrd dlvd deliveredtohandset deliveredtoterminal deliverysuccess
@@ -28,8 +29,8 @@ _STATES: Mapping[str, ReceiptState] = {
 
 
 def plain_word(word: str) -> str:
-    """Return the letters and digits of a word, in lower case."""
-    return _SIGNS.sub("", word).lower()
+    """Return the letters and digits of a word, in lower case; of a longer text those of its begin."""
+    return _SIGNS.sub("", word[:_LONGEST]).lower()
 
 
 def state_of_word(word: str) -> ReceiptState | None:

@@ -8,6 +8,7 @@ _RUN = re.compile(r"\s*(\d[\d\-/:T ]*)")
 _SHORT = re.compile(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-4])[0-5]\d", re.ASCII)
 _CENTURIES = ("20", "19")
 _SECONDS_AND_ZONE = 15
+_LONGEST = 64
 
 
 def done_date(text: str) -> str:
@@ -16,7 +17,7 @@ def done_date(text: str) -> str:
     The year has two or four digits, seconds may follow, also those of SMPP's own absolute time, and the figures may be
     separated. Twelve digits are read with four of the year where they can be.
     """
-    found = _RUN.match(text)
+    found = _RUN.match(text[:_LONGEST])
     if found is None or not found[1].isascii():
         return ""
     digits = re.sub(r"\D", "", found[1])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from trunkline.api.errors import ApiError
+from trunkline.api.form_data import MAX_FIELDS
 from trunkline.realtime.client_packets import HttpRequest
-from trunkline.realtime.tunnel import parse_request
+from trunkline.realtime.tunnel import json_fields, parse_request
 
 
 def _of(path: str = "/v3/Maps", method: str = "POST", **more: Any) -> Any:
-    return parse_request("data_sync", "IS1", HttpRequest(path, method, **more), b"data_sync")
+    header = msgspec.json.decode(
+        msgspec.json.encode({"path": path, "method": method, **more}), type=HttpRequest
+    )
+    return parse_request("data_sync", "IS1", header, b"data_sync")
 
 
 @pytest.mark.parametrize(
@@ -58,3 +64,21 @@ def test_header_names_are_small() -> None:
 def test_only_writes_have_a_body(method: str, body: bytes) -> None:
     request = _of(method=method)
     assert (request.method, request.body) == (method.upper(), body)
+
+
+def test_a_packet_has_no_more_parameters_than_a_request_over_http() -> None:
+    names = [f"P{number}" for number in range(MAX_FIELDS)]
+    assert len(_of(params=dict.fromkeys(names, "1")).params) == MAX_FIELDS
+    for values in (dict.fromkeys([*names, "X"], "1"), {"P": ["1"] * (MAX_FIELDS + 1)}):
+        with pytest.raises(ApiError, match="Too many parameters") as refused:
+            _of(params=values)
+        assert refused.value.code == 20001
+
+
+def test_a_body_has_no_more_members_than_a_form() -> None:
+    body = msgspec.json.encode(dict.fromkeys(map(str, range(MAX_FIELDS + 1)), 1))
+    with pytest.raises(ApiError, match="Too many parameters"):
+        json_fields(body, frozenset(), 54008)
+    with pytest.raises(ApiError) as refused:
+        json_fields(b'{"a":"' + b":" * 20_001 + b'"}', frozenset(), 54008)
+    assert refused.value.code == 54008

@@ -14,13 +14,14 @@ from trunkline.realtime.client_packets import (
     ClosePacket,
     DeleteContext,
     InitPacket,
+    LargeMessage,
     PutContext,
     Telemetry,
     TunnelMessage,
     UnknownPacket,
     UpdatePacket,
 )
-from trunkline.realtime.twilsock import MAX_PACKET_BYTES, FrameError, Packet, decode, encode
+from trunkline.realtime.twilsock import MAX_HEADER_BYTES, MAX_PACKET_BYTES, FrameError, Packet, decode, encode
 
 
 def raw(header: dict[str, Any] | bytes, payload: bytes = b"", tail: bytes = b"") -> bytes:
@@ -81,7 +82,8 @@ def test_fields_are_read() -> None:
     assert (init.registrations[0].product, init.registrations[0].message_types) == ("p", ("a",))
     message = decode(raw({"id": "1", "method": "message", "http_request": REQUEST})).header
     assert isinstance(message, TunnelMessage)
-    assert message.http_request.params == {"a": ["1", "2"]}
+    assert message.http_request.params is not None
+    assert bytes(message.http_request.params["a"]) == b'["1", "2"]'
 
 
 @pytest.mark.parametrize("tail", [b"", b"\r\n"])
@@ -184,3 +186,17 @@ def test_garbage_never_surprises(garbage: bytes) -> None:
             decode(message)
         except FrameError:
             continue
+
+
+def test_of_a_header_that_is_too_long_only_the_id_of_a_request_is_read() -> None:
+    long = {"id": "1", "payload_size": 2, "http_request": {**REQUEST, "path": "/" * MAX_HEADER_BYTES}}
+    assert decode(raw({**long, "method": "message"}, b"ab")) == Packet(LargeMessage("1", 2), b"ab")
+    for header in ({**long, "method": "init"}, {**long, "method": 7}):
+        with pytest.raises(FrameError):
+            decode(raw(header, b"ab"))
+
+
+def test_a_header_that_is_no_utf_8_is_no_packet() -> None:
+    header = b'{"id":"1","method":"message","http_request":{"path":"/","method":"GET","params":{"a":"\xff"}}}'
+    with pytest.raises(FrameError):
+        decode(b"TWILSOCK V3.0 %d\r\n%b\r\n" % (len(header), header))

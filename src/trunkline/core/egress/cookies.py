@@ -21,6 +21,8 @@ MAX_COOKIES = 20
 MAX_SIZE = 4096
 """Characters of a name with its value."""
 
+_MAX_HEADER = 2 * MAX_SIZE
+
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\x21-\x7e][\x20-\x7e]*|")
 
@@ -44,6 +46,8 @@ def update_cookies(cookies: Cookies, origin: str, headers: Headers, now: int) ->
 
 
 def _set_cookie(kept: dict[str, str], header: str, origin: str, now: int) -> None:
+    if len(header) > _MAX_HEADER:
+        return
     pair, *rest = header.split(";")
     name, separator, value = (part.strip() for part in pair.partition("="))
     if not separator or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):

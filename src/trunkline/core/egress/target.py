@@ -12,6 +12,10 @@ import msgspec
 MAX_URL = 16_384
 """Characters of a URL."""
 
+_MAX_HOST = 253
+_MAX_AUTHORITY = 1024
+"""Characters of host, port and credentials, where there are others than ASCII."""
+
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _CREDENTIALS = re.compile(r"^([^:/?]*://)[^/?]*@")
 _NO_HOST = re.compile(r"[\"<>\\^`{|}%\[\]'()*,;&=+$!]")
@@ -39,6 +43,10 @@ def locate(url: str) -> Target:
     """Return the target of ``url``. Raise BadUrl if it is no http or https URL."""
     if len(url) > MAX_URL or _UNPRINTABLE.search(url):
         raise BadUrl("the URL is too long or holds spaces or control characters")
+    authority = url.partition("://")[2].partition("/")[0]
+    if len(authority) > _MAX_AUTHORITY and not authority.isascii():
+        # Normalisation makes one character eighteen.
+        raise BadUrl("the host of the URL is too long")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -70,6 +78,8 @@ def _host(parts: SplitResult) -> str:
         return written.partition("]")[0] + "]"
     name = written.partition(":")[0]
     if not name.isascii():
+        if len(name) > _MAX_HOST:
+            raise ValueError("the host is too long")
         name = name.encode("idna").decode()
     if _NO_HOST.search(name):
         raise ValueError("a host has no such sign")

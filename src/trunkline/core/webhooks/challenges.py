@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hashlib import md5, sha256
 from urllib.parse import urlsplit
 
-_PARAMETER = re.compile(r"([A-Za-z]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
+_PARAMETER = re.compile(r"([A-Za-z]{1,32})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
 _HASHES = {"MD5": md5, "SHA-256": sha256}
 _MAX_CHALLENGE = 4096
 

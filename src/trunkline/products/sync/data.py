@@ -18,8 +18,10 @@ MAX_BYTES = 16_384
 MAX_MESSAGE_BYTES = 4_096
 """Of a Stream Message's data (doc)."""
 EMPTY = "{}"
+_LONGEST_ESCAPE = 6
+"""Characters of a byte's longest escape, such as ``\\u0041``: a text that is longer by more is so without them."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ESCAPES = re.compile(r"(?:\\(?:u[0-9A-Fa-f]{4}|[^u]))+")
 
 
 def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
@@ -30,8 +32,10 @@ def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
     """
     try:
         short = msgspec.json.format(text, indent=-1)
+        if short.startswith("{") and len(short) > _LONGEST_ESCAPE * limit:
+            raise ApiError(54006)
         if "\\" in short:
-            short = _STRING.sub(_plain, short)
+            short = _ESCAPES.sub(_plain, short)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise ApiError(54008) from None
     if short == "null":
@@ -43,10 +47,13 @@ def compact(text: str, null_code: int, limit: int = MAX_BYTES) -> str:
     return short
 
 
-def _plain(token: re.Match[str]) -> str:
-    """Return a JSON string with only the escapes that it needs: clients differ in which ones they send (client)."""
-    text = token[0]
-    return msgspec.json.encode(msgspec.json.decode(text)).decode() if "\\" in text else text
+def _plain(escapes: re.Match[str]) -> str:
+    """Return what a string has in place of these escapes, with only those that it needs: clients differ in which ones
+    they send (client)."""
+    text = escapes[0]
+    if "u" not in text and "/" not in text:
+        return text
+    return msgspec.json.encode(msgspec.json.decode(f'"{text}"')).decode()[1:-1]
 
 
 def payload(null_code: int, limit: int = MAX_BYTES) -> Parser:

@@ -12,6 +12,10 @@ MAX_DEPTH = 32
 """Levels to which elements may be nested."""
 
 
+MAX_ELEMENTS = 2_000
+"""Elements of a document; the largest that is carried out as a whole has some 400."""
+
+
 class BadMarkup(Exception):
     """The error for a document that is not well-formed or has what is refused; its text contains the reason and the
     place."""
@@ -66,6 +70,7 @@ class _Builder:
     def __init__(self) -> None:
         self.top = Element("", {})
         self._open = [self.top]
+        self._count = 0
 
     def declaration(self, version: str | None, _encoding: str | None, _standalone: int) -> None:
         if version != "1.0":
@@ -77,6 +82,9 @@ class _Builder:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) > MAX_DEPTH:
             raise BadMarkup(f"elements are nested more than {MAX_DEPTH} deep")
+        self._count += 1
+        if self._count > MAX_ELEMENTS:
+            raise BadMarkup(f"the document has more than {MAX_ELEMENTS} elements")
         element = Element(name, attributes)
         self._open[-1].children.append(element)
         self._open.append(element)

@@ -148,11 +148,15 @@ class VerbReader:
         return body
 
     def _media(self, element: Element) -> tuple[str, ...]:
-        urls = []
+        urls: list[str] = []
+        more = 0
         for one in element.elements:
             if one.name not in ("Body", "Media"):
                 self._report(12200, f"{element.name} cannot hold {one.name[:100]}")
             if one.name != "Media":
+                continue
+            if len(urls) == MAX_MEDIA:
+                more += 1
                 continue
             self._report_attributes(one, frozenset())
             self._report_elements(one)
@@ -161,9 +165,10 @@ class VerbReader:
                 self._report(12200, f"Media is no URL: {one.text.strip()[:100]}")
             else:
                 urls.append(url)
-        if len(urls) > MAX_MEDIA:
-            self._report(12200, f"a message has {len(urls)} media, only the first {MAX_MEDIA} are sent")
-        return tuple(urls[:MAX_MEDIA])
+        if more:
+            count = MAX_MEDIA + more
+            self._report(12200, f"a message has {count} media, only the first {MAX_MEDIA} are sent")
+        return tuple(urls)
 
     def _sender(self, element: Element) -> str | None:
         written = element.attributes.get("from")
