@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from trunkline.api.errors import ApiError
+from trunkline.core.late_timers import patient_timeout
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -140,7 +141,7 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: HeldBody
     ``seconds``, and as ``HeldBody.resize``."""
     chunks, size, more = [], 0, True
     try:
-        async with asyncio.timeout(seconds) as wait:
+        async with patient_timeout(seconds) as wait:
             with held.memory.waiting(held, wait):
                 while more:
                     message = await receive()
@@ -187,7 +188,8 @@ async def _stream_body(receive: Receive, limit: int, seconds: float, held: HeldB
     deadline, more = loop.time() + seconds, True
     while more:
         try:
-            async with asyncio.timeout_at(deadline + held.arrived / MIN_RATE) as wait:
+            left = deadline + held.arrived / MIN_RATE - loop.time()
+            async with patient_timeout(max(left, 0.0)) as wait:
                 with held.memory.waiting(held, wait):
                     message = await receive()
         except TimeoutError:

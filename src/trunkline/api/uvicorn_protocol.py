@@ -22,6 +22,7 @@ from trunkline.api.errors import ApiError
 from trunkline.api.request_bodies import BodyMemory, memory_full
 from trunkline.api.request_heads import announced_body, checked_target, unknown_coding
 from trunkline.core.anonymous_connections import AnonymousConnections
+from trunkline.core.late_timers import LateTimer
 
 MAX_HEAD_BYTES = 64 * 1024
 """Bound on a head, and again on what a chunked body carries beside its data, such as trailers."""
@@ -69,7 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread: tuple[bytes, bytes] | None = None
         self._resuming = False
         self._rejected = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: LateTimer | asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first head."""
@@ -313,7 +314,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_clock(self) -> None:
         self._stop_clock()
-        self._deadline = self.loop.call_later(self.head_seconds, self._too_slow)
+        self._deadline = LateTimer(self.loop, self.loop.time() + self.head_seconds, self._too_slow)
 
     def _stop_clock(self) -> None:
         if self._deadline is not None:

@@ -2,9 +2,9 @@
 
 Everything here runs on one event loop. A connection exists from its upgrade on; from its login on it is the one of its
 endpoint, and an older one of that endpoint, which the client lost, is aborted. One timer turns ten times a second
-while a connection has something due. Work that takes time, such as verifying a token, runs in tasks that ``stop``
-waits for and then cancels. When the server stops, each connection gets once the time at which to reconnect, and no new
-one is accepted.
+while a connection has something due; when it is late, what the clients have sent is read first. Work that takes time,
+such as verifying a token, runs in tasks that ``stop`` waits for and then cancels. When the server stops, each
+connection gets once the time at which to reconnect, and no new one is accepted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from trunkline.api.errors import ApiError, not_found
 from trunkline.core.clock import JUMP, Clock
+from trunkline.core.late_timers import LateTimer
 from trunkline.core.sids import new_packet_id, new_token
 from trunkline.realtime import server_packets
 from trunkline.realtime.border import Peer, PeerListener, RequestTunnel, Verifier
@@ -26,11 +27,9 @@ from trunkline.realtime.connection import Predicate, RealtimeConnection
 from trunkline.realtime.continuation_tokens import Seal
 from trunkline.realtime.effects import SessionRules
 from trunkline.realtime.flusher import Flusher
-from trunkline.realtime.intake import Intake
 from trunkline.realtime.server_packets import PacketStatus
 from trunkline.realtime.timer_wheel import SLOT, TimerWheel
-from trunkline.realtime.websocket import WebSocket
-from trunkline.realtime.websocket_frames import binary_frame
+from trunkline.realtime.websocket import WebSocket, binary_frame
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -78,11 +77,10 @@ class RealtimeGateway:
         self._connections: set[RealtimeConnection] = set()
         self._endpoints: dict[str, RealtimeConnection] = {}
         self._wheel: TimerWheel[RealtimeConnection] = TimerWheel()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: LateTimer | None = None
         self._ticked_at = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: Flusher | None = None
-        self._intake: Intake | None = None
         self._drained = 0
 
     def __len__(self) -> int:
@@ -144,13 +142,6 @@ class RealtimeGateway:
             self._flusher = Flusher(asyncio.get_running_loop())
         return self._flusher
 
-    @property
-    def intake(self) -> Intake:
-        """The reading of much input of all connections."""
-        if self._intake is None:
-            self._intake = Intake(asyncio.get_running_loop())
-        return self._intake
-
     def admit(self, path: str, origin: str | None) -> None:
         """Accept an upgrade by returning. Raise ApiError: 404 for another path, 403 for an origin that is not allowed,
         503 if there are too many connections or the server stops."""
@@ -173,7 +164,7 @@ class RealtimeGateway:
         """Call ``tick`` of the connection when ``due`` has come."""
         self._wheel.put(connection, due)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SLOT / 1e6, self._turn)
+            self._start_timer()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work beside everything else."""
@@ -211,7 +202,11 @@ class RealtimeGateway:
         self._timer = None
         self.tick()
         if self._wheel and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SLOT / 1e6, self._turn)
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = LateTimer(loop, loop.time() + SLOT / 1e6, self._turn)
 
     def _notify(self, handle: Callable[[Peer], None], connection: RealtimeConnection) -> None:
         try:

@@ -1,11 +1,11 @@
 """This node's part in presence: its clients, written to the database in batches, and its lease.
 
 Clients that come and go are put into a list, which one task writes in batches, in order; a batch that fails is written
-again. A second task renews the node's lease every 5 s, begins to record clients whose Service listens by now, and
-removes the endpoints of nodes whose lease has run out, unless its clock permits no due work. If this node's own lease
-had run out, other nodes may have removed its endpoints, so they are recorded again. A lock keeps batches from
-overlapping; everything else belongs to one event loop. A Service that does not listen costs one read of its settings
-for each batch; a product without clients, or without a listener, costs nothing.
+again. A second task renews the node's lease every 5 s. A third begins to record clients whose Service listens by now,
+and removes the endpoints of nodes whose lease has run out, however long that takes, unless its clock permits no due
+work. If this node's own lease had run out, other nodes may have removed its endpoints, so they are recorded again. A
+lock keeps batches from overlapping; everything else belongs to one event loop. A Service that does not listen costs one
+read of its settings for each batch; a product without clients, or without a listener, costs nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Presence:
         self._changes: list[_Change] = []
         self._flushing = asyncio.Lock()
         self._writing = PeriodicTask("connections", self.flush, None, due_by=None)
-        self._renewing = PeriodicTask("presence leases", self.renew, BEAT_SECONDS, BEAT_SECONDS, due_by=None)
+        self._renewing = PeriodicTask("presence leases", self._renew_lease, BEAT_SECONDS, due_by=None)
+        self._sweeping = PeriodicTask("connections of lost nodes", self.renew, BEAT_SECONDS, due_by=None)
 
     def connected(self, peer: Peer) -> None:
         """Record that a client is logged in."""
@@ -70,10 +71,12 @@ class Presence:
         """Start the tasks."""
         self._writing.start()
         self._renewing.start()
+        self._sweeping.start()
 
     async def stop(self) -> None:
         """Record that all clients of this node are gone, within 3 s; else the lease runs out."""
         await self._writing.stop()
+        await self._sweeping.stop()
         await self._renewing.stop()
         for found in self._here.values():
             self._changes += (_Change(endpoint, here=False) for endpoint in found)
@@ -94,16 +97,19 @@ class Presence:
     async def renew(self) -> None:
         """Renew the lease, record clients whose Service listens by now, and remove the clients of nodes that are gone.
         Raise StorageError."""
-        if self._recorded and not await self._database.write(
-            lambda tx: endpoints.renew_lease(tx, self._node)
-        ):
-            self._record_again()
+        await self._renew_lease()
         await self._record_late()
         if permits_due_work(self._database.clock):
             await self._remove_stranded()
         await self.flush()
 
     # The inside
+
+    async def _renew_lease(self) -> None:
+        if self._recorded and not await self._database.write(
+            lambda tx: endpoints.renew_lease(tx, self._node)
+        ):
+            self._record_again()
 
     async def _remove_stranded(self) -> None:
         while found := await self._database.scan(lambda tx: endpoints.stranded(tx, BATCH)):

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.core.host_patterns import HostPattern
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.open_files import OpenFiles
 from trunkline.core.outages import Outage
 from trunkline.switch import passthrough
@@ -188,7 +189,7 @@ class ConnectProxy:
         """Read the head and send the response. Return the TLS of a tunnel that is served here, or the far end of one
         that is let through; None if the connection must be closed."""
         try:
-            async with asyncio.timeout(self._limits.head_seconds):
+            async with patient_timeout(self._limits.head_seconds):
                 outcome = await read_head(sock, self._let_through)
             match outcome:
                 case ConnectRequest():

@@ -55,6 +55,7 @@ RETRY_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 """The pauses after an exception, before jitter; the last one repeats."""
 
 _RANDOM = SystemRandom().random
+LEASE_SECONDS = 60.0
 _STORAGE_PAUSE = 1.0
 _RENEWAL_CHECK = 1 / 6
 """The part of a lease between two checks for those that must be renewed."""
@@ -66,7 +67,7 @@ class RunnerOptions(msgspec.Struct, frozen=True):
     ``node`` names the process among all nodes and over time."""
 
     node: str = msgspec.field(default_factory=new_token)
-    lease_seconds: float = 60.0
+    lease_seconds: float = msgspec.field(default_factory=lambda: LEASE_SECONDS)
     poll_seconds: float = 2.0
     drain_seconds: float = 8.0
     batch: int = 200
