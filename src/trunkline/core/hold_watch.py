@@ -64,7 +64,7 @@ class HoldWatch:
             await self._check("another node's clock is ahead")
 
     async def _jumped(self, jump: int, owner: str) -> None:
-        span = datetime.timedelta(seconds=abs(jump) // SECOND)
+        span = datetime.timedelta(seconds=round(abs(jump) / SECOND))
         text = f"The {owner}'s clock jumped {'ahead' if jump > 0 else 'back'} by {span}."
         log.warning("%s Timers follow it; see to the machine's time service.", text)
 

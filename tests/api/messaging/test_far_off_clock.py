@@ -8,6 +8,7 @@ from api.conftest import Api
 from api.messaging.outcomes import hooks, reaches, until
 from api.messaging.stock import US, own, send
 from trunkline.core import periodic
+from trunkline.products.messaging.sending import dispatcher
 
 __all__ = ["hooks"]
 
@@ -38,7 +39,11 @@ def test_a_node_far_off_sends_nothing_until_its_clock_is_right(
     until(api, free)
     under_way = {sid: status(api, sid) for sid in waiting}
     api.clock.advance(3600)
-    late = send(api, From=US)["sid"]
+    started: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatcher, "Worker", lambda lane, context: started.append(lane))
+        late = send(api, From=US)["sid"]
+    assert started == []
     for _ in range(20):
         api.messaging.wake()
         assert api.get("/_trunkline/health/live").status_code == 200

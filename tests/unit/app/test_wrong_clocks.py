@@ -13,6 +13,7 @@ import pytest
 from engines import PostgresEngine, opened
 from trunkline.app.node import Node
 from trunkline.app.products import holds, migrations
+from trunkline.core import periodic
 from trunkline.core.clock import SECOND, WatchedClock, system_clock
 from trunkline.core.clock_watch import ClockWatch
 from trunkline.core.database_clock import ClockState, DatabaseClock
@@ -20,10 +21,12 @@ from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.jobs import claims
 from trunkline.core.jobs.claims import Lease
 from trunkline.core.jobs.queue import Job, enqueue
-from trunkline.core.mutation_claims import sweep as sweep_mutations
+from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Tx, Unavailable
 from trunkline.core.storage.holds import are_ahead
 from trunkline.core.storage.open import open_clock
+from trunkline.products.accounts import alerts, store
+from trunkline.products.accounts.alerts import AlertContext
 from trunkline.products.messaging.lifecycle import lanes
 from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
 from trunkline.products.messaging.sending.due_messages import advance_due
@@ -111,7 +114,6 @@ def test_a_node_with_a_wrong_clock_finds_nothing_due_that_is_not(url: str, ahead
             assert before - SECOND <= between <= await right.read(_now) + SECOND
             await right.write(write_all)
             assert await wrong.write(take_all) == [0, 0, 0, 0, 0]
-            await sweep_mutations(wrong)
             # And what it writes itself waits for nobody.
             await wrong.write(lambda tx: enqueue(tx, Job("webhook", "")))
             assert not await right.scan(lambda tx: are_ahead(tx, HOLDS))
@@ -169,59 +171,69 @@ def test_each_state_of_the_clock_is_one_line_and_one_alert(
 ) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "web-2")
     caplog.set_level(logging.INFO, "trunkline.clock")
-    wall, alerts = Wall(3600), Alerts()
+    wall, recorded = Wall(3600), Alerts()
     clock = DatabaseClock(wall)
 
     async def run() -> None:
         async with opened(url, MIGRATIONS, clock) as database:
-            watch = ClockWatch(database, clock, alerts.record)
+            watch = ClockWatch(database, clock, recorded.record)
             await watch.start()
             await watch.stop()
-            assert len(alerts.texts) == 1
+            assert len(recorded.texts) == 1
             for ahead in (3600, 3600, 3.26, 3.26, 0, 0, -90):
                 wall.ahead = ahead
                 await watch.check()
-            alerts.fails, wall.ahead = True, 0
+            recorded.fails, wall.ahead = True, 0
             for _ in range(2):
                 with pytest.raises(Unavailable):
                     await watch.check()
-            alerts.fails = False
+            recorded.fails = False
             await watch.check()
 
     asyncio.run(run())
     due = "and leaves jobs, messages, schedules and expiries to other nodes"
     remedy = "See to the time services of this machine and of the database's."
-    assert alerts.texts == [
+    assert recorded.texts == [
         f"The clock of web-2 is 3600.0 s ahead of the database's: the node is not ready, {due}. {remedy}",
         f"The clock of web-2 is 3.3 s ahead of the database's: the node is not ready. {remedy}",
         "The clock of web-2 agrees with the database's again.",
         f"The clock of web-2 is 90.0 s behind the database's: the node is not ready, {due}. {remedy}",
         "The clock of web-2 agrees with the database's again.",
     ]
-    assert logged(caplog) == alerts.texts
+    assert logged(caplog) == recorded.texts
 
 
 def test_a_jump_of_the_databases_clock_is_treated_as_any_jump(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alerts = Alerts()
+    recorded = Alerts()
     steady = [0]
     clock = DatabaseClock(steady=lambda: time.monotonic_ns() // 1000 + steady[0])
 
     async def run() -> None:
         async with opened(url, MIGRATIONS, clock) as database:
-            watch = HoldWatch(database, clock, HOLDS, alerts.record)
+            watch = HoldWatch(database, clock, HOLDS, recorded.record)
             # A host whose clock is an hour behind: to the node it is as if its own had gone an hour too far.
             steady[0] = 3600 * SECOND
             await database.write(lambda tx: enqueue(tx, Job("webhook", "")))
-            await ClockWatch(database, clock, alerts.record).check()
+            await ClockWatch(database, clock, recorded.record).check()
             await watch.check()
             await watch.check()
             found = await database.write(lambda tx: claims.claim(tx, Lease("a", tx.now + SECOND), 10))
             assert len(found) == 1
 
     asyncio.run(run())
-    assert alerts.texts == ["The database's clock jumped back by 1:00:00. 1 waiting items were moved back."]
+    assert recorded.texts == ["The database's clock jumped back by 1:00:00. 1 waiting items were moved back."]
+
+
+async def write_overdue(tx: Tx, vault: Vault) -> None:
+    """Write a Document that has expired, and an alert of 1970."""
+    await store.insert_account(tx, vault, "account", sid=ACCOUNT)
+    scope = Scope(await services.find(tx, ACCOUNT, "default"), Actor())
+    await objects.create(tx, scope, ObjectKind.DOCUMENT, Creation(unique_name="d", ttl=60))
+    await tx.run("UPDATE sync_objects SET date_expires = 1 WHERE unique_name = 'd'")
+    found = await alerts.record(tx, ACCOUNT, 20500, "old", "warning", AlertContext())
+    await tx.run("UPDATE alerts SET date_created = 1 WHERE sid = :sid", sid=found.sid)
 
 
 def test_a_node_on_a_machine_whose_clock_is_wrong(
@@ -230,24 +242,40 @@ def test_a_node_on_a_machine_whose_clock_is_wrong(
     nanoseconds = time.time_ns
     ahead = [3600 * 10**9]
     monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + ahead[0])
-    settings = Settings.of(data_dir=tmp_path, database_url=url, proxy_port=-1)
-    node = Node(settings)
+    monkeypatch.setattr(periodic, "_PERMISSION_SECONDS", 0.01)
+    node = Node(Settings.of(data_dir=tmp_path, database_url=url, proxy_port=-1))
+
+    async def left() -> tuple[bool, bool]:
+        """Return whether a Document that has expired and an alert of 1970 are there."""
+        document = "SELECT count(*) FROM sync_objects WHERE unique_name = 'd'"
+        alert = "SELECT count(*) FROM alerts WHERE alert_text = 'old'"
+        return (
+            bool(await node.database.read(lambda tx: tx.value(document))),
+            bool(await node.database.read(lambda tx: tx.value(alert))),
+        )
 
     async def run() -> None:
+        async with opened(url, MIGRATIONS, DatabaseClock()) as database:
+            await database.write(lambda tx: write_overdue(tx, node.vault))
         await node.start()
         try:
+            # Also the sweeps of a start rest.
+            assert await left() == (True, True)
             shown = await node.database.read(_now)
             assert abs(shown - nanoseconds() // 1000) < 60 * SECOND
             assert isinstance(node.clock, DatabaseClock)
             assert node.clock.state is ClockState.FAR_OFF
-            alerts = "SELECT alert_text FROM alerts ORDER BY date_created"
-            assert "3600.0 s ahead" in await node.database.read(lambda tx: tx.value(alerts))
+            newest = "SELECT alert_text FROM alerts ORDER BY date_created DESC LIMIT 1"
+            assert "3600.0 s ahead" in await node.database.read(lambda tx: tx.value(newest))
             await node.database.write(lambda tx: enqueue(tx, Job("webhook", "")))
             assert node.runner._rest(0) == node.runner._options.poll_seconds
             assert node.clock_watch is not None
             ahead[0] = 0
             await node.clock_watch.check()
             assert node.clock.state is ClockState.RIGHT
+            async with asyncio.timeout(20):
+                while (await left())[0]:
+                    pass
         finally:
             await node.stop()
 
