@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import httpx
 import pytest
 
@@ -129,3 +132,34 @@ def test_an_empty_list(client: Client, http: httpx.Client) -> None:
     for chain in (*SERVICES, f"api.v2010.accounts({made['sid']}).keys"):
         check_walk(empty, chain, [], 50, 1000)
         assert empty.call(chain, "list") == []
+
+
+FEW = 600
+"""Numbers of which few match: more than what is read for two pages."""
+
+
+def test_pages_without_rows_are_turned_until_the_last_one(
+    client: Client, crowded: CrowdedAccount, sqlite_server: Server
+) -> None:
+    account = crowded.account.sid
+    with closing(sqlite3.connect(sqlite_server.data_dir / "trunkline.db")) as database, database:
+        # One statement: a request for each would take seconds.
+        database.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT OR IGNORE INTO numbers (number, kind, country, sms, mms, voice, carrier, rate, account_sid, sid,"
+            " date_created) SELECT printf('+1305%07d', i), 'local', 'US', TRUE, TRUE, TRUE, '', 0, ?,"
+            " printf('PN%032d', i), i FROM n",
+            (FEW - 1, account),
+        )
+    chain = f"api.v2010.accounts({account}).incoming_phone_numbers"
+    for method in ("list", "stream"):
+        rows = client.call(chain, method, PhoneNumber="59", PageSize=4)
+        assert [row["sid"] for row in rows] == [
+            f"PN{number:032}" for number in range(FEW) if "59" in f"{number:07}"
+        ]
+    pages = client.call(chain, "walk", PhoneNumber="0000599", PageSize=4)["forwards"]
+    assert pages == [[], [], [f"PN{FEW - 1:032}"]]
+    # With a limit the old SDK turns as many pages as it would take if all were full.
+    if client.sdk != "python-6.10":
+        rows = client.call(chain, "list", PhoneNumber="0000599", Limit=1)
+        assert [row["sid"] for row in rows] == pages[-1]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +26,7 @@ from trunkline.api.paging import (
     query_string,
     window,
 )
+from trunkline.core.storage.list_query import ListQuery, WalkResult
 
 CODES = PagingCodes(size=54454, token=54453)
 
@@ -262,3 +266,83 @@ def test_where_the_client_chooses_the_direction_a_token_keeps_it(descending: boo
     assert second.previous
     back = window([("PageToken", encode(second.previous)), ("PageSize", "2")], other, 100, CODES)
     assert back.page(select(rows, back)).rows == first.rows
+
+
+BEHIND = "AND (date_created, sid) > (:key_number, :key_text) "
+BEFORE = "AND (date_created, sid) < (:key_number, :key_text) "
+SINCE = "AND date_created >= :since_number "
+UNTIL = "AND date_created < :until_number "
+
+
+@pytest.mark.parametrize(
+    ("order", "number", "start"),
+    [
+        (OLDEST_FIRST, None, SINCE + UNTIL),
+        (OLDEST_FIRST, 4, BEHIND + UNTIL),
+        (OLDEST_FIRST, 2, SINCE + UNTIL),
+        (NEWEST_FIRST, 4, BEFORE + SINCE),
+        (NEWEST_FIRST, 8, SINCE + UNTIL),
+    ],
+)
+def test_a_range_of_numbers_and_a_key_give_one_condition_on_each_side(
+    order: Order, number: int | None, start: str
+) -> None:
+    cursor = None if number is None else Cursor((number, "x"))
+    made = Window(order, 50, cursor=cursor).between(3, 8)
+    assert made.tail.startswith(start)
+    assert set(made.values) == {*re.findall(r":(\w+)", start), "row_limit"}
+    assert (made.span.start, made.span.limit, made.span.walk) == (start, 51, 250)
+
+
+def test_a_range_may_be_open() -> None:
+    assert Window(OLDEST_FIRST, 50, cursor=Cursor((4, "x"))).between(None, None).tail == (
+        "AND (date_created, sid) > (:key_number, :key_text) ORDER BY date_created ASC, sid ASC LIMIT :row_limit"
+    )
+
+
+def walk(rows: set[Item], window: Window, matches: Callable[[Item], bool]) -> WalkResult[Item]:
+    """Return the rows that a bounded walk finds: the same rules over a set in memory."""
+    in_order = select(rows, msgspec.structs.replace(window, size=len(rows)))
+    walked = in_order[: window.span.walk]
+    found = [row for row in walked if matches(row)][: window.size + 1]
+    ended = len(found) > window.size or len(walked) < window.span.walk
+    return WalkResult(found, None if ended else walked[-1])
+
+
+@pytest.mark.parametrize("order", [OLDEST_FIRST, NEWEST_FIRST])
+@pytest.mark.parametrize("matching", [set(), {0}, {999}, {0, 260, 261, 900}, set(range(0, 1000, 7))])
+def test_pages_of_walks_find_each_row_once_on_the_way_there_and_back(
+    order: Order, matching: set[int]
+) -> None:
+    rows = {Item(number, f"{number:04}") for number in range(1000)}
+    wanted = sorted((row for row in rows if row.date_created in matching), reverse=order.descending)
+
+    def matches(row: Item) -> bool:
+        return row.date_created in matching
+
+    def turn(cursor: Cursor | None) -> Page[Item]:
+        made = Window(order, 3, cursor=cursor and decode(encode(cursor), 21481))
+        return made.page(walk(rows, made, matches))
+
+    pages = [turn(None)]
+    while pages[-1].following:
+        pages.append(turn(pages[-1].following))
+    assert [row for page in pages for row in page.rows] == wanted
+
+    back = [page for page in pages if page.previous][-1:]
+    while back and back[-1].previous:
+        back.append(turn(back[-1].previous))
+    known = [row for page in reversed(back) for row in page.rows]
+    assert known == wanted[: len(known)]
+    if back and pages[-1] is back[0]:
+        assert known == wanted
+
+
+def test_the_result_of_a_walk_keeps_its_stop_when_its_rows_change() -> None:
+    assert WalkResult([1, 2], (7, "x")).map(str) == WalkResult(["1", "2"], (7, "x"))
+
+
+def test_a_query_holds_the_first_of_the_conditions_that_have_an_index() -> None:
+    query = ListQuery("t", ("a = :a",)).narrowed(("b = :b", "c = :c"), ("d",))
+    assert query == ListQuery("t", ("a = :a", "b = :b"), ("c = :c", "d"))
+    assert ListQuery("t", ("a = :a",)).narrowed(()) == ListQuery("t", ("a = :a",))

@@ -148,6 +148,26 @@ def test_tokens_tell_whether_there_is_more(
     asyncio.run(scenario())
 
 
+def test_a_token_leads_to_the_next_page_and_back() -> None:
+    async def scenario() -> None:
+        door = Door()
+        for identity in "abcde":
+            door.chat.source.change("general", identity, "{}")
+
+        async def page(**params: str) -> tuple[str, Any]:
+            reply = await door.request("chat", "GET", "/v3/Maps/general/Items", PageSize="2", **params)
+            found = msgspec.json.decode(reply.body)
+            return "".join(item["key"] for item in found["items"]), found["meta"]
+
+        _, meta = await page()
+        keys, meta = await page(PageToken=meta["next_token"])
+        assert keys == "cd"
+        assert (await page(PageToken=meta["next_token"]))[0] == "e"
+        assert (await page(PageToken=meta["previous_token"]))[0] == "ab"
+
+    asyncio.run(scenario())
+
+
 def test_a_grant_without_a_product_and_another_service_are_refused() -> None:
     async def scenario() -> None:
         door = Door()

@@ -11,10 +11,11 @@ from __future__ import annotations
 import apsw
 
 _ROWS = 6
-"""The power of ten of the rows of a table; each column of an index divides them by ten."""
+"""The power of ten of the rows of a table. An index with a condition has a tenth of them, and each column of an index
+divides them by ten."""
 
 _INDEXES = """
-SELECT t.name, i.name, (SELECT count(*) FROM pragma_index_info(i.name)), i."unique"
+SELECT t.name, i.name, (SELECT count(*) FROM pragma_index_info(i.name)), i."unique", i.partial
 FROM sqlite_schema t, pragma_index_list(t.name) i
 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!'
 ORDER BY t.name, i.name
@@ -27,8 +28,8 @@ def fix_statistics(connection: apsw.Connection) -> None:
     """Store the statistics of all indexes, if others or none are stored, and plan by them from now on. Connections that
     are opened later do so, too. Must run inside a transaction."""
     fixed = [
-        (table, index, _statistics(columns, unique=bool(unique)))
-        for table, index, columns, unique in connection.execute(_INDEXES)
+        (table, index, _statistics(columns, unique=bool(unique), partial=bool(partial)))
+        for table, index, columns, unique, partial in connection.execute(_INDEXES)
     ]
     stored = connection.execute(_HAS_STORED).fetchall() and connection.execute(_STORED).fetchall()
     if fixed == stored:
@@ -40,9 +41,9 @@ def fix_statistics(connection: apsw.Connection) -> None:
     connection.execute("ANALYZE sqlite_schema").fetchall()
 
 
-def _statistics(columns: int, *, unique: bool) -> str:
+def _statistics(columns: int, *, unique: bool, partial: bool) -> str:
     """Return the rows of an index, and the rows for one value of its first columns, for each number of them."""
-    rows = [10 ** max(_ROWS - column, 0) for column in range(columns + 1)]
+    rows = [10 ** max(_ROWS - partial - column, 0) for column in range(columns + 1)]
     if unique:
         rows[-1] = 1
     return " ".join(map(str, rows))

@@ -30,6 +30,7 @@ INVALID_INDEX = 54458
 INVALID_TOKEN = 54453
 
 ORDER: Parser = choice("asc", "desc", code=54451)
+TOKEN = Parser(lambda _, value: paging.decode(value, INVALID_TOKEN), clears=True)
 BOUNDS: Parser = choice("inclusive", "exclusive", code=54452)
 
 V = TypeVar("V")
@@ -50,9 +51,7 @@ class ItemQuery(msgspec.Struct, frozen=True, kw_only=True):
     order: Annotated[Given[str], ORDER] = UNSET
     bounds: Annotated[Given[str], BOUNDS] = UNSET
     page_size: Annotated[Given[int], integer(1, 1000, code=54454)] = UNSET
-    page_token: Annotated[
-        Given[Cursor | None], Parser(lambda _, value: paging.decode(value, INVALID_TOKEN), clears=True)
-    ] = UNSET
+    page_token: Annotated[Given[Cursor | None], TOKEN] = UNSET
 
 
 class ItemPage(msgspec.Struct, frozen=True):

@@ -141,7 +141,7 @@ MIGRATIONS = (
             " WHERE status IN ('PENDING_REVIEW', 'IN_REVIEW')",
             # vettings.page_vettings, of a provider
             "CREATE INDEX a2p_vettings_by_provider"
-            " ON a2p_vettings (brand_sid, account_sid, vetting_provider, date_created, sid)",
+            " ON a2p_vettings (brand_sid, vetting_provider, date_created, sid)",
             # tollfree.page_verifications: one filter, or the family of accounts
             "ALTER TABLE tollfree_verifications ADD COLUMN owner_account_sid TEXT NOT NULL DEFAULT ''",
             "UPDATE tollfree_verifications SET owner_account_sid = ("

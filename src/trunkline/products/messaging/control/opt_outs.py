@@ -201,6 +201,7 @@ OPERATIONS: tuple[Operation, ...] = (
         list_opt_outs,
         token_page_view("opt_outs", view),
         input=OptOutFilter,
+        scans=True,
         **FOR_ACCOUNT,
     ),
     Operation(

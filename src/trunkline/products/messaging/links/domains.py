@@ -86,7 +86,7 @@ def read_name(text: str) -> DomainName:
 
 _CLAIMED = """
 SELECT sid FROM live_link_domains
-WHERE (name = :host OR name LIKE :with_port) AND account_sid <> :account_sid LIMIT 1
+WHERE (name = :host OR (name > :with_port AND name < :behind_ports)) AND account_sid <> :account_sid LIMIT 1
 """
 
 
@@ -97,7 +97,7 @@ async def add_domain(tx: Tx, account_sid: str, name: str, own: OwnHosts) -> Doma
     if reason := own.reason(read.host):
         raise BadDomain(reason)
     await tx.lock(f"link domain {read.host}")
-    names = {"host": read.host, "with_port": f"{read.host}:%"}
+    names = {"host": read.host, "with_port": f"{read.host}:", "behind_ports": f"{read.host};"}
     if await tx.value(_CLAIMED, account_sid=account_sid, **names) is not None:
         raise BadDomain("another account has this domain")
     known = await domain_by_name(tx, read.name)

@@ -160,10 +160,12 @@ def country_view(offered: AvailableNumber, urls: Urls) -> Json:
     }
 
 
-_HAS = "EXISTS (SELECT n.kind FROM numbers n WHERE n.account_sid IS NULL AND n.country = found.country AND n.kind ="
+# The order names the index: for EXISTS alone PostgreSQL may read all numbers to find that there is none.
+_HAS = "(SELECT n.kind FROM numbers n WHERE n.account_sid IS NULL AND n.country = found.country AND n.kind ="
+_FIRST = "ORDER BY n.date_created, n.number LIMIT 1) IS NOT NULL"
 _KINDS = f"""
-SELECT country, CAST(0 AS BIGINT) AS position, {_HAS} 'local') AS local, {_HAS} 'mobile') AS mobile,
-    {_HAS} 'toll-free') AS toll_free, {_HAS} 'national') AS national
+SELECT country, CAST(0 AS BIGINT) AS position, {_HAS} 'local' {_FIRST} AS local, {_HAS} 'mobile' {_FIRST} AS mobile,
+    {_HAS} 'toll-free' {_FIRST} AS toll_free, {_HAS} 'national' {_FIRST} AS national
 """
 _NEXT = "SELECT n.country FROM numbers n WHERE n.account_sid IS NULL AND n.country >"
 # From country to country along an index, whatever number of numbers each has.

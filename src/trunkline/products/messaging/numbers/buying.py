@@ -20,8 +20,7 @@ _AREA_CODE = re.compile(r"[2-9][0-9]{2}")
 
 _IN_AREA = """
 SELECT number FROM numbers
-WHERE account_sid IS NULL AND (country = 'US' OR country = 'CA') AND kind = :kind
-    AND number LIKE :pattern ESCAPE '!'
+WHERE account_sid IS NULL AND country = :country AND kind = :kind AND substr(number, 1, 5) = :area
 ORDER BY date_created, number LIMIT 1
 """
 
@@ -77,11 +76,14 @@ async def buy_number(tx: Tx, account_sid: str, purchase: Purchase, kind: NumberT
 
 
 async def _buy_in_area(tx: Tx, account_sid: str, area_code: str, kind: NumberType) -> Number:
-    pattern = f"+1{area_code}%"
-    found: str | None = await tx.value(f"{_IN_AREA} {tx.skip_locked}", kind=kind.value, pattern=pattern)
-    if found is None:
-        raise await _unavailable(tx, 21452)
-    return await inventory.assign_number(tx, found, kind, account_sid)
+    # An area is in one of the two; each is read by the index of areas.
+    for country in ("US", "CA"):
+        found: str | None = await tx.value(
+            f"{_IN_AREA} {tx.skip_locked}", country=country, kind=kind.value, area=f"+1{area_code}"
+        )
+        if found is not None:
+            return await inventory.assign_number(tx, found, kind, account_sid)
+    raise await _unavailable(tx, 21452)
 
 
 async def _unavailable(tx: Tx, code: int) -> ApiError:
