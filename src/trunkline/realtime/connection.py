@@ -34,7 +34,8 @@ from trunkline.realtime.server_packets import PacketStatus, unauthorized
 from trunkline.realtime.session import NEVER, RealtimeSession
 from trunkline.realtime.timer_wheel import NOWHERE
 from trunkline.realtime.twilsock import JSON
-from trunkline.realtime.websocket import WebSocket, binary_frame
+from trunkline.realtime.websocket import WebSocket
+from trunkline.realtime.websocket_frames import binary_frame
 
 log = logging.getLogger("trunkline.realtime")
 

@@ -27,9 +27,11 @@ from trunkline.realtime.connection import Predicate, RealtimeConnection
 from trunkline.realtime.continuation_tokens import Seal
 from trunkline.realtime.effects import SessionRules
 from trunkline.realtime.flusher import Flusher
+from trunkline.realtime.intake import Intake
 from trunkline.realtime.server_packets import PacketStatus
 from trunkline.realtime.timer_wheel import SLOT, TimerWheel
-from trunkline.realtime.websocket import WebSocket, binary_frame
+from trunkline.realtime.websocket import WebSocket
+from trunkline.realtime.websocket_frames import binary_frame
 
 log = logging.getLogger("trunkline.realtime")
 
@@ -81,6 +83,7 @@ class RealtimeGateway:
         self._ticked_at = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: Flusher | None = None
+        self._intake: Intake | None = None
         self._drained = 0
 
     def __len__(self) -> int:
@@ -141,6 +144,13 @@ class RealtimeGateway:
         if self._flusher is None:
             self._flusher = Flusher(asyncio.get_running_loop())
         return self._flusher
+
+    @property
+    def intake(self) -> Intake:
+        """The reading of much input of all connections."""
+        if self._intake is None:
+            self._intake = Intake(asyncio.get_running_loop())
+        return self._intake
 
     def admit(self, path: str, origin: str | None) -> None:
         """Accept an upgrade by returning. Raise ApiError: 404 for another path, 403 for an origin that is not allowed,

@@ -9,6 +9,8 @@ Rules (RFC 6455, and bounds of our own):
   written once per turn of the loop. While the client does not read, they wait: at most 4 MiB or 1,000 frames, then the
   connection is aborted, and the client catches up by replay.
 - ``close`` sends the close frame; the connection ends when the client responds, or by ``abort``.
+- Input of more than 16 KiB is read in pieces, a few of all connections between two turns of the loop; meanwhile no more
+  is read from the client.
 - ``drained`` waits on a future of the connection, which is resolved when the client reads again or is gone.
 """
 
@@ -26,7 +28,8 @@ from trunkline.api.errors import ApiError
 from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.realtime.flusher import Flusher
 from trunkline.realtime.handshake import BadHandshake, parse_upgrade, rejection
-from trunkline.realtime.websocket_frames import ClientFrame, FrameReader
+from trunkline.realtime.intake import PIECE_BYTES, Intake
+from trunkline.realtime.websocket_frames import ClientFrame, FrameReader, frame
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_QUEUED_BYTES = 4 * 1024 * 1024
@@ -65,6 +68,11 @@ class WebSocketOwner(Protocol):
         """The joining of the writes of all connections."""
         ...
 
+    @property
+    def intake(self) -> Intake:
+        """The reading of much input of all connections."""
+        ...
+
     def admit(self, path: str, origin: str | None) -> None:
         """Accept an upgrade by returning. Raise ApiError if it is refused."""
         ...
@@ -72,21 +80,6 @@ class WebSocketOwner(Protocol):
     def open(self, socket: WebSocket) -> WebSocketListener:
         """Return the listener of an accepted WebSocket."""
         ...
-
-
-def binary_frame(payload: bytes) -> bytes:
-    """Return the server's frame of a binary message; every connection may send the same bytes."""
-    return frame(Opcode.BINARY, payload)
-
-
-def frame(opcode: Opcode, payload: bytes) -> bytes:
-    """Return a whole, unmasked frame."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
-    if size < 65536:
-        return b"%c\x7e%b%b" % (0x80 | opcode, size.to_bytes(2, "big"), payload)
-    return b"%c\x7f%b%b" % (0x80 | opcode, size.to_bytes(8, "big"), payload)
 
 
 class WebSocket(asyncio.Protocol):
@@ -106,7 +99,9 @@ class WebSocket(asyncio.Protocol):
         "_queue",
         "_queued_bytes",
         "_state",
+        "_throttled",
         "_transport",
+        "_unread",
         "_upgraded",
         "_waiters",
     )
@@ -128,6 +123,8 @@ class WebSocket(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._fragments_opcode = Opcode.BINARY
         self._paused = False
+        self._throttled = False
+        self._unread = b""
         self._closing = False
         self._waiters: Sequence[asyncio.Future[None]] = ()
 
@@ -151,14 +148,37 @@ class WebSocket(asyncio.Protocol):
         if not self._upgraded:
             self._upgrade(data)
             return
-        inbound = self._inbound
-        if inbound is None:
+        if self._inbound is None:
             return
         if self._early_bytes != _WIDE:
             self._early_bytes += len(data)
             if self._early_bytes > MAX_EARLY_BYTES:
                 self._fail(CloseCode.MESSAGE_TOO_BIG)
                 return
+        if self._unread:
+            self._unread += data
+        elif len(data) > PIECE_BYTES:
+            self._unread = data
+            self._transport.pause_reading()
+            self._door.intake.enqueue(self)
+        else:
+            self._read(data)
+
+    def read_on(self) -> bool:
+        """Read a piece of the input that waits. Return whether there is more."""
+        piece, self._unread = self._unread[:PIECE_BYTES], self._unread[PIECE_BYTES:]
+        self._read(piece)
+        if self._inbound is None:
+            self._unread = b""
+        if self._unread:
+            return True
+        self._resume()
+        return False
+
+    def _read(self, data: bytes) -> None:
+        inbound = self._inbound
+        if inbound is None:
+            return
         try:
             for got in inbound.feed(data):
                 self._take(got)
@@ -259,15 +279,23 @@ class WebSocket(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Read no more from the client for now."""
+        self._throttled = True
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read from the client again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._throttled = False
+        self._resume()
 
     # The inside
+
+    def _resume(self) -> None:
+        """Read from the client, unless what it sent before is still to be read or handled."""
+        if self._unread or self._throttled:
+            return
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _count_no_longer(self) -> None:
         if self._anonymous is not None and self._transport is not None:
@@ -355,6 +383,7 @@ class WebSocket(asyncio.Protocol):
     def _let_go(self) -> None:
         self._closing = True
         self._queue = self._fragments = self._inbound = self._transport = None
+        self._unread = b""
         self._wake()
         if self._listener is not None:
             listener, self._listener = self._listener, None

@@ -1,4 +1,4 @@
-"""A client's WebSocket frames from bytes (RFC 6455, section 5). Pure.
+"""WebSocket frames: a client's from bytes, the server's to bytes (RFC 6455, section 5). Pure.
 
 Written out for speed: clients acknowledge every event that they get, so this runs as often as frames are sent.
 """
@@ -85,3 +85,18 @@ class FrameReader:
         if length > self.max_bytes:
             raise PayloadTooBig(length, self.max_bytes)
         return start + 4, length
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Return the server's frame of a binary message; every connection may send the same bytes."""
+    return frame(Opcode.BINARY, payload)
+
+
+def frame(opcode: Opcode, payload: bytes) -> bytes:
+    """Return a whole, unmasked frame."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return b"%c\x7e%b%b" % (0x80 | opcode, size.to_bytes(2, "big"), payload)
+    return b"%c\x7f%b%b" % (0x80 | opcode, size.to_bytes(8, "big"), payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -16,13 +17,14 @@ from trunkline.api.uvicorn_protocol import HttpProtocol
 from trunkline.core.access_tokens import MAX_LENGTH
 from trunkline.core.anonymous_connections import AnonymousConnections
 from trunkline.realtime import websocket as module
+from trunkline.realtime.intake import PIECE_BYTES, PIECES_AT_ONCE
 from trunkline.realtime.websocket import (
     MAX_EARLY_BYTES,
     MAX_EARLY_MESSAGE_BYTES,
     MAX_MESSAGE_BYTES,
     MAX_QUEUED_FRAMES,
-    binary_frame,
 )
+from trunkline.realtime.websocket_frames import binary_frame
 from unit.realtime.conftest import Run
 from unit.realtime.running import TIMEOUT, World, blocked_socket, client, clients, event, world
 from unit.realtime.wire import init, packet, parse
@@ -91,6 +93,57 @@ async def raw(to: World, head: bytes = HEAD) -> AsyncIterator[Raw]:
         yield one
     finally:
         writer.close()
+
+
+def test_much_input_is_read_in_pieces_between_everything_else(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledgement = masked(2, packet("reply", "TM1"))
+    per_piece = PIECE_BYTES // len(acknowledgement) + 1
+    many = 20 * per_piece
+    handled: Counter[int] = Counter()
+    turn = 0
+    hand_on = module.WebSocket._hand_on
+
+    def counted(self: module.WebSocket, opcode: Opcode, data: bytes) -> None:
+        handled[turn] += 1
+        hand_on(self, opcode, data)
+
+    monkeypatch.setattr(module.WebSocket, "_hand_on", counted)
+
+    async def test() -> None:
+        nonlocal turn
+        async with world() as made, raw(made) as one, raw(made) as two:
+            for client in (one, two):
+                client.writer.write(masked(2, init("alice")))
+                assert await client.code() == 200
+            for client in (one, two):
+                client.writer.write(acknowledgement * many + masked(2, packet("ping", "TM2")))
+            while handled.total() < 2 * many + 4:
+                turn += 1
+                await asyncio.sleep(0)
+            # Everything was handled, in order, and reading goes on.
+            for client in (one, two):
+                assert await client.code() == 400
+                client.writer.write(masked(2, packet("ping", "TM3")))
+                assert await client.code() == 400
+
+    run(test())
+    assert max(handled.values()) <= (PIECES_AT_ONCE + 2) * per_piece
+
+
+def test_input_behind_the_end_is_dropped(run: Run) -> None:
+    async def test() -> None:
+        async with world() as made, raw(made) as one:
+            one.writer.write(masked(2, init("alice")))
+            assert await one.code() == 200
+            one.writer.write(
+                masked(2, b"garbage") + masked(2, packet("reply", "TM1")) * 2000 + masked(8, b"") * 50
+            )
+            assert await one.close_code(0x82) == 1000
+            await made.until(lambda: not made.state.connections)
+
+    run(test())
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 70000])
