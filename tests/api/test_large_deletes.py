@@ -349,3 +349,24 @@ def queued(api: Api) -> StoredJob:
     (job,) = api.run(api.node.database.read(lambda tx: list_jobs(tx, JobState.READY, 10)))
     assert isinstance(job, StoredJob)
     return job
+
+
+def test_creations_beside_a_deletion_leave_nothing_behind(api: Api) -> None:
+    api.run(api.node.runner.stop())
+    service = api.post("/sync/v1/Services", {}).json()["sid"]
+    path = f"/sync/v1/Services/{service}"
+    map_sid = api.post(f"{path}/Maps", {}).json()["sid"]
+    fill = _items(f"sid = '{map_sid}' AND :sid <> ''", "0, 'k' || i")[0]
+    api.run(api.node.database.write(lambda tx: tx.run(fill, sid=service)))
+    item = ("POST", f"{path}/Maps/{map_sid}/Items", {"Key": "new", "Data": "{}"})
+    made = ("POST", f"{path}/Documents", {"UniqueName": "new"})
+    answers = api.together(item, made, ("DELETE", path, None), item, made)
+    assert answers[2].status_code == 204
+    assert {answer.status_code for answer in answers} <= {201, 204, 404, 409}
+    for method, below, form in (item, made):
+        assert api.request(method, below, data=form).status_code == 404
+    finish(api, queued(api))
+    for table in _SYNC:
+        assert rows_of(api, table, map_sid) == 0, table
+    count = "SELECT count(*) FROM sync_objects WHERE service_sid = :sid"
+    assert api.run(api.node.database.read(lambda tx: tx.value(count, sid=service))) == 0

@@ -12,15 +12,21 @@ import pytest
 from engines import Engine
 from trunkline.api.errors import ApiError
 from trunkline.core.clock import SECOND
+from trunkline.core.jobs.administration import list_jobs
+from trunkline.core.jobs.outcomes import ClaimedJob, Success
+from trunkline.core.jobs.queue import JobState
+from trunkline.core.jobs.removals import Removals
 from trunkline.core.storage.database import Database, Tx, Unavailable
+from trunkline.core.storage.removal import ROWS
 from trunkline.products.sync import documents, event_log, expiry, objects
 from trunkline.products.sync.event_types import EventType, SyncEvent
 from trunkline.products.sync.expiry import Sweeper
 from trunkline.products.sync.items import Change
 from trunkline.products.sync.objects import Creation
+from trunkline.products.sync.schema import REMOVALS
 from trunkline.products.sync.services import SyncService
 from trunkline.realtime.objects.types import ObjectKind
-from unit.products.sync.world import World, world
+from unit.products.sync.world import ACCOUNT_SID, World, world
 
 PATIENCE = 10.0
 
@@ -202,3 +208,42 @@ def test_a_name_is_free_when_another_transaction_removes_its_holder_first(
         await create(here, "n")
 
     on(engine, tmp_path, scenario)
+
+
+def test_a_large_map_that_expires_is_gone_at_once_and_its_items_go_in_pieces(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with world(engine, tmp_path) as here:
+
+            async def fill(tx: Tx) -> str:
+                made = await objects.create(
+                    tx, here.scope, ObjectKind.MAP, Creation(unique_name="large", ttl=1)
+                )
+                await tx.run(
+                    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+                    " INSERT INTO sync_items (object_sid, item_index, item_key, account_sid, service_sid, data,"
+                    " created_event_id, last_event_id, created_by, date_created, date_updated, date_expires)"
+                    f" SELECT CAST(:sid AS TEXT), 0, 'k' || i, '{ACCOUNT_SID}', '', '{{}}', i, i, '', i, i, i FROM n",
+                    sid=made.sid,
+                )
+                return made.sid
+
+            sid = await here.database.write(fill)
+            here.clock.now += 2 * SECOND
+            here.announced.clear()
+            while await here.database.write(expiry.purge):
+                pass
+            ended = [event for event in here.announced if isinstance(event, SyncEvent)]
+            assert [event.type for event in ended] == [EventType.MAP_REMOVED]
+            assert ended[0].unique_name == "large"
+            count = "SELECT count(*) FROM sync_items WHERE object_sid = :sid"
+            assert await here.database.read(lambda tx: tx.value(count, sid=sid)) == 1200 - ROWS
+            again = Creation(unique_name="large")
+            await here.database.write(lambda tx: objects.create(tx, here.scope, ObjectKind.MAP, again))
+            (job,) = await here.database.read(lambda tx: list_jobs(tx, JobState.READY, 10))
+            claimed = ClaimedJob(job.id, job.kind, job.payload, "", None, 1, 0)
+            assert await Removals(here.database, REMOVALS).run_job(claimed) == Success()
+            assert await here.database.read(lambda tx: tx.value(count, sid=sid)) == 0
+
+    asyncio.run(scenario())
