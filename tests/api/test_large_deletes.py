@@ -360,9 +360,9 @@ def test_creations_beside_a_deletion_leave_nothing_behind(api: Api) -> None:
     api.run(api.node.database.write(lambda tx: tx.run(fill, sid=service)))
     item = ("POST", f"{path}/Maps/{map_sid}/Items", {"Key": "new", "Data": "{}"})
     made = ("POST", f"{path}/Documents", {"UniqueName": "new"})
-    answers = api.together(item, made, ("DELETE", path, None), item, made)
-    assert answers[2].status_code == 204
-    assert {answer.status_code for answer in answers} <= {201, 204, 404, 409}
+    responses = api.together(item, made, ("DELETE", path, None), item, made)
+    assert responses[2].status_code == 204
+    assert {response.status_code for response in responses} <= {201, 204, 404, 409}
     for method, below, form in (item, made):
         assert api.request(method, below, data=form).status_code == 404
     finish(api, queued(api))

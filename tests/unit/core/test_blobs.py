@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from engines import Engine, opened
-from trunkline.core.blobs import files
+from trunkline.core.blobs import files, orphans
 from trunkline.core.blobs.files import FileBlobs
 from trunkline.core.blobs.pieces import PieceBlobs
 from trunkline.core.blobs.store import (
@@ -487,6 +487,17 @@ def test_the_removal_of_many_blobs_is_few_transactions(
         assert (len(writes), await place.keys()) == (3, set())
 
     run(scenario)
+
+
+def test_large_blobs_share_no_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trunkline.core.blobs.orphans._BATCH", 4)
+    sizes = (1, 0, 2 * PIECE, 5 * PIECE, PIECE + 1, 1)
+    batches = orphans._batches(orphans._Orphan(str(number), size) for number, size in enumerate(sizes))
+    assert [[one.size for one in batch] for batch in batches] == [
+        [1, 0, 2 * PIECE],
+        [5 * PIECE],
+        [PIECE + 1, 1],
+    ]
 
 
 class CountedTx:

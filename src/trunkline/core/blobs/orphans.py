@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from trunkline.core.blobs.store import GRACE, BlobKey, BlobReference, delete_blob
-from trunkline.core.storage.database import Conflict, Database, Tx
+from trunkline.core.blobs.store import GRACE, PIECE, BlobReference, delete_blob
+from trunkline.core.storage.database import Conflict, Database, Row, Tx
 
 _PAGE = 1000
 _BATCH = 100
-"""Blobs that one transaction removes."""
+"""Pieces of blobs that one transaction removes: on PostgreSQL each of them is a row."""
 _LAST = """
 SELECT max(key) FROM (SELECT key FROM blobs WHERE key > :after ORDER BY key LIMIT :limit) AS page
 """
 _ORPHANS = """
-SELECT key FROM blobs WHERE key > :after AND key <= :last AND date_created < :before {conditions}
+SELECT key, size FROM blobs WHERE key > :after AND key <= :last AND date_created < :before {conditions}
 """
 _UNREFERENCED = "AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.{column} = blobs.key)"
+
+
+class _Orphan(Row, frozen=True):
+    key: str
+    size: int
 
 
 async def remove_orphans(database: Database, references: Sequence[BlobReference]) -> None:
@@ -28,12 +33,27 @@ async def remove_orphans(database: Database, references: Sequence[BlobReference]
     after = ""
     while (last := await _last_key(database, after)) is not None:
         orphans = await _orphans(database, sql, after, last)
-        for begin in range(0, len(orphans), _BATCH):
-            await _remove(database, orphans[begin : begin + _BATCH])
+        for batch in _batches(orphans):
+            await _remove(database, batch)
         after = last
 
 
-async def _remove(database: Database, orphans: Sequence[BlobKey]) -> None:
+def _batches(orphans: Iterable[_Orphan]) -> Iterator[list[_Orphan]]:
+    """Yield the blobs in groups of at most ``_BATCH`` pieces, or of one blob that has more."""
+    batch: list[_Orphan] = []
+    pieces = 0
+    for orphan in orphans:
+        count = max(1, -(-orphan.size // PIECE))
+        if batch and pieces + count > _BATCH:
+            yield batch
+            batch, pieces = [], 0
+        batch.append(orphan)
+        pieces += count
+    if batch:
+        yield batch
+
+
+async def _remove(database: Database, orphans: Sequence[_Orphan]) -> None:
     try:
         await database.write(partial(_delete, orphans=orphans))
     except Conflict:
@@ -43,7 +63,7 @@ async def _remove(database: Database, orphans: Sequence[BlobKey]) -> None:
                 await database.write(partial(delete_blob, key=orphan.key))
 
 
-async def _delete(tx: Tx, orphans: Sequence[BlobKey]) -> None:
+async def _delete(tx: Tx, orphans: Sequence[_Orphan]) -> None:
     for orphan in orphans:
         await delete_blob(tx, orphan.key)
 
@@ -54,8 +74,8 @@ async def _last_key(database: Database, after: str) -> str | None:
     return last
 
 
-async def _orphans(database: Database, sql: str, after: str, last: str) -> list[BlobKey]:
-    async def find(tx: Tx) -> list[BlobKey]:
-        return await tx.all(BlobKey, sql, after=after, last=last, before=tx.now - GRACE)
+async def _orphans(database: Database, sql: str, after: str, last: str) -> list[_Orphan]:
+    async def find(tx: Tx) -> list[_Orphan]:
+        return await tx.all(_Orphan, sql, after=after, last=last, before=tx.now - GRACE)
 
     return await database.scan(find)
