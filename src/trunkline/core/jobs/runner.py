@@ -132,7 +132,7 @@ class Runner:
         """Begin to run jobs, with those that a node left parked or, on SQLite, held when it died. Raise StorageError if
         the database fails."""
         await self._database.write(claims.end_leases)
-        for lane in await self._database.read(claims.parked_lanes):
+        for lane in await self._database.scan(claims.parked_lanes):
             self._limits.add_parked(lane)
         self._database.listen(self._on_events)
         self._loop = asyncio.create_task(self._run())

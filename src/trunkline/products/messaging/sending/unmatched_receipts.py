@@ -65,7 +65,7 @@ class UnmatchedReceipts:
         async def read(tx: Tx) -> list[_CarrierCount]:
             return await tx.all(_CarrierCount, _UNMATCHED, since=since, until=until)
 
-        for one in await self._database.read(read):
+        for one in await self._database.scan(read):
             text = (
                 f"{one.number} delivery receipts have ids that no message has, such as {one.id}, and the messages stay"
                 " sent: the ids may need another id_base of the carrier"
