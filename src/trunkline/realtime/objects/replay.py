@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,17 +42,23 @@ V = TypeVar("V")
 
 
 class Turns:
-    """The turns of clients: at most eight have one at a time."""
+    """The turns of clients: at most eight have one at a time, each for an ``async with``."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> None:
         """Wait for a turn, first come first served, and let everything else run first."""
-        async with self._slots:
+        await self._slots.acquire()
+        try:
             await asyncio.sleep(0)
-            yield
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def __aexit__(self, *failure: object) -> None:
+        """End the turn."""
+        self._slots.release()
 
 
 class PageKey(NamedTuple):

@@ -13,6 +13,7 @@ await but the subscription itself, and a connection that is gone at the end leav
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -65,7 +66,7 @@ class SubscriptionRequest(msgspec.Struct, frozen=True):
     def known(self) -> int | None:
         """The newest event that the client has, at least -1; None for no replay. Raise ApiError 54008 if it is no
         number."""
-        if len(bytes(self.last_event_id)) <= _LONGEST_ID:
+        if len(memoryview(self.last_event_id)) <= _LONGEST_ID:
             with suppress(msgspec.DecodeError):
                 value = _EVENT_ID.decode(self.last_event_id)
                 # No event comes before 0, and a database accepts no number that is far below.
@@ -130,8 +131,12 @@ class _Work:
         self.service_sid = service_sid
         self.version: int = notifications.LISTED if listed else cast(int, batch.event_protocol_version)
         self.correlation_id = None if batch.correlation_id is UNSET else batch.correlation_id
-        self.correlation = notifications.correlation(self.correlation_id)
         self.allowance = _Allowance(4 * limits.replay_events, 4 * limits.replay_bytes)
+
+    @cached_property
+    def correlation(self) -> bytes:
+        """The correlation id as it stands in the frames of a replay."""
+        return notifications.correlation(self.correlation_id)
 
     def outcome(self, request: SubscriptionRequest) -> Outcome:
         """Return the outcomes of one of its objects."""
@@ -186,9 +191,10 @@ class Subscriptions:
         outcome = work.outcome(request)
         self._live.start(peer, sid)
         try:
-            async with self._turns.turn():
-                subscription, root = await self._begin(work, request)
-            last, complete = await self._replay(work, request, subscription, root)
+            known = request.known
+            async with self._turns:
+                subscription, root = await self._begin(work, request, known)
+            last, complete = await self._replay(work, subscription, root, known)
             if denial := self._live.finish(peer, sid):
                 raise denial.error
         except ApiError as error:
@@ -203,8 +209,10 @@ class Subscriptions:
         else:
             self._live.cancel(peer, sid)
 
-    async def _begin(self, work: _Work, request: SubscriptionRequest) -> tuple[Subscription, ObjectRoot]:
-        peer, sid, known = work.peer, request.object_sid, request.known
+    async def _begin(
+        self, work: _Work, request: SubscriptionRequest, known: int | None
+    ) -> tuple[Subscription, ObjectRoot]:
+        peer, sid = work.peer, request.object_sid
         kind = _KINDS.get(bytes(request.object_type))
         if kind is None:
             raise ApiError(54502)
@@ -227,14 +235,14 @@ class Subscriptions:
         return subscription, root
 
     async def _replay(
-        self, work: _Work, request: SubscriptionRequest, subscription: Subscription, root: ObjectRoot
+        self, work: _Work, subscription: Subscription, root: ObjectRoot, known: int | None
     ) -> tuple[int | None, bool]:
         """Send the missed events, no faster than the client reads. Return the last event that it has then, None for a
         Stream, and whether these are all. Raise ApiError if it may read no more."""
         if root.kind is ObjectKind.STREAM:
             return None, True
-        known, last = request.known, root.last_event_id
-        if known is None:
+        last = root.last_event_id
+        if known is None or known == last:
             return last, True
         live, limits = self._live, self._limits
         allowance = _Allowance(limits.replay_events, limits.replay_bytes)
@@ -246,7 +254,7 @@ class Subscriptions:
         while key.after < last:
             if allowance.is_spent or work.allowance.is_spent or self._is_gone(work.peer):
                 return reached, False
-            async with live.replays.turns.turn():
+            async with live.replays.turns:
                 page = await live.replays.page(key)
                 if denial := live.denial(work.peer, root.sid):
                     raise denial.error
