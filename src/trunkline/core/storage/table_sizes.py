@@ -3,7 +3,8 @@
 PostgreSQL counts rows and bytes itself. SQLite has the virtual table ``dbstat``, which reads every page of the file (a
 second for each gigabyte, if it is in memory) and is not in every build. So the size of a table is estimated: its
 numbers of rows from the gaps between row ids at some places, the bytes of a row from the rows there, with what its
-indexes repeat. The estimates are scaled to what the file uses, so that their sum is right.
+indexes repeat. The estimates are scaled to what the file uses, so that their sum is right for a database of some
+size.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ PLACES = 16
 
 SAMPLE = 64
 """Rows that are read at each place; a table with no more ids than all places read is counted."""
+
+_EMPTIEST = 2.5
+"""The largest ratio of a table's pages to the bytes of its rows."""
 
 _OF_ROW, _OF_ENTRY = 12, 10
 """Bytes of a row's or an index entry's own header, about."""
@@ -79,7 +83,8 @@ async def _estimate(tx: Tx) -> list[TableSize]:
     used = await tx.value("SELECT page_count FROM pragma_page_count") - await tx.value(
         "SELECT freelist_count FROM pragma_freelist_count"
     )
-    scale = page * used / (sum(size.bytes for size in sizes) or 1)
+    # Pages are half full at least; a small file consists of the first pages of its tables and indexes.
+    scale = min(page * used / (sum(size.bytes for size in sizes) or 1), _EMPTIEST)
     return [TableSize(size.table, size.rows, int(size.bytes * scale)) for size in sizes]
 
 
