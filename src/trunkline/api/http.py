@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import aclosing
+from collections.abc import MutableMapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,18 +21,18 @@ from trunkline.api.errors import ApiError
 from trunkline.api.execution import OperationExecutor, Request, Response
 from trunkline.api.failures import rejection_of
 from trunkline.api.operation import Operation
+from trunkline.api.outgoing_content import OutgoingContent, Send, header_lines, open_content
 from trunkline.api.params import Fields
 from trunkline.api.principal import NOBODY, Principal, Scheme
 from trunkline.api.public import PublicPaths, PublicRequest
 from trunkline.api.request_bodies import BodyMemory, HeldBody, Receive
-from trunkline.api.response_content import ResponseContent, Selection, select
+from trunkline.api.response_content import ResponseContent
 from trunkline.api.router import Match, Router
 from trunkline.core.clock import Clock
 from trunkline.core.storage.database import Conflict, Database
 from trunkline.core.telemetry import Metrics, log_request
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("trunkline.api")
 
@@ -104,14 +103,6 @@ class _RequestState:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.fields.items()}
 
 
-class _Stream(NamedTuple):
-    """A content on its way out: its first piece, and the rest."""
-
-    selection: Selection
-    first: bytes
-    pieces: AsyncGenerator[bytes, None] | None
-
-
 class ApiApplication:
     """The ASGI application."""
 
@@ -143,17 +134,17 @@ class ApiApplication:
     async def _handle(self, state: _RequestState, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request of the API. It counts as in flight until its result is known, and with a streamed
         content until that is sent."""
-        stream: _Stream | None = None
+        stream: OutgoingContent | None = None
         try:
             response = await self._respond(state, scope, receive)
             if response.content is not None:
-                stream = await _open_stream(response.content, state, scope)
+                stream = await self._open(response.content, state, scope)
         except Exception as error:
             self._leave(state)
             response = _error_response(error, state)
         if response.status == 401 and state.match and _checks_secret(state.match.route.operation):
             response = await self._hold(response, state, scope)
-        status, body, more = response.status, response.body, _lines(response.headers)
+        status, body, more = response.status, response.body, header_lines(response.headers)
         seconds = time.perf_counter() - state.started
         host = state.address.host if state.address else ""
         if state.private:
@@ -164,7 +155,7 @@ class ApiApplication:
         if stream is not None:
             status = stream.selection.status
             try:
-                await _send_stream(scope, send, lines, stream)
+                await stream.send(send, lines)
             finally:
                 self._observe(state, scope, status, time.perf_counter() - state.started)
         else:
@@ -173,6 +164,11 @@ class ApiApplication:
                 lines += headers.content(response.media_type.encode(), len(body))
             await _send(scope, send, status, lines, body)
             self._observe(state, scope, status, seconds)
+
+    @staticmethod
+    async def _open(content: ResponseContent, state: _RequestState, scope: Scope) -> OutgoingContent:
+        head = scope["method"] == "HEAD"
+        return await open_content(content, "" if head else state.header(b"range"), head=head)
 
     async def _hold(self, response: Response, state: _RequestState, scope: Scope) -> Response:
         """Return the response to wrong credentials after the delay of the address, or another if too many wait."""
@@ -319,23 +315,23 @@ class ApiApplication:
             head=scope["method"] == "HEAD",
         )
         lines: headers.Headers = [(b"twilio-request-id", state.sid.encode())]
-        stream: _Stream | None = None
+        stream: OutgoingContent | None = None
         try:
             response = await self._door.public.respond(request)
             if response is None:
                 return False
             if response.content is not None:
-                stream = await _open_stream(response.content, state, scope)
-            status, body, more = response.status, response.body, _lines(response.headers)
+                stream = await self._open(response.content, state, scope)
+            status, body, more = response.status, response.body, header_lines(response.headers)
         except Exception as error:
             rejected = _error_response(error, state)
             if rejected.status == 401 and state.header(b"authorization"):
                 rejected = await self._hold(rejected, state, scope)
             status, body = rejected.status, rejected.body
-            more = _lines(rejected.headers) + headers.content(headers.JSON, len(body))
+            more = header_lines(rejected.headers) + headers.content(headers.JSON, len(body))
         if stream is not None:
             status = stream.selection.status
-            await _send_stream(scope, send, lines, stream)
+            await stream.send(send, lines)
         else:
             await _send(scope, send, status, [*lines, *more], body)
         product = self._door.public.product_of(scope["raw_path"])
@@ -366,33 +362,6 @@ def _error_response(error: Exception, state: _RequestState) -> Response:
         # A browser would ask for credentials, and then add them to the requests of every page.
         more.pop("WWW-Authenticate", None)
     return Response(rejection.status, rejection.body(), more)
-
-
-def _lines(named: Mapping[str, str]) -> headers.Headers:
-    return [(name.lower().encode(), value.encode()) for name, value in named.items()]
-
-
-async def _open_stream(content: ResponseContent, state: _RequestState, scope: Scope) -> _Stream:
-    """Return the selected part of a content with its first piece read: storage that fails is an error response still.
-    Raise ApiError with status 416."""
-    head = scope["method"] == "HEAD"
-    selection = select(content, "" if head else state.header(b"range"))
-    if head or selection.start == selection.end:
-        return _Stream(selection, b"", None)
-    pieces = content.read(selection.start, selection.end)
-    return _Stream(selection, await anext(pieces), pieces)
-
-
-async def _send_stream(scope: Scope, send: Send, lines: headers.Headers, stream: _Stream) -> None:
-    """Send a content. If storage fails in between, the connection ends before the announced length."""
-    lines = [*lines, *_lines(stream.selection.headers)]
-    await send({"type": "http.response.start", "status": stream.selection.status, "headers": lines})
-    if stream.pieces is not None:
-        async with aclosing(stream.pieces):
-            await send({"type": "http.response.body", "body": stream.first, "more_body": True})
-            async for piece in stream.pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
 
 
 async def _send(scope: Scope, send: Send, status: int, lines: headers.Headers, body: bytes) -> None:

@@ -8,7 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pytest
+
 from trunkline.core.host_patterns import parse_pattern
+from trunkline.switch import passthrough
 from unit.switch.running import TIMEOUT, Start, read_established, read_to_end
 
 LARGE = b"x" * 1_000_000
@@ -110,3 +113,20 @@ def test_a_stop_ends_tunnels(start: Start) -> None:
             with suppress(ConnectionResetError):
                 assert read_to_end(sock) == b""
     assert received in ([b"broken"], [b""])
+
+
+def test_a_client_that_keeps_its_end_does_not_keep_the_hosts(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passthrough, "HALF_CLOSED_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(TIMEOUT)
+        port = listener.getsockname()[1]
+        proxied = start(let_through=[parse_pattern(f"localhost:{port}")])
+        with proxied.connect(head(port)) as sock:
+            read_established(sock)
+            far, _ = listener.accept()
+            with far, suppress(ConnectionResetError):
+                far.settimeout(TIMEOUT)
+                far.shutdown(socket.SHUT_WR)
+                assert far.recv(1) == b""

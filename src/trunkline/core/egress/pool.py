@@ -7,8 +7,10 @@
    lost connection is not followed by a burst of streams on one that has not yet sent its SETTINGS.
 3. A request that must be sent once is sent again only if the peer has certainly not processed it: by GOAWAY, or by
    REFUSED_STREAM where libcurl reports it.
-4. A connection that has been idle for ``idle`` seconds is not used again. A pool without requests for that time, and
-   for at most twice as long, closes its multi handle with all its sockets.
+4. A connection that has been idle for ``idle`` seconds is not used again, and closed soon after. So is one that its
+   peer has closed: libcurl checks idle connections only when a request begins, so the pool begins one every few
+   seconds that never opens a socket. A pool without requests for ``idle`` seconds closes its multi handle with all its
+   sockets.
 5. ``drain`` refuses new requests and closes when the last one in flight has ended; ``close`` aborts those in flight,
    which fail with EgressError. A new certificate is a new pool: open it, then drain the old one; a revoked one is
    closed.
@@ -36,6 +38,9 @@ from trunkline.core.leases import LeaseLost
 
 MAX_ATTEMPTS = 5
 """Connections that one request is sent over at most, where those before were lost or refused it."""
+
+CHECK_SECONDS = 5.0
+"""The time after which idle connections are checked: those that their peers closed stay half closed no longer."""
 
 MAX_HTTP2_CONNECTIONS = 2
 """Connections to one origin over HTTP/2: a second one when the streams of the first are used up, or it goes away."""
@@ -96,7 +101,7 @@ class ConnectionPool:
         self._handles: list[Any] = []
         self._origins: dict[str, Http2Origin] = {}
         self._in_flight = 0
-        self._used = False
+        self._used_at = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._unused = asyncio.Event()
@@ -119,6 +124,7 @@ class ConnectionPool:
             return await self._attempt(request, target, request.timeouts.total)
         finally:
             self._in_flight -= 1
+            self._used_at = asyncio.get_running_loop().time()
             if not self._in_flight:
                 self._unused.set()
 
@@ -256,7 +262,6 @@ class ConnectionPool:
         """Return the multi handle, which is closed when it becomes idle. Raise EgressError if the pool is closed."""
         if self.closed:
             raise EgressError(Failure.POOL_CLOSED, "the pool of connections is closed")
-        self._used = True
         if self._multi is None:
             self._multi = pycurl.AsyncCurlMulti()
             self._multi.setopt(pycurl.M_MAXCONNECTS, _IDLE_CONNECTIONS)
@@ -266,16 +271,29 @@ class ConnectionPool:
         return self._multi
 
     def _watch_idle(self) -> None:
-        self._used = False
-        self._idle_timer = asyncio.get_running_loop().call_later(self._options.idle, self._close_idle)
+        pause = min(CHECK_SECONDS, self._options.idle)
+        self._idle_timer = asyncio.get_running_loop().call_later(pause, self._check_idle)
 
-    def _close_idle(self) -> None:
-        if self._used or self._in_flight:
+    def _check_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._in_flight or loop.time() < self._used_at + self._options.idle:
+            self._prune()
             self._watch_idle()
             return
         multi, self._multi = self._multi, None
         self._origins.clear()
-        self._closing = asyncio.get_running_loop().create_task(multi.aclose())
+        self._closing = loop.create_task(multi.aclose())
+
+    def _prune(self) -> None:
+        """Let libcurl close the idle connections that their peers have closed, or that are too old: it does that before
+        it opens a socket, which is refused here."""
+        curl = pycurl.Curl()
+        curl.setopt(pycurl.URL, "http://127.0.0.1:1/")
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.MAXAGE_CONN, self._max_age)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, lambda *_: pycurl.SOCKET_BAD)
+        self._multi.add_handle(curl).add_done_callback(_ignore)
 
     def _prepare(
         self, curl: Any, request: EgressRequest, target: Target, connect: float, total: float
@@ -314,6 +332,11 @@ class ConnectionPool:
         if not self._tls.verify:
             curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+
+
+def _ignore(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _cancelled_from_outside() -> bool:

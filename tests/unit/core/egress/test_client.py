@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import uvloop
 
+from trunkline.core.egress import pool
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
-from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, stall
+from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, read_request, stall
 from unit.core.egress.sending import client, run
 
 
@@ -413,5 +414,33 @@ def test_hanging_peers_hold_up_no_other_and_leave_no_socket_open() -> None:
         async with client() as egress, peer() as good:
             await request(egress, good.url())
             assert len(os.listdir("/proc/self/fd")) <= before + 5
+
+    run(body)
+
+
+def test_idle_connections_that_their_peers_closed_do_not_stay_half_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "CHECK_SECONDS", 0.05)
+    count = 20
+
+    async def body() -> None:
+        arrived, over, ended = asyncio.Barrier(count), asyncio.Event(), asyncio.Barrier(count + 1)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            await arrived.wait()
+            writer.write(OK)
+            await over.wait()
+            writer.write_eof()
+            assert await reader.read() == b""
+            await ended.wait()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, client() as egress:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            await asyncio.gather(*(request(egress, url) for _ in range(count)))
+            over.set()
+            await ended.wait()
 
     run(body)
