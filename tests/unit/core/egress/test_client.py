@@ -18,6 +18,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
+from trunkline.core.leases import LeaseLost
 from unit.core.egress.peers import OK, Reply, certificate, drip, hang, peer, read_request, stall
 from unit.core.egress.sending import client, run
 
@@ -442,5 +443,20 @@ def test_idle_connections_that_their_peers_closed_do_not_stay_half_closed(
             await asyncio.gather(*(request(egress, url) for _ in range(count)))
             over.set()
             await ended.wait()
+
+    run(body)
+
+
+def test_nothing_is_sent_for_a_lease_that_ended_while_it_connected() -> None:
+    async def body() -> None:
+        held = [True]
+        async with peer() as server, client() as egress:
+            assert (await request(egress, server.url("/1"), holds=lambda: held[0])).status == 200
+            held[0] = False
+            # Over a connection that is open, and over a new one.
+            for url in (server.url("/2"), server.url("/3").replace("127.0.0.1", "localhost")):
+                with pytest.raises(LeaseLost):
+                    await request(egress, url, holds=lambda: held[0])
+        assert [one.split(b" ")[1] for one in server.requests if one] == [b"/1"]
 
     run(body)

@@ -31,6 +31,7 @@ from trunkline.core.jobs.outcomes import (
 )
 from trunkline.core.jobs.queue import JobState, StoredJob
 from trunkline.core.jobs.runner import Runner, RunnerOptions
+from trunkline.core.leases import LeaseLost
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.webhooks import attempts
 from trunkline.core.webhooks.attempts import Attempt
@@ -480,6 +481,22 @@ def test_a_promised_sid_is_that_of_the_first_attempt_and_of_no_other(database_ur
             assert [attempt.sid == promised for attempt in found] == [True, False, False, False]
             assert len({attempt.sid for attempt in found}) == 4
             assert [alert.attempt and alert.attempt.sid for alert in one.alerts] == [one.sid for one in found]
+
+    run(body)
+
+
+@ONE_ENGINE
+def test_a_job_that_lost_its_lease_makes_no_further_attempt(database_url: str) -> None:
+    async def body() -> None:
+        async with world(database_url) as one, peer(status(500)) as server:
+            webhook = Webhook(ACCOUNT, server.url("/#rc=5&rp=5xx"), parameters=PARAMETERS)
+            held = [True, True, True, False]
+            claimed = msgspec.structs.replace(job(webhook, 1), holds=lambda: held.pop(0))
+            with pytest.raises(LeaseLost):
+                await one.delivery.run_job(claimed)
+            # The attempt that was made is recorded, and is no outcome.
+            assert [attempt.number for attempt in await one.attempts()] == [1]
+        assert len([request for request in server.requests if request]) == 1
 
     run(body)
 
