@@ -15,6 +15,7 @@ import msgspec
 
 from trunkline.core.clock import SECOND
 from trunkline.core.leases import Holds, LateOutcome
+from trunkline.core.outages import Outages
 from trunkline.core.storage.database import Row, Tx
 from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.lanes import LaneHasWork
@@ -58,13 +59,24 @@ class HandoverResult(msgspec.Struct, frozen=True):
 
 
 class ResultRecorder:
-    """The recorder of results; ``prices`` are the costs of messages that the network accepted."""
+    """The recorder of results; ``prices`` are the costs of messages that the network accepted. The log has one line
+    for each carrier that leaves outcomes unknown, until it accepts messages again."""
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
+        self._unknown = Outages(log)
 
     async def record(self, tx: Tx, ended: HandoverResult) -> None:
         """Record the result of a hand-over, unless the message was handed over again or has ended."""
+        if isinstance(ended.outcome, UnknownOutcome):
+            then = (
+                "sent again, perhaps twice" if ended.outcome.resend else "given up, the network may have them"
+            )
+            text = "%s: messages without an outcome are %s; the first is %s: %s"
+            outage = self._unknown.of(ended.carrier)
+            outage.failed(text, ended.carrier, then, ended.message.sid, ended.outcome.reason)
+        elif isinstance(ended.outcome, Acceptance):
+            self._unknown.works(ended.carrier, "%s: messages have an outcome again", ended.carrier)
         await _record(tx, ended, self._prices)
 
 
@@ -167,9 +179,9 @@ async def _defer(tx: Tx, message: Message, entry: QueueEntry, deferred: Deferral
 
 async def _record_unknown(tx: Tx, message: Message, entry: QueueEntry, unknown: UnknownOutcome) -> None:
     if not unknown.resend:
-        log.warning("message %s is given up, the network may have it: %s", message.sid, unknown.reason)
+        log.debug("message %s is given up, the network may have it: %s", message.sid, unknown.reason)
         await fail_message(tx, message, UNKNOWN_ERROR)
         return
-    log.warning("message %s is sent again, perhaps twice: %s", message.sid, unknown.reason)
+    log.debug("message %s is sent again, perhaps twice: %s", message.sid, unknown.reason)
     again = Deferral(_AGAIN, unknown.reason, UNKNOWN_ERROR, unknown.ids)
     await _defer(tx, message, entry, again)
