@@ -270,7 +270,9 @@ def resource(root: Path, product: str, names: str, prefix: str) -> list[Path]:
     written = {
         module: MODULE.format(**words, purpose="resources of a Service"),
         test: TEST.format(**words),
-        schema: _replaced(schema, r"^\)\n", migration.replace("\\", r"\\")),
+        schema: _replaced(
+            schema, r"^(MIGRATIONS = \((?:.|\n)*?)^\)\n", r"\g<1>" + migration.replace("\\", r"\\")
+        ),
         init: imported,
         floors: _replaced(floors, rf'^    "{product}": \((?:.|\n)*?"services"', rf'\g<0>, "{names}"'),
     }
