@@ -2,7 +2,7 @@
 
 1. Engines call it from their own threads; each method sets one attribute, so nothing is locked.
 2. A change of the condition is logged once, with its cause, however many requests meet it. So is an outage, in which
-   the engine cannot be reached or has no room for more.
+   the engine cannot be reached, and a time in which it responds, but not to every call.
 3. A failed commit makes the database not writable until a commit that changed something succeeds. ``probe`` tries one
    for a node without traffic, at most once a second; it writes more than most changes, since a full disk often has
    space for a single page. Damage stays until the process ends.
@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from trunkline.core.outages import Outage
-from trunkline.core.storage.database import DamagedData, NotWritable, StorageError, Tx
+from trunkline.core.storage.database import Busy, DamagedData, NotWritable, StorageError, Tx
 
 log = logging.getLogger("trunkline.storage")
 
@@ -38,17 +38,23 @@ class StorageCondition:
         self._probe_at = 0.0
         self._refusals = Outage(log)
         self._outage = Outage(log)
+        self._load = Outage(log)
 
     def unavailable(self, error: StorageError) -> None:
-        """Record that the engine could not be used."""
+        """Record that the engine could not be used, or not by this call."""
         cause = error.__cause__
         reason = f"{error}: {str(cause) or type(cause).__name__}" if cause else str(error)
-        self._outage.failed("the database is away: %s", reason, level=logging.ERROR)
+        if not isinstance(error, Busy):
+            self._outage.failed("the database is away: %s", reason, level=logging.ERROR)
+        elif not self._outage.lasts:
+            self._load.failed("the database is busy: %s", reason)
 
     def available(self) -> None:
         """Record that the engine could be used."""
         if self._outage.lasts:
             self._outage.works("the database is back")
+        if self._load.lasts:
+            self._load.works("the database has time for every call again")
 
     def refused(self, cause: BaseException) -> None:
         """Record that a commit failed."""

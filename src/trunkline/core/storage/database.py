@@ -52,6 +52,10 @@ class Unavailable(StorageError):
     """The engine is closed, out of reach, or its queue is full; safe to try again."""
 
 
+class Busy(Unavailable):
+    """The engine responds, but not to this call in time: other calls had what it needs. It is no outage."""
+
+
 class NotWritable(Unavailable):
     """The engine accepts no changes for now: its disk is full or read-only, or a commit failed. Nothing was changed."""
 

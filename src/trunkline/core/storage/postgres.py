@@ -10,7 +10,9 @@
    COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
 5. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
 6. A ``DatabaseClock`` is measured before anything else, so that the first transaction has its time.
-7. Every session ends by itself: the server bounds its statements, its waits for locks and its pauses in a transaction,
+7. While a call has its session for half of the time of a peer, the server is checked. If it does not respond, the calls
+   that wait for it are given up: a frozen server acknowledges all that it gets, and no bound of the network ends them.
+8. Every session ends by itself: the server bounds its statements, its waits for locks and its pauses in a transaction,
    and both sides notice a peer that is gone. So a node that is frozen holds its locks for a bounded time.
 """
 
@@ -18,11 +20,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from trunkline.core.clock import Clock
 from trunkline.core.storage.condition import StorageCondition
 from trunkline.core.storage.database import (
     Action,
+    Busy,
     DamagedData,
     Listener,
     NotWritable,
@@ -69,6 +73,8 @@ class PostgresDatabase:
         self._listeners: list[Listener] = []
         self.condition = StorageCondition()
         self._check = PostgresCheck(self._servers, self._bounds)
+        self._patience = self._bounds.peer / 2
+        self._watch: asyncio.Task[None] | None = None
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -98,11 +104,15 @@ class PostgresDatabase:
             self._pool(bounds.pool_size, bounds.statement),
             self._pool(bounds.scan_pool_size, bounds.scan),
         )
+        self._watch = asyncio.create_task(self._notice())
 
     async def stop(self) -> None:
         """Finish the writes that were accepted, then close."""
         pools, self._pools = self._pools, None
         await self._idle.wait()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait((self._watch,))
         await asyncio.gather(self._check.close(), *(pool.stop(_STOP_SECONDS) for pool in pools or ()))
 
     async def write(self, action: Action[T], /) -> T:
@@ -139,8 +149,7 @@ class PostgresDatabase:
 
     async def check(self) -> None:
         """Raise Unavailable if the database does not respond within 2 s, NotWritable if it is a standby, or the last
-        commit failed and one more does, DamagedData if damage was found since the start. No pool is waited for. One
-        call at a time."""
+        commit failed and one more does, DamagedData if damage was found since the start. No pool is waited for."""
         pools = self._open_pools()
 
         async def probe(session: Session) -> None:
@@ -148,10 +157,23 @@ class PostgresDatabase:
 
         try:
             await self._check.run(probe)
-        except (SessionLost, Standby):
+        except SessionLost:
+            for pool in pools:
+                pool.abandon(asyncio.get_running_loop().time() - self._patience)
+            raise
+        except Standby:
             for pool in pools:
                 pool.expire()
             raise
+
+    async def _notice(self) -> None:
+        """Check the server again and again while a call has waited for it for long."""
+        while True:
+            await asyncio.sleep(self._patience / 3)
+            late = asyncio.get_running_loop().time() - self._patience
+            if any(pool.used_since <= late for pool in self._pools or ()):
+                with suppress(StorageError):
+                    await self.check()
 
     def _open_pools(self) -> tuple[SessionPool, SessionPool]:
         if self._pools is None:
@@ -174,7 +196,7 @@ class PostgresDatabase:
                 try:
                     return await use(session)
                 except RetryableError as error:
-                    failure: StorageError = Unavailable(str(error))
+                    failure: StorageError = Busy(str(error))
                 except SessionLost as error:
                     losses, failure = losses + 1, error
                     pool.expire(began)

@@ -1,4 +1,10 @@
-"""The check of a PostgreSQL database by a session of its own, so that it waits for no pool."""
+"""The check of a PostgreSQL database by a session of its own, so that it waits for no pool.
+
+1. All of it belongs to one event loop. The lock gives the session to one check at a time: of the health, and of the
+   database itself when a call waits for long.
+2. A check has 2 s, in which it also waits for the lock. So those that wait behind one that fails fail by then, too.
+3. A session that failed a check is closed, and the next check opens another.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +20,27 @@ CHECK_SECONDS = 2.0
 
 
 class PostgresCheck:
-    """A session that is kept for checks, one at a time."""
+    """A session that is kept for checks: one at a time, and all of them in the time of one."""
 
     def __init__(self, servers: PostgresServers, bounds: PostgresBounds) -> None:
         self._servers = servers
         lock = min(bounds.lock, CHECK_SECONDS)
         self._bounds = SessionBounds(CHECK_SECONDS, lock, bounds.idle_in_transaction, bounds.peer)
         self._session: Session | None = None
+        self._turn = asyncio.Lock()
 
     async def run(self, probe: Callable[[Session], Awaitable[None]]) -> None:
         """Query the server, then run ``probe``, within 2 s. Raise Standby if the server is one, what ``probe`` raises,
         SessionLost if the server does not respond."""
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                await probe(await self._responding())
+            async with asyncio.timeout(CHECK_SECONDS), self._turn:
+                try:
+                    await probe(await self._responding())
+                except BaseException:
+                    self._drop()
+                    raise
         except TimeoutError as error:
-            self._drop()
             raise SessionLost("the database does not respond") from error
-        except BaseException:
-            self._drop()
-            raise
 
     async def close(self) -> None:
         """Close the session."""

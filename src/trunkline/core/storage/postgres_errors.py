@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncpg
 
 from trunkline.core.storage.database import (
+    Busy,
     Conflict,
     DamagedData,
     NotWritable,
@@ -65,7 +66,7 @@ SQLSTATES: dict[str, tuple[type[StorageError], str]] = {
     "55P03": (RetryableError, "the lock of another change was not released in time"),
     "55P04": _FAULT,
     "57": _UNAVAILABLE,
-    "57014": (Unavailable, "the database did not finish the statement in time"),
+    "57014": (Busy, "the database did not finish the statement in time"),
     "57P": _LOST,  # shutdown, crash, start, drop: the session has ended
     "58": _UNAVAILABLE,
     "58030": _DAMAGED,

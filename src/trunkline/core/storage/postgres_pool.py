@@ -6,7 +6,7 @@
    after the deadline, the call fails at once.
 3. A session that was lost, or whose user was cancelled in the middle of a statement, is closed. When the server was
    found gone, or to be a standby, ``expire`` closes the idle sessions that have not responded since, so that the next
-   callers do not meet them one by one.
+   callers do not meet them one by one. ``abandon`` closes those in use, too, so that their callers wait no longer.
 4. ``stop`` waits for the sessions in use for a time, then closes all.
 
 The driver has a pool, too. It can neither close its idle sessions when one is found dead nor bound its waiters, and it
@@ -19,7 +19,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from trunkline.core.storage.database import Unavailable
+from trunkline.core.storage.database import Busy, Unavailable
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, SessionLost
 from trunkline.core.storage.postgres_sessions import Session
 
@@ -35,6 +35,7 @@ class SessionPool:
         self._max_queue = max_queue
         self._turns = asyncio.Semaphore(size)
         self._idle: list[tuple[Session, float]] = []
+        self._used: dict[Session, float] = {}
         self._callers = 0
         self._closed = False
 
@@ -42,6 +43,18 @@ class SessionPool:
         """Return the context of a session, which is waited for until ``deadline`` by the loop's clock. Its entry raises
         Unavailable if there is none in time, and what the opening of a session raises."""
         return _HeldSession(self, deadline)
+
+    @property
+    def used_since(self) -> float:
+        """The time by the loop's clock since which the first of the callers has its session; now without any."""
+        return next(iter(self._used.values()), asyncio.get_running_loop().time())
+
+    def abandon(self, since: float) -> None:
+        """Close all idle sessions, and those in use since ``since`` or earlier: what their callers await is lost."""
+        self.expire()
+        for session, began in self._used.items():
+            if began <= since:
+                session.terminate()
 
     def expire(self, since: float = float("inf")) -> None:
         """Close the idle sessions that were not used since a time by the loop's clock."""
@@ -65,24 +78,27 @@ class SessionPool:
         if self._closed:
             raise Unavailable("the database is closed")
         if self._callers >= self._max_queue:
-            raise Unavailable("too many calls wait for the database")
+            raise Busy("too many calls wait for the database")
         self._callers += 1
         try:
             async with asyncio.timeout_at(deadline):
                 await self._turns.acquire()
                 try:
-                    return self._newest_idle() or await self._open_session()
+                    session = self._newest_idle() or await self._open_session()
                 except BaseException:
                     self._turns.release()
                     raise
         except BaseException as error:
             self._callers -= 1
             if isinstance(error, TimeoutError):
-                raise Unavailable("no connection to the database was free in time") from None
+                raise Busy("no connection to the database was free in time") from None
             raise
+        self._used[session] = asyncio.get_running_loop().time()
+        return session
 
     def release(self, session: Session, *, usable: bool) -> None:
         """Take a session back, or close it if it is not ``usable``."""
+        del self._used[session]
         if usable and not self._closed and not session.is_closed():
             self._idle.append((session, asyncio.get_running_loop().time()))
         else:

@@ -10,6 +10,7 @@ import msgspec
 
 from trunkline.core.storage.database import (
     Action,
+    Busy,
     Conflict,
     DamagedData,
     NotWritable,
@@ -24,12 +25,11 @@ from trunkline.core.storage.rows import insertion, reader
 _BROKEN_RULES = frozenset(
     {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_FOREIGNKEY}
 )
+_BUSY = (apsw.BusyError, apsw.LockedError)
 _PASSING = (
-    apsw.BusyError,
     apsw.CantOpenError,
     apsw.ConnectionClosedError,
     apsw.InterruptError,
-    apsw.LockedError,
     apsw.NoMemError,
 )
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.NoLFSError, apsw.PermissionsError, apsw.ReadOnlyError)
@@ -155,6 +155,8 @@ def translate(error: Exception) -> StorageError:
         return DamagedData("the stored data are damaged")
     if isinstance(error, _UNWRITABLE):
         return NotWritable("the database accepts no changes at the moment")
+    if isinstance(error, _BUSY):
+        return Busy("the database was locked for too long")
     if isinstance(error, _PASSING):
         return Unavailable("the database cannot be used at the moment")
     return StorageError("the database refused the statement")

@@ -27,7 +27,16 @@ import apsw
 
 from trunkline.core.clock import Clock
 from trunkline.core.storage.condition import StorageCondition
-from trunkline.core.storage.database import Action, DamagedData, Listener, NotWritable, T, Unavailable, notify
+from trunkline.core.storage.database import (
+    Action,
+    Busy,
+    DamagedData,
+    Listener,
+    NotWritable,
+    T,
+    Unavailable,
+    notify,
+)
 from trunkline.core.storage.sqlite_tx import SqliteTx, advance, translate
 
 BATCH = 500
@@ -84,7 +93,7 @@ class SqliteWriter:
         if self._stopping:
             raise Unavailable("the database is closed")
         if self.waiting >= self._max_queue:
-            full = Unavailable("too many writes are waiting")
+            full = Busy("too many writes are waiting")
             self._condition.unavailable(full)
             raise full
         self._condition.available()

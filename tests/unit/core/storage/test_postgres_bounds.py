@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engines import PostgresEngine, opened
 from faults.relay import RelayThread
+from trunkline.core import outages
 from trunkline.core.clock import system_clock
 from trunkline.core.storage import postgres_check, postgres_migration, postgres_sessions
-from trunkline.core.storage.database import StorageError, Tx, Unavailable
+from trunkline.core.storage.database import Busy, StorageError, Tx, Unavailable
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.postgres import PostgresDatabase
 from trunkline.core.storage.postgres_address import PostgresBounds, parse_address
@@ -276,7 +278,7 @@ def test_a_host_that_is_gone_costs_one_time_out_and_the_next_host_is_used(
     async def test() -> None:
         first, second = (relays.url(n).partition("@")[2].partition("/")[0] for n in range(2))
         address = relays.url(0).replace(first, f"{first},{second}") + "?connect_timeout=1"
-        bounds = PostgresBounds(statement=1.0, wait=LONG, pool_size=5)
+        bounds = PostgresBounds(statement=1.0, wait=LONG, pool_size=5, peer=LONG)
         async with opened(address, MIGRATIONS, bounds=bounds) as database:
             together = asyncio.Barrier(5)
 
@@ -315,6 +317,68 @@ def test_a_server_that_does_not_respond_fails_the_check_in_time(
             await database.check()
 
     run(test())
+
+
+def test_calls_to_a_server_that_is_frozen_are_given_up_together(
+    relays: RelayThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_check, "CHECK_SECONDS", 0.3)
+
+    async def test() -> None:
+        # No statement, and no wait for a session, ends by itself.
+        bounds = PostgresBounds(statement=LONG, scan=LONG, wait=1.0, pool_size=3, peer=1.0)
+        async with opened(f"{relays.url(0)}?connect_timeout=1", MIGRATIONS, bounds=bounds) as database:
+            together = asyncio.Barrier(3)
+
+            async def meet(tx: Tx) -> None:
+                await together.wait()
+
+            await asyncio.gather(*(database.write(meet) for _ in range(3)))
+            relays.swallow(0)
+            calls = (
+                database.write(count()),
+                database.read(total),
+                database.scan(total),
+                database.read(total),
+            )
+            for result in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(result, Unavailable), result
+            # None of them meets a session from before.
+            with pytest.raises(Unavailable):
+                await database.read(total)
+            checks = [database.check() for _ in range(3)]
+            for result in await asyncio.gather(*checks, return_exceptions=True):
+                assert isinstance(result, Unavailable), result
+            relays.open(0)
+            while True:
+                with suppress(Unavailable):
+                    await database.check()
+                    break
+            assert await database.read(total) == 0
+
+    run(test())
+
+
+def test_a_lock_that_is_contended_is_no_outage(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
+
+    async def test() -> None:
+        session = await frozen(url, SessionBounds(LONG, LONG, LONG, LONG))
+        async with opened(url, MIGRATIONS, bounds=PostgresBounds(wait=0.1, lock=SHORT)) as database:
+            for _ in range(3):
+                with pytest.raises(Busy, match="lock"):
+                    await database.write(count())
+            await session.execute("ROLLBACK")
+            await database.write(count())
+        session.terminate()
+
+    run(test())
+    assert [(record.levelname, record.message.partition(":")[0]) for record in caplog.records] == [
+        ("WARNING", "the database is busy"),
+        ("WARNING", "the database has time for every call again"),
+    ]
 
 
 def test_a_node_waits_for_the_migration_of_another_for_a_bounded_time(

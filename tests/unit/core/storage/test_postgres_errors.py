@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from trunkline.core.storage.database import (
+    Busy,
     Conflict,
     DamagedData,
     NotWritable,
@@ -32,8 +33,9 @@ KINDS: dict[type[StorageError], tuple[str, ...]] = {
     ),
     Unavailable: (
         *("28000", "28P01", "3D000", "53000", "53200", "53300", "53400", "55000", "55006"),
-        *("57000", "57014", "58000", "58P02", "58P03"),
+        *("57000", "58000", "58P02", "58P03"),
     ),
+    Busy: ("57014",),
     NotWritable: ("53100",),
     DamagedData: ("58030", "58P01", "XX001", "XX002"),
     OutcomeUnknown: ("08007", "40003"),
