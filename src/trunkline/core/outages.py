@@ -1,8 +1,9 @@
 """The outages of what a node depends on, in its log: a line when one begins, and one when it is over.
 
 While a dependency is away, everything that needs it fails: each request, message and webhook, again and again. Those
-failures are counted, and nothing else of them is written. The calls come from any thread; each sets attributes, so
-nothing is locked, and two threads that meet an outage in the same moment write it twice at worst.
+failures are counted, and nothing else of them is written. So are events that strangers cause at will. The calls come
+from any thread; each sets attributes, so nothing is locked, and two threads that meet an outage in the same moment
+write it twice at worst.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from time import monotonic
 
 CALM_SECONDS = 5.0
 """The time without a failure after which what fails now and then works again: until then it is one outage."""
+
+REPEAT_SECONDS = 60.0
+"""The time between two lines about an event that strangers cause."""
 
 MAX_KEYS = 1000
 """Dependencies of one kind that are kept apart; of more, the one that failed the longest ago is forgotten."""
@@ -65,6 +69,27 @@ class Outage:
             return
         failures, self._failures = self._failures, 0
         self._log.warning(message, *arguments, extra={"fields": {"failures": failures}})
+
+
+class FrequentEvent:
+    """An event that strangers can cause as often as they like: it is a line at most every ``REPEAT_SECONDS``, with the
+    number of those since the last line in the field ``events``."""
+
+    __slots__ = ("_clock", "_events", "_log", "_next_at")
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = monotonic) -> None:
+        self._log = log
+        self._clock = clock
+        self._events = 0
+        self._next_at = float("-inf")
+
+    def happened(self, message: str, *arguments: object, level: int = logging.WARNING) -> None:
+        """Record one; it is logged if the last line is old enough."""
+        self._events += 1
+        if (now := self._clock()) >= self._next_at:
+            events, self._events = self._events, 0
+            self._next_at = now + REPEAT_SECONDS
+            self._log.log(level, message, *arguments, extra={"fields": {"events": events}})
 
 
 class Outages:

@@ -19,6 +19,7 @@ from api.messaging.inventory import (
     stock,
     subaccount,
 )
+from trunkline.api import paging
 from trunkline.api.paging import Cursor, encode
 from trunkline.products.messaging.numbers.inventory import Number
 
@@ -99,6 +100,25 @@ def test_what_can_be_bought_is_filtered(api: Api) -> None:
     assert_error(api.get(f"{AVAILABLE}/us/Local.json"), 404, 20404)
     assert_error(api.get(f"{AVAILABLE}/US/Local.json", {"AreaCode": "x"}), 400, 20001)
     assert_error(api.get(f"{AVAILABLE}/US/Local.json", {"Contains": "%"}), 400, 20001)
+
+
+def test_a_whole_number_is_found_in_one_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "WALKED_PAGES", 1)
+    monkeypatch.setattr(paging, "DEFAULT_SIZE", 2)
+    offered = found(api, "US/Local")
+    numbers = [buy(api, number)["phone_number"] for number in offered[:6]]
+    for path, key, given, number in (
+        (f"{AVAILABLE}/US/Local.json", "available_phone_numbers", "Contains", offered[-1]),
+        (f"{NUMBERS}.json", "incoming_phone_numbers", "PhoneNumber", numbers[-1]),
+        (f"{ACCOUNT}/IncomingPhoneNumbers/Local.json", "incoming_phone_numbers", "PhoneNumber", numbers[-1]),
+    ):
+        for form in (number, number[1:], f"{number[:2]} ({number[2:5]}) {number[5:8]}-{number[8:]}"):
+            page = api.get(path, {given: form}).json()
+            assert [one["phone_number"] for one in page[key]] == [number]
+            assert page["next_page_uri"] is None
+    taken = {"Contains": numbers[-1], "PageSize": "1000"}
+    page = api.get(f"{AVAILABLE}/US/Local.json", taken).json()
+    assert page["available_phone_numbers"] == []
 
 
 def test_countries_are_listed_with_their_kinds(api: Api) -> None:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from trunkline.core import outages
-from trunkline.core.outages import MAX_KEYS, Outage, Outages
+from trunkline.core.outages import MAX_KEYS, FrequentEvent, Outage, Outages
 
 log = logging.getLogger("trunkline.test")
 
@@ -45,6 +45,16 @@ def test_a_fault_of_the_program_has_its_traceback_once(caplog: pytest.LogCapture
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.fields == {"id": "7"}  # type: ignore[attr-defined]
+
+
+def test_what_strangers_cause_is_a_line_a_minute_with_its_number(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Seconds()
+    event = FrequentEvent(log, clock)
+    for number in range(250):
+        clock.now = number / 2
+        event.happened("it is bad: %s", number)
+    assert lines(caplog) == [("WARNING", f"it is bad: {number}") for number in (0, 120, 240)]
+    assert [record.fields["events"] for record in caplog.records] == [1, 120, 120]  # type: ignore[attr-defined]
 
 
 def test_what_fails_now_and_then_is_one_outage(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from trunkline.api.principal import Credential
 from trunkline.core import access_tokens
 from trunkline.core.access_tokens import Grant, GrantName, InvalidToken, Rule
 from trunkline.core.clock import SECOND
+from trunkline.core.outages import FrequentEvent
 from trunkline.core.secrets import Vault
 from trunkline.core.storage.database import Database, NeedsWrite, Row, Tx
 from trunkline.products.accounts.store import secret_label
@@ -45,6 +46,7 @@ class TokenVerifier:
         self._database = database
         self._vault = vault
         self._finders = finders
+        self._refusals = {rule: FrequentEvent(log) for rule in Rule}
 
     async def verify(self, token: str, product: str) -> Grant:
         """Return the grant of a token for ``product`` (``data_sync``, ``chat`` or ``ip_messaging``). Raise InvalidToken
@@ -59,7 +61,9 @@ class TokenVerifier:
             except NeedsWrite:
                 return await self._database.write(check)
         except InvalidToken as refused:
-            log.info("an access token was refused: %s", refused)
+            self._refusals[refused.rule].happened(
+                "an access token was refused: %s", refused, level=logging.INFO
+            )
             raise
 
 

@@ -20,7 +20,7 @@ from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
 from trunkline.core.leases import Holds, LeaseLost, always
-from trunkline.core.outages import Outage
+from trunkline.core.outages import FrequentEvent, Outage
 from trunkline.transports.base import (
     CarrierListener,
     CarrierProblem,
@@ -52,6 +52,7 @@ class HttpCarrier:
         self._slots = asyncio.Semaphore(route.window)
         self._failure = ""
         self._outage = Outage(log)
+        self._unread = FrequentEvent(log)
         self._resumes = 0.0
         self._stopping = False
 
@@ -192,7 +193,7 @@ class HttpCarrier:
                 await self._listener.inbound(protocol.inbound(self.name, body))
         except protocol.BadReport as error:
             shown = body[:_SHOWN].decode("utf-8", "replace")
-            log.warning(
+            self._unread.happened(
                 "%s: a report to %s cannot be read: %s; it begins with %r", self.name, kind, error, shown
             )
             text = f"The gateway's report to {kind} cannot be read: {error}. It begins with {shown!r}"

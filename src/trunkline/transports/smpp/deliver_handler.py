@@ -15,6 +15,7 @@ import asyncio
 import logging
 
 from trunkline.core.clock import SECOND, Clock
+from trunkline.core.outages import FrequentEvent
 from trunkline.core.storage.database import LOGGED_ONCE
 from trunkline.transports.base import CarrierListener, CarrierProblem, InboundMessage, Receipt
 from trunkline.transports.smpp.commands import CommandStatus
@@ -48,6 +49,7 @@ class DeliverHandler:
         self._store = segments
         self._clock = clock
         self._patience = patience
+        self._unread = FrequentEvent(log)
         self._dialect = Dialect(route.name, IdBase(route.id_base), route.receipt_error_table)
 
     async def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:
@@ -105,7 +107,7 @@ class DeliverHandler:
             await self._listener.receipt(receipt)
             return
         octets = report.octets[:_SHOWN].hex()
-        log.warning(
+        self._unread.happened(
             "%s: a receipt for a message from %s cannot be read: it has no id; its octets: %s; its parameters: %s",
             self._route.name,
             report.number,

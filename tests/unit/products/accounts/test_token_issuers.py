@@ -240,11 +240,14 @@ def test_default_is_no_service_of_chat_and_notify_no_product(in_world: Run) -> N
 def test_a_refusal_is_logged_without_the_token(in_world: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(world: World) -> str:
         token = world.token(SyncGrant(SYNC), valid_until=NOW - 1)
-        await world.broken(token)
+        for _ in range(20):
+            await world.broken(token)
+            await world.broken("no.token.")
         return token
 
     with caplog.at_level(logging.INFO, "trunkline.tokens"):
         token = in_world(scenario)
+    assert len(caplog.records) == 2, "one for each rule"
     assert "20104 Access Token expired or expiration date invalid: exp is over" in caplog.text
     assert not any(part in caplog.text for part in token.split("."))
 

@@ -350,7 +350,7 @@ def test_who_waits_for_an_answer_may_be_cancelled() -> None:
     play(hang, scenario)
 
 
-def test_reports_reach_the_receiver_before_they_are_acknowledged() -> None:
+def test_reports_reach_the_receiver_before_they_are_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with carrier("http://127.0.0.1:9/") as (made, recorder):
             assert await made.report("receipts", b'{"id": "g1", "status": "delivered"}')
@@ -365,6 +365,7 @@ def test_reports_reach_the_receiver_before_they_are_acknowledged() -> None:
                     await made.report(kind, b'{"colour": "red"}' + b" " * 60_000)
             assert all("red" in one.text and len(one.text) < 1_000 for one in recorder.problems)
             assert len(recorder.problems) == 2
+            assert len(caplog.records) == 1
             recorder.failures = 1
             with pytest.raises(OSError, match="the disk is full"):
                 await made.report("receipts", b'{"id": "g1", "status": "delivered"}')

@@ -16,7 +16,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.core.storage.list_query import ListQuery, WalkResult
 from trunkline.core.storage.walks import walk
-from trunkline.products.messaging.numbers.inventory import Number, national_form
+from trunkline.products.messaging.numbers.inventory import Number, find_whole, national_form
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.patterns import partial_number
 
@@ -140,7 +140,10 @@ async def page_available(
             indexed.append(f"{name} = :{name}")
     flags = (("sms", params.sms_enabled), ("mms", params.mms_enabled), ("voice", params.voice_enabled))
     checked += [name if flag else f"NOT {name}" for name, flag in flags if isinstance(flag, bool)]
-    if isinstance(params.contains, str):
+    if isinstance(params.contains, str) and (whole := await find_whole(tx, params.contains, None)):
+        values["whole"] = whole
+        indexed.insert(0, "number = :whole")
+    elif isinstance(params.contains, str):
         values["contains"] = params.contains
         checked.append("number LIKE :contains ESCAPE '!'")
     return await walk(tx, Number, _OFFERED.narrowed(indexed, checked), call.window.span, **values)

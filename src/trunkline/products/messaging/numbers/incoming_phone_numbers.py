@@ -135,7 +135,10 @@ async def page_owned(
     held, checked = ["account_sid = :account_sid", _TELEPHONE if kind is None else "kind = :kind"], []
     if isinstance(name, str):
         held.append("friendly_name = :friendly_name")
-    if isinstance(pattern, str):
+    whole = await inventory.find_whole(tx, pattern, call.account_sid) if isinstance(pattern, str) else None
+    if whole:
+        held.append("number = :whole")
+    elif isinstance(pattern, str):
         checked.append("number LIKE :pattern ESCAPE '!'")
     return await walk(
         tx,
@@ -146,6 +149,7 @@ async def page_owned(
         kind=kind,
         friendly_name=name,
         pattern=pattern,
+        whole=whole,
     )
 
 

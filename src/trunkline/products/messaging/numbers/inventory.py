@@ -7,6 +7,7 @@ from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.products.messaging.numbers.number_settings import lock_number
 from trunkline.products.messaging.numbers.number_types import NumberType
 from trunkline.products.messaging.numbers.owned_numbers import leave_pool
+from trunkline.products.messaging.numbers.patterns import whole_number
 
 
 class Number(Row, frozen=True):
@@ -71,6 +72,14 @@ async def add_number(tx: Tx, number: Number) -> bool:
 async def find_number(tx: Tx, number: str) -> Number | None:
     """Return the number of the inventory."""
     return await tx.one(Number, f"{_SELECT} WHERE number = :number", number=number)
+
+
+async def find_whole(tx: Tx, pattern: str, account_sid: str | None) -> str | None:
+    """Return the number that a pattern is the whole of, if the account has it, or without one nobody. It is the only
+    one of a list then, found by its key: a walk to it may take many pages (inferred)."""
+    number = whole_number(pattern)
+    found = await find_number(tx, number) if number else None
+    return found.number if found is not None and found.account_sid == account_sid else None
 
 
 _PAGE = f"{_SELECT} WHERE number > :after ORDER BY number LIMIT :limit"

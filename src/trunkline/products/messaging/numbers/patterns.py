@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from trunkline.api.errors import invalid
 from trunkline.api.params import Parser
 
@@ -10,8 +12,15 @@ _KEYS = {
     for digit, letters in enumerate(("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"), 2)
     for letter in letters
 }
+_WHOLE = re.compile(r"%([1-9][0-9]{6,14})%")
 _IGNORED = frozenset("+ ()-.")
 _MAX = 64
+
+
+def whole_number(pattern: str) -> str | None:
+    """Return the number in E.164 that a pattern may be the whole of; None if it is too short or has a wildcard."""
+    found = _WHOLE.fullmatch(pattern)
+    return f"+{found[1]}" if found else None
 
 
 def partial_number() -> Parser:

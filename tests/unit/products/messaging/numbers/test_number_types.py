@@ -13,7 +13,7 @@ from trunkline.products.messaging.numbers.number_types import (
     type_of,
 )
 from trunkline.products.messaging.numbers.parsing import parse_recipient
-from trunkline.products.messaging.numbers.patterns import partial_number
+from trunkline.products.messaging.numbers.patterns import partial_number, whole_number
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,22 @@ def test_what_numbers_of_a_kind_can_do(kind: NumberType, country: str, able: Cap
 )
 def test_a_part_of_a_number(text: str, pattern: str) -> None:
     assert partial_number().parse("Contains", text) == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("+1 (415) 555-0100", "+14155550100"),
+        ("1415KKKabab", "+14155552222"),
+        ("1415555010*", None),
+        ("415555", None),
+        ("0415555010", None),
+        ("1" * 16, None),
+        ("", None),
+    ],
+)
+def test_the_whole_of_a_number(text: str, number: str | None) -> None:
+    assert whole_number(partial_number().parse("Contains", text)) == number
 
 
 @pytest.mark.parametrize("text", ["%", "_", "41!", "é", "٣", "1" * 65])
