@@ -235,6 +235,7 @@ def test_the_operator_ends_a_vetting(manual: None, api: Api) -> None:
     service_sid = service(api)
     registered = campaign(api, service_sid, made["sid"])
     assert registered["rate_limits"]["att"]["mps"] == 4
+    api.clock.advance(60)
     for decision, status in (("reject", "FAILED"), ("approve", "SUCCESS")):
         vetting = api.post(path, {"VettingProvider": "aegis"}).json()
         assert vetting["vetting_status"] == "PENDING"
@@ -246,6 +247,8 @@ def test_the_operator_ends_a_vetting(manual: None, api: Api) -> None:
         "att": {"mps": 40, "msg_class": "D"},
         "tmobile": {"brand_tier": "UPPER_MID"},
     }
+    # A brand has any number of campaigns: none of them is written for its score.
+    assert rated["date_updated"] == registered["date_updated"]
 
 
 def test_a_sole_proprietor_is_not_vetted(api: Api) -> None:

@@ -116,8 +116,8 @@ def test_a_whole_number_is_found_in_one_page(api: Api, monkeypatch: pytest.Monke
             page = api.get(path, {given: form}).json()
             assert [one["phone_number"] for one in page[key]] == [number]
             assert page["next_page_uri"] is None
-    taken = {"Contains": numbers[-1], "PageSize": "1000"}
-    page = api.get(f"{AVAILABLE}/US/Local.json", taken).json()
+    bought = {"Contains": numbers[-1], "PageSize": "1000"}
+    page = api.get(f"{AVAILABLE}/US/Local.json", bought).json()
     assert page["available_phone_numbers"] == []
 
 

@@ -46,8 +46,8 @@ _EXTENDED_FIELDS = ("privacy_policy_url", "terms_and_conditions_url")
 
 
 class Campaign(Row, frozen=True):
-    """A row of ``a2p_campaigns``. ``content``, ``rate_limits`` and ``errors`` are JSON; a campaign that was
-    registered elsewhere has no brand, no use case and no limits here."""
+    """A row of ``a2p_campaigns``. ``content`` and ``errors`` are JSON; a campaign that was registered elsewhere has no
+    brand, no use case and no limits here."""
 
     sid: str
     account_sid: str
@@ -61,7 +61,6 @@ class Campaign(Row, frozen=True):
     is_externally_registered: bool = False
     mock: bool = False
     content: str = "{}"
-    rate_limits: str | None = None
     errors: str = "[]"
 
     @property
@@ -72,9 +71,11 @@ class Campaign(Row, frozen=True):
 
 
 class CampaignView(msgspec.Struct, frozen=True):
-    """A campaign for a response. ``extended`` is true if the extended fields are requested."""
+    """A campaign for a response, with the limits that it has by its brand. ``extended`` is true if the extended fields
+    are requested."""
 
     campaign: Campaign
+    rate_limits: limits.RateLimits | None
     extended: bool
 
     @property
@@ -110,7 +111,7 @@ def view(shown: CampaignView, urls: Urls) -> Json:
         "campaign_status": campaign.status,
         "campaign_id": campaign.campaign_id,
         "is_externally_registered": campaign.is_externally_registered,
-        "rate_limits": limits.limits_view(campaign.rate_limits),
+        "rate_limits": limits.limits_view(shown.rate_limits),
         "date_created": iso(campaign.date_created),
         "date_updated": iso(campaign.date_updated),
         "url": urls.to("Services", campaign.service_sid, "Compliance", "Usa2p", campaign.sid),
@@ -143,10 +144,9 @@ async def create_campaign(at_once: bool, tx: Tx, call: Call[NewCampaign]) -> Cam
         campaign_id="C" + new_token()[:6].upper(),
         mock=brand.mock,
         content=msgspec.json.encode(content).decode(),
-        rate_limits=limits.encode_limits(limits.rate_limits(brand.brand_type, brand.brand_score, usecase)),
     )
     await add_campaign(tx, campaign)
-    return CampaignView(campaign, wants_extended(call.headers))
+    return await _shown(tx, call, campaign)
 
 
 async def _brand(tx: Tx, account_sid: str, sid: str, usecase: str) -> Brand:
@@ -157,7 +157,7 @@ async def _brand(tx: Tx, account_sid: str, sid: str, usecase: str) -> Brand:
     if brand is None or not brand.may_register:
         raise ApiError(21717)
     sole = brand.brand_type == SOLE_PROPRIETOR
-    if sole != (usecase == SOLE_PROPRIETOR) or (sole and await campaigns_of_brand(tx, brand)):
+    if sole != (usecase == SOLE_PROPRIETOR) or (sole and await _has_campaign(tx, brand)):
         raise ApiError(21717)
     return brand
 
@@ -173,7 +173,7 @@ async def add_campaign(tx: Tx, campaign: Campaign) -> None:
 async def fetch_campaign(tx: Tx, call: Call[Empty]) -> CampaignView | None:
     """Return a Service's campaign."""
     campaign = await _at_path(tx, call)
-    return CampaignView(campaign, wants_extended(call.headers)) if campaign else None
+    return await _shown(tx, call, campaign) if campaign else None
 
 
 async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[CampaignView] | None:
@@ -189,7 +189,7 @@ async def page_campaigns(tx: Tx, call: Call[Empty]) -> list[CampaignView] | None
         account_sid=call.account_sid,
         **call.window.values,
     )
-    return [CampaignView(campaign, wants_extended(call.headers)) for campaign in found]
+    return [await _shown(tx, call, campaign) for campaign in found]
 
 
 async def update_campaign(at_once: bool, tx: Tx, call: Call[CampaignChanges]) -> CampaignView | None:
@@ -204,7 +204,7 @@ async def update_campaign(at_once: bool, tx: Tx, call: Call[CampaignChanges]) ->
     changes: dict[str, Any] = {"content": msgspec.json.encode(content).decode()}
     if campaign.status == FAILED:
         changes |= {"status": VERIFIED if at_once or campaign.mock else PENDING, "errors": "[]"}
-    return CampaignView(await change_campaign(tx, campaign, **changes), wants_extended(call.headers))
+    return await _shown(tx, call, await change_campaign(tx, campaign, **changes))
 
 
 async def delete_campaign(tx: Tx, call: Call[Empty]) -> bool:
@@ -250,22 +250,23 @@ async def campaign_of_service(tx: Tx, account_sid: str, service_sid: str) -> Cam
     )
 
 
-async def campaigns_of_brand(tx: Tx, brand: Brand) -> list[Campaign]:
-    """Return the campaigns of a brand."""
-    return await tx.all(
-        Campaign,
-        f"SELECT {columns(Campaign)} FROM a2p_campaigns"
-        " WHERE brand_sid = :brand_sid AND account_sid = :account_sid ORDER BY date_created, sid",
-        brand_sid=brand.sid,
-        account_sid=brand.account_sid,
-    )
+async def _has_campaign(tx: Tx, brand: Brand) -> bool:
+    sql = "SELECT 1 FROM a2p_campaigns WHERE brand_sid = :brand_sid AND account_sid = :account_sid LIMIT 1"
+    return await tx.value(sql, brand_sid=brand.sid, account_sid=brand.account_sid) is not None
 
 
-async def apply_rate_limits(tx: Tx, brand: Brand) -> None:
-    """Give a brand's campaigns the limits of its score."""
-    for campaign in await campaigns_of_brand(tx, brand):
-        found = limits.rate_limits(brand.brand_type, brand.brand_score, campaign.usecase or "")
-        await change_campaign(tx, campaign, rate_limits=limits.encode_limits(found))
+def limits_of(campaign: Campaign, brand: Brand | None) -> limits.RateLimits | None:
+    """Return the limits of a campaign by the present score of its brand, which may have any number of campaigns: a new
+    score is a change of the brand alone."""
+    if brand is None:
+        return None
+    return limits.rate_limits(brand.brand_type, brand.brand_score, campaign.usecase or "")
+
+
+async def _shown(tx: Tx, call: Call[Any], campaign: Campaign) -> CampaignView:
+    sid = campaign.brand_sid
+    brand = await brands.find_brand(tx, campaign.account_sid, sid) if sid else None
+    return CampaignView(campaign, limits_of(campaign, brand), wants_extended(call.headers))
 
 
 async def change_campaign(tx: Tx, campaign: Campaign, **changes: Any) -> Campaign:

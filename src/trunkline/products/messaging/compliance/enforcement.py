@@ -93,7 +93,7 @@ async def _is_new(tx: Tx, campaign: Campaign, sender: OwnedNumber, minutes: int)
 
 async def _cap_error(tx: Tx, campaign: Campaign, brand: Brand | None) -> int | None:
     """Count a message; return the code of the cap that it exceeds. A campaign without a brand here has no caps."""
-    known = limits.decode_limits(campaign.rate_limits)
+    known = campaigns.limits_of(campaign, brand)
     if brand is None or known is None:
         return None
     if await _in_minute(tx, campaign) > known.per_minute:

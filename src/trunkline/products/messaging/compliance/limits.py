@@ -80,17 +80,6 @@ def _tier(brand_type: str, score: int | None) -> str:
     return "LOWER_MID" if points >= 25 else "LOW"
 
 
-def decode_limits(text: str | None) -> RateLimits | None:
-    """Return the limits of a row."""
-    return None if text is None else msgspec.json.decode(text, type=RateLimits)
-
-
-def encode_limits(limits: RateLimits) -> str:
-    """Return the limits as a row stores them."""
-    return msgspec.json.encode(limits).decode()
-
-
-def limits_view(text: str | None) -> dict[str, Any] | None:
+def limits_view(limits: RateLimits | None) -> dict[str, Any] | None:
     """Return the limits for a response."""
-    limits = decode_limits(text)
     return None if limits is None else msgspec.to_builtins(limits)

@@ -139,10 +139,8 @@ async def _brand(tx: Tx, account_sid: str, sid: str, decision: Decision) -> None
     brand = _there(await brands.find_brand(tx, account_sid, sid))
     match decision.kind:
         case DecisionKind.APPROVE:
-            brand = await brands.change_brand(
-                tx, brand, **brands.approval(brand, decision.identity, decision.score)
-            )
-            await campaigns.apply_rate_limits(tx, brand)
+            approval = brands.approval(brand, decision.identity, decision.score)
+            await brands.change_brand(tx, brand, **approval)
         case DecisionKind.REJECT:
             await brands.change_brand(
                 tx,

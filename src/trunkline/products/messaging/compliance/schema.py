@@ -62,7 +62,7 @@ MIGRATIONS = (
                 rate_limits TEXT,
                 errors TEXT NOT NULL
             )""",
-            # campaigns.campaigns_of_brand, campaigns.apply_rate_limits
+            # campaigns._has_campaign
             "CREATE INDEX a2p_campaigns_by_brand ON a2p_campaigns (brand_sid)",
             # reviews.pending_reviews
             "CREATE INDEX a2p_campaigns_by_status ON a2p_campaigns (account_sid, status)",

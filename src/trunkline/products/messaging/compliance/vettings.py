@@ -22,7 +22,7 @@ from trunkline.core.storage.database import Row, Tx
 from trunkline.core.storage.list_query import ListQuery, WalkResult
 from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.campaign_usecases import SOLE_PROPRIETOR
-from trunkline.products.messaging.compliance import brands, campaigns
+from trunkline.products.messaging.compliance import brands
 
 PENDING, SUCCESS, FAILED = "PENDING", "SUCCESS", "FAILED"
 CAMPAIGN_VERIFY, AEGIS = "campaign-verify", "aegis"
@@ -101,13 +101,12 @@ async def finish_vetting(tx: Tx, vetting: Vetting, status: str, score: int | Non
     brand = await brands.find_brand(tx, vetting.account_sid, vetting.brand_sid)
     if status == SUCCESS and brand is not None:
         found = (brands.TOP_SCORE if score is None else score) if vetting.vetting_provider == AEGIS else None
-        brand = await brands.change_brand(
+        await brands.change_brand(
             tx,
             brand,
             identity_status=brands.VETTED_VERIFIED,
             brand_score=brand.brand_score if found is None else found,
         )
-        await campaigns.apply_rate_limits(tx, brand)
     return msgspec.structs.replace(vetting, **changes)
 
 

@@ -16,7 +16,7 @@ from trunkline.core.sids import new_sid
 from trunkline.core.storage.database import Database, Tx
 from trunkline.products import accounts, messaging
 from trunkline.products.accounts.store import insert_account
-from trunkline.products.messaging.compliance import brands, campaigns, limits, tollfree
+from trunkline.products.messaging.compliance import brands, campaigns, tollfree
 from trunkline.products.messaging.compliance.brands import Brand
 from trunkline.products.messaging.compliance.campaigns import Campaign
 from trunkline.products.messaging.compliance.enforcement import Enforcement, enforcement_error, registered
@@ -82,7 +82,6 @@ class World:
             self.brand = Brand(new_sid("BN"), ACCOUNT, tx.now, tx.now, "BU", "BU", **brand)
             self.brand = msgspec.structs.replace(self.brand, **brands.approval(self.brand))
             await tx.insert("a2p_brands", self.brand)
-            found = limits.rate_limits(self.brand.brand_type, self.brand.brand_score, usecase)
             made = Campaign(
                 sid=new_sid("QE"),
                 account_sid=ACCOUNT,
@@ -93,7 +92,6 @@ class World:
                 usecase=usecase,
                 status=status,
                 campaign_id="C1",
-                rate_limits=limits.encode_limits(found),
             )
             await tx.insert("a2p_campaigns", made)
             return made
@@ -256,7 +254,7 @@ def test_a_brand_is_held_to_its_day(database_url: str) -> None:
 def test_a_campaign_that_was_registered_elsewhere_has_no_known_caps(database_url: str) -> None:
     async def body(context: World, time: Time) -> None:
         made = await context.register(usecase="LOW_VOLUME")
-        await context.write(lambda tx: campaigns.change_campaign(tx, made, brand_sid=None, rate_limits=None))
+        await context.write(lambda tx: campaigns.change_campaign(tx, made, brand_sid=None))
         assert await context.outcome(CAPS, messages=300) is None
 
     scenario(database_url, body)

@@ -6,8 +6,6 @@ import pytest
 
 from trunkline.products.messaging.compliance.limits import (
     daily_cap,
-    decode_limits,
-    encode_limits,
     limits_view,
     rate_limits,
 )
@@ -46,12 +44,9 @@ def test_the_table(
     assert (found.per_minute, daily_cap(brand_type, score)) == (per_minute, per_day)
 
 
-def test_they_are_kept_as_json() -> None:
-    found = rate_limits("STANDARD", 60, "2FA")
-    assert decode_limits(encode_limits(found)) == found
-    assert limits_view(encode_limits(found)) == {
+def test_they_are_shown() -> None:
+    assert limits_view(rate_limits("STANDARD", 60, "2FA")) == {
         "att": {"mps": 40, "msg_class": "C"},
         "tmobile": {"brand_tier": "UPPER_MID"},
     }
-    assert decode_limits(None) is None
     assert limits_view(None) is None
