@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -194,6 +196,12 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._open.clear()
         self._transport.close()
+
+    def half_close(self) -> None:
+        """End the sending side of the TCP connection; the other side stays open until the client ends it."""
+        assert self._transport is not None
+        with socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
     def _send(self, stream_id: int) -> None:
         body = self._unsent.pop(stream_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
 
+from trunkline.core.egress import pool as egress_pool
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError, Failure
 from trunkline.core.egress.guard import AddressGuard
@@ -375,6 +376,29 @@ def test_a_connection_that_was_closed_while_idle(tmp_path: Path, end: Callable[[
             server.connections[-1].go_away(server.connections[-1].streams[-1].id)
             assert await statuses(client, server.url(), 3) == [200] * 3
         assert len(server.connections) == 3
+
+    run(body)
+
+
+def test_idle_connections_that_their_peers_closed_do_not_stay_half_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress_pool, "CHECK_SECONDS", 0.05)
+    context = SERVERS.server(tmp_path, "h2")
+
+    async def body() -> None:
+        async with AsyncExitStack() as stack, pool(idle=3600) as client:
+            servers = [await stack.enter_async_context(http2_peer(context)) for _ in range(8)]
+            for server in servers:
+                await send(client, server.url())
+            connections = [connection for server in servers for connection in server.connections]
+            assert len(connections) == 8
+            for number, connection in enumerate(connections):
+                if number % 2:
+                    connection.go_away(connection.streams[-1].id)
+                connection.half_close()
+            # The peers see the end of the client's side.
+            await asyncio.gather(*(connection.closed.wait() for connection in connections))
 
     run(body)
 
