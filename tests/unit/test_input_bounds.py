@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,21 +21,37 @@ import pytest
 
 from trunkline.api import addressing, auth, form_data, params, sessions
 from trunkline.api.errors import ApiError
+from trunkline.api.response_content import in_memory, select
 from trunkline.core import access_tokens, dates, strict_json
 from trunkline.core.egress import cookies, target
+from trunkline.core.host_patterns import parse_pattern
 from trunkline.core.webhooks import challenges
 from trunkline.products.messaging.numbers.parsing import parse_recipient
+from trunkline.products.messaging.numbers.patterns import partial_number
+from trunkline.products.messaging.opt_outs.keywords import find_keyword
 from trunkline.products.messaging.receiving.twiml import TwimlError, read_twiml
+from trunkline.products.messaging.text.segments import segment
+from trunkline.products.messaging.text.smart import smart_encode
+from trunkline.products.messaging.text.urls import replace_urls
 from trunkline.products.sync import data
 from trunkline.realtime import tunnel, twilsock
 from trunkline.realtime.client_packets import TunnelMessage
+from trunkline.switch import request_parser
 from trunkline.transports import delivery_states, done_dates
 from trunkline.transports.http import protocol
+from trunkline.transports.smpp import alphabet, deliver_sm, pdu, receipts
+from trunkline.transports.smpp.alphabet import Alphabet
+from trunkline.transports.smpp.commands import Command, Tag
+from trunkline.transports.smpp.settings import SmppRoute
+from trunkline.transports.smpp.stream import Splitter
 
 BODY = 2 * 1024 * 1024
 HEAD = 64 * 1024
 PACKET = 1024 * 1024
 DOCUMENT = 64 * 1024
+PAYLOAD = 65_535
+ROUTE = SmppRoute(name="gate", host="127.0.0.1", system_id="a", password="b")
+PASSED = (parse_pattern("*.example.com"),)
 FLOAT = b"1.7976931348623157e308,"
 
 MAX_CALLS = 60_000
@@ -86,8 +104,38 @@ def text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda raw: parse(raw.decode())
 
 
-def segment(claims: bytes) -> bytes:
+def token_part(claims: bytes) -> bytes:
     return base64.urlsafe_b64encode(claims).rstrip(b"=")
+
+
+def byte_range(value: str) -> None:
+    select(in_memory("text/plain", b"content"), value)
+
+
+def send_text(value: str) -> None:
+    segment(smart_encode(value))
+    replace_urls(value, str)
+
+
+def delivery(parameters: bytes, *, esm_class: int = 0) -> bytes:
+    """Return a deliver_sm with optional parameters."""
+    fields = b"\0\1\x00100\0\1\x00200\0" + bytes((esm_class, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    return pdu.frame(Command.DELIVER_SM, 0, 1, fields + parameters)
+
+
+def message_payload(raw: bytes, *, esm_class: int = 0) -> bytes:
+    return delivery(struct.pack(">HH", Tag.MESSAGE_PAYLOAD, len(raw)) + raw, esm_class=esm_class)
+
+
+def deliver(raw: bytes) -> None:
+    found = deliver_sm.parse(pdu.decode(raw).body, ROUTE)  # type: ignore[arg-type]
+    if isinstance(found, deliver_sm.MobileMessage):
+        assert found.text
+        return
+    assert isinstance(found, deliver_sm.ReceiptMessage)
+    receipts.parse_receipt(
+        found.found, found.parameters, receipts.Dialect("gate", receipts.IdBase.RECEIPT_HEX)
+    )
 
 
 FORMS = [b"%41", b"%C3%A9", b"%FF", b"1%41", b"%%41", b"+", b"=", b"&", b";", b".", b"\xc3\xa9%41"]
@@ -142,6 +190,48 @@ HOSTS = [
     filled(b"http://", piece.encode(), 16_000) for piece in ("é", "é.", "a\u0301", "\ufdfa", "%41", "@", ":")
 ]
 
+TEXTS = [
+    (piece * 1600)[:1600].encode()
+    for piece in (
+        *("a", "^", "a\u0301", "\u0301", "\U0001f1e6", "\U0001f468\u200d", "\u0301\U0001f3fb", "\u1100"),
+        *("\u0600", "\ufdfa", "http://a.b ", "https://", "http://a)", "http://a.", "\u200b"),
+    )
+]
+"""Texts of messages, of as many characters as they may have."""
+LONG_TEXTS = [
+    filled(b"", piece, PAYLOAD)
+    for piece in (b"a", b"\x1b", b"\x1bA", b"\x1bAx", b"\xff", b"\xd8\x00", b"\x24\x22", b"\0", b"\xe2\x82")
+]
+RECEIPTS = [
+    filled(begin, piece, PAYLOAD)
+    for begin in (b"", b"id:1 stat:DELIVRD ", b"\0i\0d\0:")
+    for piece in (b"id:", b"stat:1 ", b"done date:1 ", b"done ", b"=", b" ", b"9", b"\0i\0d\0:")
+]
+PARAMETERS = [
+    b"\x14\x03\0\0" * 16_000,
+    b"\x99\x99\0\0" * 16_000,
+    b"\x14\x03\0\1a" * 13_000,
+    b"\0\x1e\xff\xf0" + b"f" * 0xFFF0,
+    b"\x04\x27\xff\xf0" + b"9" * 0xFFF0,
+    b"\x04\x23\xff\xf0" + b"9" * 0xFFF0,
+]
+HEADS = [
+    filled(begin, piece, request_parser.MAX_HEAD, b"\r\n\r\n")
+    for begin, piece in (
+        (b"CONNECT a:1 HTTP/1.1\r\n", b"a:\r\n"),
+        (b"CONNECT a:1 HTTP/1.1\r\na:", b" "),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost:", b"a."),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost:a\r\nTransfer-Encoding:", b"chunked,"),
+        (b"CONNECT ", b"a."),
+        (b"CONNECT ", b"a:"),
+        (b"CONNECT a:", b"1"),
+        (b"", b"\r"),
+        (b"A", b"\r\n"),
+        (b"GET http://", b"a-."),
+    )
+]
+MULTIPART = [filled(b"", piece, BODY) for piece in (b"--x\r\n", b"--", b"--x\r\n\r\na\r\n", b"\r\n")]
+
 TABLE: list[tuple[str, Callable[[bytes], object], list[bytes]]] = [
     ("form", form, [filled(b"a=", piece, BODY) for piece in FORMS] + [filled(b"", b"a.b=1&", BODY)]),
     ("JSON body", json_body, JSONS),
@@ -166,7 +256,7 @@ TABLE: list[tuple[str, Callable[[bytes], object], list[bytes]]] = [
         [
             filled(b"", b".", HEAD),
             filled(b"e30.", b"A", HEAD, b".A"),
-            b"e30." + segment(filled(b'{"a":[', FLOAT, 12_000, b"1]}")) + b".A",
+            b"e30." + token_part(filled(b'{"a":[', FLOAT, 12_000, b"1]}")) + b".A",
         ],
     ),
     ("date", text(dates.parse_period), DATES),
@@ -183,6 +273,25 @@ TABLE: list[tuple[str, Callable[[bytes], object], list[bytes]]] = [
         [*WORDS, filled(b"whatsapp:+", b"1", BODY)],
     ),
     ("URL", text(target.locate), HOSTS),
+    ("multipart", lambda raw: form_data.parse_body(raw, "multipart/form-data; boundary=x"), MULTIPART),
+    ("Range", text(byte_range), [b"bytes=" + filled(b"", p, HEAD) for p in (b"9", b"-", b"0-1,", b" ", b"=")]),
+    ("text", text(send_text), TEXTS),
+    ("keyword", text(find_keyword), [*TEXTS, *WORDS, filled(b"", "\ufdfa".encode(), 3 * 1020)]),
+    (
+        "part of a number",
+        text(lambda value: partial_number().parse("Contains", value)),
+        [filled(b"", piece, HEAD) for piece in (b"1", b"*", b"+", b"a")],
+    ),
+    *(
+        (f"long text in {one.value}", partial(alphabet.decode, alphabet=one), LONG_TEXTS)
+        for one in (Alphabet.GSM, Alphabet.GSM_PACKED, Alphabet.UCS2, Alphabet.JAPANESE)
+    ),
+    ("receipt", deliver, [message_payload(raw, esm_class=4) for raw in RECEIPTS]),
+    ("unmarked receipt", deliver, [message_payload(raw) for raw in RECEIPTS]),
+    ("parameters", deliver, [delivery(raw, esm_class=4) for raw in PARAMETERS]),
+    ("user data header", deliver, [message_payload(b"\xff" + b"\0\0" * 200, esm_class=0x40)]),
+    ("stream of PDUs", lambda raw: Splitter().feed(raw), [pdu.frame(Command.ENQUIRE_LINK, 0, 1) * 4_000]),
+    ("head of the proxy", lambda raw: request_parser.parse_head(raw, PASSED), HEADS),
     ("TwiML", twiml, DOCUMENTS),
     (
         "challenge",

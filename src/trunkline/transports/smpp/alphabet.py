@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 
-from trunkline.core.gsm import BASIC, EXTENSION
+from trunkline.core.gsm import BASIC, ESCAPE, EXTENSION
 from trunkline.transports.smpp.shift_tables import NO_SHIFTS, Shifts, locking_table, single_table
 
-_ESCAPE = 0x1B
+_CHARACTER = re.compile(f"{ESCAPE}[^{ESCAPE}]?|[^{ESCAPE}]", re.DOTALL)
 _CARRIAGE_RETURN = b"\r"
 _FULL = 140
 """The octets of a segment."""
@@ -51,8 +53,8 @@ class _Codes(dict[int, str]):
         raise NotEncodable(f"U+{character:04X} is not in the GSM alphabet")
 
 
-_CODES = _Codes({ord(sign): chr(code) for code, sign in enumerate(BASIC) if code != _ESCAPE})
-_CODES.update({ord(sign): chr(_ESCAPE) + chr(code) for sign, code in EXTENSION.items()})
+_CODES = _Codes({ord(sign): chr(code) for code, sign in enumerate(BASIC) if sign != ESCAPE})
+_CODES.update({ord(sign): ESCAPE + chr(code) for sign, code in EXTENSION.items()})
 
 _PLAIN = {
     1: Alphabet.ASCII,
@@ -86,7 +88,7 @@ _ESCAPED = {
 }
 """Those of octets with escapes."""
 _JIS_X_0208 = b"\x1b$B"
-_KANA = (0x24, 0x25)
+_KANA = frozenset((0x24, 0x25))
 _MARKS = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le", b"\xef\xbb\xbf": "utf-8"}
 _UNMARKED = (Alphabet.GSM_PACKED, Alphabet.BINARY)
 _BREAKS = str.maketrans("", "", "\t\r\n")
@@ -172,12 +174,15 @@ def unpack(octets: bytes, header_octets: int = 0) -> bytes:
     dropped, and so is the second of two that ``pack`` made of one."""
     fill = -header_octets * 8 % 7
     bits_left = max(len(octets) * 8 - fill, 0)
-    shifted = (int.from_bytes(octets, "little") >> fill).to_bytes(len(octets), "little")
-    septets = bytearray()
-    for seven in _pieces(shifted, 7):
-        bits = int.from_bytes(seven, "little")
-        septets += bytes(bits >> place * 7 & 0x7F for place in range(8))
-    found = bytes(septets[: bits_left // 7])
+    count = len(octets) // 7 + 1
+    shifted = (int.from_bytes(octets, "little") >> fill).to_bytes(count * 7, "little")
+    # Each seven octets get eight. Then the halves of all of them move apart at once, down to single septets: a loop
+    # over the septets of a long payload would hold up the others.
+    spread = int.from_bytes(b"".join(seven + b"\0" for seven in _pieces(shifted, 7)), "little")
+    for half, place in ((28, 8), (14, 4), (7, 2)):
+        low = int.from_bytes(((1 << half) - 1).to_bytes(place, "little") * (count * 8 // place), "little")
+        spread = spread & low | (spread & low << half) << half // 7
+    found = spread.to_bytes(count * 8, "little")[: bits_left // 7]
     fills = bits_left % 7 == 0 and found.endswith(_CARRIAGE_RETURN)
     doubled = bits_left % 7 == 1 and found.endswith(_CARRIAGE_RETURN * 2)
     return found[:-1] if fills or doubled else found
@@ -188,17 +193,19 @@ def _pieces(octets: bytes, size: int) -> Iterator[bytes]:
 
 
 def _text(septets: bytes, shifts: Shifts) -> str:
+    text = septets.decode("latin-1")
+    if ESCAPE not in text:
+        return text.translate(locking_table(shifts.locking))
+    return "".join(map(_characters(shifts).__getitem__, _CHARACTER.findall(text)))
+
+
+@lru_cache(64)
+def _characters(shifts: Shifts) -> dict[str, str]:
+    """Return the character of each septet, with an escape or without. An escape without a character, or one that
+    announces a further table, is shown as a space (spec)."""
     main, extension = locking_table(shifts.locking), single_table(shifts.single)
-    first, *escaped = septets.split(b"\x1b")
-    text = first.decode("latin-1").translate(main)
-    for piece in escaped:
-        if not piece:
-            # An escape without a character, or one that announces a further table, is shown as a space (spec).
-            text += " "
-            continue
-        text += extension.get(piece[0]) or main[piece[0]]
-        text += piece[1:].decode("latin-1").translate(main)
-    return text
+    escaped = {ESCAPE + chr(code): extension.get(code) or sign for code, sign in main.items()}
+    return {chr(code): sign for code, sign in main.items()} | escaped | {ESCAPE: " "}
 
 
 def _marked(octets: bytes) -> str | None:
@@ -226,7 +233,7 @@ def _of_codec(octets: bytes, alphabet: Alphabet) -> str:
 def _bare_jis(octets: bytes, alphabet: Alphabet) -> str | None:
     """Return the text of octets that are pairs of JIS without the escape that announces them; None if they are not.
     A Japanese text has kana, whose first octet is a rare one in ASCII."""
-    if alphabet is Alphabet.KOREAN or not any(octets[at] in _KANA for at in range(0, len(octets), 2)):
+    if alphabet is Alphabet.KOREAN or _KANA.isdisjoint(octets[::2]):
         return None
     return _first(_JIS_X_0208 + octets, ("iso2022_jp_ext",)) if len(octets) % 2 == 0 else None
 

@@ -13,7 +13,7 @@ _KEYS = {
     for letter in letters
 }
 _WHOLE = re.compile(r"%([1-9][0-9]{6,14})%")
-_IGNORED = frozenset("+ ()-.")
+_IGNORED = str.maketrans("", "", "+ ()-.")
 _MAX = 64
 
 
@@ -28,16 +28,15 @@ def partial_number() -> Parser:
     of their keys (doc), signs between digits are ignored. Empty is no filter."""
 
     def parse(name: str, value: str) -> str:
+        signs = value.translate(_IGNORED).lower()
+        if len(signs) > _MAX:
+            raise invalid(name, f"must be at most {_MAX} characters long")
         pattern = ""
-        for sign in value.lower():
-            if sign in _IGNORED:
-                continue
+        for sign in signs:
             digit = _KEYS.get(sign, sign)
             if sign != "*" and not (digit.isascii() and digit.isdigit()):
                 raise invalid(name, "must be digits, letters and *")
             pattern += "_" if sign == "*" else digit
-        if len(pattern) > _MAX:
-            raise invalid(name, f"must be at most {_MAX} characters long")
         return f"%{pattern}%"
 
     return Parser(parse, clears=True)
