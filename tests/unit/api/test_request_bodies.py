@@ -92,19 +92,19 @@ def test_a_body_has_its_bounds(read: Any) -> None:
 def test_a_streamed_body_gets_more_time_with_what_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count one byte as a second here, or as nothing; the time without it is over after the first piece."""
 
-    async def scenario(rate: int) -> list[bytes]:
+    async def scenario(rate: int, *rest: bytes | None) -> list[bytes]:
         monkeypatch.setattr(request_bodies, "MIN_RATE", rate)
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        steady = loop.time
         held = HeldBody(BodyMemory())
-        content = aiter(Upload(Arrivals(b"a" * 50, b"b"), 100, 5, held))
+        content = aiter(Upload(Arrivals(b"a" * 50, *rest), 100, 5, held))
         pieces = [await anext(content)]
-        monkeypatch.setattr(loop, "time", lambda: began + 20)
+        monkeypatch.setattr(loop, "time", lambda: steady() + 20)
         return [*pieces, *await joined(content)]
 
-    assert asyncio.run(scenario(1)) == [b"a" * 50, b"b"]
+    assert asyncio.run(scenario(1, b"b")) == [b"a" * 50, b"b"]
     with pytest.raises(ApiError) as error:
-        asyncio.run(scenario(1 << 40))
+        asyncio.run(scenario(1 << 40, None))
     assert error.value.status == 408
 
 

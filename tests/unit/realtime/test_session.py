@@ -26,6 +26,7 @@ from trunkline.realtime.effects import (
 )
 from trunkline.realtime.server_packets import OFFLOAD, WITHDRAWN, unauthorized
 from trunkline.realtime.session import ACK_WITHIN, SECOND, RealtimeSession
+from trunkline.realtime.twilsock import MAX_HEADER_BYTES
 from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 START = 1_000 * SECOND
@@ -352,6 +353,22 @@ def test_a_request_under_a_grant_that_is_not_there() -> None:
     effects = session.receive(request("GET", "/v3/Maps", active_grant="ip_messaging"), START)
     [(header, payload)] = sent(effects)
     assert (header["status"]["code"], header["http_status"]["code"], payload["code"]) == (200, 403, 20106)
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "status"),
+    [("/v3/Maps/%00", 20001, 400), ("/" * (MAX_HEADER_BYTES + 1), 20413, 413)],
+    ids=["a NUL", "a header that is too long"],
+)
+def test_a_request_that_cannot_be_read_is_refused_and_the_next_one_is_run(
+    path: str, code: int, status: int
+) -> None:
+    session = open_session()
+    [(header, payload)] = sent(session.receive(request("GET", path, "TMr"), START))
+    assert (header["id"], header["status"]["code"]) == ("TMr", 200)
+    assert (header["http_status"]["code"], payload["code"]) == (status, code)
+    [run] = session.receive(request("GET", "/v3/Maps"), START)
+    assert isinstance(run, RunRequest)
 
 
 @pytest.mark.parametrize(

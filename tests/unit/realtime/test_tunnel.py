@@ -35,6 +35,13 @@ def test_segments_are_split_before_they_are_decoded(path: str, segments: tuple[s
     assert _of(path).segments == segments
 
 
+def test_a_path_has_no_nul() -> None:
+    for path in ("/v3/Maps/%00", "/v3/Maps/a\0b"):
+        with pytest.raises(ApiError, match="NUL") as refused:
+            _of(path)
+        assert refused.value.code == 20001
+
+
 def test_parameters_are_decoded_once_and_may_repeat() -> None:
     params = {
         "From": "a%2526%20b+c",

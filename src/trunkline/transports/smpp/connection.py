@@ -135,7 +135,8 @@ class SmscConnection(asyncio.Protocol):
         """Start the session with its bind."""
         self._transport = cast(asyncio.Transport, transport)
         # What waits in the process is sent whatever becomes of its lease: let it be one turn's output at most.
-        self._transport.set_write_buffer_limits(0)
+        # With TLS a limit of 0 would pause even without any.
+        self._transport.set_write_buffer_limits(1, 0)
         binding = self._binding
         self.session = SmppSession(
             binding.command, binding.bind, binding.timing, binding.window, self._loop.time()

@@ -30,6 +30,7 @@ BAD = [
     "", "a.example", "ftp://a.example/", "file:///etc/passwd", "http://", "http:///x", "http://a.example:0/",
     "http://a.example:99999/", "http://a.example:x/", "http://a b/", "http://a.example/\n", "http://a.example/\x00",
     "http://[::1", "http://a%2eb/", "http://a,b/", "http://" + "a" * 20_000, "http://" + "é" * 99 + "/",
+    "http://" + "é." * 127 + "/",
 ]  # fmt: skip
 
 

@@ -80,7 +80,12 @@ async def running(
     pace = {name: options.pop(name) for name in list(options) if name in RunnerOptions.__struct_fields__}
     handlers = {"test": Handler(run, **options)}
     runner = Runner(
-        database, handlers, clock, RunnerOptions(**{"poll_seconds": 0.05, **pace}), jitter=lambda: 1.0
+        database,
+        handlers,
+        clock,
+        RunnerOptions(**{"poll_seconds": 0.05, **pace}),
+        jitter=lambda: 1.0,
+        steady=clock,
     )
     await runner.start()
     try:
@@ -338,8 +343,8 @@ def test_leases_are_kept_while_a_job_is_at_work(database_url: str) -> None:
             await gate.count(1)
             for _ in range(5):
                 clock.now += 6 * SECOND
-                runner.wake()
-                await until(lambda due=clock.now + 10 * SECOND: _due(database, due))  # type: ignore[misc]
+                await runner.renew()
+                assert await _due(database, clock.now + 10 * SECOND)
             gate.shut["long"].set()
         assert gate.payloads == ["long"]
         assert await stored(database) == []

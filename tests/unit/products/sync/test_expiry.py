@@ -82,6 +82,16 @@ def test_what_is_overdue_is_gone_when_start_returns(engine: Engine, tmp_path: Pa
     on(engine, tmp_path, scenario)
 
 
+async def moved_on(here: World, sweeper: Sweeper, seconds: int) -> None:
+    """Move the clock to a date for which the sweeper waits, well before it would have read by itself."""
+    due = here.clock.now + seconds * SECOND
+    async with asyncio.timeout(expiry.LONGEST_WAIT / 2):
+        while sweeper._next_due != due:
+            await asyncio.sleep(0)
+    here.clock.now = due
+    sweeper.wake()
+
+
 def test_a_sooner_expiry_is_heard_of(engine: Engine, tmp_path: Path) -> None:
     async def scenario(here: World) -> None:
         await create(here, "later", 5000)
@@ -89,7 +99,7 @@ def test_a_sooner_expiry_is_heard_of(engine: Engine, tmp_path: Path) -> None:
         await sweeper.start()
         gone = removal(here)
         await create(here, "sooner", 60)
-        here.clock.now += 60 * SECOND
+        await moved_on(here, sweeper, 60)
         await asyncio.wait_for(gone, PATIENCE)
         assert removed(here) == ["sooner"]
         await sweeper.stop()
@@ -139,7 +149,7 @@ def test_it_waits_for_a_database_that_fails(
         await sweeper.start()
         gone = removal(here)
         await create(here, "soon", 60)
-        here.clock.now += 60 * SECOND
+        await moved_on(here, sweeper, 60)
         await asyncio.wait_for(gone, PATIENCE)
         assert stubborn.left == 0
         await sweeper.stop()
@@ -155,7 +165,7 @@ def test_once_awake_it_rests_again(engine: Engine, tmp_path: Path) -> None:
         await sweeper.start()
         gone = removal(here)
         await create(here, "soon", 60)
-        here.clock.now += 60 * SECOND
+        await moved_on(here, sweeper, 60)
         await asyncio.wait_for(gone, PATIENCE)
         for _ in range(500):
             await asyncio.sleep(0)

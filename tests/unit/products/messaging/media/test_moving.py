@@ -290,7 +290,8 @@ def test_the_move_outlasts_any_failure_of_the_storage(
                 assert await place.jobs(JobState.DEAD) == []
                 await asyncio.sleep(0)
         warnings = [one.getMessage() for one in caplog.records if one.name == "trunkline.messaging"]
-        assert warnings == ["the move of attachments waits for the storage: the disk is full"] * 30
+        assert len(failures) == 30
+        assert warnings == [], "the engine logs what is unavailable, once"
 
     run(scenario)
 
