@@ -35,7 +35,7 @@ MAX_DAYS = 36_500
 _NATS = re.compile(r"(nats|tls|ws|wss)://([^/?#\s@]*@)?(\[[0-9a-fA-F:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?/?")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _PASSWORD = re.compile(r"(://[^:]*:).*@", re.DOTALL)
-_PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
+_PASSWORD_FIELD = re.compile(r"([?&][a-z]*password=).*", re.IGNORECASE | re.DOTALL)
 _MASK = "***"
 
 
@@ -176,8 +176,8 @@ def hidden(value: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return the address with its password masked. A text that is no address is hidden whole; an ``@`` in the
-    password, or in a parameter, masks too much rather than too little."""
+    """Return the address with its password masked. A text that is no address is hidden whole; an ``@`` or
+    ``&`` in the password, or in a parameter, masks too much rather than too little."""
     if "://" not in url:
         return hidden(url)
     return _PASSWORD_FIELD.sub(rf"\g<1>{_MASK}", _PASSWORD.sub(rf"\g<1>{_MASK}@", url))

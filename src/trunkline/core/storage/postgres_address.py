@@ -1,4 +1,4 @@
-"""The address of a PostgreSQL database, as libpq reads it, and the bounds of its use.
+"""The address of a PostgreSQL database, as libpq reads it and its environment, and the bounds of its use.
 
 An address is ``postgresql://user:password@host:port/database?parameter=value``.
 
@@ -9,7 +9,7 @@ message repeats a part of the address in which a password may stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 import msgspec
@@ -22,7 +22,7 @@ SCHEMES = ("postgresql://", "postgres://")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 _HOST = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+(%[\w.-]+)?)\]|(?P<name>[^:\s\[\]@]+))(:(?P<port>[0-9]{1,5}))?")
-_TLS_VERSION = r"TLSv1(\.[0-3])?"
+_TLS_VERSION = r"TLSv1(\.[1-3])?"
 _NUMBER = r"[1-9][0-9]{0,3}"
 _ANY = ("", "")
 _FILE = (".+", "the path of a file")
@@ -38,7 +38,7 @@ _PARAMETERS: dict[str, tuple[str, str]] = {
     "connect_timeout": (_NUMBER, "seconds from 1 to 9999"),
     "application_name": _ANY,
     "options": _ANY,
-    "target_session_attrs": ("any|read-write|primary", "read-write, primary or any: a node must write"),
+    "target_session_attrs": ("read-write|primary", "read-write or primary: a node must write"),
     "sslmode": ("|".join(SSL_MODES), ", ".join(SSL_MODES)),
     "sslnegotiation": ("postgres|direct", "postgres or direct"),
     "sslrootcert": (".+", "the path of a file, or system"),
@@ -55,6 +55,34 @@ _PARAMETERS: dict[str, tuple[str, str]] = {
     "load_balance_hosts": ("disable", "disable: the hosts are tried in their order"),
 }
 """The parameters by their names: the pattern of the values, if not all are allowed, and its description."""
+_VARIABLES = {
+    "PGHOST": "host",
+    "PGPORT": "port",
+    "PGUSER": "user",
+    "PGDATABASE": "database",
+    "PGCONNECT_TIMEOUT": "connect_timeout",
+    "PGAPPNAME": "application_name",
+    "PGOPTIONS": "options",
+    "PGTARGETSESSIONATTRS": "target_session_attrs",
+    "PGSSLMODE": "sslmode",
+    "PGSSLNEGOTIATION": "sslnegotiation",
+    "PGSSLROOTCERT": "sslrootcert",
+    "PGSSLCERT": "sslcert",
+    "PGSSLKEY": "sslkey",
+    "PGSSLCRL": "sslcrl",
+    "PGSSLMINPROTOCOLVERSION": "ssl_min_protocol_version",
+    "PGSSLMAXPROTOCOLVERSION": "ssl_max_protocol_version",
+    "PGCHANNELBINDING": "channel_binding",
+    "PGGSSENCMODE": "gssencmode",
+    "PGLOADBALANCEHOSTS": "load_balance_hosts",
+}
+"""The parameters by libpq's environment variables, but for those of the password."""
+_OTHERS_OF_LIBPQ = re.compile(
+    "fallback_application_name|gssdelegation|gsslib|hostaddr|keepalives(_count|_idle|_interval)?|krbsrvname|(max|min)_protocol_version"
+    "|replication|require_auth|requirepeer|requiressl|service|servicefile|sslcertmode|sslcompression|sslcrldir"
+    "|sslkeylogfile|sslsni|tcp_user_timeout"
+)
+"""The names that an error may repeat, although they are not supported: they are no part of a password."""
 
 
 class PostgresBounds(msgspec.Struct, frozen=True):
@@ -101,10 +129,14 @@ def parse_address(url: str) -> PostgresAddress:
         raise StorageError(f"a PostgreSQL address is {FORM}")
     if "#" in url:
         raise _malformed("a # must be written %23")
+    if "\0" in unquote(url):
+        raise _malformed("no part of it has a NUL character")
     base, _, query = url.removeprefix(scheme).partition("?")
     authority, _, database = base.partition("/")
     if "/" in database:
         raise _malformed("a / in a name or password must be written %2F")
+    if "@" in database and "@" not in authority:
+        raise _malformed("a / in a name or password must be written %2F, an @ %40")
     if "@" in query and "@" not in authority:
         raise _malformed("a ? in a user or password must be written %3F")
     login, _, hosts = authority.rpartition("@")
@@ -122,7 +154,7 @@ def parse_address(url: str) -> PostgresAddress:
         if given[name] and name in found:
             raise StorageError(f"the {name} of the PostgreSQL address is given twice")
     return PostgresAddress(
-        hosts=parse_hosts(hosts or found.get("host", ""), found.get("port", ""), quoted=bool(hosts)),
+        hosts=_parse_hosts(hosts or found.get("host", ""), found.get("port", ""), quoted=bool(hosts)),
         user=given["user"] or found.get("user"),
         password=given["password"] or found.get("password"),
         database=given["database"] or found.get("database"),
@@ -134,22 +166,50 @@ def parse_address(url: str) -> PostgresAddress:
     )
 
 
-def parse_hosts(hosts: str, ports: str, *, quoted: bool) -> tuple[tuple[str, int | None], ...]:
-    """Return the hosts and ports of lists with commas; ``quoted`` hosts have percent-encodings and may have ports.
-    Raise StorageError if they are malformed or do not fit each other."""
-    names = hosts.split(",") if hosts else []
+def with_environment(address: PostgresAddress, environment: Mapping[str, str]) -> PostgresAddress:
+    """Return the address with libpq's environment variables for what it does not have. Raise StorageError if one of
+    them has a value that the address could not have."""
+    found = {
+        name: _checked(name, environment[variable], f"the environment variable {variable}")
+        for variable, name in _VARIABLES.items()
+        if environment.get(variable)
+    }
+    hosts, ports = address.hosts, found.pop("port", "")
+    host = found.pop("host", "")
+    if not any(name for name, _ in hosts):
+        own = ",".join(str(port) for _, port in hosts)
+        hosts = _parse_hosts(host, own or ports, quoted=False)
+    elif all(port is None for _, port in hosts):
+        hosts = _with_ports([(name, None) for name, _ in hosts], ports)
+    user, database = found.pop("user", None), found.pop("database", None)
+    return msgspec.structs.replace(
+        address,
+        hosts=hosts,
+        user=address.user or user,
+        database=address.database or database,
+        parameters=found | dict(address.parameters),
+    )
+
+
+def _parse_hosts(hosts: str, ports: str, *, quoted: bool) -> tuple[tuple[str, int | None], ...]:
+    """Return the hosts and ports of lists with commas, an empty host for a port alone; ``quoted`` hosts have
+    percent-encodings and may have ports. Raise StorageError if they are malformed or do not fit each other."""
+    names = [_host(name, quoted=quoted) for name in hosts.split(",")] if hosts else []
+    return _with_ports(names or ([("", None)] if ports else []), ports)
+
+
+def _with_ports(names: Sequence[tuple[str, str | None]], ports: str) -> tuple[tuple[str, int | None], ...]:
     numbers = ports.split(",") if ports else []
     if len(numbers) > 1 and len(numbers) != len(names):
-        raise StorageError("the PostgreSQL address must have one port, or one for each host")
+        raise StorageError(
+            "the PostgreSQL address, with PGHOST and PGPORT, must have one port, or one for each host"
+        )
     found: list[tuple[str, int | None]] = []
-    for place, name in enumerate(names):
-        host, own = _host(name, quoted=quoted)
+    for place, (host, own) in enumerate(names):
         port = own or (numbers[place % len(numbers)] if numbers else None)
         if port is not None and not 0 < int(port) < 65_536:
             raise _malformed("a port is a number from 1 to 65535")
         found.append((host, None if port is None else int(port)))
-    if numbers and not names:
-        raise StorageError("the PostgreSQL address has a port but no host")
     return tuple(found)
 
 
@@ -165,26 +225,37 @@ def _host(text: str, *, quoted: bool) -> tuple[str, str | None]:
         raise _malformed(
             "a host or its port; signs such as @ : / ? # in a user or password must be percent-encoded"
         )
+    if match["name"] is not None:
+        try:
+            match["name"].encode("idna")
+        except UnicodeError:
+            raise _malformed("a host name has parts of 1 to 63 characters between its dots") from None
     return match["six"] or match["name"], match["port"]
 
 
 def _parameters(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
+    # Behind an @, or an & in a password, the name of a parameter may be a part of the password.
+    secret = "@" in query
     for part in filter(None, query.split("&")):
         name, _, value = part.partition("=")
         # As libpq does: + is a plus sign here, no space.
         name, value = unquote(name), unquote(value)
         if name not in _PARAMETERS:
             known = ", ".join(sorted(_PARAMETERS))
-            shown = name if re.fullmatch(r"\w{1,40}", name) else "of this name"
-            raise StorageError(
-                f"the parameter {shown} of a PostgreSQL address is not supported; these are: {known}"
-            )
-        pattern, form = _PARAMETERS[name]
-        if "\0" in value or (pattern and not re.fullmatch(pattern, value)):
-            raise StorageError(f"the parameter {name} of the PostgreSQL address must be {form or 'text'}")
-        found[name] = value
+            public = not secret and _OTHERS_OF_LIBPQ.fullmatch(name)
+            shown = f"the parameter {name}" if public else "a parameter"
+            raise StorageError(f"{shown} of the PostgreSQL address is not supported; these are: {known}")
+        secret = secret or name.endswith("password")
+        found[name] = _checked(name, value, f"the parameter {name} of the PostgreSQL address")
     return found
+
+
+def _checked(name: str, value: str, shown: str) -> str:
+    pattern, form = _PARAMETERS[name]
+    if pattern and not re.fullmatch(pattern, value):
+        raise StorageError(f"{shown} must be {form}")
+    return value
 
 
 def _malformed(what: str) -> StorageError:

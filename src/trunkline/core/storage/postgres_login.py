@@ -52,13 +52,17 @@ def tls_arguments(address: PostgresAddress) -> dict[str, Any]:
     """Return the driver's arguments for the parameters of TLS. Raise StorageError if they do not fit each other, or a
     file cannot be used."""
     named = dict(address.tls)
+    lowest, highest = (named.get(f"ssl_{end}_protocol_version") for end in ("min", "max"))
+    if lowest and highest and lowest > highest:
+        raise StorageError("ssl_min_protocol_version of the PostgreSQL address is above its maximum")
     for name in _FILES:
         if name in named and named[name] != _SYSTEM:
             _content(name, named[name], "latin-1")
     if named.get("sslrootcert") == _SYSTEM:
         if named.get("sslmode", "verify-full") != "verify-full":
             raise StorageError("sslrootcert=system of the PostgreSQL address needs sslmode=verify-full")
-        return {"ssl": _system_context(named)}
+        negotiation = {"direct_tls": True} if named.get("sslnegotiation") == "direct" else {}
+        return {"ssl": _system_context(named), **negotiation}
     if not named:
         return {}
     _check_certificate(named)
@@ -67,23 +71,35 @@ def tls_arguments(address: PostgresAddress) -> dict[str, Any]:
 
 def _system_context(named: dict[str, str]) -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.minimum_version = _version(named.get("ssl_min_protocol_version", "TLSv1.2"))
+    if "ssl_max_protocol_version" in named:
+        context.maximum_version = _version(named["ssl_max_protocol_version"])
+    if "sslcrl" in named:
+        _load_authorities(context, named, "sslcrl")
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     if "sslcert" in named:
         _load_certificate(context, named)
     return context
+
+
+def _version(name: str) -> ssl.TLSVersion:
+    return ssl.TLSVersion[name.replace(".", "_")]
 
 
 def _check_certificate(named: dict[str, str]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for name in ("sslrootcert", "sslcrl"):
         if name in named:
-            try:
-                context.load_verify_locations(cafile=named[name])
-            except (ssl.SSLError, OSError) as error:
-                raise StorageError(
-                    f"{name} of the PostgreSQL address has no certificates: {error}"
-                ) from error
+            _load_authorities(context, named, name)
     if "sslcert" in named:
         _load_certificate(context, named)
+
+
+def _load_authorities(context: ssl.SSLContext, named: dict[str, str], name: str) -> None:
+    try:
+        context.load_verify_locations(cafile=named[name])
+    except (ssl.SSLError, OSError) as error:
+        raise StorageError(f"{name} of the PostgreSQL address has no certificates: {error}") from error
 
 
 def _load_certificate(context: ssl.SSLContext, named: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Sessions on PostgreSQL: the choice of the host, the login, and the bounds by which a session ends by itself.
 
 1. The hosts of the address are tried in their order, beginning with the one that worked last, each for its own time. A
-   host that is a standby is passed over, unless the address has ``target_session_attrs=any``.
+   host that is a standby is passed over.
 2. The bounds are set by statements after the login, not as parameters of the start, which a connection pooler such as
    PgBouncer refuses. A server that does not have a setting does without it.
 3. Passwords in files are read for each login, so that one may be changed while the server runs.
@@ -21,7 +21,7 @@ import asyncpg
 import msgspec
 
 from trunkline.core.storage.database import StorageError, Unavailable
-from trunkline.core.storage.postgres_address import PostgresAddress, parse_hosts
+from trunkline.core.storage.postgres_address import PostgresAddress, with_environment
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, Standby
 from trunkline.core.storage.postgres_login import password_for, tls_arguments
 
@@ -32,6 +32,7 @@ CONNECT_SECONDS = 3
 
 _CLIENT_MARGIN = 2.0
 """Seconds after which a statement that the server should have ended is given up by the client."""
+_PORT = 5432
 _STATEMENTS = 1_000
 _STATE = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')"
 
@@ -71,14 +72,14 @@ class PostgresServers:
     """The servers of an address, on which sessions are opened."""
 
     def __init__(self, address: PostgresAddress) -> None:
-        self._address = address
+        self._address = with_environment(address, os.environ)
         self._preferred = 0
-        self._wanted = _parameter(address, "target_session_attrs", "PGTARGETSESSIONATTRS") or "primary"
 
     async def open(self, bounds: SessionBounds) -> Session:
         """Return a session on the first host that accepts it. Raise Standby if only standbys do, Unavailable if none
         does, and StorageError if a file that the address names cannot be used."""
-        hosts = self._address.hosts or _default_hosts()
+        # Without any, the driver tries the usual sockets, then localhost.
+        hosts = self._address.hosts or (("", None),)
         failures = []
         standby = False
         for step, first in enumerate([self._preferred] * len(hosts)):
@@ -101,17 +102,16 @@ class PostgresServers:
 
     async def _log_in(self, host: str, port: int | None, bounds: SessionBounds) -> Session:
         address, parameters = self._address, self._address.parameters
-        seconds = int(_parameter(address, "connect_timeout", "PGCONNECT_TIMEOUT") or CONNECT_SECONDS)
-        user = address.user or os.environ.get("PGUSER") or _own_name()
-        database = address.database or os.environ.get("PGDATABASE") or user
-        login = (host, port or int(os.environ.get("PGPORT") or 5432), database, user)
+        user = address.user or _own_name()
+        database = address.database or user
+        login = (host, port or _PORT, database, user)
         session: Session = await asyncpg.connect(
             host=host or None,
-            port=port,
+            port=port or _PORT,
             user=user,
             database=database,
             password=password_for(address, login),
-            timeout=seconds,
+            timeout=int(parameters.get("connect_timeout", CONNECT_SECONDS)),
             command_timeout=None if bounds.statement is None else bounds.statement + _CLIENT_MARGIN,
             statement_cache_size=_STATEMENTS,
             server_settings={
@@ -131,7 +131,8 @@ class PostgresServers:
 
     async def _prepare(self, session: Session, bounds: SessionBounds) -> None:
         in_recovery, read_only = await session.fetchrow(_STATE, timeout=CONNECT_SECONDS) or (True, "on")
-        if self._wanted != "any" and (in_recovery or (self._wanted == "read-write" and read_only == "on")):
+        wanted = self._address.parameters.get("target_session_attrs")
+        if in_recovery or (wanted == "read-write" and read_only == "on"):
             raise Standby("it is a read-only standby" if in_recovery else "it is read-only")
         await session.execute(_assignments(bounds.settings()), timeout=CONNECT_SECONDS)
         for setting in bounds.optional_settings():
@@ -170,13 +171,6 @@ def _bound_peer(session: Session, peer: float) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _default_hosts() -> tuple[tuple[str, int | None], ...]:
-    # Without any, the driver tries the usual sockets, then localhost.
-    return parse_hosts(os.environ.get("PGHOST", ""), os.environ.get("PGPORT", ""), quoted=False) or (
-        ("", None),
-    )
-
-
 def _own_name() -> str:
     try:
         return getpass.getuser()
@@ -184,10 +178,6 @@ def _own_name() -> str:
         raise StorageError(
             "the PostgreSQL address must name a user: this process has no user name"
         ) from error
-
-
-def _parameter(address: PostgresAddress, name: str, variable: str) -> str | None:
-    return address.parameters.get(name) or os.environ.get(variable)
 
 
 def _shown(host: str, port: int | None) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from trunkline.core.storage.database import StorageError
 from trunkline.core.storage.postgres_address import parse_address
@@ -95,6 +100,17 @@ def test_a_password_file_must_be_text(tmp_path: Path) -> None:
         password(f"db/x?password_file={tmp_path}/secret")
 
 
+def revocations(path: Path, cert: Path, key: Path) -> Path:
+    """Write an empty list of what an authority revoked."""
+    authority = x509.load_pem_x509_certificate(cert.read_bytes())
+    private = load_pem_private_key(key.read_bytes(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    now = datetime.now(UTC)
+    made = x509.CertificateRevocationListBuilder(authority.subject, now, now + timedelta(days=1))
+    path.write_bytes(made.sign(private, SHA256()).public_bytes(Encoding.PEM))
+    return path
+
+
 def test_certificates_are_checked_before_the_login(tmp_path: Path) -> None:
     Authority.open(tmp_path / "ca")
     cert, key = tmp_path / "ca" / "ca.pem", tmp_path / "ca" / "ca.key"
@@ -109,6 +125,24 @@ def test_certificates_are_checked_before_the_login(tmp_path: Path) -> None:
     context = tls(f"sslrootcert=system&sslcert={cert}&sslkey={key}")["ssl"]
     assert isinstance(context, ssl.SSLContext)
     assert context.check_hostname
+    revoked = revocations(tmp_path / "crl.pem", cert, key)
+    found = tls(
+        f"sslrootcert=system&sslcrl={revoked}&sslnegotiation=direct"
+        "&ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.3"
+    )
+    context = found["ssl"]
+    assert isinstance(context, ssl.SSLContext)
+    assert (context.minimum_version, context.maximum_version) == (
+        ssl.TLSVersion.TLSv1_3,
+        ssl.TLSVersion.TLSv1_3,
+    )
+    assert ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN in context.verify_flags
+    assert context.cert_store_stats()["crl"] == 1
+    assert found["direct_tls"] is True
+    with pytest.raises(StorageError, match="sslcrl of the PostgreSQL address has no certificates"):
+        tls(f"sslrootcert=system&sslcrl={written(tmp_path / 'none', 'nothing')}")
+    with pytest.raises(StorageError, match=r"ssl_min_protocol_version .* is above its maximum"):
+        tls("ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2")
     with pytest.raises(StorageError, match=r"sslrootcert=system .* needs sslmode=verify-full"):
         tls("sslmode=require&sslrootcert=system")
     with pytest.raises(StorageError, match="sslrootcert of the PostgreSQL address has no certificates"):
