@@ -3,6 +3,7 @@
 1. ``measure`` reads the database's clock between two readings of the steady clock. The distance of the two clocks then
    lies between two bounds, however long the round trip took or the process was stopped: a slow one proves little, and
    never a wrong thing. Of several round trips the quickest counts. A clock that lies within the bounds is left alone.
+   One outside of them is set to the nearest one.
 2. A correction ahead counts at once. One back is made up by a clock that goes at half its speed until then, so that the
    time of a node never goes back, but for a jump: a correction of 2 s and more, as after a change to another host of
    the database, which is treated as any jump of a clock.
@@ -181,7 +182,8 @@ class DatabaseClock:
 
     def _adopt(self, sample: Sample) -> None:
         self.state, self.skew = state_of(sample, self.state), sample.skew
-        middle = sum(sample.offsets) // 2
+        low, high = sample.offsets
+        middle = (low + high) // 2
         if self._offset is None:
             self._offset = middle, 0, 0
             return
@@ -194,4 +196,6 @@ class DatabaseClock:
             self._jumps.append(middle - shown)
             self._offset = middle, 0, 0
         else:
-            self._offset = middle, max(shown - middle, 0), now
+            # Nothing says that the middle of wide bounds is nearer to the truth.
+            target = min(max(shown, low), high)
+            self._offset = target, max(shown - target, 0), now

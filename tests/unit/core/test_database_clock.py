@@ -207,6 +207,19 @@ def test_a_clock_within_the_bounds_of_a_measurement_is_left_alone() -> None:
         assert world.error == shown
 
 
+@pytest.mark.parametrize("trip", [(3.0, 0.0), (0.0, 3.0)])
+def test_a_slow_measurement_moves_a_clock_no_further_than_to_its_bound(trip: tuple[float, float]) -> None:
+    world = World()
+    world.measure()
+    # The database's clock drifts a little; only the bound on one side shows it, and the other one is 3 s away.
+    world.database_ahead = 0.05 if trip[0] else -0.05
+    for _ in range(2):
+        world.trips = [(*trip, 0)] * 3
+        world.measure()
+        world.pass_by(1)
+        assert abs(world.error) <= 0.051 * SECOND
+
+
 def test_a_state_ends_a_little_within_its_bound() -> None:
     def sample(ahead: float) -> Sample:
         return Sample(0, NOW, 0, NOW + round(ahead * SECOND), 0)

@@ -102,8 +102,6 @@ class Sandbox:
     async def submit(self, submission: Submission) -> Outcome:
         """Put the message into its phone."""
         try:
-            if not submission.holds():
-                return lease_ended(submission.accepted_ids)
             return await self._database.write(lambda tx: _receive(tx, submission))
         except StorageError as error:
             return Deferral(_PAUSE, str(error), ids=submission.accepted_ids, counts=False)
@@ -161,6 +159,9 @@ async def send_as_phone(
 
 
 async def _receive(tx: Tx, submission: Submission) -> Outcome:
+    # Here, since the transaction may have waited long, and is perhaps run again.
+    if not submission.holds():
+        return lease_ended(submission.accepted_ids)
     behaviour = behaviour_of(submission.recipient)
     if behaviour.reaction is Reaction.REJECT:
         return Rejection(behaviour.error_code, "the sandbox refuses this number")

@@ -104,6 +104,18 @@ class World:
         return (await self.database.read(lambda tx: phones.newest(tx, ACCOUNT, number, 100)))[::-1]
 
 
+class BusyDatabase:
+    """A database whose transactions begin only after the time of ``meanwhile``."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], None]) -> None:
+        self._database = database
+        self._meanwhile = meanwhile
+
+    async def write(self, action: Callable[[Tx], Coroutine[Any, Any, Any]]) -> Any:
+        self._meanwhile()
+        return await self._database.write(action)
+
+
 Scenario = Callable[[World], Coroutine[Any, Any, None]]
 Play = Callable[..., None]
 
@@ -372,3 +384,17 @@ def test_accounts_see_their_own_phones_and_forget_them(play: Play) -> None:
         assert await world.phone(ORDINARY) == []
 
     play(cleared)
+
+
+@ONE_ENGINE
+def test_a_lease_that_ends_while_the_database_is_busy_lets_nothing_out(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        lease = [True]
+        busy = Sandbox(cast(Database, BusyDatabase(world.database, lease.clear)))
+        late = world.message(ORDINARY, holds=lambda: bool(lease))
+        outcome = await busy.submit(late)
+        assert isinstance(outcome, Deferral)
+        assert not outcome.counts
+        assert await world.phone(ORDINARY) == []
+
+    play(scenario)
