@@ -50,6 +50,7 @@ class DeliverHandler:
         self._clock = clock
         self._patience = patience
         self._unread = FrequentEvent(log)
+        self._unreported = FrequentEvent(log)
         self._dialect = Dialect(route.name, IdBase(route.id_base), route.receipt_error_table)
 
     async def handle(self, body: ShortMessage | DataMessage) -> CommandStatus:
@@ -82,7 +83,7 @@ class DeliverHandler:
         try:
             await self._listener.problem(CarrierProblem(self._route.name, text))
         except LOGGED_ONCE:
-            log.warning("%s: %s", self._route.name, text)
+            self._unreported.happened("%s: %s", self._route.name, text)
         except Exception:
             log.exception("%s: a problem could not be reported: %s", self._route.name, text)
 
