@@ -19,15 +19,23 @@ from trunkline.core.storage.database import Action, Database
 from trunkline.products.messaging.lifecycle.lanes import lane_name
 from trunkline.products.messaging.sending.handover_results import ResultRecorder
 from trunkline.products.messaging.sending.worker import Worker, log
-from trunkline.transports.base import Acceptance, Carriers, Outcome, Submission, lease_ended
+from trunkline.transports.base import (
+    Acceptance,
+    Carriers,
+    Deferral,
+    Outcome,
+    Submission,
+    UnknownOutcome,
+    lease_ended,
+)
 
 T = TypeVar("T")
 SENT, WAITING = "sent", "waiting"
 
 
 class Network:
-    """A carrier of one node: a message whose text is ``SENT`` goes out at once, and its response comes when
-    ``responds`` is set; all others wait for their turn, which comes then, too."""
+    """A carrier of one node: a message whose text is ``SENT`` goes out at once, and its response, or ``ends``, comes
+    when ``responds`` is set; all others wait for their turn, which comes then, too."""
 
     name = "network"
     carries_channels = False
@@ -37,6 +45,8 @@ class Network:
         self.resends_unknown = unknown == "resend"
         self.submitted: list[str] = []
         self.seen: list[str] = []
+        self.accepted: dict[str, tuple[str, ...]] = {}
+        self.ends: Outcome | None = None
         self.responds = asyncio.Event()
 
     @property
@@ -52,6 +62,7 @@ class Network:
     async def submit(self, submission: Submission) -> Outcome:
         text = submission.segments[0]
         self.submitted.append(text)
+        self.accepted[text] = submission.accepted_ids
         if text == SENT:
             self.seen.append(text)
         await self.responds.wait()
@@ -59,6 +70,8 @@ class Network:
             if not submission.holds():
                 return lease_ended(submission.accepted_ids)
             self.seen.append(text)
+        elif self.ends is not None:
+            return self.ends
         return Acceptance((f"id {text}",))
 
 
@@ -215,6 +228,31 @@ def test_a_true_result_counts_while_nobody_else_has_sent_the_message(world: Worl
         world.api.clock.advance(6)
         await world.other.idle()
         assert (world.cut.network.seen, world.other.network.seen) == ([SENT], [WAITING])
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        assert world.late == []
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize(
+    "late",
+    [Deferral(1, "the lease ended", ids=("id 1",)), UnknownOutcome("lost", resend=True, ids=("id 1",))],
+)
+def test_ids_that_come_late_are_not_sent_again(world: World, late: Outcome) -> None:
+    async def body() -> None:
+        await world.lose()
+        world.cut.network.ends = late
+        world.other.network.responds.set()
+        world.other.begin()
+
+        async def put_back() -> bool:
+            return set((await world.statuses()).values()) == {"queued"}
+
+        await world.other.until(put_back)
+        await world.resume()
+        world.api.clock.advance(6)
+        await world.other.idle()
+        assert world.other.network.accepted == {SENT: ("id 1",), WAITING: ()}
         assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
         assert world.late == []
 

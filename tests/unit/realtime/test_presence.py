@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from engines import Engine, opened
 from trunkline.core.clock import SECOND
+from trunkline.core.jobs.claims import Lease, claim
 from trunkline.core.jobs.outcomes import ClaimedJob, Success
 from trunkline.core.jobs.schema import MIGRATIONS as JOBS
+from trunkline.core.leases import LeaseLost
 from trunkline.core.storage.database import Row, Tx, columns
 from trunkline.realtime import endpoints
 from trunkline.realtime.presence import Presence
@@ -136,6 +139,36 @@ def test_a_lost_client_is_absent_after_the_grace_of_the_listener(engine: Engine,
                 ("absent", "alice"),
             ]
             assert msgspec.json.decode(late.payload)["account_sid"] == "AC1"
+
+    asyncio.run(scenario())
+
+
+def test_a_grace_whose_job_is_another_nodes_ends_there(engine: Engine, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clock = MovedClock()
+        async with opened(engine.migrated_url(tmp_path, ALL), ALL, clock) as database:
+            chat = Listener("IS1")
+            presence, client = Presence(database, products(chat)), Client("alice", SERVICES)
+            run = endpoints.handler(database, presence.listeners).run
+            presence.connected(client)
+            presence.disconnected(client)
+            await presence.flush()
+            clock.now += GRACE_MS * 1000
+
+            async def claimed(node: str) -> ClaimedJob:
+                lease = Lease(node, clock.now + SECOND)
+                (job,) = await database.write(lambda tx: claim(tx, lease, 10))
+                clock.now += 2 * SECOND
+                return job
+
+            frozen, other = await claimed("frozen"), await claimed("other")
+            with pytest.raises(LeaseLost):
+                await run(frozen)
+            assert ("absent", "alice") not in chat.calls
+            assert await run(other) == Success()
+            with pytest.raises(LeaseLost):
+                await run(frozen)
+            assert chat.calls.count(("absent", "alice")) == 1
 
     asyncio.run(scenario())
 

@@ -18,6 +18,7 @@ from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, Retry
 from trunkline.core.jobs.queue import JobState
 from trunkline.core.jobs.runner import Runner, RunnerOptions
+from trunkline.core.leases import LeaseLost
 from trunkline.core.storage.database import Database, Tx
 from trunkline.settings import Settings
 from trunkline.transports.base import (
@@ -32,6 +33,7 @@ from trunkline.transports.base import (
     SenderKind,
     Submission,
     UnknownOutcome,
+    lease_ended,
 )
 from trunkline.transports.sandbox import phones
 from trunkline.transports.sandbox.behaviour import SPECIAL
@@ -354,6 +356,21 @@ def test_without_its_storage_it_takes_nothing_and_says_later(play: Play, tmp_pat
         assert await world.waiting() == []
 
     play(stopped)
+
+
+@ONE_ENGINE
+def test_without_the_lease_phones_get_and_report_nothing(play: Play) -> None:
+    async def lost(world: World) -> None:
+        assert await world.submit(ORDINARY, holds=lambda: False) == lease_ended(())
+        assert await world.phone(ORDINARY) == []
+        event = PhoneEvent(receipt=Receipt("sandbox", "SM1.0", DELIVERED))
+        payload = msgspec.json.encode(event).decode()
+        job = ClaimedJob("1", JOB, payload, "", None, 1, 0, holds=lambda: False)
+        with pytest.raises(LeaseLost):
+            await world.sandbox.handler().run(job)
+        assert world.recorder.receipts == []
+
+    play(lost)
 
 
 def test_a_sandbox_that_never_starts_holds_up_no_job() -> None:
