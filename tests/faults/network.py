@@ -42,7 +42,11 @@ class Network:
 
     def carrier(self, **more: object) -> dict[str, str]:
         """Return the environment of a server whose only carrier this is."""
-        route = {
+        return {"TRUNKLINE_CARRIERS": json.dumps([self.options(**more)])}
+
+    def options(self, **more: object) -> dict[str, object]:
+        """Return the options of this carrier."""
+        return {
             "name": "network",
             "host": "127.0.0.1",
             "port": self.smsc.port,
@@ -55,7 +59,6 @@ class Network:
             "throttle_most": 0.1,
             **more,
         }
-        return {"TRUNKLINE_CARRIERS": json.dumps([route])}
 
     def send_receipts(self) -> None:
         """Send the receipts that are owed and not under way, when there is a connection."""

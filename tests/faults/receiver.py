@@ -17,13 +17,15 @@ class ReceivedWebhook(NamedTuple):
 
 
 class Receiver:
-    """A server on loopback that responds with ``statuses``, then with 200. ``webhooks`` holds every webhook in
-    its order.
+    """A server on loopback that responds with ``statuses``, then with 200; to none while ``responds`` is not set.
+    ``webhooks`` holds every webhook in its order.
     """
 
     def __init__(self, statuses: Sequence[int] = ()) -> None:
         self._statuses = list(statuses)
         self.webhooks: list[ReceivedWebhook] = []
+        self.responds = asyncio.Event()
+        self.responds.set()
         self._news = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,6 +69,7 @@ class Receiver:
                 form = dict(parse_qsl(body.decode(), keep_blank_values=True))
                 self.webhooks.append(ReceivedWebhook(fields["i-twilio-idempotency-token"], form))
                 self._news.set()
+                await self.responds.wait()
                 status = self._statuses.pop(0) if self._statuses else 200
                 writer.write(b"HTTP/1.1 %d Told\r\nContent-Length: 0\r\n\r\n" % status)
                 await writer.drain()
