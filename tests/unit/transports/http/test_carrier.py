@@ -108,10 +108,10 @@ def test_a_message_is_posted_with_its_key_and_credentials() -> None:
     play(ACCEPTED, scenario, authorization="Basic Zm9v")
 
 
-@pytest.mark.parametrize("answers", [[False], [True, False]], ids=["for its slot", "for its connection"])
-def test_nothing_is_posted_when_the_lease_ended_while_it_waited(answers: list[bool]) -> None:
+@pytest.mark.parametrize("held", [[False], [True, False]], ids=["for its slot", "for its connection"])
+def test_nothing_is_posted_when_the_lease_ended_while_it_waited(held: list[bool]) -> None:
     async def scenario(made: HttpCarrier, gateway: Peer) -> None:
-        waiting = submission("Hi", holds=iter(answers).__next__)
+        waiting = submission("Hi", holds=iter(held).__next__)
         assert await made.submit(waiting) == lease_ended(())
         assert gateway.requests == []
         assert await made.submit(submission("Hi")) == Acceptance(("g1",))
