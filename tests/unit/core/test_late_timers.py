@@ -13,6 +13,9 @@ import pytest
 import uvloop
 
 from trunkline.core import late_timers
+from trunkline.core.egress.client import Egress
+from trunkline.core.egress.guard import AddressGuard
+from trunkline.core.egress.http_message import EgressRequest, Timeouts
 from trunkline.core.late_timers import LATE, READING, LateTimer, patient_timeout
 
 
@@ -87,3 +90,43 @@ def test_what_lies_in_the_socket_is_read_before_a_time_out(monkeypatch: pytest.M
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(body())
+
+
+def test_the_response_of_a_webhook_that_came_while_a_node_stood_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(late_timers, "LATE", 0.01)
+    limit, responded = 1.0, threading.Event()
+
+    def respond(listening: socket.socket) -> None:
+        peer, _ = listening.accept()
+        with closing(peer):
+            peer.recv(65536)
+            loop.call_soon_threadsafe(stand_still)
+            still.wait()
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            responded.set()
+
+    def stand_still() -> None:
+        still.set()
+        responded.wait()
+        threading.Event().wait(1.1 * limit)
+
+    async def body(port: int) -> None:
+        egress = Egress(AddressGuard(allow_private=True))
+        request = EgressRequest(
+            "GET", f"http://127.0.0.1:{port}/", timeouts=Timeouts(20.0, limit, 20.0), once=True
+        )
+        assert (await egress.send(request)).status == 200
+        await egress.close()
+
+    still = threading.Event()
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as listening,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        loop = runner.get_loop()
+        thread = threading.Thread(target=respond, args=(listening,))
+        thread.start()
+        runner.run(body(listening.getsockname()[1]))
+        thread.join()
