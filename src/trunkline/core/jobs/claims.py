@@ -44,6 +44,9 @@ _PARKED = "SELECT id FROM jobs WHERE parked AND kind = :kind AND lane = :lane OR
 _HELD = "id = :id AND holder = :holder AND fence = :fence"
 _FINISH = f"DELETE FROM jobs WHERE {_HELD}"
 _CONFIRM = f"UPDATE jobs SET holder = holder WHERE {_HELD}"
+_UNENDED = f"""
+SELECT {columns(JobClaim)} FROM jobs WHERE state = 'ready' AND due > :now AND due <= :until AND holder = :holder
+"""
 _RENEW = f"UPDATE jobs SET due = :until, since = :now WHERE {_HELD}"
 _POSTPONE = f"UPDATE jobs SET due = :due, since = :now, holder = NULL, reason = :reason WHERE {_HELD}"
 _KILL = f"UPDATE jobs SET state = 'dead', due = :now, holder = NULL, reason = :reason WHERE {_HELD}"
@@ -77,10 +80,11 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class SettledJob(msgspec.Struct, frozen=True):
-    """A job that this node held, and its outcome."""
+    """A job that this node held, and its outcome. ``again``: a commit with it had an unknown outcome before."""
 
     job: ClaimedJob
     outcome: Settlement
+    again: bool = False
 
 
 async def claim(tx: Tx, lease: Lease, limit: int) -> list[ClaimedJob]:
@@ -123,6 +127,12 @@ async def end_leases(tx: Tx) -> None:
         await tx.run(_END_LEASES, now=tx.now)
 
 
+async def held_jobs(tx: Tx, lease: Lease) -> list[ClaimedJob]:
+    """Return the jobs that the holder of a lease has claimed, as far as their leases end with it or before."""
+    found = await tx.all(JobClaim, _UNENDED, now=tx.now, until=lease.until, holder=lease.holder)
+    return [_claimed(one, lease.holder) for one in found]
+
+
 async def renew(tx: Tx, lease: Lease, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob]:
     """Renew the leases of ``jobs``; return those that this node does not hold any more."""
     return [
@@ -153,8 +163,9 @@ async def confirm(tx: Tx, holder: str, claimed: JobClaim) -> None:
 
 
 def _is_plain(one: SettledJob) -> bool:
-    outcome = one.outcome
-    return isinstance(outcome, Success) and outcome.also is None and not one.job.order_key and one.job.holds()
+    if one.again or one.job.order_key or not one.job.holds():
+        return False
+    return isinstance(one.outcome, Success) and one.outcome.also is None
 
 
 async def _settle(tx: Tx, holder: str, one: SettledJob, park_seconds: float) -> None:
@@ -175,9 +186,12 @@ async def _settle(tx: Tx, holder: str, one: SettledJob, park_seconds: float) -> 
         case NoCapacity():
             due = tx.now + int(park_seconds * SECOND)
             await tx.run(_REQUEUE, due=due, now=tx.now, parked=True, **held)
-    await _record(tx, outcome)
     if isinstance(outcome, Requeue | NoCapacity):
         return
+    if one.again and not kept and job.holds():
+        # The commit before was made, with all that belongs to it.
+        return
+    await _record(tx, outcome)
     if not kept:
         # While the lease holds, no other node has the job: an earlier commit with an unknown outcome has succeeded.
         if not job.holds():

@@ -9,7 +9,8 @@
    job beyond the limits of its lane or kind is parked, so that it blocks no other.
    A node whose clock permits no due work claims nothing, and settles and renews what it runs.
 4. When a turn fails, its outcomes are kept. If the database is unavailable, they are written in a later turn; after
-   any other error they are written one by one, so that one bad outcome blocks no other.
+   any other error they are written one by one, so that one bad outcome blocks no other. After a commit whose outcome
+   is unknown, the next turn requeues the jobs that this node has claimed by it without knowing.
 5. ``stop`` lets the turn under way end, waits for the running jobs for the drain time, cancels the rest and requeues
    them. A node that dies loses its leases, and other nodes run its jobs again.
 6. A node that stood still finds its leases over by the steady clock. A job that has not begun by then, or asks before
@@ -47,7 +48,15 @@ from trunkline.core.leases import HeldLease, LeaseLost
 from trunkline.core.outages import Outage
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import LOGGED_ONCE, Database, StorageError, Tx, Unavailable
+from trunkline.core.storage.database import (
+    LOGGED_ONCE,
+    DamagedData,
+    Database,
+    OutcomeUnknown,
+    StorageError,
+    Tx,
+    Unavailable,
+)
 
 log = logging.getLogger("trunkline.jobs")
 
@@ -110,6 +119,7 @@ class Runner:
         # By job and claim: a job whose lease was lost may come back while it is still running.
         self._running: dict[tuple[str, int], _JobRun] = {}
         self._settled: list[SettledJob] = []
+        self._claimed_unknown = False
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -217,6 +227,11 @@ class Runner:
                 self._settled = settled + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
+            except OutcomeUnknown:
+                self._claimed_unknown = True
+                self._settled = [_again(one) for one in settled] + self._settled
+                await self._pause(_STORAGE_PAUSE)
+                continue
             except Exception as error:
                 if not isinstance(error, LOGGED_ONCE):
                     self._outage.failed(
@@ -234,10 +249,15 @@ class Runner:
         free = min(self._free, self._options.batch)
         lanes = self._limits.claimable(free)
         held = [one for one in self._running.values() if not one.lease.holds()]
+        unknown = self._claimed_unknown
+        # As of now: a running job may end while the transaction waits.
+        ours = {*self._running, *((one.job.id, one.job.fence) for one in (*settled, *self._settled))}
 
         async def write(tx: Tx) -> _Turn:
             lease = self._lease(tx)
             await self._settle(tx, settled)
+            if unknown:
+                await self._requeue_unknown(tx, lease, ours)
             lost = await self._renew(tx, held)
             claimed: list[ClaimedJob] = []
             emptied: list[JobLane] = []
@@ -252,6 +272,7 @@ class Runner:
             return _Turn(claimed, emptied, lost, await claims.next_due(tx), more)
 
         turn = await self._database.write(write)
+        self._claimed_unknown = False
         self._renewed(held, turn.lost, began)
         for lane in turn.emptied:
             self._limits.remove_parked(lane)
@@ -262,6 +283,12 @@ class Runner:
     async def _settle(self, tx: Tx, settled: Sequence[SettledJob]) -> None:
         await claims.settle(tx, self._options.node, settled, self._options.lease_seconds)
 
+    async def _requeue_unknown(self, tx: Tx, lease: Lease, ours: set[tuple[str, int]]) -> None:
+        """Requeue what this node has claimed in a commit whose outcome it did not get: jobs that are not ``ours``."""
+        found = await claims.held_jobs(tx, lease)
+        unknown = [SettledJob(job, Requeue()) for job in found if (job.id, job.fence) not in ours]
+        await self._settle(tx, unknown)
+
     async def _settle_one_by_one(self, settled: Sequence[SettledJob]) -> list[SettledJob]:
         """Record each outcome by itself, so that a bad one blocks no other. Return the outcomes that are left; those
         that failed without the write of their handler, which may be the cause."""
@@ -271,6 +298,11 @@ class Runner:
                 await self._database.write(partial(self._settle, settled=[one]))
             except Unavailable:
                 left.append(one)
+            except OutcomeUnknown:
+                left.append(_again(one))
+            except DamagedData:
+                # The storage has logged what is damaged. What cannot be written must not hold up the others.
+                left.append(SettledJob(one.job, without_write(one.outcome)))
             except Exception:
                 log.exception("the outcome of job %s cannot be written as it is", one.job.id)
                 left.append(SettledJob(one.job, without_write(one.outcome)))
@@ -330,3 +362,8 @@ class Runner:
     def _end(self, job: ClaimedJob, outcome: Settlement) -> None:
         self._settled.append(SettledJob(job, outcome))
         self._wake.set()
+
+
+def _again(one: SettledJob) -> SettledJob:
+    """Return what is settled once more, after a commit with an unknown outcome."""
+    return msgspec.structs.replace(one, again=True)

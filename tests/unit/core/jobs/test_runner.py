@@ -18,7 +18,7 @@ from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOut
 from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.jobs.schema import MIGRATIONS
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import DamagedData, Database, OutcomeUnknown, Tx
 
 PATIENCE = 20.0
 
@@ -583,3 +583,108 @@ def test_what_cannot_be_written_holds_up_no_other_job(
 
 async def _gone(database: Database) -> bool:
     return [job.kind for job in await stored(database)] == ["left behind"]
+
+
+class UnknownCommits:
+    """The writes of a runner, of which the next ``failing`` end with an error: after their commit, or before it."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        self.failing = 0
+        self.committed = True
+        self._write = database.write
+        self._error = error
+        monkeypatch.setattr(database, "write", self)
+
+    async def __call__(self, action: Any) -> Any:
+        name = getattr(getattr(action, "func", action), "__qualname__", "")
+        if "Runner" not in name or not self.failing:
+            return await self._write(action)
+        self.failing -= 1
+        if self.committed:
+            await self._write(action)
+        raise self._error
+
+
+@pytest.mark.parametrize("order_key", [None, "k"])
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_a_job_leaves_behind_is_written_once_where_a_commit_is_unknown(
+    database_url: str,
+    committed: bool,
+    order_key: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+
+    async def body(database: Database, clock: Clock) -> None:
+        commits = UnknownCommits(database, monkeypatch, OutcomeUnknown("a connection was lost"))
+        commits.committed = committed
+        gate = Gate("one")
+        outcome = Success(also=left("also"), record=left("record"))
+
+        async def run(job: ClaimedJob) -> JobOutcome:
+            await gate(job)
+            commits.failing = 3
+            return outcome
+
+        async with running(database, run, clock):
+            await put(database, "one", order_key=order_key)
+            await gate.count(1)
+            gate.shut["one"].set()
+            await until(lambda: _is_over(database, commits))
+        assert sorted(job.payload for job in await stored(database)) == ["also", "record"]
+        assert gate.payloads == ["one"]
+
+    scenario(database_url, body)
+    assert "Traceback" not in caplog.text
+
+
+async def _is_over(database: Database, commits: UnknownCommits) -> bool:
+    return not commits.failing and all(job.kind == "left behind" for job in await stored(database))
+
+
+def test_jobs_that_were_claimed_by_an_unknown_commit_run_at_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+
+    async def body(database: Database, clock: Clock) -> None:
+        attempts: dict[str, int] = {}
+        gate = Gate("held")
+
+        async def run(job: ClaimedJob) -> JobOutcome:
+            attempts[job.payload] = job.attempts
+            return await gate(job)
+
+        async with running(database, run, clock):
+            await put(database, "held")
+            await gate.count(1)
+            commits = UnknownCommits(database, monkeypatch, OutcomeUnknown("a connection was lost"))
+            commits.failing = 2
+            await put(database, "a", "b")
+            await gate.count(3)
+            gate.shut["held"].set()
+            await until(lambda: _nothing_left(database))
+        assert sorted(gate.payloads) == ["a", "b", "held"]
+        assert attempts == {"held": 1, "a": 1, "b": 1}
+
+    scenario(database_url, body)
+
+
+def test_an_outcome_that_meets_damaged_data_holds_up_no_other_job(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+
+    async def bad(tx: Tx) -> None:
+        raise DamagedData("a page is damaged")
+
+    async def body(database: Database, clock: Clock) -> None:
+        ran = Ran(Success(bad))
+        async with running(database, ran, clock):
+            await put(database, "one", "two")
+            await ran.count(2)
+            await until(lambda: _nothing_left(database))
+
+    scenario(database_url, body)
+    assert "Traceback" not in caplog.text
