@@ -15,7 +15,7 @@ from api.messaging.outcomes import PATIENCE
 from api.messaging.stock import US, own, send, stand_still
 from trunkline.core.leases import LateOutcome
 from trunkline.core.storage.batch import BatchWriter
-from trunkline.core.storage.database import Action, Database
+from trunkline.core.storage.database import Action, Database, OutcomeUnknown, Unavailable
 from trunkline.products.messaging.lifecycle.lanes import lane_name
 from trunkline.products.messaging.sending.handover_results import ResultRecorder
 from trunkline.products.messaging.sending.worker import Worker, log
@@ -82,13 +82,23 @@ class Way:
         self._database = database
         self.open = asyncio.Event()
         self.open.set()
+        self.unknown = 0
+        """Claims whose commits have an unknown outcome, and were made."""
+        self.broken_reads = 0
 
     async def write(self, action: Action[T]) -> T:
         await self.open.wait()
-        return await self._database.write(action)
+        found = await self._database.write(action)
+        if self.unknown and "_take" in action.__qualname__:
+            self.unknown -= 1
+            raise OutcomeUnknown("the connection was lost")
+        return found
 
     async def read(self, action: Action[T]) -> T:
         await self.open.wait()
+        if self.broken_reads and "_refresh" in action.__qualname__:
+            self.broken_reads -= 1
+            raise Unavailable("not now")
         return await self._database.read(action)
 
 
@@ -286,5 +296,49 @@ def test_a_claim_of_a_node_that_lost_the_lane_is_undone(world: World) -> None:
         world.other.network.responds.set()
         await world.cut.idle()
         await world.other.idle()
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize("world", ["fail"], indirect=True)
+def test_messages_that_an_unknown_commit_claimed_are_handed_over_once(
+    world: World, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.products.messaging.sending.worker._STORAGE_PAUSE", 0)
+
+    async def body() -> None:
+        node = world.cut
+        node.way.unknown = 2
+        node.network.responds.set()
+        node.begin()
+        await node.until(lambda: node.way.unknown < 2)
+        if stops:
+            node.worker.stop()
+            await node.idle()
+            assert set((await world.statuses()).values()) == {"queued"}
+            node = world.other
+            node.network.responds.set()
+            node.begin()
+        await node.idle()
+        assert node.network.seen == [SENT, WAITING]
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("world", ["fail"], indirect=True)
+def test_what_a_node_left_is_handled_also_if_the_database_is_away_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.products.messaging.sending.worker._STORAGE_PAUSE", 0)
+
+    async def body() -> None:
+        await world.lose()
+        world.other.way.broken_reads = 2
+        world.other.begin()
+        await world.other.idle()
+        assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
+        await world.resume()
 
     world.api.run(body())

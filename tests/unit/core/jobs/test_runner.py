@@ -106,7 +106,9 @@ async def stored(database: Database, state: JobState = JobState.READY) -> list[A
     return await database.read(lambda tx: list_jobs(tx, state, 100))
 
 
-def test_a_clock_that_is_far_off_lets_no_job_be_claimed(database_url: str) -> None:
+def test_a_clock_that_is_far_off_lets_no_job_be_claimed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class FarOff(Clock):
         permits_due_work = False
 
@@ -120,6 +122,11 @@ def test_a_clock_that_is_far_off_lets_no_job_be_claimed(database_url: str) -> No
             await put(database, "held")
             await gate.count(1)
             clock.permits_due_work = False
+            turn_ended, rest = asyncio.Event(), runner._rest
+            monkeypatch.setattr(runner, "_rest", lambda due: turn_ended.set() or rest(due))
+            async with asyncio.timeout(PATIENCE):
+                # The turn under way may still claim.
+                await turn_ended.wait()
             await put(database, "due")
             # It renews and settles what it runs, and does not spin for what is due.
             assert runner._rest(0) == 0.01

@@ -160,6 +160,11 @@ async def record_free_at(tx: Tx, held: LaneClaim, free_at: int) -> None:
         raise LeaseLost
 
 
+async def await_changes(tx: Tx, lane: str) -> None:
+    """Wait for the transactions that change a lane now."""
+    await tx.run("UPDATE message_lanes SET holder = holder WHERE lane = :lane", lane=lane)
+
+
 async def release_lane(tx: Tx, lane: str, holder: str) -> None:
     """Release a lane of ``holder``."""
     await tx.run(

@@ -7,6 +7,8 @@ the results.
    they send; without it the message is deferred, and the result is recorded unless another node has the message.
 2. An entry that is marked already when the worker gets the lane, and not under way on this node, was left by a node
    that died or stood still. Its outcome is unknown, and the carrier's setting decides whether it is sent again.
+   After a claim whose commit has an unknown outcome, entries with the own fence that are not under way were certainly
+   not handed over: they return into the lane.
 3. A result is recorded by the task that got it, and is retried until the storage accepts it. Results arrive in any
    order.
 4. Without messages to claim the worker waits: for the bucket of the rate, a ready carrier, the end of a hand-over
@@ -22,13 +24,14 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 
 from trunkline.core.clock import SECOND, has_passed, permits_due_work
 from trunkline.core.leases import HeldLease, Holds, LeaseLost, always
 from trunkline.core.outages import Outage
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
-from trunkline.core.storage.database import LOGGED_ONCE, Tx
+from trunkline.core.storage.database import LOGGED_ONCE, OutcomeUnknown, Tx
 from trunkline.products.messaging.lifecycle import lanes, message_queue
 from trunkline.products.messaging.lifecycle.lanes import LaneClaim
 from trunkline.products.messaging.lifecycle.message import find_message
@@ -44,7 +47,7 @@ from trunkline.products.messaging.sending.message_claims import (
     submission_of,
 )
 from trunkline.products.messaging.sending.shared_rates import BURST
-from trunkline.transports.base import Carrier, Outcome, UnknownOutcome, lease_ended
+from trunkline.transports.base import Carrier, Deferral, Outcome, UnknownOutcome, lease_ended
 
 log = logging.getLogger("trunkline.messaging")
 
@@ -96,6 +99,8 @@ class Worker:
         self._refreshed_at = 0
         self._lease = HeldLease(lanes.LEASE, context.steady)
         self._fence = 0
+        self._orphans: list[message_queue.QueueEntry] = []
+        self._claimed_unknown: int | None = None
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -130,6 +135,8 @@ class Worker:
                 await self._pause(_STORAGE_PAUSE)
 
     async def _go_on(self) -> bool:
+        if self._claimed_unknown is not None:
+            await self._put_back(self._claimed_unknown)
         stopping = self._stopping or not permits_due_work(self._context.clock)
         if stopping and not self._tasks:
             await self._release()
@@ -157,8 +164,10 @@ class Worker:
 
         try:
             claim = await self._context.database.write(write)
-        except BaseException:
+        except BaseException as error:
             self._bucket.full_at, self._bucket.since = before
+            if isinstance(error, OutcomeUnknown):
+                self._claimed_unknown = self._fence
             raise
         for handover in claim.handovers:
             self._hand_over(handover)
@@ -230,6 +239,7 @@ class Worker:
         """Acquire or renew the lane's lease; handle the entries of another node if the lane is new. Return whether
         it is held."""
         if not self._lease.renews:
+            await self._handle_orphans()
             return True
         began, known = self._context.steady(), self._fence
 
@@ -251,12 +261,36 @@ class Worker:
             self._bucket.full_at, self._bucket.since = lane.free_at, lane.free_since
         self._lease.extend(began)
         if lane.fence != known:
-            await self._refresh()
-            left = [one for one in orphans if one.message_sid not in self._context.under_way]
-            await asyncio.gather(*map(self._orphaned, left))
+            self._orphans, self._refreshed_at = orphans, 0
+        await self._handle_orphans()
         return True
 
-    async def _orphaned(self, entry: message_queue.QueueEntry) -> None:
+    async def _handle_orphans(self) -> None:
+        """Handle what another node has left, if the lane is new."""
+        if not self._orphans:
+            return
+        await self._refresh()
+        left = [one for one in self._orphans if one.message_sid not in self._context.under_way]
+        await asyncio.gather(*(self._end_without_result(entry, _left_behind) for entry in left))
+        self._orphans = []
+
+    async def _put_back(self, fence: int) -> None:
+        """Return the messages into the lane that were claimed under this fence by a commit with an unknown outcome."""
+
+        async def find(tx: Tx) -> list[message_queue.QueueEntry]:
+            # That commit may still be under way.
+            await lanes.await_changes(tx, self.lane)
+            return await message_queue.orphaned_entries(tx, self.lane)
+
+        found = await self._context.database.write(find)
+        under_way = self._context.under_way
+        left = [one for one in found if one.fence == fence and one.message_sid not in under_way]
+        await asyncio.gather(*(self._end_without_result(entry, _not_begun) for entry in left))
+        self._claimed_unknown = None
+
+    async def _end_without_result(
+        self, entry: message_queue.QueueEntry, outcome: Callable[[message_queue.QueueEntry, bool], Outcome]
+    ) -> None:
         message = await self._context.database.read(
             lambda tx: find_message(tx, entry.account_sid, entry.message_sid)
         )
@@ -264,8 +298,8 @@ class Worker:
             return
         carrier = self._route(self._sender, message.recipient)
         resend = carrier is None or carrier.resends_unknown
-        unknown = UnknownOutcome("the node died while it was handed over", entry.ids, resend)
-        await self._end(HandoverResult(entry, message, carrier.name if carrier else "", unknown, always))
+        name = carrier.name if carrier else ""
+        await self._end(HandoverResult(entry, message, name, outcome(entry, resend), always))
 
     async def _refresh(self) -> None:
         async def read(tx: Tx) -> tuple[int, str]:
@@ -286,3 +320,11 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+
+
+def _left_behind(entry: message_queue.QueueEntry, resend: bool) -> Outcome:
+    return UnknownOutcome("the node died while it was handed over", entry.ids, resend)
+
+
+def _not_begun(entry: message_queue.QueueEntry, _: bool) -> Outcome:
+    return Deferral(0.0, "its claim was not known", ids=entry.ids, counts=False)
