@@ -16,7 +16,7 @@ import apsw
 from trunkline.core.storage.inspection import database_file, opened_unchanged, query_postgres
 
 if TYPE_CHECKING:
-    import asyncpg
+    from trunkline.core.storage.postgres_sessions import Session
 
 MAX_FINDINGS = 10
 
@@ -75,7 +75,7 @@ def _check_sqlite(path: Path) -> Iterator[str]:
         yield str(error)
 
 
-async def _check_postgres(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+async def _check_postgres(connection: Session) -> list[str]:
     import asyncpg
 
     found = [f"the index {name} is invalid" for (name,) in await connection.fetch(_INVALID)]

@@ -21,7 +21,7 @@ from trunkline.core.storage.postgres_address import parse_address
 from trunkline.core.storage.wal import is_in_use, without_server
 
 if TYPE_CHECKING:
-    import asyncpg
+    from trunkline.core.storage.postgres_sessions import Session
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def _read_row(name: str, query: str) -> tuple[Any, ...] | None:
         return None
 
 
-async def _first_row(connection: asyncpg.Connection[asyncpg.Record], query: str) -> tuple[Any, ...] | None:
+async def _first_row(connection: Session, query: str) -> tuple[Any, ...] | None:
     import asyncpg
 
     try:
@@ -166,7 +166,7 @@ def _inspect_sqlite(connection: apsw.Connection, path: Path) -> Inspection:
 
 async def query_postgres(
     url: str,
-    query: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]],
+    query: Callable[[Session], Awaitable[T]],
     seconds: float | None = INSPECT_SECONDS,
 ) -> T:
     """Return the result of ``query`` on a connection whose queries may take ``seconds``. Raise StorageError as
@@ -190,7 +190,7 @@ async def query_postgres(
         session.terminate()
 
 
-async def _query_postgres(connection: asyncpg.Connection[asyncpg.Record]) -> Inspection:
+async def _query_postgres(connection: Session) -> Inspection:
     if connection.get_settings().server_encoding != "UTF8":
         raise StorageError("the PostgreSQL database must have the encoding UTF8")
     weak = []

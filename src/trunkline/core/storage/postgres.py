@@ -2,7 +2,8 @@
 
 1. A write is a READ COMMITTED transaction of its own in a session of the pool. One that met another (a
    deadlock, a lock that was not released in time), or lost its session before the commit, is run again as long as the
-   wait of a call lasts; then it is Unavailable.
+   wait of a call lasts; then it is Unavailable. A first run that was lost, or took all of the wait, as that of a node
+   that was frozen, is followed by a second one with a wait of its own.
 2. The sessions are read-only except in such a transaction, so a read cannot change anything.
 3. A read starts without a transaction, so that the usual one query is one round trip. If its action needs a second
    query, the action starts anew in a REPEATABLE READ transaction, for one snapshot.
@@ -189,8 +190,9 @@ class PostgresDatabase:
         """Return the result of ``use`` on a session, on further ones if it met other changes or lost its session."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._bounds.wait
-        losses = 0
+        runs = losses = 0
         while True:
+            runs += 1
             began = loop.time()
             async with pool.held(deadline) as session:
                 try:
@@ -205,7 +207,9 @@ class PostgresDatabase:
                     losses, failure = losses + 1, error
                     pool.expire()
                     session.terminate()
-            if losses == _LOSSES or loop.time() >= deadline:
+            if runs == 1 and (losses or loop.time() >= deadline):
+                deadline = loop.time() + self._bounds.wait
+            elif losses == _LOSSES or loop.time() >= deadline:
                 raise failure
 
     async def _transact(self, session: Session, action: Action[T], locks: set[int]) -> T:

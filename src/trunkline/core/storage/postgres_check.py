@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.storage.postgres_address import PostgresBounds
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, SessionLost, Standby, translate
 from trunkline.core.storage.postgres_sessions import PostgresServers, Session, SessionBounds
@@ -33,7 +34,7 @@ class PostgresCheck:
         """Query the server, then run ``probe``, within 2 s. Raise Standby if the server is one, what ``probe`` raises,
         SessionLost if the server does not respond."""
         try:
-            async with asyncio.timeout(CHECK_SECONDS), self._turn:
+            async with patient_timeout(CHECK_SECONDS), self._turn:
                 try:
                     await probe(await self._responding())
                 except BaseException:

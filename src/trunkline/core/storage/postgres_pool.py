@@ -19,6 +19,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.storage.database import Busy, Unavailable
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, SessionLost
 from trunkline.core.storage.postgres_sessions import Session
@@ -81,13 +82,7 @@ class SessionPool:
             raise Busy("too many calls wait for the database")
         self._callers += 1
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._turns.acquire()
-                try:
-                    session = self._newest_idle() or await self._open_session()
-                except BaseException:
-                    self._turns.release()
-                    raise
+            session = await self._idle_or_opened(deadline)
         except BaseException as error:
             self._callers -= 1
             if isinstance(error, TimeoutError):
@@ -105,6 +100,21 @@ class SessionPool:
             session.terminate()
         self._callers -= 1
         self._turns.release()
+
+    async def _idle_or_opened(self, deadline: float) -> Session:
+        if not self._turns.locked():
+            # This does not wait, and so needs no timer in the usual case.
+            await self._turns.acquire()
+            if session := self._newest_idle():
+                return session
+            self._turns.release()
+        async with patient_timeout(deadline - asyncio.get_running_loop().time()):
+            await self._turns.acquire()
+            try:
+                return self._newest_idle() or await self._open_session()
+            except BaseException:
+                self._turns.release()
+                raise
 
     def _newest_idle(self) -> Session | None:
         while self._idle:

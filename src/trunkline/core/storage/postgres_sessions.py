@@ -5,6 +5,10 @@
 2. The bounds are set by statements after the login, not as parameters of the start, which a connection pooler such as
    PgBouncer refuses. A server that does not have a setting does without it.
 3. Passwords in files are read for each login, so that one may be changed while the server runs.
+4. A session that does not respond is closed by the client some time after the server should have ended the statement.
+   One timer of the session is that of all its statements: when it fires it is set again for the one under way, if
+   there is one. It is late after the process stood still, and then lets the loop read first: the response, even to a
+   COMMIT, may be in the socket.
 """
 
 from __future__ import annotations
@@ -13,28 +17,101 @@ import asyncio
 import getpass
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import msgspec
 
+from trunkline.core.late_timers import LateTimer, patient_timeout
 from trunkline.core.storage.database import StorageError, Unavailable
 from trunkline.core.storage.postgres_address import PostgresAddress, with_environment
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, Standby
 from trunkline.core.storage.postgres_login import password_for, tls_arguments
 
-Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    _Connection = asyncpg.Connection[asyncpg.Record]
+else:
+    _Connection = asyncpg.Connection
 
 CONNECT_SECONDS = 3
 """The time for a login on one host, unless the address has its ``connect_timeout``."""
 
 _CLIENT_MARGIN = 2.0
 """Seconds after which a statement that the server should have ended is given up by the client."""
+_NEVER = 1e6
+"""More seconds than the login may take."""
 _PORT = 5432
 _STATEMENTS = 1_000
 _STATE = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+
+
+class Session(_Connection):
+    """A connection whose statements end within the time of ``bound``."""
+
+    _seconds: float | None = None
+    _began: float | None = None
+    _timer: LateTimer | None = None
+    _is_silent = False
+
+    def bound(self, seconds: float | None) -> None:
+        """Close the session when a statement takes longer than ``seconds``; None is any time."""
+        self._seconds = seconds
+        self.add_termination_listener(self._cancel_timer)
+
+    async def execute(self, *args: Any, **options: Any) -> str:
+        """Run a statement and return its status."""
+        return await self._bounded(super().execute(*args, **options))
+
+    async def executemany(self, *args: Any, **options: Any) -> None:
+        """Run a statement for each of several rows."""
+        await self._bounded(super().executemany(*args, **options))
+
+    async def fetch(self, *args: Any, **options: Any) -> Any:
+        """Return the rows of a query."""
+        return await self._bounded(super().fetch(*args, **options))
+
+    async def fetchrow(self, *args: Any, **options: Any) -> Any:
+        """Return the first row of a query, or None."""
+        return await self._bounded(super().fetchrow(*args, **options))
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        """Return the first value of a query, or None."""
+        return await self._bounded(super().fetchval(*args, **options))
+
+    async def _bounded(self, response: Awaitable[T]) -> T:
+        if self._seconds is None:
+            return await response
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        if self._timer is None:
+            self._timer = LateTimer(loop, self._began + self._seconds, self._check)
+        try:
+            return await response
+        except DRIVER_ERRORS as error:
+            if self._is_silent:
+                raise TimeoutError("the server does not respond in time") from error
+            raise
+        finally:
+            self._began = None
+
+    def _check(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        if self._began is None or self._seconds is None:
+            return
+        if loop.time() < self._began + self._seconds:
+            self._timer = LateTimer(loop, self._began + self._seconds, self._check)
+        else:
+            self._is_silent = True
+            self.terminate()
+
+    def _cancel_timer(self, _: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class SessionBounds(msgspec.Struct, frozen=True):
@@ -74,6 +151,7 @@ class PostgresServers:
     def __init__(self, address: PostgresAddress) -> None:
         self._address = with_environment(address, os.environ)
         self._preferred = 0
+        self._seconds = int(self._address.parameters.get("connect_timeout", CONNECT_SECONDS))
 
     async def open(self, bounds: SessionBounds) -> Session:
         """Return a session on the first host that accepts it. Raise Standby if only standbys do, Unavailable if none
@@ -85,7 +163,8 @@ class PostgresServers:
         for step, first in enumerate([self._preferred] * len(hosts)):
             place = (first + step) % len(hosts)
             try:
-                session = await self._log_in(*hosts[place], bounds)
+                async with patient_timeout(self._seconds):
+                    session = await self._log_in(*hosts[place], bounds)
             except asyncio.CancelledError:
                 # The wait for this host was cut short: the next call begins with the next one.
                 self._preferred = (place + 1) % len(hosts)
@@ -105,39 +184,40 @@ class PostgresServers:
         user = address.user or _own_name()
         database = address.database or user
         login = (host, port or _PORT, database, user)
-        session: Session = await asyncpg.connect(
+        session = await asyncpg.connect(
             host=host or None,
             port=port or _PORT,
             user=user,
             database=database,
             password=password_for(address, login),
-            timeout=int(parameters.get("connect_timeout", CONNECT_SECONDS)),
-            command_timeout=None if bounds.statement is None else bounds.statement + _CLIENT_MARGIN,
+            timeout=_NEVER,
             statement_cache_size=_STATEMENTS,
             server_settings={
                 "application_name": parameters.get("application_name") or "trunkline",
                 **({"options": parameters["options"]} if "options" in parameters else {}),
             },
             target_session_attrs=asyncpg.connect_utils.SessionAttribute.any,
+            connection_class=Session,
             **tls_arguments(address),
         )
         try:
             _bound_peer(session, bounds.peer)
             await self._prepare(session, bounds)
+            session.bound(None if bounds.statement is None else bounds.statement + _CLIENT_MARGIN)
         except BaseException:
             session.terminate()
             raise
         return session
 
     async def _prepare(self, session: Session, bounds: SessionBounds) -> None:
-        in_recovery, read_only = await session.fetchrow(_STATE, timeout=CONNECT_SECONDS) or (True, "on")
+        in_recovery, read_only = await session.fetchrow(_STATE) or (True, "on")
         wanted = self._address.parameters.get("target_session_attrs")
         if in_recovery or (wanted == "read-write" and read_only == "on"):
             raise Standby("it is a read-only standby" if in_recovery else "it is read-only")
-        await session.execute(_assignments(bounds.settings()), timeout=CONNECT_SECONDS)
+        await session.execute(_assignments(bounds.settings()))
         for setting in bounds.optional_settings():
             with suppress(asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError):
-                await session.execute(_assignments([setting]), timeout=CONNECT_SECONDS)
+                await session.execute(_assignments([setting]))
 
 
 def _assignments(settings: Iterable[tuple[str, str]]) -> str:

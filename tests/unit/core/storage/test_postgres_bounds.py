@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from engines import PostgresEngine, opened
 from faults.relay import RelayThread
-from trunkline.core import outages
+from trunkline.core import late_timers, outages
 from trunkline.core.clock import system_clock
 from trunkline.core.storage import postgres_check, postgres_migration, postgres_sessions
 from trunkline.core.storage.database import Busy, StorageError, Tx, Unavailable
@@ -219,6 +221,70 @@ def test_a_call_that_is_given_up_leaves_its_session_and_its_turn(url: str) -> No
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         while not await tx.value(query):
             pass
+
+    run(test())
+
+
+@pytest.mark.parametrize("stop", ["commit", "check"])
+def test_a_response_that_came_while_the_node_stood_still_counts(
+    url: str, stop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 0.5
+    monkeypatch.setattr(postgres_sessions, "_CLIENT_MARGIN", seconds - LONG)
+    monkeypatch.setattr(postgres_check, "CHECK_SECONDS", seconds)
+
+    def stand_still() -> None:
+        threading.Event().wait(seconds + late_timers.LATE + 0.1)
+
+    def after_sending(steps: int = 5) -> None:
+        """Stop the loop once it has sent what it has."""
+        asyncio.get_running_loop().call_soon(after_sending, steps - 1) if steps else stand_still()
+
+    async def write(tx: Tx) -> None:
+        await count()(tx)
+        if stop == "commit" and not standing:
+            standing.append(True)
+            after_sending()
+
+    standing: list[bool] = []
+
+    async def test() -> None:
+        bounds = PostgresBounds(statement=LONG, scan=LONG, wait=LONG, peer=LONG)
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            await database.write(write)
+            await database.check()
+            if stop == "check":
+                after_sending()
+                await database.check()
+            assert await database.read(total) == 1
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test())
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_change_undone_while_the_node_stood_still_is_run_again(url: str, lost: bool) -> None:
+    async def test() -> None:
+        bounds = PostgresBounds(wait=0.1, lock=0.2)
+        session = await frozen(url, SessionBounds(LONG, LONG, LONG, LONG))
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            runs = 0
+
+            async def action(tx: Tx) -> None:
+                nonlocal runs
+                runs += 1
+                if runs == 2:
+                    await session.execute("ROLLBACK")
+                elif lost:
+                    backend = await tx.value("SELECT pg_backend_pid()")
+                    await session.fetchval("SELECT pg_terminate_backend($1, 5000)", backend)
+                    threading.Event().wait(bounds.wait)
+                await count()(tx)
+
+            await database.write(action)
+            assert runs == 2
+            assert await database.read(total) == 1
+        session.terminate()
 
     run(test())
 
