@@ -13,6 +13,7 @@ from trunkline.api.addressing import CONTROL
 from trunkline.api.operation import Operation
 from trunkline.api.principal import Access
 from trunkline.core.jobs.queue import Job, enqueue
+from trunkline.core.jobs.removals import KIND as REMOVAL
 from trunkline.products.accounts import facade
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import NumberUnavailable
@@ -284,3 +285,10 @@ def test_the_error_of_a_number_names_its_parameter_and_reason(
     monkeypatch.setattr(inventory, "assign_number", bought)
     lost = api.post(f"{path}/{number}", {"AccountSid": ACCOUNT_SID}, auth=OPERATOR)
     assert assert_error(lost, 409, 20409)["message"] == f"{number} was bought just now; try again"
+
+
+def test_the_removal_of_what_was_deleted_is_not_discarded(api: Api) -> None:
+    api.run(api.node.runner.stop())
+    id = api.run(api.node.database.write(lambda tx: enqueue(tx, Job(REMOVAL, "{}"))))
+    assert_error(api.delete(f"/{CONTROL}/jobs/{id}", auth=OPERATOR), 409, 20409)
+    assert api.post(f"/{CONTROL}/jobs/{id}/retry", auth=OPERATOR).json()["id"] == id

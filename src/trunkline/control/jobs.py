@@ -12,12 +12,14 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET
 
+from trunkline.api.errors import ApiError
 from trunkline.api.operation import FOR_OPERATOR, Call, Empty, delete, fetch, update
 from trunkline.api.params import Given, choice, integer
 from trunkline.api.views import Json, Urls
 from trunkline.core.clock import SECOND
 from trunkline.core.jobs.administration import discard_job, find_job, list_jobs, retry_job
 from trunkline.core.jobs.queue import JobState, StoredJob
+from trunkline.core.jobs.removals import KIND as REMOVAL
 from trunkline.core.storage.database import Tx
 
 MAX_JOBS = 10_000
@@ -70,7 +72,11 @@ async def retry(tx: Tx, call: Call[Empty]) -> StoredJob | None:
 
 
 async def discard(tx: Tx, call: Call[Empty]) -> bool:
-    """Delete a job that does not run at this moment; return False if there is no such job."""
+    """Delete a job that does not run at this moment; return False if there is no such job. Raise ApiError 20409 for one
+    that removes what was deleted."""
+    job = await find_job(tx, call.path["Id"])
+    if job is not None and job.kind == REMOVAL:
+        raise ApiError(20409, f"{job.id} removes what was deleted: it can be retried, and not be discarded")
     return await discard_job(tx, call.path["Id"])
 
 

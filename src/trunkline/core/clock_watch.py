@@ -3,7 +3,8 @@
 1. The start of the database has measured once; ``start`` reports a clock that was off then.
 2. One task measures every two seconds, so at once after the process was stopped: the pause is over by then.
 3. Each state of the machine's clock is one line in the log and one alert: off, far off, and right again. An alert that
-   the storage does not accept is repeated with the next measurement; the line is not.
+   the storage does not accept is repeated with the next measurement; the line is not. A state that comes again within
+   an hour of its last alert has one after that hour, if it lasts.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import logging
 import socket
 
-from trunkline.core.clock import Clock
+from trunkline.core.clock import Clock, steady_clock
 from trunkline.core.database_clock import ClockState, DatabaseClock, RoundTrip, describe_skew, round_trip
-from trunkline.core.hold_watch import RecordAlert
+from trunkline.core.hold_watch import AlertLimit, RecordAlert
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database
 
@@ -33,10 +34,13 @@ _EFFECTS = {
 class ClockWatch:
     """The watch over ``clock``. ``alert`` records an alert for the operator."""
 
-    def __init__(self, database: Database, clock: DatabaseClock, alert: RecordAlert) -> None:
+    def __init__(
+        self, database: Database, clock: DatabaseClock, alert: RecordAlert, steady: Clock = steady_clock
+    ) -> None:
         self._database = database
         self._clock = clock
         self._alert = alert
+        self._limit = AlertLimit(steady)
         self._logged = ClockState.RIGHT
         self._recorded = ClockState.RIGHT
         self._task = PeriodicTask(
@@ -66,9 +70,10 @@ class ClockWatch:
         if state is not self._logged:
             self._logged = state
             log.log(logging.INFO if state is ClockState.RIGHT else logging.WARNING, "%s", text)
-        if state is not self._recorded:
+        if state is not self._recorded and self._limit.permits(state):
             await self._database.write(lambda tx: self._alert(tx, text))
             self._recorded = state
+            self._limit.recorded(state)
 
 
 def _describe(state: ClockState, skew: int) -> str:

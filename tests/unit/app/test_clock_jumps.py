@@ -358,6 +358,31 @@ def test_a_thread_that_is_held_up_between_two_readings_sees_no_jump() -> None:
     assert watched.take_jumps() == []
 
 
+def test_a_clock_that_jumps_to_and_fro_raises_an_alert_an_hour(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, time_passed = JumpingClock(), [0]
+    alerts: list[str] = []
+
+    async def alert(tx: Tx, text: str) -> None:
+        alerts.append(text)
+
+    async def run() -> None:
+        url = engine.migrated_url(tmp_path, migrations(MANIFESTS))
+        watched = clock.watched()
+        async with opened(url, migrations(MANIFESTS), watched) as database:
+            watch = HoldWatch(database, watched, HOLDS, alert, lambda: time_passed[0])
+            for later in (0, 0, 0, 3600):
+                time_passed[0] += later * SECOND
+                for jump in (HOURS, -HOURS):
+                    clock.wall += jump
+                    await watch.check()
+
+    asyncio.run(run())
+    assert [text.split()[4] for text in alerts] == ["ahead", "back"] * 2
+    assert sum("jumped" in record.getMessage() for record in caplog.records) == 8
+
+
 def test_a_jump_is_logged_and_raises_an_alert_once(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

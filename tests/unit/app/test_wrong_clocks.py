@@ -172,18 +172,20 @@ def test_each_state_of_the_clock_is_one_line_and_one_alert(
     monkeypatch.setattr("socket.gethostname", lambda: "web-2")
     caplog.set_level(logging.INFO, "trunkline.clock")
     wall, recorded = Wall(3600), Alerts()
-    clock = DatabaseClock(wall)
+    clock, time_passed = DatabaseClock(wall), [0]
 
     async def run() -> None:
         async with opened(url, MIGRATIONS, clock) as database:
-            watch = ClockWatch(database, clock, recorded.record)
+            watch = ClockWatch(database, clock, recorded.record, lambda: time_passed[0])
             await watch.start()
             await watch.stop()
             assert len(recorded.texts) == 1
             for ahead in (3600, 3600, 3.26, 3.26, 0, 0, -90):
                 wall.ahead = ahead
+                time_passed[0] += 3600 * SECOND
                 await watch.check()
             recorded.fails, wall.ahead = True, 0
+            time_passed[0] += 3600 * SECOND
             for _ in range(2):
                 with pytest.raises(Unavailable):
                     await watch.check()
@@ -201,6 +203,28 @@ def test_each_state_of_the_clock_is_one_line_and_one_alert(
         "The clock of web-2 agrees with the database's again.",
     ]
     assert logged(caplog) == recorded.texts
+
+
+def test_a_state_that_comes_and_goes_is_an_alert_an_hour(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "trunkline.clock")
+    wall, recorded = Wall(0), Alerts()
+    clock, time_passed = DatabaseClock(wall), [0]
+
+    async def run() -> None:
+        async with opened(url, MIGRATIONS, clock) as database:
+            watch = ClockWatch(database, clock, recorded.record, lambda: time_passed[0])
+            for ahead in (3.26, 0, 3.26, 0, 3.26):
+                wall.ahead = ahead
+                await watch.check()
+            assert (len(recorded.texts), len(logged(caplog))) == (2, 5)
+            # It lasts: whoever reads only the alerts must not take the clock for right.
+            time_passed[0] += 3600 * SECOND
+            for _ in range(2):
+                await watch.check()
+
+    asyncio.run(run())
+    assert [text.split()[5] for text in recorded.texts] == ["3.3", "with", "3.3"]
+    assert len(logged(caplog)) == 5
 
 
 def test_a_jump_of_the_databases_clock_is_treated_as_any_jump(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.core.jobs.removals import KIND as REMOVAL
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.retention import AgeLimit, TableRetention
 
@@ -58,8 +59,8 @@ MIGRATIONS = (
 RETENTION = (
     TableRetention(
         table="jobs",
-        rule="until it is done; a dead one until the operator repeats or discards it",
+        rule="until it is done; a dead one, but for a removal, until the operator repeats or discards it",
         key=("id",),
-        limits=(AgeLimit("created", "dead_job_days", where="state = 'dead'"),),
+        limits=(AgeLimit("created", "dead_job_days", where=f"state = 'dead' AND kind <> '{REMOVAL}'"),),
     ),
 )

@@ -14,13 +14,15 @@ from trunkline.core.clock import system_clock
 from trunkline.core.jobs import removals
 from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, Retry, Success
-from trunkline.core.jobs.queue import JobState
+from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.removals import KIND, ROWS_A_RUN, Removals
 from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.jobs.schema import MIGRATIONS as JOBS
+from trunkline.core.jobs.schema import RETENTION
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import ROWS, Removal, RemovalGroup, RemovalPlan
+from trunkline.core.storage.retention import Retention
 
 MIGRATIONS = (
     *JOBS,
@@ -180,6 +182,26 @@ def test_an_unknown_plan_and_a_database_that_is_away_are_tried_again(database_ur
         assert isinstance(outcome, Retry)
         assert outcome.reason == "the database: the database is closed"
         assert Removals(database, ()).handler().max_attempts > 10**9
+
+    on(database_url, check)
+
+
+def test_no_age_removes_a_dead_removal(database_url: str) -> None:
+    async def check(database: Database) -> None:
+        (jobs,) = RETENTION
+        retention = Retention(RETENTION, {"dead_job_days": 1})
+
+        async def die(tx: Tx) -> None:
+            for kind in (KIND, "webhook"):
+                await enqueue(tx, Job(kind, "{}"))
+            await tx.run("UPDATE jobs SET state = 'dead', created = 1")
+
+        await database.write(die)
+        found = await jobs.limits[0].find(database, retention, jobs)
+        assert found is not None
+        assert await database.write(lambda tx: found.piece(tx, 10)) == 1
+        (left,) = await database.read(lambda tx: list_jobs(tx, JobState.DEAD, 10))
+        assert left.kind == KIND
 
     on(database_url, check)
 
