@@ -365,6 +365,24 @@ def test_messages_may_share_a_segment(place: Place) -> None:
     beside_a_bystander(place, breaking)
 
 
+@pytest.mark.parametrize("name", ["params", "headers"])
+def test_too_many_values_end_nobodys_input(place: Place, name: str) -> None:
+    async def breaking(bystander: Bystander) -> None:
+        async with upgraded(place) as line, upgraded(place) as other:
+            path = f"/v3/Services/{place.service_sid}/Documents/one"
+            for one in (line, other):
+                await one.say(init(place.token()))
+                assert (await one.receive()).header["status"]["code"] == 200
+            question = request("GET", path, "TM1", http_request={name: {"a": [1] * 20_002}})
+            for one in (line, other):
+                await one.say(question)
+            for one in (line, other):
+                got = await one.receive()
+                assert (got.header["http_status"]["code"], got.payload["code"]) == (400, 20001)
+
+    beside_a_bystander(place, breaking)
+
+
 TOO_BIG = {
     "a message that is too long": message(b"x" * (MEBIBYTE + 1)),
     "a length that nobody has": b"\x82\xff" + b"\x7f" * 8,

@@ -160,9 +160,11 @@ PACKETS = [
     message(params={f"p{number}": "" for number in range(40_000)}),
     message(params={f"p{number}": "" for number in range(4_000)}),
     message(params={"p": [1] * 20_000}),
+    message(params={"p": [1] * 20_002}),
     message(params={"p": "%41" * 20_000}),
     message(params={"p": [1.7976931348623157e308] * 2_000}),
     message(headers={f"p{number}": "" for number in range(4_000)}),
+    message(headers={"p": [1] * 20_002}),
     message(payload=b"{" + b",".join(b'"%d":1' % number for number in range(90_000)) + b"}"),
     message(payload=filled(b'{"', b"a_", PACKET - 200, b'":1}')),
     message(payload=filled(b'{"data":[', FLOAT, PACKET - 200, b"1]}")),
@@ -359,3 +361,9 @@ def test_the_worst_input_costs_hardly_more_than_a_plain_one(
     # The first run loads what is loaded late.
     assert seconds(lambda: parse(raw)) <= TIMES * seconds(lambda: json.loads(plain)) + FREE_SECONDS
     assert calls(parse, raw) <= MAX_CALLS
+
+
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=str(number)) for number, raw in enumerate(PACKETS)])
+def test_a_packet_is_refused_as_its_session_expects(raw: bytes) -> None:
+    with suppress(ApiError, twilsock.FrameError):
+        packet(raw)

@@ -7,8 +7,11 @@ sends much waits with it, and everything else runs between the pieces.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Protocol
+
+log = logging.getLogger("trunkline.realtime")
 
 PIECE_BYTES = 16 * 1024
 """The most bytes that a connection reads in one turn of the loop: some 100 acknowledgements."""
@@ -21,6 +24,10 @@ class InputHolder(Protocol):
 
     def read_on(self) -> bool:
         """Read a piece. Return whether there is more."""
+        ...
+
+    def abort(self) -> None:
+        """End the connection now."""
         ...
 
 
@@ -40,9 +47,20 @@ class Intake:
         self._waiting.append(one)
 
     def _go_on(self) -> None:
-        for _ in range(min(PIECES_AT_ONCE, len(self._waiting))):
-            one = self._waiting.popleft()
-            if one.read_on():
-                self._waiting.append(one)
-        if self._waiting:
-            self._loop.call_soon(self._go_on)
+        try:
+            for _ in range(min(PIECES_AT_ONCE, len(self._waiting))):
+                one = self._waiting.popleft()
+                if self._read(one):
+                    self._waiting.append(one)
+        finally:
+            if self._waiting:
+                self._loop.call_soon(self._go_on)
+
+    def _read(self, one: InputHolder) -> bool:
+        """Return whether ``one`` has more. One whose input cannot be read is ended, and holds up nobody else."""
+        try:
+            return one.read_on()
+        except Exception as error:
+            log.error("a realtime connection was ended: reading its input failed (%s)", type(error).__name__)
+            one.abort()
+            return False

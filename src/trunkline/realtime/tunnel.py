@@ -27,7 +27,8 @@ _VERSIONS = ("v3", "v4")
 
 def parse_request(product: str, service_sid: str, header: HttpRequest, payload: bytes) -> TunnelRequest:
     """Return the request that a packet tunnels, to run under the grant for ``product``. Raise ApiError 20001 if it has
-    more parameters or headers than a request over HTTP may have, or a NUL character in its path."""
+    more parameters or headers than a request over HTTP may have, one that is no text, or a NUL character in its
+    path."""
     method = header.method.upper()
     path = header.path.partition("?")[0].removeprefix("/")
     try:
@@ -47,13 +48,27 @@ def parse_request(product: str, service_sid: str, header: HttpRequest, payload: 
 
 def _pairs(values: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each parameter; one that repeats has a list of values."""
-    found = [(name, decode_items(raw)) for name, raw in values.items()]
-    if sum(len(items) for _, items in found) > MAX_FIELDS:
-        raise ApiError(20001, f"Too many parameters in the packet: at most {MAX_FIELDS} are accepted")
-    for name, items in found:
+    for name, items in _items(values):
         for raw in items:
-            if (text := _field(raw, False)) is not None:
+            try:
+                text = _field(raw, False)
+            except (msgspec.DecodeError, UnicodeError):
+                raise invalid("packet", "has a parameter or header that is no valid JSON") from None
+            if text is not None:
                 yield name, text
+
+
+def _items(values: Mapping[str, msgspec.Raw]) -> list[tuple[str, list[msgspec.Raw]]]:
+    try:
+        found = [(name, decode_items(raw)) for name, raw in values.items()]
+    except BadJson:
+        found = []
+        too_many = True
+    else:
+        too_many = sum(len(items) for _, items in found) > MAX_FIELDS
+    if too_many:
+        raise ApiError(20001, f"Too many parameters in the packet: at most {MAX_FIELDS} are accepted")
+    return found
 
 
 def _unescaped(text: str) -> str:

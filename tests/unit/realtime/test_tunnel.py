@@ -76,10 +76,25 @@ def test_only_writes_have_a_body(method: str, body: bytes) -> None:
 def test_a_packet_has_no_more_parameters_than_a_request_over_http() -> None:
     names = [f"P{number}" for number in range(MAX_FIELDS)]
     assert len(_of(params=dict.fromkeys(names, "1")).params) == MAX_FIELDS
-    for values in (dict.fromkeys([*names, "X"], "1"), {"P": ["1"] * (MAX_FIELDS + 1)}):
+    many = ({"P": ["1"] * (MAX_FIELDS + 1)}, {"P": [1] * 20_002}, {"P": [[1, 1]] * 10_001})
+    for values in (dict.fromkeys([*names, "X"], "1"), *many):
         with pytest.raises(ApiError, match="Too many parameters") as refused:
             _of(params=values)
         assert refused.value.code == 20001
+
+
+def test_a_packet_has_no_more_headers_than_a_request_over_http() -> None:
+    with pytest.raises(ApiError, match="Too many parameters") as refused:
+        _of(headers={"P": [1] * 20_002})
+    assert refused.value.code == 20001
+
+
+@pytest.mark.parametrize("name", ["params", "headers"])
+def test_a_text_with_half_a_character_is_refused(name: str) -> None:
+    raw = {"P": msgspec.Raw(b'"\\ud800"')}
+    with pytest.raises(ApiError, match="no valid JSON") as refused:
+        parse_request("data_sync", "IS1", HttpRequest("/v3/Maps", "GET", **{name: raw}), b"")
+    assert refused.value.code == 20001
 
 
 def test_a_body_has_no_more_members_than_a_form() -> None:
