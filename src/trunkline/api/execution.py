@@ -94,8 +94,10 @@ class OperationExecutor:
 
         writes = operation.writes and not tested
         try:
-            if operation.scans or window is not None:
+            if operation.scans:
                 result = await self._database.scan(act)
+            elif window is not None:
+                result = await self._database.query(act)
             else:
                 result = await (self._database.write if writes else self._database.read)(act)
         except NeedsWrite:

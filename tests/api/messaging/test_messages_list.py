@@ -148,12 +148,12 @@ def test_every_query_goes_by_an_index(api: Api, sent: list[str]) -> None:
                 )
             return await self._tx.all(row, sql, **values)
 
-    scan = api.node.database.scan
+    unexplained = api.node.database.query
 
     async def explaining(action: Any) -> Any:
-        return await scan(lambda tx: action(ExplainingTx(tx)))
+        return await unexplained(lambda tx: action(ExplainingTx(tx)))
 
-    api.node.database.scan = explaining  # type: ignore[method-assign]
+    api.node.database.query = explaining  # type: ignore[method-assign]
     by_sending = "messages_by_sending (account_sid=? AND date_sent>? AND date_sent<?)"
     wanted = {
         "": "messages_by_creation (account_sid=?)",

@@ -211,6 +211,11 @@ class Database(Protocol):
         """Run ``action`` on a consistent snapshot without changing anything; meant for a few quick queries."""
         ...
 
+    async def query(self, action: Action[T], /) -> T:
+        """Run ``action`` as ``read`` does, for queries of bounded cost that an event loop should not wait for, such as
+        a page of a list: SQLite runs them as scans, PostgreSQL as reads, which no scan holds up."""
+        ...
+
     async def scan(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, for queries that may take long: they block no others."""
         ...

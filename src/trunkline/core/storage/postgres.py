@@ -102,7 +102,7 @@ class PostgresDatabase:
         await migrate(self._servers, self._migrations, self.clock, self._bounds)
         bounds = self._bounds
         self._pools = (
-            self._pool(bounds.pool_size, bounds.statement),
+            self._pool(bounds.pool_size, bounds.statement, 2 * bounds.statement),
             self._pool(bounds.scan_pool_size, bounds.scan),
         )
         self._watch = asyncio.create_task(self._notice())
@@ -144,6 +144,10 @@ class PostgresDatabase:
         """Run ``action`` on one snapshot without changing anything."""
         return await self._view(self._open_pools()[0], action)
 
+    async def query(self, action: Action[T], /) -> T:
+        """Run ``action`` as ``read`` does."""
+        return await self.read(action)
+
     async def scan(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, on sessions of its own."""
         return await self._view(self._open_pools()[1], action)
@@ -181,9 +185,11 @@ class PostgresDatabase:
             raise Unavailable("the database is closed")
         return self._pools
 
-    def _pool(self, size: int, statement_seconds: float) -> SessionPool:
+    def _pool(self, size: int, statement: float, transaction: float | None = None) -> SessionPool:
         bounds = self._bounds
-        session = SessionBounds(statement_seconds, bounds.lock, bounds.idle_in_transaction, bounds.peer)
+        session = SessionBounds(
+            statement, bounds.lock, bounds.idle_in_transaction, bounds.peer, transaction=transaction
+        )
         return SessionPool(lambda: self._servers.open(session), size, bounds.max_queue)
 
     async def _repeat(self, pool: SessionPool, use: Callable[[Session], Awaitable[T]]) -> T:

@@ -123,6 +123,8 @@ class SessionBounds(msgspec.Struct, frozen=True):
     idle_in_transaction: float
     peer: float
     read_only: bool = True
+    transaction: float | None = None
+    """The seconds that a transaction may take, on servers that bound it."""
     durable: bool = True
     """Commits are durable, whatever the server prefers."""
 
@@ -143,6 +145,8 @@ class SessionBounds(msgspec.Struct, frozen=True):
         """Yield the settings that older servers, or those of some systems, do not have."""
         yield "tcp_user_timeout", _milliseconds(self.peer)
         yield "client_connection_check_interval", "1000"
+        if self.transaction is not None:
+            yield "transaction_timeout", _milliseconds(self.transaction)
 
 
 class PostgresServers:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -29,6 +29,11 @@ _TOKENS = re.compile(
     r"|::\w+"  # a cast
     r"|:(?P<name>[A-Za-z_]\w*)"
 )
+
+
+BATCH_BYTES = 65_536
+"""The size of a batch of rows: half of a piece of the driver's, as the estimate is none of each byte."""
+_ROW_BYTES = 64
 
 
 class SecondQuery(BaseException):
@@ -140,8 +145,9 @@ class PostgresTx:
 
     async def _change_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            # The driver sends the rows in as few packets as they fit into, without a round trip for each.
-            await self._call(self._connection.executemany, text, [rows])
+            # The driver sends the rows of a batch without a round trip for each.
+            for batch in batches(rows):
+                await self._call(self._connection.executemany, text, [batch])
             self.changed = True
 
     async def _query(self, method: Callable[..., Awaitable[T]], sql: str, values: dict[str, Any]) -> T:
@@ -169,6 +175,29 @@ class PostgresTx:
 def _locks_rows(text: str) -> bool:
     """Return whether a statement may lock rows: any but a plain query."""
     return not text.lstrip().startswith("SELECT") or "FOR UPDATE" in text
+
+
+def batches(rows: Sequence[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """Yield the rows in batches that the driver hands over in one piece. Of a larger one the rest waits for the event
+    loop, and in a process that is stopped then no bound of the server ends the transaction, which is not idle."""
+    batch: list[Sequence[Any]] = []
+    size = 0
+    for row in rows:
+        length = _ROW_BYTES + sum(map(_length, row))
+        if batch and size + length > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += length
+    if batch:
+        yield batch
+
+
+def _length(value: Any) -> int:
+    """Return the most bytes of a value and its header."""
+    if isinstance(value, str):
+        return 4 + len(value) * (1 if value.isascii() else 4)
+    return 4 + len(value) if isinstance(value, bytes) else 12
 
 
 @cache

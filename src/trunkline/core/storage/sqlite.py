@@ -161,6 +161,10 @@ class SqliteDatabase:
             raise Unavailable("the database is closed")
         return self._view(self._connections[1], action)
 
+    async def query(self, action: Action[T], /) -> T:
+        """Run ``action`` as ``scan`` does."""
+        return await self.scan(action)
+
     async def scan(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, on the scanning thread."""
         if self._scanner is None:

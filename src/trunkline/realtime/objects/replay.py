@@ -139,7 +139,7 @@ class Replays:
         """Return a page and whom it is for."""
         # A page that begins within a stretch of 64 ids ends with it.
         limit = PAGE_EVENTS - (wanted.after + 1) % PAGE_EVENTS
-        root, found = await self._database.scan(
+        root, found = await self._database.query(
             partial(_read, source=self._source, wanted=wanted, limit=limit)
         )
         events: list[ObjectEvent] = []

@@ -183,6 +183,26 @@ def test_checks_and_scans_need_no_free_session_of_the_pool(url: str) -> None:
     run(test())
 
 
+def test_long_scans_hold_up_no_query_of_bounded_cost(url: str) -> None:
+    async def test() -> None:
+        bounds = PostgresBounds(scan_pool_size=1, wait=LONG)
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            held, release = asyncio.Event(), asyncio.Event()
+
+            async def hold(tx: Tx) -> None:
+                held.set()
+                await release.wait()
+
+            scan = asyncio.create_task(database.scan(hold))
+            await held.wait()
+            assert await database.query(total) == 0
+            assert await database.query(lambda tx: tx.value("SHOW statement_timeout")) == "10s"
+            release.set()
+            await scan
+
+    run(test())
+
+
 def test_a_call_waits_for_a_session_within_its_bound(url: str) -> None:
     async def test() -> None:
         bounds = PostgresBounds(pool_size=1, wait=0.5)
@@ -318,6 +338,10 @@ def test_each_session_is_bounded_at_the_server_and_the_client(relays: RelayThrea
             "tcp_keepalives_count": "2",
             "tcp_user_timeout": "5000",
         }
+        assert (
+            dict(SessionBounds(1, 1, 1, 5, transaction=20).optional_settings())["transaction_timeout"]
+            == "20000"
+        )
         session = await PostgresServers(parse_address(relays.url(0))).open(SessionBounds(1, 1, 1, 5))
         connection = session._transport.get_extra_info("socket")  # type: ignore[attr-defined]
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

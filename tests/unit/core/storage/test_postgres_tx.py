@@ -1,10 +1,12 @@
-"""The change of named parameters to numbered ones."""
+"""The change of named parameters to numbered ones, and of many rows to batches."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from trunkline.core.storage.postgres_tx import numbered
+from trunkline.core.storage.postgres_tx import BATCH_BYTES, PostgresTx, numbered
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,33 @@ from trunkline.core.storage.postgres_tx import numbered
 )
 def test_numbered(sql: str, text: str, names: tuple[str, ...]) -> None:
     assert numbered(sql) == (text, names)
+
+
+@pytest.mark.parametrize(
+    ("value", "rows", "statements"),
+    [
+        ("x" * 1_000, 1, 1),
+        ("x" * 100, 300, 1),
+        ("x" * 1_000, 600, 10),
+        ("\u20ac" * 1_000, 150, 10),
+        (b"x" * 100_000, 3, 3),
+    ],
+)
+def test_rows_are_sent_in_pieces_that_the_driver_does_not_split(
+    value: object, rows: int, statements: int
+) -> None:
+    sent: list[list[list[object]]] = []
+
+    class Connection:
+        async def executemany(self, text: str, rows: list[list[object]]) -> None:
+            sent.append(rows)
+
+    async def test() -> None:
+        tx = PostgresTx(Connection(), 0, writable=True)  # type: ignore[arg-type]
+        await tx.run_many("UPDATE t SET a = :a WHERE n = :n", [{"n": n, "a": value} for n in range(rows)])
+        assert tx.changed
+
+    asyncio.run(test())
+    assert [row for batch in sent for row in batch] == [[value, n] for n in range(rows)]
+    assert len(sent) == statements
+    assert all(len(batch) == 1 or len(batch) * len(str(value).encode()) < BATCH_BYTES for batch in sent)

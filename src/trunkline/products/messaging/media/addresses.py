@@ -99,7 +99,7 @@ class ShortMediaAddresses:
                 return None
             return await find_stored(tx, row.account_sid, row.message_sid, row.media_sid)
 
-        stored = await self._database.scan(find)
+        stored = await self._database.query(find)
         return stream_medium(stored, self._blobs) if stored else None
 
 

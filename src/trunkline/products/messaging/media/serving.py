@@ -70,7 +70,7 @@ class MediaFiles:
                 await self._authorize(tx, request.authorization, account_sid)
             return await find_stored(tx, account_sid, message_sid, sid)
 
-        stored = await self._database.scan(find)
+        stored = await self._database.query(find)
         if stored is None:
             # The API's own response would ask for credentials first.
             raise not_found(request.path)

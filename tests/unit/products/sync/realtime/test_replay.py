@@ -53,13 +53,13 @@ class Hall(Table):
 
     def _count_scans(self) -> None:
         database: Any = self.here.database
-        scan = database.scan
+        query = database.query
 
         async def counted(action: Any) -> Any:
             self.scans += 1
-            return await scan(action)
+            return await query(action)
 
-        database.scan = counted
+        database.query = counted
 
     async def pace(self) -> None:
         """Count the turns of the loop until cancelled."""
@@ -515,13 +515,13 @@ def test_a_page_that_cannot_be_read_fails_all_who_wait_and_is_read_again(play: P
     async def scene(hall: Hall) -> None:
         row = await hall.filled(missed=3)
         database: Any = hall.here.database
-        scan, going = database.scan, asyncio.Event()
+        query, going = database.query, asyncio.Event()
 
         async def broken(action: Any) -> Any:
             await going.wait()
             raise ConnectionError
 
-        database.scan = broken
+        database.query = broken
         crowd = [hall.connect(f"c{number}") for number in range(3)]
         waiting = [asyncio.create_task(hall.establish(one, subject(row, -1))) for one in crowd]
         await until(lambda: hall.live.replays._making)
@@ -529,7 +529,7 @@ def test_a_page_that_cannot_be_read_fails_all_who_wait_and_is_read_again(play: P
         for one in waiting:
             with pytest.raises(ConnectionError):
                 await one
-        database.scan = scan
+        database.query = query
         await hall.establish(crowd[0], subject(row, -1))
         assert ids(crowd[0]) == [0, 1, 2, "completed"]
 
