@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -16,7 +20,7 @@ from trunkline.core import late_timers
 from trunkline.core.egress.client import Egress
 from trunkline.core.egress.guard import AddressGuard
 from trunkline.core.egress.http_message import EgressRequest, Timeouts
-from trunkline.core.late_timers import LATE, READING, LateTimer, patient_timeout
+from trunkline.core.late_timers import LATE, READING, LateTimer
 
 
 class Loop:
@@ -68,28 +72,51 @@ def test_a_timer_is_cancelled_also_while_it_waits() -> None:
     loop.fire(300.0)
 
 
-def test_what_lies_in_the_socket_is_read_before_a_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(late_timers, "LATE", 0.01)
+WAITING = """
+import asyncio, socket, sys, uvloop
+from trunkline.core import late_timers
 
-    async def body() -> None:
-        here, there = socket.socketpair()
-        with closing(there):
-            reader, writer = await asyncio.open_connection(sock=here)
-            asyncio.get_running_loop().call_soon(stand_still, there)
-            async with patient_timeout(0.01):
-                assert await reader.read(1) == b"x"
-            with pytest.raises(TimeoutError):
-                async with patient_timeout(0.0):
-                    await reader.read(1)
-            writer.close()
-            await writer.wait_closed()
+late_timers.LATE = 0.05
+peer = socket.socket(fileno=int(sys.argv[1]))
 
-    def stand_still(peer: socket.socket) -> None:
-        peer.send(b"x")
-        threading.Event().wait(0.05)
+async def body():
+    reader, writer = await asyncio.open_connection(sock=peer)
+    for _ in range(int(sys.argv[2])):
+        writer.write(b"?")
+        try:
+            async with late_timers.patient_timeout(0.1):
+                await reader.readexactly(1)
+        except TimeoutError:
+            try:
+                sys.exit(socket.socket(fileno=peer.fileno()).recv(1, socket.MSG_PEEK))
+            except BlockingIOError:
+                await reader.readexactly(1)
+    writer.write(b"!")
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(body())
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(body())
+"""
+"""A process that asks and waits for an answer, some times over. It fails if it gives one up that has arrived."""
+
+
+def test_what_lies_in_the_socket_is_read_before_a_time_out() -> None:
+    """Stop a process while it waits: without the timer's pause it gives up in about every third round."""
+    rounds = 8
+    here, there = socket.socketpair()
+    with closing(here):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WAITING, str(there.fileno()), str(rounds)], pass_fds=[there.fileno()]
+        )
+        there.close()
+        for _ in range(rounds):
+            assert here.recv(1) == b"?", process.wait(20)
+            os.kill(process.pid, signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)
+            here.send(b"x")
+            threading.Event().wait(0.2)
+            os.kill(process.pid, signal.SIGCONT)
+        assert here.recv(1) == b"!"
+        assert process.wait(20) == 0
 
 
 def test_the_response_of_a_webhook_that_came_while_a_node_stood_still_counts(
