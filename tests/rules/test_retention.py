@@ -44,6 +44,25 @@ def test_every_table_is_named_once() -> None:
     assert sorted(names) == sorted(tables(schema()))
 
 
+def test_a_limit_by_a_later_column_spares_rows_of_the_version_before() -> None:
+    # A server of the version before writes rows with the column's default, which is long ago.
+    added = {
+        found.groups()
+        for step in migrations(products(Settings()))
+        for one in step.statements
+        if (found := re.match(r"\s*ALTER TABLE (\w+)\s+ADD COLUMN (\w+)", one))
+    }
+    limits = [
+        (table.table, limit)
+        for table in registry().tables
+        for limit in table.limits
+        if (table.table, getattr(limit, "column", "")) in added
+    ]
+    assert [table for table, _ in limits] == ["sticky_senders"]
+    for table, limit in limits:
+        assert ":before" in getattr(limit, "where", ""), table
+
+
 def test_a_table_is_governed_by_its_own_columns_and_by_options_that_exist() -> None:
     connection = schema()
     for table in registry().tables:

@@ -90,7 +90,15 @@ _SERVICES = (
         table="sticky_senders",
         rule="while its sender is in the pool",
         key=("service_sid", "channel", "recipient"),
-        limits=(AgeLimit("last_used", "sticky_sender_days", after=" after the last message"),),
+        limits=(
+            # A server of the version before writes rows without the time of their use.
+            AgeLimit(
+                "last_used",
+                "sticky_sender_days",
+                where="date_created < :before",
+                after=" after the last message",
+            ),
+        ),
     ),
     TableRetention(table="advanced_opt_outs", rule="with its Service", key=("service_sid",)),
     TableRetention(table="a2p_vettings", rule="with its brand", key=("sid",)),
