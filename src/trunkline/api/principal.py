@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from trunkline.core.access_tokens import Grant
+
 
 class Credential(enum.Enum):
     """The kinds of credentials (doc)."""
@@ -94,8 +96,13 @@ NOBODY = Principal("", "", Credential.NONE)
 
 
 class CredentialRevoked(msgspec.Struct, frozen=True):
-    """The announcement that a key, or every key of an account (``key_sid`` is None), is revoked. Clients that logged in
-    with an access token signed by it must be disconnected."""
+    """The announcement that a key, or every key of an account and its subaccounts (``key_sid`` is None), is revoked.
+    Clients that logged in with an access token signed by it must be disconnected."""
 
     account_sid: str
     key_sid: str | None = None
+
+    def ends(self, grant: Grant) -> bool:
+        """Return whether the token of a grant was signed by what is revoked."""
+        above = self.account_sid in (grant.account_sid, grant.owner_sid)
+        return above and self.key_sid in (None, grant.key_sid)

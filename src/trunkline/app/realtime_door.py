@@ -82,8 +82,8 @@ class Realtime:
 
     def _handle(self, announcement: Any, *, here: bool) -> None:
         match announcement:
-            case CredentialRevoked(account_sid=account_sid, key_sid=key_sid):
-                self.door.revoke(account_sid, key_sid)
+            case CredentialRevoked():
+                self.door.revoke(announcement)
             case EndpointOpened(endpoint_id=endpoint_id, connection_id=connection_id):
                 self.gateway.moved(endpoint_id, connection_id)
             case MessageGap():

@@ -113,6 +113,8 @@ class Grant(msgspec.Struct, frozen=True):
     key_sid: str
     expires_at: int
     claims: dict[str, GrantClaim] = {}
+    owner_sid: str = ""
+    """The main account of ``account_sid``."""
 
 
 class Token(msgspec.Struct, frozen=True):

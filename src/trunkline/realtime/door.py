@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trunkline.api.execution import OperationExecutor
+from trunkline.api.principal import CredentialRevoked
 from trunkline.api.router import Router
 from trunkline.core.clock import Clock
 from trunkline.core.periodic import PeriodicTask
@@ -108,11 +109,9 @@ class RealtimeDoor:
         for listener in self._services.listeners:
             listener.disconnected(peer)
 
-    def revoke(self, account_sid: str, key_sid: str | None) -> None:
-        """Close the connections of a key, or of all keys of an account."""
-        self.gateway.close_where(
-            lambda grant: grant.account_sid == account_sid and key_sid in (None, grant.key_sid)
-        )
+    def revoke(self, revoked: CredentialRevoked) -> None:
+        """Close the connections of a key, or of all keys of an account and its subaccounts."""
+        self.gateway.close_where(revoked.ends)
 
     def resume(self) -> None:
         """Read events and rights anew soon: announcements of other nodes may have been lost."""

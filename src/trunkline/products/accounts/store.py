@@ -62,10 +62,6 @@ class TestCredentials(Row, frozen=True):
     date_created: int
 
 
-class _Sid(Row, frozen=True):
-    sid: str
-
-
 def token_label(account_sid: str) -> str:
     """Return the vault's label of an account's auth token, primary or secondary."""
     return f"{account_sid}/auth_token"
@@ -129,10 +125,7 @@ async def change_account(tx: Tx, account_sid: str, changes: dict[str, Any]) -> N
     if changes.get("status", "active") == "active":
         return
     await end_sessions(tx, account_sid)
-    for below in await tx.all(
-        _Sid, "SELECT sid FROM accounts WHERE sid = :sid OR owner_account_sid = :sid", sid=account_sid
-    ):
-        tx.announce(CredentialRevoked(below.sid))
+    tx.announce(CredentialRevoked(account_sid))
 
 
 async def insert_key(

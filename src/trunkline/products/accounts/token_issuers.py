@@ -30,10 +30,11 @@ class _Signer(Row, frozen=True):
     account_sid: str
     status: str
     owner_status: str
+    owner_sid: str
 
 
 _SIGNER = """
-SELECT k.kind, k.secret, a.sid, a.status, o.status
+SELECT k.kind, k.secret, a.sid, a.status, o.status, o.sid
 FROM api_keys k JOIN accounts a ON a.sid = k.account_sid JOIN accounts o ON o.sid = a.owner_account_sid
 WHERE k.sid = :sid
 """
@@ -73,7 +74,10 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
     token = access_tokens.parse(text)
     access_tokens.check_header(token)
     key_sid, account_sid = access_tokens.issuer(token)
-    access_tokens.check_signature(token, await _secret(tx, vault, key_sid, account_sid))
+    signer = await _find_signer(tx, key_sid)
+    if signer.account_sid != account_sid:
+        raise InvalidToken(Rule.ISSUER, "the key iss belongs to another account than sub")
+    access_tokens.check_signature(token, vault.open(secret_label(key_sid), signer.secret))
     expires_at = access_tokens.check_times(token, tx.now)
     wanted = _wanted(product)
     claims = access_tokens.claims(token, wanted)
@@ -95,6 +99,7 @@ async def check_token(tx: Tx, vault: Vault, finders: Finders, text: str, product
         key_sid=sys.intern(key_sid),
         expires_at=expires_at,
         claims={name: claims[one] for name, one in by_name.items()},
+        owner_sid=sys.intern(signer.owner_sid),
     )
 
 
@@ -111,13 +116,6 @@ async def _find_signer(tx: Tx, key_sid: str) -> _Signer:
     if signer is None or objection:
         raise InvalidToken(Rule.ISSUER, objection)
     return signer
-
-
-async def _secret(tx: Tx, vault: Vault, key_sid: str, account_sid: str) -> str:
-    signer = await _find_signer(tx, key_sid)
-    if signer.account_sid != account_sid:
-        raise InvalidToken(Rule.ISSUER, "the key iss belongs to another account than sub")
-    return vault.open(secret_label(key_sid), signer.secret)
 
 
 def _objection(signer: _Signer | None) -> str:

@@ -133,6 +133,7 @@ def test_a_good_token_tells_all_that_it_allows(in_world: Run) -> None:
             key_sid=world.keys["main"][0],
             expires_at=(NOW + 3600) * SECOND,
             claims={"data_sync": GrantClaim(SYNC, "tab"), "chat": chat, "ip_messaging": chat},
+            owner_sid=MAIN,
         )
         for product in ("data_sync", "chat", "ip_messaging"):
             assert await world.verify(token, product) == expected
@@ -265,10 +266,13 @@ def test_an_account_that_is_not_active_takes_its_tokens_with_it(
             SUB: world.token(SyncGrant(SYNC), key="sub", account=SUB),
         }
         ended = {MAIN: {MAIN, SUB}, SUB: {SUB}}[account]
+        grants = {sid: await world.verify(token) for sid, token in tokens.items()}
         await world.database.write(lambda tx: change_account(tx, account, {"friendly_name": "y"}))
         assert not [event for events in received for event in events]
         await world.database.write(lambda tx: change_account(tx, account, {"status": status}))
-        assert {event for events in received for event in events} == {CredentialRevoked(sid) for sid in ended}
+        [revoked] = [event for events in received for event in events]
+        assert revoked == CredentialRevoked(account)
+        assert {sid for sid, grant in grants.items() if revoked.ends(grant)} == ended
         for owner, token in tokens.items():
             if owner in ended:
                 assert await world.broken(token) is Rule.ISSUER
