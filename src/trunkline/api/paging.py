@@ -8,7 +8,8 @@ when that row is deleted and it does not expire. Tokens are opaque: ``PA`` (rows
 Lists of the control API have the same parameters, page forward only, and name the next page by ``next_page_token``.
 
 For a page whose filters no index holds a bounded number of rows is read (``core.storage.walks``): it may have fewer
-rows than its size, or none, and names a next page all the same. Clients follow it until there is none (client).
+rows than its size and name a next page all the same, but it has one at least, because clients stop at an empty page
+(client). Only if none of ``MOST_WALKED`` rows matches is it empty.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from trunkline.core.storage.list_query import Span, WalkResult
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
 WALKED_PAGES = 5
-"""The pages of rows, of the default size at least, that are read for one page of those that match."""
+"""The pages of rows, of the default size at least, that are read at a time for one page of those that match."""
+MOST_WALKED = 20_000
+"""The rows that are read for one page while none matches."""
 MAX_NUMBER = 2**31 - 1
 """The largest number of a page: it is multiplied by its size, which must not overflow where clients hold it."""
 _LARGE_DIGITS = 18
@@ -155,12 +158,23 @@ class Window(msgspec.Struct, frozen=True):
             order_by=self._order_by,
             limit=self.size + 1,
             walk=WALKED_PAGES * max(self.size, DEFAULT_SIZE),
+            most=MOST_WALKED,
             values=self.values,
+            resume=lambda key: self._behind(key).span,
         )
+
+    def _behind(self, key: Key) -> Window:
+        """Return the same window behind a key, in its direction."""
+        return msgspec.structs.replace(self, cursor=Cursor(key, self._reversed))
+
+    def _around(self, cursor: Cursor) -> Key:
+        """Return the key behind which, against the cursor's direction, its own row is the first: tokens take no row
+        in."""
+        return cursor.key[0] + (-1 if self._down else 1), ""
 
     def page(self, found: Sequence[R] | WalkResult[R]) -> Page[R]:
         """Return the page that the selected rows make up. If a walk stopped before it found them all, its neighbour in
-        this direction begins where it stopped."""
+        this direction begins where it stopped. An empty page at an end names the way back."""
         rows, stop = (found.rows, found.stop) if isinstance(found, WalkResult) else (found, None)
         kept, more = list(rows[: self.size]), len(rows) > self.size
         if self._reversed:
@@ -172,6 +186,9 @@ class Window(msgspec.Struct, frozen=True):
             forward, backward = last, first if more else stop
         else:
             forward, backward = last if more else stop, first if self.cursor is not None else None
+        if self.cursor is not None and not kept and stop is None:
+            back = self._around(self.cursor)
+            forward, backward = (back, None) if self._reversed else (None, back)
         following = None if forward is None else Cursor(forward, False, down)
         previous = None if backward is None else Cursor(backward, True, down)
         return Page(kept, following, previous)

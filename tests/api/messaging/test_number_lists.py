@@ -121,6 +121,35 @@ def test_a_whole_number_is_found_in_one_page(api: Api, monkeypatch: pytest.Monke
     assert page["available_phone_numbers"] == []
 
 
+def test_a_page_has_a_row_until_many_rows_match_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "WALKED_PAGES", 1)
+    monkeypatch.setattr(paging, "DEFAULT_SIZE", 2)
+    offered = found(api, "US/Local")
+    for number in offered[:7]:
+        buy(api, number)
+    owned = api.get(f"{NUMBERS}.json", {"PageSize": "1000"}).json()["incoming_phone_numbers"]
+    numbers = [one["phone_number"] for one in owned]
+    for path, key, given, number in (
+        (f"{AVAILABLE}/US/Local.json", "available_phone_numbers", "Contains", offered[-1]),
+        (f"{NUMBERS}.json", "incoming_phone_numbers", "PhoneNumber", numbers[-1]),
+    ):
+        monkeypatch.setattr(paging, "MOST_WALKED", 20_000)
+        query = {given: number[2:], "PageSize": "2"}
+        assert [one["phone_number"] for one in api.get(path, query).json()[key]] == [number]
+        # An empty page names both neighbours, and the way leads there and back.
+        monkeypatch.setattr(paging, "MOST_WALKED", 4)
+        pages = [api.get(path, query).json()]
+        assert pages[0][key] == []
+        while pages[-1]["next_page_uri"]:
+            pages.append(api.get(pages[-1]["next_page_uri"]).json())
+        assert [one["phone_number"] for page in pages for one in page[key]] == [number]
+        back = pages[-1:]
+        while back[-1]["previous_page_uri"]:
+            back.append(api.get(back[-1]["previous_page_uri"]).json())
+        assert [one["phone_number"] for page in back for one in page[key]] == [number]
+        assert back[-1]["next_page_uri"]
+
+
 def test_countries_are_listed_with_their_kinds(api: Api) -> None:
     body = api.get(f"{AVAILABLE}.json", {"PageSize": "3"}).json()
     codes = [one["country_code"] for one in body["countries"]]

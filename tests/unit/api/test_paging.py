@@ -86,10 +86,7 @@ def test_rows_that_come_and_go_are_the_only_ones_that_paging_may_repeat_or_lose(
         back = earlier.rows + back
         previous = earlier.previous
     assert back == sorted(set(back), reverse=order.descending)
-    if pages[-1].rows:
-        assert [row for row in back if row not in touched] == sorted(
-            start - touched, reverse=order.descending
-        )
+    assert [row for row in back if row not in touched] == sorted(start - touched, reverse=order.descending)
 
 
 @given(st.frozensets(items, min_size=1, max_size=25), st.integers(1, 6), orders)
@@ -329,13 +326,24 @@ def test_pages_of_walks_find_each_row_once_on_the_way_there_and_back(
         pages.append(turn(pages[-1].following))
     assert [row for page in pages for row in page.rows] == wanted
 
-    back = [page for page in pages if page.previous][-1:]
-    while back and back[-1].previous:
+    back = pages[-1:]
+    while back[-1].previous:
         back.append(turn(back[-1].previous))
-    known = [row for page in reversed(back) for row in page.rows]
-    assert known == wanted[: len(known)]
-    if back and pages[-1] is back[0]:
-        assert known == wanted
+    assert [row for page in reversed(back) for row in page.rows] == wanted
+
+
+@given(st.frozensets(items, max_size=8), items, st.booleans(), orders)
+def test_an_empty_page_at_an_end_leads_back_to_the_row_that_it_named(
+    rows: frozenset[Item], anchor: Item, backward: bool, order: Order
+) -> None:
+    found = page(set(rows), order, 3, Cursor(anchor, backward))
+    if found.rows:
+        return
+    ahead, back = (found.previous, found.following) if backward else (found.following, found.previous)
+    assert ahead is None
+    assert back is not None
+    near = sorted(rows, reverse=order.descending)
+    assert page(set(rows), order, 3, back).rows == (near[:3] if backward else near[-3:])
 
 
 def test_the_result_of_a_walk_keeps_its_stop_when_its_rows_change() -> None:

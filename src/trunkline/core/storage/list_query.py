@@ -27,14 +27,17 @@ class ListQuery(msgspec.Struct, frozen=True):
 
 class Span(msgspec.Struct, frozen=True):
     """The part of a list in SQL: the columns of its order, the conditions on them, the ORDER BY, the number of rows
-    that are wanted, and the number of rows that are read for them."""
+    that are wanted, the number of rows that a step of a walk reads for them, and the number that all its steps read
+    until one is found. ``resume`` returns the part behind a key."""
 
     key: tuple[str, str]
     start: str
     order_by: str
     limit: int
     walk: int
+    most: int
     values: Mapping[str, Any]
+    resume: Callable[[tuple[int, str]], Span]
 
 
 class WalkResult(msgspec.Struct, Generic[V], frozen=True):

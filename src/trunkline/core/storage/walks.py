@@ -1,12 +1,13 @@
 """Bounded walks: pages of rows whose filters no index holds together with the list's order.
 
 A statement that checks a filter row by row reads a whole table for a filter that matches little. A walk goes along an
-index for a bounded number of rows, returns those that match, and, if it stopped before it had enough, the key at which
-the next one goes on.
+index in steps of a bounded number of rows until one has a row that matches, returns those that match, and, if it
+stopped before it had enough, the key at which the next one goes on. It stops after many more if no row matches.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trunkline.core.storage.database import R, Row, Tx, columns
@@ -19,9 +20,21 @@ class _Key(Row, frozen=True):
 
 
 async def walk(tx: Tx, row: type[R], query: ListQuery, span: Span, /, **values: Any) -> WalkResult[R]:
-    """Return the first rows of the span that match, at most ``span.limit``; read ``span.walk`` of them at most if
-    anything is checked row by row. ``values`` are those of the conditions."""
-    values.update(span.values)
+    """Return the first rows of the span that match, at most ``span.limit``. If anything is checked row by row, read
+    ``span.walk`` of them at a time, and ``span.most`` at most, until one matches. ``values`` are those of the
+    conditions."""
+    left = span.most
+    result = await _step(tx, row, query, span, values)
+    while not result.rows and result.stop is not None and (left := left - span.walk) > 0:
+        span = span.resume(result.stop)
+        result = await _step(tx, row, query, span, values)
+    return result
+
+
+async def _step(
+    tx: Tx, row: type[R], query: ListQuery, span: Span, conditions: Mapping[str, Any]
+) -> WalkResult[R]:
+    values = {**conditions, **span.values}
     within = f"FROM {query.table} WHERE {' AND '.join(query.held)} {span.start}{span.order_by}"
     if not query.checked:
         return WalkResult(await tx.all(row, f"SELECT {columns(row)} {within} LIMIT :row_limit", **values))
