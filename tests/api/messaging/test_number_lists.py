@@ -112,13 +112,39 @@ def test_a_whole_number_is_found_in_one_page(api: Api, monkeypatch: pytest.Monke
         (f"{NUMBERS}.json", "incoming_phone_numbers", "PhoneNumber", numbers[-1]),
         (f"{ACCOUNT}/IncomingPhoneNumbers/Local.json", "incoming_phone_numbers", "PhoneNumber", numbers[-1]),
     ):
-        for form in (number, number[1:], f"{number[:2]} ({number[2:5]}) {number[5:8]}-{number[8:]}"):
+        for form in (number, f"{number[:2]} ({number[2:5]}) {number[5:8]}-{number[8:]}"):
             page = api.get(path, {given: form}).json()
             assert [one["phone_number"] for one in page[key]] == [number]
             assert page["next_page_uri"] is None
     bought = {"Contains": numbers[-1], "PageSize": "1000"}
     page = api.get(f"{AVAILABLE}/US/Local.json", bought).json()
     assert page["available_phone_numbers"] == []
+
+
+def test_digits_without_a_plus_are_a_part_of_each_number_that_has_them(api: Api) -> None:
+    for number, country in (("+4155550100", "CH"), ("+14155550100", "US")):
+        stock(api, Number(number, "local", country, sms=True, mms=False, voice=True), ACCOUNT_SID)
+    for given, expected in (
+        ("4155550100", {"+4155550100", "+14155550100"}),
+        ("+4155550100", {"+4155550100"}),
+        ("+415555", {"+4155550100"}),
+        ("14155550100", {"+14155550100"}),
+    ):
+        page = api.get(f"{NUMBERS}.json", {"PhoneNumber": given}).json()
+        assert {one["phone_number"] for one in page["incoming_phone_numbers"]} == expected
+
+
+def test_a_pattern_that_begins_with_an_area_goes_to_its_numbers(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = set(found(api, "US/Local", AreaCode="628"))
+    for name, value in (("WALKED_PAGES", 1), ("DEFAULT_SIZE", 2), ("MOST_WALKED", 2)):
+        monkeypatch.setattr(paging, name, value)
+    for form in ("628*******", "1628*******", "+1628*", "+1 (628)"):
+        page = api.get(f"{AVAILABLE}/US/Local.json", {"Contains": form, "PageSize": "2"}).json()
+        numbers = {one["phone_number"] for one in page["available_phone_numbers"]}
+        assert len(numbers) == 2
+        assert numbers <= wanted
 
 
 def test_a_page_has_a_row_until_many_rows_match_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

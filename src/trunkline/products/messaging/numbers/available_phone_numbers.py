@@ -18,7 +18,7 @@ from trunkline.core.storage.list_query import ListQuery, WalkResult
 from trunkline.core.storage.walks import walk
 from trunkline.products.messaging.numbers.inventory import Number, find_whole, national_form
 from trunkline.products.messaging.numbers.number_types import NumberType
-from trunkline.products.messaging.numbers.patterns import partial_number
+from trunkline.products.messaging.numbers.patterns import area_of, partial_number
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -144,6 +144,9 @@ async def page_available(
         values["whole"] = whole
         indexed.insert(0, "number = :whole")
     elif isinstance(params.contains, str):
+        if start := area_of(params.contains, country):
+            values["start"] = start
+            indexed.insert(0, "substr(number, 1, 5) = :start")
         values["contains"] = params.contains
         checked.append("number LIKE :contains ESCAPE '!'")
     return await walk(tx, Number, _OFFERED.narrowed(indexed, checked), call.window.span, **values)

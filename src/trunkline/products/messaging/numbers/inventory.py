@@ -75,8 +75,8 @@ async def find_number(tx: Tx, number: str) -> Number | None:
 
 
 async def find_whole(tx: Tx, pattern: str, account_sid: str | None) -> str | None:
-    """Return the number that a pattern is the whole of, if the account has it, or without one nobody. It is the only
-    one of a list then, found by its key: a walk to it may take many pages (inferred)."""
+    """Return the number that a pattern with ``+`` is the whole of, if the account has it, or without one nobody. It is
+    the only one of a list then, found by its key: a walk to it may take many pages (inferred)."""
     number = whole_number(pattern)
     found = await find_number(tx, number) if number else None
     return found.number if found is not None and found.account_sid == account_sid else None

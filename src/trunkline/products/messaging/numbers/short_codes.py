@@ -27,7 +27,7 @@ from trunkline.products.messaging.numbers.patterns import partial_number
 class ShortCodeFilters(msgspec.Struct, frozen=True, kw_only=True):
     """Filters of list (spec): part of the digits, the exact name."""
 
-    short_code: Annotated[Given[str | None], partial_number()] = UNSET
+    short_code: Annotated[Given[str | None], partial_number(international=False)] = UNSET
     friendly_name: Annotated[Given[str | None], text(clears=True)] = UNSET
 
 

@@ -13,7 +13,7 @@ from trunkline.products.messaging.numbers.number_types import (
     type_of,
 )
 from trunkline.products.messaging.numbers.parsing import parse_recipient
-from trunkline.products.messaging.numbers.patterns import partial_number, whole_number
+from trunkline.products.messaging.numbers.patterns import area_of, partial_number, whole_number
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_what_numbers_of_a_kind_can_do(kind: NumberType, country: str, able: Cap
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("+14155550100", "%14155550100%"),
+        ("+14155550100", "+14155550100%"),
+        (" +1 (628) *", "+1628_%"),
+        ("1+628", "%1628%"),
         ("(415) 555-01**", "%41555501__%"),
         ("ABCdefGHIjklMNOpqrsTUVwxyz", "%22233344455566677778889999%"),
         ("510555****", "%510555____%"),
@@ -67,16 +69,43 @@ def test_a_part_of_a_number(text: str, pattern: str) -> None:
     ("text", "number"),
     [
         ("+1 (415) 555-0100", "+14155550100"),
-        ("1415KKKabab", "+14155552222"),
-        ("1415555010*", None),
-        ("415555", None),
-        ("0415555010", None),
-        ("1" * 16, None),
+        ("+1415KKKabab", "+14155552222"),
+        ("14155550100", None),
+        ("+1415555010*", None),
+        ("+415555", None),
+        ("+0415555010", None),
+        ("+" + "1" * 16, None),
         ("", None),
     ],
 )
 def test_the_whole_of_a_number(text: str, number: str | None) -> None:
     assert whole_number(partial_number().parse("Contains", text)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "area"),
+    [
+        ("628*******", "US", "+1628"),
+        ("1628*******", "CA", "+1628"),
+        ("(628) 555-0100", "US", "+1628"),
+        ("628*******", "GB", None),
+        ("628******", "US", None),
+        ("628********", "US", None),
+        ("62********", "US", None),
+        ("128*******", "US", None),
+        ("628", "US", None),
+        ("+1628*", "US", "+1628"),
+        ("+44771", "GB", "+4477"),
+        ("+162", "US", None),
+        ("+16**", "US", None),
+    ],
+)
+def test_the_area_that_a_pattern_selects(text: str, country: str, area: str | None) -> None:
+    assert area_of(partial_number().parse("Contains", text), country) == area
+
+
+def test_a_short_code_has_no_plus() -> None:
+    assert partial_number(international=False).parse("ShortCode", "+555") == "%555%"
 
 
 @pytest.mark.parametrize("text", ["%", "_", "41!", "é", "٣", "1" * 65])
