@@ -36,7 +36,7 @@ class MemoryDatabase:
         await asyncio.sleep(0)
         return await action(None)
 
-    write = scan = read
+    write = scan = query = read
 
 
 @dataclass(frozen=True)
