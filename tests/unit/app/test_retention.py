@@ -21,6 +21,7 @@ from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, AgeLimit, Retention, TableRetention
 from trunkline.products.accounts.retention import ClosedAccounts
+from trunkline.products.messaging.messages.old_messages import OldMedia
 from trunkline.settings import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -237,7 +238,7 @@ def test_messages_and_media_go_by_the_days_of_the_server_or_of_their_account(
         await world.insert("account_retention", account_sid=OTHER, message_days=0, media_days=2)
         for account in (ACCOUNT, OTHER):
             for status in ("delivered", "sent", "queued", "scheduled"):
-                for age in (1, 4):
+                for age in (1, 4, 7):
                     sid, made = f"{account[-1]}{status}{age}", NOW - age * DAY
                     values = {"account_sid": account, "date_created": made}
                     await world.insert("messages", sid=sid, status=status, num_media=1, **values)
@@ -246,17 +247,56 @@ def test_messages_and_media_go_by_the_days_of_the_server_or_of_their_account(
                     await world.insert("message_parts", message_sid=sid, date_created=made)
         await world.sweeper.sweep()
         # Finished ones after three days of the server; of the other account only media, after two of its own.
-        assert world.removed == {"messages": 2, "message_media": 2}
+        assert world.removed == {"messages": 3, "message_media": 3}
         assert await sids(world, "messages") == await sids(world, "messages", "message_parts", "message_sid")
-        gone = {"1delivered4", "1sent4"}
+        gone = {"1delivered4", "1delivered7", "1sent7"}
         every = {
-            f"{a}{s}{d}" for a in "12" for s in ("delivered", "sent", "queued", "scheduled") for d in (1, 4)
+            f"{a}{s}{d}"
+            for a in "12"
+            for s in ("delivered", "sent", "queued", "scheduled")
+            for d in (1, 4, 7)
         }
         assert await sids(world, "messages") == every - gone
-        assert await sids(world, "blobs", column="key") == every - gone - {"2delivered4", "2sent4"}
+        assert await sids(world, "blobs", column="key") == every - gone - {
+            "2delivered4",
+            "2delivered7",
+            "2sent7",
+        }
         assert await sids(world, "message_media") == await sids(world, "blobs", column="key")
 
     on(engine, tmp_path, check, message_days=3)
+
+
+def test_a_message_that_has_just_changed_is_young_and_a_sent_one_waits_for_its_receipt(
+    engine: Engine, tmp_path: Path
+) -> None:
+    # Each was made forty days ago, as a message that was scheduled.
+    cases = {
+        "delivered just now": ("delivered", 0, 0),
+        "sent just now": ("sent", 0, 0),
+        "read just now": ("read", 0, 40),
+        "sent, with a receipt to come": ("sent", 4, 4),
+        "delivered long ago": ("delivered", 4, 4),
+        "sent long ago": ("sent", 7, 7),
+        "canceled long ago": ("canceled", 4, None),
+    }
+
+    async def check(world: World) -> None:
+        for sid, (status, updated, sent) in cases.items():
+            values = {"account_sid": ACCOUNT, "date_created": NOW - 40 * DAY}
+            times = {
+                "date_updated": NOW - updated * DAY,
+                "date_sent": None if sent is None else NOW - sent * DAY,
+            }
+            await world.insert("messages", sid=sid, status=status, num_media=1, **values, **times)
+            await world.insert("message_media", sid=sid, message_sid=sid, **values)
+        stay = {sid for sid in cases if not sid.endswith("long ago")}
+        await world.sweeper.sweep(lambda limit: isinstance(limit, OldMedia))
+        assert await sids(world, "message_media") == stay
+        await world.sweeper.sweep()
+        assert await sids(world, "messages") == stay
+
+    on(engine, tmp_path, check, message_days=3, media_days=3)
 
 
 def test_without_days_messages_stay_but_those_of_an_account_that_has_chosen(

@@ -1,7 +1,8 @@
 """The age at which messages and their attachments are removed: the operator's, or an account's own.
 
-Only finished messages go, as ``DELETE`` of the resource has it, and everything of theirs goes with them: segments,
-feedback, attachments and their contents. An account's own days replace the operator's, 0 among them.
+Only finished messages go, and everything of theirs goes with them: segments, feedback, attachments and their contents.
+Their age counts from their last change, and a message that was sent, but not yet reported, has ``RECEIPT_DAYS`` more
+for its receipt. An account's own days replace the operator's, 0 among them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.retention import DAY, FoundRows, Options, Retention, TableRetention
-from trunkline.products.messaging.lifecycle.message import FINISHED
+from trunkline.products.messaging.lifecycle.message import TERMINAL, MessageStatus
 from trunkline.products.messaging.media import store
 
 MIGRATIONS = (
@@ -37,6 +38,9 @@ MIGRATIONS = (
 )
 
 MESSAGE_DAYS, MEDIA_DAYS = "message_days", "media_days"
+RECEIPT_DAYS = 3
+"""Days for which a network may still report a message that it was handed, at most."""
+
 _ACCOUNTS = 1000
 
 
@@ -142,13 +146,19 @@ async def _remove_media(tx: Tx, limit: int, old: _Old) -> int:
     return len(media)
 
 
-_FINISHED = ", ".join(f"'{status.value}'" for status in sorted(FINISHED))
-_OLD_MESSAGES = f"""
-FROM messages WHERE account_sid = :account_sid AND date_created < :before AND status IN ({_FINISHED})
+_TERMINAL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL))
+_OLD = f"""
+m.date_updated < :before AND (m.date_sent IS NULL OR m.date_sent < :before) AND (
+    m.status IN ({_TERMINAL})
+    OR (m.status = '{MessageStatus.SENT.value}' AND m.date_updated < :before - {RECEIPT_DAYS * DAY}
+        AND (m.date_sent IS NULL OR m.date_sent < :before - {RECEIPT_DAYS * DAY})
+        AND m.date_created < :before - {RECEIPT_DAYS * DAY})
+)
 """
+_OLD_MESSAGES = f"FROM messages m WHERE m.account_sid = :account_sid AND m.date_created < :before AND {_OLD}"
 _OLD_MEDIA = f"""
 FROM message_media WHERE account_sid = :account_sid AND date_created < :before AND EXISTS (
-    SELECT 1 FROM messages m WHERE m.sid = message_media.message_sid AND m.status IN ({_FINISHED})
+    SELECT 1 FROM messages m WHERE m.sid = message_media.message_sid AND {_OLD}
 )
 """
 
