@@ -60,7 +60,7 @@ VALUES: dict[str, Sequence[str]] = {
     "Beta": FLAGS,
     "Bounds": ("inclusive", "exclusive"),
     "BrandRegistrationSid": (sid("BN"),),
-    "Contains": ("415", "212", "907", "999999"),
+    "Contains": ("415", "+1212*", "907*******", "999999"),
     "Date": ("2020-08-26", "2020-09-13"),
     "DateCreated": DATES,
     "DateCreated<": DATES,
