@@ -164,6 +164,10 @@ def test_a_token_leads_to_the_next_page_and_back() -> None:
         assert keys == "cd"
         assert (await page(PageToken=meta["next_token"]))[0] == "e"
         assert (await page(PageToken=meta["previous_token"]))[0] == "ab"
+        for start, bounds, last in (("e", "exclusive", "de"), ("x", "inclusive", "de")):
+            keys, meta = await page(From=start, Bounds=bounds)
+            assert keys == ""
+            assert (await page(PageToken=meta["previous_token"]))[0] == last
 
     asyncio.run(scenario())
 

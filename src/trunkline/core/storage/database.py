@@ -213,7 +213,7 @@ class Database(Protocol):
 
     async def query(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, for queries of bounded cost that an event loop should not wait for, such as
-        a page of a list: SQLite runs them as scans, PostgreSQL as reads, which no scan holds up."""
+        a page of a list: SQLite runs them on a thread of their own, PostgreSQL as reads. No scan holds them up."""
         ...
 
     async def scan(self, action: Action[T], /) -> T:

@@ -1,11 +1,12 @@
 """The embedded engine: one SQLite file in WAL mode.
 
-1. Three connections: the writer's thread has one, the event loop reads on the second, a thread scans on the third.
-2. A read runs to its end on the event loop without a suspension, so no lock protects its connection. Scans take turns
-   on the one scanning thread; one that takes two minutes is ended.
+1. Four connections: the writer's thread has one, the event loop reads on the second, and of two threads one has the
+   third for queries, the other the fourth for scans.
+2. A read runs to its end on the event loop without a suspension, so no lock protects its connection. Queries take turns
+   on their thread, and so do scans; what takes two minutes is ended.
 3. A file beside the database is locked for the process that has it open; a command of the operator opens the database
    ``shared``, beside the server.
-4. ``stop`` finishes the writer, then the scans, then closes the connections, the writing one last.
+4. ``stop`` finishes the writer, then queries and scans, then closes the connections, the writing one last.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import fcntl
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,8 @@ class SqliteDatabase:
         self._writer: SqliteWriter | None = None
         self._listeners: list[Listener] = []
         self._connections: list[apsw.Connection] = []
-        self._scanner: ThreadPoolExecutor | None = None
-        self._scan_end = 0
+        self._queries: _ReaderThread | None = None
+        self._scans: _ReaderThread | None = None
 
     @property
     def queued(self) -> int:
@@ -129,7 +130,10 @@ class SqliteDatabase:
         # An event loop that is never idle releases the interpreter only for an instant each turn. With the default
         # of 5 ms other threads miss that instant for seconds on end, and commits wait with them.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
-        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="trunkline-sqlite-scan")
+        self._queries, self._scans = (
+            _ReaderThread(connection, self._view, name)
+            for connection, name in zip(self._connections[2:], ("query", "scan"), strict=True)
+        )
         self._inode = _inode(self._path)
         self._writer = SqliteWriter(
             self._connections[0], self.clock, self._max_queue, self._listeners, self.condition
@@ -140,9 +144,11 @@ class SqliteDatabase:
         if self._writer is not None:
             await self._writer.stop()
             self._writer = None
-        scanner, self._scanner = self._scanner, None
-        if scanner is not None:
-            await asyncio.get_running_loop().run_in_executor(None, scanner.shutdown)
+        readers = self._queries, self._scans
+        self._queries = self._scans = None
+        for reader in readers:
+            if reader is not None:
+                await reader.stop()
         self._close()
 
     async def write(self, action: Action[T], /) -> T:
@@ -162,15 +168,16 @@ class SqliteDatabase:
         return self._view(self._connections[1], action)
 
     async def query(self, action: Action[T], /) -> T:
-        """Run ``action`` as ``scan`` does."""
-        return await self.scan(action)
+        """Run ``action`` as ``read`` does, on the thread of queries, which no scan holds up."""
+        if self._queries is None:
+            raise Unavailable("the database is closed")
+        return await self._queries.run(action)
 
     async def scan(self, action: Action[T], /) -> T:
-        """Run ``action`` as ``read`` does, on the scanning thread."""
-        if self._scanner is None:
+        """Run ``action`` as ``read`` does, on the thread of scans."""
+        if self._scans is None:
             raise Unavailable("the database is closed")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._scanner, self._scan, action)
+        return await self._scans.run(action)
 
     async def check(self) -> None:
         """Raise Unavailable if the database does not respond or its file is gone, NotWritable if the last commit failed
@@ -189,14 +196,6 @@ class SqliteDatabase:
         if _inode(self._path) != self._inode:
             raise Unavailable("the database's file was removed or replaced")
         await self.condition.probe(self.write)
-
-    def _scan(self, action: Action[T]) -> T:
-        # The log grows for as long as a reader uses it.
-        self._scan_end = steady_clock() + int(_SCAN_SECONDS * SECOND)
-        return self._view(self._connections[2], action)
-
-    def _is_overdue(self) -> bool:
-        return steady_clock() > self._scan_end
 
     def _view(self, connection: apsw.Connection, action: Action[T]) -> T:
         try:
@@ -228,9 +227,8 @@ class SqliteDatabase:
         self._migrate(writing)
         if not self._shared:
             mark_database(writing)
-        for _ in ("reads", "scans"):
+        for _ in ("reads", "queries", "scans"):
             self._connect().execute("PRAGMA query_only=ON")
-        self._connections[2].set_progress_handler(self._is_overdue, _STEPS_BETWEEN_CHECKS)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path))
@@ -271,6 +269,37 @@ class SqliteDatabase:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+class _ReaderThread:
+    """A thread that reads on ``connection``, one action after the other, with ``view``."""
+
+    def __init__(
+        self, connection: apsw.Connection, view: Callable[[apsw.Connection, Action[Any]], Any], name: str
+    ) -> None:
+        self._connection = connection
+        self._view = view
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"trunkline-sqlite-{name}")
+        self._end = 0
+        connection.set_progress_handler(self._is_overdue, _STEPS_BETWEEN_CHECKS)
+
+    async def run(self, action: Action[T]) -> T:
+        """Return the result of ``action``. Raise what it raises."""
+        result: T = await asyncio.get_running_loop().run_in_executor(self._thread, self._bounded, action)
+        return result
+
+    async def stop(self) -> None:
+        """End the thread when it has read all that was given to it."""
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+
+    def _bounded(self, action: Action[T]) -> T:
+        # The log grows for as long as a reader uses it.
+        self._end = steady_clock() + int(_SCAN_SECONDS * SECOND)
+        result: T = self._view(self._connection, action)
+        return result
+
+    def _is_overdue(self) -> bool:
+        return steady_clock() > self._end
 
 
 def _report(path: Path, before: WalState, good: int) -> None:

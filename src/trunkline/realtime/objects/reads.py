@@ -179,11 +179,11 @@ class ObjectReads(Generic[V]):
     async def _page(self, tx: Tx, root: ObjectRoot, window: Window) -> ItemPage:
         """Return the page, and read whether there are items before it: clients rely on the token (client)."""
         page = window.page(await self._source.items(tx, root, window))
-        start = window.cursor.key if window.cursor else None
-        first = BY_POSITION.key(page.rows[0]) if page.rows else start
-        if first is None:
+        before = page.previous
+        if page.rows:
+            before = Cursor(BY_POSITION.key(page.rows[0]), True, window.order.descending)
+        if before is None:
             return ItemPage(page.rows, page.following)
-        before = Cursor(first, True, window.order.descending)
         back = Window(window.order, 1, 0, before)
         earlier = back.page(await self._source.items(tx, root, back))
         return ItemPage(page.rows, page.following, before if earlier.rows or earlier.previous else None)

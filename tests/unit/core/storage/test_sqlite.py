@@ -273,8 +273,13 @@ def test_a_scan_sees_one_snapshot_and_holds_up_nobody(tmp_path: Path) -> None:
             await gate.reached()
             await database.write(add("b"))
             assert await database.read(sids) == "a,b"
+            async with asyncio.timeout(20):
+                assert await database.query(sids) == "a,b"
             gate.open()
             assert await scan[0] == ("a", "a")
+        for closed in (database.query, database.scan):
+            with pytest.raises(Unavailable):
+                await closed(sids)
 
     run(test())
 
