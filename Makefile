@@ -5,8 +5,10 @@
 .DELETE_ON_ERROR:
 .PHONY: help run test check words operations resource lint bench clean
 
-# Tests of all processors, stolen from each other as they fall idle.
-TOGETHER = -n auto --dist worksteal --durations=20
+# Many tests wait for a server or a client meanwhile: one process more than there are processors. A process that has no
+# tests left takes those of another.
+PROCESSORS = $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),1)
+TOGETHER = -n $(shell expr $(PROCESSORS) + 1) --dist worksteal --durations=20
 
 # Hundreds of servers start in the tests: without bytecode on disk each of them would compile every module.
 unexport PYTHONDONTWRITEBYTECODE
