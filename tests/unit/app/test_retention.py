@@ -21,7 +21,7 @@ from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, AgeLimit, Retention, TableRetention
 from trunkline.products.accounts.retention import ClosedAccounts
-from trunkline.products.messaging.messages.old_messages import OldMedia
+from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages
 from trunkline.settings import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -310,6 +310,50 @@ def test_without_days_messages_stay_but_those_of_an_account_that_has_chosen(
         assert await sids(world, "messages") == {ACCOUNT}
 
     on(engine, tmp_path, check)
+
+
+class CountedTx:
+    """A transaction that counts its statements."""
+
+    def __init__(self, tx: Tx, statements: list[str]) -> None:
+        self._tx, self._statements, self.now = tx, statements, tx.now
+
+    async def all(self, row: Any, sql: str, /, **values: Any) -> Any:
+        self._statements.append(sql)
+        return await self._tx.all(row, sql, **values)
+
+    async def value(self, sql: str, /, **values: Any) -> Any:
+        self._statements.append(sql)
+        return await self._tx.value(sql, **values)
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_the_accounts_with_old_messages_are_found_by_few_statements(
+    engine: Engine, tmp_path: Path, days: int
+) -> None:
+    async def check(world: World) -> None:
+        async def fill(tx: Tx) -> None:
+            for number in range(300):
+                sid = f"AC{number:032}"
+                await insert(tx, "accounts", {"sid": sid, "owner_account_sid": sid})
+                await insert(tx, "messages", {"sid": sid, "account_sid": sid, "status": "received"})
+                if not days:
+                    await insert(tx, "account_retention", {"account_sid": sid, "message_days": 3})
+
+        await world.database.write(fill)
+        statements: list[str] = []
+        scan = world.database.scan
+
+        async def counted(action: Any) -> Any:
+            return await scan(lambda tx: action(CountedTx(tx, statements)))
+
+        world.database.scan = counted  # type: ignore[method-assign]
+        await world.sweeper.sweep(lambda limit: isinstance(limit, OldMessages))
+        assert world.removed == {"messages": 300}
+        # PostgreSQL begins a scan with two statements anew.
+        assert len(statements) < 20
+
+    on(engine, tmp_path, check, message_days=days)
 
 
 async def sids(world: World, _: str, table: str = "", column: str = "sid") -> set[str]:

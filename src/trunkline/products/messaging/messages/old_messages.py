@@ -7,6 +7,7 @@ for its receipt. An account's own days replace the operator's, 0 among them.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -42,6 +43,10 @@ RECEIPT_DAYS = 3
 """Days for which a network may still report a message that it was handed, at most."""
 
 _ACCOUNTS = 1000
+"""Accounts that one statement checks."""
+
+_FOUND = 100
+"""Accounts with old rows that are found at once."""
 
 
 class AccountDays(Row, frozen=True):
@@ -53,12 +58,7 @@ class AccountDays(Row, frozen=True):
     date_updated: int
 
 
-class _Days(Row, frozen=True):
-    account_sid: str
-    days: int
-
-
-class _Old(msgspec.Struct, frozen=True):
+class _Old(Row, frozen=True):
     """The rows of an account from before a time."""
 
     account_sid: str
@@ -68,6 +68,10 @@ class _Old(msgspec.Struct, frozen=True):
 class _OldMessage(Row, frozen=True):
     sid: str
     num_media: int
+
+
+_Remove = Callable[[Tx, int, _Old], Awaitable[int]]
+"""The removal of up to a number of an account's old rows, which returns how many."""
 
 
 async def find_days(tx: Tx, account_sid: str) -> AccountDays:
@@ -100,9 +104,13 @@ class OldMessages(msgspec.Struct, frozen=True):
         return _words(MESSAGE_DAYS, options)
 
     async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
-        """Return the old messages of an account."""
+        """Return the old messages of some accounts."""
         found = await _find(database, retention.options, MESSAGE_DAYS)
-        return None if found is None else FoundRows(table.table, partial(_remove_messages, old=found))
+        return (
+            FoundRows(table.table, partial(_remove_of, accounts=found, remove=_remove_messages))
+            if found
+            else None
+        )
 
 
 class OldMedia(msgspec.Struct, frozen=True):
@@ -118,9 +126,22 @@ class OldMedia(msgspec.Struct, frozen=True):
         return _words(MEDIA_DAYS, options)
 
     async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
-        """Return the old attachments of an account."""
+        """Return the old attachments of some accounts."""
         found = await _find(database, retention.options, MEDIA_DAYS)
-        return None if found is None else FoundRows(table.table, partial(_remove_media, old=found))
+        return (
+            FoundRows(table.table, partial(_remove_of, accounts=found, remove=_remove_media))
+            if found
+            else None
+        )
+
+
+async def _remove_of(tx: Tx, limit: int, accounts: Sequence[_Old], remove: _Remove) -> int:
+    """Remove some of the old rows of these accounts."""
+    removed = 0
+    for old in accounts:
+        if removed < limit:
+            removed += await remove(tx, limit - removed, old)
+    return removed
 
 
 async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
@@ -171,54 +192,44 @@ _MEDIA_TO_REMOVE = (
 )
 
 
-class _Queries(msgspec.Struct, frozen=True):
-    """The queries of an option: the accounts that have chosen days, all accounts with their days, and whether an
-    account has old rows."""
-
-    chosen: str
-    every: str
-    old: str
-
-
-_QUERIES = {
-    MESSAGE_DAYS: _Queries(
-        "SELECT account_sid, message_days FROM account_retention"
-        " WHERE account_sid > :after AND message_days > 0 ORDER BY account_sid LIMIT :page",
-        "SELECT a.sid, coalesce(r.message_days, :days) FROM accounts a"
-        " LEFT JOIN account_retention r ON r.account_sid = a.sid WHERE a.sid > :after ORDER BY a.sid LIMIT :page",
-        f"SELECT 1 {_OLD_MESSAGES} LIMIT 1",
-    ),
-    MEDIA_DAYS: _Queries(
-        "SELECT account_sid, media_days FROM account_retention"
-        " WHERE account_sid > :after AND media_days > 0 ORDER BY account_sid LIMIT :page",
-        "SELECT a.sid, coalesce(r.media_days, :days) FROM accounts a"
-        " LEFT JOIN account_retention r ON r.account_sid = a.sid WHERE a.sid > :after ORDER BY a.sid LIMIT :page",
-        f"SELECT 1 {_OLD_MEDIA} LIMIT 1",
-    ),
-}
+# Any account may have rows that are too old, or only those that have chosen days, if the operator keeps all.
+_EVERY = """
+SELECT a.sid AS account_sid, coalesce(r.{option}, :days) AS days FROM accounts a
+LEFT JOIN account_retention r ON r.account_sid = a.sid WHERE a.sid > :after ORDER BY a.sid LIMIT :page
+"""
+_CHOSEN = """
+SELECT account_sid, coalesce({option}, 0) AS days FROM account_retention
+WHERE account_sid > :after ORDER BY account_sid LIMIT :page
+"""
+_BEFORE = f"(:now - page.days * {DAY})"
+_LAST = "SELECT max(account_sid) FROM ({page}) AS page"
+_WITH_OLD_ROWS = """
+SELECT account_sid, {before} FROM ({page}) AS page WHERE days > 0 AND EXISTS (SELECT 1 {rows}) LIMIT :found
+"""
+_ROWS = {MESSAGE_DAYS: _OLD_MESSAGES, MEDIA_DAYS: _OLD_MEDIA}
 
 
-async def _find(database: Database, options: Options, option: str) -> _Old | None:
-    """Return the first account with rows that are too old; None if there is none."""
-    queries, days, after = _QUERIES[option], options[option], ""
-    while accounts := await database.scan(partial(_accounts, queries=queries, days=days, after=after)):
-        for account in accounts:
-            if account.days and (old := await database.scan(partial(_old, queries=queries, account=account))):
-                return old
-        after = accounts[-1].account_sid
-    return None
+async def _find(database: Database, options: Options, option: str) -> list[_Old]:
+    """Return the first accounts with rows that are too old."""
+    found: list[_Old] = []
+    after: str | None = ""
+    while after is not None and not found:
+        found, after = await database.scan(
+            partial(_find_in_page, option=option, days=options[option], after=after)
+        )
+    return found
 
 
-async def _accounts(tx: Tx, queries: _Queries, days: int, after: str) -> list[_Days]:
-    if days:
-        return await tx.all(_Days, queries.every, after=after, days=days, page=_ACCOUNTS)
-    return await tx.all(_Days, queries.chosen, after=after, page=_ACCOUNTS)
-
-
-async def _old(tx: Tx, queries: _Queries, account: _Days) -> _Old | None:
-    old = _Old(account.account_sid, tx.now - account.days * DAY)
-    found = await tx.value(queries.old, account_sid=old.account_sid, before=old.before)
-    return None if found is None else old
+async def _find_in_page(tx: Tx, option: str, days: int, after: str) -> tuple[list[_Old], str | None]:
+    """Return the accounts with old rows of a page of accounts, and the last of the page, None if that is empty."""
+    values = {"after": after, "page": _ACCOUNTS} | ({"days": days} if days else {})
+    page = (_EVERY if days else _CHOSEN).format(option=option)
+    last = await tx.value(_LAST.format(page=page), **values)
+    if last is None:
+        return [], None
+    rows = _ROWS[option].replace(":account_sid", "page.account_sid").replace(":before", _BEFORE)
+    sql = _WITH_OLD_ROWS.format(page=page, before=_BEFORE, rows=rows)
+    return await tx.all(_Old, sql, now=tx.now, found=_FOUND, **values), last
 
 
 def _words(option: str, options: Options | None) -> str:
