@@ -7,10 +7,16 @@ peer sent, since logs are JSON.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from time import monotonic
 
 from trunkline.core.egress.failure import Failure
 from trunkline.core.egress.target import BadUrl, locate, without_credentials
 from trunkline.core.outages import Outages
+
+FAILING_CALM_SECONDS = 60.0
+"""The time without a failing response of a kind after which a success ends its outage: some paths of a receiver may
+fail while others work."""
 
 _RECEIVER = "see the log of the receiver"
 _SLOW = "let the receiver respond faster"
@@ -67,29 +73,35 @@ def shown_url(url: str) -> str:
 
 class ReceiverLog:
     """The log of the receivers of requests: a line when one begins to fail, and one when it works again. A receiver
-    that cannot be reached is away with all of its URLs; one that responds with what is of no use fails at that URL."""
+    that cannot be reached is away with all of its URLs. One that responds with what is of no use has a line for each
+    kind of failure, with the first URL that failed so: paths may hold ids, and be as many as the requests."""
 
-    def __init__(self, log: logging.Logger) -> None:
-        self._outages = Outages(log)
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = monotonic) -> None:
+        self._away = Outages(log, clock=clock)
+        self._failing = Outages(log, FAILING_CALM_SECONDS, clock)
+        self._kinds: set[str] = set()
 
-    def failed(
-        self, subject: str, url: str, reason: str, remedy: str, *, reached: bool, **fields: str
-    ) -> None:
-        """Record a request that failed for good, or for the first of several times; ``reached`` if its receiver
-        responded."""
+    def failed(self, subject: str, url: str, reason: str, remedy: str, *, kind: str, **fields: str) -> None:
+        """Record a request that failed for good, or for the first of several times. ``kind`` is a status
+        or an error code in words if the receiver responded, so one of few; else it is empty."""
         try:
-            key = shown = shown_url(url)
-            if not reached:
-                key = locate(url).origin
+            shown, origin = shown_url(url), locate(url).origin
         except BadUrl:
             # The reason, too, may repeat a password.
-            key, shown, reason = url, "a malformed URL", "it cannot be understood"
+            origin, shown, reason = url, "a malformed URL", "it cannot be understood"
         given = {name: value for name, value in fields.items() if value}
-        self._outages.of(key).failed("%s failed at %s: %s; %s", subject, shown, reason, remedy, fields=given)
+        if kind:
+            self._kinds.add(kind)
+        outage = self._failing.of((origin, kind)) if kind else self._away.of(origin)
+        outage.failed("%s failed at %s: %s; %s", subject, shown, reason, remedy, fields=given)
 
     def works(self, url: str) -> None:
         """Record a request with a response that is of use."""
-        if self._outages:
-            origin, shown = locate(url).origin, shown_url(url)
-            self._outages.works(origin, "requests to %s succeed again", origin)
-            self._outages.works(shown, "requests to %s succeed again", shown)
+        if self._away:
+            origin = locate(url).origin
+            self._away.works(origin, "requests to %s succeed again", origin)
+        if self._failing:
+            origin = locate(url).origin
+            for kind in self._kinds:
+                text = "requests to %s succeed again, without %s"
+                self._failing.works((origin, kind), text, origin, kind)

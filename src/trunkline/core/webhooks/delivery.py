@@ -114,6 +114,7 @@ class Delivery:
         if result.delivered:
             self._receivers.works(webhook.url)
             return
+        kind = f"error {result.error_code}" if result.failure else f"status {_status(result)}"
         remedy = REMEDIES[result.failure] if result.failure else remedy_of_status(_status(result))
         if schedule:
             remedy += f"; it is tried again in {schedule[0]:g} s, and at most {len(schedule)} times"
@@ -125,7 +126,7 @@ class Delivery:
             webhook.url,
             reason,
             remedy,
-            reached=result.failure is None or result.redirects > 0,
+            kind=kind if result.failure is None or result.redirects else "",
             account_sid=webhook.account_sid,
             service_sid=webhook.service_sid,
             idempotency_token=webhook.token,

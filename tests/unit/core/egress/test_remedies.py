@@ -8,7 +8,7 @@ import pytest
 
 from trunkline.core import outages
 from trunkline.core.egress.failure import Failure, Progress, from_curl
-from trunkline.core.egress.remedies import REMEDIES, ReceiverLog, remedy_of_status
+from trunkline.core.egress.remedies import FAILING_CALM_SECONDS, REMEDIES, ReceiverLog, remedy_of_status
 from trunkline.core.telemetry import JsonFormatter
 
 log = logging.getLogger("trunkline.test")
@@ -71,7 +71,7 @@ def test_a_status_has_a_remedy(status: int, word: str) -> None:
 def test_a_line_has_the_place_and_no_secret(url: str, place: str, caplog: pytest.LogCaptureFixture) -> None:
     malformed = place == "a malformed URL"
     why = "cannot read secret" if malformed else "refused"
-    ReceiverLog(log).failed("the webhook x", url, why, "mend it", reached=False, event="")
+    ReceiverLog(log).failed("the webhook x", url, why, "mend it", kind="", event="")
     (record,) = caplog.records
     reason = "it cannot be understood" if malformed else "refused"
     assert record.levelname == "WARNING"
@@ -82,19 +82,38 @@ def test_a_line_has_the_place_and_no_secret(url: str, place: str, caplog: pytest
 
 
 def test_a_receiver_that_fails_is_a_line_and_one_when_it_works(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(outages, "CALM_SECONDS", 0)
-    receivers = ReceiverLog(log)
+    now = 0.0
+    receivers = ReceiverLog(log, lambda: now)
     receivers.works("http://h.test/a")
     for number in range(500):
-        receivers.failed("the webhook", f"http://h.test/{number}?x", "refused", "start it", reached=False)
-        receivers.failed("the webhook", f"http://h.test/a?{number}", "status 404", "mend it", reached=True)
-    receivers.works("http://h.test/a?1")
-    receivers.works("http://h.test/a?1")
+        receivers.failed("the webhook", f"http://h.test/{number}?x", "refused", "start it", kind="")
+        for status in (404, 500):
+            url, kind = f"http://h.test/a/{number}?x", f"status {status}"
+            receivers.failed("the webhook", url, f"{status} of {number}", "mend it", kind=kind)
+            # Other paths work, and other origins are others.
+            receivers.works("http://h.test/good")
+            receivers.works("http://other.test/a")
+    now = outages.CALM_SECONDS
+    receivers.works("http://h.test/b")
+    now = FAILING_CALM_SECONDS - 1
+    receivers.failed("the webhook", "http://h.test/bad", "500", "mend it", kind="status 500")
+    receivers.works("http://h.test/b")
+    now = FAILING_CALM_SECONDS
+    receivers.works("http://h.test/b")
+    now *= 2
+    receivers.works("http://h.test/b")
+    receivers.works("http://h.test/b")
+    receivers.failed("the webhook", "http://h.test/c", "404", "mend it", kind="status 404")
+    receivers.failed("the webhook", "http://other.test/a", "404", "mend it", kind="status 404")
     assert [record.getMessage() for record in caplog.records] == [
         "the webhook failed at http://h.test/0: refused; start it",
-        "the webhook failed at http://h.test/a: status 404; mend it",
+        "the webhook failed at http://h.test/a/0: 404 of 0; mend it",
+        "the webhook failed at http://h.test/a/0: 500 of 0; mend it",
         "requests to http://h.test:80 succeed again",
-        "requests to http://h.test/a succeed again",
+        "requests to http://h.test:80 succeed again, without status 404",
+        "requests to http://h.test:80 succeed again, without status 500",
+        "the webhook failed at http://h.test/c: 404; mend it",
+        "the webhook failed at http://other.test/a: 404; mend it",
     ]

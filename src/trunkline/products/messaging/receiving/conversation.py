@@ -151,7 +151,7 @@ class Conversation:
                 if self._redirects > MAX_REDIRECTS:
                     text = f"more than {MAX_REDIRECTS} documents redirect to others"
                     self._report(TwimlProblem(TOO_MANY_REDIRECTS, text), "error", request_url=verb.url)
-                    self._log(verb.url, f"{TOO_MANY_REDIRECTS} {text}")
+                    self._log(verb.url, TOO_MANY_REDIRECTS, text)
                     return
                 verbs = deque(await self._document(InboundWebhook(verb.url, verb.method), self._params))
                 continue
@@ -176,7 +176,7 @@ class Conversation:
             script = self._read(finished.response, finished.url)
         except TwimlError as error:
             self._report(TwimlProblem(error.code, error.text), "error", **about)
-            self._log(finished.url, f"{error.code} {error.text}")
+            self._log(finished.url, error.code, error.text)
             raise DocumentUnavailable(error.code, finished.url) from None
         for problem in script.problems:
             self._report(problem, "warning", **about)
@@ -201,7 +201,7 @@ class Conversation:
         try:
             return self._read(response, finished.url).verbs
         except TwimlError as error:
-            self._log(finished.url, f"{error.code} {error.text}")
+            self._log(finished.url, error.code, error.text)
             return ()
 
     async def _send_pending(self) -> list[ReplyResult]:
@@ -250,15 +250,15 @@ class Conversation:
         self._context.apps.works(url)
         return found
 
-    def _log(self, url: str, reason: str) -> None:
+    def _log(self, url: str, code: int, text: str) -> None:
         """Log a response that is of no use; the delivery logs requests without a usable response."""
         message = self._message
         self._context.apps.failed(
             "the TwiML",
             url,
-            reason,
+            f"{code} {text}",
             _REMEDY,
-            reached=True,
+            kind=f"error {code}",
             account_sid=message.account_sid,
             message=message.sid,
         )

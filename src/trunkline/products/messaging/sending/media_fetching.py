@@ -62,13 +62,14 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 class MediaUnavailable(Exception):
     """The error for an attachment that cannot be fetched; ``again`` is true if the next attempt may succeed,
-    ``reached`` if its server responded."""
+    ``kind`` is the log's for it, empty if its server did not respond."""
 
     def __init__(
-        self, code: int, text: str, url: str, remedy: str, *, again: bool = False, reached: bool = True
+        self, code: int, text: str, url: str, remedy: str, *, again: bool = False, kind: str | None = None
     ) -> None:
         super().__init__(text)
-        self.code, self.url, self.remedy, self.again, self.reached = code, url, remedy, again, reached
+        self.code, self.url, self.remedy, self.again = code, url, remedy, again
+        self.kind = f"error {code}" if kind is None else kind
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -163,10 +164,10 @@ class MediaFetcher:
                             return await _store(url, response, blobs)
                 except EgressError as error:
                     again = error.failure not in _FINAL
-                    remedy = REMEDIES[error.failure]
-                    raise MediaUnavailable(
-                        error.failure.code, error.message, url, remedy, again=again, reached=here != url
-                    ) from None
+                    code, remedy = error.failure.code, REMEDIES[error.failure]
+                    # Behind a redirect, the server of ``url`` did respond.
+                    kind = None if here != url.partition("#")[0] else ""
+                    raise MediaUnavailable(code, error.message, url, remedy, again=again, kind=kind) from None
                 try:
                     here = urljoin(here, location)
                 except ValueError as error:
@@ -180,7 +181,7 @@ class MediaFetcher:
             refused.url,
             f"{refused.code} {refused}",
             refused.remedy,
-            reached=refused.reached,
+            kind=refused.kind,
             account_sid=message.account_sid,
         )
 
@@ -215,7 +216,8 @@ def _cancel(tasks: Sequence[asyncio.Task[_Attachment]]) -> None:
 async def _store(url: str, response: ResponseStream, blobs: BlobStore) -> _Attachment:
     if not 200 <= response.status < 300:
         text = f"the response has the status {response.status}"
-        raise MediaUnavailable(_BAD_RESPONSE, text, url, remedy_of_status(response.status))
+        remedy, kind = remedy_of_status(response.status), f"status {response.status}"
+        raise MediaUnavailable(_BAD_RESPONSE, text, url, remedy, kind=kind)
     kind = _kind(response)
     if not kinds.is_allowed(kind):
         return _Attachment(url, kind, await _count(response))
