@@ -18,6 +18,7 @@ _MAX_AUTHORITY = 1024
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _CREDENTIALS = re.compile(r"^([^:/?]*://)[^/?]*@")
+_AUTHORITY = re.compile(r"[^/?#]*//([^/?#]*)")
 _NO_HOST = re.compile(r"[\"<>\\^`{|}%\[\]'()*,;&=+$!]")
 _PORTS = {"http": 80, "https": 443}
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -43,8 +44,8 @@ def locate(url: str) -> Target:
     """Return the target of ``url``. Raise BadUrl if it is no http or https URL."""
     if len(url) > MAX_URL or _UNPRINTABLE.search(url):
         raise BadUrl("the URL is too long or holds spaces or control characters")
-    authority = url.partition("://")[2].partition("/")[0]
-    if len(authority) > _MAX_AUTHORITY and not authority.isascii():
+    authority = _AUTHORITY.match(url)
+    if authority and len(authority[1]) > _MAX_AUTHORITY and not authority[1].isascii():
         # Normalisation makes one character eighteen.
         raise BadUrl("the host of the URL is too long")
     try:

@@ -17,6 +17,13 @@ URLS = [
     ("http://[::1]:81/", "http://[::1]:81/", "http://[::1]:81"),
     ("http://u:p@a.example/", "http://a.example/", "http://a.example:80"),
     ("http://a.example/p?a=<\"{}|>'", "http://a.example/p?a=%3C%22%7B%7D%7C%3E'", "http://a.example:80"),
+    ("http://a.example?t=" + "é" * 1100, "http://a.example/?t=" + "%C3%A9" * 1100, "http://a.example:80"),
+    (
+        "http://a.example?t=://" + "é" * 1100,
+        "http://a.example/?t=://" + "%C3%A9" * 1100,
+        "http://a.example:80",
+    ),
+    ("http://a.example#" + "é" * 1100, "http://a.example/", "http://a.example:80"),
 ]
 
 
@@ -30,7 +37,8 @@ BAD = [
     "", "a.example", "ftp://a.example/", "file:///etc/passwd", "http://", "http:///x", "http://a.example:0/",
     "http://a.example:99999/", "http://a.example:x/", "http://a b/", "http://a.example/\n", "http://a.example/\x00",
     "http://[::1", "http://a%2eb/", "http://a,b/", "http://" + "a" * 20_000, "http://" + "é" * 99 + "/",
-    "http://" + "é." * 127 + "/",
+    "http://" + "é." * 127 + "/", "http://" + "é" * 1100 + "?x", "http://" + "é" * 1100 + "#x",
+    "http://u:" + "é" * 1100 + "@a.example/", "//" + "é" * 1100 + "/://",
 ]  # fmt: skip
 
 
