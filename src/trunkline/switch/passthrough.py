@@ -1,8 +1,8 @@
 """Tunnels to hosts that the operator lets through: bytes in both directions, which nothing here reads.
 
 One task owns a tunnel. It copies in both directions until both are at their end or one breaks; the end of one direction
-is passed on while the other goes on, for a while: a client that does not close its end would keep that of the host half
-closed for ever. However the task ends, also when the proxy cancels it, both connections are
+is passed on while the other goes on, until it is idle for a while: a client that does not close its end would keep that
+of the host half closed for ever. However the task ends, also when the proxy cancels it, both connections are
 closed: with what is still to be sent if the tunnel came to its end, at once in every other case. A connection that
 leads back to the proxy itself is refused: a client could otherwise make one connection into any number.
 """
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
 """The time in which the far side must read the end of a tunnel."""
 HALF_CLOSED_SECONDS = 30.0
-"""The time for the other direction after the end of one."""
+"""The time without a byte in the other direction, after the end of one."""
 _PIECE = 64 * 1024
 
 
@@ -62,7 +62,7 @@ async def relay(one: TunnelEnd, other: TunnelEnd) -> None:
     try:
         async with asyncio.timeout(None) as rest, asyncio.TaskGroup() as both:
             for reader, writer in ((one.reader, other.writer), (other.reader, one.writer)):
-                both.create_task(_copy(reader, writer)).add_done_callback(partial(_limit, rest))
+                both.create_task(_copy(reader, writer, rest)).add_done_callback(partial(_limit, rest))
         async with asyncio.timeout(CLOSE_SECONDS):
             for writer in writers:
                 writer.close()
@@ -76,14 +76,15 @@ async def relay(one: TunnelEnd, other: TunnelEnd) -> None:
 
 
 def _limit(rest: asyncio.Timeout, _: object) -> None:
-    """Limit the time of the direction that is left."""
-    if rest.when() is None:
-        with suppress(RuntimeError):
-            rest.reschedule(asyncio.get_running_loop().time() + HALF_CLOSED_SECONDS)
+    """Limit the idle time of the direction that is left, from now on."""
+    with suppress(RuntimeError):
+        rest.reschedule(asyncio.get_running_loop().time() + HALF_CLOSED_SECONDS)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rest: asyncio.Timeout) -> None:
     while piece := await reader.read(_PIECE):
         writer.write(piece)
         await writer.drain()
+        if rest.when() is not None:
+            _limit(rest, None)
     writer.write_eof()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -130,3 +131,34 @@ def test_a_client_that_keeps_its_end_does_not_keep_the_hosts(
                 far.settimeout(TIMEOUT)
                 far.shutdown(socket.SHUT_WR)
                 assert far.recv(1) == b""
+
+
+def test_a_half_closed_tunnel_lasts_while_bytes_pass() -> None:
+    loop = asyncio.SelectorEventLoop()
+    clock, ahead = loop.time, 0.0
+    loop.time = lambda: clock() + ahead  # type: ignore[method-assign]
+
+    async def body() -> None:
+        nonlocal ahead
+        (client, near), (far, host) = socket.socketpair(), socket.socketpair()
+        ends = [
+            passthrough.TunnelEnd(*await asyncio.open_connection(sock=sock))
+            for sock in (client, near, far, host)
+        ]
+        relay = asyncio.create_task(passthrough.relay(ends[1], ends[2]))
+        ends[0].writer.write_eof()
+        assert await ends[3].reader.read() == b""
+        for _ in range(5):
+            ahead += passthrough.HALF_CLOSED_SECONDS / 2
+            ends[3].writer.write(b"piece")
+            assert await ends[0].reader.readexactly(5) == b"piece"
+        assert not relay.done()
+        ahead += passthrough.HALF_CLOSED_SECONDS
+        await relay
+        for end in (ends[0], ends[3]):
+            end.writer.transport.abort()
+
+    try:
+        loop.run_until_complete(body())
+    finally:
+        loop.close()
