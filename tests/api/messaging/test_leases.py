@@ -171,6 +171,10 @@ class World:
             for text, sid in self.sids.items()
         }
 
+    async def put_back(self) -> bool:
+        """Return whether both messages wait in the lane again."""
+        return set((await self.statuses()).values()) == {"queued"}
+
     def _on_events(self, events: list[Any]) -> None:
         self.late += [event.text for event in events if isinstance(event, LateOutcome)]
 
@@ -187,11 +191,7 @@ def test_a_message_that_was_sent_again_is_not_touched_and_reported_once(world: W
         await world.lose()
         world.other.network.responds.set()
         world.other.begin()
-
-        async def put_back() -> bool:
-            return set((await world.statuses()).values()) == {"queued"}
-
-        await world.other.until(put_back)
+        await world.other.until(world.put_back)
         world.api.clock.advance(6)
         await world.other.idle()
         assert world.other.network.seen == [SENT, WAITING]
@@ -227,11 +227,7 @@ def test_a_true_result_counts_while_nobody_else_has_sent_the_message(world: Worl
         await world.lose()
         world.other.network.responds.set()
         world.other.begin()
-
-        async def put_back() -> bool:
-            return set((await world.statuses()).values()) == {"queued"}
-
-        await world.other.until(put_back)
+        await world.other.until(world.put_back)
         # The other node waits for some seconds before it sends them again.
         await world.resume()
         assert await world.statuses() == {SENT: "sent", WAITING: "queued"}
@@ -254,11 +250,7 @@ def test_ids_that_come_late_are_not_sent_again(world: World, late: Outcome) -> N
         world.cut.network.ends = late
         world.other.network.responds.set()
         world.other.begin()
-
-        async def put_back() -> bool:
-            return set((await world.statuses()).values()) == {"queued"}
-
-        await world.other.until(put_back)
+        await world.other.until(world.put_back)
         await world.resume()
         world.api.clock.advance(6)
         await world.other.idle()
@@ -285,13 +277,16 @@ def test_a_claim_of_a_node_that_lost_the_lane_is_undone(world: World) -> None:
     async def body() -> None:
         await world.lose()
         world.other.begin()
-        await world.other.until(lambda: world.other.worker._fence == world.cut.worker._fence + 1)
+        await world.other.until(world.put_back)
+        world.other.way.open.clear()
+        assert world.other.worker._fence == world.cut.worker._fence + 1
         world.cut.worker._lease.extend(world.api.clock())
         world.cut.network.submitted.clear()
         world.api.clock.advance(6)
         world.cut.way.open.set()
         await world.cut.until(lambda: world.cut.task is not None and world.cut.task.done())
         assert world.cut.network.submitted == []
+        world.other.way.open.set()
         world.cut.network.responds.set()
         world.other.network.responds.set()
         await world.cut.idle()
