@@ -10,6 +10,7 @@ import pytest
 
 from clients.asking import Account, Client
 from servers import Server
+from trunkline.api.paging import MOST_WALKED
 
 ROWS = 120
 SIZES = (1, 7, 20, 50, 119, 120, 121, 1000)
@@ -134,11 +135,11 @@ def test_an_empty_list(client: Client, http: httpx.Client) -> None:
         assert empty.call(chain, "list") == []
 
 
-FEW = 600
-"""Numbers of which few match: more than what is read for two pages."""
+MANY = MOST_WALKED + 300
+"""Numbers of which few match: more than what is read for a page at most."""
 
 
-def test_pages_without_rows_are_turned_until_the_last_one(
+def test_a_page_has_rows_where_some_are_near_and_empty_pages_are_turned(
     client: Client, crowded: CrowdedAccount, sqlite_server: Server
 ) -> None:
     account = crowded.account.sid
@@ -149,17 +150,18 @@ def test_pages_without_rows_are_turned_until_the_last_one(
             " INSERT OR IGNORE INTO numbers (number, kind, country, sms, mms, voice, carrier, rate, account_sid, sid,"
             " date_created) SELECT printf('+1305%07d', i), 'local', 'US', TRUE, TRUE, TRUE, '', 0, ?,"
             " printf('PN%032d', i), i FROM n",
-            (FEW - 1, account),
+            (MANY - 1, account),
         )
     chain = f"api.v2010.accounts({account}).incoming_phone_numbers"
     for method in ("list", "stream"):
-        rows = client.call(chain, method, PhoneNumber="59", PageSize=4)
+        rows = client.call(chain, method, PhoneNumber="0599", PageSize=4)
         assert [row["sid"] for row in rows] == [
-            f"PN{number:032}" for number in range(FEW) if "59" in f"{number:07}"
+            f"PN{number:032}" for number in range(MANY) if "0599" in f"{number:07}"
         ]
-    pages = client.call(chain, "walk", PhoneNumber="0000599", PageSize=4)["forwards"]
-    assert pages == [[], [], [f"PN{FEW - 1:032}"]]
+    last = f"{MANY - 1:07}"
+    for part, pages in (("0000599", [[f"PN{599:032}"], []]), (last, [[], [f"PN{MANY - 1:032}"]])):
+        assert client.call(chain, "walk", PhoneNumber=part, PageSize=4)["forwards"] == pages
     # With a limit the old SDK turns as many pages as it would take if all were full.
     if client.sdk != "python-6.10":
-        rows = client.call(chain, "list", PhoneNumber="0000599", Limit=1)
-        assert [row["sid"] for row in rows] == pages[-1]
+        rows = client.call(chain, "list", PhoneNumber=last, Limit=1)
+        assert [row["sid"] for row in rows] == [f"PN{MANY - 1:032}"]
