@@ -43,6 +43,14 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        "realtime",
+        2,
+        (
+            # its retention
+            "CREATE INDEX realtime_endpoints_by_account ON realtime_endpoints (account_sid)",
+        ),
+    ),
 )
 
 RETENTION = (

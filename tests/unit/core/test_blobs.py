@@ -30,6 +30,7 @@ from trunkline.core.blobs.store import (
     removed_on_failure,
 )
 from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import (
     Conflict,
     Database,
@@ -489,10 +490,10 @@ def test_the_removal_of_many_blobs_is_few_transactions(
     run(scenario)
 
 
-def test_large_blobs_share_no_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.core.blobs.orphans._BATCH", 4)
+def test_large_blobs_share_no_transaction() -> None:
     sizes = (1, 0, 2 * PIECE, 5 * PIECE, PIECE + 1, 1)
-    batches = orphans._batches(orphans._Orphan(str(number), size) for number, size in enumerate(sizes))
+    found = (orphans._Orphan(str(number), size) for number, size in enumerate(sizes))
+    batches = weighed_batches(found, orphans._pieces, 4)
     assert [[one.size for one in batch] for batch in batches] == [
         [1, 0, 2 * PIECE],
         [5 * PIECE],

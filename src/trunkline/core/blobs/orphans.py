@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
 from trunkline.core.blobs.store import GRACE, PIECE, BlobReference, delete_blob
+from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import Conflict, Database, Row, Tx
 
 _PAGE = 1000
@@ -33,24 +34,13 @@ async def remove_orphans(database: Database, references: Sequence[BlobReference]
     after = ""
     while (last := await _last_key(database, after)) is not None:
         orphans = await _orphans(database, sql, after, last)
-        for batch in _batches(orphans):
+        for batch in weighed_batches(orphans, _pieces, _BATCH):
             await _remove(database, batch)
         after = last
 
 
-def _batches(orphans: Iterable[_Orphan]) -> Iterator[list[_Orphan]]:
-    """Yield the blobs in groups of at most ``_BATCH`` pieces, or of one blob that has more."""
-    batch: list[_Orphan] = []
-    pieces = 0
-    for orphan in orphans:
-        count = max(1, -(-orphan.size // PIECE))
-        if batch and pieces + count > _BATCH:
-            yield batch
-            batch, pieces = [], 0
-        batch.append(orphan)
-        pieces += count
-    if batch:
-        yield batch
+def _pieces(orphan: _Orphan) -> int:
+    return max(1, -(-orphan.size // PIECE))
 
 
 async def _remove(database: Database, orphans: Sequence[_Orphan]) -> None:

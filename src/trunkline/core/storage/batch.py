@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from trunkline.core.storage.database import Database, StorageError, Tx
@@ -21,6 +21,21 @@ T = TypeVar("T")
 
 MAX_CHANGES = 200
 """Changes in one transaction."""
+
+
+def weighed_batches(items: Iterable[T], weight: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Yield the items in groups of at most ``most`` together, or of one that weighs more."""
+    batch: list[T] = []
+    weighed = 0
+    for item in items:
+        added = weight(item)
+        if batch and weighed + added > most:
+            yield batch
+            batch, weighed = [], 0
+        batch.append(item)
+        weighed += added
+    if batch:
+        yield batch
 
 
 class BatchWriter(Generic[T]):

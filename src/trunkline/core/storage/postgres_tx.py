@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import R, Row, StorageError, T
 from trunkline.core.storage.postgres_errors import DRIVER_ERRORS, RetryableError, translate
 from trunkline.core.storage.postgres_sessions import Session
@@ -145,8 +146,9 @@ class PostgresTx:
 
     async def _change_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            # The driver sends the rows of a batch without a round trip for each.
-            for batch in batches(rows):
+            # The driver sends the rows of a batch without a round trip for each. Of a larger one the rest would wait
+            # for the event loop: in a process that is stopped then, no bound of the server ends the transaction.
+            for batch in weighed_batches(rows, _row_length, BATCH_BYTES):
                 await self._call(self._connection.executemany, text, [batch])
             self.changed = True
 
@@ -177,20 +179,8 @@ def _locks_rows(text: str) -> bool:
     return not text.lstrip().startswith("SELECT") or "FOR UPDATE" in text
 
 
-def batches(rows: Sequence[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
-    """Yield the rows in batches that the driver hands over in one piece. Of a larger one the rest waits for the event
-    loop, and in a process that is stopped then no bound of the server ends the transaction, which is not idle."""
-    batch: list[Sequence[Any]] = []
-    size = 0
-    for row in rows:
-        length = _ROW_BYTES + sum(map(_length, row))
-        if batch and size + length > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += length
-    if batch:
-        yield batch
+def _row_length(row: Sequence[Any]) -> int:
+    return _ROW_BYTES + sum(map(_length, row))
 
 
 def _length(value: Any) -> int:

@@ -125,26 +125,9 @@ class Attempt(Row, frozen=True):
     duration: int
 
 
-class _StoredAttempt(Row, frozen=True):
+class _StoredAttempt(Attempt, frozen=True):
     """A row of ``webhook_attempts`` as it is stored."""
 
-    sid: str
-    account_sid: str
-    service_sid: str
-    status: str
-    started: int
-    webhook: str
-    number: int
-    url: str
-    request_headers: str
-    response_status: int | None
-    response_headers: str
-    response_body: str
-    error_code: int | None
-    error_text: str
-    address: str
-    redirects: int
-    duration: int
     content: bytes | None
     size: int
 

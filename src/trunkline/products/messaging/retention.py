@@ -129,7 +129,7 @@ _SERVICES = (
     ),
     TableRetention(
         table="opt_outs",
-        rule="for ever: what a recipient has decided has no end",
+        rule="for ever: what a recipient has decided has no end; those of a closed account go with it",
         key=("account_sid", "scope", "recipient"),
         account=_OF_ACCOUNT,
     ),

@@ -62,6 +62,14 @@ MIGRATIONS = (
                     WHERE c.account_sid = sandbox_messages.account_sid AND c.moment >= sandbox_messages.moment)""",
         ),
     ),
+    Migration(
+        "sandbox",
+        4,
+        (
+            # its retention, which is of all accounts
+            "CREATE INDEX sandbox_messages_by_age ON sandbox_messages (moment)",
+        ),
+    ),
 )
 HOLDS = (Hold("sandbox_clearings", until="moment"),)
 CLEARING = RemovalPlan(

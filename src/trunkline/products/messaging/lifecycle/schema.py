@@ -145,6 +145,15 @@ MIGRATIONS = (
             "ALTER TABLE message_queue ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        "messages",
+        5,
+        (
+            # its retention; the condition is that of the limit, so that a lane in use stays out of it
+            "CREATE INDEX message_lanes_unused ON message_lanes (last_used)"
+            " WHERE queued = 0 AND holder IS NULL",
+        ),
+    ),
 )
 
 HOLDS = (

@@ -33,6 +33,14 @@ MIGRATIONS = (
             "CREATE INDEX media_links_by_medium ON media_links (media_sid)",
         ),
     ),
+    Migration(
+        "media-links",
+        2,
+        (
+            # its retention
+            "CREATE INDEX media_links_by_age ON media_links (date_created)",
+        ),
+    ),
 )
 
 LIFETIME = 365 * 24 * 3600 * SECOND
