@@ -5,7 +5,7 @@
 2. A read runs to its end on the event loop without a suspension, so no lock protects its connection. Queries take turns
    on their thread, and so do scans; what takes two minutes is ended.
 3. A file beside the database is locked for the process that has it open; a command of the operator opens the database
-   ``shared``, beside the server.
+   ``shared``, beside the server, and migrates nothing that a server has open.
 4. ``stop`` finishes the writer, then queries and scans, then closes the connections, the writing one last.
 """
 
@@ -248,6 +248,11 @@ class SqliteDatabase:
             if connection.execute(with_register).fetchall():
                 applied = connection.execute("SELECT room, number FROM schema_migrations").fetchall()
             pending = due(self._migrations, {(component, number) for component, number in applied})
+            if pending and self._shared and is_in_use(self._path):
+                raise StorageError(
+                    f"the database {self._path} is in use by a server of an older version: stop it before this version"
+                    " changes the schema, or use the command of its version"
+                )
             connection.execute(REGISTER).fetchall()
             for migration in pending:
                 for statement in migration.statements:

@@ -383,3 +383,20 @@ def test_a_start_waits_for_a_command_that_tests_the_lock(
 
     asyncio.run(test())
     assert refused == 1
+
+
+def test_a_command_does_not_migrate_what_an_older_server_has_open(tmp_path: Path) -> None:
+    newer = (*MIGRATIONS, Migration("things", 2, ("ALTER TABLE things ADD COLUMN name TEXT",)))
+    path = tmp_path / "x.db"
+
+    async def test() -> None:
+        async with opened(f"sqlite:///{path}", MIGRATIONS) as database:
+            with pytest.raises(StorageError, match="in use by a server of an older version"):
+                await SqliteDatabase(path, newer, system_clock, shared=True).start()
+            await database.write(add("a"))
+        command = SqliteDatabase(path, newer, system_clock, shared=True)
+        await command.start()
+        assert await command.read(lambda tx: tx.value("SELECT count(name) FROM things")) == 0
+        await command.stop()
+
+    run(test())
