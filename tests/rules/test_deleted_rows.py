@@ -20,10 +20,14 @@ PLANS: dict[str, RemovalPlan] = {
     plan.table: plan for one in MANIFESTS for plan in one.removals if not plan.keeps
 }
 VIEWS = {found[1] for one in STATEMENTS if (found := re.match(r"\s*CREATE VIEW live_(\w+)", one))}
-READ = re.compile(rf"(?<!DELETE )\b(?:FROM|JOIN)\s+({'|'.join(sorted(VIEWS))})\b")
+READ = re.compile(
+    rf"(?<!DELETE )\b(?:FROM|JOIN)\s+(?:\w+(?:\s+(?:AS\s+)?\w+)?\s*,\s*)*({'|'.join(sorted(VIEWS))})\b"
+)
+RETURNED = re.compile(rf"\bUPDATE ({'|'.join(sorted(VIEWS))})\b.*\bRETURNING\b", re.DOTALL)
 DELETION = re.compile(rf"\bDELETE FROM ({'|'.join(sorted(PLANS))})\b")
 CASCADE = re.compile(r"REFERENCES (\w+) \(\w+\) ON DELETE (?:CASCADE|SET NULL)")
-ROW_HELPERS = {"find_row", "delete_row", "ListQuery"}
+ROW_HELPERS = {"find_row": VIEWS, "ListQuery": VIEWS, "delete_row": set(PLANS)}
+"""By helper: the tables that it must not be given. ``update_row`` returns nothing of a row."""
 
 EXEMPT = {
     ("products/messaging/senders/candidates.py", "messaging_senders"): "its callers have found the Service",
@@ -43,23 +47,65 @@ KEPT = {
 """By table with rows below it: why the deletion of a row is bounded without a plan."""
 
 
+def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield each text with its line; of one with values in it, what stands around them."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)):
+                yield node.lineno, text
+            case ast.JoinedStr(values=parts):
+                yield (
+                    node.lineno,
+                    "".join(
+                        str(part.value)
+                        if isinstance(part, ast.Constant)
+                        else "NOT deleted"
+                        if "deleted" in ast.unparse(part).lower()
+                        else "?"
+                        for part in parts
+                    ),
+                )
+
+
+def _named_tables(source: Source) -> Iterator[tuple[int, str, str]]:
+    """Yield each table that a helper is given, itself or as a constant of the module, with the line and the helper."""
+    constants = {
+        target.id: node.value.value
+        for node in source.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[*arguments]) if name in ROW_HELPERS:
+                for argument in arguments:
+                    match argument:
+                        case ast.Constant(value=str(table)):
+                            yield node.lineno, name, table
+                        case ast.Name(id=constant) if isinstance(table := constants.get(constant), str):
+                            yield node.lineno, name, table
+
+
 def unseen_marks(source: Source) -> Iterator[str]:
     """Yield queries that read a table where marked rows are, and deletions that pass a plan by."""
     path = source.path.removeprefix("src/trunkline/")
     if path.endswith("schema.py"):
         return
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.Constant(value=str(text)) if "CREATE VIEW" not in text:
-                for table in READ.findall(text):
-                    if (path, table) not in EXEMPT:
-                        yield source.at(node.lineno, f"reads {table}: read live_{table}")
-                for table in DELETION.findall(text):
-                    yield source.at(node.lineno, f"deletes from {table}: use its RemovalPlan")
-            case ast.Call(func=ast.Name(id=name), args=[*arguments]) if name in ROW_HELPERS:
-                for argument in arguments:
-                    if isinstance(argument, ast.Constant) and argument.value in VIEWS & PLANS.keys():
-                        yield source.at(node.lineno, f"{name} of {argument.value}")
+    for line, text in _texts(source.tree):
+        if "CREATE VIEW" in text:
+            continue
+        for table in READ.findall(text):
+            if (path, table) not in EXEMPT:
+                yield source.at(line, f"reads {table}: read live_{table}")
+        for table in RETURNED.findall(text):
+            if "deleted" not in text and (path, table) not in EXEMPT:
+                yield source.at(line, f"returns rows of {table}: add NOT deleted")
+        for table in DELETION.findall(text):
+            yield source.at(line, f"deletes from {table}: use its RemovalPlan")
+    for line, name, table in _named_tables(source):
+        if table in ROW_HELPERS[name]:
+            yield source.at(line, f"{name} of {table}")
 
 
 def test_every_query_reads_the_views_without_marked_rows() -> None:
@@ -75,6 +121,13 @@ def test_every_query_reads_the_views_without_marked_rows() -> None:
         ("q = find_row(tx, Row, 'chat_services', account_sid, sid)", True),
         ("q = ListQuery('chat_services', ())", True),
         ("q = delete_row(tx, 'notify_services', account_sid, sid)", True),
+        ("q = find_row(tx, Row, 'chat_roles', account_sid, sid)", True),
+        ("T = 'sync_objects'\nq = ListQuery(T, ())", True),
+        ("q = 'SELECT 1 FROM sync_items i, sync_objects o WHERE i.object_sid = o.sid'", True),
+        ("q = 'UPDATE sync_objects SET revision = 1 WHERE sid = :sid RETURNING sid'", True),
+        ("q = f'UPDATE sync_objects SET {x} WHERE sid = :sid RETURNING {y}'", True),
+        ("q = f'UPDATE sync_objects SET {x} WHERE NOT deleted RETURNING {y}'", False),
+        ("q = 'UPDATE sync_objects SET revision = 1 WHERE sid = :sid'", False),
         ("q = 'SELECT sid FROM live_sync_objects WHERE sid = :sid'", False),
         ("q = 'DELETE FROM messaging_senders WHERE sid = :sid'", False),
         ("q = find_row(tx, Row, 'live_chat_services', account_sid, sid)", False),
