@@ -14,6 +14,7 @@ import pytest
 from engines import Engine, opened
 from trunkline.app.products import migrations, products, retention
 from trunkline.core import retention_sweeper
+from trunkline.core.blobs.store import PIECE
 from trunkline.core.clock import SECOND
 from trunkline.core.retention_sweeper import GAP, SETTLE, SURVEY, RetentionSweeper
 from trunkline.core.storage import retention as governed
@@ -297,6 +298,36 @@ def test_a_message_that_has_just_changed_is_young_and_a_sent_one_waits_for_its_r
         assert await sids(world, "messages") == stay
 
     on(engine, tmp_path, check, message_days=3, media_days=3)
+
+
+@pytest.mark.parametrize("option", ["message_days", "media_days"])
+def test_a_piece_counts_what_goes_with_a_message(engine: Engine, tmp_path: Path, option: str) -> None:
+    async def check(world: World) -> None:
+        old = {"account_sid": ACCOUNT, "date_created": NOW - 40 * DAY}
+        for number in range(6):
+            sid = f"SM{number}"
+            await world.insert("messages", sid=sid, status="delivered", num_media=2, **old)
+            for medium in range(2):
+                key = f"{sid}-{medium}"
+                await world.insert("blobs", key=key)
+                await world.insert(
+                    "message_media", sid=key, message_sid=sid, blob=key, size=200 * PIECE, **old
+                )
+        pieces: list[int] = []
+        write = world.database.write
+
+        async def counting(action: Any) -> Any:
+            result = await write(action)
+            pieces.append(await world.rows("message_media"))
+            return result
+
+        world.database.write = counting  # type: ignore[method-assign]
+        await world.sweeper.sweep()
+        # Two contents of 202 rows fit into a piece of 500.
+        assert pieces[:6] == [10, 8, 6, 4, 2, 0]
+        assert await world.rows("messages") == (0 if option == "message_days" else 6)
+
+    on(engine, tmp_path, check, **{option: 35})
 
 
 def test_without_days_messages_stay_but_those_of_an_account_that_has_chosen(

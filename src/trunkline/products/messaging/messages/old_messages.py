@@ -12,6 +12,8 @@ from functools import partial
 
 import msgspec
 
+from trunkline.core.blobs.store import PIECE
+from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.retention import DAY, FoundRows, Options, Retention, TableRetention
@@ -66,8 +68,11 @@ class _Old(Row, frozen=True):
 
 
 class _OldMessage(Row, frozen=True):
+    """A message to remove. ``rows`` counts those that go with it: segments, attachments, pieces of contents."""
+
     sid: str
     num_media: int
+    rows: int
 
 
 _Remove = Callable[[Tx, int, _Old], Awaitable[int]]
@@ -145,9 +150,11 @@ async def _remove_of(tx: Tx, limit: int, accounts: Sequence[_Old], remove: _Remo
 
 
 async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
-    """Remove some of an account's old messages with all that is theirs."""
+    """Remove some of an account's old messages with all that is theirs, up to ``limit`` rows together; return the limit
+    if more are left."""
     sql = _MESSAGES_TO_REMOVE.format(locking=tx.skip_locked)
-    messages = await tx.all(_OldMessage, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    found = await tx.all(_OldMessage, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    messages = next(weighed_batches(found, lambda message: 1 + message.rows, limit), [])
     for message in messages:
         if message.num_media:
             await store.delete_media(tx, old.account_sid, message.sid)
@@ -155,16 +162,18 @@ async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
         "DELETE FROM messages WHERE account_sid = :account_sid AND sid = :sid",
         [{"account_sid": old.account_sid, "sid": message.sid} for message in messages],
     )
-    return len(messages)
+    return len(messages) if len(messages) == len(found) else limit
 
 
 async def _remove_media(tx: Tx, limit: int, old: _Old) -> int:
-    """Remove some of an account's old attachments with their contents."""
+    """Remove some of an account's old attachments with their contents, up to ``limit`` rows together; return the limit
+    if more are left."""
     sql = _MEDIA_TO_REMOVE.format(locking=tx.skip_locked)
-    media = await tx.all(store.Medium, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    found = await tx.all(store.Medium, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    media = next(weighed_batches(found, lambda medium: 2 + medium.size // PIECE, limit), [])
     for medium in media:
         await store.delete_medium(tx, old.account_sid, medium.message_sid, medium.sid)
-    return len(media)
+    return len(media) if len(media) == len(found) else limit
 
 
 _TERMINAL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL))
@@ -184,8 +193,12 @@ FROM message_media WHERE account_sid = :account_sid AND date_created < :before A
 """
 
 
+_ROWS_BELOW = f"""
+(SELECT CAST(coalesce(sum(2 + size / {PIECE}), 0) AS BIGINT) FROM message_media WHERE message_sid = m.sid)
++ (SELECT count(*) FROM message_parts WHERE message_sid = m.sid)
+"""
 _MESSAGES_TO_REMOVE = (
-    f"SELECT sid, num_media {_OLD_MESSAGES} ORDER BY date_created, sid LIMIT :page {{locking}}"
+    f"SELECT sid, num_media, {_ROWS_BELOW} {_OLD_MESSAGES} ORDER BY date_created, sid LIMIT :page {{locking}}"
 )
 _MEDIA_TO_REMOVE = (
     f"SELECT {columns(store.Medium)} {_OLD_MEDIA} ORDER BY date_created LIMIT :page {{locking}}"
