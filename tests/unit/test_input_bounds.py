@@ -58,9 +58,14 @@ MAX_CALLS = 60_000
 """The most calls of Python or C for an input: some 10 ms. The pieces of the worst inputs are ten times as many."""
 
 TIMES = 40
-"""The time of an input in that of a plain one of the same size; 20 ms are free, so that nothing depends on the machine.
+FREE_SECONDS = 0.25
+"""The time of an input in that of a plain one of the same size, and what is free, so that nothing depends on the machine.
+
+What grows with the square of 64 KiB takes seconds, the slowest input of today 25 ms.
 """
-FREE_SECONDS = 0.02
+
+RUNS = 5
+"""How often an input is timed at most: a busy machine can make one run long, but not all."""
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True):
@@ -345,14 +350,11 @@ def calls(parse: Callable[[bytes], object], raw: bytes) -> int:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the least time of the thread that some work takes in two runs."""
-    found = []
-    for _ in range(2):
-        began = time.thread_time()
-        with suppress(*EXPECTED):
-            work()
-        found.append(time.thread_time() - began)
-    return min(found)
+    """Return the time of the thread that some work takes."""
+    began = time.thread_time()
+    with suppress(*EXPECTED):
+        work()
+    return time.thread_time() - began
 
 
 @pytest.mark.parametrize(
@@ -363,8 +365,10 @@ def test_the_worst_input_costs_hardly_more_than_a_plain_one(
     parse: Callable[[bytes], object], raw: bytes
 ) -> None:
     plain = filled(b'{"a":"', b"x", max(len(raw), HEAD), b'"}')
-    # The first run loads what is loaded late.
-    assert seconds(lambda: parse(raw)) <= TIMES * seconds(lambda: json.loads(plain)) + FREE_SECONDS
+    assert any(
+        seconds(lambda: parse(raw)) <= TIMES * seconds(lambda: json.loads(plain)) + FREE_SECONDS
+        for _ in range(RUNS)
+    )
     assert calls(parse, raw) <= MAX_CALLS
 
 
