@@ -62,12 +62,12 @@ class LimitedFiles:
 
 
 class SmallDisk:
-    """A file system of 4 MiB in memory, filled up by a file beside the data."""
+    """A file system of 16 MiB in memory, filled up by a file beside the data."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "disk"
         self.folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(self.folder)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(self.folder)]
         subprocess.run(mount, check=True)
 
     @contextmanager
