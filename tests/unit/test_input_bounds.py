@@ -59,13 +59,13 @@ MAX_CALLS = 60_000
 
 TIMES = 40
 FREE_SECONDS = 0.25
-"""The time of an input in that of a plain one of the same size, and what is free, so that nothing depends on the machine.
+"""The time of an input in that of a plain one of the same size, and what is free: nothing depends on the machine.
 
-What grows with the square of 64 KiB takes seconds, the slowest input of today 25 ms.
+A cost that grows with the square of 64 KiB takes seconds, the slowest input of today 25 ms.
 """
 
 RUNS = 5
-"""How often an input is timed at most: a busy machine can make one run long, but not all."""
+"""The most times that an input is timed: a busy machine can make one run long, but not all."""
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True):

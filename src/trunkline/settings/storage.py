@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trunkline.core.storage.postgres_address import PostgresBounds
 from trunkline.settings.option import option
-from trunkline.settings.values import at_least, between, hidden, without_password
+from trunkline.settings.values import BadSetting, at_least, between, hidden, without_password
 
 _SECONDS = between(0.1, 86_400)
 
@@ -96,6 +96,14 @@ class StorageSettings:
         "PostgreSQL: seconds after which a connection whose other end is gone is closed, on both sides.",
         check=_SECONDS,
     )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting if a node that stands still could get one lock after the other."""
+        if self.lock_timeout > self.idle_in_transaction_timeout:
+            limit = self.idle_in_transaction_timeout
+            raise BadSetting(
+                f"lock_timeout must be at most {limit:g}, the idle_in_transaction_timeout", "lock_timeout"
+            )
 
     def bounds(self) -> PostgresBounds:
         """Return the bounds of this node's use of PostgreSQL."""

@@ -138,6 +138,7 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
         ("request_timeout", "1e10"),
         ("max_scheduled_messages", "9223372036854775808"),
         ("proxy_port", "8080"),
+        ("lock_timeout", "2.5"),
         ("ready_file", "gone/ready"),
         ("nats_url", "http://h:1"),
         ("nats_url", "nats://h:port"),

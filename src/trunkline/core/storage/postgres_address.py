@@ -239,8 +239,8 @@ def _parameters(query: str) -> dict[str, str]:
     secret = "@" in query
     for part in filter(None, query.split("&")):
         name, _, value = part.partition("=")
-        # As libpq does: + is a plus sign here, no space.
-        name, value = unquote(name), unquote(value)
+        # As libpq does: + is a plus sign here, no space. An encoded name could hide a password from its mask.
+        value = unquote(value)
         if name not in _PARAMETERS:
             known = ", ".join(sorted(_PARAMETERS))
             public = not secret and _OTHERS_OF_LIBPQ.fullmatch(name)

@@ -1,8 +1,8 @@
 """The files of a login on PostgreSQL: the password, and the certificates of TLS.
 
 A password is the one of the address, else the content of its ``password_file``, else ``PGPASSWORD``, else the first
-line that fits in the ``passfile``, in ``PGPASSFILE`` or in ``~/.pgpass``. A passfile that others may read
-is refused if the address names it, and otherwise left out, as by libpq.
+line that fits in the ``passfile``, in ``PGPASSFILE`` or in ``~/.pgpass``. A named file that others may read, or that is
+missing, is refused; ``~/.pgpass`` is then left out, as by libpq.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ def password_for(address: PostgresAddress, login: Login) -> str:
         return _content("password_file", named).rstrip("\r\n")
     if (password := os.environ.get("PGPASSWORD")) is not None:
         return password
-    named = address.parameters.get("passfile")
-    path = Path(named or os.environ.get("PGPASSFILE") or Path("~/.pgpass").expanduser())
-    if named:
-        content = _content("passfile", named)
+    named, own = address.parameters.get("passfile"), os.environ.get("PGPASSFILE")
+    path = Path(named or own or Path("~/.pgpass").expanduser())
+    if named or own:
+        content = (
+            _content("passfile", named) if named else _read("the environment variable PGPASSFILE", str(path))
+        )
         if path.stat().st_mode & _OTHERS:
             raise StorageError(f"the passfile {path} is open to other users: its mode must be 600")
     elif path.is_file() and os.access(path, os.R_OK) and not path.stat().st_mode & _OTHERS:
@@ -113,14 +115,17 @@ def _load_certificate(context: ssl.SSLContext, named: dict[str, str]) -> None:
 
 
 def _content(name: str, path: str, encoding: str = "utf-8") -> str:
+    """Return the content of a file that a parameter names."""
+    return _read(f"{name} of the PostgreSQL address", path, encoding)
+
+
+def _read(shown: str, path: str, encoding: str = "utf-8") -> str:
     try:
         return Path(path).read_text(encoding)
     except UnicodeDecodeError as error:
-        raise StorageError(f"{name} of the PostgreSQL address: {path} is no text") from error
+        raise StorageError(f"{shown}: {path} is no text") from error
     except OSError as error:
-        raise StorageError(
-            f"{name} of the PostgreSQL address: {path} cannot be read: {error.strerror}"
-        ) from error
+        raise StorageError(f"{shown}: {path} cannot be read: {error.strerror}") from error
 
 
 def _fitting(content: str, login: Login) -> str:

@@ -92,6 +92,7 @@ def test_parameters_that_work(parameter: str) -> None:
         ("u:1@2?hush=z@db/x", "a parameter of the PostgreSQL address is not supported; these are: app"),
         ("/x?password=pa&hush", "a parameter of the PostgreSQL address is not supported"),
         ("/x?sslpassword=pa&service", "a parameter of the PostgreSQL address is not supported"),
+        ("/x?pass%77ord=hush", "a parameter of the PostgreSQL address is not supported"),
         ("db/x?hush=1", "a parameter of the PostgreSQL address is not supported"),
         ("u:hush@db/x?ssl_min_protocol_version=TLSv1.0", "a version such as"),
         ("u:hush@db/x?connect_timeout=0", "connect_timeout .* must be seconds from 1"),

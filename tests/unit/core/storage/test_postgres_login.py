@@ -82,6 +82,17 @@ def test_a_file_that_others_may_read_is_refused_where_it_is_named(
         password(f"db/x?passfile={file}")
     assert "hush" not in str(caught.value)
     monkeypatch.setenv("PGPASSFILE", str(file))
+    with pytest.raises(StorageError, match="open to other users: its mode must be 600") as caught:
+        password("db/x")
+    assert "hush" not in str(caught.value)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
+    with pytest.raises(StorageError, match=r"variable PGPASSFILE: .*none cannot be read: No such"):
+        password("db/x")
+    assert password("u:here@db/x") == "here"
+
+
+def test_the_file_of_the_home_directory_is_left_out_where_others_may_read_it(tmp_path: Path) -> None:
+    written(tmp_path / ".pgpass", "*:*:*:*:hush\n", 0o644)
     assert password("db/x") == ""
 
 
