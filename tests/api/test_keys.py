@@ -122,6 +122,8 @@ def test_a_bad_key_is_refused_and_not_made(api: Api) -> None:
         {**restricted, "Policy": "nope"},
         {**restricted, "Policy": "[]"},
         {**restricted, "Policy": "{}"},
+        {**restricted, "Policy": '{"allow":["/twilio/a"],"b":1e999}'},
+        {**restricted, "Policy": '{"allow":' + "[" * 960 + "]" * 960 + "}"},
         {**restricted, "Policy": '{"allow":[]}'},
         {**restricted, "Policy": '{"allow":"/twilio/sync"}'},
         {**restricted, "Policy": '{"allow":[1]}'},

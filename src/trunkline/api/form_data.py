@@ -68,7 +68,7 @@ def _json(raw: bytes) -> Fields:
         return [(name, _text(bytes(value))) for name, values in found for value in values]
     except BadJson as error:
         raise ApiError(20001, f"The body {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(20001, "The body is not valid JSON") from None
 
 

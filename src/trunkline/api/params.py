@@ -26,7 +26,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.errors import ApiError, invalid, missing
 from trunkline.core.sids import is_sid
-from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json, is_object
+from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json, decode_object
 
 T = TypeVar("T")
 Given = Union[T, UnsetType]  # noqa: UP007 - a generic alias needs Union
@@ -168,8 +168,10 @@ def json_object(*, code: int = 0) -> Parser:
     """Return the parser of an object's JSON text, returned as it was written."""
 
     def parse(name: str, value: str) -> str:
-        if not is_object(value):
-            raise _error(code, name, "must be a JSON object")
+        try:
+            decode_object(value)
+        except BadJson as error:
+            raise _error(code, name, error.why) from None
         return value
 
     return Parser(parse, clears=True)

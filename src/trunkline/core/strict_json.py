@@ -5,7 +5,7 @@ written, within bounds that no input makes slow. Pure.
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ MAX_FIELD = 100
 MAX_COLONS = 20_000
 """Colons of an object whose members are read, and commas of a list: more than the largest data may have, which have
 16 KiB, and so many that their members take a few milliseconds."""
+
+MAX_DEPTH = 100
+"""Levels of an object whose text is kept: a parser meets its own limit later or sooner, by where it is called."""
 
 _AT = " - at `$"
 _FIELD = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
@@ -35,12 +38,7 @@ _NAMES = {
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
-
-class _Object(msgspec.Struct):
-    """Any object: its members are skipped."""
-
-
-_OBJECT = msgspec.json.Decoder(_Object)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 class BadJson(ValueError):
@@ -101,13 +99,27 @@ def decode_items(raw: msgspec.Raw) -> list[msgspec.Raw]:
         return [raw]
     if text.count(b",") > MAX_COLONS:
         raise BadJson("", "has too many items")
-    return _ITEMS.decode(text)
-
-
-def is_object(text: str) -> bool:
-    """Return whether a text is a JSON object. Its numbers may be too large for any type."""
     try:
-        _OBJECT.decode(text)
+        return _ITEMS.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadJson("", "is not valid JSON") from None
+
+
+def decode_object(text: str) -> dict[str, Any]:
+    """Return a JSON object. Raise BadJson if the text is none, has a number that is out of range, or is nested deeper
+    than ``MAX_DEPTH``."""
+    try:
+        found: dict[str, Any] = _OBJECT.decode(text)
     except (msgspec.DecodeError, RecursionError):
+        raise BadJson("", "must be a JSON object") from None
+    if _is_deep(found, MAX_DEPTH):
+        raise BadJson("", f"must not be nested deeper than {MAX_DEPTH} levels")
+    return found
+
+
+def _is_deep(value: object, levels: int) -> bool:
+    """Return whether a value has more than so many levels of lists and objects."""
+    if not isinstance(value, (dict, list)):
         return False
-    return True
+    inner = value.values() if isinstance(value, dict) else value
+    return not levels or any(_is_deep(one, levels - 1) for one in inner)

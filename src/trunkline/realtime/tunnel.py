@@ -53,7 +53,7 @@ def _pairs(values: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str]]:
             try:
                 text = _field(raw, False)
             except (msgspec.DecodeError, UnicodeError):
-                raise invalid("packet", "has a parameter or header that is no valid JSON") from None
+                raise invalid("packet", "has a parameter or header that is not valid JSON") from None
             if text is not None:
                 yield name, text
 
@@ -61,12 +61,9 @@ def _pairs(values: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str]]:
 def _items(values: Mapping[str, msgspec.Raw]) -> list[tuple[str, list[msgspec.Raw]]]:
     try:
         found = [(name, decode_items(raw)) for name, raw in values.items()]
-    except BadJson:
-        found = []
-        too_many = True
-    else:
-        too_many = sum(len(items) for _, items in found) > MAX_FIELDS
-    if too_many:
+    except BadJson as error:
+        raise invalid("packet", f"has a parameter or header that {error}") from None
+    if sum(len(items) for _, items in found) > MAX_FIELDS:
         raise ApiError(20001, f"Too many parameters in the packet: at most {MAX_FIELDS} are accepted")
     return found
 

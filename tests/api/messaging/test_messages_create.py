@@ -252,6 +252,8 @@ def refusals() -> list[tuple[str, dict[str, Any], int, int]]:
         ("a time without a schedule", {**given, "SendAt": 20 * 60}, 400, 20001),
         ("short links without a service", {"ShortenUrls": "true"}, 400, 20001),
         ("tags that are no object", {"Tags": "[1]"}, 400, 20001),
+        ("tags that no number holds", {"Tags": '{"a":1e999}'}, 400, 20001),
+        ("tags that are nested deeply", {"Tags": '{"a":' * 101 + "1" + "}" * 101}, 400, 20001),
         ("a flag that is none", {"SmartEncoded": "perhaps"}, 400, 20001),
         ("an unknown intent", {"MessageIntent": "fun"}, 400, 20001),
         ("an unknown traffic type", {"TrafficType": "paid"}, 400, 20001),

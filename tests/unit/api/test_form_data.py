@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from trunkline.api import form_data
@@ -93,3 +95,12 @@ def test_a_body_of_another_type_is_refused_but_not_an_empty_one(kind: str) -> No
         form_data.parse_body(b"A=1", kind)
     assert refused.value.code == 20001
     assert list(form_data.parse_body(b"", kind)) == []
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]")])
+def test_a_json_body_of_any_depth_is_read_or_refused(opening: bytes, closing: bytes) -> None:
+    # The depth at which a parser gives up depends on where it is called.
+    for depth in range(850, 1010):
+        raw = b'{"Data":' + opening * depth + b"1" + closing * depth + b"}"
+        with suppress(ApiError):
+            form_data.parse_body(raw, "application/json")

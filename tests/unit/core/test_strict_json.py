@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
 import pytest
 
-from trunkline.core.strict_json import MAX_FIELD, BadJson, decode_json
+from trunkline.core.strict_json import MAX_DEPTH, MAX_FIELD, BadJson, decode_items, decode_json, decode_object
 
 
 class Colour(enum.Enum):
@@ -79,3 +80,43 @@ def test_depth_and_length_are_bounded() -> None:
     with pytest.raises(BadJson) as caught:
         decode_json('{"phone": "1", "' + "x" * 1000 + '": 1}', Whole)
     assert caught.value.field == "x" * MAX_FIELD
+
+
+@pytest.mark.parametrize("depth", [1, 500, 950, 990, 1000, 1100, 100_000])
+def test_items_of_any_depth_are_decoded_or_refused(depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    found: list[bytes] | None = None
+    with suppress(BadJson):
+        found = [bytes(item) for item in decode_items(msgspec.Raw(deep))]
+    assert found == ([deep[1:-1]] if depth > 1 else []) or (found is None and depth > 500)
+
+
+def test_an_object_is_decoded() -> None:
+    deep = '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH
+    found: object = decode_object(deep)
+    for _ in range(MAX_DEPTH):
+        assert isinstance(found, dict)
+        found = found["a"]
+    assert found == 1
+    assert decode_object('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[]", "must be a JSON object"),
+        ("null", "must be a JSON object"),
+        ('{"a": 1e999}', "must be a JSON object"),
+        ('{"a": "\\ud800"}', "must be a JSON object"),
+        ('{"a":' * 1000 + "1" + "}" * 1000, "must be a JSON object"),
+        (
+            '{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1),
+            "must not be nested deeper than 100 levels",
+        ),
+        ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", "must not be nested deeper than 100 levels"),
+    ],
+)
+def test_what_is_no_object_that_can_be_kept_is_refused(text: str, why: str) -> None:
+    with pytest.raises(BadJson) as caught:
+        decode_object(text)
+    assert caught.value.why == why

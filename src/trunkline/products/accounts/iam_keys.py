@@ -17,6 +17,7 @@ from trunkline.api.params import Given, choice, given, json_object, required, si
 from trunkline.api.principal import Access, Credential
 from trunkline.api.views import Json, Urls
 from trunkline.core.storage.database import Tx
+from trunkline.core.strict_json import decode_object
 from trunkline.products.accounts import keys, store
 from trunkline.products.accounts.keys import NewKey
 from trunkline.products.accounts.store import MAX_NAME, Key
@@ -118,9 +119,9 @@ async def update_key(tx: Tx, call: Call[UpdateKey]) -> Key | None:
 
 
 def checked_policy(policy: str) -> str:
-    """Return a policy such as ``{"allow": ["/twilio/messaging/messages/read"]}``. Raise ApiError 20001 for a bad
-    one."""
-    document = msgspec.json.decode(policy)
+    """Return a policy such as ``{"allow": ["/twilio/messaging/messages/read"]}``, a JSON object. Raise ApiError 20001
+    for a bad one."""
+    document = decode_object(policy)
     allowed = document.get("allow")
     fits = (
         document.keys() == {"allow"}

@@ -38,7 +38,7 @@ def view(message: Message, urls: Urls) -> Json:
         "sid": message.sid,
         "status": message.status,
         "subresource_uris": {"media": f"{uri}/Media.json", "feedback": f"{uri}/Feedback.json"},
-        "tags": None if message.tags is None else msgspec.json.decode(message.tags),
+        "tags": None if message.tags is None else msgspec.Raw(message.tags.encode()),
         "to": visible_recipient(message),
         "uri": f"{uri}.json",
     }
