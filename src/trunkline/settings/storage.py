@@ -54,7 +54,9 @@ class StorageSettings:
     )
 
     pool_size: int = option(
-        10, "PostgreSQL: connections of this node for changes and quick reads.", check=between(1, 10_000)
+        10,
+        "PostgreSQL: connections of this node for changes and reads; lists leave two of them to the others.",
+        check=between(1, 10_000),
     )
     scan_pool_size: int = option(
         2, "PostgreSQL: connections of this node for reads that may take long.", check=between(1, 10_000)

@@ -213,7 +213,8 @@ class Database(Protocol):
 
     async def query(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, for queries of bounded cost that an event loop should not wait for, such as
-        a page of a list: SQLite runs them on a thread of their own, PostgreSQL as reads. No scan holds them up."""
+        a page of a list: SQLite runs them on a thread of their own, PostgreSQL as reads, but for some of its sessions
+        that stay for others. No scan holds them up, and they hold up no read and no write."""
         ...
 
     async def scan(self, action: Action[T], /) -> T:

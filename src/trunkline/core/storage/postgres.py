@@ -11,8 +11,9 @@
    COMMIT, the outcome is unknown and the caller gets OutcomeUnknown.
 5. Writes under way are counted; ``stop`` closes the pools to new calls and waits until the count is zero.
 6. A ``DatabaseClock`` is measured before anything else, so that the first transaction has its time.
-7. While a call has its session for half of the time of a peer, the server is checked. If it does not respond, the calls
-   that wait for it are given up: a frozen server acknowledges all that it gets, and no bound of the network ends them.
+7. While a call has its session for two fifths of the time of a peer, the server is checked. If it does not respond, the
+   calls that wait for it are given up: a frozen server acknowledges all that it gets, and no bound of the network ends
+   them. They are not run again, as they would wait for a new session on that server once more.
 8. Every session ends by itself: the server bounds its statements, its waits for locks and its pauses in a transaction,
    and both sides notice a peer that is gone. So a node that is frozen holds its locks for a bounded time.
 """
@@ -56,6 +57,9 @@ from trunkline.core.storage.postgres_tx import PostgresTx, SecondQuery
 _LOSSES = 3
 """Sessions that one call may lose: one may have been idle since the server went away, and its successor, too."""
 _STOP_SECONDS = 2.0
+_PATIENCE, _NOTICE = 0.4, 0.1
+"""The parts of the time of a peer after which a call makes the node check the server, and between two looks for such
+calls. With the time of a check, two more fifths of the usual one, a call ends within the whole."""
 
 
 class PostgresDatabase:
@@ -74,7 +78,7 @@ class PostgresDatabase:
         self._listeners: list[Listener] = []
         self.condition = StorageCondition()
         self._check = PostgresCheck(self._servers, self._bounds)
-        self._patience = self._bounds.peer / 2
+        self._patience = _PATIENCE * self._bounds.peer
         self._watch: asyncio.Task[None] | None = None
         self._writes = 0
         self._idle = asyncio.Event()
@@ -102,7 +106,7 @@ class PostgresDatabase:
         await migrate(self._servers, self._migrations, self.clock, self._bounds)
         bounds = self._bounds
         self._pools = (
-            self._pool(bounds.pool_size, bounds.statement, 2 * bounds.statement),
+            self._pool(bounds.pool_size, bounds.statement, 2 * bounds.statement, bounds.long_sessions),
             self._pool(bounds.scan_pool_size, bounds.scan),
         )
         self._watch = asyncio.create_task(self._notice())
@@ -145,8 +149,10 @@ class PostgresDatabase:
         return await self._view(self._open_pools()[0], action)
 
     async def query(self, action: Action[T], /) -> T:
-        """Run ``action`` as ``read`` does."""
-        return await self.read(action)
+        """Run ``action`` as ``read`` does, on fewer sessions than there are."""
+        pool, scans = self._open_pools()
+        long = self._bounds.long_sessions > 0
+        return await self._view(pool if long else scans, action, long=long)
 
     async def scan(self, action: Action[T], /) -> T:
         """Run ``action`` as ``read`` does, on sessions of its own."""
@@ -174,7 +180,7 @@ class PostgresDatabase:
     async def _notice(self) -> None:
         """Check the server again and again while a call has waited for it for long."""
         while True:
-            await asyncio.sleep(self._patience / 3)
+            await asyncio.sleep(_NOTICE * self._bounds.peer)
             late = asyncio.get_running_loop().time() - self._patience
             if any(pool.used_since <= late for pool in self._pools or ()):
                 with suppress(StorageError):
@@ -185,14 +191,18 @@ class PostgresDatabase:
             raise Unavailable("the database is closed")
         return self._pools
 
-    def _pool(self, size: int, statement: float, transaction: float | None = None) -> SessionPool:
+    def _pool(
+        self, size: int, statement: float, transaction: float | None = None, long: int = 0
+    ) -> SessionPool:
         bounds = self._bounds
         session = SessionBounds(
             statement, bounds.lock, bounds.idle_in_transaction, bounds.peer, transaction=transaction
         )
-        return SessionPool(lambda: self._servers.open(session), size, bounds.max_queue)
+        return SessionPool(lambda: self._servers.open(session), size, bounds.max_queue, long)
 
-    async def _repeat(self, pool: SessionPool, use: Callable[[Session], Awaitable[T]]) -> T:
+    async def _repeat(
+        self, pool: SessionPool, use: Callable[[Session], Awaitable[T]], *, long: bool = False
+    ) -> T:
         """Return the result of ``use`` on a session, on further ones if it met other changes or lost its session."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._bounds.wait
@@ -200,13 +210,15 @@ class PostgresDatabase:
         while True:
             runs += 1
             began = loop.time()
-            async with pool.held(deadline) as session:
+            async with pool.held(deadline, long=long) as session:
                 try:
                     return await use(session)
                 except RetryableError as error:
                     failure: StorageError = Busy(str(error))
                 except SessionLost as error:
                     losses, failure = losses + 1, error
+                    if session.abandoned:
+                        raise
                     pool.expire(began)
                     session.terminate()
                 except Standby as error:
@@ -235,7 +247,7 @@ class PostgresDatabase:
             notify(self._listeners, tx.announced)
         return result
 
-    async def _view(self, pool: SessionPool, action: Action[T]) -> T:
+    async def _view(self, pool: SessionPool, action: Action[T], *, long: bool = False) -> T:
         async def view(session: Session) -> T:
             try:
                 return await self._run(PostgresTx(session, self.clock(), single=True), action)
@@ -244,7 +256,7 @@ class PostgresDatabase:
                 return await self._run(PostgresTx(session, self.clock()), action)
 
         try:
-            result = await self._repeat(pool, view)
+            result = await self._repeat(pool, view, long=long)
             self.condition.available()
             return result
         except DamagedData as error:

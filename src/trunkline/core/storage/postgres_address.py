@@ -101,6 +101,12 @@ class PostgresBounds(msgspec.Struct, frozen=True):
     peer: float = 5.0
 
     @property
+    def long_sessions(self) -> int:
+        """The connections of the pool for changes that lists and replays may use at once: two, or half of a small pool,
+        stay for changes and quick reads. With a pool of one they have none of it, and use that of the scans."""
+        return self.pool_size - min(2, max(1, self.pool_size // 2))
+
+    @property
     def connections(self) -> int:
         """The most connections of a node: of both pools, of its health, and of a migration or a command."""
         return self.pool_size + self.scan_pool_size + 2

@@ -3,10 +3,12 @@
 1. A session is opened when a caller needs one and none is idle; the one that was used last is used next. All of it
    belongs to one event loop, so a counter and a list need no lock.
 2. A caller waits for its turn until a deadline, and at most ``max_queue`` use or wait for a session; beyond that, and
-   after the deadline, the call fails at once.
+   after the deadline, the call fails at once. Long callers wait for one of their turns first: those are fewer than the
+   sessions, so that the other callers have some to themselves.
 3. A session that was lost, or whose user was cancelled in the middle of a statement, is closed. When the server was
    found gone, or to be a standby, ``expire`` closes the idle sessions that have not responded since, so that the next
-   callers do not meet them one by one. ``abandon`` closes those in use, too, so that their callers wait no longer.
+   callers do not meet them one by one. ``abandon`` closes those in use, too, so that their callers wait no longer, and
+   marks them: another session on that server would make the caller wait again.
 4. ``stop`` waits for the sessions in use for a time, then closes all.
 
 The driver has a pool, too. It can neither close its idle sessions when one is found dead nor bound its waiters, and it
@@ -28,22 +30,26 @@ _CLOSE_SECONDS = 1.0
 
 
 class SessionPool:
-    """At most ``size`` sessions, made by ``open_session``, for up to ``max_queue`` callers."""
+    """At most ``size`` sessions, made by ``open_session``, for up to ``max_queue`` callers; long ones use at most
+    ``long`` of them at once."""
 
-    def __init__(self, open_session: Callable[[], Awaitable[Session]], size: int, max_queue: int) -> None:
+    def __init__(
+        self, open_session: Callable[[], Awaitable[Session]], size: int, max_queue: int, long: int = 0
+    ) -> None:
         self._open_session = open_session
         self._size = size
         self._max_queue = max_queue
         self._turns = asyncio.Semaphore(size)
+        self._long_turns = asyncio.Semaphore(long)
         self._idle: list[tuple[Session, float]] = []
         self._used: dict[Session, float] = {}
         self._callers = 0
         self._closed = False
 
-    def held(self, deadline: float) -> _HeldSession:
+    def held(self, deadline: float, *, long: bool = False) -> _HeldSession:
         """Return the context of a session, which is waited for until ``deadline`` by the loop's clock. Its entry raises
         Unavailable if there is none in time, and what the opening of a session raises."""
-        return _HeldSession(self, deadline)
+        return _HeldSession(self, deadline, long=long)
 
     @property
     def used_since(self) -> float:
@@ -55,6 +61,7 @@ class SessionPool:
         self.expire()
         for session, began in self._used.items():
             if began <= since:
+                session.abandoned = True
                 session.terminate()
 
     def expire(self, since: float = float("inf")) -> None:
@@ -74,7 +81,7 @@ class SessionPool:
         sessions, self._idle = [session for session, _ in self._idle], []
         await asyncio.gather(*map(_close, sessions))
 
-    async def acquire(self, deadline: float) -> Session:
+    async def acquire(self, deadline: float, *, long: bool = False) -> Session:
         """Return a session for one caller, which gives it back to ``release``."""
         if self._closed:
             raise Unavailable("the database is closed")
@@ -82,7 +89,7 @@ class SessionPool:
             raise Busy("too many calls wait for the database")
         self._callers += 1
         try:
-            session = await self._idle_or_opened(deadline)
+            session = await (self._after_long_turn if long else self._idle_or_opened)(deadline)
         except BaseException as error:
             self._callers -= 1
             if isinstance(error, TimeoutError):
@@ -91,7 +98,7 @@ class SessionPool:
         self._used[session] = asyncio.get_running_loop().time()
         return session
 
-    def release(self, session: Session, *, usable: bool) -> None:
+    def release(self, session: Session, *, usable: bool, long: bool = False) -> None:
         """Take a session back, or close it if it is not ``usable``."""
         del self._used[session]
         if usable and not self._closed and not session.is_closed():
@@ -100,6 +107,20 @@ class SessionPool:
             session.terminate()
         self._callers -= 1
         self._turns.release()
+        if long:
+            self._long_turns.release()
+
+    async def _after_long_turn(self, deadline: float) -> Session:
+        if self._long_turns.locked():
+            async with patient_timeout(deadline - asyncio.get_running_loop().time()):
+                await self._long_turns.acquire()
+        else:
+            await self._long_turns.acquire()
+        try:
+            return await self._idle_or_opened(deadline)
+        except BaseException:
+            self._long_turns.release()
+            raise
 
     async def _idle_or_opened(self, deadline: float) -> Session:
         if not self._turns.locked():
@@ -127,13 +148,14 @@ class SessionPool:
 class _HeldSession:
     """A session that is held for a while; what is not committed in the end is rolled back."""
 
-    def __init__(self, pool: SessionPool, deadline: float) -> None:
+    def __init__(self, pool: SessionPool, deadline: float, *, long: bool) -> None:
         self._pool = pool
         self._deadline = deadline
+        self._long = long
         self._session: Session | None = None
 
     async def __aenter__(self) -> Session:
-        self._session = await self._pool.acquire(self._deadline)
+        self._session = await self._pool.acquire(self._deadline, long=self._long)
         return self._session
 
     async def __aexit__(
@@ -146,7 +168,7 @@ class _HeldSession:
             if error is None or (isinstance(error, Exception) and not isinstance(error, SessionLost)):
                 usable = await _undo(session)
         finally:
-            self._pool.release(session, usable=usable)
+            self._pool.release(session, usable=usable, long=self._long)
 
 
 async def _undo(session: Session) -> bool:

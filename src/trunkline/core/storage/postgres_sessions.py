@@ -50,8 +50,10 @@ _STATE = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_
 
 
 class Session(_Connection):
-    """A connection whose statements end within the time of ``bound``."""
+    """A connection whose statements end within the time of ``bound``. ``abandoned`` if it was closed because the server
+    does not respond to a check either."""
 
+    abandoned = False
     _seconds: float | None = None
     _began: float | None = None
     _timer: LateTimer | None = None

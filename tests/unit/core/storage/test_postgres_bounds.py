@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import uvloop
 
@@ -200,6 +201,61 @@ def test_long_scans_hold_up_no_query_of_bounded_cost(url: str) -> None:
             assert await database.query(lambda tx: tx.value("SHOW statement_timeout")) == "10s"
             release.set()
             await scan
+
+    run(test())
+
+
+@pytest.mark.parametrize(("size", "lists"), [(1, 2), (2, 1), (3, 2), (4, 2), (10, 8)])
+def test_lists_leave_sessions_to_changes_and_quick_reads(url: str, size: int, lists: int) -> None:
+    async def test() -> None:
+        # A pool of one has none to share: lists are in that of the scans then.
+        bounds = PostgresBounds(pool_size=size, scan_pool_size=2, wait=LONG, statement=LONG)
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            begun, full, release = 0, asyncio.Event(), asyncio.Event()
+
+            async def hold(tx: Tx) -> None:
+                nonlocal begun
+                begun += 1
+                if begun == lists:
+                    full.set()
+                await release.wait()
+
+            calls = [asyncio.create_task(database.query(hold)) for _ in range(lists + 3)]
+            await full.wait()
+            assert await database.read(total) == 0
+            await database.write(count())
+            assert begun == lists
+            # One that is given up before its turn, and one in it, leave the turns to the others.
+            calls.pop().cancel()
+            calls.pop(0).cancel()
+            release.set()
+            await asyncio.gather(*calls)
+            assert begun == lists + 2
+            assert await database.query(total) == 1
+
+    run(test())
+
+
+def test_a_list_waits_for_its_turn_within_its_bound(url: str) -> None:
+    async def test() -> None:
+        bounds = PostgresBounds(pool_size=2, wait=LONG)
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            held, release = asyncio.Event(), asyncio.Event()
+
+            async def hold(tx: Tx) -> None:
+                held.set()
+                await release.wait()
+
+            holder = asyncio.create_task(database.query(hold))
+            await held.wait()
+            database._bounds = msgspec.structs.replace(bounds, wait=SHORT)
+            for _ in range(2):
+                with pytest.raises(Busy, match="no connection to the database was free in time"):
+                    await database.query(total)
+            database._bounds = bounds
+            release.set()
+            await holder
+            assert await database.query(total) == 0
 
     run(test())
 
@@ -414,26 +470,36 @@ def test_calls_to_a_server_that_is_frozen_are_given_up_together(
     relays: RelayThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_check, "CHECK_SECONDS", 0.3)
+    opened_with: list[float | None] = []
+    open_session = PostgresServers.open
+
+    async def open_counted(servers: PostgresServers, bounds: SessionBounds) -> Session:
+        opened_with.append(bounds.statement)
+        return await open_session(servers, bounds)
 
     async def test() -> None:
         # No statement, and no wait for a session, ends by itself.
-        bounds = PostgresBounds(statement=LONG, scan=LONG, wait=1.0, pool_size=3, peer=1.0)
+        bounds = PostgresBounds(statement=LONG, scan=2 * LONG, wait=1.0, pool_size=4, peer=1.0)
         async with opened(f"{relays.url(0)}?connect_timeout=1", MIGRATIONS, bounds=bounds) as database:
-            together = asyncio.Barrier(3)
+            together = asyncio.Barrier(4)
 
             async def meet(tx: Tx) -> None:
                 await together.wait()
 
-            await asyncio.gather(*(database.write(meet) for _ in range(3)))
+            await asyncio.gather(*(database.write(meet) for _ in range(4)), database.scan(total))
             relays.swallow(0)
+            monkeypatch.setattr(PostgresServers, "open", open_counted)
             calls = (
                 database.write(count()),
                 database.read(total),
+                database.query(total),
                 database.scan(total),
                 database.read(total),
             )
             for result in await asyncio.gather(*calls, return_exceptions=True):
                 assert isinstance(result, Unavailable), result
+            # No call goes on to a log-in at a server that was just found silent: only checks do.
+            assert set(opened_with) <= {postgres_check.CHECK_SECONDS}
             # None of them meets a session from before.
             with pytest.raises(Unavailable):
                 await database.read(total)
