@@ -184,6 +184,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self._message_open and self._deadline is None and not self.transport.is_closing():
             self._start_clock()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless the next request came while the process stood still."""
+        if self.timeout_keep_alive_task is not None:
+            close, due = super().timeout_keep_alive_handler, self.timeout_keep_alive_task.when()
+            self.timeout_keep_alive_task = LateTimer(self.loop, due, close)  # type: ignore[assignment]
+
     def logged_in(self) -> None:
         """Count the connection no longer among those that give way: its client has sent credentials."""
         self._known = True

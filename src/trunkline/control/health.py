@@ -20,6 +20,7 @@ from trunkline.api.views import Json, Urls
 from trunkline.core.blobs.store import BlobStore
 from trunkline.core.clock import SECOND
 from trunkline.core.database_clock import ClockState, DatabaseClock, describe_skew
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.nats_bus import Bus
 from trunkline.core.storage.database import DamagedData, Database, NotWritable, StorageError
 from trunkline.core.telemetry import Metrics
@@ -94,7 +95,7 @@ class Health:
 
     async def _check_storage(self) -> str:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with patient_timeout(CHECK_SECONDS):
                 await self._database.check()
         except TimeoutError:
             return "unavailable"

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from trunkline.core.late_timers import patient_sleep, patient_timeout
 from trunkline.core.outages import Outage
 
 log = logging.getLogger("trunkline.bus")
@@ -154,7 +155,7 @@ class NatsBus:
             raise BusUnreachable("nats_url needs the cluster extra: install trunkline[cluster]") from None
         try:
             # Without a limit on reconnecting the client would try for the first connection for ever.
-            async with asyncio.timeout(self.CONNECT_SECONDS):
+            async with patient_timeout(self.CONNECT_SECONDS):
                 self._client = await nats.connect(
                     self._servers,
                     name="trunkline",
@@ -216,7 +217,7 @@ class NatsBus:
         missed, over = 0, 0
         try:
             while True:
-                await asyncio.sleep(self.PING_SECONDS)
+                await patient_sleep(self.PING_SECONDS)
                 same = client.is_connected and client.stats["reconnects"] == over
                 if same and pings and not pings[0].done():
                     missed += 1

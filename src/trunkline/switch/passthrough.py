@@ -13,8 +13,9 @@ import asyncio
 import socket
 from collections.abc import Collection
 from contextlib import suppress
-from functools import partial
 from typing import NamedTuple
+
+from trunkline.core.late_timers import LateTimer, patient_timeout
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
@@ -38,7 +39,7 @@ class TunnelEnd(NamedTuple):
 async def connect(host: str, port: int, own_ports: Collection[int]) -> TunnelEnd:
     """Return a connection to a host. Raise OSError if there is none within 10 s, LeadsBack if it leads to this machine
     and one of the proxy's own ports."""
-    async with asyncio.timeout(CONNECT_SECONDS):
+    async with patient_timeout(CONNECT_SECONDS):
         end = TunnelEnd(*await asyncio.open_connection(host, port))
     near, far = (end.writer.get_extra_info(name) for name in ("sockname", "peername"))
     if far is None or (near[0] == far[0] and far[1] in own_ports):
@@ -60,10 +61,15 @@ async def relay(one: TunnelEnd, other: TunnelEnd) -> None:
     """Pass on what each end sends, until both are at their end. Close both."""
     writers = (one.writer, other.writer)
     try:
-        async with asyncio.timeout(None) as rest, asyncio.TaskGroup() as both:
-            for reader, writer in ((one.reader, other.writer), (other.reader, one.writer)):
-                both.create_task(_copy(reader, writer, rest)).add_done_callback(partial(_limit, rest))
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(None) as scope:
+            limit = _IdleLimit(scope)
+            try:
+                async with asyncio.TaskGroup() as both:
+                    for reader, writer in ((one.reader, other.writer), (other.reader, one.writer)):
+                        both.create_task(_copy(reader, writer, limit)).add_done_callback(limit.begin)
+            finally:
+                limit.end()
+        async with patient_timeout(CLOSE_SECONDS):
             for writer in writers:
                 writer.close()
                 with suppress(OSError):
@@ -75,16 +81,35 @@ async def relay(one: TunnelEnd, other: TunnelEnd) -> None:
             writer.transport.abort()
 
 
-def _limit(rest: asyncio.Timeout, _: object) -> None:
-    """Limit the idle time of the direction that is left, from now on."""
-    with suppress(RuntimeError):
-        rest.reschedule(asyncio.get_running_loop().time() + HALF_CLOSED_SECONDS)
+class _IdleLimit:
+    """The limit on the idle time of the direction that is left, once the other one is at its end. It ends ``scope``."""
+
+    def __init__(self, scope: asyncio.Timeout) -> None:
+        self._scope = scope
+        self._timer: LateTimer | None = None
+
+    def begin(self, _: object = None) -> None:
+        """Limit the idle time from now on."""
+        self.end()
+        loop = asyncio.get_running_loop()
+        self._timer = LateTimer(
+            loop, loop.time() + HALF_CLOSED_SECONDS, lambda: self._scope.reschedule(loop.time())
+        )
+
+    def passed(self) -> None:
+        """Begin anew, if it has begun: a piece has passed."""
+        if self._timer is not None:
+            self.begin()
+
+    def end(self) -> None:
+        """Limit nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rest: asyncio.Timeout) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: _IdleLimit) -> None:
     while piece := await reader.read(_PIECE):
         writer.write(piece)
         await writer.drain()
-        if rest.when() is not None:
-            _limit(rest, None)
+        limit.passed()
     writer.write_eof()

@@ -43,6 +43,7 @@ BACKLOG = 1024
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _LINGER_SECONDS = 1.0
+_NEVER_SECONDS = 24 * 3600.0
 _RETRY_ACCEPT_SECONDS = 1.0
 
 
@@ -245,14 +246,16 @@ class ConnectProxy:
         """
         loop = asyncio.get_running_loop()
         try:
-            await loop.connect_accepted_socket(
-                lambda: protocol,
-                sock,
-                ssl=context,
-                ssl_handshake_timeout=self._limits.tls_seconds,
-                # It includes the time in which the client reads the end of a response.
-                ssl_shutdown_timeout=self._limits.tls_seconds,
-            )
+            # The loop's own timer for the handshake does not let it read first.
+            async with patient_timeout(self._limits.tls_seconds):
+                await loop.connect_accepted_socket(
+                    lambda: protocol,
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=_NEVER_SECONDS,
+                    # It includes the time in which the client reads the end of a response.
+                    ssl_shutdown_timeout=self._limits.tls_seconds,
+                )
         except OSError as reason:
             self._log.debug("no TLS with a client of the proxy: %r", reason)
 

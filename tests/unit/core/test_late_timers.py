@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ class Loop:
     def __init__(self) -> None:
         self.now = 100.0
         self.timers: list[tuple[float, Callable[[], object]]] = []
+        self.turns = 0
 
     def time(self) -> float:
         return self.now
@@ -37,8 +39,12 @@ class Loop:
         self.timers.append((when, callback))
         return self
 
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        return self.call_at(self.now + delay, callback)
+    def call_later(self, delay: float, callback: Callable[..., object], *arguments: Any) -> Any:
+        return self.call_at(self.now + delay, partial(callback, *arguments))
+
+    def call_soon(self, callback: Callable[..., object], *arguments: Any) -> Any:
+        self.turns += 1
+        return self.call_later(0, callback, *arguments)
 
     def cancel(self) -> None:
         self.timers.clear()
@@ -61,15 +67,22 @@ def test_a_late_timer_waits_once(late: float, waits: bool) -> None:
         assert [when for when, _ in loop.timers] == [loop.now + READING]
         # However late it is then: a loop that is always behind has time-outs, too.
         loop.fire(loop.now + 90)
+        # The tasks that were woken go on first.
+        while loop.timers:
+            assert not fired
+            loop.fire(loop.now)
+        assert loop.turns
     assert fired == [loop.now]
 
 
 def test_a_timer_is_cancelled_also_while_it_waits() -> None:
     loop = Loop()
     timer = LateTimer(loop, 110.0, lambda: pytest.fail("it was cancelled"))  # type: ignore[arg-type]
-    loop.fire(200.0)
+    for now in (200.0, 300.0):
+        loop.fire(now)
+        assert loop.timers
     timer.cancel()
-    loop.fire(300.0)
+    loop.fire(400.0)
 
 
 WAITING = """

@@ -34,6 +34,7 @@ from trunkline.core.egress.http2 import Http2Origin
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse
 from trunkline.core.egress.target import BadUrl, Target, locate
 from trunkline.core.egress.transfer import Transfer, TransferTimer
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.leases import LeaseLost
 
 MAX_ATTEMPTS = 5
@@ -157,7 +158,7 @@ class ConnectionPool:
             attempts = 0
             while True:
                 try:
-                    async with asyncio.timeout_at(deadline):
+                    async with patient_timeout(deadline - loop.time()):
                         leads = await origin.gate.enter()
                 except TimeoutError:
                     raise EgressError(Failure.CONNECT_TIMEOUT, "no connection came about") from None

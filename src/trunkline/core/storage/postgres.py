@@ -58,8 +58,8 @@ _LOSSES = 3
 """Sessions that one call may lose: one may have been idle since the server went away, and its successor, too."""
 _STOP_SECONDS = 2.0
 _PATIENCE, _NOTICE = 0.4, 0.1
-"""The parts of the time of a peer after which a call makes the node check the server, and between two looks for such
-calls. With the time of a check, two more fifths of the usual one, a call ends within the whole."""
+"""The parts of the time of a peer after which a call makes the node check the server, and between two searches for
+such calls. With the time of a check, two more fifths of the usual one, a call ends within the whole."""
 
 
 class PostgresDatabase:

@@ -19,6 +19,7 @@ from trunkline.core.egress.client import Egress
 from trunkline.core.egress.failure import EgressError
 from trunkline.core.egress.http_message import EgressRequest, EgressResponse, Timeouts
 from trunkline.core.egress.remedies import REMEDIES
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.leases import Holds, LeaseLost, always
 from trunkline.core.outages import FrequentEvent, Outage
 from trunkline.transports.base import (
@@ -98,7 +99,7 @@ class HttpCarrier:
         """Post the message. A failure before the gateway has received it defers it; one after that is unknown."""
         limit, valid_for = self._route.timeout, submission.valid_for
         try:
-            async with asyncio.timeout(limit if valid_for is None else min(limit, valid_for)):
+            async with patient_timeout(limit if valid_for is None else min(limit, valid_for)):
                 await self._slots.acquire()
         except TimeoutError:
             return Deferral(protocol.PAUSE, "the gateway is slow", counts=False)

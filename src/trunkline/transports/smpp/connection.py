@@ -20,7 +20,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from trunkline.core.late_timers import LateTimer
+from trunkline.core.late_timers import LateTimer, patient_timeout
 from trunkline.transports.smpp.commands import Command, status_name
 from trunkline.transports.smpp.pdu_bodies import BindRequest
 from trunkline.transports.smpp.session import (
@@ -35,6 +35,8 @@ from trunkline.transports.smpp.session import (
     SmppSessionState,
     SubmitResult,
 )
+
+_NEVER_SECONDS = 24 * 3600.0
 
 
 class SmscConnectionListener(Protocol):
@@ -241,12 +243,13 @@ class SmscConnection(asyncio.Protocol):
 
 async def connect(address: SmscAddress, binding: Binding, listener: SmscConnectionListener) -> SmscConnection:
     """Connect and send the bind. Raise OSError, ssl.SSLError or TimeoutError if there is no connection."""
-    async with asyncio.timeout(binding.timing.link):
+    async with patient_timeout(binding.timing.link):
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: SmscConnection(binding, listener),
             address.host,
             address.port,
             ssl=address.context,
             server_hostname=(address.server_name or address.host) if address.context else None,
+            ssl_handshake_timeout=_NEVER_SECONDS if address.context else None,
         )
     return connection

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trunkline.core.clock import SECOND
+from trunkline.core.late_timers import patient_timeout
 from trunkline.core.outages import Outage
 from trunkline.core.rates import TokenBucket
 from trunkline.transports.base import Deferral, Rejection, UnknownOutcome
@@ -366,7 +367,7 @@ class SmscConnector:
     async def _wait_until(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until ``done``, but no longer than ``seconds``."""
         try:
-            async with asyncio.timeout(seconds):
+            async with patient_timeout(seconds):
                 while not done():
                     self._changed.clear()
                     await self._changed.wait()
