@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 
 from rules.source import ROOT
 from trunkline.app.products import migrations, products, retention
 from trunkline.core.storage.migrate import REGISTER
-from trunkline.core.storage.retention import AgeLimit, NewestLimit, Retention, TableRetention
+from trunkline.core.storage.retention import Retention
 from trunkline.settings import OPTIONS, Settings
 
 PAGE = ROOT / "docs" / "operate.md"
@@ -91,36 +90,6 @@ def test_rows_of_an_account_go_with_it() -> None:
             row[2] for row in connection.execute(f"PRAGMA foreign_key_list({table})") if row[6] == "CASCADE"
         }
         assert parents, f"{table} has accounts, but no line says how their rows go"
-
-
-def statements(table: TableRetention) -> Iterator[str]:
-    """Yield the statements by which the rows of a table are found and removed, by its limits and its account."""
-    conditions = [table.account] if table.account else []
-    for limit in table.limits:
-        if isinstance(limit, AgeLimit):
-            condition = f"{limit.column} < :before" + (f" AND {limit.where}" if limit.where else "")
-            yield f"SELECT 1 FROM {table.table} WHERE {condition} LIMIT 1"
-            conditions.append(f"{condition} ORDER BY {limit.column}")
-        elif isinstance(limit, NewestLimit):
-            names = ", ".join(filter(None, (limit.column, limit.size)))
-            yield (
-                f"SELECT {names} FROM {table.table} WHERE {limit.column} < :before ORDER BY {limit.column} DESC LIMIT 9"
-            )
-            conditions.append(f"{limit.column} <= :last ORDER BY {limit.column}")
-    for condition in conditions:
-        yield f"SELECT {', '.join(table.key)} FROM {table.table} WHERE {condition} LIMIT 9"
-
-
-def test_no_limit_and_no_account_reads_or_sorts_a_whole_table() -> None:
-    connection = schema()
-    found = {}
-    for table in registry().tables:
-        for sql in statements(table):
-            values = dict.fromkeys(re.findall(r":(\w+)", sql), 0)
-            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
-            if any(step.startswith(("SCAN", "USE TEMP B-TREE")) for step in plan):
-                found[sql] = plan
-    assert not found
 
 
 def test_every_option_of_retention_governs_a_table() -> None:

@@ -167,7 +167,7 @@ def test_receipts_of_no_message_are_an_alert_after_five_minutes(api: Api) -> Non
     api.run(check())
     [(code, text)] = alerts(api)
     assert code == "30008"
-    assert text.startswith("main: 2 delivery receipts have ids that no message has, such as 4d2,")
+    assert text.startswith("main: 2 delivery receipts have ids that no message has, such as 4d2:")
     api.clock.advance(601)
     api.run(check())
     assert len(alerts(api)) == 1, "each is reported once"

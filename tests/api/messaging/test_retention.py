@@ -8,10 +8,15 @@ import pytest
 
 from api.conftest import ACCOUNT_SID, OPERATOR, Api, assert_error
 from api.messaging.apps import PHONE
-from api.messaging.stock import MESSAGES, US, own
-from trunkline.transports.base import InboundMedia, InboundMessage
+from api.messaging.outcomes import hooks, reaches
+from api.messaging.stock import MESSAGES, US, own, send
+from trunkline.transports.base import InboundMedia, InboundMessage, Receipt, ReceiptState
+
+__all__ = ["hooks"]
 
 PATH = "/_trunkline/retention"
+SILENT = "+15005552013"
+"""The phone without receipts."""
 DAY = 24 * 3600
 SERVERS = {"account_sid": ACCOUNT_SID, "message_days": None, "media_days": None}
 FILE = InboundMedia("text/plain", b"file")
@@ -56,6 +61,45 @@ def test_an_accounts_days_replace_the_servers_and_take_effect(api: Api) -> None:
     assert api.post(PATH, {"MessageDays": ""}).json() == SERVERS | {"media_days": 3}
     assert api.get(PATH).json() == SERVERS | {"media_days": 3}
     assert left(api) == []
+
+
+def test_a_late_receipt_ends_a_message_that_was_only_sent(api: Api) -> None:
+    own(api, US)
+    sid = send(api, From=US, To=SILENT)["sid"]
+    reaches(api, sid, "sent")
+    api.clock.advance(7 * DAY - 60)
+    # The server keeps messages for five days, and the ids of their segments for seven.
+    assert [text for text, *_ in left(api)] == ["Hello"]
+    read = "SELECT carrier || ' ' || id FROM message_parts WHERE message_sid = :sid"
+    carrier, id = api.run(api.node.database.read(lambda tx: tx.value(read, sid=sid))).split()
+    receipt = Receipt(carrier, id, ReceiptState.DELIVERED)
+    api.run(api.messaging.receipt(receipt))
+    assert reaches(api, sid, "delivered")["error_code"] is None
+    assert [text for text, *_ in left(api)] == ["Hello"], "its days count from its last change"
+    api.clock.advance(5 * DAY + 1)
+    assert left(api) == []
+
+
+def test_receipts_of_messages_that_were_removed_are_few_lines_and_then_gone(api: Api) -> None:
+    def stored() -> int:
+        count = "SELECT count(*) FROM early_receipts"
+        found: int = api.run(api.node.database.read(lambda tx: tx.value(count)))
+        return found
+
+    check = api.messaging.unmatched_receipts.check
+    for minute in range(20):
+        for number in range(10):
+            receipt = Receipt("main", f"{minute}-{number}", ReceiptState.DELIVERED)
+            api.run(api.messaging.receipt(receipt))
+        api.clock.advance(60)
+        api.run(check())
+    assert stored() == 200
+    found = api.get("/monitor/v1/Alerts").json()["alerts"]
+    assert len(found) == 2
+    assert "unless the messages were removed" in found[0]["alert_text"]
+    api.clock.advance(11 * 3600)
+    api.run(api.node.retention.sweep())
+    assert stored() == 0
 
 
 def test_metrics_show_the_tables_what_governs_them_and_what_was_removed(api: Api) -> None:

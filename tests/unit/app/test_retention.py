@@ -16,13 +16,14 @@ from trunkline.app.products import migrations, products, retention
 from trunkline.core import retention_sweeper
 from trunkline.core.blobs.store import PIECE
 from trunkline.core.clock import SECOND
-from trunkline.core.retention_sweeper import GAP, SETTLE, SURVEY, RetentionSweeper
+from trunkline.core.retention_clock import GAP, SETTLE
+from trunkline.core.retention_sweeper import SURVEY, RetentionSweeper
 from trunkline.core.storage import retention as governed
 from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, AgeLimit, Retention, TableRetention
 from trunkline.products.accounts.retention import ClosedAccounts
-from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages
+from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages, receipt_days
 from trunkline.settings import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -180,7 +181,7 @@ def test_zero_days_keep_everything(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
         await world.run("UPDATE accounts SET status = 'closed', date_updated = 0")
         found = [
-            await limit.find(world.database, world.retention, table)
+            await limit.find(world.database, world.retention, table, NOW)
             for table in world.retention.tables
             for limit in table.limits
         ]
@@ -239,29 +240,29 @@ def test_messages_and_media_go_by_the_days_of_the_server_or_of_their_account(
         await world.insert("account_retention", account_sid=OTHER, message_days=0, media_days=2)
         for account in (ACCOUNT, OTHER):
             for status in ("delivered", "sent", "queued", "scheduled"):
-                for age in (1, 4, 7):
+                for age in (1, 4, 8):
                     sid, made = f"{account[-1]}{status}{age}", NOW - age * DAY
                     values = {"account_sid": account, "date_created": made}
                     await world.insert("messages", sid=sid, status=status, num_media=1, **values)
                     await world.insert("blobs", key=sid)
                     await world.insert("message_media", sid=sid, message_sid=sid, blob=sid, **values)
-                    await world.insert("message_parts", message_sid=sid, date_created=made)
+                    await world.insert("message_parts", message_sid=sid, date_created=NOW)
         await world.sweeper.sweep()
         # Finished ones after three days of the server; of the other account only media, after two of its own.
         assert world.removed == {"messages": 3, "message_media": 3}
         assert await sids(world, "messages") == await sids(world, "messages", "message_parts", "message_sid")
-        gone = {"1delivered4", "1delivered7", "1sent7"}
+        gone = {"1delivered4", "1delivered8", "1sent8"}
         every = {
             f"{a}{s}{d}"
             for a in "12"
             for s in ("delivered", "sent", "queued", "scheduled")
-            for d in (1, 4, 7)
+            for d in (1, 4, 8)
         }
         assert await sids(world, "messages") == every - gone
         assert await sids(world, "blobs", column="key") == every - gone - {
             "2delivered4",
-            "2delivered7",
-            "2sent7",
+            "2delivered8",
+            "2sent8",
         }
         assert await sids(world, "message_media") == await sids(world, "blobs", column="key")
 
@@ -276,9 +277,9 @@ def test_a_message_that_has_just_changed_is_young_and_a_sent_one_waits_for_its_r
         "delivered just now": ("delivered", 0, 0),
         "sent just now": ("sent", 0, 0),
         "read just now": ("read", 0, 40),
-        "sent, with a receipt to come": ("sent", 4, 4),
+        "sent, with a receipt to come": ("sent", 6, 6),
         "delivered long ago": ("delivered", 4, 4),
-        "sent long ago": ("sent", 7, 7),
+        "sent long ago": ("sent", 8, 8),
         "canceled long ago": ("canceled", 4, None),
     }
 
@@ -298,6 +299,11 @@ def test_a_message_that_has_just_changed_is_young_and_a_sent_one_waits_for_its_r
         assert await sids(world, "messages") == stay
 
     on(engine, tmp_path, check, message_days=3, media_days=3)
+
+
+@pytest.mark.parametrize(("part_days", "days"), [(1, 1), (7, 7), (30, 30), (31, 30), (36_500, 30), (0, 30)])
+def test_a_message_waits_for_its_receipt_as_long_as_that_finds_it(part_days: int, days: int) -> None:
+    assert receipt_days({"message_part_days": part_days}) == days
 
 
 @pytest.mark.parametrize("option", ["message_days", "media_days"])
@@ -488,79 +494,99 @@ async def fill(world: World, owner: str) -> None:
         await world.insert(table, **{**unique, **own, **parents.get(table, {})})
 
 
-class CountingLimit:
-    """A limit that removes nothing and counts how often it is applied."""
+class RecordingLimit:
+    """A limit that removes nothing and records the times at which it is applied."""
 
     def __init__(self, *, by_clock: bool) -> None:
         self.by_clock = by_clock
-        self.applied = 0
+        self.times: list[int] = []
 
     def words(self, options: Any) -> str:
         return ""
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> None:
-        self.applied += 1
+    async def find(self, database: Database, retention: Retention, table: TableRetention, now: int) -> None:
+        self.times.append(now)
 
 
 def test_a_clock_that_jumps_ahead_removes_nothing_until_it_has_run_evenly(
     engine: Engine, tmp_path: Path
 ) -> None:
     async def check(world: World) -> None:
-        age, number = CountingLimit(by_clock=True), CountingLimit(by_clock=False)
+        age, number = RecordingLimit(by_clock=True), RecordingLimit(by_clock=False)
         tables = (TableRetention(table="alerts", limits=(age, number)),)
         sweeper = world.sweeping(Retention(tables, {}))
 
-        async def applied(*spans: int) -> int:
-            """Return how often the limit by age was applied while the clocks went on by these spans."""
-            before = age.applied
+        async def judged(*spans: int) -> list[int]:
+            """Return the times by which ages were judged while the clocks went on by these spans, before now."""
+            age.times.clear()
             for span in spans:
                 world.clock.go(span)
                 await sweeper.turn()
-            return age.applied - before
+            return [time - world.clock.now for time in age.times]
 
         # A database that no sweep has seen yet.
-        assert await applied(0, SETTLE - 1) == 0
-        assert await applied(1, 60 * SECOND, GAP // 2, GAP) == 4
+        assert await judged(0, SETTLE - 1) == [-world.clock.now] * 2
+        assert await judged(1, 60 * SECOND) == [-60 * SECOND, 0]
+        trusted = world.clock.now
         # The clock is a year ahead for some time.
         world.clock.now += 365 * DAY
-        assert await applied(0, 60 * SECOND, SETTLE // 2) == 0
+        await judged(0, 60 * SECOND, SETTLE - 61 * SECOND)
+        assert max(age.times) <= trusted
         world.clock.now -= 365 * DAY
-        assert await applied(0, 60 * SECOND) == 0
-        assert await applied(SETTLE) == 1
+        # So much time has passed that now is not trusted at once.
+        await judged(0, 60 * SECOND)
+        assert max(age.times) <= trusted
+        assert await judged(SETTLE) == [0]
         # It is set back, which keeps rows longer.
         world.clock.now -= 30 * DAY
-        assert await applied(0, 60 * SECOND, GAP // 2) == 3
-        # Another jump begins the wait anew; so does a start after the server was away.
-        world.clock.now += 30 * DAY
-        assert await applied(0, SETTLE - 1) == 0
-        world.clock.now += DAY
-        assert await applied(1, SETTLE - 2) == 0
+        assert await judged(60 * SECOND, GAP // 2 + 1) == [-GAP // 2 - 1, 0]
+        # A start in between waits for nothing.
         sweeper = world.sweeping(Retention(tables, {}))
-        assert await applied(0, SETTLE - 1, 1) == 1
-        # A start in between, with another node that goes on, waits for nothing.
-        sweeper = world.sweeping(Retention(tables, {}))
-        assert await applied(60 * SECOND) == 1
-        assert number.applied >= 8
+        assert await judged(60 * SECOND) == [0]
+        assert len(number.times) >= 5
+
+    on(engine, tmp_path, check)
+
+
+def test_a_server_that_runs_for_some_minutes_a_day_removes_what_is_old(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async def check(world: World) -> None:
+        await world.insert("alerts", sid="old", account_sid=ACCOUNT, date_created=NOW - 365 * DAY)
+        await world.insert("alerts", sid="new", account_sid=ACCOUNT, date_created=NOW)
+        days = 0
+        while await world.rows("alerts") == 2:
+            assert (days := days + 1) < 10
+            sweeper = world.sweeping(world.retention)
+            for _ in range(20):
+                world.clock.go(60 * SECOND)
+                await sweeper.turn()
+            world.clock.go(DAY)
+        # A start's first minute has no turn.
+        assert days == 4
+        assert await world.value("SELECT sid FROM alerts") == "new"
 
     on(engine, tmp_path, check)
 
 
 def test_limits_by_number_are_looked_at_every_ten_minutes(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
-        number = CountingLimit(by_clock=False)
+        number = RecordingLimit(by_clock=False)
         sweeper = world.sweeping(Retention((TableRetention(table="alerts", limits=(number,)),), {}))
         for span, expected in ((0, 1), (60 * SECOND, 1), (SURVEY - 60 * SECOND, 2), (SURVEY, 3)):
             world.clock.go(span)
             assert await sweeper.turn() is None
-            assert number.applied == expected
+            assert len(number.times) == expected
 
     on(engine, tmp_path, check)
 
 
 def test_a_jump_during_a_sweep_ends_what_is_judged_by_the_clock(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
-        class Jump(CountingLimit):
-            async def find(self, database: Database, retention: Retention, table: TableRetention) -> None:
+        class Jump(RecordingLimit):
+            async def find(
+                self, database: Database, retention: Retention, table: TableRetention, now: int
+            ) -> None:
                 world.clock.now += 365 * DAY
 
         alerts = world.retention.table("alerts")
@@ -579,7 +605,7 @@ def test_a_long_sweep_pauses_and_goes_on(
     monkeypatch.setattr(retention_sweeper, "TURN_ROWS", 2)
 
     async def check(world: World) -> None:
-        await world.run("INSERT INTO retention_clock VALUES (1, :now)", now=NOW)
+        await world.run("INSERT INTO retention_clock (id, swept) VALUES (1, :now)", now=NOW)
         for number in range(3):
             await world.insert("browser_sessions", id_hash=str(number))
         alone = Retention((world.retention.table("browser_sessions"),), world.retention.options)

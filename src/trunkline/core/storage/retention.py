@@ -1,8 +1,8 @@
 """The retention of tables: the rows that each keeps, and until when.
 
 Each component names every one of its tables once, as ``TableRetention``, in words and by limits. A limit by age is
-judged by the clock and applied only while that is trusted; one by number or size is not. ``retention_sweeper`` applies
-them, whether or not new rows come. Spans and numbers are the operator's options, by their names; 0 is no limit.
+judged as of a time that is trusted; one by number or size needs none. ``retention_sweeper`` applies them, whether or
+not new rows come. Spans and numbers are the operator's options, by their names; 0 is no limit.
 
 1. ``find`` reads only, aside of other queries: a sweep that finds nothing writes nothing.
 2. Rows are removed in pieces, as ``removal`` has it: several nodes may do so at once.
@@ -31,6 +31,16 @@ MIGRATIONS = (
                 id BIGINT PRIMARY KEY,
                 swept BIGINT NOT NULL
             )""",
+        ),
+    ),
+    Migration(
+        "retention",
+        2,
+        (
+            # retention_clock.RetentionClock
+            "ALTER TABLE retention_clock ADD COLUMN read BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE retention_clock ADD COLUMN seen BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE retention_clock ADD COLUMN ran BIGINT NOT NULL DEFAULT 0",
         ),
     ),
 )
@@ -70,8 +80,10 @@ class Limit(Protocol):
         switched off."""
         ...
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
-        """Return rows that must go; None if none must. Raise StorageError."""
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
+        """Return rows that must go at the time ``now``; None if none must. Raise StorageError."""
         ...
 
 
@@ -97,21 +109,20 @@ class AgeLimit(msgspec.Struct, frozen=True):
         length = _days(self.option, options) if self.option else _length(self.span)
         return f"at most {length}{self.after}" if length else "until its end"
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
         """Return the rows that are too old."""
         span = retention.options[self.option] * DAY if self.option else self.span
         if self.option and not span:
             return None
         condition = f"{self.column} < :before" + (f" AND {self.where}" if self.where else "")
 
-        async def read(tx: Tx) -> int | None:
-            # The end of a row without a span has come at that time.
-            before = tx.now - span if span else tx.now + 1
-            found = await tx.value(f"SELECT 1 FROM {table.table} WHERE {condition} LIMIT 1", before=before)
-            return None if found is None else before
-
-        before = await database.scan(read)
-        return None if before is None else table.rows(condition, order=self.column, before=before)
+        # The end of a row without a span has come at that time.
+        before = now - span if span else now + 1
+        sql = f"SELECT 1 FROM {table.table} WHERE {condition} LIMIT 1"
+        found = await database.scan(lambda tx: tx.value(sql, before=before))
+        return None if found is None else table.rows(condition, order=self.column, before=before)
 
 
 class NewestLimit(msgspec.Struct, frozen=True):
@@ -134,7 +145,9 @@ class NewestLimit(msgspec.Struct, frozen=True):
             return f"the newest `{self.option}` {unit}"
         return f"the newest {options[self.option]:,} {unit} ({self.option})" if options[self.option] else ""
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
         """Return the rows that are older than the newest ones that stay."""
         left = retention.options[self.option] * (MEGABYTE if self.size else 1)
         if not left:
@@ -200,11 +213,22 @@ class TableRetention(msgspec.Struct, frozen=True, kw_only=True):
         return FoundRows(self.table, Removal(self.table, self.key, where, values, order))
 
 
+class Place(msgspec.Struct, frozen=True):
+    """The place ``at`` which the search for an account's old rows goes on: since ``began`` it has found none before it,
+    for these days."""
+
+    days: int
+    at: int
+    began: int
+
+
 class Retention(msgspec.Struct, frozen=True):
-    """The retention of all tables, with the values of the operator's options."""
+    """The retention of all tables, with the values of the operator's options. ``places`` are those of long searches, by
+    option and account."""
 
     tables: tuple[TableRetention, ...]
     options: Options
+    places: dict[tuple[str, str], Place] = msgspec.field(default_factory=dict)
 
     def table(self, name: str) -> TableRetention:
         """Return the retention of a table."""

@@ -44,12 +44,14 @@ class ClosedAccounts(msgspec.Struct, frozen=True):
             else ""
         )
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
         """Return rows of the account that was closed first, at last that account."""
         days = retention.options[OPTION]
         if not days:
             return None
-        sid = await database.scan(lambda tx: tx.value(_CLOSED, before=tx.now - days * DAY))
+        sid = await database.scan(lambda tx: tx.value(_CLOSED, before=now - days * DAY))
         if sid is None:
             return None
         return await find_rows_of_account(database, retention, sid) or table.rows(

@@ -112,4 +112,12 @@ MIGRATIONS = (
             " WHERE sid = owner_account_sid",
         ),
     ),
+    Migration(
+        "accounts",
+        6,
+        (
+            # retention.ClosedAccounts
+            "CREATE INDEX closed_accounts_by_change ON accounts (date_updated) WHERE status = 'closed'",
+        ),
+    ),
 )

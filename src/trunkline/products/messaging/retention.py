@@ -26,7 +26,9 @@ _MESSAGES = (
             AgeLimit(
                 "date_created",
                 "message_part_days",
-                where="NOT EXISTS (SELECT 1 FROM message_queue q WHERE q.message_sid = message_parts.message_sid)",
+                # Not EXISTS: PostgreSQL may read the whole queue for it.
+                where="(SELECT q.message_sid FROM message_queue q"
+                " WHERE q.message_sid = message_parts.message_sid) IS NULL",
             ),
         ),
     ),

@@ -1,8 +1,14 @@
 """The age at which messages and their attachments are removed: the operator's, or an account's own.
 
 Only finished messages go, and everything of theirs goes with them: segments, feedback, attachments and their contents.
-Their age counts from their last change, and a message that was sent, but not yet reported, has ``RECEIPT_DAYS`` more
-for its receipt. An account's own days replace the operator's, 0 among them.
+Their age counts from their last change, and a message that was sent, but not yet reported, stays as long as a receipt
+finds it (``receipt_days``). An account's own days replace the operator's, 0 among them.
+
+1. A check reads a bounded number of an account's rows in the order of their creation: first the ``_OLDEST`` of each
+   account, which mostly suffice, and then, account by account, ``PAGE`` at a time.
+2. Rows that are old enough but must stay, such as scheduled ones, are passed over. ``Retention.places`` has the place
+   behind them, at which the next sweep goes on; after ``ROUND`` they are checked again.
+3. A piece of a removal reads the rows of one check.
 """
 
 from __future__ import annotations
@@ -13,10 +19,11 @@ from functools import partial
 import msgspec
 
 from trunkline.core.blobs.store import PIECE
+from trunkline.core.clock import SECOND
 from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
-from trunkline.core.storage.retention import DAY, FoundRows, Options, Retention, TableRetention
+from trunkline.core.storage.retention import DAY, PAGE, FoundRows, Options, Place, Retention, TableRetention
 from trunkline.products.messaging.lifecycle.message import TERMINAL, MessageStatus
 from trunkline.products.messaging.media import store
 
@@ -41,14 +48,21 @@ MIGRATIONS = (
 )
 
 MESSAGE_DAYS, MEDIA_DAYS = "message_days", "media_days"
-RECEIPT_DAYS = 3
-"""Days for which a network may still report a message that it was handed, at most."""
+PART_DAYS = "message_part_days"
+MOST_RECEIPT_DAYS = 30
+"""Days for which a message waits for its receipt, at most."""
 
-_ACCOUNTS = 1000
+ROUND = 3600 * SECOND
+"""The time after which rows that were passed over are checked again."""
+
+_ACCOUNTS = 200
 """Accounts that one statement checks."""
 
+_OLDEST = 100
+"""The oldest rows of each of them that it reads."""
+
 _FOUND = 100
-"""Accounts with old rows that are found at once."""
+"""Accounts whose old rows are removed together."""
 
 
 class AccountDays(Row, frozen=True):
@@ -60,11 +74,25 @@ class AccountDays(Row, frozen=True):
     date_updated: int
 
 
-class _Old(Row, frozen=True):
-    """The rows of an account from before a time."""
+class _Check(Row, frozen=True):
+    """The result of a check of an account to which ``days`` apply: ``stop`` is the end of what was read, None if that
+    was all that is old enough."""
 
     account_sid: str
+    days: int
+    stop: int | None
+    has_old: bool
+
+
+class _Old(msgspec.Struct, frozen=True):
+    """The rows of an account that were made from ``since``, before ``until``: those that have not changed since
+    ``before``, or, if they may have a receipt, since ``receipts``, are old."""
+
+    account_sid: str
+    since: int
+    until: int
     before: int
+    receipts: int
 
 
 class _OldMessage(Row, frozen=True):
@@ -108,14 +136,13 @@ class OldMessages(msgspec.Struct, frozen=True):
         """Return the rule for people."""
         return _words(MESSAGE_DAYS, options)
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
         """Return the old messages of some accounts."""
-        found = await _find(database, retention.options, MESSAGE_DAYS)
-        return (
-            FoundRows(table.table, partial(_remove_of, accounts=found, remove=_remove_messages))
-            if found
-            else None
-        )
+        found = await _Search(database, retention, MESSAGE_DAYS, now).find()
+        piece = partial(_remove_of, accounts=found, remove=_remove_messages)
+        return FoundRows(table.table, piece) if found else None
 
 
 class OldMedia(msgspec.Struct, frozen=True):
@@ -130,14 +157,13 @@ class OldMedia(msgspec.Struct, frozen=True):
         """Return the rule for people."""
         return _words(MEDIA_DAYS, options)
 
-    async def find(self, database: Database, retention: Retention, table: TableRetention) -> FoundRows | None:
+    async def find(
+        self, database: Database, retention: Retention, table: TableRetention, now: int
+    ) -> FoundRows | None:
         """Return the old attachments of some accounts."""
-        found = await _find(database, retention.options, MEDIA_DAYS)
-        return (
-            FoundRows(table.table, partial(_remove_of, accounts=found, remove=_remove_media))
-            if found
-            else None
-        )
+        found = await _Search(database, retention, MEDIA_DAYS, now).find()
+        piece = partial(_remove_of, accounts=found, remove=_remove_media)
+        return FoundRows(table.table, piece) if found else None
 
 
 async def _remove_of(tx: Tx, limit: int, accounts: Sequence[_Old], remove: _Remove) -> int:
@@ -153,7 +179,7 @@ async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
     """Remove some of an account's old messages with all that is theirs, up to ``limit`` rows together; return the limit
     if more are left."""
     sql = _MESSAGES_TO_REMOVE.format(locking=tx.skip_locked)
-    found = await tx.all(_OldMessage, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    found = await tx.all(_OldMessage, sql, page=limit, **msgspec.structs.asdict(old))
     messages = next(weighed_batches(found, lambda message: 1 + message.rows, limit), [])
     for message in messages:
         if message.num_media:
@@ -169,7 +195,7 @@ async def _remove_media(tx: Tx, limit: int, old: _Old) -> int:
     """Remove some of an account's old attachments with their contents, up to ``limit`` rows together; return the limit
     if more are left."""
     sql = _MEDIA_TO_REMOVE.format(locking=tx.skip_locked)
-    found = await tx.all(store.Medium, sql, account_sid=old.account_sid, before=old.before, page=limit)
+    found = await tx.all(store.Medium, sql, page=limit, **msgspec.structs.asdict(old))
     media = next(weighed_batches(found, lambda medium: 2 + medium.size // PIECE, limit), [])
     for medium in media:
         await store.delete_medium(tx, old.account_sid, medium.message_sid, medium.sid)
@@ -180,16 +206,17 @@ _TERMINAL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL))
 _OLD = f"""
 m.date_updated < :before AND (m.date_sent IS NULL OR m.date_sent < :before) AND (
     m.status IN ({_TERMINAL})
-    OR (m.status = '{MessageStatus.SENT.value}' AND m.date_updated < :before - {RECEIPT_DAYS * DAY}
-        AND (m.date_sent IS NULL OR m.date_sent < :before - {RECEIPT_DAYS * DAY})
-        AND m.date_created < :before - {RECEIPT_DAYS * DAY})
+    OR (m.status = '{MessageStatus.SENT.value}' AND m.date_created < :receipts AND m.date_updated < :receipts
+        AND (m.date_sent IS NULL OR m.date_sent < :receipts))
 )
 """
-_OLD_MESSAGES = f"FROM messages m WHERE m.account_sid = :account_sid AND m.date_created < :before AND {_OLD}"
+_MADE = "account_sid = :account_sid AND date_created >= :since AND date_created < :until"
+_OLD_MESSAGES = f"FROM messages m WHERE {_MADE} AND {_OLD}"
+# Not EXISTS: PostgreSQL may read all messages for it, to find first those that are old.
 _OLD_MEDIA = f"""
-FROM message_media WHERE account_sid = :account_sid AND date_created < :before AND EXISTS (
-    SELECT 1 FROM messages m WHERE m.sid = message_media.message_sid AND {_OLD}
-)
+FROM message_media WHERE {_MADE} AND (
+    SELECT m.sid FROM messages m WHERE m.sid = message_media.message_sid AND {_OLD}
+) IS NOT NULL
 """
 
 
@@ -214,35 +241,88 @@ _CHOSEN = """
 SELECT account_sid, coalesce({option}, 0) AS days FROM account_retention
 WHERE account_sid > :after ORDER BY account_sid LIMIT :page
 """
+_ONE = "SELECT CAST(:account_sid AS TEXT) AS account_sid, CAST(:days AS BIGINT) AS days"
 _BEFORE = f"(:now - page.days * {DAY})"
-_LAST = "SELECT max(account_sid) FROM ({page}) AS page"
-_WITH_OLD_ROWS = """
-SELECT account_sid, {before} FROM ({page}) AS page WHERE days > 0 AND EXISTS (SELECT 1 {rows}) LIMIT :found
+_STOP = f"""
+(SELECT r.date_created + 1 FROM {{table}} r WHERE r.account_sid = page.account_sid AND r.date_created >= :since
+AND r.date_created < {_BEFORE} ORDER BY r.date_created LIMIT 1 OFFSET :passed)
 """
-_ROWS = {MESSAGE_DAYS: _OLD_MESSAGES, MEDIA_DAYS: _OLD_MEDIA}
+_CHECKS = """
+SELECT account_sid, days, stop, days > 0 AND EXISTS (SELECT 1 {old}) AS has_old
+FROM (SELECT account_sid, days, CASE WHEN days > 0 THEN {stop} END AS stop FROM ({accounts}) AS page) AS page
+"""
+_ROWS = {MESSAGE_DAYS: ("messages", _OLD_MESSAGES), MEDIA_DAYS: ("message_media", _OLD_MEDIA)}
 
 
-async def _find(database: Database, options: Options, option: str) -> list[_Old]:
-    """Return the first accounts with rows that are too old."""
-    found: list[_Old] = []
-    after: str | None = ""
-    while after is not None and not found:
-        found, after = await database.scan(
-            partial(_find_in_page, option=option, days=options[option], after=after)
-        )
-    return found
+def receipt_days(options: Options) -> int:
+    """Return the days for which a receipt finds a message that was sent: as long as the ids of its segments are kept,
+    within a bound."""
+    return min(options[PART_DAYS] or MOST_RECEIPT_DAYS, MOST_RECEIPT_DAYS)
 
 
-async def _find_in_page(tx: Tx, option: str, days: int, after: str) -> tuple[list[_Old], str | None]:
-    """Return the accounts with old rows of a page of accounts, and the last of the page, None if that is empty."""
-    values = {"after": after, "page": _ACCOUNTS} | ({"days": days} if days else {})
-    page = (_EVERY if days else _CHOSEN).format(option=option)
-    last = await tx.value(_LAST.format(page=page), **values)
-    if last is None:
-        return [], None
-    rows = _ROWS[option].replace(":account_sid", "page.account_sid").replace(":before", _BEFORE)
-    sql = _WITH_OLD_ROWS.format(page=page, before=_BEFORE, rows=rows)
-    return await tx.all(_Old, sql, now=tx.now, found=_FOUND, **values), last
+class _Search(msgspec.Struct, frozen=True):
+    """The search for rows that are too old at a time, by the days of an option."""
+
+    database: Database
+    retention: Retention
+    option: str
+    now: int
+
+    @property
+    def _receipts(self) -> int:
+        return self.now - receipt_days(self.retention.options) * DAY
+
+    async def find(self) -> list[_Old]:
+        """Return rows of some accounts."""
+        days = self.retention.options[self.option]
+        values = {"page": _ACCOUNTS} | ({"days": days} if days else {})
+        after: str | None = ""
+        more: list[_Check] = []
+        while after is not None:
+            checks = await self._check(_EVERY if days else _CHOSEN, 0, _OLDEST, after=after, **values)
+            if found := [self._old(check, 0) for check in checks if check.has_old]:
+                return found[:_FOUND]
+            more += [check for check in checks if check.stop is not None]
+            after = max((check.account_sid for check in checks), default=None)
+        places, walked = self.retention.places, {(self.option, check.account_sid) for check in more}
+        for key in [key for key in places if key[0] == self.option and key not in walked]:
+            del places[key]
+        for check in more:
+            if (behind := await self._find_behind(check)) is not None:
+                return [behind]
+        return []
+
+    async def _find_behind(self, first: _Check) -> _Old | None:
+        """Return rows of an account from behind those of its first check, and behind those that were passed over."""
+        places, key = self.retention.places, (self.option, first.account_sid)
+        place = places.get(key)
+        if place is None or place.days != first.days or not 0 <= self.now - place.began < ROUND:
+            place = Place(first.days, 0, self.now)
+        stop = first.stop
+        while stop is not None:
+            since = max(stop, place.at)
+            [check] = await self._check(_ONE, since, PAGE, account_sid=first.account_sid, days=first.days)
+            found, stop = self._old(check, since), check.stop
+            places[key] = msgspec.structs.replace(place, at=since if check.has_old else found.until)
+            if check.has_old:
+                return found
+        return None
+
+    async def _check(self, accounts: str, since: int, rows: int, **values: int | str) -> list[_Check]:
+        """Check the first rows of each of some accounts since a time."""
+        table, old = _ROWS[self.option]
+        until = f"coalesce(page.stop, {_BEFORE})"
+        for name, value in (("account_sid", "page.account_sid"), ("until", until), ("before", _BEFORE)):
+            old = old.replace(f":{name}", value)
+        stop, page = _STOP.format(table=table), accounts.format(option=self.option)
+        sql = _CHECKS.format(old=old, stop=stop, accounts=page)
+        values |= {"now": self.now, "receipts": self._receipts, "since": since, "passed": rows - 1}
+        return await self.database.scan(lambda tx: tx.all(_Check, sql, **values))
+
+    def _old(self, check: _Check, since: int) -> _Old:
+        before = self.now - check.days * DAY
+        until = before if check.stop is None else check.stop
+        return _Old(check.account_sid, since, until, before, self._receipts)
 
 
 def _words(option: str, options: Options | None) -> str:

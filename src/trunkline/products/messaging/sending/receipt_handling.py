@@ -25,6 +25,10 @@ log = logging.getLogger("trunkline.messaging")
 RECONCILE_WINDOW = 60 * SECOND
 """Time for which outcomes are searched that were written at the same moment as a receipt."""
 
+RECONCILED = 1000
+"""The newest stored receipts that a search reads. There are many more while a network reports messages that were
+removed, or by ids that no message has."""
+
 EARLY_RECEIPT_LIFETIME = MAX_VALIDITY * SECOND
 """Time for which a receipt without its message is stored."""
 
@@ -60,9 +64,12 @@ ORDER BY date_created DESC LIMIT 1
 """
 _MESSAGE = f"SELECT {columns(Message)} FROM messages WHERE sid = :sid"
 _EARLY = f"SELECT {columns(EarlyReceipt)} FROM early_receipts WHERE carrier = :carrier AND id = :id"
+# Not EXISTS: PostgreSQL may read all segments for it.
 _KNOWN = f"""
-SELECT {columns(EarlyReceipt, "e")} FROM early_receipts e
-WHERE EXISTS (SELECT 1 FROM message_parts p WHERE p.carrier = e.carrier AND p.id = e.id) LIMIT :limit
+SELECT {columns(EarlyReceipt, "e")} FROM (
+    SELECT {columns(EarlyReceipt)} FROM early_receipts ORDER BY date_created DESC LIMIT :newest
+) e WHERE (SELECT p.part FROM message_parts p WHERE p.carrier = e.carrier AND p.id = e.id LIMIT 1) IS NOT NULL
+LIMIT :limit
 """
 
 
@@ -132,7 +139,7 @@ async def reconcile(tx: Tx, limit: int) -> int | None:
 
     On an engine with several writers a receipt and the outcome with its id may be written at the same moment,
     neither visible to the other."""
-    for early in await tx.all(EarlyReceipt, _KNOWN, limit=limit):
+    for early in await tx.all(EarlyReceipt, _KNOWN, newest=RECONCILED, limit=limit):
         await apply_early_receipts(tx, early.carrier, early.id)
     waiting = await tx.value(
         "SELECT id FROM early_receipts WHERE date_created > :since LIMIT 1", since=tx.now - RECONCILE_WINDOW

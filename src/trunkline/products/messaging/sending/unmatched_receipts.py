@@ -67,8 +67,8 @@ class UnmatchedReceipts:
 
         for one in await self._database.scan(read):
             text = (
-                f"{one.number} delivery receipts have ids that no message has, such as {one.id}, and the messages stay"
-                " sent: the ids may need another id_base of the carrier"
+                f"{one.number} delivery receipts have ids that no message has, such as {one.id}: unless the messages"
+                " were removed, they stay sent, and the ids may need another id_base of the carrier"
             )
             log.warning("%s: %s", one.carrier, text)
             await self._report(CarrierProblem(one.carrier, text))
