@@ -365,6 +365,30 @@ def test_messages_may_share_a_segment(place: Place) -> None:
     beside_a_bystander(place, breaking)
 
 
+def test_a_page_has_what_the_requests_before_it_wrote(place: Place) -> None:
+    # Pages are read on another thread than what is written and what is fetched.
+    async def breaking(bystander: Bystander) -> None:
+        async with logged_in(place) as line:
+            lists = f"/v3/Services/{place.service_sid}/Lists"
+            await line.say(request("POST", lists, "TM1", {}))
+            items = f"{lists}/{(await line.receive()).payload['sid']}/Items"
+            rounds = range(10)
+            for number in rounds:
+                await line.say(
+                    request("POST", items, f"write{number}", {"data": {"number": number}}),
+                    request("GET", items, f"page{number}"),
+                    request("GET", f"{items}/{number}", f"fetch{number}"),
+                )
+            for number in rounds:
+                written, page, fetched = [await line.receive() for _ in range(3)]
+                ids = [got.header["id"] for got in (written, page, fetched)]
+                assert ids == [f"write{number}", f"page{number}", f"fetch{number}"]
+                assert [item["index"] for item in page.payload["items"]] == [*range(number + 1)]
+                assert fetched.payload["data"] == {"number": number}
+
+    beside_a_bystander(place, breaking)
+
+
 @pytest.mark.parametrize("name", ["params", "headers"])
 def test_too_many_values_end_nobodys_input(place: Place, name: str) -> None:
     async def breaking(bystander: Bystander) -> None:

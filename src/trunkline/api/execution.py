@@ -94,9 +94,7 @@ class OperationExecutor:
 
         writes = operation.writes and not tested
         try:
-            if operation.scans:
-                result = await self._database.scan(act)
-            elif window is not None:
+            if window is not None or operation.pages:
                 result = await self._database.query(act)
             else:
                 result = await (self._database.write if writes else self._database.read)(act)

@@ -130,8 +130,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The resource of a request that carries a mutation id; without it such ids are ignored."""
     handler: Handler | None = None
     """The body of an operation outside any transaction, in place of ``action``."""
-    scans: bool = False
-    """True for a read of many rows, which SQLite makes off the event loop."""
+    pages: bool = False
+    """True for a read of a page of rows that is no LIST: SQLite makes it off the event loop, as it does those."""
     max_upload: int = 0
     """Bytes up to which the body is streamed to ``prepare`` or ``handler``; 0 where it is read as parameters."""
     content: Callable[[Any, BlobStore], ResponseContent] | None = None

@@ -255,7 +255,7 @@ def operations(login: PageLogin, carriers: InboxCarriers) -> tuple[Operation, ..
             lambda table, _urls: {"phones": table},
             **FOR_ACCOUNT,
         ),
-        fetch("/inbox/messages", list_messages, listed, input=InboxFilter, scans=True, **FOR_ACCOUNT),
+        fetch("/inbox/messages", list_messages, listed, input=InboxFilter, pages=True, **FOR_ACCOUNT),
         create(
             "/inbox/messages",
             send_message,

@@ -86,7 +86,7 @@ OPERATIONS = (
         list_all,
         lambda jobs, _urls: {"jobs": [entry(job) for job in jobs]},
         input=JobFilter,
-        scans=True,
+        pages=True,
         **FOR_OPERATOR,
     ),
     fetch("/jobs/{Id}", fetch_job, view, **FOR_OPERATOR),

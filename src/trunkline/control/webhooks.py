@@ -119,7 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
         list_attempts,
         token_page_view("webhooks", entry),
         input=AttemptFilter,
-        scans=True,
+        pages=True,
         **FOR_ACCOUNT,
     ),
     fetch("/webhooks/{Sid}", fetch_attempt, details, **FOR_ACCOUNT),

@@ -140,6 +140,6 @@ class RealtimeDoor:
         keys = {peer.grant.key_sid for peer in self.gateway.peers()}
         if not keys:
             return
-        dead = await self._services.database.read(lambda tx: self._services.dead_keys(tx, keys))
+        dead = await self._services.database.query(lambda tx: self._services.dead_keys(tx, keys))
         if dead:
             self.gateway.close_where(lambda grant: grant.key_sid in dead)

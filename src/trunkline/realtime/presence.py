@@ -189,7 +189,7 @@ class Presence:
                 for sid in await self.listeners[product].watched(tx, sids)
             }
 
-        return await self._database.read(read)
+        return await self._database.query(read)
 
     def _record_again(self) -> None:
         """Enqueue the recorded endpoints once more: other nodes may have removed them."""

@@ -189,7 +189,7 @@ async def known_sids(database: Database, sids: Iterable[str]) -> set[str]:
     async def find(tx: Tx) -> set[str]:
         return {sid for sid in sids if await tx.value(_KNOWN, sid=sid)}
 
-    return await database.read(find)
+    return await database.query(find)
 
 
 async def rotate_token(database: Database, vault: Vault, account_sid: str) -> AccountCredentials:

@@ -225,7 +225,7 @@ class LiveDelivery:
         topics = self.hub.topics()
         for first in range(0, len(topics), NEWEST_AT_ONCE):
             sids = topics[first : first + NEWEST_AT_ONCE]
-            newest = await self._database.read(partial(self.source.newest, sids=sids))
+            newest = await self._database.query(partial(self.source.newest, sids=sids))
             for topic in sids:
                 if topic in newest:
                     self.hub.expect(topic, newest[topic])

@@ -119,10 +119,10 @@ class ObjectReads(Generic[V]):
             fetch(f"{root}/Documents/{{Sid}}", self._root(ObjectKind.DOCUMENT), object_views.fetched),
             fetch(lists, self._root(ObjectKind.LIST), object_views.fetched),
             fetch(f"{lists}/Context", self._root(ObjectKind.LIST), object_views.context),
-            fetch(f"{lists}/Items", self._query(ObjectKind.LIST), page_view, input=ItemQuery),
+            fetch(f"{lists}/Items", self._query(ObjectKind.LIST), page_view, input=ItemQuery, pages=True),
             fetch(f"{lists}/Items/{{Index}}", self._item(ObjectKind.LIST), object_views.queried_item),
-            fetch(maps, self._fetch_map, map_view, input=MapQuery),
-            fetch(f"{maps}/Items", self._query(ObjectKind.MAP), page_view, input=ItemQuery),
+            fetch(maps, self._fetch_map, map_view, input=MapQuery, pages=True),
+            fetch(f"{maps}/Items", self._query(ObjectKind.MAP), page_view, input=ItemQuery, pages=True),
             fetch(f"{maps}/Items/{{Key+}}", self._item(ObjectKind.MAP), object_views.queried_item),
             fetch(f"{root}/Streams/{{Sid}}", self._root(ObjectKind.STREAM), object_views.fetched),
         )

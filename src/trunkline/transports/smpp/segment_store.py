@@ -268,7 +268,7 @@ class DatabaseSegmentStore:
             keys = dict.fromkeys(_segment(stored).key for stored in old)
             return [await tx.all(_Row, _OF_KEY, **msgspec.structs.asdict(key)) for key in keys]
 
-        return [[_segment(stored) for stored in segments] for segments in await self._database.read(read)]
+        return [[_segment(stored) for stored in segments] for segments in await self._database.query(read)]
 
 
 def _digests(passed: list[_PassedRow]) -> dict[int, str]:

@@ -87,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
         list_waiting,
         token_page_view("waiting", view),
         input=PageParameters,
-        scans=True,
+        pages=True,
         **FOR_OPERATOR,
     ),
     fetch("/compliance/{Sid}", fetch_registration, view, **FOR_OPERATOR),

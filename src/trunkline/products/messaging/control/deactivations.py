@@ -107,7 +107,7 @@ async def _page(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    fetch(_PATH, fetch_day, view, input=DeactivationDay, scans=True, **FOR_OPERATOR),
+    fetch(_PATH, fetch_day, view, input=DeactivationDay, pages=True, **FOR_OPERATOR),
     update(_PATH, add, view, DeactivationChange, **FOR_OPERATOR),
     Operation(OperationKind.DELETE, _PATH, remove, view, DeactivationChange, **FOR_OPERATOR),
 )

@@ -92,7 +92,7 @@ def operations(own: OwnHosts) -> tuple[Operation, ...]:
             list_domains,
             token_page_view("domains", view),
             input=PageParameters,
-            scans=True,
+            pages=True,
             **FOR_ACCOUNT,
         ),
         create("/domains", partial(add_domain, own), view, NewDomain, **FOR_OPERATOR),

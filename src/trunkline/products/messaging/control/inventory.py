@@ -166,7 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         list_numbers,
         token_page_view("numbers", view),
         input=PageParameters,
-        scans=True,
+        pages=True,
         **FOR_OPERATOR,
     ),
     create("/numbers", add, view, NewNumber, prepare=make_number, **FOR_OPERATOR),

@@ -201,7 +201,7 @@ OPERATIONS: tuple[Operation, ...] = (
         list_opt_outs,
         token_page_view("opt_outs", view),
         input=OptOutFilter,
-        scans=True,
+        pages=True,
         **FOR_ACCOUNT,
     ),
     Operation(
