@@ -52,7 +52,7 @@ def refused(folder: Path, *arguments: str) -> str:
 def page(server: Server, sid: str, token: str) -> int:
     """Return the status of a request with these credentials."""
     url = f"{server.url}/sync/v1/Services"
-    return httpx.get(url, auth=(sid, token), trust_env=False).status_code
+    return httpx.get(url, auth=(sid, token), trust_env=False, verify=False).status_code
 
 
 def test_the_first_start_prints_an_account_that_works_and_stops_cleanly(tmp_path: Path) -> None:
@@ -98,7 +98,10 @@ def test_the_ready_file_appears_whole(tmp_path: Path) -> None:
         ready_file = json.loads(ready.read_text())
         assert first == f"Trunkline is ready at {ready_file['url']}\n"
         assert ready_file["pid"] == process.pid
-        assert httpx.get(f"{ready_file['url']}/_trunkline/health", trust_env=False).json()["ready"] is True
+        assert (
+            httpx.get(f"{ready_file['url']}/_trunkline/health", trust_env=False, verify=False).json()["ready"]
+            is True
+        )
         assert {path.name for path in tmp_path.iterdir()} == {"data", "ready.json"}
         process.terminate()
         process.communicate(timeout=STOP_SECONDS)

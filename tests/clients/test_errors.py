@@ -102,7 +102,7 @@ def test_what_no_sdk_sends(server: Server, http: httpx.Client) -> None:
     assert (response.status_code, response.json()["code"]) == (405, 20004)
     response = http.get("/sync/v1/Nothing")
     assert (response.status_code, response.json()["code"]) == (404, 20404)
-    response = httpx.get(server.url + path)
+    response = httpx.get(server.url + path, verify=False)
     assert (response.status_code, response.json()["code"]) == (401, 20003)
     assert response.headers["www-authenticate"].startswith("Basic ")
     for one in (response, http.get("/sync/v1/Services")):

@@ -135,7 +135,7 @@ def test_a_full_disk_refuses_writes_until_there_is_space(
 
 def _readiness(server: Server) -> tuple[int, str]:
     """Return the status of the readiness, and the state of the storage."""
-    response = httpx.get(server.url + "/_trunkline/health/ready", trust_env=False)
+    response = httpx.get(server.url + "/_trunkline/health/ready", trust_env=False, verify=False)
     return response.status_code, response.json()["checks"]["storage"]
 
 

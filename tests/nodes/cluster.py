@@ -127,6 +127,7 @@ class Cluster:
             auth=(server.account_sid, server.auth_token),
             trust_env=False,
             timeout=PATIENCE,
+            verify=False,
         )
         assert response.is_success, response.text
         return response.json()

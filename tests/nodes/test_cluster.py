@@ -17,7 +17,7 @@ SHORT = 0.5
 def ready(cluster: Cluster, node: int, timeout: float = PATIENCE) -> int:
     """Return the status of a node's readiness."""
     url = cluster.servers[node].url + "/_trunkline/health/ready"
-    return httpx.get(url, trust_env=False, timeout=timeout).status_code
+    return httpx.get(url, trust_env=False, timeout=timeout, verify=False).status_code
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -74,6 +74,7 @@ def _get(cluster: Cluster, path: str) -> Any:
         auth=(server.account_sid, server.auth_token),
         trust_env=False,
         timeout=PATIENCE,
+        verify=False,
     )
     assert response.is_success, response.text
     return response.json()

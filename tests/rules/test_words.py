@@ -18,6 +18,21 @@ SLEEPERS = {"time", "asyncio", "anyio", "trio"}
 SLEEPS_ALLOWED: frozenset[str] = frozenset()
 """Paths of tests that may sleep: none, because a test that sleeps is slow, or flaky, or both."""
 
+HTTP_CLIENTS = {
+    "Client",
+    "AsyncClient",
+    "get",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "head",
+    "options",
+    "request",
+    "stream",
+}
+CHEAP = {"verify", "transport"}
+
 
 def vague_names(source: Source) -> Iterator[str]:
     """Yield modules and folders named by no idea."""
@@ -58,6 +73,16 @@ def sleeps(source: Source) -> Iterator[str]:
             yield source.at(call.lineno, f"calls {owner}.sleep")
 
 
+def loads_certificates(source: Source) -> Iterator[str]:
+    """Yield HTTP clients of tests that load the certificates of all authorities, some 40 ms for each client: servers of
+    tests have none of them, and most speak no TLS."""
+    if "httpx." not in source.text:
+        return
+    for call, owner, name in _calls(source):
+        if owner == "httpx" and name in HTTP_CLIENTS and not {one.arg for one in call.keywords} & CHEAP:
+            yield source.at(call.lineno, f"httpx.{name} needs verify=False or a transport")
+
+
 def prints(source: Source) -> Iterator[str]:
     """Yield calls of ``print`` outside the command line."""
     if not source.path.startswith("src/trunkline/cli/"):
@@ -84,6 +109,10 @@ def test_nothing_is_left_unfinished() -> None:
 
 def test_tests_do_not_sleep() -> None:
     assert not (found := report(sleeps, "tests")), found
+
+
+def test_http_clients_of_tests_load_no_certificates() -> None:
+    assert not (found := report(loads_certificates, "tests")), found
 
 
 def test_only_the_command_line_prints() -> None:
@@ -131,3 +160,15 @@ def test_a_turn_of_the_loop_is_no_sleep() -> None:
 def test_a_print_is_caught_outside_the_command_line() -> None:
     assert list(prints(Source.of("src/trunkline/core/x.py", "def f():\n    print(1)")))
     assert list(prints(Source.of("src/trunkline/cli/x.py", "def f():\n    print(1)"))) == []
+
+
+@pytest.mark.parametrize("text", ["httpx.get(url)", "httpx.Client(base_url=url, trust_env=False)"])
+def test_a_client_that_loads_certificates_is_caught(text: str) -> None:
+    assert list(loads_certificates(Source.of("tests/test_x.py", text)))
+
+
+@pytest.mark.parametrize(
+    "text", ["httpx.get(url, verify=False)", "httpx.AsyncClient(transport=app)", "http.get(url)"]
+)
+def test_a_client_that_loads_none_passes(text: str) -> None:
+    assert list(loads_certificates(Source.of("tests/test_x.py", text))) == []

@@ -92,9 +92,12 @@ class Account:
     def __init__(self, server: Server) -> None:
         self.path = f"/2010-04-01/Accounts/{server.account_sid}"
         auth = (server.account_sid, server.auth_token)
-        self.client = httpx.Client(base_url=server.url, auth=auth, timeout=30)
+        self.client = httpx.Client(base_url=server.url, auth=auth, timeout=30, verify=False)
         self.gateway = httpx.Client(
-            base_url=server.url, headers={"Authorization": f"Bearer {SECRET}"}, timeout=30
+            base_url=server.url,
+            headers={"Authorization": f"Bearer {SECRET}"},
+            timeout=30,
+            verify=False,
         )
 
     def __enter__(self) -> Account:

@@ -56,7 +56,9 @@ def test_an_unmodified_page_runs_offline(tmp_path: Path) -> None:
     with Server(tmp_path, *FREE) as server:
         command = [sys.executable, "-m", "trunkline", "sdk", "fetch", "--data-dir", str(server.data_dir)]
         subprocess.run([*command, str(modules / "twilio-sync-3-0-6")], check=True, capture_output=True)
-        with httpx.Client(base_url=server.url, auth=(server.account_sid, server.auth_token)) as http:
+        with httpx.Client(
+            base_url=server.url, auth=(server.account_sid, server.auth_token), verify=False
+        ) as http:
             service = http.post("/sync/v1/Services", data={}).json()["sid"]
             key = http.post(f"/2010-04-01/Accounts/{server.account_sid}/Keys.json", data={}).json()
 
