@@ -254,7 +254,7 @@ OPERATOR_ONLY = (
 async def act_on(tx: Tx, directory: Directory, principal: Principal, account_sid: str) -> Principal | None:
     """Return the caller acting on the account that it names; None if that is neither its own nor a subaccount of it.
     Raise ApiError 20001 if the operator names an account that does not exist, 20005 for a subaccount that is not
-    active."""
+    active or an account that was closed and emptied."""
     acting = await directory.reach(tx, principal, account_sid)
     if acting is None and principal.credential is Credential.OPERATOR:
         raise invalid("AccountSid", "is not an account of this server")

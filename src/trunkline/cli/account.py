@@ -12,7 +12,7 @@ from trunkline.cli.options import DATA, with_settings
 from trunkline.cli.printing import AsJson, print_json, print_pairs, print_table
 from trunkline.core.dates import iso
 from trunkline.products.accounts import facade
-from trunkline.products.accounts.facade import MAX_NAME, Account, AccountClosed, AccountStatus
+from trunkline.products.accounts.facade import MAX_NAME, Account, AccountStatus
 from trunkline.settings import Settings
 
 app = typer.Typer(
@@ -82,10 +82,7 @@ def test_credentials(settings: Settings, sid: Sid, as_json: AsJson = False) -> N
 def set_status(settings: Settings, sid: Sid, status: AccountStatus, as_json: AsJson = False) -> None:
     """Suspend, activate or close an account; closing is final. Subaccounts of a main account that is not active
     cannot log in either."""
-    try:
-        account = with_database(settings, lambda database, _: facade.change_status(database, sid, status))
-    except AccountClosed:
-        raise fail(f"{sid} is closed, and a closed account stays closed") from None
+    account = with_database(settings, lambda database, _: facade.change_status(database, sid, status))
     _show(account, as_json)
 
 

@@ -22,7 +22,7 @@ def exit_on_error() -> Iterator[None]:
     from trunkline.core.nats_bus import BusUnreachable
     from trunkline.core.secrets import BadMasterKey
     from trunkline.core.storage.database import StorageError
-    from trunkline.products.accounts.facade import UnknownAccount
+    from trunkline.products.accounts.facade import AccountClosed, UnknownAccount
     from trunkline.settings.values import BadSetting
     from trunkline.switch.authority_files import AuthorityError
 
@@ -30,6 +30,8 @@ def exit_on_error() -> Iterator[None]:
         yield
     except UnknownAccount as error:
         raise fail(f"there is no account {error}; `trunkline account list` shows them") from None
+    except AccountClosed as error:
+        raise fail(f"{error} is closed, and a closed account stays closed") from None
     except (StorageError, BadMasterKey, BusUnreachable, AuthorityError, BadSetting) as error:
         raise fail(str(error)) from None
     except OSError as error:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trunkline.cli.addresses import local_host, url, url_of
-from trunkline.products.accounts.facade import AccountCredentials
+from trunkline.products.accounts.facade import AccountCredentials, AccountStatus
 
 _FOR_ALL = ("api", "monitor")
 """Domains of the SDKs beside the products': accounts, keys, numbers and messages; alerts."""
@@ -51,6 +51,9 @@ def startup_message(server: ReadyServer, first: AccountCredentials, configured_t
     """Return the text. A token that the operator configured is not repeated."""
     lines = [f"Trunkline is ready at {server.url}", *_addresses(server), "", *_webhooks(server), ""]
     lines += [f"  Account SID  {first.account.sid}"]
+    if first.account.status == AccountStatus.CLOSED.value:
+        lines += ["  Auth token   none: the account is closed; `trunkline account create` makes another one"]
+        return "\n".join([*lines, ""])
     if not first.created:
         lines += ["  Auth token   as before; the command below that ends in `env` shows it"]
         if configured_token and configured_token != first.auth_token:

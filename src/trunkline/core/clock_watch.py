@@ -3,8 +3,8 @@
 1. The start of the database has measured once; ``start`` reports a clock that was off then.
 2. One task measures every two seconds, so at once after the process was stopped: the pause is over by then.
 3. Each state of the machine's clock is one line in the log and one alert: off, far off, and right again. An alert that
-   the storage does not accept is repeated with the next measurement; the line is not. A state that comes again within
-   an hour of its last alert has one after that hour, if it lasts.
+   the storage does not accept now is repeated with the next measurement; the line is not. A state that comes again
+   within an hour of its last alert has one after that hour, if it lasts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 
 from trunkline.core.clock import Clock, steady_clock
 from trunkline.core.database_clock import ClockState, DatabaseClock, RoundTrip, describe_skew, round_trip
-from trunkline.core.hold_watch import AlertLimit, RecordAlert
+from trunkline.core.host_alerts import AlertLimit, RecordAlert, record_apart
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.storage.database import Database
 
@@ -71,7 +71,7 @@ class ClockWatch:
             self._logged = state
             log.log(logging.INFO if state is ClockState.RIGHT else logging.WARNING, "%s", text)
         if state is not self._recorded and self._limit.permits(state):
-            await self._database.write(lambda tx: self._alert(tx, text))
+            await record_apart(self._database, self._alert, text)
             self._recorded = state
             self._limit.recorded(state)
 

@@ -1,8 +1,8 @@
 """The watch over the clock, and over the stored moments that a clock that was ahead has left.
 
 1. A start puts right the rows of an earlier run, before anything claims work.
-2. One task reads the clock once a second; a jump since the last reading or measurement is logged, recorded as an
-   alert, and after a jump back the rows are put right in the same transaction.
+2. One task reads the clock once a second; after a jump since the last reading or measurement, which is logged, the rows
+   are put right, and then an alert is recorded: one that cannot be stored undoes nothing.
 3. Once a minute the task checks the rows that other nodes may have written: it reads first, aside of other queries.
 4. Of each kind of jump, and of each state of the clock, there is at most one alert an hour: two time services that pull
    at one clock change it every few seconds. Each is in the log.
@@ -13,40 +13,20 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Sequence
 
 from trunkline.core.clock import SECOND, Clock, WatchedClock, steady_clock
 from trunkline.core.database_clock import DatabaseClock
+from trunkline.core.host_alerts import AlertLimit, RecordAlert, record_apart
 from trunkline.core.periodic import PeriodicTask
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database
 from trunkline.core.storage.holds import Hold, are_ahead, bring_back
 
 log = logging.getLogger("trunkline.clock")
 
 WATCH_SECONDS = 1.0
-ALERT_INTERVAL = 3600 * SECOND
 CHECK_SECONDS = 60.0
 """Seconds between two checks of the rows that other nodes may have written."""
-
-RecordAlert = Callable[[Tx, str], Awaitable[None]]
-"""The recording of an alert with a text for the operator."""
-
-
-class AlertLimit:
-    """The limit of one alert an hour of each kind, by ``steady``."""
-
-    def __init__(self, steady: Clock) -> None:
-        self._steady = steady
-        self._last: dict[Hashable, int] = {}
-
-    def permits(self, kind: Hashable) -> bool:
-        """Return whether the last alert of a kind is old enough."""
-        last = self._last.get(kind)
-        return last is None or self._steady() >= last + ALERT_INTERVAL
-
-    def recorded(self, kind: Hashable) -> None:
-        """Note that there is one now."""
-        self._last[kind] = self._steady()
 
 
 class HoldWatch:
@@ -96,30 +76,21 @@ class HoldWatch:
         text = f"The {owner}'s clock jumped {'ahead' if jump > 0 else 'back'} by {span}."
         log.warning("%s Timers follow it; see to the machine's time service.", text)
         kind = jump > 0
-        permitted = self._limit.permits(kind)
-
-        async def write(tx: Tx) -> int:
-            moved = await bring_back(tx, self._holds)
-            if permitted:
-                await self._alert(tx, f"{text} {moved} waiting items were moved back." if moved else text)
-            return moved
-
-        moved = await self._database.write(write)
-        if permitted:
-            self._limit.recorded(kind)
+        moved = await self._bring_back()
         if moved:
             log.warning("%d waiting items were moved back with the clock", moved)
+        if self._limit.permits(kind):
+            more = f" {moved} waiting items were moved back." if moved else ""
+            await record_apart(self._database, self._alert, f"{text}{more}")
+            self._limit.recorded(kind)
 
     async def _check(self, cause: str) -> None:
         if not await self._database.scan(lambda tx: are_ahead(tx, self._holds)):
             return
+        if moved := await self._bring_back():
+            text = f"{moved} waiting items lay ahead of the clock and were moved back: {cause}"
+            log.warning("%s", text)
+            await record_apart(self._database, self._alert, f"{text}.")
 
-        async def write(tx: Tx) -> int:
-            if moved := await bring_back(tx, self._holds):
-                await self._alert(
-                    tx, f"{moved} waiting items lay ahead of the clock and were moved back: {cause}."
-                )
-            return moved
-
-        if moved := await self._database.write(write):
-            log.warning("%d waiting items lay ahead of the clock and were moved back: %s", moved, cause)
+    async def _bring_back(self) -> int:
+        return await self._database.write(lambda tx: bring_back(tx, self._holds))

@@ -2,7 +2,7 @@
 
 Each is a line in the log, written when its announcement comes in after the commit. One task records the Alerts: one at
 once, and then at most one a minute, so that a node that resumes with a thousand of them does not make a thousand. An
-Alert names the first ones and counts the others. It is kept and recorded later if the storage does not accept it.
+Alert names the first ones and counts the others, which is all that is kept of them until the storage accepts it.
 ``stop`` records the last one, which is only in the log if that fails.
 """
 
@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from trunkline.core.host_alerts import RecordAlert, record_apart
 from trunkline.core.leases import LateOutcome
 from trunkline.core.periodic import PeriodicTask
-from trunkline.core.storage.database import Database, StorageError, Tx
+from trunkline.core.storage.database import Database, StorageError
 
 log = logging.getLogger("trunkline.leases")
 
@@ -28,10 +28,11 @@ NAMED = 5
 class LateOutcomes:
     """The reports of a node; ``alert`` records one for the operator."""
 
-    def __init__(self, database: Database, alert: Callable[[Tx, str], Awaitable[None]]) -> None:
+    def __init__(self, database: Database, alert: RecordAlert) -> None:
         self._database = database
         self._alert = alert
-        self._waiting: list[str] = []
+        self._named: list[str] = []
+        self._count = 0
         self._task = PeriodicTask("reports of late outcomes", self._report, None, due_by=None, log=log)
 
     def start(self) -> None:
@@ -49,20 +50,26 @@ class LateOutcomes:
         for event in events:
             if isinstance(event, LateOutcome):
                 log.warning("%s", event.text)
-                self._waiting.append(event.text)
+                self._count += 1
+                if len(self._named) < NAMED:
+                    self._named.append(event.text)
                 self._task.wake()
 
     async def _report(self) -> None:
-        while self._waiting:
+        while self._count:
             await self._write()
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _write(self) -> None:
-        count = len(self._waiting)
-        if not count:
+        if not self._count:
             return
-        named, others = self._waiting[:NAMED], max(count - NAMED, 0)
+        named, count = self._named, self._count
+        self._named, self._count = [], 0
+        others = count - len(named)
         more = f"; and {others} more, which are in the log" if others else ""
         text = f"A lease ended before its outcome came in, perhaps as a node stood still: {'; '.join(named)}{more}."
-        await self._database.write(lambda tx: self._alert(tx, text))
-        del self._waiting[:count]
+        try:
+            await record_apart(self._database, self._alert, text)
+        except BaseException:
+            self._named, self._count = (named + self._named)[:NAMED], count + self._count
+            raise

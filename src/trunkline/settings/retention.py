@@ -54,6 +54,6 @@ class RetentionSettings:
     )
     closed_account_days: int = option(
         30,
-        "Days after which a closed account is removed with all that it has; 0 keeps it.",
+        "Days after which all that a closed account has is removed; 0 keeps it.",
         check=between(0, MAX_DAYS),
     )

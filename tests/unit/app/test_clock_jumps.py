@@ -21,6 +21,7 @@ from trunkline.core.rates import TokenBucket
 from trunkline.core.storage.database import Tx
 from trunkline.core.storage.holds import are_ahead, bring_back
 from trunkline.core.webhooks.signing_tokens import SigningTokens
+from trunkline.products.accounts.facade import record_alert
 from trunkline.products.messaging.receiving.loop_guard import PAUSE, ReplyExchange, decide_reply
 from trunkline.products.sync.limits import Buckets, Rate
 from trunkline.realtime.continuation_tokens import Seal
@@ -432,3 +433,38 @@ def test_a_jump_is_logged_and_raises_an_alert_once(
         f"The server's clock jumped {way} by 3:00:00. Timers follow it; see to the machine's time service."
         for way in ("ahead", "back")
     ]
+
+
+def test_an_alert_that_cannot_be_stored_undoes_no_repair(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, case = JumpingClock(), STORED[3]
+
+    async def run() -> None:
+        url = engine.migrated_url(tmp_path, migrations(MANIFESTS))
+        watched = clock.watched()
+        async with opened(url, migrations(MANIFESTS), watched) as database:
+
+            async def alert(tx: Tx, text: str) -> None:
+                await record_alert(tx, "AC" + "9" * 32, 20500, text)
+
+            watch = HoldWatch(database, watched, HOLDS, alert)
+            for way in ("a jump", "a start"):
+                clock.wall += HOURS
+                await watch.check()
+                await database.write(lambda tx: write_row(tx, case, tx.now))
+                clock.wall -= HOURS
+                if way == "a jump":
+                    await watch.check()
+                else:
+                    await HoldWatch(database, watched, HOLDS, alert)._check(way)
+                assert await database.read(lambda tx: tx.value(case.read)) == NOW + case.span * SECOND, way
+                for table in ("message_queue", "messages", "accounts"):
+                    await database.write(partial(_clear, table=table))
+
+    asyncio.run(run())
+    assert caplog.text.count("cannot be stored") == 3
+
+
+async def _clear(tx: Tx, table: str) -> None:
+    await tx.run(f"DELETE FROM {table}")

@@ -112,7 +112,9 @@ def on(engine: Engine, folder: Path, check: Callable[[World], Awaitable[None]], 
         async with opened(url, migrations(MANIFESTS), lambda: clock.now) as database:
             world = World(database, clock, **options)
             for sid in (ACCOUNT, OTHER):
-                await world.insert("accounts", sid=sid, owner_account_sid=sid, status="active")
+                await world.insert(
+                    "accounts", sid=sid, owner_account_sid=sid, status="active", auth_token=b"sealed"
+                )
             await check(world)
 
     asyncio.run(run())
@@ -427,21 +429,25 @@ def test_all_of_a_closed_account_goes_after_its_grace(
         await world.run(
             "UPDATE accounts SET status = 'closed', date_updated = :now WHERE sid = :sid", now=NOW, sid=OTHER
         )
-        # A main account goes after its subaccount.
+        # A main account is emptied after its subaccount.
         await world.run(
             "UPDATE accounts SET owner_account_sid = :sid WHERE sid = :other", sid=OTHER, other=ACCOUNT
         )
         world.clock.go(30 * DAY)
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
-        assert await world.rows("accounts") == 2
+        assert not world.removed
         world.clock.go(1)
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
-        assert await world.rows("accounts") == 2
+        assert not world.removed
         await world.run("UPDATE accounts SET owner_account_sid = sid")
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
+        assert await world.rows("accounts") == 2
+        secret = "SELECT length(auth_token) FROM accounts WHERE sid = :sid"
+        assert [await world.value(secret, sid=sid) for sid in (ACCOUNT, OTHER)] == [len(b"sealed"), 0]
         for table in OWNED:
-            column = "sid" if table == "accounts" else "account_sid"
-            sql = f"SELECT count(*) FROM {table} WHERE {column} = :sid"
+            if table == "accounts":
+                continue
+            sql = f"SELECT count(*) FROM {table} WHERE account_sid = :sid"
             found = [await world.value(sql, sid=sid) for sid in (ACCOUNT, OTHER)]
             assert found == [before[table] // 2, 0], table
         for table in ("sync_items", "sync_events", "sync_permissions", "chat_roles", "message_parts"):

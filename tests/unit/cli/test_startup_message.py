@@ -57,6 +57,13 @@ def test_later_starts_show_no_token() -> None:
     assert "counts only when" not in shown
 
 
+def test_a_closed_account_has_no_token_to_show() -> None:
+    closed = msgspec.structs.replace(AGAIN.account, status="closed")
+    shown = startup_message(STARTED, AccountCredentials(closed, ""), TOKEN)
+    assert "none: the account is closed" in shown
+    assert "env" not in shown
+
+
 def test_a_configured_token_is_not_repeated() -> None:
     shown = startup_message(STARTED, FIRST, TOKEN)
     assert TOKEN not in shown

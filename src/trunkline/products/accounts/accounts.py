@@ -30,7 +30,7 @@ from trunkline.products.accounts.store import (
     change_account,
     find_account,
     insert_account,
-    token_label,
+    open_token,
 )
 
 STATUSES = tuple(status.value for status in AccountStatus)
@@ -116,7 +116,7 @@ def view(opened: AccountWithToken, urls: Urls) -> Json:
 
 
 def _opened(call: Call[Any], account: Account) -> AccountWithToken:
-    return AccountWithToken(account, call.vault.open(token_label(account.sid), account.auth_token))
+    return AccountWithToken(account, open_token(call.vault, account))
 
 
 async def create_subaccount(tx: Tx, call: Call[CreateAccount]) -> AccountWithToken:

@@ -73,6 +73,8 @@ class AccountDirectory:
         entry = await tx.one(_AccountEntry, _ACCOUNT, sid=sid)
         if entry is None:
             return await self._by_test_token(tx, sid, fits)
+        if not entry.auth_token:
+            return None
         if not fits(self._open(sid, entry.auth_token)):
             secondary = await tx.value(_SECONDARY, sid=sid)
             if secondary is None or not fits(self._open(sid, secondary)):
@@ -113,13 +115,15 @@ class AccountDirectory:
 
     async def reach(self, tx: Tx, principal: Principal, account_sid: str) -> Principal | None:
         """Return the caller acting on ``account_sid``: its own account, with full credentials a subaccount, or as the
-        operator any account. Raise ApiError 20005 if a subaccount is not active."""
+        operator any account. Raise ApiError 20005 if a subaccount is not active, or a closed account was emptied."""
         if account_sid == principal.account_sid:
             return principal
         if principal.credential is Credential.OPERATOR:
             account = await find_account(tx, account_sid)
             if account is None:
                 return None
+            if not account.auth_token:
+                raise ApiError(20005)
             return Principal(account.sid, account.owner_account_sid, Credential.OPERATOR)
         if principal.credential not in _FULL:
             return None

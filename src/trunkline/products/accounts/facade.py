@@ -10,7 +10,7 @@ import msgspec
 from trunkline.api.principal import Credential
 from trunkline.core.secrets import Vault
 from trunkline.core.sids import new_token
-from trunkline.core.storage.database import Database, Tx, columns
+from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.products.accounts import alerts
 from trunkline.products.accounts.auth_tokens import remove_secondary
 from trunkline.products.accounts.store import (
@@ -24,6 +24,7 @@ from trunkline.products.accounts.store import (
     insert_account,
     insert_key,
     insert_test_credentials,
+    open_token,
     token_label,
 )
 
@@ -76,8 +77,17 @@ ORDER BY date_created, sid LIMIT 1
 """
 
 
-SEALED_TOKEN = "SELECT sid, auth_token FROM accounts ORDER BY date_created, sid LIMIT 1"  # noqa: S105
+SEALED_TOKEN = """
+SELECT sid, auth_token FROM accounts WHERE length(auth_token) > 0 ORDER BY date_created, sid LIMIT 1
+"""  # noqa: S105
 """The query for a secret that the master key must open."""
+
+
+class _SealedToken(Row, frozen=True):
+    """A row of ``SEALED_TOKEN``."""
+
+    sid: str
+    auth_token: bytes
 
 
 def check_sealed_token(vault: Vault, row: tuple[str, bytes]) -> None:
@@ -89,31 +99,30 @@ def check_sealed_token(vault: Vault, row: tuple[str, bytes]) -> None:
 async def check_master_key(database: Database, vault: Vault) -> None:
     """Raise BadMasterKey if the accounts were sealed under another master key."""
 
-    async def first(tx: Tx) -> Account | None:
-        return await tx.one(Account, _FIRST)
-
-    account = await database.read(first)
-    if account is not None:
-        vault.open(token_label(account.sid), account.auth_token)
+    found = await database.read(lambda tx: tx.one(_SealedToken, SEALED_TOKEN))
+    if found is not None:
+        check_sealed_token(vault, (found.sid, found.auth_token))
 
 
 async def first_account(database: Database, vault: Vault, sid: str, token: str) -> AccountCredentials:
     """Return the account that a server starts with: the one with ``sid`` if it is given, else the oldest; it is made if
-    there is none. A given token counts only for a new account."""
+    there is none. A given token counts only for a new account. A closed account stays closed, and has no token once it
+    was emptied."""
 
     async def find_or_make(tx: Tx) -> AccountCredentials:
         await tx.lock("first account")
         account = await (find_account(tx, sid) if sid else tx.one(Account, _FIRST))
         if account is not None:
-            return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
+            return AccountCredentials(account, open_token(vault, account))
         made = await insert_account(tx, vault, "Trunkline", sid=sid, token=token)
-        return AccountCredentials(made, vault.open(token_label(made.sid), made.auth_token), created=True)
+        return AccountCredentials(made, open_token(vault, made), created=True)
 
     return await database.write(find_or_make)
 
 
 async def oldest_account(tx: Tx) -> str | None:
-    """Return the SID of the oldest main account, which is the operator's; None if there is none yet."""
+    """Return the SID of the oldest main account, which is the operator's, also if it is closed; None if there is none
+    yet."""
     account = await tx.one(Account, _FIRST)
     return None if account is None else account.sid
 
@@ -123,9 +132,7 @@ async def create_main_account(database: Database, vault: Vault, friendly_name: s
 
     async def make(tx: Tx) -> AccountCredentials:
         account = await insert_account(tx, vault, friendly_name)
-        return AccountCredentials(
-            account, vault.open(token_label(account.sid), account.auth_token), created=True
-        )
+        return AccountCredentials(account, open_token(vault, account), created=True)
 
     return await database.write(make)
 
@@ -135,6 +142,15 @@ async def _require_account(tx: Tx, sid: str) -> Account:
     account = await find_account(tx, sid)
     if account is None:
         raise UnknownAccount(sid)
+    return account
+
+
+async def _require_secrets(tx: Tx, sid: str) -> Account:
+    """Return the account with ``sid``. Raise UnknownAccount if there is none, AccountClosed if it was closed and
+    emptied."""
+    account = await _require_account(tx, sid)
+    if not account.auth_token:
+        raise AccountClosed(sid)
     return account
 
 
@@ -164,17 +180,16 @@ async def all_accounts(database: Database) -> list[Account]:
 
 async def find_credentials(database: Database, vault: Vault, sid: str) -> AccountCredentials | None:
     """Return the account ``sid`` with its auth token, or the oldest main account if ``sid`` is empty; None if there is
-    no account at all. Raise UnknownAccount if there is no account ``sid``."""
+    no account at all. Raise UnknownAccount if there is no such account, AccountClosed if it was closed and emptied."""
 
     async def find(tx: Tx) -> Account | None:
-        return await (find_account(tx, sid) if sid else tx.one(Account, _FIRST))
+        found = sid or await oldest_account(tx)
+        return await _require_secrets(tx, found) if found else None
 
     account = await database.read(find)
-    if account is not None:
-        return AccountCredentials(account, vault.open(token_label(account.sid), account.auth_token))
-    if sid:
-        raise UnknownAccount(sid)
-    return None
+    if account is None:
+        return None
+    return AccountCredentials(account, open_token(vault, account))
 
 
 _KNOWN = """
@@ -194,13 +209,11 @@ async def known_sids(database: Database, sids: Iterable[str]) -> set[str]:
 
 async def rotate_token(database: Database, vault: Vault, account_sid: str) -> AccountCredentials:
     """Give an account a new auth token. The old one and a secondary one are revoked at once: either of them may be the
-    one that leaked. Raise UnknownAccount if there is no such account."""
+    one that leaked. Raise UnknownAccount if there is no such account, AccountClosed if it was emptied."""
 
     async def rotate(tx: Tx) -> AccountCredentials:
         token = new_token()
-        account = await find_account(tx, account_sid)
-        if account is None:
-            raise UnknownAccount(account_sid)
+        account = await _require_secrets(tx, account_sid)
         await change_account(tx, account_sid, {"auth_token": vault.seal(token_label(account_sid), token)})
         await remove_secondary(tx, account_sid)
         return AccountCredentials(account, token)
@@ -210,12 +223,11 @@ async def rotate_token(database: Database, vault: Vault, account_sid: str) -> Ac
 
 async def test_credentials(database: Database, vault: Vault, account_sid: str) -> tuple[str, str]:
     """Return SID and token of an account's test credentials, made on first use. Raise UnknownAccount if there is no
-    such account."""
+    such account, AccountClosed if it was emptied."""
 
     async def find_or_make(tx: Tx) -> tuple[str, str]:
         await tx.lock(f"account {account_sid}")
-        if await find_account(tx, account_sid) is None:
-            raise UnknownAccount(account_sid)
+        await _require_secrets(tx, account_sid)
         found = await find_test_credentials(tx, account_sid)
         found = found or await insert_test_credentials(tx, vault, account_sid)
         return found.sid, vault.open(token_label(found.sid), found.auth_token)
@@ -256,11 +268,11 @@ async def signing_token(database: Database, vault: Vault, account_sid: str) -> s
 async def create_key(
     database: Database, vault: Vault, account_sid: str, friendly_name: str, *, main: bool
 ) -> tuple[Key, str]:
-    """Make a standard or main key; return it and its secret. Raise UnknownAccount if there is no such account."""
+    """Make a standard or main key; return it and its secret. Raise UnknownAccount if there is no such account,
+    AccountClosed if it was emptied."""
 
     async def make(tx: Tx) -> tuple[Key, str]:
-        if await find_account(tx, account_sid) is None:
-            raise UnknownAccount(account_sid)
+        await _require_secrets(tx, account_sid)
         kind = Credential.MAIN_KEY if main else Credential.STANDARD_KEY
         return await insert_key(tx, vault, account_sid, friendly_name, kind=kind)
 

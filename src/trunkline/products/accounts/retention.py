@@ -1,10 +1,15 @@
-"""The retention of the tables of accounts, and the removal of all that a closed account has."""
+"""The retention of the tables of accounts, and the removal of all that a closed account has.
+
+Its row stays without the auth token. A SID that were free again could be made anew, by a server whose options name it,
+and come back active with a token that leaked; and the first account is where a node's alerts go.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 from trunkline.core.storage.database import Database
+from trunkline.core.storage.removal import Removal
 from trunkline.core.storage.retention import (
     DAY,
     AgeLimit,
@@ -18,16 +23,19 @@ from trunkline.core.storage.retention import (
 
 OPTION = "closed_account_days"
 
-# An account goes after those below it.
-_CLOSED = """
-SELECT sid FROM accounts WHERE status = 'closed' AND date_updated < :before AND NOT EXISTS (
+_TO_EMPTY = "status = 'closed' AND length(auth_token) > 0"
+
+# An account is emptied after those below it.
+_CLOSED = f"""
+SELECT sid FROM accounts WHERE {_TO_EMPTY} AND date_updated < :before AND NOT EXISTS (
     SELECT 1 FROM accounts below WHERE below.owner_account_sid = accounts.sid AND below.sid <> accounts.sid
+    AND length(below.auth_token) > 0
 ) ORDER BY date_updated LIMIT 1
 """
 
 
 class ClosedAccounts(msgspec.Struct, frozen=True):
-    """A closed account goes after ``closed_account_days``, with all of its rows in all tables."""
+    """All that a closed account has goes after ``closed_account_days``: its rows in all tables, at last its token."""
 
     @property
     def by_clock(self) -> bool:
@@ -37,25 +45,30 @@ class ClosedAccounts(msgspec.Struct, frozen=True):
     def words(self, options: Options | None) -> str:
         """Return the rule for people."""
         if options is None:
-            return f"a closed one at most `{OPTION}` days, with all that it has"
+            return f"what a closed one has, at most `{OPTION}` days"
         return (
-            f"a closed one at most {options[OPTION]:,} days ({OPTION}), with all that it has"
-            if options[OPTION]
-            else ""
+            f"what a closed one has, at most {options[OPTION]:,} days ({OPTION})" if options[OPTION] else ""
         )
 
     async def find(
         self, database: Database, retention: Retention, table: TableRetention, now: int
     ) -> FoundRows | None:
-        """Return rows of the account that was closed first, at last that account."""
+        """Return rows of the account that was closed first, at last that account with its token."""
         days = retention.options[OPTION]
         if not days:
             return None
         sid = await database.scan(lambda tx: tx.value(_CLOSED, before=now - days * DAY))
         if sid is None:
             return None
-        return await find_rows_of_account(database, retention, sid) or table.rows(
-            "sid = :sid AND status = 'closed'", sid=sid
+        return await find_rows_of_account(database, retention, sid) or FoundRows(
+            table.table,
+            Removal(
+                table.table,
+                table.key,
+                f"sid = :sid AND {_TO_EMPTY}",
+                {"sid": sid, "nothing": b""},
+                assign="auth_token = :nothing",
+            ),
         )
 
 
@@ -79,8 +92,16 @@ RETENTION = (
         account="account_sid = :account_sid",
     ),
     TableRetention(
-        table="secondary_auth_tokens", rule="until it is promoted or deleted", key=("account_sid",)
+        table="secondary_auth_tokens",
+        rule="until it is promoted or deleted",
+        key=("account_sid",),
+        account="account_sid = :account_sid",
     ),
-    TableRetention(table="test_credentials", rule="with its account", key=("sid",)),
+    TableRetention(
+        table="test_credentials",
+        rule="with its account",
+        key=("sid",),
+        account="account_sid = :account_sid",
+    ),
     TableRetention(table="accounts", rule="for ever", key=("sid",), limits=(ClosedAccounts(),)),
 )

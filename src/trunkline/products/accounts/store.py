@@ -27,7 +27,8 @@ class AccountStatus(Enum):
 
 
 class Account(Row, frozen=True):
-    """A row of ``accounts``. A main account is its own owner; ``status`` is an ``AccountStatus`` value."""
+    """A row of ``accounts``. A main account is its own owner; ``status`` is an ``AccountStatus`` value. ``auth_token``
+    is empty once a closed account was emptied; the row stays, so that its SID is never given again."""
 
     sid: str
     owner_account_sid: str
@@ -70,6 +71,11 @@ def token_label(account_sid: str) -> str:
 def secret_label(key_sid: str) -> str:
     """Return the vault's label of a key's secret."""
     return f"{key_sid}/secret"
+
+
+def open_token(vault: Vault, account: Account) -> str:
+    """Return an account's auth token; empty if it was closed and emptied, and has none any more."""
+    return vault.open(token_label(account.sid), account.auth_token) if account.auth_token else ""
 
 
 async def insert_account(

@@ -53,7 +53,9 @@ _MESSAGES = (
         limits=(OldMessages(),),
         account=_OF_ACCOUNT,
     ),
-    TableRetention(table="account_retention", rule="with its account", key=("account_sid",)),
+    TableRetention(
+        table="account_retention", rule="with its account", key=("account_sid",), account=_OF_ACCOUNT
+    ),
     TableRetention(
         table="message_lanes",
         key=("lane",),

@@ -106,8 +106,8 @@ def test_it_shows_the_size_of_each_table_and_what_governs_it(cli: Cli, data: Pat
     }
     assert "alerts" not in shown, "a table without rows"
     assert re.fullmatch(
-        r"accounts: 1 rows, [\d.]+ KB; kept: for ever; a closed one at most 9 days \(closed_account_days\), "
-        "with all that it has",
+        r"accounts: 1 rows, [\d.]+ KB; kept: for ever; what a closed one has, "
+        r"at most 9 days \(closed_account_days\)",
         shown["accounts"],
     )
 

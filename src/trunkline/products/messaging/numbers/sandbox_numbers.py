@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.core.storage.database import Database, Row, Tx
+from trunkline.core.storage.database import Database, Tx
+from trunkline.products.accounts import facade as accounts
 from trunkline.products.messaging.numbers import inventory
 from trunkline.products.messaging.numbers.inventory import Number
 from trunkline.products.messaging.numbers.number_types import NumberType
@@ -58,17 +59,10 @@ OWNED = (
     Number("messenger:trunkline", NumberType.CHANNEL, "", sms=True, mms=True, voice=False),
     Number("rcs:trunkline", NumberType.CHANNEL, "", sms=True, mms=True, voice=False),
 )
-"""The numbers that cannot be bought over the API; the first account gets them."""
-
-
-class _AccountSid(Row, frozen=True):
-    sid: str
+"""The numbers that cannot be bought over the API; the first account gets them, if it is active."""
 
 
 _ANY = "SELECT number FROM numbers LIMIT 1"
-_FIRST = """
-SELECT sid FROM accounts WHERE sid = owner_account_sid ORDER BY date_created, sid LIMIT 1
-"""
 _STOCK = """
 INSERT INTO numbers
     (number, kind, country, locality, region, sms, mms, voice, carrier, rate, date_created, date_updated)
@@ -118,8 +112,10 @@ async def _stock(tx: Tx, numbers: Range) -> None:
 
 
 async def _give(tx: Tx) -> None:
-    first = await tx.one(_AccountSid, _FIRST)
+    first = await accounts.oldest_account(tx)
+    if first is not None and not await accounts.is_active(tx, first):
+        first = None
     for number in OWNED:
         await inventory.add_number(tx, number)
         if first is not None:
-            await inventory.assign_number(tx, number.number, number.kind, first.sid)
+            await inventory.assign_number(tx, number.number, number.kind, first)

@@ -77,9 +77,16 @@ def test_an_empty_inventory_is_filled_once(engine: Engine, tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
-def test_without_an_account_nobody_has_anything(engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [False, True])
+def test_without_an_active_account_nobody_has_anything(engine: Engine, tmp_path: Path, closed: bool) -> None:
     async def scenario() -> None:
         async with opened(engine.migrated_url(tmp_path, MIGRATIONS), MIGRATIONS) as database:
+            if closed:
+                await database.write(
+                    lambda tx: tx.run(
+                        "INSERT INTO accounts VALUES ('AC', 'AC', '', 'closed', :nothing, 0, 0)", nothing=b""
+                    )
+                )
             await stock_sandbox(database)
             stocked = await database.read(lambda tx: inventory.page_inventory(tx, None, "", 100_000))
             assert {one.account_sid for one in stocked} == {None}
