@@ -13,6 +13,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, Api
 from api.messaging.outcomes import PATIENCE
 from api.messaging.stock import US, own, send, stand_still
+from trunkline.core.clock import SECOND
 from trunkline.core.leases import LateOutcome
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Action, Database, OutcomeUnknown, Unavailable
@@ -107,12 +108,15 @@ class SendingNode:
 
     def __init__(self, api: Api, name: str, unknown: str) -> None:
         context = api.messaging._context
+        self._api = api
+        self.stood_still = 0
+        """The seconds that its steady clock has lost."""
         self.network, self.way = Network(unknown=unknown), Way(context.database)
         database = cast(Database, self.way)
         self.context = msgspec.structs.replace(
             context,
             database=database,
-            steady=api.clock,
+            steady=self.steady,
             node=name,
             carriers=cast(Carriers, self.network),
             results=BatchWriter("results", database, ResultRecorder(context.prices).record, log),
@@ -120,6 +124,10 @@ class SendingNode:
         )
         self.worker = Worker(lane_name(ACCOUNT_SID, US), self.context)
         self.task: asyncio.Task[None] | None = None
+
+    def steady(self) -> int:
+        """Return the time of its steady clock."""
+        return self._api.clock() - self.stood_still * SECOND
 
     def begin(self) -> None:
         """Begin to work."""
@@ -335,5 +343,40 @@ def test_what_a_node_left_is_handled_also_if_the_database_is_away_then(
         await world.other.idle()
         assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
         await world.resume()
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_what_waits_in_a_carrier_is_dropped_when_the_lane_went_to_another_node(
+    world: World, returns: bool
+) -> None:
+    async def body() -> None:
+        cut, other = world.cut, world.other
+        await world.lose()
+        # Only a third of its lease has passed by its own clock, when the database has given the lane away.
+        cut.stood_still = 14
+        other.begin()
+        await other.until(world.put_back)
+        if returns:
+            # The other node ends, and this one gets the lane anew.
+            other.worker.stop()
+            await other.idle()
+        cut.way.open.set()
+        assert cut.task is not None
+        if returns:
+            await cut.until(lambda: cut.worker._fence == other.worker._fence + 1)
+        else:
+            await cut.task
+        cut.network.responds.set()
+        other.network.responds.set()
+        await cut.until(lambda: not cut.context.under_way)
+        assert cut.network.seen == [SENT]
+        world.api.clock.advance(6)
+        await (cut if returns else other).idle()
+        assert (cut.network.seen, other.network.seen) == (
+            ([SENT, WAITING], []) if returns else ([SENT], [WAITING])
+        )
+        assert world.late == []
 
     world.api.run(body())

@@ -249,6 +249,9 @@ class Worker:
             return lane, await message_queue.orphaned_entries(tx, self.lane) if new else []
 
         lane, orphans = await self._context.database.write(write)
+        if lane is None or lane.fence != known:
+            # Another node has had the lane: what was begun under the earlier lease stays without one.
+            self._lease.drop()
         if lane is None:
             if self._tasks:
                 log.warning(
@@ -256,7 +259,6 @@ class Worker:
                 )
             return False
         if lane.fence != known:
-            # What was begun under an earlier lease stays without one.
             self._lease, self._fence = HeldLease(lanes.LEASE, self._context.steady), lane.fence
             self._bucket.full_at, self._bucket.since = lane.free_at, lane.free_since
         self._lease.extend(began)
