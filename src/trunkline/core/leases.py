@@ -1,8 +1,10 @@
 """Leases from their holders' side, and the outcomes that come in when a lease is over. Pure.
 
-1. A lease is stored with its end by the clock of the storage. Its holder counts it on the steady clock, from before the
-   transaction began that acquired or renewed it. The steady clock counts on while the process is stopped or the machine
-   sleeps, so that a lease ends for its holder before another node may acquire it.
+1. A lease is stored with its end by the clock of the storage. Its holder counts it on two clocks, from before the
+   transaction began that acquired or renewed it, and it is over as soon as one of them shows that. The steady clock counts
+   on while the process is stopped or the machine sleeps, whatever is done to other clocks. The storage's clock, as the
+   node has measured it, jumps ahead where the steady one lost time (a virtual machine that was halted) and where the
+   database moved to a host with another clock: other nodes see the end of the lease by that one.
 2. It ends for the holder a tenth of its span earlier still: for what is on its way between the last question and the
    peer, and for the difference of two clocks.
 3. It is renewed once a third of its span has passed. A transaction whose outcome is unknown renews nothing.
@@ -23,6 +25,9 @@ _RENEWALS = 3
 Holds = Callable[[], bool]
 """The question whether what is handed over is still held."""
 
+Reading = tuple[int, int]
+"""A reading of the clocks of a lease, in microseconds: of the steady one, and of the storage's."""
+
 
 class LeaseLost(Exception):
     """The lease ended: what was held under it belongs to another node, or will."""
@@ -38,19 +43,24 @@ class LateOutcome(msgspec.Struct, frozen=True):
     text: str
 
 
+def lease_clock(steady: Callable[[], int], stored: Callable[[], int]) -> Callable[[], Reading]:
+    """Return the reading of a steady clock and of the storage's."""
+    return lambda: (steady(), stored())
+
+
 class HeldLease:
-    """A lease of ``span`` microseconds by ``clock``, a steady one. It is not held before ``extend``."""
+    """A lease of ``span`` microseconds by ``clock``. It is not held before ``extend``."""
 
     __slots__ = ("_clock", "_since", "_span")
 
-    def __init__(self, span: int, clock: Callable[[], int]) -> None:
+    def __init__(self, span: int, clock: Callable[[], Reading]) -> None:
         self._span = span
         self._clock = clock
-        self._since: int | None = None
+        self._since: Reading | None = None
 
-    def extend(self, began: int) -> None:
+    def extend(self, began: Reading) -> None:
         """Count the lease from ``began``, a reading of the clock before the transaction that wrote it."""
-        if self._since is None or began > self._since:
+        if self._since is None or began[0] >= self._since[0]:
             self._since = began
 
     def drop(self) -> None:
@@ -59,12 +69,18 @@ class HeldLease:
 
     def holds(self) -> bool:
         """Return whether the lease certainly holds."""
-        return self._since is not None and self._clock() < self._since + self._span - self._span // _MARGIN
+        return self._is_within(self._span - self._span // _MARGIN)
 
     @property
     def renews(self) -> bool:
         """True if it must be acquired or renewed now."""
-        return self._since is None or self._clock() >= self._since + self._span // _RENEWALS
+        return not self._is_within(self._span // _RENEWALS)
+
+    def _is_within(self, span: int) -> bool:
+        if self._since is None:
+            return False
+        steady, stored = self._clock()
+        return max(steady - self._since[0], stored - self._since[1]) < span
 
 
 def always() -> bool:

@@ -288,7 +288,7 @@ def test_a_claim_of_a_node_that_lost_the_lane_is_undone(world: World) -> None:
         await world.other.until(world.put_back)
         world.other.way.open.clear()
         assert world.other.worker._fence == world.cut.worker._fence + 1
-        world.cut.worker._lease.extend(world.api.clock())
+        world.cut.worker._lease.extend(world.cut.worker._lease_clock())
         world.cut.network.submitted.clear()
         world.api.clock.advance(6)
         world.cut.way.open.set()
@@ -378,5 +378,26 @@ def test_what_waits_in_a_carrier_is_dropped_when_the_lane_went_to_another_node(
             ([SENT, WAITING], []) if returns else ([SENT], [WAITING])
         )
         assert world.late == []
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("world", ["fail"], indirect=True)
+def test_a_machine_that_was_halted_sends_nothing_that_waits(world: World) -> None:
+    async def body() -> None:
+        await world.lose()
+        # Its steady clock stood still with it; the database's was measured since.
+        world.cut.stood_still = 21
+        world.other.begin()
+        await world.other.idle()
+        world.cut.network.responds.set()
+        await world.cut.until(lambda: len(world.cut.network.submitted) == 2)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert world.cut.network.seen == [SENT]
+        world.cut.way.open.set()
+        await world.cut.idle()
+        assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
+        assert len(world.late) == 1
 
     world.api.run(body())

@@ -16,6 +16,7 @@ from trunkline.core.database_clock import (
     describe_skew,
     state_of,
 )
+from trunkline.core.leases import HeldLease, lease_clock
 
 NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
@@ -154,6 +155,19 @@ def test_a_halted_virtual_machine_within_one_round_trip_proves_nothing() -> None
     # The steady clock lost an hour: the node's clock was behind, and is right again.
     assert abs(world.error) <= MILLISECOND
     assert world.clock.take_jumps() == [pytest.approx(HOUR, abs=SECOND)]
+
+
+def test_a_machine_that_was_halted_holds_its_leases_until_the_next_measurement() -> None:
+    world = World()
+    world.measure()
+    clock = lease_clock(world.steady, world.clock)
+    lease = HeldLease(20 * SECOND, clock)
+    lease.extend(clock())
+    world.pass_by(60)
+    world.lost += 60
+    assert lease.holds()
+    world.measure()
+    assert not lease.holds()
 
 
 def test_the_quickest_of_several_round_trips_counts() -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.core.leases import HeldLease, always
+from trunkline.core.leases import HeldLease, always, lease_clock
 
 
-class Steady:
-    """A steady clock that a test moves."""
+class Clocks:
+    """A steady clock and the storage's, which a test moves."""
 
-    now = 1_000
+    def __init__(self) -> None:
+        self.steady, self.stored = 1_000, 1_000_000
+        self.lease = HeldLease(100, self.read)
 
-    def __call__(self) -> int:
-        return self.now
+    def read(self) -> tuple[int, int]:
+        return lease_clock(lambda: self.steady, lambda: self.stored)()
+
+    def pass_by(self, passed: int) -> None:
+        self.steady += passed
+        self.stored += passed
 
 
 @pytest.mark.parametrize(
@@ -28,31 +34,58 @@ class Steady:
     ],
 )
 def test_a_lease_holds_and_is_renewed_in_its_time(passed: int, holds: bool, renews: bool) -> None:
-    steady = Steady()
-    lease = HeldLease(100, steady)
-    lease.extend(steady.now)
-    steady.now += passed
-    assert (lease.holds(), lease.renews) == (holds, renews)
+    clocks = Clocks()
+    clocks.lease.extend(clocks.read())
+    clocks.pass_by(passed)
+    assert (clocks.lease.holds(), clocks.lease.renews) == (holds, renews)
 
 
 def test_a_lease_is_not_held_before_it_is_acquired_nor_after_it_is_lost() -> None:
-    lease = HeldLease(100, Steady())
-    assert not lease.holds()
-    assert lease.renews
-    lease.extend(1_000)
-    assert lease.holds()
-    lease.drop()
-    assert not lease.holds()
+    clocks = Clocks()
+    assert not clocks.lease.holds()
+    assert clocks.lease.renews
+    clocks.lease.extend(clocks.read())
+    assert clocks.lease.holds()
+    clocks.lease.drop()
+    assert not clocks.lease.holds()
 
 
 def test_it_counts_from_before_the_newest_transaction() -> None:
-    steady = Steady()
-    lease = HeldLease(100, steady)
-    lease.extend(steady.now)
+    clocks = Clocks()
+    first = clocks.read()
+    clocks.pass_by(50)
+    clocks.lease.extend(clocks.read())
     # A renewal that took longer than one that began later.
-    lease.extend(steady.now - 50)
-    steady.now += 89
-    assert lease.holds()
+    clocks.lease.extend(first)
+    clocks.pass_by(89)
+    assert clocks.lease.holds()
+
+
+@pytest.mark.parametrize(
+    ("steady", "stored", "holds"),
+    [
+        (0, 89, True),
+        (0, 90, False),  # a machine that was halted, or another host of the database, whose clock is ahead
+        (90, 0, False),  # another host of the database, whose clock is behind
+        (89, -3600, True),
+        (90, -3600, False),
+        (0, 3600, False),
+    ],
+)
+def test_it_is_over_by_the_clock_that_got_furthest(steady: int, stored: int, holds: bool) -> None:
+    clocks = Clocks()
+    clocks.lease.extend(clocks.read())
+    clocks.steady += steady
+    clocks.stored += stored
+    assert clocks.lease.holds() == holds
+    # From its renewal on it counts by what the clocks show then.
+    clocks.steady += 1
+    clocks.lease.extend(clocks.read())
+    assert clocks.lease.holds()
+    clocks.pass_by(89)
+    assert clocks.lease.holds()
+    clocks.pass_by(1)
+    assert not clocks.lease.holds()
 
 
 def test_what_is_under_no_lease_is_always_held() -> None:

@@ -13,8 +13,9 @@
    is unknown, the next turn requeues the jobs that this node has claimed by it without knowing.
 5. ``stop`` lets the turn under way end, waits for the running jobs for the drain time, cancels the rest and requeues
    them. A node that dies loses its leases, and other nodes run its jobs again.
-6. A node that stood still finds its leases over by the steady clock. A job that has not begun by then, or asks before
-   its next effect, returns to the queue; the outcome of one that was claimed by another node is refused (``claims``).
+6. A node that stood still finds its leases over by one of two clocks (``leases``). A job that has not begun by then, or
+   asks before its next effect, returns to the queue; the outcome of one that was claimed by another node is refused
+   (``claims``).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from trunkline.core.jobs.outcomes import (
     without_write,
 )
 from trunkline.core.jobs.queue import JobsDue
-from trunkline.core.leases import HeldLease, LeaseLost
+from trunkline.core.leases import HeldLease, LeaseLost, Reading, lease_clock
 from trunkline.core.outages import Outage
 from trunkline.core.periodic import PeriodicTask
 from trunkline.core.sids import new_token
@@ -97,8 +98,9 @@ class _Turn(msgspec.Struct):
 
 
 class Runner:
-    """The runner of jobs with ``handlers``, by kind. ``jitter`` returns numbers from 0 to 1; ``steady`` is the clock of
-    the leases. All methods belong to one event loop; the database stays open until ``stop`` has returned."""
+    """The runner of jobs with ``handlers``, by kind. ``jitter`` returns numbers from 0 to 1; ``steady`` counts the
+    leases beside ``clock``. All methods belong to one event loop; the database stays open until ``stop`` has returned.
+    """
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class Runner:
         self._database = database
         self._handlers = handlers
         self._clock = clock
-        self._steady = steady
+        self._lease_clock = lease_clock(steady, clock)
         self._options = options or RunnerOptions()
         self._jitter = jitter
         self._limits = ConcurrencyLimits(handlers)
@@ -182,14 +184,14 @@ class Runner:
         held = [one for one in self._running.values() if one.lease.renews]
         if not held:
             return
-        began = self._steady()
+        began = self._lease_clock()
         lost = await self._database.write(lambda tx: self._renew(tx, held))
         self._renewed(held, lost, began)
 
     async def _renew(self, tx: Tx, held: Sequence[_JobRun]) -> list[ClaimedJob]:
         return await claims.renew(tx, self._lease(tx), [one.job for one in held])
 
-    def _renewed(self, held: Sequence[_JobRun], lost: Sequence[ClaimedJob], began: int) -> None:
+    def _renewed(self, held: Sequence[_JobRun], lost: Sequence[ClaimedJob], began: Reading) -> None:
         gone = {(job.id, job.fence) for job in lost}
         for one in held:
             # An outcome that was settled meanwhile is no loss.
@@ -245,7 +247,7 @@ class Runner:
                 await self._pause(self._rest(turn.next_due))
 
     async def _turn(self, settled: Sequence[SettledJob]) -> _Turn:
-        began = self._steady()
+        began = self._lease_clock()
         free = min(self._free, self._options.batch)
         lanes = self._limits.claimable(free)
         held = [one for one in self._running.values() if not one.lease.holds()]
@@ -319,8 +321,8 @@ class Runner:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    def _begin(self, job: ClaimedJob, began: int) -> None:
-        lease = HeldLease(self._span, self._steady)
+    def _begin(self, job: ClaimedJob, began: Reading) -> None:
+        lease = HeldLease(self._span, self._lease_clock)
         lease.extend(began)
         job = msgspec.structs.replace(job, holds=lease.holds)
         handler = self._handlers.get(job.kind)

@@ -26,15 +26,22 @@ Body = Callable[["World"], Coroutine[Any, Any, None]]
 class World:
     """A database whose clock the test moves, and what was announced and written."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, halts: bool = False) -> None:
         self.now = system_clock()
+        self.lost = 0
+        self._halts = halts
         self.database: Database
         self.late: list[str] = []
         self.written: list[str] = []
 
     def pass_lease(self) -> None:
-        """Let the time of a lease pass."""
+        """Let the time of a lease pass; a machine that is halted loses it on its steady clock."""
         self.now += 61 * SECOND
+        self.lost += 61 * SECOND * self._halts
+
+    def steady(self) -> int:
+        """Return the time of the steady clock."""
+        return self.now - self.lost
 
     def write(self, what: str) -> Callable[[Tx], Coroutine[Any, Any, None]]:
         """Return a write that is noted."""
@@ -88,9 +95,9 @@ class HeldJobs:
         return self._outcome(job)
 
 
-def scenario(database_url: str, body: Body) -> None:
+def scenario(database_url: str, body: Body, *, halts: bool = False) -> None:
     async def run() -> None:
-        world = World()
+        world = World(halts=halts)
         async with opened(database_url, MIGRATIONS, lambda: world.now) as database:
             world.database = database
             database.listen(world.on_events)
@@ -105,7 +112,7 @@ async def running(
 ) -> AsyncIterator[Runner]:
     clock = lambda: world.now  # noqa: E731
     options = RunnerOptions(poll_seconds=poll)
-    runner = Runner(world.database, {"test": Handler(handler)}, clock, options, steady=clock)
+    runner = Runner(world.database, {"test": Handler(handler)}, clock, options, steady=world.steady)
     await runner.start()
     try:
         yield runner
@@ -154,7 +161,8 @@ def test_an_outcome_of_a_lost_lease_is_refused_and_reported(database_url: str, n
     scenario(database_url, body)
 
 
-def test_a_job_that_asks_for_its_lease_does_nothing_more(database_url: str) -> None:
+@pytest.mark.parametrize("halts", [False, True])
+def test_a_job_that_asks_for_its_lease_does_nothing_more(database_url: str, halts: bool) -> None:
     async def body(world: World) -> None:
         def request(job: ClaimedJob) -> JobOutcome:
             assert not job.holds()
@@ -166,7 +174,7 @@ def test_a_job_that_asks_for_its_lease_does_nothing_more(database_url: str) -> N
         assert world.late == []
         assert await world.empty()
 
-    scenario(database_url, body)
+    scenario(database_url, body, halts=halts)
 
 
 def test_a_transaction_of_a_lost_job_is_refused(database_url: str) -> None:
@@ -179,7 +187,8 @@ def test_a_transaction_of_a_lost_job_is_refused(database_url: str) -> None:
     scenario(database_url, body)
 
 
-def test_nobody_took_over_and_nothing_is_lost_doubled_or_reported(database_url: str) -> None:
+@pytest.mark.parametrize("halts", [False, True])
+def test_nobody_took_over_and_nothing_is_lost_doubled_or_reported(database_url: str, halts: bool) -> None:
     async def body(world: World) -> None:
         frozen = HeldJobs(lambda _: Success(also=world.write("also")))
         await world.put("a", order_key="k")
@@ -202,7 +211,7 @@ def test_nobody_took_over_and_nothing_is_lost_doubled_or_reported(database_url: 
         assert world.written == ["also", "also"]
         assert world.late == []
 
-    scenario(database_url, body)
+    scenario(database_url, body, halts=halts)
 
 
 def test_a_job_that_was_dropped_runs_again_where_nobody_took_it_over(database_url: str) -> None:

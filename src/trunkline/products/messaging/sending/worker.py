@@ -27,7 +27,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from trunkline.core.clock import SECOND, has_passed, permits_due_work
-from trunkline.core.leases import HeldLease, Holds, LeaseLost, always
+from trunkline.core.leases import HeldLease, Holds, LeaseLost, always, lease_clock
 from trunkline.core.outages import Outage
 from trunkline.core.periodic import retry_storage
 from trunkline.core.rates import TokenBucket
@@ -97,7 +97,8 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._preferred = ""
         self._refreshed_at = 0
-        self._lease = HeldLease(lanes.LEASE, context.steady)
+        self._lease_clock = lease_clock(context.steady, context.clock)
+        self._lease = HeldLease(lanes.LEASE, self._lease_clock)
         self._fence = 0
         self._orphans: list[message_queue.QueueEntry] = []
         self._claimed_unknown: int | None = None
@@ -241,7 +242,7 @@ class Worker:
         if not self._lease.renews:
             await self._handle_orphans()
             return True
-        began, known = self._context.steady(), self._fence
+        began, known = self._lease_clock(), self._fence
 
         async def write(tx: Tx) -> tuple[lanes.SenderLane | None, list[message_queue.QueueEntry]]:
             lane = await lanes.acquire_lane(tx, self.lane, self._context.node, tx.now + lanes.LEASE)
@@ -259,7 +260,7 @@ class Worker:
                 )
             return False
         if lane.fence != known:
-            self._lease, self._fence = HeldLease(lanes.LEASE, self._context.steady), lane.fence
+            self._lease, self._fence = HeldLease(lanes.LEASE, self._lease_clock), lane.fence
             self._bucket.full_at, self._bucket.since = lane.free_at, lane.free_since
         self._lease.extend(began)
         if lane.fence != known:
