@@ -1,10 +1,10 @@
 """Leases from their holders' side, and the outcomes that come in when a lease is over. Pure.
 
 1. A lease is stored with its end by the clock of the storage. Its holder counts it on two clocks, from before the
-   transaction began that acquired or renewed it, and it is over as soon as one of them shows that. The steady clock counts
-   on while the process is stopped or the machine sleeps, whatever is done to other clocks. The storage's clock, as the
-   node has measured it, jumps ahead where the steady one lost time (a virtual machine that was halted) and where the
-   database moved to a host with another clock: other nodes see the end of the lease by that one.
+   transaction began that acquired or renewed it, and it is over as soon as one of them shows that. The steady clock
+   counts on while the process is stopped or the machine sleeps, whatever is done to other clocks. The storage's clock,
+   as the node has measured it, jumps ahead where the steady one lost time (a virtual machine that was halted) and where
+   the database moved to a host with another clock: other nodes see the end of the lease by that one.
 2. It ends for the holder a tenth of its span earlier still: for what is on its way between the last question and the
    peer, and for the difference of two clocks.
 3. It is renewed once a third of its span has passed. A transaction whose outcome is unknown renews nothing.

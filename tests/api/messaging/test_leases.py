@@ -42,7 +42,8 @@ class Network:
     carries_channels = False
     ready = True
 
-    def __init__(self, *, unknown: str) -> None:
+    def __init__(self, prefix: str, *, unknown: str) -> None:
+        self._prefix = prefix
         self.resends_unknown = unknown == "resend"
         self.submitted: list[str] = []
         self.seen: list[str] = []
@@ -73,7 +74,7 @@ class Network:
             self.seen.append(text)
         elif self.ends is not None:
             return self.ends
-        return Acceptance((f"id {text}",))
+        return Acceptance((f"{self._prefix} {text}",))
 
 
 class Way:
@@ -86,10 +87,19 @@ class Way:
         self.unknown = 0
         """Claims whose commits have an unknown outcome, and were made."""
         self.broken_reads = 0
+        self.lost_results = False
+        """True if the next results are written, the connection is lost in their commit, and ``results`` are held up."""
+        self.results = asyncio.Event()
+        self.results.set()
 
     async def write(self, action: Action[T]) -> T:
-        await self.open.wait()
+        of_results = "BatchWriter" in action.__qualname__
+        await (self.results if of_results else self.open).wait()
         found = await self._database.write(action)
+        if of_results and self.lost_results:
+            self.lost_results = False
+            self.results.clear()
+            raise OutcomeUnknown("the connection was lost")
         if self.unknown and "_take" in action.__qualname__:
             self.unknown -= 1
             raise OutcomeUnknown("the connection was lost")
@@ -111,7 +121,7 @@ class SendingNode:
         self._api = api
         self.stood_still = 0
         """The seconds that its steady clock has lost."""
-        self.network, self.way = Network(unknown=unknown), Way(context.database)
+        self.network, self.way = Network(name, unknown=unknown), Way(context.database)
         database = cast(Database, self.way)
         self.context = msgspec.structs.replace(
             context,
@@ -206,7 +216,7 @@ def test_a_message_that_was_sent_again_is_not_touched_and_reported_once(world: W
         await world.resume()
         assert world.cut.network.seen == [SENT]
         assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
-        text = f"message {world.sids[SENT]} may have been sent twice as id {SENT} over network"
+        text = f"message {world.sids[SENT]} may have been sent twice as cut {SENT} over network"
         assert world.late == [text]
 
     world.api.run(body())
@@ -224,7 +234,7 @@ def test_nothing_goes_out_after_it_was_reported_as_failed(world: World) -> None:
         assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
         (text,) = world.late
         assert text == (
-            f"message {world.sids[SENT]} was reported as failed, and the network may have it as id {SENT} over network"
+            f"message {world.sids[SENT]} was reported as failed, and the network may have it as cut {SENT} over network"
         )
 
     world.api.run(body())
@@ -399,5 +409,59 @@ def test_a_machine_that_was_halted_sends_nothing_that_waits(world: World) -> Non
         await world.cut.idle()
         assert await world.statuses() == {SENT: "failed", WAITING: "failed"}
         assert len(world.late) == 1
+
+    world.api.run(body())
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_results_that_an_unknown_commit_recorded_are_not_reported_after_the_lease(
+    world: World, taken: bool
+) -> None:
+    async def body() -> None:
+        cut, other = world.cut, world.other
+        cut.way.lost_results = True
+        cut.network.responds.set()
+        cut.begin()
+        await cut.until(lambda: not cut.way.results.is_set())
+        cut.way.open.clear()
+        world.api.clock.advance(21)
+        if taken:
+            # Another node gets the lane, and finds nothing there.
+            other.begin()
+            await other.idle()
+            assert other.network.submitted == []
+        cut.way.results.set()
+        await cut.until(lambda: not cut.context.under_way)
+        cut.way.open.set()
+        await cut.idle()
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        assert world.late == []
+
+    world.api.run(body())
+
+
+def test_a_message_is_not_claimed_while_its_result_is_being_recorded(world: World) -> None:
+    async def body() -> None:
+        cut = world.cut
+        cut.way.lost_results = True
+        cut.network.ends = Deferral(0, "not now")
+        cut.network.responds.set()
+        cut.begin()
+        await cut.until(lambda: not cut.way.results.is_set())
+        # The commit was made, so the message waits in the lane again, and is recorded once more.
+        cut.network.ends = None
+        cut.network.responds.clear()
+        for _ in range(20):
+            cut.worker.wake()
+            await asyncio.sleep(0)
+            await cut.way.read(lambda tx: tx.value("SELECT 1"))
+        assert cut.network.submitted == [SENT, WAITING]
+        cut.way.results.set()
+        await cut.until(lambda: cut.network.submitted == [SENT, WAITING, SENT])
+        cut.network.responds.set()
+        await cut.idle()
+        assert cut.network.submitted == [SENT, WAITING, SENT]
+        assert await world.statuses() == {SENT: "sent", WAITING: "sent"}
+        assert world.late == []
 
     world.api.run(body())

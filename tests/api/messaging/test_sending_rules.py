@@ -248,6 +248,7 @@ def _rules(api: Api) -> ClaimRules:
         address=context.address,
         enforcement=context.enforcement,
         prices=context.prices,
+        under_way=frozenset(),
     )
 
 

@@ -160,6 +160,12 @@ async def record_free_at(tx: Tx, held: LaneClaim, free_at: int) -> None:
         raise LeaseLost
 
 
+async def fence_of(tx: Tx, lane: str) -> int | None:
+    """Return the number of a lane's last holder."""
+    fence: int | None = await tx.value("SELECT fence FROM message_lanes WHERE lane = :lane", lane=lane)
+    return fence
+
+
 async def await_changes(tx: Tx, lane: str) -> None:
     """Wait for the transactions that change a lane now."""
     await tx.run("UPDATE message_lanes SET holder = holder WHERE lane = :lane", lane=lane)

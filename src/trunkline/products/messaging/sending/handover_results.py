@@ -47,6 +47,13 @@ class MessageSegment(Row, frozen=True):
     date_created: int
 
 
+class _SegmentId(Row, frozen=True):
+    id: str
+
+
+_SEGMENT_IDS = "SELECT id FROM message_parts WHERE message_sid = :sid AND carrier = :carrier ORDER BY part"
+
+
 class HandoverResult(msgspec.Struct, frozen=True):
     """The result of a hand-over; ``entry`` and ``message`` as they were when they were claimed. ``holds`` returns
     whether the lane's lease still holds."""
@@ -114,7 +121,7 @@ async def _report_late(tx: Tx, ended: HandoverResult) -> None:
     """Announce a result that came in too late, if the network may have the message twice or against its state."""
     # While the lease holds, this node has recorded the result before, in a commit whose outcome it did not get.
     nothing = isinstance(ended.outcome, Rejection | Deferral) and ended.outcome.ids == ended.entry.ids
-    if nothing or ended.holds():
+    if nothing or ended.holds() or await _was_recorded(tx, ended):
         return
     message = await find_message(tx, ended.entry.account_sid, ended.entry.message_sid)
     if message is None:
@@ -125,6 +132,15 @@ async def _report_late(tx: Tx, ended: HandoverResult) -> None:
     tx.announce(
         LateOutcome(f"message {message.sid} {what}{f' as {ids}' if ids else ''} over {ended.carrier}")
     )
+
+
+async def _was_recorded(tx: Tx, ended: HandoverResult) -> bool:
+    """Return whether a commit whose outcome this node did not get has recorded the result: the lane had no other holder
+    since, or the ids are the message's."""
+    if await lanes.fence_of(tx, ended.entry.lane) == ended.entry.fence:
+        return True
+    stored = await tx.all(_SegmentId, _SEGMENT_IDS, sid=ended.entry.message_sid, carrier=ended.carrier)
+    return bool(stored) and [one.id for one in stored] == list(ended.outcome.ids)
 
 
 def _with_ids(entry: QueueEntry, ids: tuple[str, ...]) -> QueueEntry:

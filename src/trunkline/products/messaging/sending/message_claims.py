@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import msgspec
 
@@ -51,13 +51,15 @@ UPDATE messages SET status = 'sending', date_updated = :now WHERE account_sid = 
 class ClaimRules(msgspec.Struct, frozen=True):
     """The rules of a lane's messages: ``route`` returns the carrier for a sender and a recipient; ``shared_rates`` are
     those of the lane and others; networks fetch attachments below ``address``; ``enforcement`` holds the operator's
-    rules for the US, ``prices`` the costs of messages."""
+    rules for the US, ``prices`` the costs of messages. ``under_way`` are the SIDs of the messages whose results this
+    node awaits."""
 
     route: Callable[[str, str], Carrier | None]
     shared_rates: SharedRates
     address: PublicAddress
     enforcement: Enforcement
     prices: Prices
+    under_way: Set[str]
 
 
 class Handover(msgspec.Struct, frozen=True):
@@ -103,6 +105,9 @@ async def claim_messages(
         message = messages.get(entry.message_sid)
         if message is None:
             continue
+        if entry.message_sid in rules.under_way:
+            # Its result is recorded again, after a commit with an unknown outcome; those behind it must not pass.
+            break
         carrier = rules.route(message.sender or "", message.recipient)
         if refused := (
             stopped

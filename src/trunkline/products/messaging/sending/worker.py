@@ -91,7 +91,12 @@ class Worker:
         self._context = context
         self._bucket = TokenBucket(1, BURST)
         self._rules = ClaimRules(
-            self._route, context.shared_rates, context.address, context.enforcement, context.prices
+            self._route,
+            context.shared_rates,
+            context.address,
+            context.enforcement,
+            context.prices,
+            context.under_way,
         )
         self._references = References()
         self._tasks: set[asyncio.Task[None]] = set()
