@@ -413,9 +413,9 @@ def test_a_machine_that_was_halted_sends_nothing_that_waits(world: World) -> Non
     world.api.run(body())
 
 
-@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("claimed", [False, True])
 def test_results_that_an_unknown_commit_recorded_are_not_reported_after_the_lease(
-    world: World, taken: bool
+    world: World, claimed: bool
 ) -> None:
     async def body() -> None:
         cut, other = world.cut, world.other
@@ -425,7 +425,7 @@ def test_results_that_an_unknown_commit_recorded_are_not_reported_after_the_leas
         await cut.until(lambda: not cut.way.results.is_set())
         cut.way.open.clear()
         world.api.clock.advance(21)
-        if taken:
+        if claimed:
             # Another node gets the lane, and finds nothing there.
             other.begin()
             await other.idle()

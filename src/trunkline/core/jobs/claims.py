@@ -60,6 +60,15 @@ AND NOT EXISTS (SELECT 1 FROM jobs WHERE order_key = :order_key AND state = 'rea
 """
 _END_LEASES = "UPDATE jobs SET due = :now WHERE holder IS NOT NULL AND state = 'ready' AND due > :now"
 _NEXT_DUE = "SELECT due FROM jobs WHERE state = 'ready' ORDER BY due LIMIT 1"
+_END = f"SELECT ({_NEXT_DUE}) AS due, '' AS number"
+_END_WITH_NUMBER = f"""
+SELECT ({_NEXT_DUE}) AS due, coalesce(CAST(pg_current_xact_id_if_assigned() AS TEXT), '0') AS number
+"""
+# After a failover to a server that lacks it, the number may lie ahead of all that it has, which is an error to ask for.
+_STATUS = """
+SELECT CASE WHEN CAST(CAST(:number AS TEXT) AS xid8) < pg_snapshot_xmax(pg_current_snapshot())
+THEN pg_xact_status(CAST(CAST(:number AS TEXT) AS xid8)) END
+"""
 
 MAX_REASON = 1000
 """Characters of a failure's reason that are kept."""
@@ -80,11 +89,20 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class SettledJob(msgspec.Struct, frozen=True):
-    """A job that this node held, and its outcome. ``again``: a commit with it had an unknown outcome before."""
+    """A job that this node held, and its outcome. ``unknown`` are the numbers of the transactions with it whose commits
+    had an unknown outcome."""
 
     job: ClaimedJob
     outcome: Settlement
-    again: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+class TurnEnd(Row, frozen=True):
+    """The end of a turn: the time at which the next job is due or the next lease ends, and the number by which the
+    transaction can be found later: 0 if it has changed nothing, and none on SQLite, where only this node has jobs."""
+
+    due: int | None
+    number: str
 
 
 async def claim(tx: Tx, lease: Lease, limit: int) -> list[ClaimedJob]:
@@ -163,7 +181,7 @@ async def confirm(tx: Tx, holder: str, claimed: JobClaim) -> None:
 
 
 def _is_plain(one: SettledJob) -> bool:
-    if one.again or one.job.order_key or not one.job.holds():
+    if one.unknown or one.job.order_key or not one.job.holds():
         return False
     return isinstance(one.outcome, Success) and one.outcome.also is None
 
@@ -188,12 +206,12 @@ async def _settle(tx: Tx, holder: str, one: SettledJob, park_seconds: float) -> 
             await tx.run(_REQUEUE, due=due, now=tx.now, parked=True, **held)
     if isinstance(outcome, Requeue | NoCapacity):
         return
-    if one.again and not kept and job.holds():
-        # The commit before was made, with all that belongs to it.
+    if not kept and await _was_committed(tx, one.unknown):
+        # With all that belongs to it.
         return
     await _record(tx, outcome)
     if not kept:
-        # While the lease holds, no other node has the job: an earlier commit with an unknown outcome has succeeded.
+        # A job that is gone while its lease holds was removed by its owner or the operator.
         if not job.holds():
             tx.announce(LateOutcome(f"job {job.id} ({job.kind}) may have been run twice"))
         return
@@ -201,6 +219,15 @@ async def _settle(tx: Tx, holder: str, one: SettledJob, park_seconds: float) -> 
         await outcome.also(tx)
     if job.order_key and not isinstance(outcome, Retry):
         await free_next(tx, job.order_key)
+
+
+async def _was_committed(tx: Tx, numbers: Sequence[str]) -> bool:
+    """Return whether one of these transactions was made. Call it once a change has waited for them: none is under way
+    any more."""
+    for number in numbers:
+        if not number or await tx.value(_STATUS, number=number) == "committed":
+            return True
+    return False
 
 
 async def _record(tx: Tx, outcome: Settlement) -> None:
@@ -216,10 +243,11 @@ async def free_next(tx: Tx, order_key: str) -> None:
         await tx.run(_READY, id=next_id, order_key=order_key)
 
 
-async def next_due(tx: Tx) -> int | None:
-    """Return the time at which the next job is due or the next lease ends."""
-    due: int | None = await tx.value(_NEXT_DUE)
-    return due
+async def end_of_turn(tx: Tx) -> TurnEnd:
+    """Return the end of a turn, in one query."""
+    end = await tx.one(TurnEnd, _END_WITH_NUMBER if tx.skip_locked else _END)
+    assert end is not None
+    return end
 
 
 def clipped(text: str) -> str:

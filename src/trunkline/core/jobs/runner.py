@@ -122,6 +122,7 @@ class Runner:
         self._running: dict[tuple[str, int], _JobRun] = {}
         self._settled: list[SettledJob] = []
         self._claimed_unknown = False
+        self._transaction = ""
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -231,7 +232,7 @@ class Runner:
                 continue
             except OutcomeUnknown:
                 self._claimed_unknown = True
-                self._settled = [_again(one) for one in settled] + self._settled
+                self._settled = [self._unknown(one) for one in settled] + self._settled
                 await self._pause(_STORAGE_PAUSE)
                 continue
             except Exception as error:
@@ -271,7 +272,7 @@ class Runner:
             if free > len(claimed):
                 claimed += await claims.claim(tx, lease, free - len(claimed))
             more = 0 < free <= len(claimed)
-            return _Turn(claimed, emptied, lost, await claims.next_due(tx), more)
+            return _Turn(claimed, emptied, lost, await self._end_turn(tx), more)
 
         turn = await self._database.write(write)
         self._claimed_unknown = False
@@ -285,6 +286,16 @@ class Runner:
     async def _settle(self, tx: Tx, settled: Sequence[SettledJob]) -> None:
         await claims.settle(tx, self._options.node, settled, self._options.lease_seconds)
 
+    async def _end_turn(self, tx: Tx) -> int | None:
+        """Return the time at which the next job is due, and keep the number of the transaction."""
+        end = await claims.end_of_turn(tx)
+        self._transaction = end.number
+        return end.due
+
+    def _unknown(self, one: SettledJob) -> SettledJob:
+        """Return what is settled once more, after the last commit had an unknown outcome."""
+        return msgspec.structs.replace(one, unknown=(*one.unknown, self._transaction))
+
     async def _requeue_unknown(self, tx: Tx, lease: Lease, ours: set[tuple[str, int]]) -> None:
         """Requeue what this node has claimed in a commit whose outcome it did not get: jobs that are not ``ours``."""
         found = await claims.held_jobs(tx, lease)
@@ -297,11 +308,11 @@ class Runner:
         left: list[SettledJob] = []
         for one in settled:
             try:
-                await self._database.write(partial(self._settle, settled=[one]))
+                await self._database.write(partial(self._settle_one, one=one))
             except Unavailable:
                 left.append(one)
             except OutcomeUnknown:
-                left.append(_again(one))
+                left.append(self._unknown(one))
             except DamagedData:
                 # The storage has logged what is damaged. What cannot be written must not hold up the others.
                 left.append(SettledJob(one.job, without_write(one.outcome)))
@@ -309,6 +320,10 @@ class Runner:
                 log.exception("the outcome of job %s cannot be written as it is", one.job.id)
                 left.append(SettledJob(one.job, without_write(one.outcome)))
         return left
+
+    async def _settle_one(self, tx: Tx, one: SettledJob) -> None:
+        await self._settle(tx, [one])
+        await self._end_turn(tx)
 
     def _rest(self, due: int | None) -> float:
         """Return the seconds until the next turn, unless an event begins one before."""
@@ -364,8 +379,3 @@ class Runner:
     def _end(self, job: ClaimedJob, outcome: Settlement) -> None:
         self._settled.append(SettledJob(job, outcome))
         self._wake.set()
-
-
-def _again(one: SettledJob) -> SettledJob:
-    """Return what is settled once more, after a commit with an unknown outcome."""
-    return msgspec.structs.replace(one, again=True)

@@ -26,7 +26,7 @@ MIGRATIONS = (
                 reason TEXT NOT NULL,
                 created BIGINT NOT NULL
             )""",
-            # claims.claim, claims.next_due
+            # claims.claim, claims.end_of_turn
             "CREATE INDEX jobs_to_run ON jobs (due) WHERE state = 'ready'",
             # claims.claim_parked
             "CREATE INDEX jobs_parked ON jobs (kind, lane, created) WHERE parked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from trunkline.core.jobs.queue import Job, JobState, enqueue
 from trunkline.core.jobs.runner import Runner, RunnerOptions
 from trunkline.core.jobs.schema import MIGRATIONS
 from trunkline.core.leases import LateOutcome, LeaseLost
-from trunkline.core.storage.database import Database, Tx
+from trunkline.core.storage.database import Database, OutcomeUnknown, Tx, Unavailable
 
 PATIENCE = 20.0
 Body = Callable[["World"], Coroutine[Any, Any, None]]
@@ -79,6 +79,43 @@ class World:
         return not await self.left()
 
 
+class LostCommit:
+    """A database whose connection is lost in the next commit of a runner, and that is away until ``back`` is set."""
+
+    def __init__(self, database: Database, *, made: bool) -> None:
+        self._database = database
+        self._made = made
+        self.arms = False
+        self.lost = asyncio.Event()
+        self.back = asyncio.Event()
+        self.back.set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def write(self, action: Any) -> Any:
+        if not self.back.is_set():
+            raise Unavailable("away")
+        if not self.arms:
+            return await self._database.write(action)
+
+        async def run(tx: Tx) -> None:
+            await action(tx)
+            if not self._made:
+                raise Undone
+
+        self.arms = False
+        with suppress(Undone):
+            await self._database.write(run)
+        self.back.clear()
+        self.lost.set()
+        raise OutcomeUnknown("the connection was lost")
+
+
+class Undone(Exception):
+    """The end of a transaction that is not committed."""
+
+
 class HeldJobs:
     """A handler that holds its jobs until it is released, and then returns ``outcome``."""
 
@@ -108,11 +145,16 @@ def scenario(database_url: str, body: Body, *, halts: bool = False) -> None:
 
 @asynccontextmanager
 async def running(
-    world: World, handler: Callable[[ClaimedJob], Any], poll: float = 0.02
+    world: World,
+    handler: Callable[[ClaimedJob], Any],
+    poll: float = 0.02,
+    database: Any = None,
 ) -> AsyncIterator[Runner]:
     clock = lambda: world.now  # noqa: E731
     options = RunnerOptions(poll_seconds=poll)
-    runner = Runner(world.database, {"test": Handler(handler)}, clock, options, steady=world.steady)
+    runner = Runner(
+        database or world.database, {"test": Handler(handler)}, clock, options, steady=world.steady
+    )
     await runner.start()
     try:
         yield runner
@@ -256,3 +298,68 @@ def test_leases_are_renewed_at_a_third_and_lost_ones_are_known(database_url: str
         assert await world.left() == [("a", 1)]
 
     scenario(database_url, body)
+
+
+CASES = pytest.mark.parametrize(("number", "order_key"), [(0, None), (1, None), (2, "k")])
+
+
+def lost_commit(number: int, order_key: str | None, *, made: bool, claimed: bool) -> Body:
+    """Return the scenario of an outcome whose commit is lost for longer than the lease; another node may have
+    ``claimed`` the job since."""
+
+    async def body(world: World) -> None:
+        database = LostCommit(world.database, made=made)
+        first = outcomes(world)[number]
+        held = HeldJobs(lambda job: first if (job.payload, job.attempts) == ("a", 1) else Success())
+        await world.put("a", order_key=order_key)
+        async with running(world, held.run, database=database), asyncio.timeout(PATIENCE):
+            await held.begun.wait()
+            database.arms = True
+            held.released.set()
+            await database.lost.wait()
+            world.pass_lease()
+            assert world.written == ["record", "also"]
+            if not made:
+                world.written.clear()
+            if claimed:
+                other = HeldJobs(lambda _: Success())
+                other.released.set()
+                async with running(world, other.run):
+                    await world.until(world.empty)
+            database.back.set()
+            await world.put("b")
+            await world.until(lambda: _ran(held, "b"))
+        twice = claimed and not made
+        assert world.written == (["record"] if twice else ["record", "also"])
+        assert world.late == ([f"job {held.jobs[0].id} (test) may have been run twice"] if twice else [])
+
+    return body
+
+
+@CASES
+@pytest.mark.parametrize("made", [True, False])
+def test_an_outcome_whose_commit_was_lost_with_the_lease_is_written_once(
+    database_url: str,
+    number: int,
+    order_key: str | None,
+    made: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+    scenario(database_url, lost_commit(number, order_key, made=made, claimed=False))
+    assert "Traceback" not in caplog.text
+
+
+@CASES
+@pytest.mark.parametrize("made", [True, False])
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_only_a_job_that_was_run_twice_is_reported(
+    database_url: str, number: int, order_key: str | None, made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.core.jobs.runner._STORAGE_PAUSE", 0)
+    scenario(database_url, lost_commit(number, order_key, made=made, claimed=True))
+
+
+async def _ran(held: HeldJobs, payload: str) -> bool:
+    return payload in [job.payload for job in held.jobs]

@@ -334,7 +334,7 @@ def test_a_node_that_has_the_storage_to_itself_waits_for_no_lease(database_url: 
         async with running(database, ran, clock) as runner:
             if not database_url.startswith("sqlite"):
                 # Another node may be at work.
-                assert await database.read(lambda tx: claims.next_due(tx)) == gone.until
+                assert (await database.read(claims.end_of_turn)).due == gone.until
                 clock.now = gone.until
                 runner.wake()
             await ran.count(1)

@@ -137,16 +137,18 @@ async def claim_messages(
             continue
         for one in buckets:
             one.spend(entry.segments, tx.now)
-        media = (
-            await media_addresses(tx, message.account_sid, message.sid, rules.address.url)
-            if message.num_media
-            else ()
-        )
+        media = await _media(tx, message, rules)
         entry = msgspec.structs.replace(entry, fence=held.fence)
-        handovers.append(Handover(entry, carrier, message, tuple(media)))
+        handovers.append(Handover(entry, carrier, message, media))
     if handovers:
         await _record_claimed(tx, held, handovers, bucket)
     return Claim(handovers, wait=wait, blocked=tuple(blocked.values()), ended=ended)
+
+
+async def _media(tx: Tx, message: Message, rules: ClaimRules) -> tuple[MediaAddress, ...]:
+    if not message.num_media:
+        return ()
+    return tuple(await media_addresses(tx, message.account_sid, message.sid, rules.address.url))
 
 
 async def _record_claimed(tx: Tx, held: LaneClaim, handovers: list[Handover], bucket: TokenBucket) -> None:
