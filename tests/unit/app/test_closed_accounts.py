@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from trunkline.api.principal import OPERATOR, Principal
 from trunkline.core.host_alerts import record_apart
 from trunkline.core.secrets import BadMasterKey, Vault
 from trunkline.core.storage.database import Tx
+from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.credentials import AccountDirectory
@@ -19,7 +22,7 @@ from trunkline.products.accounts.facade import AccountClosed, AccountStatus
 from trunkline.products.accounts.node_accounts import NodeAccounts
 from trunkline.products.accounts.retention import ClosedAccounts
 from trunkline.settings.accounts import AccountSettings
-from unit.app.test_retention import World, on
+from unit.app.test_retention import ACCOUNT, World, insert, on
 
 VAULT = Vault(bytes(range(32)))
 SID, TOKEN = "AC" + "5" * 32, "7" * 32
@@ -118,5 +121,46 @@ def test_an_emptied_account_is_not_looked_at_again(engine: Engine, tmp_path: Pat
         world.clock.go(DAY)
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
         assert not world.removed
+
+    on(engine, tmp_path, check)
+
+
+def test_a_piece_counts_what_goes_with_a_message_of_a_closed_account(engine: Engine, tmp_path: Path) -> None:
+    below = ("message_parts", "message_feedback", "message_queue", "message_media", "media_links", "blobs")
+
+    async def fill(tx: Tx) -> None:
+        for number in range(20):
+            sid, of = f"SM{number}", {"message_sid": f"SM{number}"}
+            await insert(tx, "messages", {"sid": sid, "account_sid": ACCOUNT, "num_media": 10})
+            await insert(tx, "message_feedback", of)
+            await insert(tx, "message_queue", of)
+            for part in range(30):
+                await insert(tx, "message_parts", {**of, "part": part})
+            for medium in range(10):
+                key = f"{sid}-{medium}"
+                await insert(tx, "blobs", {"key": key})
+                await insert(tx, "message_media", {**of, "sid": key, "account_sid": ACCOUNT, "blob": key})
+                await insert(tx, "media_links", {"code": key, "media_sid": key})
+
+    async def check(world: World) -> None:
+        await world.database.write(fill)
+        await world.run(
+            "UPDATE accounts SET status = 'closed', date_updated = 0 WHERE sid = :sid", sid=ACCOUNT
+        )
+        counts = [await rows(world)]
+        write = world.database.write
+
+        async def counting(action: Any) -> Any:
+            result = await write(action)
+            counts.append(await rows(world))
+            return result
+
+        world.database.write = counting  # type: ignore[method-assign]
+        await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
+        assert counts[-1] == 0
+        assert max(before - after for before, after in pairwise(counts)) <= ROWS
+
+    async def rows(world: World) -> int:
+        return sum([await world.rows(table) for table in ("messages", *below)])
 
     on(engine, tmp_path, check)

@@ -186,6 +186,14 @@ class _ParentKey(Row, frozen=True):
     key: str
 
 
+class AccountPiece(Protocol):
+    """The removal of up to ``limit`` rows of an account with all that goes with them; as ``Piece``."""
+
+    async def __call__(self, tx: Tx, limit: int, account_sid: str) -> int:
+        """Carry out the change."""
+        ...
+
+
 class TableRetention(msgspec.Struct, frozen=True, kw_only=True):
     """The retention of a table. ``rule`` states in words what governs its rows apart from ``limits``: ``with its
     message``; ``key`` are the columns of its primary key.
@@ -193,7 +201,8 @@ class TableRetention(msgspec.Struct, frozen=True, kw_only=True):
     The rows of a removed account go by ``account``, a condition on them with ``:account_sid`` that an index serves;
     without one they go with a parent's. ``children`` are tables, with their column of the parent's key, whose rows
     refer to this one's and may be many: they go first, in pieces. ``released`` is the change that frees rows in place
-    of their removal."""
+    of their removal. ``removes`` removes rows of an account by a piece of its own, for a table with rows that take
+    much with them."""
 
     table: str
     rule: str = ""
@@ -202,6 +211,7 @@ class TableRetention(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     children: tuple[tuple[str, str], ...] = ()
     released: str = ""
+    removes: AccountPiece | None = None
 
     def words(self, options: Options | None = None) -> str:
         """Return for people what governs the table, with the values of the options or by their names."""
@@ -244,6 +254,8 @@ async def find_rows_of_account(
             continue
         has_rows = await database.scan(partial(_has_rows, table=table, account_sid=account_sid))
         if has_rows:
+            if table.removes is not None:
+                return FoundRows(table.table, partial(table.removes, account_sid=account_sid))
             if table.released or table.children:
                 piece = partial(_remove_of_account, retention=retention, table=table, account_sid=account_sid)
                 return FoundRows(table.table, piece)
@@ -274,8 +286,9 @@ async def _remove_of_account(
         change, values = table.released, {"now": tx.now}
     else:
         change, values = f"DELETE FROM {table.table}", {}
-    await tx.run_many(f"{change} WHERE {key} = :key", [{"key": one.key, **values} for one in found])
-    return removed + len(found)
+    going = found[: limit - removed]
+    await tx.run_many(f"{change} WHERE {key} = :key", [{"key": one.key, **values} for one in going])
+    return removed + len(going)
 
 
 def _days(option: str, options: Options | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.core.storage.retention import DAY, AgeLimit, TableRetention
 from trunkline.products.messaging.links import shortening
 from trunkline.products.messaging.media import addresses
-from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages
+from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages, remove_of_account
 from trunkline.products.messaging.receiving.inbound import ID_LIFETIME
 from trunkline.products.messaging.receiving.loop_guard import STALE
 from trunkline.products.messaging.receiving.stored_cookies import COOKIE_LIFETIME
@@ -52,6 +52,7 @@ _MESSAGES = (
         key=("sid",),
         limits=(OldMessages(),),
         account=_OF_ACCOUNT,
+        removes=remove_of_account,
     ),
     TableRetention(
         table="account_retention", rule="with its account", key=("account_sid",), account=_OF_ACCOUNT
@@ -155,7 +156,7 @@ _SERVICES = (
         rule="until its account deletes it",
         key=("sid",),
         account=_OF_ACCOUNT,
-        children=(("short_links", "domain_sid"),),
+        children=(("short_links", "domain_sid"), ("link_domain_services", "domain_sid")),
     ),
     TableRetention(
         table="numbers",

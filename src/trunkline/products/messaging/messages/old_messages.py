@@ -96,7 +96,8 @@ class _Old(msgspec.Struct, frozen=True):
 
 
 class _OldMessage(Row, frozen=True):
-    """A message to remove. ``rows`` counts those that go with it: segments, attachments, pieces of contents."""
+    """A message to remove. ``rows`` counts those that go with it: segments, attachments with their links and
+    contents, feedback, its place in the queue."""
 
     sid: str
     num_media: int
@@ -180,13 +181,25 @@ async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
     if more are left."""
     sql = _MESSAGES_TO_REMOVE.format(locking=tx.skip_locked)
     found = await tx.all(_OldMessage, sql, page=limit, **msgspec.structs.asdict(old))
+    return await _remove_first(tx, limit, old.account_sid, found)
+
+
+async def remove_of_account(tx: Tx, limit: int, account_sid: str) -> int:
+    """Remove some of an account's messages, old or not, with all that is theirs, up to ``limit`` rows together; return
+    the limit if more are left."""
+    sql = _MESSAGES_OF_ACCOUNT.format(locking=tx.skip_locked)
+    found = await tx.all(_OldMessage, sql, page=limit, account_sid=account_sid)
+    return await _remove_first(tx, limit, account_sid, found)
+
+
+async def _remove_first(tx: Tx, limit: int, account_sid: str, found: Sequence[_OldMessage]) -> int:
     messages = next(weighed_batches(found, lambda message: 1 + message.rows, limit), [])
     for message in messages:
         if message.num_media:
-            await store.delete_media(tx, old.account_sid, message.sid)
+            await store.delete_media(tx, account_sid, message.sid)
     await tx.run_many(
         "DELETE FROM messages WHERE account_sid = :account_sid AND sid = :sid",
-        [{"account_sid": old.account_sid, "sid": message.sid} for message in messages],
+        [{"account_sid": account_sid, "sid": message.sid} for message in messages],
     )
     return len(messages) if len(messages) == len(found) else limit
 
@@ -196,7 +209,7 @@ async def _remove_media(tx: Tx, limit: int, old: _Old) -> int:
     if more are left."""
     sql = _MEDIA_TO_REMOVE.format(locking=tx.skip_locked)
     found = await tx.all(store.Medium, sql, page=limit, **msgspec.structs.asdict(old))
-    media = next(weighed_batches(found, lambda medium: 2 + medium.size // PIECE, limit), [])
+    media = next(weighed_batches(found, lambda medium: 4 + medium.size // PIECE, limit), [])
     for medium in media:
         await store.delete_medium(tx, old.account_sid, medium.message_sid, medium.sid)
     return len(media) if len(media) == len(found) else limit
@@ -221,12 +234,18 @@ FROM message_media WHERE {_MADE} AND (
 
 
 _ROWS_BELOW = f"""
-(SELECT CAST(coalesce(sum(2 + size / {PIECE}), 0) AS BIGINT) FROM message_media WHERE message_sid = m.sid)
+(SELECT CAST(coalesce(sum(4 + size / {PIECE}), 0) AS BIGINT) FROM message_media WHERE message_sid = m.sid)
 + (SELECT count(*) FROM message_parts WHERE message_sid = m.sid)
++ (SELECT count(*) FROM message_feedback WHERE message_sid = m.sid)
++ (SELECT count(*) FROM message_queue WHERE message_sid = m.sid)
 """
 _MESSAGES_TO_REMOVE = (
     f"SELECT sid, num_media, {_ROWS_BELOW} {_OLD_MESSAGES} ORDER BY date_created, sid LIMIT :page {{locking}}"
 )
+_MESSAGES_OF_ACCOUNT = f"""
+SELECT sid, num_media, {_ROWS_BELOW} FROM messages m WHERE account_sid = :account_sid
+ORDER BY date_created, sid LIMIT :page {{locking}}
+"""
 _MEDIA_TO_REMOVE = (
     f"SELECT {columns(store.Medium)} {_OLD_MEDIA} ORDER BY date_created LIMIT :page {{locking}}"
 )
