@@ -23,6 +23,8 @@ def registry() -> Retention:
 def schema() -> sqlite3.Connection:
     """Return a database with the whole schema; its statements run on SQLite as they are."""
     connection = sqlite3.connect(":memory:")
+    # Python's SQLite may be older than the server's.
+    connection.create_function("octet_length", 1, lambda text: len(text.encode()))
     connection.executescript(REGISTER)
     for step in migrations(products(Settings())):
         for statement in step.statements:

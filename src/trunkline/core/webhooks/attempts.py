@@ -72,6 +72,16 @@ MIGRATIONS = (
             "CREATE INDEX webhook_attempts_by_age ON webhook_attempts (started, size)",
         ),
     ),
+    Migration(
+        "webhooks",
+        4,
+        (
+            # The sizes of older rows; 512 as for others.
+            "UPDATE webhook_attempts SET size = 512 + octet_length(webhook) + octet_length(url)"
+            " + octet_length(request_headers) + octet_length(response_headers) + octet_length(response_body)"
+            " + octet_length(error_text) WHERE content IS NULL",
+        ),
+    ),
 )
 
 RETENTION = (
