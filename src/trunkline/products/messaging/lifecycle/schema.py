@@ -154,6 +154,17 @@ MIGRATIONS = (
             " WHERE queued = 0 AND holder IS NULL",
         ),
     ),
+    Migration(
+        "messages",
+        6,
+        (
+            # deactivations.numbers; the condition is that of the query. No index has a column that changes with a
+            # status, so that PostgreSQL changes the row in place, without a new entry in each of the others.
+            "DROP INDEX messages_to_unknown_handsets",
+            "CREATE INDEX messages_to_unknown_handsets ON messages (account_sid, date_created)"
+            " WHERE error_code = 30005",
+        ),
+    ),
 )
 
 HOLDS = (
