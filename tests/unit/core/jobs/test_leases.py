@@ -149,12 +149,12 @@ async def running(
     handler: Callable[[ClaimedJob], Any],
     poll: float = 0.02,
     database: Any = None,
+    concurrency: int = 9,
 ) -> AsyncIterator[Runner]:
     clock = lambda: world.now  # noqa: E731
     options = RunnerOptions(poll_seconds=poll)
-    runner = Runner(
-        database or world.database, {"test": Handler(handler)}, clock, options, steady=world.steady
-    )
+    handlers = {"test": Handler(handler, concurrency=concurrency)}
+    runner = Runner(database or world.database, handlers, clock, options, steady=world.steady)
     await runner.start()
     try:
         yield runner
@@ -271,6 +271,64 @@ def test_a_job_that_was_dropped_runs_again_where_nobody_took_it_over(database_ur
         async with running(world, run):
             await world.until(world.empty)
         assert ran == [1, 1]
+        assert world.late == []
+
+    scenario(database_url, body)
+
+
+class FrozenAfterClaim:
+    """The database of a node that stands still once a claim is committed: the node gets the response when
+    ``meanwhile`` is over."""
+
+    def __init__(self, world: World, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._world = world
+        self._meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.database, name)
+
+    async def write(self, action: Callable[[Tx], Coroutine[Any, Any, Any]]) -> Any:
+        """Commit, and stand still after the first claim."""
+        result = await self._world.database.write(action)
+        if self._meanwhile is not None and getattr(result, "claimed", ()):
+            meanwhile, self._meanwhile = self._meanwhile, None
+            self._world.pass_lease()
+            await meanwhile()
+        return result
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_jobs_that_were_claimed_and_not_begun_run_once(database_url: str, taken_over: bool) -> None:
+    async def body(world: World) -> None:
+        ran: list[tuple[str, str, int]] = []
+
+        def runs(node: str) -> Callable[[ClaimedJob], Coroutine[Any, Any, JobOutcome]]:
+            async def run(job: ClaimedJob) -> JobOutcome:
+                ran.append((node, job.payload, job.attempts))
+                return Success(also=world.write("also"))
+
+            return run
+
+        async def meanwhile() -> None:
+            thawed.set()
+            if taken_over:
+                async with running(world, runs("other")):
+                    await world.until(world.empty)
+
+        thawed = asyncio.Event()
+        for payload in "abc":
+            # The third one is due and not claimed: the limit is two.
+            await world.put(payload)
+        frozen = FrozenAfterClaim(world, meanwhile)
+        async with running(world, runs("frozen"), poll=PATIENCE, database=frozen, concurrency=2) as runner:
+            async with asyncio.timeout(PATIENCE):
+                await thawed.wait()
+            runner.wake()
+            await world.until(world.empty)
+        claims = (2, 2, 1) if taken_over else (1, 1, 1)
+        node = "other" if taken_over else "frozen"
+        assert sorted(ran) == [(node, *job) for job in zip("abc", claims, strict=True)]
+        assert world.written == ["also"] * 3
         assert world.late == []
 
     scenario(database_url, body)
