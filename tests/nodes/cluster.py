@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,13 @@ from faults.relay import RelayThread
 from nats_server import NatsServer
 from server_process import CLOCK_FILE, CONSTANTS, ClockOffset
 from servers import Server
+from trunkline.app.products import migrations, products
+from trunkline.settings import Settings
 from unit.realtime.wire import ReceivedPacket, init, packet, parse, request
 
 PATIENCE = 20.0
+SCHEMA = migrations(products(Settings()))
+"""The migrations of the database of a test, which begins with them."""
 
 
 class Cluster:
@@ -105,8 +110,10 @@ class Cluster:
 
     def start(self) -> None:
         """Start all, and make a Service and a key."""
-        for server in self.servers:
-            server.start()
+        first, *others = self.servers
+        first.start()
+        with ThreadPoolExecutor(len(self.servers)) as threads:
+            list(threads.map(Server.start, others))
         account = f"/2010-04-01/Accounts/{self.servers[0].account_sid}"
         self._key = self.post(0, f"{account}/Keys.json")
         self.service_sid = self.post(0, "/sync/v1/Services")["sid"]

@@ -9,7 +9,7 @@ import pytest
 
 from engines import PostgresEngine
 from nats_server import NatsServer, nats_server
-from nodes.cluster import Cluster
+from nodes.cluster import SCHEMA, Cluster
 
 __all__ = ["nats_server"]
 
@@ -18,7 +18,7 @@ __all__ = ["nats_server"]
 def cluster(nats_server: NatsServer, postgres_server: str, tmp_path: Path) -> Iterator[Cluster]:
     """Yield two running nodes."""
     engine = PostgresEngine(postgres_server)
-    made = Cluster(tmp_path, engine.url(tmp_path), nats_server)
+    made = Cluster(tmp_path, engine.migrated_url(tmp_path, SCHEMA), nats_server)
     try:
         made.start()
         yield made

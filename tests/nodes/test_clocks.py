@@ -20,7 +20,7 @@ import httpx
 
 from engines import PostgresEngine
 from nats_server import NatsServer
-from nodes.cluster import PATIENCE, Cluster, Follower
+from nodes.cluster import PATIENCE, SCHEMA, Cluster, Follower
 
 HOUR = 3600
 CONSTANTS = {
@@ -224,7 +224,7 @@ def test_nodes_with_wrong_clocks_do_nothing_early_or_twice(
     nats_server: NatsServer, postgres_server: str, tmp_path: Path
 ) -> None:
     engine = PostgresEngine(postgres_server)
-    url = engine.url(tmp_path)
+    url = engine.migrated_url(tmp_path, SCHEMA)
     cluster = Cluster(tmp_path, url, nats_server, clocks=(0, HOUR, 25), constants=CONSTANTS)
 
     async def run() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from faults.receiver import Receiver
 from faults.senders import Beside
 from faults.sending import PATIENCE
 from nats_server import NatsServer
-from nodes.cluster import Cluster
+from nodes.cluster import SCHEMA, Cluster
 from smsc import Reply, Submit
 from trunkline.core.clock import SECOND
 
@@ -46,8 +46,9 @@ ENDS = {"resend": {"sent", "delivered"}, "fail": {"failed"}}
 
 @dataclass
 class LateNetwork(Network):
-    """A network whose responses may come late: ``pending`` are submits without one."""
+    """A network whose responses may come late: of all ``submits`` those that are ``pending`` have none."""
 
+    submits: list[Submit] = field(default_factory=list)
     pending: list[Submit] = field(default_factory=list)
 
     def respond_late(self) -> None:
@@ -58,16 +59,10 @@ class LateNetwork(Network):
             submit.connection.flush()
 
     def _respond(self, submit: Submit) -> Reply | None:
+        self.submits.append(submit)
         if self.silent:
             self.pending.append(submit)
         return super()._respond(submit)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0)
 
 
 class Rounds:
@@ -94,10 +89,8 @@ class Rounds:
             await network.smsc.bound(3)
         for number in range(ROUNDS):
             await self.run(number, freezes=number % 2 == 0)
-        # Each node has one Alert a minute.
-        alerts = "SELECT count(*) FROM alerts WHERE error_code = 20500"
-        await self.none(f"SELECT 1 WHERE ({alerts}) < 2")
-        assert ROUNDS > 2 or await self.database.fetchval(alerts) == 2
+        # The loser of each round reports it, but for at most one Alert a minute of a node.
+        await self.none("SELECT 1 WHERE (SELECT count(*) FROM alerts WHERE error_code = 20500) < 2")
 
     async def run(self, number: int, *, freezes: bool) -> None:
         """Let the first node lose its leases by a freeze, or the second one by a cut."""
@@ -105,22 +98,28 @@ class Rounds:
         before = self.lines(loser)
         documents = await self.fill(number, loser)
         (self.cluster.freeze if freezes else self.cluster.cut)(loser)
+        connections = [one.connection for network in self.networks.values() for one in network.pending]
         for other in self.others(loser):
             self.cluster.resume(other)
         for network in self.networks.values():
             network.silent = False
-        # The receiver responds to no webhook before it has both attempts of each.
-        await until(lambda: all(self.attempts(sid, "created") == [2] for sid in documents))
+        # The receiver responds to no webhook before it has both attempts of each. On a busy machine another node may
+        # lose its leases, too, and there are more.
+        await self.until(lambda: all(self.attempts(sid, "created") >= [2] for sid in documents))
         self.app.responds.set()
         await self.none("SELECT 1 FROM message_queue LIMIT 1")
         await self.none("SELECT 1 FROM sync_objects WHERE date_expires IS NOT NULL LIMIT 1")
+        await self.none("SELECT 1 FROM jobs LIMIT 1")
+        done = self.handed_over()
         for network in self.networks.values():
             network.respond_late()
         (self.cluster.resume if freezes else self.cluster.mend)(loser)
         held = Counter(dict.fromkeys(self.networks, WINDOW) | {"webhook": HOOKS})
-        await until(lambda: held <= self.lines(loser) - before)
+        await self.until(lambda: held <= self.lines(loser) - before)
         await self.none("SELECT 1 FROM jobs LIMIT 1")
-        self.count_messages(number)
+        # Nothing was left to do for anybody else.
+        assert self.handed_over() == done
+        self.count_messages(number, connections)
         self.count_webhooks(documents)
         for kind, statuses in ENDS.items():
             sql = "SELECT DISTINCT status FROM messages WHERE recipient = $1"
@@ -139,26 +138,33 @@ class Rounds:
             await asyncio.gather(*(self.post(loser, path, **form, Body=text) for text in texts(number)))
         path = f"{self.sync}/Documents"
         documents = await asyncio.gather(*(self.post(loser, path, Ttl="1") for _ in range(HOOKS)))
-        await until(lambda: all(len(network.pending) == WINDOW for network in self.networks.values()))
-        await until(lambda: all(self.attempts(sid, "created") == [1] for sid in documents))
+        await self.until(lambda: all(len(network.pending) == WINDOW for network in self.networks.values()))
+        await self.until(lambda: all(self.attempts(sid, "created") == [1] for sid in documents))
         await self.none("SELECT 1 FROM message_queue WHERE step <> 'sending' LIMIT 1")
         return documents
 
-    def count_messages(self, number: int) -> None:
-        """Count what the networks were handed: what they had when the lease ended, and what others handed over."""
+    def handed_over(self) -> list[int]:
+        """Return the numbers of all messages and webhooks that came so far."""
+        return [len(self.app.webhooks), *(len(network.submits) for network in self.networks.values())]
+
+    def count_messages(self, number: int, connections: Sequence[object]) -> None:
+        """Count what the networks were handed: by the loser, over its ``connections``, what they had when the lease
+        ended; the rest by others."""
         for kind, network in self.networks.items():
-            mine = [one for one in network.seen if one.sender == sender(kind, number).removeprefix("+")]
+            source = sender(kind, number).removeprefix("+")
+            mine = [one for one in network.submits if one.body.source == source]
             often = Counter(one.text for one in mine)
-            allowed = WINDOW + (COUNT if kind == "resend" else 0)
+            by_loser = sum(one.connection in connections for one in mine)
             self.figures[kind].update(
                 {
                     "held": COUNT,
                     "in other hands when the lease ended": WINDOW,
                     "done twice": sum(times > 1 for times in often.values()),
-                    "done by the node that had lost them": len(mine) - allowed,
+                    "done by the node that had lost them": by_loser - WINDOW,
                 }
             )
-            assert len(mine) == allowed, often
+            assert by_loser == WINDOW, often
+            assert len(mine) - by_loser >= COUNT if kind == "resend" else len(mine) == by_loser, often
 
     def count_webhooks(self, documents: list[str]) -> None:
         """Count the attempts of webhooks and the removals of Documents."""
@@ -168,12 +174,13 @@ class Rounds:
             {
                 "held": HOOKS,
                 "in other hands when the lease ended": HOOKS,
-                "done twice": sum(attempts == [2] for attempts in made),
-                "done by the node that had lost them": sum(max(sum(one) - 2, 0) for one in made),
+                "done twice": sum(sum(attempts) > 1 for attempts in made),
+                # What came after it went on is counted before this.
+                "done by the node that had lost them": 0,
             }
         )
         self.figures["timer"].update({"held": HOOKS, "done twice": sum(len(one) > 1 for one in gone)})
-        assert made == [[2]] * HOOKS
+        assert all(len(attempts) == 1 and attempts >= [2] for attempts in made)
         # Each removal is one event, with one webhook.
         assert [len(attempts) for attempts in gone] == [1] * HOOKS
 
@@ -206,6 +213,12 @@ class Rounds:
         sid: str = response.json()["sid"]
         return sid
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for a condition, without taking the processor from the nodes."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await self.app.another(0.02)
+
     async def none(self, query: str) -> None:
         """Wait until a query finds nothing."""
         async with asyncio.timeout(PATIENCE):
@@ -231,7 +244,7 @@ def test_who_lost_its_leases_does_nothing_more(
 ) -> None:
     async def scenario() -> None:
         engine, networks = PostgresEngine(postgres_server), {kind: LateNetwork() for kind in RECIPIENTS}
-        url = engine.url(tmp_path)
+        url = engine.migrated_url(tmp_path, SCHEMA)
         async with networks["resend"].smsc, networks["fail"].smsc, Receiver() as app:
             options = [
                 network.options(name=kind, unknown=kind, window=WINDOW) for kind, network in networks.items()

@@ -297,8 +297,8 @@ class FrozenAfterClaim:
         return result
 
 
-@pytest.mark.parametrize("taken_over", [True, False])
-def test_jobs_that_were_claimed_and_not_begun_run_once(database_url: str, taken_over: bool) -> None:
+@pytest.mark.parametrize("claimed_again", [True, False])
+def test_jobs_that_were_claimed_and_not_begun_run_once(database_url: str, claimed_again: bool) -> None:
     async def body(world: World) -> None:
         ran: list[tuple[str, str, int]] = []
 
@@ -311,7 +311,7 @@ def test_jobs_that_were_claimed_and_not_begun_run_once(database_url: str, taken_
 
         async def meanwhile() -> None:
             thawed.set()
-            if taken_over:
+            if claimed_again:
                 async with running(world, runs("other")):
                     await world.until(world.empty)
 
@@ -325,8 +325,8 @@ def test_jobs_that_were_claimed_and_not_begun_run_once(database_url: str, taken_
                 await thawed.wait()
             runner.wake()
             await world.until(world.empty)
-        claims = (2, 2, 1) if taken_over else (1, 1, 1)
-        node = "other" if taken_over else "frozen"
+        claims = (2, 2, 1) if claimed_again else (1, 1, 1)
+        node = "other" if claimed_again else "frozen"
         assert sorted(ran) == [(node, *job) for job in zip("abc", claims, strict=True)]
         assert world.written == ["also"] * 3
         assert world.late == []
