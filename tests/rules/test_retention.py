@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sqlite3
+from collections.abc import Iterator
 
-from rules.source import ROOT
+from rules.source import ROOT, Source, report
 from trunkline.app.products import migrations, products, retention
 from trunkline.core.storage.migrate import REGISTER
 from trunkline.core.storage.retention import Retention
@@ -96,6 +98,48 @@ def test_rows_of_an_account_go_with_it() -> None:
         going |= below
     owned = {table for table in parents if "account_sid" in columns(connection, table)}
     assert not owned - going - {"accounts"}, "no line says how their rows go"
+
+
+BOUNDED = {
+    ("messaging_services", "advanced_opt_outs"): "a Service has one",
+    ("messaging_services", "a2p_campaigns"): "a Service has one",
+    ("messaging_services", "link_domain_services"): "a Service has one",
+    ("a2p_brands", "a2p_brand_days"): "a brand has one",
+}
+"""By table and one below it: why few rows go with one of the first."""
+
+
+def test_few_rows_go_with_one_of_an_account() -> None:
+    """Require of each table below one whose rows go by their account that its rows go first, or are few."""
+    connection = schema()
+    found, gone = set(), set()
+    for table in registry().tables:
+        if not table.account:
+            continue
+        gone.add(table.table)
+        if table.removes is not None:
+            continue
+        for below in tables(connection) - gone - {name for name, _ in table.children}:
+            parents = {row[2] for row in connection.execute(f"PRAGMA foreign_key_list({below})")}
+            if table.table in parents:
+                found.add((table.table, below))
+    assert found == set(BOUNDED)
+
+
+WITHOUT_ACCOUNT = ("src/trunkline/core/jobs/removals.py", "src/trunkline/products/messaging/media/moving.py")
+"""The modules whose jobs have no data of an account."""
+
+
+def _jobs_without_account(source: Source) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Job":
+            named = "account_sid" in {one.arg for one in node.keywords}
+            if not named and source.path not in WITHOUT_ACCOUNT:
+                yield source.at(node.lineno, "a Job without account_sid")
+
+
+def test_a_job_names_its_account() -> None:
+    assert not (found := report(_jobs_without_account, "src")), found
 
 
 def test_every_option_of_retention_governs_a_table() -> None:

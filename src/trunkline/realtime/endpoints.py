@@ -198,7 +198,7 @@ async def _left(tx: Tx, listener: PresenceListener, endpoint: Endpoint, closed: 
     )
     await tx.insert("realtime_absences", absence)
     payload = msgspec.json.encode(AbsenceJob(endpoint.account_sid, absence)).decode()
-    await enqueue(tx, Job(KIND, payload, due=absence.due))
+    await enqueue(tx, Job(KIND, payload, due=absence.due, account_sid=endpoint.account_sid))
 
 
 def _named(endpoint: Endpoint) -> dict[str, str]:

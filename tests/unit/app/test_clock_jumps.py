@@ -42,7 +42,7 @@ SETUP = (
     " num_segments, price_unit, callback_method, options)"
     f" VALUES ('SM1', '{ACCOUNT}', 0, 0, '', '', '', '', 0, 0, '', '', '')",
 )
-_JOB = "INSERT INTO jobs VALUES ('{0}', 'k', '', '', NULL, 0, '{0}', FALSE, :until, {1}, 0, '', 1, :since, 0)"
+_JOB = "INSERT INTO jobs VALUES ('{0}', 'k', '', '', NULL, 0, '{0}', FALSE, :until, {1}, 0, '', 1, :since, 0, '')"
 _ENTRY = (
     "INSERT INTO message_queue (message_sid, account_sid, step, lane, place, due, expires, segments, attempts, taken,"
     " since) VALUES ('SM1', '', '{}', '', 0, :until, :until, 0, 0, '', :since)"

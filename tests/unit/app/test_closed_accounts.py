@@ -16,13 +16,14 @@ from trunkline.core.secrets import BadMasterKey, Vault
 from trunkline.core.storage.database import Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY
+from trunkline.core.webhooks.webhook import Webhook, enqueue_webhook
 from trunkline.products.accounts import facade
 from trunkline.products.accounts.credentials import AccountDirectory
 from trunkline.products.accounts.facade import AccountClosed, AccountStatus
 from trunkline.products.accounts.node_accounts import NodeAccounts
 from trunkline.products.accounts.retention import ClosedAccounts
 from trunkline.settings.accounts import AccountSettings
-from unit.app.test_retention import ACCOUNT, World, insert, on
+from unit.app.test_retention import ACCOUNT, OTHER, World, insert, on, sids
 
 VAULT = Vault(bytes(range(32)))
 SID, TOKEN = "AC" + "5" * 32, "7" * 32
@@ -121,6 +122,22 @@ def test_an_emptied_account_is_not_looked_at_again(engine: Engine, tmp_path: Pat
         world.clock.go(DAY)
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
         assert not world.removed
+
+    on(engine, tmp_path, check)
+
+
+def test_the_dead_jobs_of_a_closed_account_go_with_it(engine: Engine, tmp_path: Path) -> None:
+    async def enqueue(tx: Tx) -> None:
+        for sid in (ACCOUNT, OTHER):
+            await enqueue_webhook(tx, Webhook(sid, "http://a.example/", parameters=(("Body", "a text"),)))
+        await tx.run("UPDATE jobs SET state = 'dead'")
+        await enqueue_webhook(tx, Webhook(ACCOUNT, "http://a.example/"))
+
+    async def check(world: World) -> None:
+        await world.database.write(enqueue)
+        await empty_account(world, ACCOUNT)
+        assert world.removed["jobs"] == 1
+        assert await sids(world, "jobs", column="account_sid || state") == {ACCOUNT + "ready", OTHER + "dead"}
 
     on(engine, tmp_path, check)
 

@@ -80,7 +80,7 @@ async def _fill(tx: Tx) -> None:
     payload = msgspec.json.encode({"account_sid": ACCOUNT_SID, "departure": departure}).decode()
     await tx.run(
         "INSERT INTO jobs VALUES"
-        " ('j1', 'sync_departure', :payload, '', NULL, 1, 'ready', :no, 9, NULL, 0, '', 1, 1, 0)",
+        " ('j1', 'sync_departure', :payload, '', NULL, 1, 'ready', :no, 9, NULL, 0, '', 1, 1, 0, '')",
         payload=payload,
         no=False,
     )

@@ -36,13 +36,15 @@ class JobState(Enum):
 class Job(msgspec.Struct, frozen=True):
     """A job to put into the queue. ``payload`` is JSON text for the handler of ``kind``; jobs with one
     ``order_key`` run one after the other, in the order of their transactions; ``lane`` names what they load, such
-    as a host; ``due`` is in microseconds since 1970 UTC, 0 is at once."""
+    as a host; ``due`` is in microseconds since 1970 UTC, 0 is at once. ``account_sid`` is the account whose data the
+    payload has, with which the job goes if it is dead."""
 
     kind: str
     payload: str
     order_key: str = ""
     lane: str = ""
     due: int = 0
+    account_sid: str = ""
 
 
 class StoredJob(Row, frozen=True):
@@ -63,6 +65,7 @@ class StoredJob(Row, frozen=True):
     created: int
     since: int
     fence: int
+    account_sid: str
 
 
 HOLDS = (Hold("jobs", until="due", since="since", where="state <> 'dead'"),)
@@ -144,4 +147,5 @@ def _stored(job: Job, last: int | None, now: int) -> StoredJob:
         created=now,
         since=now,
         fence=0,
+        account_sid=job.account_sid,
     )

@@ -54,6 +54,19 @@ MIGRATIONS = (
         ),
     ),
     Migration("jobs", 4, ("ALTER TABLE jobs ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",)),
+    Migration(
+        "jobs",
+        5,
+        (
+            "ALTER TABLE jobs ADD COLUMN account_sid TEXT NOT NULL DEFAULT ''",
+            # Payloads of before begin with their account, those of messages with attachments in a list.
+            "UPDATE jobs SET account_sid = substr(payload, 17, 34)"
+            """ WHERE substr(payload, 1, 18) = '{"account_sid":"AC'""",
+            """UPDATE jobs SET account_sid = substr(payload, 3, 34) WHERE substr(payload, 1, 4) = '["AC'""",
+            # its retention
+            "CREATE INDEX jobs_dead_by_account ON jobs (account_sid) WHERE state = 'dead'",
+        ),
+    ),
 )
 
 RETENTION = (
@@ -62,5 +75,7 @@ RETENTION = (
         rule="until it is done; a dead one, but for a removal, until the operator repeats or discards it",
         key=("id",),
         limits=(AgeLimit("created", "dead_job_days", where=f"state = 'dead' AND kind <> '{REMOVAL}'"),),
+        # Others end by themselves, within the time until a closed account is emptied.
+        account="account_sid = :account_sid AND state = 'dead'",
     ),
 )

@@ -53,9 +53,9 @@ async def enqueue_webhook(tx: Tx, webhook: Webhook, order_key: str = "") -> str:
     as the SID of the object that they are about, are sent one after the other."""
     webhook = with_token(webhook)
     payload = msgspec.json.encode(webhook).decode()
-    await enqueue(
-        tx, Job(KIND, payload, order_key and f"{webhook.account_sid} {order_key}", _lane(webhook.url))
-    )
+    order = order_key and f"{webhook.account_sid} {order_key}"
+    job = Job(KIND, payload, order, _lane(webhook.url), account_sid=webhook.account_sid)
+    await enqueue(tx, job)
     return webhook.token
 
 

@@ -154,7 +154,7 @@ async def send_as_phone(
         id=row.id,
         message_sid=row.message_sid,
     )
-    await enqueue(tx, _job(PhoneEvent(inbound=inbound), order_key=f"phone {phone}"))
+    await enqueue(tx, _job(account_sid, PhoneEvent(inbound=inbound), order_key=f"phone {phone}"))
     return row
 
 
@@ -202,11 +202,13 @@ async def _enqueue_receipts(tx: Tx, submission: Submission, behaviour: Behaviour
     state = ReceiptState.UNDELIVERED if failed else ReceiptState.DELIVERED
     due = tx.now + int(behaviour.seconds * SECOND)
     receipts = [Receipt(NAME, id, state, behaviour.error_code or None) for id in _ids(submission)]
-    await enqueue_many(tx, [_job(PhoneEvent(receipt=receipt), due=due) for receipt in receipts])
+    account_sid = submission.account_sid
+    await enqueue_many(tx, [_job(account_sid, PhoneEvent(receipt=one), due=due) for one in receipts])
 
 
-def _job(event: PhoneEvent, *, order_key: str = "", due: int = 0) -> Job:
-    return Job(JOB, msgspec.json.encode(event).decode(), order_key=order_key, due=due)
+def _job(account_sid: str, event: PhoneEvent, *, order_key: str = "", due: int = 0) -> Job:
+    payload = msgspec.json.encode(event).decode()
+    return Job(JOB, payload, order_key=order_key, due=due, account_sid=account_sid)
 
 
 def _ids(submission: Submission) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from trunkline.core.jobs.queue import (
     enqueue_many,
     enqueue_unless_queued,
 )
-from trunkline.core.storage.database import Database
+from trunkline.core.storage.database import Database, Tx
 
 NOW = 1_000
 
@@ -130,3 +130,27 @@ def test_a_failed_transaction_leaves_none_of_them(database_url: str) -> None:
         assert await stored(database, JobState.READY) == []
 
     on(database_url, check)
+
+
+def test_older_jobs_get_the_account_with_which_their_payload_begins(database_url: str) -> None:
+    account = "AC" + "1" * 32
+    payloads = {
+        "webhook": f'{{"account_sid":"{account}","url":"http://a.example/"}}',
+        "media": f'["{account}","SM1"]',
+        "removal": '{"plan":"sync_objects","sid":"ES1"}',
+    }
+
+    async def fill(tx: Tx) -> None:
+        await tx.run_many(
+            "INSERT INTO jobs VALUES (:kind, :kind, :payload, '', NULL, 0, 'dead', :no, 0, NULL, 1, '', 0, 0, 0)",
+            [{"kind": kind, "payload": payload, "no": False} for kind, payload in payloads.items()],
+        )
+
+    async def run() -> None:
+        async with opened(database_url, schema.MIGRATIONS[:4]) as database:
+            await database.write(fill)
+        async with opened(database_url, schema.MIGRATIONS) as database:
+            found = {job.kind: job.account_sid for job in await stored(database, JobState.DEAD)}
+        assert found == {"webhook": account, "media": account, "removal": ""}
+
+    asyncio.run(run())

@@ -22,7 +22,7 @@ from trunkline.core.jobs.schema import RETENTION
 from trunkline.core.storage.database import Database, Tx
 from trunkline.core.storage.migrate import Migration
 from trunkline.core.storage.removal import ROWS, Removal, RemovalGroup, RemovalPlan
-from trunkline.core.storage.retention import Retention
+from trunkline.core.storage.retention import DAY, Retention
 
 MIGRATIONS = (
     *JOBS,
@@ -197,7 +197,7 @@ def test_no_age_removes_a_dead_removal(database_url: str) -> None:
             await tx.run("UPDATE jobs SET state = 'dead', created = 1")
 
         await database.write(die)
-        found = await jobs.limits[0].find(database, retention, jobs)
+        found = await jobs.limits[0].find(database, retention, jobs, now=DAY + 2)
         assert found is not None
         assert await database.write(lambda tx: found.piece(tx, 10)) == 1
         (left,) = await database.read(lambda tx: list_jobs(tx, JobState.DEAD, 10))

@@ -222,7 +222,9 @@ async def receive_message(
     if hooks.first is not None:
         payload = msgspec.json.encode(InboundJob(message.account_sid, message.sid, opt_out)).decode()
         order = f"{message.account_sid} {message.sender} {message.recipient}"
-        await enqueue(tx, Job(INBOUND_JOB, payload, order_key=order, lane=_lane(hooks.first.url)))
+        lane = _lane(hooks.first.url)
+        job = Job(INBOUND_JOB, payload, order_key=order, lane=lane, account_sid=message.account_sid)
+        await enqueue(tx, job)
     return Reception.STORED
 
 

@@ -78,7 +78,7 @@ async def accept_message(
 async def enqueue_media_job(tx: Tx, message: Message) -> None:
     """Enqueue the job that fetches the attachments of a message."""
     payload = msgspec.json.encode((message.account_sid, message.sid)).decode()
-    await enqueue(tx, Job(MEDIA_JOB, payload))
+    await enqueue(tx, Job(MEDIA_JOB, payload, account_sid=message.account_sid))
 
 
 async def continue_with_media(tx: Tx, message: Message) -> None:
