@@ -2,8 +2,9 @@
 
 1. ``enqueue`` appends a change to a list and starts the task that writes, unless it runs. All of it belongs to one
    event loop, so the list needs no lock.
-2. The task takes up to 200 changes, applies them in their order in one transaction and resolves their futures once
-   that is durable. It ends when no change is left.
+2. The task takes up to 200 changes, applies them in one transaction and resolves their futures once that is durable.
+   It ends when no change is left. They keep their order, or are sorted by ``order``: the one in which all transactions
+   lock the rows that these changes share with others.
 3. When a transaction fails, its changes are tried one by one, so that one bad change harms no other.
 4. A caller that gives up cancels its future, not its change.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trunkline.core.storage.database import Database, StorageError, Tx
 
@@ -39,16 +40,22 @@ def weighed_batches(items: Iterable[T], weight: Callable[[T], int], most: int) -
 
 
 class BatchWriter(Generic[T]):
-    """A writer that applies changes with ``apply``, in their order, many in one transaction. A change that fails by
-    an error in the code is written to ``log``, the owner's, under ``name``, a plural."""
+    """A writer that applies changes with ``apply``, many in one transaction, sorted by ``order`` if it is given. A
+    change that fails by an error in the code is written to ``log``, the owner's, under ``name``, a plural."""
 
     def __init__(
-        self, name: str, database: Database, apply: Callable[[Tx, T], Awaitable[None]], log: logging.Logger
+        self,
+        name: str,
+        database: Database,
+        apply: Callable[[Tx, T], Awaitable[None]],
+        log: logging.Logger,
+        order: Callable[[T], Any] | None = None,
     ) -> None:
         self._name = name
         self._log = log
         self._database = database
         self._apply = apply
+        self._order = order
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -84,6 +91,9 @@ class BatchWriter(Generic[T]):
         self._task = None
 
     async def _write(self, changes: Sequence[T]) -> None:
+        if self._order is not None:
+            changes = sorted(changes, key=self._order)
+
         async def write(tx: Tx) -> None:
             for change in changes:
                 await self._apply(tx, change)

@@ -35,7 +35,7 @@ from trunkline.products.messaging.sending import accept, receipt_handling
 from trunkline.products.messaging.sending.carrier_problems import CarrierProblems
 from trunkline.products.messaging.sending.context import SendingContext
 from trunkline.products.messaging.sending.dispatcher import Dispatcher
-from trunkline.products.messaging.sending.handover_results import ResultRecorder
+from trunkline.products.messaging.sending.handover_results import ResultRecorder, order_of
 from trunkline.products.messaging.sending.media_fetching import MediaFetcher
 from trunkline.products.messaging.sending.prices import Prices
 from trunkline.products.messaging.sending.sender_assignment import SenderSelector
@@ -68,7 +68,7 @@ class Messaging:
             carriers=self.carriers,
             node=new_token(),
             results=BatchWriter(
-                "results of hand-overs", context.database, ResultRecorder(prices).record, log
+                "results of hand-overs", context.database, ResultRecorder(prices).record, log, order_of
             ),
             shared_rates=SharedRates(settings.account_rate, settings.service_rate),
             address=context.address,

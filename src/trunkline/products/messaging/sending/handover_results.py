@@ -65,6 +65,11 @@ class HandoverResult(msgspec.Struct, frozen=True):
     holds: Holds
 
 
+def order_of(ended: HandoverResult) -> tuple[str, int]:
+    """Return the place of a result among others of one transaction: lanes are locked in one order."""
+    return ended.entry.lane, ended.entry.place
+
+
 class ResultRecorder:
     """The recorder of results; ``prices`` are the costs of messages that the network accepted. The log has one line
     for each carrier that leaves outcomes unknown, until it accepts messages again."""
