@@ -1,8 +1,8 @@
 """The runner of the queue's jobs on this node.
 
 1. One task loops. Each turn is one transaction: it settles the jobs that ended, and claims parked and due ones. Between
-   turns nothing is locked. A second task renews the leases at a third of their time; a turn does so for those that are
-   over, so that it does not claim what this node runs.
+   turns nothing is locked. A second task renews the leases at a third of their time, between turns, which lock the same
+   rows in another order; a turn does so for those that are over, so that it does not claim what this node runs.
 2. A turn begins when a job ends, when a transaction announces a job, when the next one is due, and every few seconds
    for jobs that other nodes put into the queue.
 3. Each claimed job runs in a task of its own, which appends its outcome to a list; the next turn writes that list. A
@@ -123,6 +123,7 @@ class Runner:
         self._settled: list[SettledJob] = []
         self._claimed_unknown = False
         self._transaction = ""
+        self._changing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -182,12 +183,13 @@ class Runner:
 
     async def renew(self) -> None:
         """Renew the leases of the running jobs that are a third of their time old. Raise StorageError."""
-        held = [one for one in self._running.values() if one.lease.renews]
-        if not held:
-            return
-        began = self._lease_clock()
-        lost = await self._database.write(lambda tx: self._renew(tx, held))
-        self._renewed(held, lost, began)
+        async with self._changing:
+            held = [one for one in self._running.values() if one.lease.renews]
+            if not held:
+                return
+            began = self._lease_clock()
+            lost = await self._database.write(lambda tx: self._renew(tx, held))
+            self._renewed(held, lost, began)
 
     async def _renew(self, tx: Tx, held: Sequence[_JobRun]) -> list[ClaimedJob]:
         return await claims.renew(tx, self._lease(tx), [one.job for one in held])
@@ -225,7 +227,8 @@ class Runner:
             self._wake.clear()
             settled, self._settled = self._settled, []
             try:
-                turn = await self._turn(settled)
+                async with self._changing:
+                    turn = await self._turn(settled)
             except Unavailable:
                 self._settled = settled + self._settled
                 await self._pause(_STORAGE_PAUSE)

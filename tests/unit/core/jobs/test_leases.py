@@ -421,3 +421,49 @@ def test_only_a_job_that_was_run_twice_is_reported(
 
 async def _ran(held: HeldJobs, payload: str) -> bool:
     return payload in [job.payload for job in held.jobs]
+
+
+class HeldTurns:
+    """A database that holds up the next turn of a runner, and notes its renewals."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.arms = False
+        self.turns = asyncio.Event()
+        self.released = asyncio.Event()
+        self.renewals = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def write(self, action: Any) -> Any:
+        if "Runner.renew" in action.__qualname__:
+            self.renewals += 1
+        elif self.arms and "Runner._turn" in action.__qualname__:
+            self.turns.set()
+            await self.released.wait()
+        return await self._database.write(action)
+
+
+def test_leases_are_renewed_between_turns(database_url: str) -> None:
+    async def body(world: World) -> None:
+        database = HeldTurns(world.database)
+        held = HeldJobs(lambda _: Success())
+        await world.put("a")
+        async with running(world, held.run, database=database) as runner, asyncio.timeout(PATIENCE):
+            await held.begun.wait()
+            database.arms = True
+            runner.wake()
+            await database.turns.wait()
+            world.now += 21 * SECOND
+            renewal = asyncio.create_task(runner.renew())
+            await asyncio.sleep(0)
+            assert database.renewals == 0
+            database.arms = False
+            database.released.set()
+            await renewal
+            assert database.renewals == 1
+            assert held.jobs[0].holds()
+            held.released.set()
+
+    scenario(database_url, body)
