@@ -10,11 +10,13 @@ import pytest
 
 from api.test_list_costs import METERS
 from engines import Engine, SqliteEngine
+from trunkline.core.blobs import orphans
 from trunkline.core.clock import SECOND
 from trunkline.core.storage import retention as governed
 from trunkline.core.storage.database import Row, Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, FoundRows, Limit, TableRetention, find_rows_of_account
+from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import old_messages
 from trunkline.products.messaging.messages.old_messages import ROUND, OldMedia, OldMessages
 from trunkline.products.messaging.sending import receipt_handling
@@ -268,5 +270,33 @@ def test_receipts_without_a_message_cost_a_bounded_number_of_rows(engine: Engine
         world.clock.go(SECOND)
         await world.database.write(lambda tx: receipt_handling.reconcile(tx, 10))
         assert max(costs) < 2 * RECONCILED
+
+    on(engine, tmp_path, check)
+
+
+def test_a_page_of_blobs_is_checked_without_all_that_refers_to_them(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "_PAGE", 500)
+
+    async def check(world: World) -> None:
+        rows = 3_000
+        sid = "'X' || CAST(i AS TEXT)"
+        await world.insert("messages", sid="SM", account_sid=ACCOUNT)
+        await insert_series(world, "blobs", rows, key=sid)
+        await insert_series(
+            world,
+            "message_media",
+            rows - 1,
+            sid=sid,
+            blob=sid,
+            message_sid="'SM'",
+            account_sid=f"'{ACCOUNT}'",
+        )
+        await world.run("ANALYZE")
+        costs = metered(world)
+        await orphans.remove_orphans(world.database, media_schema.BLOBS)
+        assert await world.rows("blobs") == rows - 1
+        assert max(costs) < 1_000
 
     on(engine, tmp_path, check)

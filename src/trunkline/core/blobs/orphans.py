@@ -19,7 +19,10 @@ SELECT max(key) FROM (SELECT key FROM blobs WHERE key > :after ORDER BY key LIMI
 _ORPHANS = """
 SELECT key, size FROM blobs WHERE key > :after AND key <= :last AND date_created < :before {conditions}
 """
-_UNREFERENCED = "AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.{column} = blobs.key)"
+# Not NOT EXISTS: PostgreSQL may read all of the table for it.
+_UNREFERENCED = (
+    "AND (SELECT {table}.{column} FROM {table} WHERE {table}.{column} = blobs.key LIMIT 1) IS NULL"
+)
 
 
 class _Orphan(Row, frozen=True):
