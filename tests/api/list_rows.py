@@ -7,11 +7,12 @@ other half, and ``FAR`` only in the rows at the far end of the list's order.
 from __future__ import annotations
 
 from api.conftest import ACCOUNT_SID
+from trunkline.api.paging import MOST_WALKED
 from trunkline.core.clock import SECOND
 
-MESSAGES = 100_000
+MESSAGES = 20_000
 ROWS = 4_000
-"""The rows of each table but the messages: eight times what a page may read."""
+"""The rows of most tables: eight times what a page may read. All together are more than 100,000."""
 FAR = 3
 """The rows at the far end."""
 START = 1_600_000_000 * SECOND
@@ -24,6 +25,10 @@ ONE = 1_000_000_001
 def sid(prefix: str, number: int = ONE) -> str:
     """Return the SID of a row."""
     return f"{prefix}{number:032d}"
+
+
+UNREACHED = sid("AC", 8)
+"""An account none of whose webhooks was delivered, though there are more than a request reads."""
 
 
 def _sid(prefix: str) -> str:
@@ -42,22 +47,23 @@ def _number(start: str) -> str:
 _NAME = _pick("common", "other", "far", oldest_first=True)
 _MOMENT = f"CAST({START} AS BIGINT) + i"
 _AGED = f"CAST({START} AS BIGINT) + i - CASE WHEN i <= {FAR} THEN {2 * 86_400 * SECOND} ELSE 0 END"
-_EXPIRED = f"CASE WHEN i <= {ROWS // 2} THEN 1 ELSE NULL END"
+# More than are read at a time, also for the items that a Map includes.
+_EXPIRED = "CASE WHEN i <= 600 THEN 1 ELSE NULL END"
 
 Fill = tuple[str, int, dict[str, str]]
 
 
-def _member(kind: str, prefix: str) -> Fill:
+def _member(kind: str, prefix: str, rows: int = ROWS, one: str = "") -> Fill:
     return (
         "messaging_senders",
-        ROWS,
+        rows,
         {
-            "sid": _sid(prefix),
+            "sid": f"'{one}'" if one else _sid(prefix),
             "service_sid": f"'{sid('MG')}'",
             "kind": f"'{kind}'",
             "value": _sid(prefix),
             "iso_country_code": _pick("DE", "FR", "US", oldest_first=True)
-            if kind == "destination-alpha"
+            if kind == "destination_alpha"
             else "NULL",
         },
     )
@@ -110,6 +116,11 @@ def _jobs(state: str) -> Fill:
 FILLS: tuple[Fill, ...] = (
     (
         "accounts",
+        1,
+        {"sid": f"'{ACCOUNT_SID}'", "owner_account_sid": f"'{ACCOUNT_SID}'", "status": "'active'"},
+    ),
+    (
+        "accounts",
         ROWS,
         {
             "sid": _sid("AC"),
@@ -148,8 +159,11 @@ FILLS: tuple[Fill, ...] = (
     _numbers("local", "+1305", "PN"),
     _numbers("short-code", "5", "SC"),
     _numbers("local", "", None),
-    _member("phone-number", "PN"),
-    _member("destination-alpha", "AI"),
+    _member("phone_number", "PN"),
+    _member("destination_alpha", "AI"),
+    _member("short_code", "SC", 1),
+    _member("alpha", "AI", 1, sid("AI", 2)),
+    _member("channel", "XE", 1),
     ("a2p_brands", ROWS, {"sid": _sid("BN"), "status": "'PENDING'"}),
     (
         "a2p_vettings",
@@ -178,7 +192,7 @@ FILLS: tuple[Fill, ...] = (
             "owner_account_sid": f"'{ACCOUNT_SID}'",
         },
     ),
-    ("deactivated_numbers", ROWS, {"day": "18500", "number": _number("+1")}),
+    ("deactivated_numbers", ROWS, {"day": "18518", "number": _number("+1")}),
     (
         "opt_outs",
         ROWS,
@@ -187,6 +201,11 @@ FILLS: tuple[Fill, ...] = (
             "recipient": "CASE WHEN i % 2 = 1 THEN '+14155550101' ELSE '+1' || CAST(4155560000 + i AS TEXT) END",
             "date_created": str(START),
         },
+    ),
+    (
+        "link_domain_services",
+        1,
+        {"service_sid": f"'{sid('MG')}'", "domain_sid": f"'{sid('DN')}'"},
     ),
     ("link_domains", ROWS, {"sid": _sid("DN"), "name": "'a' || CAST(i AS TEXT) || '.example'"}),
     ("sync_services", ROWS, {"sid": _sid("IS"), "unique_name": "NULL"}),
@@ -223,7 +242,19 @@ FILLS: tuple[Fill, ...] = (
         {
             "sid": _sid("WA"),
             "service_sid": _pick(sid("MG", 1), sid("MG", 2), sid("MG", 3), oldest_first=False),
-            "status": _pick("delivered", "delivered", "failed", oldest_first=False),
+            "status": _pick("delivered", "failed", "failed", oldest_first=False),
+            "content": "NULL",
+            "started": _MOMENT,
+        },
+    ),
+    (
+        "webhook_attempts",
+        MOST_WALKED + ROWS,
+        {
+            "sid": _sid("WB"),
+            "account_sid": f"'{UNREACHED}'",
+            "status": "'failed'",
+            "content": "NULL",
             "started": _MOMENT,
         },
     ),
