@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from engines import Engine
 from servers import clean_environment
+from trunkline.app.products import migrations, products
 from trunkline.cli import build
+from trunkline.settings import Settings
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -51,9 +54,17 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 
 @pytest.fixture
-def data(cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def new_data(cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the data directory of a server that keeps its database in each engine in turn; nothing is in it
-    yet.
+    yet, not even a table.
     """
     monkeypatch.setenv("TRUNKLINE_DATABASE_URL", database_url)
+    return Path.cwd() / "data"
+
+
+@pytest.fixture
+def data(cli: Cli, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the same with the tables in place, which are made once: a command need not make them."""
+    url = engine.migrated_url(tmp_path, migrations(products(Settings())))
+    monkeypatch.setenv("TRUNKLINE_DATABASE_URL", url)
     return Path.cwd() / "data"

@@ -50,7 +50,7 @@ def log_in(username: str, password: str) -> Any:
     return on_node(authenticate)
 
 
-def test_a_made_account_can_log_in(cli: Cli, data: Path) -> None:
+def test_a_made_account_can_log_in(cli: Cli, new_data: Path) -> None:
     made = cli("account", "create", "--name", "Second", "--json").json
     assert made["friendly_name"] == "Second"
     assert made["status"] == "active"

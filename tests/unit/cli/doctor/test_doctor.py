@@ -76,7 +76,7 @@ def test_before_the_first_start_all_is_well_and_nothing_is_made(cli: Cli, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_after_a_start_all_is_well(cli: Cli, data: Path) -> None:
+def test_after_a_start_all_is_well(cli: Cli, new_data: Path) -> None:
     start_once()
     cli("ca")
     found = levels(cli)
@@ -96,7 +96,7 @@ def test_after_a_start_all_is_well(cli: Cli, data: Path) -> None:
     assert {name: found[name] for name in names} == dict.fromkeys(names, "ok")
 
 
-def test_it_shows_the_size_of_each_table_and_what_governs_it(cli: Cli, data: Path) -> None:
+def test_it_shows_the_size_of_each_table_and_what_governs_it(cli: Cli, new_data: Path) -> None:
     assert "table" not in levels(cli)
     start_once()
     shown = {
@@ -230,7 +230,7 @@ def test_an_invalid_index_and_an_unreadable_table_fail(
     engine.drop()
 
 
-def test_a_newer_database_fails_and_is_left_alone(cli: Cli, data: Path, database_url: str) -> None:
+def test_a_newer_database_fails_and_is_left_alone(cli: Cli, new_data: Path, database_url: str) -> None:
     _migrate(database_url, [*_migrations(), Migration("later", 1, ("CREATE TABLE later (x TEXT)",))])
     level, message, remedy = finding(cli, "schema")
     assert (level, "newer version" in message) == ("fail", True)
@@ -238,7 +238,7 @@ def test_a_newer_database_fails_and_is_left_alone(cli: Cli, data: Path, database
     assert "secrets" not in levels(cli)
 
 
-def test_due_migrations_are_told_and_not_applied(cli: Cli, data: Path, database_url: str) -> None:
+def test_due_migrations_are_told_and_not_applied(cli: Cli, new_data: Path, database_url: str) -> None:
     everything = _migrations()
     _migrate(database_url, everything[:1])
     for _ in "twice":
@@ -246,7 +246,7 @@ def test_due_migrations_are_told_and_not_applied(cli: Cli, data: Path, database_
         assert (level, message) == ("warn", f"{len(everything) - 1} of {len(everything)} migrations are due")
 
 
-def test_a_clock_behind_the_database_fails(cli: Cli, data: Path, database_url: str) -> None:
+def test_a_clock_behind_the_database_fails(cli: Cli, new_data: Path, database_url: str) -> None:
     _migrate(database_url, _migrations(), ahead=3600)
     level, message, _ = finding(cli, "clock")
     assert level == "fail"
