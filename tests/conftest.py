@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from balance import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_sessionfinish
+from contract.node_project import begin_install
 from engines import Engine, PostgresEngine, SqliteEngine, configured_postgres, postgres_url
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
@@ -18,6 +19,9 @@ __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_
 # The time of an example says more about the machine than about the code.
 hypothesis.settings.register_profile("trunkline", deadline=None)
 hypothesis.settings.load_profile("trunkline")
+
+# Nearly all that is made until the tests begin stays: to search it for garbage is in vain.
+gc.disable()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +71,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(8, 2 * (os.cpu_count() or 1))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to install the Node project where all tests are run: it waits for the network while tests are collected."""
+    all_tests = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if all_tests and not session.config.option.collectonly and "PYTEST_XDIST_WORKER" not in os.environ:
+        begin_install()
+
+
 def pytest_collection_finish() -> None:
     """Freeze what is loaded by now: the collector need not scan thousands of tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -9,8 +9,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def install(folder: Path) -> Path:
             _run_npm_ci(folder, npm)
             stamp.write_text(wanted)
     return modules
+
+
+def begin_install() -> threading.Thread:
+    """Begin to install the Node test project; return the thread that does. An error is for the test that needs it."""
+    thread = threading.Thread(target=_try_install)
+    thread.start()
+    return thread
+
+
+def _try_install() -> None:
+    with suppress(NodeMissing, InstallFailed, subprocess.SubprocessError, OSError):
+        install(PROJECT)
 
 
 @functools.cache

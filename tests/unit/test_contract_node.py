@@ -58,3 +58,17 @@ def test_without_node_a_test_is_skipped_but_fails_in_ci(monkeypatch: pytest.Monk
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="Node is missing"):
         contract.require_node()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_install_that_is_begun_early_leaves_errors_to_the_tests(
+    project: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    monkeypatch.setattr(node_project, "PROJECT", project)
+    if broken:
+        (project / "broken").touch()
+    node_project.begin_install().join()
+    assert (project / "node_modules").is_dir() is not broken
+    if broken:
+        with pytest.raises(contract.InstallFailed, match="no network"):
+            contract.install(project)
