@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,8 +138,17 @@ def api(
     engine: Engine, tmp_path: Path, settings_overrides: dict[str, Any], steady: Clock | None
 ) -> Iterator[Api]:
     """Yield a fresh node with one account on each storage engine in turn."""
+    with running_api(engine, tmp_path, settings_overrides, steady) as made:
+        yield made
+
+
+@contextmanager
+def running_api(
+    engine: Engine, folder: Path, settings_overrides: dict[str, Any], steady: Clock | None = None
+) -> Iterator[Api]:
+    """Yield a fresh node with one account."""
     defaults: dict[str, Any] = {
-        "data_dir": tmp_path,
+        "data_dir": folder,
         "account_sid": ACCOUNT_SID,
         "auth_token": AUTH_TOKEN,
         "operator_token": OPERATOR[1],
@@ -147,7 +157,7 @@ def api(
         "sandbox_numbers": False,
     }
     settings = Settings.of(**{**defaults, **settings_overrides})
-    url = engine.migrated_url(tmp_path, migrations(products(settings)))
+    url = engine.migrated_url(folder, migrations(products(settings)))
     settings = Settings.of(**{**defaults, "database_url": url, **settings_overrides})
     clock = TestClock()
     with asyncio.Runner() as runner:

@@ -52,6 +52,7 @@ class World:
     def __init__(self, api: Api, product: str) -> None:
         self._api = api
         self._product = product
+        self.engine = api.node.database.name
         self._token = AUTH_TOKEN
         self._there: dict[str, str] = {}
         self.statuses: dict[int, int] = {}
@@ -111,7 +112,9 @@ class World:
         )
         status = response.status_code
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        assert status < 500, f"{method} {url} {lines} {body!r} answered {status}: {response.text}"
+        assert status < 500, (
+            f"{method} {url} {lines} {body!r} answered {status} on {self.engine}: {response.text}"
+        )
         if status < 300:
             self._learn(method, url, response)
         return response
