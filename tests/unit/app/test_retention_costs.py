@@ -138,7 +138,13 @@ def test_every_statement_of_retention_finds_its_rows_by_an_index(
         statements: Statements = []
         scan, write = world.database.scan, world.database.write
         world.database.scan = lambda action: scan(lambda tx: action(RecordedTx(tx, statements)))  # type: ignore
-        limits = [(table, limit) for table in world.retention.tables for limit in table.limits]
+        # The days of an account matter to two of the limits only.
+        limits = [
+            (table, limit)
+            for table in world.retention.tables
+            for limit in table.limits
+            if days or isinstance(limit, OldMessages | OldMedia)
+        ]
         for table, limit in limits:
             await old_rows(world, table, limit)
             world.database.write = lambda action: write(lambda tx: action(RecordedTx(tx, statements)))  # type: ignore
@@ -146,7 +152,8 @@ def test_every_statement_of_retention_finds_its_rows_by_an_index(
             assert await removed(world, found), (table.table, limit)
             world.database.write = write  # type: ignore
         assert world.retention.places
-        await fill(world, OTHER)
+        if days:
+            await fill(world, OTHER)
         world.database.write = lambda action: write(lambda tx: action(RecordedTx(tx, statements)))  # type: ignore
         while await removed(world, await find_rows_of_account(world.database, world.retention, OTHER)):
             pass
@@ -157,7 +164,7 @@ def test_every_statement_of_retention_finds_its_rows_by_an_index(
                     lambda tx, sql=sql, values=values: tx.all(_Step, f"EXPLAIN QUERY PLAN {sql}", **values)
                 )
                 plans[sql] = [step.detail for step in explained]
-        assert len(plans) > 60
+        assert len(plans) > (60 if days else 6)
         assert {sql: wrong for sql, plan in plans.items() if (wrong := whole_reads(plan))} == {}
 
     on(
@@ -211,19 +218,19 @@ def metered(world: World) -> list[float]:
 def test_a_look_and_a_piece_read_a_bounded_number_of_rows_whatever_must_stay(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: type
 ) -> None:
-    monkeypatch.setattr(old_messages, "PAGE", 500)
+    monkeypatch.setattr(old_messages, "PAGE", 300)
     old, table = NOW - 40 * DAY, "messages" if limit is OldMessages else "message_media"
 
     async def check(world: World) -> None:
         common = {"account_sid": f"'{ACCOUNT}'", "date_created": f"CAST({old} AS BIGINT) + i"}
-        status = "CASE WHEN i > 3000 THEN 'delivered' ELSE 'scheduled' END"
+        status = "CASE WHEN i > 1500 THEN 'delivered' ELSE 'scheduled' END"
         await insert_series(
-            world, "messages", 3005, sid="'SM' || CAST(i AS TEXT)", status=status, num_media="1", **common
+            world, "messages", 1505, sid="'SM' || CAST(i AS TEXT)", status=status, num_media="1", **common
         )
         await insert_series(
             world,
             "message_media",
-            3005,
+            1505,
             sid="'ME' || CAST(i AS TEXT)",
             message_sid="'SM' || CAST(i AS TEXT)",
             **common,
@@ -242,16 +249,16 @@ def test_a_look_and_a_piece_read_a_bounded_number_of_rows_whatever_must_stay(
             return world.removed[table], max(costs), sum(costs)
 
         removed, most, _ = await sweep()
-        assert (removed, most < 1_500) == (5, True), costs
+        assert (removed, most < 900) == (5, True), costs
         # What was passed over is not read again until a while later.
         removed, _, total = await sweep()
-        assert (removed, total < 1_500) == (0, True), costs
-        await world.run("UPDATE messages SET status = 'canceled' WHERE sid IN ('SM2', 'SM2000')")
+        assert (removed, total < 900) == (0, True), costs
+        await world.run("UPDATE messages SET status = 'canceled' WHERE sid IN ('SM2', 'SM1000')")
         removed, _, _ = await sweep()
         assert removed == 1
         world.clock.go(ROUND)
         removed, most, _ = await sweep()
-        assert (removed, most < 1_500) == (1, True), costs
+        assert (removed, most < 900) == (1, True), costs
 
     on(engine, tmp_path, check, message_days=3, media_days=3)
 
