@@ -50,13 +50,17 @@ def _more_than_one_of(*names: str) -> Callable[[dict[str, str]], bool]:
     return lambda query: len(query) > 1 or not query.keys() <= {*names}
 
 
+def _several_but(name: str) -> Callable[[dict[str, str]], bool]:
+    return lambda query: len(query.keys() - {name}) > 1
+
+
 def _with(name: str, *values: str) -> Callable[[dict[str, str]], bool]:
     return lambda query: name in query and (not values or query[name] in values)
 
 
 WALKS: dict[str, Callable[[dict[str, str]], bool]] = {
-    # At most one verification or few of each toll-free number
-    "/Tollfree/Verifications": _more_than_one_of("TollfreePhoneNumberSid", "Status", "ExternalReferenceId"),
+    # One verification or few of each toll-free number
+    "/Tollfree/Verifications": _several_but("IncludeSubAccounts"),
     # Parts of numbers, and three flags beside the place
     "/AvailablePhoneNumbers/{CountryCode}/Local": _more_than_one_of("AreaCode", "InRegion", "InLocality"),
     "/IncomingPhoneNumbers": _with("PhoneNumber"),

@@ -157,4 +157,23 @@ MIGRATIONS = (
             " ON tollfree_verifications (account_sid, status, date_created, sid)",
         ),
     ),
+    Migration(
+        "compliance",
+        4,
+        (
+            # tollfree.page_verifications: one filter in the family of accounts, and a trust product
+            *(
+                f"CREATE INDEX tollfree_verifications_of_family_by_{name}"
+                f" ON tollfree_verifications (owner_account_sid, {column}, date_created, sid)"
+                for name, column in (
+                    ("number_sid", "number_sid"),
+                    ("product", "trust_product_sid"),
+                    ("reference", "external_reference_id"),
+                    ("status", "status"),
+                )
+            ),
+            "CREATE INDEX tollfree_verifications_by_product"
+            " ON tollfree_verifications (account_sid, trust_product_sid, date_created, sid)",
+        ),
+    ),
 )

@@ -164,26 +164,25 @@ _OF_PRODUCTS = "CAST(:products AS TEXT) LIKE '%' || trust_product_sid || '%' ESC
 async def page_verifications(tx: Tx, call: Call[VerificationFilter]) -> WalkResult[Verification]:
     """Return the account's verifications, oldest first (inferred), with those of its subaccounts on request."""
     wanted = call.input
+    products = wanted.trust_product_sid or ()
+    # The first has the fewest rows as a rule, the last the most.
     values = {
         "number_sid": wanted.tollfree_phone_number_sid or "",
+        "trust_product_sid": products[0] if len(products) == 1 else "",
         "external_reference_id": wanted.external_reference_id or "",
         "status": wanted.status or "",
     }
     filters = [f"{name} = :{name}" for name, value in values.items() if value]
-    products = " ".join(wanted.trust_product_sid or ())
-    checked = [_OF_PRODUCTS] if products else []
     # A subaccount has none of its own.
-    if wanted.include_sub_accounts is True and call.principal.owner_sid == call.account_sid:
-        query = _OF_FAMILY.narrowed((), [*filters, *checked])
-    else:
-        query = _OWN.narrowed(filters, checked)
+    family = wanted.include_sub_accounts is True and call.principal.owner_sid == call.account_sid
+    query = (_OF_FAMILY if family else _OWN).narrowed(filters, [_OF_PRODUCTS] if len(products) > 1 else ())
     return await walk(
         tx,
         Verification,
         query,
         call.window.span,
         account_sid=call.account_sid,
-        products=products,
+        products=" ".join(products),
         **values,
     )
 
