@@ -13,7 +13,7 @@ import pytest
 from api.conftest import ACCOUNT_SID, Api
 from api.messaging.outcomes import PATIENCE
 from api.messaging.stock import US, own, send, stand_still
-from trunkline.core.clock import SECOND
+from trunkline.core.clock import SECOND, WatchedClock
 from trunkline.core.leases import LateOutcome
 from trunkline.core.storage.batch import BatchWriter
 from trunkline.core.storage.database import Action, Database, OutcomeUnknown, Unavailable
@@ -126,6 +126,7 @@ class SendingNode:
         self.context = msgspec.structs.replace(
             context,
             database=database,
+            clock=WatchedClock(api.clock, self.steady),
             steady=self.steady,
             node=name,
             carriers=cast(Carriers, self.network),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from trunkline.core.clock import WatchedClock
 from trunkline.core.leases import HeldLease, always, lease_clock
 
 
@@ -15,7 +16,7 @@ class Clocks:
         self.lease = HeldLease(100, self.read)
 
     def read(self) -> tuple[int, int]:
-        return lease_clock(lambda: self.steady, lambda: self.stored)()
+        return lease_clock(lambda: self.steady, WatchedClock(lambda: self.stored, lambda: self.steady))()
 
     def pass_by(self, passed: int) -> None:
         self.steady += passed
@@ -86,6 +87,14 @@ def test_it_is_over_by_the_clock_that_got_furthest(steady: int, stored: int, hol
     assert clocks.lease.holds()
     clocks.pass_by(1)
     assert not clocks.lease.holds()
+
+
+def test_a_clock_that_records_no_jumps_ends_no_lease() -> None:
+    now = [0]
+    lease = HeldLease(100, lease_clock(lambda: 0, lambda: now[0]))
+    lease.extend((0, 0))
+    now[0] = 1000
+    assert lease.holds()
 
 
 def test_what_is_under_no_lease_is_always_held() -> None:

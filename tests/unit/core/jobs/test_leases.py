@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engines import opened
-from trunkline.core.clock import SECOND, system_clock
+from trunkline.core.clock import SECOND, WatchedClock, system_clock
 from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOutcome, Requeue, Retry, Success
 from trunkline.core.jobs.queue import Job, JobState, enqueue
@@ -151,7 +151,7 @@ async def running(
     database: Any = None,
     concurrency: int = 9,
 ) -> AsyncIterator[Runner]:
-    clock = lambda: world.now  # noqa: E731
+    clock = WatchedClock(lambda: world.now, world.steady)
     options = RunnerOptions(poll_seconds=poll)
     handlers = {"test": Handler(handler, concurrency=concurrency)}
     runner = Runner(database or world.database, handlers, clock, options, steady=world.steady)
