@@ -30,6 +30,9 @@ def sid(prefix: str, number: int = ONE) -> str:
 UNREACHED = sid("AC", 8)
 """An account none of whose webhooks was delivered, though there are more than a request reads."""
 
+USUAL = sid("MG", 7)
+"""The Service of its webhooks."""
+
 
 def _sid(prefix: str) -> str:
     return f"'{prefix}' || '0000000000000000000000' || CAST({ONE - 1} + i AS TEXT)"
@@ -253,6 +256,7 @@ FILLS: tuple[Fill, ...] = (
         {
             "sid": _sid("WB"),
             "account_sid": f"'{UNREACHED}'",
+            "service_sid": f"'{USUAL}'",
             "status": "'failed'",
             "content": "NULL",
             "started": _MOMENT,

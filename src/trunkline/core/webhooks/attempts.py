@@ -82,6 +82,19 @@ MIGRATIONS = (
             " + octet_length(error_text) WHERE content IS NULL",
         ),
     ),
+    Migration(
+        "webhooks",
+        5,
+        (
+            # page: PostgreSQL takes no index of the account for the order of a Service's attempts.
+            "DROP INDEX webhook_attempts_by_service",
+            "DROP INDEX webhook_attempts_failed_by_service",
+            "CREATE INDEX webhook_attempts_by_service ON webhook_attempts (service_sid, started, sid)"
+            " WHERE service_sid <> ''",
+            "CREATE INDEX webhook_attempts_failed_by_service ON webhook_attempts (service_sid, started, sid)"
+            " WHERE status = 'failed' AND service_sid <> ''",
+        ),
+    ),
 )
 
 RETENTION = (
@@ -172,7 +185,8 @@ async def page(
     are given."""
     held, checked = ["account_sid = :account_sid"], []
     if service_sid is not None:
-        held += ["service_sid = :service_sid", "service_sid <> ''"]
+        # A Service belongs to one account, but one that does not have it may name it.
+        held, checked = ["service_sid = :service_sid", "service_sid <> ''"], held
     # Few fail as a rule: an index holds these alone, and the others are checked among all.
     if status == FAILED:
         held.append("status = 'failed'")
