@@ -245,7 +245,18 @@ TABLE: list[tuple[str, Callable[[bytes], object], list[bytes]]] = [
     ("packet", packet, PACKETS),
     ("path", addressing.segments_of, [filled(b"", p, HEAD) for p in (b"/", b"%41", b"/%41", b"%", b"%%41", b".")]),
     ("data", text(lambda value: data.compact(value, 54008)), DATA),
-    ("JSON object", text(lambda value: params.json_object().parse("A", value)), [*JSONS[:3], *DATA]),
+    (
+        "JSON object",
+        text(lambda value: params.json_object().parse("A", value)),
+        [
+            *JSONS[:3],
+            *DATA,
+            *(
+                filled(b'{"a":[', piece, strict_json.MAX_OBJECT, b"1]}")
+                for piece in (b"{},", b"[],", b"1,", b'{"a":1},')
+            ),
+        ],
+    ),
     (
         "strict JSON",
         lambda raw: strict_json.decode_json(raw, Strict),

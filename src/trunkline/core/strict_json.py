@@ -18,8 +18,11 @@ MAX_COLONS = 20_000
 """Colons of an object whose members are read, and commas of a list: more than the largest data may have, which have
 16 KiB, and so many that their members take a few milliseconds."""
 
+MAX_OBJECT = 16_384
+"""Characters of an object whose text is kept."""
+
 MAX_DEPTH = 100
-"""Levels of an object whose text is kept: a parser meets its own limit later or sooner, by where it is called."""
+"""Levels of such an object: a parser meets its own limit later or sooner, by where it is called."""
 
 _AT = " - at `$"
 _FIELD = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
@@ -106,20 +109,22 @@ def decode_items(raw: msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def decode_object(text: str) -> dict[str, Any]:
-    """Return a JSON object. Raise BadJson if the text is none, has a number that is out of range, or is nested deeper
-    than ``MAX_DEPTH``."""
+    """Return a JSON object. Raise BadJson if the text is none, has a number that is out of range, or exceeds
+    ``MAX_OBJECT`` or ``MAX_DEPTH``."""
+    if len(text) > MAX_OBJECT:
+        raise BadJson("", f"must have at most {MAX_OBJECT:,} characters")
     try:
         found: dict[str, Any] = _OBJECT.decode(text)
     except (msgspec.DecodeError, RecursionError):
         raise BadJson("", "must be a JSON object") from None
-    if _is_deep(found, MAX_DEPTH):
+    level: list[Any] = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            for inner in (value if type(value) is list else value.values())
+            if type(inner) in (dict, list)
+        ]
+    if level:
         raise BadJson("", f"must not be nested deeper than {MAX_DEPTH} levels")
     return found
-
-
-def _is_deep(value: object, levels: int) -> bool:
-    """Return whether a value has more than so many levels of lists and objects."""
-    if not isinstance(value, (dict, list)):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return not levels or any(_is_deep(one, levels - 1) for one in inner)

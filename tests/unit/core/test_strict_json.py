@@ -9,7 +9,15 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from trunkline.core.strict_json import MAX_DEPTH, MAX_FIELD, BadJson, decode_items, decode_json, decode_object
+from trunkline.core.strict_json import (
+    MAX_DEPTH,
+    MAX_FIELD,
+    MAX_OBJECT,
+    BadJson,
+    decode_items,
+    decode_json,
+    decode_object,
+)
 
 
 class Colour(enum.Enum):
@@ -107,6 +115,7 @@ def test_an_object_is_decoded() -> None:
         ("[]", "must be a JSON object"),
         ("null", "must be a JSON object"),
         ('{"a": 1e999}', "must be a JSON object"),
+        ('{"a": "' + "x" * MAX_OBJECT + '"}', "must have at most 16,384 characters"),
         ('{"a": "\\ud800"}', "must be a JSON object"),
         ('{"a":' * 1000 + "1" + "}" * 1000, "must be a JSON object"),
         (
