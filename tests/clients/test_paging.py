@@ -13,7 +13,7 @@ from servers import Server
 from trunkline.api.paging import MOST_WALKED
 
 ROWS = 120
-SIZES = (1, 7, 20, 50, 119, 120, 121, 1000)
+SIZES = (1, 7, 50, 119, 120, 121, 1000)
 
 ONE_STORE = ("chat.v1.services", "ip_messaging.v2.services")
 

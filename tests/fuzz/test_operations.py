@@ -22,7 +22,7 @@ from fuzz.world import World, name_of
 
 VARIABLE = "TRUNKLINE_FUZZ_EXAMPLES"
 WIDER = int(os.environ.get(VARIABLE, "0"))
-EXAMPLES = 10
+EXAMPLES = 6
 ACCEPTED = 0.25
 """The share of requests that must succeed: otherwise they only knock on the door."""
 RUN = settings(
