@@ -90,10 +90,8 @@ class SessionPool:
         self._callers += 1
         try:
             session = await (self._after_long_turn if long else self._idle_or_opened)(deadline)
-        except BaseException as error:
+        except BaseException:
             self._callers -= 1
-            if isinstance(error, TimeoutError):
-                raise Busy("no connection to the database was free in time") from None
             raise
         self._used[session] = asyncio.get_running_loop().time()
         return session
@@ -111,11 +109,7 @@ class SessionPool:
             self._long_turns.release()
 
     async def _after_long_turn(self, deadline: float) -> Session:
-        if self._long_turns.locked():
-            async with patient_timeout(deadline - asyncio.get_running_loop().time()):
-                await self._long_turns.acquire()
-        else:
-            await self._long_turns.acquire()
+        await _turn(self._long_turns, deadline)
         try:
             return await self._idle_or_opened(deadline)
         except BaseException:
@@ -123,19 +117,19 @@ class SessionPool:
             raise
 
     async def _idle_or_opened(self, deadline: float) -> Session:
-        if not self._turns.locked():
-            # This does not wait, and so needs no timer in the usual case.
-            await self._turns.acquire()
-            if session := self._newest_idle():
-                return session
+        await _turn(self._turns, deadline)
+        try:
+            return self._newest_idle() or await self._opened(deadline)
+        except BaseException:
             self._turns.release()
-        async with patient_timeout(deadline - asyncio.get_running_loop().time()):
-            await self._turns.acquire()
-            try:
-                return self._newest_idle() or await self._open_session()
-            except BaseException:
-                self._turns.release()
-                raise
+            raise
+
+    async def _opened(self, deadline: float) -> Session:
+        try:
+            async with patient_timeout(deadline - asyncio.get_running_loop().time()):
+                return await self._open_session()
+        except TimeoutError:
+            raise Unavailable("no connection to the database came about in time") from None
 
     def _newest_idle(self) -> Session | None:
         while self._idle:
@@ -143,6 +137,19 @@ class SessionPool:
             if not session.is_closed():
                 return session
         return None
+
+
+async def _turn(turns: asyncio.Semaphore, deadline: float) -> None:
+    """Take a turn, which is waited for until ``deadline``. Raise Busy if none is free in time."""
+    if not turns.locked():
+        # This does not wait, and so needs no timer in the usual case.
+        await turns.acquire()
+        return
+    try:
+        async with patient_timeout(deadline - asyncio.get_running_loop().time()):
+            await turns.acquire()
+    except TimeoutError:
+        raise Busy("no connection to the database was free in time") from None
 
 
 class _HeldSession:

@@ -279,6 +279,27 @@ def test_a_call_waits_for_a_session_within_its_bound(url: str) -> None:
     run(test())
 
 
+def test_hosts_that_do_not_respond_are_an_outage_and_no_busy_database() -> None:
+    async def open_session() -> Session:
+        return await asyncio.get_running_loop().create_future()
+
+    async def test() -> None:
+        pool = SessionPool(open_session, size=1, max_queue=2)
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="no connection to the database came about") as caught:
+                await pool.acquire(loop.time() + 0.05)
+            assert not isinstance(caught.value, Busy)
+        opening = asyncio.create_task(pool.acquire(loop.time() + LONG))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy, match="no connection to the database was free in time"):
+            await pool.acquire(loop.time() + 0.05)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+
+    run(test())
+
+
 def test_a_call_that_is_given_up_leaves_its_session_and_its_turn(url: str) -> None:
     async def sleep(tx: Tx) -> None:
         await tx.value("SELECT pg_sleep(60)")
