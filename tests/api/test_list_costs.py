@@ -446,6 +446,9 @@ async def unbounded(node: Node) -> list[str]:
     meter = await cost(node, route, {"ServiceSid": USUAL}, "", UNREACHED)
     if meter.total > MOST_ROWS or not meter.result.rows:
         found.append(f"{meter.total}: {meter.statements}")
+    meter = await cost(node, route, {"ServiceSid": USUAL}, "", ACCOUNT_SID)
+    if meter.total > FEW_ROWS or meter.result.rows or meter.result.next_page_token:
+        found.append(f"another account's: {meter.total} {meter.result}")
     return [*found, *([f"another page: {token}"] if token else ())]
 
 

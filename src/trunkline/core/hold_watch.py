@@ -6,7 +6,7 @@
 3. Once a minute the task checks the rows that other nodes may have written: it reads first, aside of other queries.
 4. Of each kind of jump, and of each state of the clock, there is at most one alert an hour: two time services that pull
    at one clock change it every few seconds. Each is in the log.
-5. A failure of the storage is repeated as any periodic task; a jump that could not be recorded is in the log.
+5. After a failure of the storage the rows and the alerts that are left have their turn with the next reading.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class HoldWatch:
         self._holds = holds
         self._alert = alert
         self._limit = AlertLimit(steady)
+        self._jumps: dict[bool, str] = {}
+        self._alerts: list[str] = []
         self._turns = 0
         self._task = PeriodicTask("checks of the clock", self._watch, WATCH_SECONDS, due_by=None, log=log)
 
@@ -58,11 +60,14 @@ class HoldWatch:
         await self._task.stop()
 
     async def check(self) -> None:
-        """Handle the jumps of the clock since the last call. Raise StorageError."""
+        """Handle the jumps of the clock since the last call, and what that had to leave. Raise StorageError."""
         if isinstance(self._clock, WatchedClock | DatabaseClock):
             self._clock()
             for jump in self._clock.take_jumps():
-                await self._jumped(jump, self._clock.owner)
+                self._jumped(jump, self._clock.owner)
+        if self._jumps:
+            await self._repair()
+        await self._record()
 
     async def _watch(self) -> None:
         await self.check()
@@ -71,18 +76,23 @@ class HoldWatch:
             self._turns = 0
             await self._check("another node's clock is ahead")
 
-    async def _jumped(self, jump: int, owner: str) -> None:
+    def _jumped(self, jump: int, owner: str) -> None:
         span = datetime.timedelta(seconds=round(abs(jump) / SECOND))
         text = f"The {owner}'s clock jumped {'ahead' if jump > 0 else 'back'} by {span}."
         log.warning("%s Timers follow it; see to the machine's time service.", text)
-        kind = jump > 0
+        self._jumps[jump > 0] = text
+
+    async def _repair(self) -> None:
+        """Put the rows right after the jumps, of which the last of each kind may have an alert."""
         moved = await self._bring_back()
         if moved:
             log.warning("%d waiting items were moved back with the clock", moved)
-        if self._limit.permits(kind):
-            more = f" {moved} waiting items were moved back." if moved else ""
-            await record_apart(self._database, self._alert, f"{text}{more}")
-            self._limit.recorded(kind)
+        more = f" {moved} waiting items were moved back." if moved else ""
+        for kind, text in self._jumps.items():
+            if self._limit.permits(kind):
+                self._alerts.append(f"{text}{more}")
+                self._limit.recorded(kind)
+        self._jumps.clear()
 
     async def _check(self, cause: str) -> None:
         if not await self._database.scan(lambda tx: are_ahead(tx, self._holds)):
@@ -90,7 +100,14 @@ class HoldWatch:
         if moved := await self._bring_back():
             text = f"{moved} waiting items lay ahead of the clock and were moved back: {cause}"
             log.warning("%s", text)
-            await record_apart(self._database, self._alert, f"{text}.")
+            self._alerts.append(f"{text}.")
+            await self._record()
+
+    async def _record(self) -> None:
+        """Record the alerts that are left."""
+        while self._alerts:
+            await record_apart(self._database, self._alert, self._alerts[0])
+            del self._alerts[0]
 
     async def _bring_back(self) -> int:
         return await self._database.write(lambda tx: bring_back(tx, self._holds))

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 
 from trunkline.core.clock import SECOND, Clock
-from trunkline.core.storage.database import LOGGED_ONCE, Database, StorageError, Tx
+from trunkline.core.storage.database import LOGGED_ONCE, Database, OutcomeUnknown, StorageError, Tx
 
 log = logging.getLogger("trunkline.alerts")
 
@@ -20,10 +20,12 @@ RecordAlert = Callable[[Tx, str], Awaitable[None]]
 
 
 async def record_apart(database: Database, alert: RecordAlert, text: str) -> None:
-    """Record an alert. One that the storage refuses for good is in the log alone. Raise StorageError if it may be
-    accepted later."""
+    """Record an alert. One that the storage refuses for good is in the log alone, and so may be one whose commit has an
+    unknown outcome: it must not come twice. Raise StorageError if it may be accepted later."""
     try:
         await database.write(lambda tx: alert(tx, text))
+    except OutcomeUnknown as error:
+        log.warning("an alert may not be stored (%s): %s", error, text)
     except LOGGED_ONCE:
         raise
     except StorageError as error:

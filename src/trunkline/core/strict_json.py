@@ -115,8 +115,13 @@ def decode_object(text: str) -> dict[str, Any]:
         raise BadJson("", f"must have at most {MAX_OBJECT:,} characters")
     try:
         found: dict[str, Any] = _OBJECT.decode(text)
+    except msgspec.ValidationError as error:
+        is_object = text.lstrip().startswith("{")
+        raise BadJson(
+            "", "has a number that is out of range" if is_object else "must be a JSON object"
+        ) from error
     except (msgspec.DecodeError, RecursionError):
-        raise BadJson("", "must be a JSON object") from None
+        raise BadJson("", "is not valid JSON") from None
     level: list[Any] = [found]
     for _ in range(MAX_DEPTH):
         level = [

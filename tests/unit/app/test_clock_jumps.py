@@ -18,7 +18,7 @@ from trunkline.app.products import holds, migrations, products
 from trunkline.core.clock import JUMP, SECOND, WatchedClock, has_passed
 from trunkline.core.hold_watch import HoldWatch
 from trunkline.core.rates import TokenBucket
-from trunkline.core.storage.database import Tx
+from trunkline.core.storage.database import Tx, Unavailable
 from trunkline.core.storage.holds import are_ahead, bring_back
 from trunkline.core.webhooks.signing_tokens import SigningTokens
 from trunkline.products.accounts.facade import record_alert
@@ -468,3 +468,44 @@ def test_an_alert_that_cannot_be_stored_undoes_no_repair(
 
 async def _clear(tx: Tx, table: str) -> None:
     await tx.run(f"DELETE FROM {table}")
+
+
+def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path) -> None:
+    clock, case = JumpingClock(), STORED[3]
+    told: list[str] = []
+
+    async def run() -> None:
+        url = engine.migrated_url(tmp_path, migrations(MANIFESTS))
+        watched = clock.watched()
+        async with opened(url, migrations(MANIFESTS), watched) as database:
+
+            async def alert(tx: Tx, text: str) -> None:
+                told.append(text)
+                if len(told) == 1:
+                    raise Unavailable("the database is away")
+
+            watch = HoldWatch(database, watched, HOLDS, alert)
+            clock.wall += HOURS
+            with pytest.raises(Unavailable):
+                await watch.check()
+            for _ in range(2):
+                await watch.check()
+            # Its rows had their turn, and the jump is told once.
+            assert told == ["The server's clock jumped ahead by 3:00:00."] * 2
+            await database.write(lambda tx: write_row(tx, case, tx.now))
+            clock.wall -= HOURS
+            write, database.write = database.write, _away  # type: ignore[method-assign]
+            with pytest.raises(Unavailable):
+                await watch.check()
+            database.write = write  # type: ignore[method-assign]
+            await watch.check()
+            assert await database.read(lambda tx: tx.value(case.read)) == NOW + case.span * SECOND
+            assert told[2:] == [
+                "The server's clock jumped back by 3:00:00. 1 waiting items were moved back."
+            ]
+
+    asyncio.run(run())
+
+
+async def _away(_: object) -> None:
+    raise Unavailable("the database is away")

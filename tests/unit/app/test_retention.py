@@ -334,6 +334,7 @@ def test_a_piece_counts_what_goes_with_a_message(engine: Engine, tmp_path: Path,
         # Two contents of 202 rows fit into a piece of 500.
         assert pieces[:6] == [10, 8, 6, 4, 2, 0]
         assert await world.rows("messages") == (0 if option == "message_days" else 6)
+        assert world.removed == ({"messages": 6} if option == "message_days" else {"message_media": 12})
 
     on(engine, tmp_path, check, **{option: 35})
 

@@ -42,6 +42,14 @@ class RemovalProgress(msgspec.Struct, frozen=True):
     more: bool
 
 
+class WeighedPiece(Protocol):
+    """A change of rows that, with those that go with them, are up to ``limit``; these are not counted."""
+
+    async def __call__(self, tx: Tx, limit: int) -> RemovalProgress:
+        """Carry out the change."""
+        ...
+
+
 class Removal(msgspec.Struct, frozen=True):
     """The rows of ``table`` that meet ``where``, SQL with the named parameters ``values``. ``key`` has the columns of
     the primary key, ``order`` those by which an index finds the first ones; rows that do not meet ``ready`` have to
@@ -147,7 +155,7 @@ class RemovalPlan(msgspec.Struct, frozen=True):
 
 async def in_pieces(
     database: Database,
-    piece: Piece,
+    piece: Piece | WeighedPiece,
     *,
     rows: int = ROWS,
     most: int | None = None,
@@ -161,8 +169,9 @@ async def in_pieces(
         if limit < 1:
             return RemovalProgress(changed, more=True)
         began = steady_clock()
-        found = await database.write(partial(piece, limit=limit))
-        changed += found
-        if found < limit:
+        found: int | RemovalProgress = await database.write(partial(piece, limit=limit))
+        done = found if isinstance(found, RemovalProgress) else RemovalProgress(found, more=found >= limit)
+        changed += done.rows
+        if not done.more:
             return RemovalProgress(changed, more=False)
         await pause(max((steady_clock() - began) / SECOND, LEAST_PAUSE))

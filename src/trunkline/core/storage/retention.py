@@ -19,7 +19,7 @@ import msgspec
 from trunkline.core.clock import SECOND
 from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.core.storage.migrate import Migration
-from trunkline.core.storage.removal import Piece, Removal
+from trunkline.core.storage.removal import Piece, Removal, RemovalProgress, WeighedPiece
 
 MIGRATIONS = (
     Migration(
@@ -64,7 +64,7 @@ class FoundRows(msgspec.Struct, frozen=True):
     once it finds none."""
 
     table: str
-    piece: Piece
+    piece: Piece | WeighedPiece
 
 
 class Limit(Protocol):
@@ -187,9 +187,9 @@ class _ParentKey(Row, frozen=True):
 
 
 class AccountPiece(Protocol):
-    """The removal of up to ``limit`` rows of an account with all that goes with them; as ``Piece``."""
+    """The removal of up to ``limit`` rows of an account with all that goes with them; as ``WeighedPiece``."""
 
-    async def __call__(self, tx: Tx, limit: int, account_sid: str) -> int:
+    async def __call__(self, tx: Tx, limit: int, account_sid: str) -> RemovalProgress:
         """Carry out the change."""
         ...
 
@@ -278,8 +278,8 @@ async def _remove_of_account(
     removed = 0
     for parent in found:
         for name, column in table.children:
-            rows = retention.table(name).rows(f"{column} = :parent", parent=parent.key)
-            removed += await rows.piece(tx, limit - removed)
+            child = Removal(name, retention.table(name).key, f"{column} = :parent", {"parent": parent.key})
+            removed += await child(tx, limit - removed)
             if removed >= limit:
                 return removed
     if table.released:

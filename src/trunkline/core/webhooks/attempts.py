@@ -118,6 +118,11 @@ MAX_BODY = 16 * 1024
 MAX_HEADERS = 8 * 1024
 """Characters of a response's headers that are kept."""
 
+_OWNER = """
+SELECT account_sid FROM webhook_attempts WHERE service_sid = :service_sid AND service_sid <> ''
+ORDER BY started DESC, sid DESC LIMIT 1
+"""
+
 _HIDDEN = ("authorization", "cookie", "set-cookie")
 
 DELIVERED = "delivered"
@@ -185,8 +190,10 @@ async def page(
     are given."""
     held, checked = ["account_sid = :account_sid"], []
     if service_sid is not None:
-        # A Service belongs to one account, but one that does not have it may name it.
-        held, checked = ["service_sid = :service_sid", "service_sid <> ''"], held
+        # A Service belongs to one account: it is asked for first, so that nobody walks along another's rows.
+        if await tx.value(_OWNER, service_sid=service_sid) != account_sid:
+            return WalkResult([])
+        held = ["service_sid = :service_sid", "service_sid <> ''"]
     # Few fail as a rule: an index holds these alone, and the others are checked among all.
     if status == FAILED:
         held.append("status = 'failed'")

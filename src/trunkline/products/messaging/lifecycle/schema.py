@@ -158,8 +158,9 @@ MIGRATIONS = (
         "messages",
         6,
         (
-            # deactivations.numbers; the condition is that of the query. No index has a column that changes with a
-            # status, so that PostgreSQL changes the row in place, without a new entry in each of the others.
+            # deactivations.numbers; the condition is that of the query. No index has a column that changes with each
+            # status, so that PostgreSQL changes the row in place, without a new entry in each of the others, but for
+            # that to sent and for errors.
             "DROP INDEX messages_to_unknown_handsets",
             "CREATE INDEX messages_to_unknown_handsets ON messages (account_sid, date_created)"
             " WHERE error_code = 30005",

@@ -23,6 +23,7 @@ from trunkline.core.clock import SECOND
 from trunkline.core.storage.batch import weighed_batches
 from trunkline.core.storage.database import Database, Row, Tx, columns
 from trunkline.core.storage.migrate import Migration
+from trunkline.core.storage.removal import RemovalProgress
 from trunkline.core.storage.retention import DAY, PAGE, FoundRows, Options, Place, Retention, TableRetention
 from trunkline.products.messaging.lifecycle.message import TERMINAL, MessageStatus
 from trunkline.products.messaging.media import store
@@ -167,29 +168,27 @@ class OldMedia(msgspec.Struct, frozen=True):
         return FoundRows(table.table, piece) if found else None
 
 
-async def _remove_of(tx: Tx, limit: int, accounts: Sequence[_Old], remove: _Remove) -> int:
-    """Remove some of the old rows of these accounts."""
-    removed = 0
+async def _remove_of(tx: Tx, limit: int, accounts: Sequence[_Old], remove: _Remove) -> RemovalProgress:
+    """Remove some of the old rows of the first of these accounts that has any."""
     for old in accounts:
-        if removed < limit:
-            removed += await remove(tx, limit - removed, old)
-    return removed
+        if rows := await remove(tx, limit, old):
+            return RemovalProgress(rows, more=True)
+    return RemovalProgress(0, more=False)
 
 
 async def _remove_messages(tx: Tx, limit: int, old: _Old) -> int:
-    """Remove some of an account's old messages with all that is theirs, up to ``limit`` rows together; return the limit
-    if more are left."""
+    """Remove some of an account's old messages with all that is theirs, up to ``limit`` rows together; return the
+    number of the messages."""
     sql = _MESSAGES_TO_REMOVE.format(locking=tx.skip_locked)
     found = await tx.all(_OldMessage, sql, page=limit, **msgspec.structs.asdict(old))
     return await _remove_first(tx, limit, old.account_sid, found)
 
 
-async def remove_of_account(tx: Tx, limit: int, account_sid: str) -> int:
-    """Remove some of an account's messages, old or not, with all that is theirs, up to ``limit`` rows together; return
-    the limit if more are left."""
+async def remove_of_account(tx: Tx, limit: int, account_sid: str) -> RemovalProgress:
+    """Remove some of an account's messages, old or not, with all that is theirs, up to ``limit`` rows together."""
     sql = _MESSAGES_OF_ACCOUNT.format(locking=tx.skip_locked)
     found = await tx.all(_OldMessage, sql, page=limit, account_sid=account_sid)
-    return await _remove_first(tx, limit, account_sid, found)
+    return RemovalProgress(await _remove_first(tx, limit, account_sid, found), more=bool(found))
 
 
 async def _remove_first(tx: Tx, limit: int, account_sid: str, found: Sequence[_OldMessage]) -> int:
@@ -201,18 +200,18 @@ async def _remove_first(tx: Tx, limit: int, account_sid: str, found: Sequence[_O
         "DELETE FROM messages WHERE account_sid = :account_sid AND sid = :sid",
         [{"account_sid": account_sid, "sid": message.sid} for message in messages],
     )
-    return len(messages) if len(messages) == len(found) else limit
+    return len(messages)
 
 
 async def _remove_media(tx: Tx, limit: int, old: _Old) -> int:
-    """Remove some of an account's old attachments with their contents, up to ``limit`` rows together; return the limit
-    if more are left."""
+    """Remove some of an account's old attachments with their contents, up to ``limit`` rows together; return the number
+    of the attachments."""
     sql = _MEDIA_TO_REMOVE.format(locking=tx.skip_locked)
     found = await tx.all(store.Medium, sql, page=limit, **msgspec.structs.asdict(old))
     media = next(weighed_batches(found, lambda medium: 4 + medium.size // PIECE, limit), [])
     for medium in media:
         await store.delete_medium(tx, old.account_sid, medium.message_sid, medium.sid)
-    return len(media) if len(media) == len(found) else limit
+    return len(media)
 
 
 _TERMINAL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL))
