@@ -100,12 +100,16 @@ class StorageSettings:
     )
 
     def __post_init__(self) -> None:
-        """Raise BadSetting if a node that stands still could get one lock after the other."""
-        if self.lock_timeout > self.idle_in_transaction_timeout:
-            limit = self.idle_in_transaction_timeout
+        """Raise BadSetting if a node on PostgreSQL that stands still could get one lock after the other."""
+        lock, idle = self.lock_timeout, self.idle_in_transaction_timeout
+        if not self.database_url or lock <= idle:
+            return
+        if lock != StorageSettings.lock_timeout:
             raise BadSetting(
-                f"lock_timeout must be at most {limit:g}, the idle_in_transaction_timeout", "lock_timeout"
+                f"lock_timeout must be at most {idle:g}, the idle_in_transaction_timeout", "lock_timeout"
             )
+        option = "idle_in_transaction_timeout"
+        raise BadSetting(f"{option} must be at least {lock:g}, the lock_timeout", option)
 
     def bounds(self) -> PostgresBounds:
         """Return the bounds of this node's use of PostgreSQL."""

@@ -500,9 +500,7 @@ def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path
             database.write = write  # type: ignore[method-assign]
             await watch.check()
             assert await database.read(lambda tx: tx.value(case.read)) == NOW + case.span * SECOND
-            assert told[2:] == [
-                "The server's clock jumped back by 3:00:00. 1 waiting items were moved back."
-            ]
+            assert told[2:] == ["The server's clock jumped back by 3:00:00. 1 waiting items were moved back."]
 
     asyncio.run(run())
 

@@ -138,7 +138,6 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
         ("request_timeout", "1e10"),
         ("max_scheduled_messages", "9223372036854775808"),
         ("proxy_port", "8080"),
-        ("lock_timeout", "2.5"),
         ("ready_file", "gone/ready"),
         ("nats_url", "http://h:1"),
         ("nats_url", "nats://h:port"),
@@ -203,6 +202,21 @@ def test_the_file_may_not_mix_types(folder: Path, line: str) -> None:
 def test_a_value_that_cannot_be_names_its_option(name: str, text: str) -> None:
     with pytest.raises(BadSetting, match=rf"^{name}\b"):
         load({}, {variable(name): text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("lock_timeout", "2.5", "must be at most 2, the idle_in_transaction_timeout"),
+        ("idle_in_transaction_timeout", "0.5", "must be at least 1, the lock_timeout"),
+    ],
+)
+def test_bounds_of_sessions_do_not_undo_each_other(name: str, text: str, message: str) -> None:
+    given = {variable(name): text}
+    with pytest.raises(BadSetting, match=rf"^{name} {message} \(environment {variable(name)}\)"):
+        load({}, {**given, variable("database_url"): "postgresql://h/t"})
+    # SQLite has neither.
+    assert getattr(load({}, given).storage, name) == float(text)
 
 
 @pytest.mark.parametrize(

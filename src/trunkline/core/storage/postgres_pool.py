@@ -43,7 +43,7 @@ class SessionPool:
         self._long_turns = asyncio.Semaphore(long)
         self._idle: list[tuple[Session, float]] = []
         self._used: dict[Session, float] = {}
-        self._callers = 0
+        self._callers = {False: 0, True: 0}
         self._closed = False
 
     def held(self, deadline: float, *, long: bool = False) -> _HeldSession:
@@ -85,13 +85,13 @@ class SessionPool:
         """Return a session for one caller, which gives it back to ``release``."""
         if self._closed:
             raise Unavailable("the database is closed")
-        if self._callers >= self._max_queue:
+        if self._callers[long] >= self._most_callers(long=long):
             raise Busy("too many calls wait for the database")
-        self._callers += 1
+        self._callers[long] += 1
         try:
             session = await (self._after_long_turn if long else self._idle_or_opened)(deadline)
         except BaseException:
-            self._callers -= 1
+            self._callers[long] -= 1
             raise
         self._used[session] = asyncio.get_running_loop().time()
         return session
@@ -103,10 +103,15 @@ class SessionPool:
             self._idle.append((session, asyncio.get_running_loop().time()))
         else:
             session.terminate()
-        self._callers -= 1
+        self._callers[long] -= 1
         self._turns.release()
         if long:
             self._long_turns.release()
+
+    def _most_callers(self, *, long: bool) -> int:
+        """Return how many callers of a kind may use or wait for a session: long ones may be half of all."""
+        left = self._max_queue - self._callers[not long]
+        return min(left, max(1, self._max_queue // 2)) if long else left
 
     async def _after_long_turn(self, deadline: float) -> Session:
         await _turn(self._long_turns, deadline)

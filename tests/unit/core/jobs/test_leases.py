@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
 from engines import opened
 from trunkline.core.clock import SECOND, WatchedClock, system_clock
+from trunkline.core.jobs import claims
 from trunkline.core.jobs.administration import list_jobs
 from trunkline.core.jobs.outcomes import ClaimedJob, DeadLetter, Handler, JobOutcome, Requeue, Retry, Success
 from trunkline.core.jobs.queue import Job, JobState, enqueue
@@ -465,5 +467,28 @@ def test_leases_are_renewed_between_turns(database_url: str) -> None:
             assert database.renewals == 1
             assert held.jobs[0].holds()
             held.released.set()
+
+    scenario(database_url, body)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_transaction_is_found_on_its_timeline_alone(database_url: str) -> None:
+    async def numbered(tx: Tx) -> str:
+        await enqueue(tx, Job("a", "{}"))
+        return (await claims.end_of_turn(tx)).number
+
+    async def body(world: World) -> None:
+        number = await world.database.write(numbered)
+        timeline, _, transaction = number.partition(" ")
+        others = (
+            f"{int(timeline, 16) + 1:08X} {transaction}",
+            f"{timeline} {int(transaction) + 1000}",
+            "- 0",
+        )
+        found = [
+            await world.database.write(partial(claims._was_committed, numbers=(one,)))
+            for one in (number, *others)
+        ]
+        assert found == [True, False, False, False]
 
     scenario(database_url, body)

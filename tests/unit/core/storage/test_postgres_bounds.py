@@ -236,6 +236,31 @@ def test_lists_leave_sessions_to_changes_and_quick_reads(url: str, size: int, li
     run(test())
 
 
+def test_lists_that_wait_leave_half_of_the_queue_to_others(url: str) -> None:
+    async def test() -> None:
+        bounds = PostgresBounds(pool_size=4, max_queue=8, wait=LONG, statement=LONG)
+        async with opened(url, MIGRATIONS, bounds=bounds) as database:
+            release = asyncio.Event()
+
+            async def hold(tx: Tx) -> None:
+                await release.wait()
+
+            lists = [asyncio.create_task(database.query(hold)) for _ in range(4)]
+            await asyncio.sleep(0)
+            with pytest.raises(Busy, match="too many calls wait"):
+                await database.query(total)
+            assert await database.read(total) == 0
+            reads = [asyncio.create_task(database.read(hold)) for _ in range(4)]
+            await asyncio.sleep(0)
+            with pytest.raises(Busy, match="too many calls wait"):
+                await database.read(total)
+            release.set()
+            await asyncio.gather(*lists, *reads)
+            assert await database.query(total) == 0
+
+    run(test())
+
+
 def test_a_list_waits_for_its_turn_within_its_bound(url: str) -> None:
     async def test() -> None:
         bounds = PostgresBounds(pool_size=2, wait=LONG)
