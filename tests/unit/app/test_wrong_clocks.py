@@ -28,8 +28,11 @@ from trunkline.core.storage.open import open_clock
 from trunkline.products.accounts import alerts, store
 from trunkline.products.accounts.alerts import AlertContext
 from trunkline.products.messaging.lifecycle import lanes
+from trunkline.products.messaging.lifecycle.message import Message
 from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
+from trunkline.products.messaging.senders.candidates import AddedLoad
 from trunkline.products.messaging.sending.due_messages import advance_due
+from trunkline.products.messaging.sending.sender_assignment import AssignedMessage
 from trunkline.products.sync import expiry, objects, services
 from trunkline.products.sync.objects import Creation
 from trunkline.products.sync.scope import Actor, Scope
@@ -69,7 +72,7 @@ class Wall:
         return system_clock() + int(self.ahead * SECOND)
 
 
-async def no_sender(tx: Tx, entry: QueueEntry) -> None:
+async def no_sender(tx: Tx, message: Message, entry: QueueEntry, load: AddedLoad) -> AssignedMessage:
     raise AssertionError("the message is not due")
 
 

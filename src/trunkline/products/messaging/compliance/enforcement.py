@@ -96,6 +96,8 @@ async def _cap_error(tx: Tx, campaign: Campaign, brand: Brand | None) -> int | N
     known = campaigns.limits_of(campaign, brand)
     if brand is None or known is None:
         return None
+    # A transaction may count messages of several campaigns, between other rows that it shares: in any order.
+    await tx.lock(f"caps of {brand.sid}")
     if await _in_minute(tx, campaign) > known.per_minute:
         return RATE
     if await _in_day(tx, brand) > limits.daily_cap(brand.brand_type, brand.brand_score):

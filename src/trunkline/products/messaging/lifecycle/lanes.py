@@ -3,13 +3,10 @@
 A node leases a lane for some seconds and renews the lease while it works on the lane. One holder at a time keeps
 the sender's rate and its order. ``fence`` increases with each new holder, and what a holder writes names it.
 ``queued`` counts segments; the capacity is ten hours of the sender's rate (doc).
-A transaction that changes several lanes does so in the order of their names, or locks them first in that order
-(``lock_lanes``): then two of them meet no deadlock.
+A transaction that changes several lanes does so in the order of their names: then two of them meet no deadlock.
 """
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 import msgspec
 
@@ -41,11 +38,7 @@ WHERE l.queued + excluded.queued <= :capacity RETURNING last_used
 """
 
 
-_LOCK = "SELECT lane FROM message_lanes WHERE lane = ANY(CAST(:lanes AS TEXT[])) ORDER BY lane FOR UPDATE"
-_ADD = """
-INSERT INTO message_lanes AS l (lane, account_sid, sender, queued, last_used, free_at, holder, until)
-VALUES (:lane, :account_sid, :sender, 0, 0, 0, NULL, 0) ON CONFLICT (lane) DO UPDATE SET holder = l.holder
-"""
+_LOCK_HELD = "SELECT lane FROM message_lanes WHERE until > 0 AND holder = :holder ORDER BY lane FOR UPDATE"
 
 
 class QueueFull(Exception):
@@ -133,19 +126,6 @@ async def subtract_segments(tx: Tx, lane: str, segments: int) -> None:
         )
 
 
-async def lock_lanes(tx: Tx, names: Collection[str]) -> None:
-    """Lock lanes for a transaction that changes several, in the order in which all such transactions do, before it
-    changes any; add those that are new. SQLite has one writer, and no locks."""
-    if not tx.skip_locked or len(names) < 2:
-        return
-    ordered = sorted(names)
-    found = {one.lane for one in await tx.all(_LaneName, _LOCK, lanes=ordered)}
-    for lane in ordered:
-        if lane not in found:
-            account_sid, _, sender = lane.partition(" ")
-            await tx.run(_ADD, lane=lane, account_sid=account_sid, sender=sender)
-
-
 async def lanes_with_work(tx: Tx, limit: int) -> list[str]:
     """Return lanes with messages and without a holder, up to ``limit``."""
     found = await tx.all(
@@ -210,10 +190,9 @@ async def release_lane(tx: Tx, lane: str, holder: str) -> None:
 
 async def release_lanes_of(tx: Tx, holder: str) -> None:
     """Release all lanes of a node that stops."""
-    held = await tx.all(
-        _LaneName, "SELECT lane FROM message_lanes WHERE until > 0 AND holder = :holder", holder=holder
-    )
-    await lock_lanes(tx, [one.lane for one in held])
+    if tx.skip_locked:
+        # SQLite has one writer, and no locks.
+        await tx.all(_LaneName, _LOCK_HELD, holder=holder)
     await tx.run(
         "UPDATE message_lanes SET holder = NULL, until = 0 WHERE until > 0 AND holder = :holder",
         holder=holder,

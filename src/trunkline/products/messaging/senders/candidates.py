@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from trunkline.core.storage.database import Row, Tx
 
 
@@ -33,6 +35,33 @@ FROM messaging_senders s
 LEFT JOIN numbers n ON n.sid = s.sid
 LEFT JOIN message_lanes l ON l.lane = s.account_sid || ' ' || s.value
 """
+
+
+class AddedLoad:
+    """The load that a transaction has chosen senders for, and not written yet: the segments, and the last use, of each
+    sender of each account. It counts as if it were written, as ``reserve_place`` does it."""
+
+    def __init__(self) -> None:
+        self._added: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def add(self, account_sid: str, sender: PoolSender, segments: int, now: int) -> None:
+        """Count a message of a sender, which is one of ``counted``."""
+        before, _ = self._added.get((account_sid, sender.value), (0, 0))
+        last_used = max(now, sender.last_used + 1)
+        self._added[account_sid, sender.value] = before + segments, last_used
+
+    def counted(self, account_sid: str, pool: list[PoolSender]) -> list[PoolSender]:
+        """Return an account's senders with what was added."""
+        return [self._loaded(account_sid, one) for one in pool] if self._added else pool
+
+    def _loaded(self, account_sid: str, sender: PoolSender) -> PoolSender:
+        added = self._added.get((account_sid, sender.value))
+        if added is None:
+            return sender
+        segments, last_used = added
+        return msgspec.structs.replace(
+            sender, queued=sender.queued + segments, last_used=max(sender.last_used, last_used)
+        )
 
 
 async def pool_of(tx: Tx, account_sid: str, service_sid: str) -> list[PoolSender]:

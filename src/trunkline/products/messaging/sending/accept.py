@@ -16,7 +16,15 @@ from trunkline.products.messaging.numbers.owned_numbers import OwnedNumber, owne
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.services import MAX_VALIDITY
 
-__all__ = ["MEDIA_JOB", "QueueFull", "accept_message", "continue_with_media", "enter_lane"]
+__all__ = [
+    "MEDIA_JOB",
+    "QueueFull",
+    "UnplacedMessage",
+    "accept_message",
+    "compose_message",
+    "continue_with_media",
+    "enter_lane",
+]
 
 MEDIA_JOB = "messaging.media"
 """The kind of the job that fetches a message's attachments; its payload is account SID and message SID."""
@@ -26,6 +34,15 @@ _STEPS = {
     MessageStatus.ACCEPTED: Step.CHOOSE,
     MessageStatus.QUEUED: Step.SEND,
 }
+
+
+class UnplacedMessage(msgspec.Struct, frozen=True):
+    """A message with its sender and its segments, for which that sender's lane has to have a place: with it, the lane
+    holds at most ``capacity`` segments."""
+
+    message: Message
+    entry: QueueEntry
+    capacity: int
 
 
 async def accept_message(
@@ -57,14 +74,14 @@ async def accept_message(
         sender = message.sender or ""
         if owned is None and _is_number(sender):
             owned = await owned_by_account(tx, message.account_sid, sender)
-        message, entry = await enter_lane(
-            tx,
+        composed = compose_message(
             message,
             entry,
             smart=bool(options.smart_encoded),
             rate=owned_rate(owned) if _is_number(sender) else _other_rate(sender),
             lacked=rules.lacked_characters(sender, message.recipient, owned.carrier if owned else ""),
         )
+        message, entry = composed.message, await enter_lane(tx, composed)
     if options.media_urls and message.status != MessageStatus.SCHEDULED:
         entry = msgspec.structs.replace(entry, step=Step.MEDIA.value)
         await enqueue_media_job(tx, message)
@@ -91,12 +108,11 @@ async def continue_with_media(tx: Tx, message: Message) -> None:
     tx.announce(lanes.LaneHasWork(entry.lane) if entry.lane else MessagesDue(tx.now))
 
 
-async def enter_lane(
-    tx: Tx, message: Message, entry: QueueEntry, *, smart: bool, rate: int, lacked: frozenset[str]
-) -> tuple[Message, QueueEntry]:
-    """Compose the text, and reserve a place in the lane of the message's sender, whose rate is in thousandths of a
-    segment a second. ``lacked`` are the characters of the GSM alphabet that its carrier lacks. Write neither row. Raise
-    QueueFull if the lane has no space."""
+def compose_message(
+    message: Message, entry: QueueEntry, *, smart: bool, rate: int, lacked: frozenset[str]
+) -> UnplacedMessage:
+    """Return the message with its text composed for its sender, whose rate is in thousandths of a segment a second.
+    ``lacked`` are the characters of the GSM alphabet that its carrier lacks."""
     sender, options = message.sender or "", message.parsed_options
     text = message.body if options.sent_body is None else options.sent_body
     composition = compose(text, smart=smart, mms=is_mms(message, options), lacked=lacked)
@@ -104,12 +120,20 @@ async def enter_lane(
     segments = composition.segments
     capacity = rate * lanes.CAPACITY_SECONDS // lanes.MILLI
     limit = capacity if message.direction != Direction.REPLY or not options.automatic else 2 * capacity
-    place = await lanes.reserve_place(tx, message.account_sid, sender, segments, limit)
     message = msgspec.structs.replace(message, num_segments=segments, options=encode_options(options))
     lane = lane_name(message.account_sid, sender)
-    return message, msgspec.structs.replace(
-        entry, step=Step.SEND.value, lane=lane, place=place, segments=segments, due=tx.now
+    entry = msgspec.structs.replace(entry, step=Step.SEND.value, lane=lane, segments=segments)
+    return UnplacedMessage(message, entry, limit)
+
+
+async def enter_lane(tx: Tx, composed: UnplacedMessage) -> QueueEntry:
+    """Reserve a place in the lane of the message's sender, and return the entry with it. Write neither row. Raise
+    QueueFull if the lane has no space."""
+    message, entry = composed.message, composed.entry
+    place = await lanes.reserve_place(
+        tx, message.account_sid, message.sender or "", entry.segments, composed.capacity
     )
+    return msgspec.structs.replace(entry, place=place, due=tx.now)
 
 
 async def sender_rate(tx: Tx, account_sid: str, sender: str) -> int:

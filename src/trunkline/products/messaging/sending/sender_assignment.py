@@ -1,4 +1,7 @@
-"""The step of a message through a Service that gives it its sender, its text on the air and its place in a lane."""
+"""The step of a message through a Service: first the choice of its sender and its text on the air, then its place in
+that sender's lane. A transaction chooses for all its messages before the first takes its place, so that it changes the
+lanes in one order, and those of chosen senders only.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,6 @@ from trunkline.products.messaging.lifecycle.message import (
     Message,
     MessageStatus,
     encode_options,
-    find_message,
 )
 from trunkline.products.messaging.lifecycle.message_queue import QueueEntry
 from trunkline.products.messaging.lifecycle.status_changes import change_status, fail_message
@@ -36,7 +38,7 @@ from trunkline.products.messaging.numbers.parsing import channel_of, region_of
 from trunkline.products.messaging.opt_outs.blocks import is_blocked, scope_of
 from trunkline.products.messaging.policy import MessageRules
 from trunkline.products.messaging.senders import sticky
-from trunkline.products.messaging.senders.candidates import PoolSender, pool_of
+from trunkline.products.messaging.senders.candidates import AddedLoad, PoolSender, pool_of
 from trunkline.products.messaging.senders.sender_choice import (
     NO_SENDER,
     Candidate,
@@ -44,7 +46,7 @@ from trunkline.products.messaging.senders.sender_choice import (
     SenderRequest,
     choose_sender,
 )
-from trunkline.products.messaging.sending.accept import enter_lane
+from trunkline.products.messaging.sending.accept import UnplacedMessage, compose_message, enter_lane
 from trunkline.products.messaging.services import MessagingService
 from trunkline.transports.base import Carriers
 
@@ -60,6 +62,13 @@ class SelectionFailed(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+class AssignedMessage(msgspec.Struct, frozen=True):
+    """A message as it is stored, and as it is with its sender."""
+
+    message: Message
+    composed: UnplacedMessage
 
 
 class SenderSelector:
@@ -80,17 +89,17 @@ class SenderSelector:
         self._own = own
         self._rules = rules
 
-    async def choose_sender(self, tx: Tx, entry: QueueEntry) -> None:
-        """Give the message its sender and a place in that sender's lane, or fail it."""
-        message = await find_message(tx, entry.account_sid, entry.message_sid)
-        if message is None:
-            return
+    async def choose_sender(
+        self, tx: Tx, message: Message, entry: QueueEntry, load: AddedLoad
+    ) -> AssignedMessage | None:
+        """Return the message with its sender, and add that to the load; or fail it and return None."""
         try:
-            await self._choose(tx, message, entry)
+            return AssignedMessage(message, await self._choose(tx, message, entry, load))
         except SelectionFailed as failed:
             await fail_message(tx, message, failed.code)
+            return None
 
-    async def _choose(self, tx: Tx, message: Message, entry: QueueEntry) -> None:
+    async def _choose(self, tx: Tx, message: Message, entry: QueueEntry, load: AddedLoad) -> UnplacedMessage:
         if not await accounts.is_active(tx, message.account_sid):
             raise SelectionFailed(ACCOUNT_SUSPENDED)
         service = await services.find_service(tx, message.account_sid, message.service_sid or "")
@@ -101,35 +110,26 @@ class SenderSelector:
             tx, message.account_sid, scope, message.recipient
         ):
             raise SelectionFailed(OPTED_OUT)
-        sender = await self._sender(tx, message, service)
+        sender = await self._sender(tx, message, service, load)
         chosen = msgspec.structs.replace(message, sender=sender.value)
         await self._comply(tx, chosen)
         chosen = await self._compose(tx, chosen, service, sender.carrier)
         smart = message.parsed_options.smart_encoded
-        try:
-            chosen, placed = await enter_lane(
-                tx,
-                chosen,
-                entry,
-                smart=service.smart_encoding if smart is None else smart,
-                rate=lane_rate(sender.number_kind or "alpha", sender.country, sender.rate),
-                lacked=self._rules.lacked_characters(sender.value, message.recipient, sender.carrier),
-            )
-        except QueueFull:
-            raise SelectionFailed(QUEUE_FULL) from None
-        await message_queue.update_entry(tx, placed)
-        await change_status(
-            tx,
-            message,
-            MessageStatus.QUEUED,
-            sender=chosen.sender,
-            num_segments=chosen.num_segments,
-            options=chosen.options,
+        composed = compose_message(
+            chosen,
+            entry,
+            smart=service.smart_encoding if smart is None else smart,
+            rate=lane_rate(sender.number_kind or "alpha", sender.country, sender.rate),
+            lacked=self._rules.lacked_characters(sender.value, message.recipient, sender.carrier),
         )
+        load.add(message.account_sid, sender, composed.entry.segments, tx.now)
+        return composed
 
-    async def _sender(self, tx: Tx, message: Message, service: MessagingService) -> PoolSender:
+    async def _sender(
+        self, tx: Tx, message: Message, service: MessagingService, load: AddedLoad
+    ) -> PoolSender:
         """Return the sender that the message names, else the choice from the pool."""
-        pool = await pool_of(tx, message.account_sid, service.sid)
+        pool = load.counted(message.account_sid, await pool_of(tx, message.account_sid, service.sid))
         if message.sender is not None:
             found = next((one for one in pool if one.value == message.sender), None)
             if found is None:
@@ -197,6 +197,25 @@ class SenderSelector:
                 )
                 options = msgspec.structs.replace(options, sent_body=text, as_sms=True)
         return msgspec.structs.replace(message, options=encode_options(options))
+
+
+async def take_place(tx: Tx, assigned: AssignedMessage) -> None:
+    """Give the message its place in its sender's lane, or fail it."""
+    message, chosen = assigned.message, assigned.composed.message
+    try:
+        placed = await enter_lane(tx, assigned.composed)
+    except QueueFull:
+        await fail_message(tx, message, QUEUE_FULL)
+        return
+    await message_queue.update_entry(tx, placed)
+    await change_status(
+        tx,
+        message,
+        MessageStatus.QUEUED,
+        sender=chosen.sender,
+        num_segments=chosen.num_segments,
+        options=chosen.options,
+    )
 
 
 def _candidate(one: PoolSender) -> Candidate:
