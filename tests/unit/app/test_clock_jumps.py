@@ -472,7 +472,7 @@ async def _clear(tx: Tx, table: str) -> None:
 
 def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path) -> None:
     clock, case = JumpingClock(), STORED[3]
-    told: list[str] = []
+    published: list[str] = []
 
     async def run() -> None:
         url = engine.migrated_url(tmp_path, migrations(MANIFESTS))
@@ -480,8 +480,8 @@ def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path
         async with opened(url, migrations(MANIFESTS), watched) as database:
 
             async def alert(tx: Tx, text: str) -> None:
-                told.append(text)
-                if len(told) == 1:
+                published.append(text)
+                if len(published) == 1:
                     raise Unavailable("the database is away")
 
             watch = HoldWatch(database, watched, HOLDS, alert)
@@ -491,7 +491,7 @@ def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path
             for _ in range(2):
                 await watch.check()
             # Its rows had their turn, and the jump is told once.
-            assert told == ["The server's clock jumped ahead by 3:00:00."] * 2
+            assert published == ["The server's clock jumped ahead by 3:00:00."] * 2
             await database.write(lambda tx: write_row(tx, case, tx.now))
             clock.wall -= HOURS
             write, database.write = database.write, _away  # type: ignore[method-assign]
@@ -500,7 +500,9 @@ def test_an_alert_waits_until_the_storage_is_back(engine: Engine, tmp_path: Path
             database.write = write  # type: ignore[method-assign]
             await watch.check()
             assert await database.read(lambda tx: tx.value(case.read)) == NOW + case.span * SECOND
-            assert told[2:] == ["The server's clock jumped back by 3:00:00. 1 waiting items were moved back."]
+            assert published[2:] == [
+                "The server's clock jumped back by 3:00:00. 1 waiting items were moved back."
+            ]
 
     asyncio.run(run())
 
