@@ -254,7 +254,7 @@ class Runner:
         began = self._lease_clock()
         free = min(self._free, self._options.batch)
         lanes = self._limits.claimable(free)
-        held = [one for one in self._running.values() if not one.lease.holds()]
+        held: list[_JobRun] = []
         unknown = self._claimed_unknown
         # As of now: a running job may end while the transaction waits.
         ours = {*self._running, *((one.job.id, one.job.fence) for one in (*settled, *self._settled))}
@@ -264,6 +264,8 @@ class Runner:
             await self._settle(tx, settled)
             if unknown:
                 await self._requeue_unknown(tx, lease, ours)
+            # As of now: the time of the transaction may be behind the end of leases that held when the turn began.
+            held[:] = [one for one in self._running.values() if not one.lease.holds()]
             lost = await self._renew(tx, held)
             claimed: list[ClaimedJob] = []
             emptied: list[JobLane] = []

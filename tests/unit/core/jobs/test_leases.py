@@ -471,6 +471,31 @@ def test_leases_are_renewed_between_turns(database_url: str) -> None:
     scenario(database_url, body)
 
 
+@pytest.mark.parametrize("halts", [False, True])
+def test_a_job_is_not_claimed_again_by_its_own_node_while_it_runs(database_url: str, halts: bool) -> None:
+    async def body(world: World) -> None:
+        database = HeldTurns(world.database)
+        held = HeldJobs(lambda _: Success())
+        await world.put("a")
+        async with running(world, held.run, database=database) as runner, asyncio.timeout(PATIENCE):
+            await held.begun.wait()
+            database.arms = True
+            runner.wake()
+            await database.turns.wait()
+            # Before the turn's transaction has its time
+            world.pass_lease()
+            database.arms = False
+            database.released.set()
+            await world.put("b")
+            await world.until(lambda: _ran(held, "b"))
+            assert [job.payload for job in held.jobs] == ["a", "b"]
+            held.released.set()
+            await world.until(world.empty)
+        assert not world.late
+
+    scenario(database_url, body, halts=halts)
+
+
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_transaction_is_found_on_its_timeline_alone(database_url: str) -> None:
     async def numbered(tx: Tx) -> str:
