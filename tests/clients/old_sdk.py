@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).with_name("twilio_6_10.txt")
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".tools" / "clients"
+FOLDER = Path(__file__).resolve().parents[2] / ".tools" / "clients"
 """Kept between sessions, outside what is committed."""
 
 INSTALL_SECONDS = 600
@@ -23,7 +21,7 @@ def old_python() -> Path:
     """Return the interpreter of the environment, made when it is not there; workers may request it at the
     same time.
 
-    Another Python, or a change of the requirements, makes another one. Raise AssertionError with uv's
+    Another Python, or a change of the requirements, makes another one. Raise AssertionError with pip's
     output.
     """
     key = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
@@ -34,8 +32,12 @@ def old_python() -> Path:
     with (FOLDER / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.is_file():
-            _uv("venv", "--clear", "--python", sys.executable, str(place))
-            _uv("pip", "install", "--python", str(python), "--no-deps", "--requirement", str(REQUIREMENTS))
+            _run(sys.executable, "-m", "venv", "--clear", str(place))
+            _run(
+                str(python),
+                *("-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+                *("--no-deps", "--requirement", str(REQUIREMENTS)),
+            )
             stamp.touch()
     return python
 
@@ -44,19 +46,19 @@ def old_package(version: str) -> Path:
     """Return a folder with one version of the SDK and nothing it needs, for ``PYTHONPATH``; made as ``old_python``
     is.
     """
-    python, place = str(old_python()), FOLDER / f"twilio-{version}"
+    pip, place = str(old_python()), FOLDER / f"twilio-{version}"
     with (FOLDER / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / ".installed").is_file():
-            package = f"twilio=={version}"
-            _uv("pip", "install", "--python", python, "--no-deps", "--target", str(place), package)
+            _run(
+                pip,
+                *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+                *("--no-deps", "--upgrade", "--target", str(place), f"twilio=={version}"),
+            )
             (place / ".installed").touch()
     return place
 
 
-def _uv(*arguments: str) -> None:
-    """Run the uv that made the environment of the tests."""
-    own = ROOT / ".tools" / "uv" / "bin" / "uv"
-    command = (shutil.which("uv") or str(own), *arguments)
+def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"
