@@ -115,11 +115,10 @@ def decode_object(text: str) -> dict[str, Any]:
         raise BadJson("", f"must have at most {MAX_OBJECT:,} characters")
     try:
         found: dict[str, Any] = _OBJECT.decode(text)
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         is_object = text.lstrip().startswith("{")
-        raise BadJson(
-            "", "has a number that is out of range" if is_object else "must be a JSON object"
-        ) from error
+        why = "has a number that is out of range" if is_object else "must be a JSON object"
+        raise BadJson("", why) from None
     except (msgspec.DecodeError, RecursionError):
         raise BadJson("", "is not valid JSON") from None
     level: list[Any] = [found]

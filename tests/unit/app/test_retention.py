@@ -23,7 +23,7 @@ from trunkline.core.storage.database import Database, Row, Tx
 from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, AgeLimit, Retention, TableRetention
 from trunkline.products.accounts.retention import ClosedAccounts
-from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages, receipt_days
+from trunkline.products.messaging.messages.old_messages import OLD_MEDIA, OLD_MESSAGES, receipt_days
 from trunkline.settings import Settings
 
 NOW = 1_800_000_000 * SECOND
@@ -295,7 +295,7 @@ def test_a_message_that_has_just_changed_is_young_and_a_sent_one_waits_for_its_r
             await world.insert("messages", sid=sid, status=status, num_media=1, **values, **times)
             await world.insert("message_media", sid=sid, message_sid=sid, **values)
         stay = {sid for sid in cases if not sid.endswith("long ago")}
-        await world.sweeper.sweep(lambda limit: isinstance(limit, OldMedia))
+        await world.sweeper.sweep(lambda limit: limit is OLD_MEDIA)
         assert await sids(world, "message_media") == stay
         await world.sweeper.sweep()
         assert await sids(world, "messages") == stay
@@ -388,7 +388,7 @@ def test_the_accounts_with_old_messages_are_found_by_few_statements(
             return await scan(lambda tx: action(CountedTx(tx, statements)))
 
         world.database.scan = counted  # type: ignore[method-assign]
-        await world.sweeper.sweep(lambda limit: isinstance(limit, OldMessages))
+        await world.sweeper.sweep(lambda limit: limit is OLD_MESSAGES)
         assert world.removed == {"messages": 300}
         # PostgreSQL begins a scan with two statements anew.
         assert len(statements) < 20

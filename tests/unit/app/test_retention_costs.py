@@ -18,7 +18,7 @@ from trunkline.core.storage.removal import ROWS
 from trunkline.core.storage.retention import DAY, FoundRows, Limit, TableRetention, find_rows_of_account
 from trunkline.products.messaging.media import schema as media_schema
 from trunkline.products.messaging.messages import old_messages
-from trunkline.products.messaging.messages.old_messages import ROUND, OldMedia, OldMessages
+from trunkline.products.messaging.messages.old_messages import OLD_MEDIA, OLD_MESSAGES, ROUND, OldRows
 from trunkline.products.messaging.sending import receipt_handling
 from trunkline.products.messaging.sending.receipt_handling import RECONCILED
 from unit.app.test_retention import (
@@ -93,7 +93,7 @@ def whole_reads(plan: list[str]) -> list[str]:
 
 async def old_rows(world: World, table: TableRetention, limit: Limit) -> None:
     """Insert rows that the limit removes."""
-    if isinstance(limit, OldMessages | OldMedia):
+    if isinstance(limit, OldRows):
         # The first ones must stay, and are passed over.
         for number, status in enumerate(["scheduled"] * 8 + ["delivered"] * 2):
             of = {"account_sid": ACCOUNT, "date_created": number}
@@ -143,7 +143,7 @@ def test_every_statement_of_retention_finds_its_rows_by_an_index(
             (table, limit)
             for table in world.retention.tables
             for limit in table.limits
-            if days or isinstance(limit, OldMessages | OldMedia)
+            if days or isinstance(limit, OldRows)
         ]
         for table, limit in limits:
             await old_rows(world, table, limit)
@@ -214,12 +214,12 @@ def metered(world: World) -> list[float]:
     return costs
 
 
-@pytest.mark.parametrize("limit", [OldMessages, OldMedia])
+@pytest.mark.parametrize("limit", [OLD_MESSAGES, OLD_MEDIA], ids=lambda limit: limit.option)
 def test_a_look_and_a_piece_read_a_bounded_number_of_rows_whatever_must_stay(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: type
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: OldRows
 ) -> None:
     monkeypatch.setattr(old_messages, "PAGE", 300)
-    old, table = NOW - 40 * DAY, "messages" if limit is OldMessages else "message_media"
+    old, table = NOW - 40 * DAY, "messages" if limit is OLD_MESSAGES else "message_media"
 
     async def check(world: World) -> None:
         common = {"account_sid": f"'{ACCOUNT}'", "date_created": f"CAST({old} AS BIGINT) + i"}
@@ -245,7 +245,7 @@ def test_a_look_and_a_piece_read_a_bounded_number_of_rows_whatever_must_stay(
         async def sweep() -> tuple[int, float, float]:
             costs.clear()
             world.removed.clear()
-            await world.sweeper.sweep(lambda one: isinstance(one, limit))
+            await world.sweeper.sweep(lambda one: one is limit)
             return world.removed[table], max(costs), sum(costs)
 
         removed, most, _ = await sweep()

@@ -116,15 +116,6 @@ MIGRATIONS = (
         "accounts",
         6,
         (
-            # retention.ClosedAccounts
-            "CREATE INDEX closed_accounts_by_change ON accounts (date_updated) WHERE status = 'closed'",
-        ),
-    ),
-    Migration(
-        "accounts",
-        7,
-        (
-            "DROP INDEX closed_accounts_by_change",
             # retention.ClosedAccounts, which empties the token at last
             "CREATE INDEX accounts_to_empty ON accounts (date_updated)"
             " WHERE status = 'closed' AND length(auth_token) > 0",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.core.storage.retention import DAY, AgeLimit, TableRetention
 from trunkline.products.messaging.links import shortening
 from trunkline.products.messaging.media import addresses
-from trunkline.products.messaging.messages.old_messages import OldMedia, OldMessages, remove_of_account
+from trunkline.products.messaging.messages.old_messages import OLD_MEDIA, OLD_MESSAGES, remove_of_account
 from trunkline.products.messaging.receiving.inbound import ID_LIFETIME
 from trunkline.products.messaging.receiving.loop_guard import STALE
 from trunkline.products.messaging.receiving.stored_cookies import COOKIE_LIFETIME
@@ -39,7 +39,7 @@ _MESSAGES = (
         limits=(AgeLimit("date_created", span=EARLY_RECEIPT_LIFETIME),),
     ),
     TableRetention(table="message_feedback", rule="with its message", key=("message_sid",)),
-    TableRetention(table="message_media", rule="with its message", key=("sid",), limits=(OldMedia(),)),
+    TableRetention(table="message_media", rule="with its message", key=("sid",), limits=(OLD_MEDIA,)),
     TableRetention(
         table="media_links",
         rule="with its attachment",
@@ -50,7 +50,7 @@ _MESSAGES = (
         table="messages",
         rule="until its account deletes it",
         key=("sid",),
-        limits=(OldMessages(),),
+        limits=(OLD_MESSAGES,),
         account=_OF_ACCOUNT,
         removes=remove_of_account,
     ),

@@ -126,8 +126,11 @@ async def set_days(tx: Tx, days: AccountDays) -> None:
     )
 
 
-class OldMessages(msgspec.Struct, frozen=True):
-    """Finished messages go after ``message_days``, or their account's own days."""
+class OldRows(msgspec.Struct, frozen=True):
+    """Rows of finished messages go after the days of ``option``, or their account's own days; by ``remove``."""
+
+    option: str
+    remove: _Remove
 
     @property
     def by_clock(self) -> bool:
@@ -136,35 +139,17 @@ class OldMessages(msgspec.Struct, frozen=True):
 
     def words(self, options: Options | None) -> str:
         """Return the rule for people."""
-        return _words(MESSAGE_DAYS, options)
+        if options is None:
+            return f"at most `{self.option}` days, or its account's own"
+        days = f"at most {options[self.option]:,} days" if options[self.option] else "for ever"
+        return f"{days} ({self.option}), or its account's own days"
 
     async def find(
         self, database: Database, retention: Retention, table: TableRetention, now: int
     ) -> FoundRows | None:
-        """Return the old messages of some accounts."""
-        found = await _Search(database, retention, MESSAGE_DAYS, now).find()
-        piece = partial(_remove_of, accounts=found, remove=_remove_messages)
-        return FoundRows(table.table, piece) if found else None
-
-
-class OldMedia(msgspec.Struct, frozen=True):
-    """Attachments of finished messages go after ``media_days``, or their account's own days."""
-
-    @property
-    def by_clock(self) -> bool:
-        """True: rows go by their time."""
-        return True
-
-    def words(self, options: Options | None) -> str:
-        """Return the rule for people."""
-        return _words(MEDIA_DAYS, options)
-
-    async def find(
-        self, database: Database, retention: Retention, table: TableRetention, now: int
-    ) -> FoundRows | None:
-        """Return the old attachments of some accounts."""
-        found = await _Search(database, retention, MEDIA_DAYS, now).find()
-        piece = partial(_remove_of, accounts=found, remove=_remove_media)
+        """Return the old rows of some accounts."""
+        found = await _Search(database, retention, self.option, now).find()
+        piece = partial(_remove_of, accounts=found, remove=self.remove)
         return FoundRows(table.table, piece) if found else None
 
 
@@ -343,8 +328,5 @@ class _Search(msgspec.Struct, frozen=True):
         return _Old(check.account_sid, since, until, before, self._receipts)
 
 
-def _words(option: str, options: Options | None) -> str:
-    if options is None:
-        return f"at most `{option}` days, or its account's own"
-    days = f"at most {options[option]:,} days" if options[option] else "for ever"
-    return f"{days} ({option}), or its account's own days"
+OLD_MESSAGES = OldRows(MESSAGE_DAYS, _remove_messages)
+OLD_MEDIA = OldRows(MEDIA_DAYS, _remove_media)
