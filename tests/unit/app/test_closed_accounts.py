@@ -40,6 +40,13 @@ async def empty_account(world: World, sid: str = SID) -> None:
     await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))
 
 
+async def make_emptied_account(world: World) -> None:
+    """Let the first account be one that was closed and emptied, and the only one."""
+    await world.run("DELETE FROM accounts")
+    await facade.first_account(world.database, VAULT, SID, TOKEN)
+    await empty_account(world)
+
+
 async def log_in(world: World, password: str) -> Principal | None:
     directory = AccountDirectory(VAULT)
     return await world.database.read(lambda tx: directory.authenticate(tx, SID, password))
@@ -73,9 +80,7 @@ def test_a_closed_account_does_not_come_back_with_its_old_token(engine: Engine, 
 
 def test_nothing_is_made_below_an_emptied_account(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
-        await world.run("DELETE FROM accounts")
-        await facade.first_account(world.database, VAULT, SID, TOKEN)
-        await empty_account(world)
+        await make_emptied_account(world)
         database = world.database
         with pytest.raises(AccountClosed):
             await facade.find_credentials(database, VAULT, "")
@@ -101,9 +106,7 @@ def test_nothing_is_made_below_an_emptied_account(engine: Engine, tmp_path: Path
 
 def test_the_master_key_is_checked_by_an_account_that_has_a_secret(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
-        await world.run("DELETE FROM accounts")
-        await facade.first_account(world.database, VAULT, SID, TOKEN)
-        await empty_account(world)
+        await make_emptied_account(world)
         await facade.check_master_key(world.database, Vault(bytes(32)))
         await facade.create_main_account(world.database, VAULT, "a customer")
         await facade.check_master_key(world.database, VAULT)
@@ -115,9 +118,7 @@ def test_the_master_key_is_checked_by_an_account_that_has_a_secret(engine: Engin
 
 def test_an_emptied_account_is_not_looked_at_again(engine: Engine, tmp_path: Path) -> None:
     async def check(world: World) -> None:
-        await world.run("DELETE FROM accounts")
-        await facade.first_account(world.database, VAULT, SID, TOKEN)
-        await empty_account(world)
+        await make_emptied_account(world)
         world.removed.clear()
         world.clock.go(DAY)
         await world.sweeper.sweep(lambda limit: isinstance(limit, ClosedAccounts))

@@ -446,6 +446,17 @@ class HeldTurns:
             await self.released.wait()
         return await self._database.write(action)
 
+    async def hold_turn(self, runner: Runner) -> None:
+        """Let a turn begin, and hold it up before its transaction."""
+        self.arms = True
+        runner.wake()
+        await self.turns.wait()
+
+    def release(self) -> None:
+        """Let it go on."""
+        self.arms = False
+        self.released.set()
+
 
 def test_leases_are_renewed_between_turns(database_url: str) -> None:
     async def body(world: World) -> None:
@@ -454,15 +465,12 @@ def test_leases_are_renewed_between_turns(database_url: str) -> None:
         await world.put("a")
         async with running(world, held.run, database=database) as runner, asyncio.timeout(PATIENCE):
             await held.begun.wait()
-            database.arms = True
-            runner.wake()
-            await database.turns.wait()
+            await database.hold_turn(runner)
             world.now += 21 * SECOND
             renewal = asyncio.create_task(runner.renew())
             await asyncio.sleep(0)
             assert database.renewals == 0
-            database.arms = False
-            database.released.set()
+            database.release()
             await renewal
             assert database.renewals == 1
             assert held.jobs[0].holds()
@@ -479,13 +487,10 @@ def test_a_job_is_not_claimed_again_by_its_own_node_while_it_runs(database_url: 
         await world.put("a")
         async with running(world, held.run, database=database) as runner, asyncio.timeout(PATIENCE):
             await held.begun.wait()
-            database.arms = True
-            runner.wake()
-            await database.turns.wait()
+            await database.hold_turn(runner)
             # Before the turn's transaction has its time
             world.pass_lease()
-            database.arms = False
-            database.released.set()
+            database.release()
             await world.put("b")
             await world.until(lambda: _ran(held, "b"))
             assert [job.payload for job in held.jobs] == ["a", "b"]
